@@ -1,0 +1,48 @@
+/**
+ * The contract of a block codec, and the codec bytes on disk.
+ *
+ * A codec works on caller-owned buffers and is synchronous. It must stay safe on hostile input:
+ * bounded time, memory bounded by the stated output size, and a DecodeError instead of a wrong
+ * result as far as the format itself can tell. The caller has checked the CRC of the stored bytes
+ * first: no codec notices every flipped bit (shared/MEASUREMENTS.md A3, B).
+ *
+ * The bytes are those of the Go TinyKVS (v0.4.0 and later): 0 zstd, 1 snappy, 2 none, 3 MinLZ.
+ */
+
+/** Name of a codec that this library can write. */
+export type CompressionName = "zstd" | "snappy" | "none";
+
+/** zstd level: 1 is the fastest, 4 the smallest. */
+export type CompressionLevel = 1 | 2 | 3 | 4;
+
+/** The codec bytes of a block footer. */
+export const CODEC_ZSTD = 0;
+export const CODEC_SNAPPY = 1;
+export const CODEC_NONE = 2;
+export const CODEC_MINLZ = 3;
+
+/** A codec. One instance may be used by one call at a time only (calls are synchronous). */
+export interface Compressor {
+  /** The codec byte. */
+  readonly codec: number;
+  /** The largest output that `compress` can give for `length` input bytes. */
+  maxCompressedLength(length: number): number;
+  /**
+   * Compresses `from[start, end)` to `into[offset...]`, which has room for
+   * `maxCompressedLength(end - start)`. Returns the count written.
+   */
+  compress(from: Uint8Array, start: number, end: number, into: Uint8Array, offset: number): number;
+  /**
+   * Decompresses `from[start, end)` to exactly `into[offset, offset + length)`.
+   *
+   * @throws {DecodeError} the input is not one whole frame of exactly `length` bytes
+   */
+  decompress(
+    from: Uint8Array,
+    start: number,
+    end: number,
+    into: Uint8Array,
+    offset: number,
+    length: number,
+  ): void;
+}

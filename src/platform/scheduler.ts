@@ -1,0 +1,22 @@
+/**
+ * Time, timers and turns of the event loop, as the engine sees them. The real one is made by
+ * system_scheduler.ts; tests inject one that they drive by hand.
+ */
+
+/** A started timer. */
+export interface Timer {
+  /** Stops the timer; a timer that has run or was stopped is left alone. */
+  cancel(): void;
+}
+
+/** Where the engine gets time and turns from. */
+export interface Scheduler {
+  /** Milliseconds on a monotonic clock with an arbitrary origin, with fractions. */
+  nowMs(): number;
+  /** Resolves in a later turn of the event loop, after pending I/O had its chance. */
+  yield(): Promise<void>;
+  /** Runs `callback` once after `delayMs`; does not keep the process alive. */
+  setTimer(callback: () => void, delayMs: number): Timer;
+  /** `byteCount` bytes that nobody can guess, as lower-case hex. */
+  randomHex(byteCount: number): string;
+}
