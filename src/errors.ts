@@ -173,7 +173,11 @@ export class TypeMismatchError extends StoreError {
 
   /** Makes an error that names both types. */
   constructor(found: string, expected: string, options?: ErrorOptions) {
-    super("TYPE_MISMATCH", `Cannot read the value as ${expected}: it is stored as ${found}`, options);
+    super(
+      "TYPE_MISMATCH",
+      `Cannot read the value as ${expected}: it is stored as ${found}`,
+      options,
+    );
     this.found = found;
     this.expected = expected;
   }

@@ -53,3 +53,67 @@ export function latin1Slice(bytes: Uint8Array, start: number, end: number): stri
 export function utf8Slice(bytes: Uint8Array, start: number, end: number): string {
   return prototype.utf8Slice.call(bytes, start, end);
 }
+
+/** The runtime's own zstd. Results are the caller's. */
+export interface NativeZstd {
+  /**
+   * Compresses `bytes` at a zstd level to one frame that states its content size; `capacity` is
+   * the largest that the frame can be.
+   */
+  compress(bytes: Uint8Array, level: number, capacity: number): Uint8Array;
+  /**
+   * Decompresses one frame that should hold `length` bytes; `stated` says that the frame claims
+   * exactly that length. Throws when it holds more. Deno and Bun return what they have, without an
+   * error, when the input ends early: the caller checks the length.
+   */
+  decompress(bytes: Uint8Array, length: number, stated: boolean): Uint8Array;
+}
+
+/** Output chunks of `node:zlib` are one allocation up to this size. */
+const MAX_ZSTD_CHUNK_BYTES = 4 << 20;
+
+const nodeZstd: NativeZstd = {
+  compress(bytes: Uint8Array, level: number, capacity: number): Uint8Array {
+    return zlib.zstdCompressSync(bytes, {
+      params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
+      chunkSize: Math.min(Math.max(capacity, 64), MAX_ZSTD_CHUNK_BYTES),
+      // Deno leaves the content size out without it.
+      pledgedSrcSize: bytes.length,
+    });
+  },
+  decompress(bytes: Uint8Array, length: number): Uint8Array {
+    return zlib.zstdDecompressSync(bytes, {
+      // One byte of room to spare, or a second chunk is allocated to find the end.
+      chunkSize: Math.max(length + 1, 64),
+      maxOutputLength: Math.max(length, 1),
+    });
+  },
+};
+
+/** The part of Bun's global that is used here. */
+interface BunZstd {
+  zstdCompressSync(bytes: Uint8Array, options: { level: number }): Uint8Array;
+  zstdDecompressSync(bytes: Uint8Array): Uint8Array;
+}
+
+/** Bun's own calls: the fastest there, but the output is bounded only by what the frame states. */
+function bunZstd(bun: BunZstd): NativeZstd {
+  return {
+    compress(bytes: Uint8Array, level: number): Uint8Array {
+      return bun.zstdCompressSync(bytes, { level });
+    },
+    decompress(bytes: Uint8Array, length: number, stated: boolean): Uint8Array {
+      return stated ? bun.zstdDecompressSync(bytes) : nodeZstd.decompress(bytes, length, stated);
+    },
+  };
+}
+
+function findNativeZstd(): NativeZstd | undefined {
+  if (typeof zlib.zstdDecompressSync !== "function") return undefined;
+  const bun = (globalThis as { Bun?: Partial<BunZstd> }).Bun;
+  if (bun?.zstdCompressSync === undefined || bun.zstdDecompressSync === undefined) return nodeZstd;
+  return bunZstd(bun as BunZstd);
+}
+
+/** The runtime's own zstd, or undefined where it has none. */
+export const nativeZstd: NativeZstd | undefined = findNativeZstd();

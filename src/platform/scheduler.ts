@@ -17,6 +17,8 @@ export interface Scheduler {
   yield(): Promise<void>;
   /** Runs `callback` once after `delayMs`; does not keep the process alive. */
   setTimer(callback: () => void, delayMs: number): Timer;
+  /** Blocks the thread for `durationMs`. */
+  sleepSync(durationMs: number): void;
   /** `byteCount` bytes that nobody can guess, as lower-case hex. */
   randomHex(byteCount: number): string;
 }

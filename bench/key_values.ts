@@ -1,0 +1,68 @@
+/**
+ * The data of the benches: seeded random numbers, 16-byte keys, and 100-byte values that compress
+ * to about half. The same seed gives the same data on every runtime.
+ */
+
+/** Bytes of a key: 16 decimal digits, so that the order of keys is the order of their numbers. */
+export const keyLength = 16;
+
+/** Bytes of a value. */
+export const valueLength = 100;
+
+/** Distinct values; entry `i` has value `i` modulo this, about 1 MB of data in all. */
+const valueCount = 10_007;
+
+/**
+ * Seeded random numbers: xorshift with shifts 13, 17, 5 over 32 bits (G. Marsaglia, "Xorshift
+ * RNGs", 2003, https://doi.org/10.18637/jss.v008.i14). Fast and repeatable, not secret.
+ */
+export class SeededRandom {
+  #state: number;
+
+  /** Makes a generator; seeds are taken modulo 2^32, and 0 counts as 1. */
+  constructor(seed: number) {
+    this.#state = (seed >>> 0) || 1;
+  }
+
+  /** A whole number in [0, limit); limit is at most 2^32. */
+  below(limit: number): number {
+    let x = this.#state;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.#state = x >>> 0;
+    return Math.floor((this.#state / 0x1_0000_0000) * limit);
+  }
+}
+
+/** The key of entry `index`. */
+export function keyOf(index: number): string {
+  return String(index).padStart(keyLength, "0");
+}
+
+/** A key that is never stored, and sorts after those of the ten entries around `index`. */
+export function missingKeyOf(index: number): string {
+  return `${keyOf(index).slice(0, keyLength - 1)}x`;
+}
+
+/** The values, made once. */
+export class ValuePool {
+  readonly #values: Uint8Array[] = [];
+
+  /** Makes the values of a seed: each is 50 random printable characters, twice. */
+  constructor(seed: number) {
+    const random = new SeededRandom(seed);
+    const half = valueLength / 2;
+    for (let i = 0; i < valueCount; i++) {
+      const value = new Uint8Array(valueLength);
+      for (let at = 0; at < half; at++) value[at] = 32 + random.below(95);
+      value.copyWithin(half, 0, half);
+      this.#values.push(value);
+    }
+  }
+
+  /** The value of entry `index` after it was overwritten `generation` times. Do not modify. */
+  valueOf(index: number, generation = 0): Uint8Array {
+    return this.#values[(index + generation * 1009) % valueCount]!;
+  }
+}

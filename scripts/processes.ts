@@ -1,0 +1,156 @@
+/**
+ * Child processes of the scripts: where the pinned runtimes are, and running one to its end.
+ *
+ * Every script starts its children through here, so that one place knows the paths in
+ * node_modules, the environment that keeps them off the network, and how a child is stopped: each
+ * one leads a process group of its own, and the whole group ends with it at its time limit or when
+ * the script itself is interrupted.
+ */
+
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import * as path from "node:path";
+import process from "node:process";
+
+/** Absolute path of the repository. */
+export const root: string = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+/** A runtime that the library supports. */
+export type Runtime = "node" | "deno" | "bun";
+
+/** All of them, in the order in which results are printed. */
+export const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
+
+/** Absolute path of a runtime's pinned binary. */
+export function binaryOf(runtime: Runtime): string {
+  return path.join(root, "node_modules", ".bin", runtime);
+}
+
+/** The runtime called `text`, or undefined. */
+export function parseRuntime(text: string | undefined): Runtime | undefined {
+  return runtimes.find((runtime) => runtime === text);
+}
+
+/** How a child ended. */
+export interface ProcessResult {
+  /** Exit code, or undefined where a signal ended it. */
+  readonly code: number | undefined;
+  /** The signal that ended it, or undefined. */
+  readonly signal: string | undefined;
+  /** Whether it was stopped for taking longer than its time limit. */
+  readonly timedOut: boolean;
+  /** What it wrote to stdout and stderr, in the order of arrival; empty where inherited. */
+  readonly output: string;
+  /** What it wrote to stdout alone. */
+  readonly stdout: string;
+  /** Wall time from start to end, in seconds. */
+  readonly seconds: number;
+}
+
+/** Options of {@linkcode runProcess}. */
+export interface ProcessOptions {
+  /** Variables to set on top of the environment of the script. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Milliseconds after which the child and its group are killed; none by default. */
+  readonly timeoutMs?: number;
+  /** Whether the child uses the terminal of the script instead of being captured. */
+  readonly inherit?: boolean;
+}
+
+const running = new Set<number>();
+
+/** Ends the whole group of a child; one that is already gone is what was wanted. */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    for (const pid of running) killGroup(pid);
+    process.exit(signal === "SIGINT" ? 130 : 143);
+  });
+}
+
+/**
+ * Runs a program in the repository until it and its output end. Never rejects for what the program
+ * does: a crash, a signal and a time-out are results.
+ */
+export function runProcess(
+  command: string,
+  commandArguments: readonly string[],
+  options: ProcessOptions = {},
+): Promise<ProcessResult> {
+  const startedMs = performance.now();
+  const child = spawn(command, commandArguments, {
+    cwd: root,
+    detached: options.inherit !== true,
+    stdio: options.inherit === true ? "inherit" : ["ignore", "pipe", "pipe"],
+    env: {
+      ...process.env,
+      DENO_NO_UPDATE_CHECK: "1",
+      ...(options.inherit === true ? {} : { NO_COLOR: "1" }),
+      ...options.environment,
+    },
+  });
+  const { pid } = child;
+  const grouped = pid !== undefined && options.inherit !== true;
+  if (grouped) running.add(pid);
+  const output: string[] = [];
+  const stdout: string[] = [];
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+    output.push(text);
+    stdout.push(text);
+  });
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => output.push(text));
+
+  return new Promise((resolve) => {
+    let timedOut = false;
+    const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => {
+      timedOut = true;
+      if (grouped) killGroup(pid);
+      else child.kill("SIGKILL");
+    }, options.timeoutMs);
+    const settle = (code: number | undefined, signal: string | undefined): void => {
+      clearTimeout(timer);
+      if (grouped) running.delete(pid);
+      const seconds = (performance.now() - startedMs) / 1000;
+      resolve({
+        code,
+        signal,
+        timedOut,
+        output: output.join(""),
+        stdout: stdout.join(""),
+        seconds,
+      });
+    };
+    child.on("error", (error) => {
+      output.push(`Cannot start "${command}": ${error.message}\n`);
+      settle(undefined, undefined);
+    });
+    child.on("close", (code, signal) => settle(code ?? undefined, signal ?? undefined));
+  });
+}
+
+/** How a child ended, in words, or undefined where it ended well. */
+export function failureOf(result: ProcessResult): string | undefined {
+  if (result.timedOut) return `timed out after ${result.seconds.toFixed(0)} s`;
+  if (result.signal !== undefined) return `was ended by ${result.signal}`;
+  if (result.code === undefined) return "could not be started";
+  return result.code === 0 ? undefined : `exited with code ${result.code}`;
+}
+
+/** Runs `tasks` with at most `width` at a time, starting them in order. */
+export async function runPool(
+  tasks: readonly (() => Promise<void>)[],
+  width: number,
+): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < tasks.length) await tasks[next++]!();
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+}

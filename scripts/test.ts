@@ -1,0 +1,174 @@
+/**
+ * `npm test`: the quick checks, then every test file on Node, Deno and Bun.
+ *
+ *   npm test                                  everything
+ *   npm test -- --runtime deno                one runtime (repeat for more), without the checks
+ *   npm test -- --filter sstable/block        files whose path contains the text, without the checks
+ *   npm test -- --jobs 1                      processes at a time; the default is one a core, at most 4
+ *   TINYKVS_TEST_SCALE=10 npm test            seeded tests run ten times as many cases (default 1)
+ *
+ * The last line is always `N passed, N failed`, where a check, a test on a runtime, a crashed
+ * process and a disagreement between the runtimes count as one each; the exit code is 1 if
+ * anything failed. Which tests exist is not left to the runtimes: the files are listed here, each
+ * must report at least one test, the three runtimes must report equally many for it, and together
+ * they may not fall below a floor.
+ */
+
+import { availableParallelism } from "node:os";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { allChecks, runCheck } from "./checks.ts";
+import { parseRuntime, runPool, type Runtime, runtimes } from "./processes.ts";
+import { testFiles } from "./source_files.ts";
+import { runTestFile, type TestFileResult } from "./test_file.ts";
+
+/** Fewer tests than this on a runtime mean that some were lost; raise it as tests are added. */
+const minimumTestsPerRuntime = 20;
+
+/** Files whose number of tests differs between runtimes, each with the reason. */
+const differingCounts: Readonly<Record<string, string>> = {};
+
+/** Folders under tests/ with the files that take longest: they start first. */
+const slowFolders = ["properties", "faults", "interop", "store"];
+
+const maximumOutputLength = 20_000;
+
+/** The last part of a text that is too long to show. */
+function tail(text: string): string {
+  if (text.length <= maximumOutputLength) return text;
+  return `... (${text.length - maximumOutputLength} characters left out)\n${
+    text.slice(-maximumOutputLength)
+  }`;
+}
+
+/** Sorts slow folders to the front, else by path. */
+function inStartingOrder(files: readonly string[]): string[] {
+  const rank = (file: string): number => {
+    const index = slowFolders.indexOf(file.split("/")[1]!);
+    return index === -1 ? slowFolders.length : index;
+  };
+  return files.toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+/** Prints what failed in a file, if anything did. */
+function printFailure(result: TestFileResult): void {
+  if (result.failed === 0) return;
+  console.log(`\n--- ${result.file} on ${result.runtime}`);
+  console.log(tail(result.output.trimEnd()));
+  for (const name of result.failedNames) console.log(`FAILED ${result.runtime} "${name}"`);
+  if (result.problem !== undefined) console.log(`FAILED ${result.runtime}: ${result.problem}`);
+  console.log(`repeat: npm test -- --runtime ${result.runtime} --filter ${result.file}\n`);
+}
+
+/** Files on which the runtimes reported different numbers of tests, in words. */
+function disagreements(results: readonly TestFileResult[], ran: readonly Runtime[]): string[] {
+  const problems: string[] = [];
+  for (const file of new Set(results.map((result) => result.file))) {
+    const ofFile = ran.map((runtime) =>
+      results.find((result) => result.file === file && result.runtime === runtime)!
+    );
+    // A file with a problem has failed already, and its count means nothing.
+    if (ofFile.some((result) => result.problem !== undefined)) continue;
+    const counts = ofFile.map((result) => result.passed + result.failed + result.skipped);
+    if (new Set(counts).size === 1) continue;
+    const text = `${file}: ${
+      ofFile.map((result, i) => `${result.runtime} ${counts[i]}`).join(", ")
+    }`;
+    const reason = differingCounts[file];
+    if (reason === undefined) {
+      problems.push(`Runtimes report different numbers of tests in ${text}`);
+    } else console.log(`Test counts differ in ${text}: ${reason}`);
+  }
+  return problems;
+}
+
+const { values: options } = parseArgs({
+  options: {
+    runtime: { type: "string", multiple: true },
+    filter: { type: "string" },
+    jobs: { type: "string" },
+  },
+});
+const chosen = runtimes.filter((runtime) => options.runtime?.includes(runtime) ?? true);
+for (const name of options.runtime ?? []) {
+  if (parseRuntime(name) === undefined) {
+    throw new RangeError(`Cannot test on "${name}": expected one of ${runtimes.join(", ")}`);
+  }
+}
+const jobs = options.jobs === undefined
+  ? Math.min(availableParallelism(), 4)
+  : Number(options.jobs);
+if (!Number.isSafeInteger(jobs) || jobs < 1) {
+  throw new RangeError(`Cannot run "${options.jobs}" jobs: expected an integer of at least 1`);
+}
+const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
+if (!(scale > 0)) {
+  throw new RangeError(
+    `Cannot scale the tests by "${process.env["TINYKVS_TEST_SCALE"]}": expected a number above 0`,
+  );
+}
+const files = inStartingOrder(
+  testFiles().filter((file) => options.filter === undefined || file.includes(options.filter)),
+);
+const everything = options.filter === undefined && options.runtime === undefined;
+
+let passed = 0;
+let failed = 0;
+/** Counts a failure that belongs to no single test. */
+function fail(message: string): void {
+  failed++;
+  console.log(`FAILED ${message}`);
+}
+
+const started = performance.now();
+const results: TestFileResult[] = [];
+const checkTasks = (everything ? allChecks() : []).map((check) => async () => {
+  const result = await runCheck(check);
+  const seconds = `${result.seconds.toFixed(1).padStart(5)} s`;
+  if (result.failure === undefined) {
+    passed++;
+    console.log(`ok     ${seconds}  ${check.name}`);
+  } else {
+    fail(`${seconds}  ${check.name}\n${tail(result.failure)}`);
+  }
+});
+const timeoutMs = 300_000 * Math.max(1, scale);
+const testTasks = files.flatMap((file) =>
+  chosen.map((runtime) => async () => {
+    const result = await runTestFile(runtime, file, timeoutMs);
+    results.push(result);
+    printFailure(result);
+  })
+);
+await runPool([...checkTasks, ...testTasks], jobs);
+
+if (files.length === 0) fail(`no test file's path contains "${options.filter ?? ""}"`);
+for (const problem of disagreements(results, chosen)) fail(problem);
+const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 5);
+console.log(
+  `slowest: ${
+    slowest.map((r) => `${r.file} (${r.runtime}, ${r.seconds.toFixed(1)} s)`).join(", ")
+  }`,
+);
+for (const runtime of chosen) {
+  const own = results.filter((result) => result.runtime === runtime);
+  const sum = (of: (result: TestFileResult) => number): number =>
+    own.reduce((total, result) => total + of(result), 0);
+  const runtimePassed = sum((result) => result.passed);
+  const runtimeFailed = sum((result) => result.failed);
+  const skipped = sum((result) => result.skipped);
+  passed += runtimePassed;
+  failed += runtimeFailed;
+  console.log(
+    `${runtime.padEnd(6)}${String(runtimePassed).padStart(5)} passed, ${runtimeFailed} failed` +
+      `${skipped > 0 ? `, ${skipped} skipped` : ""}, ${own.length} files, ` +
+      `${sum((result) => result.seconds).toFixed(1)} s of processes`,
+  );
+  const total = runtimePassed + runtimeFailed;
+  if (everything && total < minimumTestsPerRuntime) {
+    fail(`${runtime} ran ${total} tests, expected at least ${minimumTestsPerRuntime}`);
+  }
+}
+console.log(`${((performance.now() - started) / 1000).toFixed(1)} s, ${jobs} processes at a time`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,112 @@
+/**
+ * Runs one test file on one runtime, in a process of its own, and says what came of it.
+ *
+ * A process a file and runtime, so that a crash, a hang or an early exit is pinned to its file and
+ * cannot take other results along. Whatever goes wrong outside of a test (the process crashed, left
+ * without a report, or reported no test at all) counts as one failed test.
+ */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { parseJunit, type TestReport } from "./junit.ts";
+import { binaryOf, failureOf, type ProcessResult, runProcess, type Runtime } from "./processes.ts";
+
+/** What became of one test file on one runtime. */
+export interface TestFileResult extends TestReport {
+  readonly runtime: Runtime;
+  /** Path of the test file, relative to the repository. */
+  readonly file: string;
+  readonly seconds: number;
+  /** What was wrong besides failing tests; counted as one of `failed`. */
+  readonly problem: string | undefined;
+  /** All that the process wrote. */
+  readonly output: string;
+}
+
+/** Arguments that make `runtime` run `file` and write a JUnit report to `report`. */
+function commandLine(runtime: Runtime, file: string, report: string): string[] {
+  switch (runtime) {
+    case "node":
+      return [
+        "--test",
+        // The process is already the file's own.
+        "--test-isolation=none",
+        "--test-reporter=spec",
+        "--test-reporter-destination=stdout",
+        "--test-reporter=junit",
+        `--test-reporter-destination=${report}`,
+        file,
+      ];
+    case "deno":
+      return ["test", "-A", "--no-check", `--junit-path=${report}`, file];
+    case "bun":
+      // Bun alone has a time limit a test (5 s); the limit of the file is ours.
+      return [
+        "test",
+        "--timeout=86400000",
+        "--reporter=junit",
+        `--reporter-outfile=${report}`,
+        `./${file}`,
+      ];
+  }
+}
+
+const emptyReport: TestReport = { passed: 0, failed: 0, skipped: 0, failedNames: [] };
+
+/**
+ * Combines how the process ended with its report (undefined where it wrote none) into counts and,
+ * where something besides a test failed, the problem in words.
+ */
+export function judge(
+  processResult: Pick<ProcessResult, "code" | "signal" | "timedOut" | "seconds">,
+  xml: string | undefined,
+): TestReport & { problem: string | undefined } {
+  let report = emptyReport;
+  let problem: string | undefined;
+  try {
+    if (xml === undefined) problem = "it wrote no test report";
+    else report = parseJunit(xml);
+  } catch (error) {
+    problem = (error as Error).message;
+  }
+  if (problem === undefined && report.passed + report.failed + report.skipped === 0) {
+    problem = "it reported no tests";
+  }
+  const ending = failureOf(processResult as ProcessResult);
+  // An exit code of 1 is how failing tests look; with none failing it means something else.
+  if (ending !== undefined && (report.failed === 0 || processResult.code !== 1)) {
+    problem = problem === undefined ? ending : `${ending}; ${problem}`;
+  }
+  return problem === undefined
+    ? { ...report, problem }
+    : { ...report, failed: report.failed + 1, problem };
+}
+
+/** Runs `file` on `runtime`; `timeoutMs` is when the process is killed. */
+export async function runTestFile(
+  runtime: Runtime,
+  file: string,
+  timeoutMs: number,
+): Promise<TestFileResult> {
+  const folder = mkdtempSync(path.join(tmpdir(), "tinykvs-report-"));
+  try {
+    const reportPath = path.join(folder, "report.xml");
+    const commandArguments = commandLine(runtime, file, reportPath);
+    const result = await runProcess(binaryOf(runtime), commandArguments, { timeoutMs });
+    const verdict = judge(result, readIfThere(reportPath));
+    return { ...verdict, runtime, file, seconds: result.seconds, output: result.output };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The text of a file, or undefined where there is none. */
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}

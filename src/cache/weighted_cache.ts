@@ -1,0 +1,211 @@
+/**
+ * A cache that is bounded by the bytes its entries stand for, and that a scan does not wash out.
+ *
+ * The eviction policy is S3-FIFO (Yang et al., "FIFO Queues are All You Need for Cache Eviction",
+ * SOSP 2023, https://doi.org/10.1145/3600006.3613147; written from the paper): new entries go through
+ * a small queue of a tenth of the capacity and reach the main queue only if they were used again
+ * meanwhile, or come back soon after they fell out. A hit changes one small counter and moves nothing.
+ *
+ * Whoever owns entries keeps them in slots of its own (a table keeps its blocks in an array), so a
+ * lookup is an array access and not a hash; the cache tells the owner when it drops one.
+ */
+
+/** Somebody who keeps cache entries in numbered slots. */
+export interface CacheOwner {
+  /** A number that no other owner of the cache has. */
+  readonly cacheId: number;
+  /** The entry in the slot was dropped: forget it. */
+  evicted(slot: number): void;
+}
+
+/** What the cache knows of one value. */
+export class CacheEntry<T> {
+  /** The value; undefined once the entry has left the cache, so that nothing keeps it alive. */
+  value: T | undefined;
+  /** Bytes that it is charged with. */
+  readonly chargeBytes: number;
+  /** Its owner; undefined once it has left the cache. Internal. */
+  owner: CacheOwner | undefined;
+  /** Its slot with the owner. Internal. */
+  readonly slot: number;
+  /** Uses since it came to its place in a queue, at most 3. Internal. */
+  uses = 0;
+  /** Whether it is in the main queue. Internal. */
+  inMain = false;
+
+  /** Made by `WeightedCache.insert`. */
+  constructor(value: T, chargeBytes: number, owner: CacheOwner, slot: number) {
+    this.value = value;
+    this.chargeBytes = chargeBytes;
+    this.owner = owner;
+    this.slot = slot;
+  }
+}
+
+const MAX_USES = 3;
+/** Slots of one owner are below this in the keys of the ghost queue. */
+const SLOT_RANGE = 0x100_0000;
+const MAX_GHOSTS = 8192;
+
+/** A FIFO queue of entries in a ring. */
+class Fifo<T> {
+  #ring: (CacheEntry<T> | undefined)[] = new Array(64).fill(undefined);
+  #head = 0;
+  #count = 0;
+  sizeBytes = 0;
+
+  push(entry: CacheEntry<T>): void {
+    if (this.#count === this.#ring.length) this.#grow();
+    this.#ring[(this.#head + this.#count) & (this.#ring.length - 1)] = entry;
+    this.#count++;
+  }
+
+  shift(): CacheEntry<T> | undefined {
+    if (this.#count === 0) return undefined;
+    const entry = this.#ring[this.#head];
+    this.#ring[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#ring.length - 1);
+    this.#count--;
+    return entry;
+  }
+
+  #grow(): void {
+    const grown: (CacheEntry<T> | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
+    for (let i = 0; i < this.#count; i++) {
+      grown[i] = this.#ring[(this.#head + i) & (this.#ring.length - 1)];
+    }
+    this.#ring = grown;
+    this.#head = 0;
+  }
+}
+
+/** A byte-bounded cache of `T`. */
+export class WeightedCache<T> {
+  /** The most that its entries may be charged with together. */
+  readonly capacityBytes: number;
+  /** Lookups that were answered. Counted by the owner's lookup through `hit`. */
+  hits = 0;
+  /** Lookups that had to load. */
+  misses = 0;
+  #sizeBytes = 0;
+  readonly #small = new Fifo<T>();
+  readonly #main = new Fifo<T>();
+  /** Keys of entries that lately fell out of the small queue, oldest first. */
+  readonly #ghosts = new Set<number>();
+
+  /** Makes an empty cache; a capacity of 0 keeps nothing. */
+  constructor(capacityBytes: number) {
+    this.capacityBytes = capacityBytes;
+  }
+
+  /** Bytes that the present entries are charged with. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Notes a use of an entry. */
+  hit(entry: CacheEntry<T>): void {
+    this.hits++;
+    if (entry.uses < MAX_USES) entry.uses++;
+  }
+
+  /**
+   * Adds a value for an owner's slot, which must be empty. Returns its entry, or undefined where it
+   * is larger than the cache may hold; entries that have to go are dropped first.
+   */
+  insert(
+    owner: CacheOwner,
+    slot: number,
+    value: T,
+    chargeBytes: number,
+  ): CacheEntry<T> | undefined {
+    if (chargeBytes > this.capacityBytes) return undefined;
+    const entry = new CacheEntry(value, chargeBytes, owner, slot);
+    if (this.#ghosts.delete(ghostKey(owner, slot))) {
+      this.#pushMain(entry);
+    } else {
+      this.#small.push(entry);
+      this.#small.sizeBytes += chargeBytes;
+    }
+    this.#sizeBytes += chargeBytes;
+    while (this.#sizeBytes > this.capacityBytes) this.#evictOne();
+    return entry.owner === undefined ? undefined : entry;
+  }
+
+  /** Takes an entry out, as when its table is deleted. The owner is not told. */
+  remove(entry: CacheEntry<T>): void {
+    if (entry.owner === undefined) return;
+    entry.owner = undefined;
+    entry.value = undefined;
+    this.#sizeBytes -= entry.chargeBytes;
+    const queue = entry.inMain ? this.#main : this.#small;
+    queue.sizeBytes -= entry.chargeBytes;
+  }
+
+  #evictOne(): void {
+    const fromSmall = this.#small.sizeBytes > this.capacityBytes / 10 || this.#main.sizeBytes === 0;
+    if (fromSmall) this.#evictFromSmall();
+    else this.#evictFromMain();
+  }
+
+  #evictFromSmall(): void {
+    for (;;) {
+      const entry = this.#small.shift();
+      if (entry === undefined) return;
+      if (entry.owner === undefined) continue;
+      this.#small.sizeBytes -= entry.chargeBytes;
+      if (entry.uses > 0) {
+        entry.uses = 0;
+        this.#pushMain(entry);
+        return;
+      }
+      this.#rememberGhost(ghostKey(entry.owner, entry.slot));
+      this.#drop(entry);
+      return;
+    }
+  }
+
+  #evictFromMain(): void {
+    for (;;) {
+      const entry = this.#main.shift();
+      if (entry === undefined) return;
+      if (entry.owner === undefined) continue;
+      if (entry.uses > 0) {
+        entry.uses--;
+        this.#main.push(entry);
+        continue;
+      }
+      this.#main.sizeBytes -= entry.chargeBytes;
+      this.#drop(entry);
+      return;
+    }
+  }
+
+  #pushMain(entry: CacheEntry<T>): void {
+    this.#main.push(entry);
+    this.#main.sizeBytes += entry.chargeBytes;
+    entry.inMain = true;
+  }
+
+  #drop(entry: CacheEntry<T>): void {
+    const owner = entry.owner!;
+    entry.owner = undefined;
+    entry.value = undefined;
+    this.#sizeBytes -= entry.chargeBytes;
+    owner.evicted(entry.slot);
+  }
+
+  #rememberGhost(key: number): void {
+    this.#ghosts.add(key);
+    if (this.#ghosts.size > MAX_GHOSTS) {
+      for (const oldest of this.#ghosts) {
+        this.#ghosts.delete(oldest);
+        break;
+      }
+    }
+  }
+}
+
+function ghostKey(owner: CacheOwner, slot: number): number {
+  return owner.cacheId * SLOT_RANGE + slot;
+}

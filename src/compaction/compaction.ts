@@ -1,0 +1,70 @@
+/**
+ * A compaction as plain data: what the picker decides and a job carries out. It holds table metadata
+ * and numbers only, so it can be printed, compared in tests, and handed to a worker.
+ */
+
+import type { TableMetadata } from "../version/table_metadata.ts";
+
+/** How tables move down the levels. */
+export interface CompactionOptions {
+  /** Number of level-0 tables at which they are compacted. */
+  readonly l0CompactionTrigger: number;
+  /** A level may be this many times as large as the one above it. */
+  readonly levelSizeMultiplier: number;
+  /** Number of levels, level 0 included; 2 to 7. */
+  readonly maxLevels: number;
+  /** Size in bytes up to which level 1 may grow. */
+  readonly baseLevelSizeBytes: number;
+  /** Size in bytes of an output table of level 1; twice as much for each level below. */
+  readonly baseFileSizeBytes: number;
+}
+
+/** Tables of one level that take part. */
+export interface CompactionInput {
+  /** Their level. */
+  readonly level: number;
+  /** The tables: of level 0 newest first, of other levels by key. */
+  readonly tables: readonly TableMetadata[];
+}
+
+/** What to do. */
+export interface Compaction {
+  /** Whether the one input table just changes its level, or all inputs are merged into new tables. */
+  readonly kind: "move" | "merge";
+  /** The tables to read, by level, the newest first. */
+  readonly inputs: readonly CompactionInput[];
+  /** The level that the outputs go to. */
+  readonly outputLevel: number;
+  /** Size in bytes at which an output table is closed. */
+  readonly maxFileSizeBytes: number;
+  /**
+   * Tables of each level below the output level whose key ranges meet that of the inputs. A tombstone
+   * must stay where one of them may hold its key; and an output table is closed early when it would
+   * meet too many bytes of the first of these levels.
+   */
+  readonly deeper: readonly (readonly TableMetadata[])[];
+}
+
+/** No output table reaches this size unless one entry alone does. */
+const MAX_FILE_SIZE_BYTES = 64 * 1024 * 1024;
+
+/** Size in bytes at which an output table of a level is closed. */
+export function maxFileSize(options: CompactionOptions, level: number): number {
+  return Math.min(
+    Math.max(MAX_FILE_SIZE_BYTES, options.baseFileSizeBytes),
+    options.baseFileSizeBytes * 2 ** Math.max(0, level - 1),
+  );
+}
+
+/** Size in bytes up to which a level from 1 on may grow; the last level has no limit. */
+export function maxLevelSize(options: CompactionOptions, level: number): number {
+  if (level >= options.maxLevels - 1) return Infinity;
+  return options.baseLevelSizeBytes * options.levelSizeMultiplier ** (level - 1);
+}
+
+/** Sum of the sizes of tables. */
+export function totalSize(tables: readonly TableMetadata[]): number {
+  let sum = 0;
+  for (const table of tables) sum += table.sizeBytes;
+  return sum;
+}

@@ -1,0 +1,37 @@
+/**
+ * Writes an immutable memtable to a level-0 table: the newest version of every key, tombstones
+ * included, since older tables may hold what they hide.
+ */
+
+import { AT_ENTRY } from "../iterator/entry_cursor.ts";
+import type { Memtable } from "../memtable/memtable.ts";
+import type { Task } from "../platform/task.ts";
+import type { TableMetadata } from "../version/table_metadata.ts";
+import { TableOutput, type TableOutputOptions } from "./table_output.ts";
+
+/** Entries between two points where the task may be paused: some 30 microseconds. */
+const ENTRIES_PER_PAUSE = 32;
+
+/** A task that writes the memtable; its result is the durable table, or undefined for no entry. */
+export function* flushJob(
+  memtable: Memtable,
+  options: TableOutputOptions,
+  newFileNumber: () => number,
+): Task<TableMetadata | undefined> {
+  const output = new TableOutput(options, 0, newFileNumber);
+  let isFinished = false;
+  try {
+    const cursor = memtable.cursor(Number.MAX_SAFE_INTEGER, false);
+    let entries = 0;
+    for (let at = cursor.seekToStart(); at === AT_ENTRY; at = cursor.advance()) {
+      output.add(cursor.entry);
+      if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
+    }
+    const tables = yield* output.finish();
+    isFinished = true;
+    return tables[0];
+  } finally {
+    // Also where the store is closed in the middle of it: a cancelled generator runs only this.
+    if (!isFinished) output.abandon();
+  }
+}

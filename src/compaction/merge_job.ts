@@ -1,0 +1,159 @@
+/**
+ * Carries out a compaction of kind "merge": reads the input tables, drops what is shadowed, writes
+ * new tables. It works from plain data and file names, with readers and handles of its own, so it
+ * shares nothing with the store but the directory.
+ *
+ * A block that can't be read, or fails its checksum, ends the job with the error; inputs are never
+ * touched, and outputs of a failed job are removed.
+ */
+
+import { compareRanges } from "../bytes/compare.ts";
+import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
+import { AT_END, type EntryCursor, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import { MergingCursor } from "../iterator/merging_cursor.ts";
+import type { Task } from "../platform/task.ts";
+import { WeightedCache } from "../cache/weighted_cache.ts";
+import { HandlePool } from "../sstable/handle_pool.ts";
+import { TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
+import { TableReader, type TableResources } from "../sstable/table_reader.ts";
+import { isTombstone } from "../value/value_codec.ts";
+import { tableName } from "../version/file_names.ts";
+import type { TableMetadata } from "../version/table_metadata.ts";
+import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
+import type { Compaction } from "./compaction.ts";
+import { TableOutput, type TableOutputOptions } from "./table_output.ts";
+
+/** Entries between two points where the task may be paused: some 30 microseconds. */
+const ENTRIES_PER_PAUSE = 32;
+const READAHEAD_BYTES = 256 * 1024;
+const MAX_OPEN_FILES = 64;
+/** An output that meets more than this many times its size in the level below it is closed. */
+const MAX_OVERLAP_FACTOR = 10;
+const SCAN: TableScanOptions = {
+  reverse: false,
+  readaheadBytes: READAHEAD_BYTES,
+  useCache: false,
+  verifyChecksums: true,
+};
+
+/** A task that merges the inputs; its result is the durable output tables, in key order. */
+export function* mergeJob(
+  compaction: Compaction,
+  options: TableOutputOptions,
+  newFileNumber: () => number,
+): Task<readonly TableMetadata[]> {
+  const resources: TableResources = {
+    handles: new HandlePool(options.fileSystem, MAX_OPEN_FILES),
+    blocks: new WeightedCache(0),
+    metadata: new WeightedCache(0),
+    verifyChecksums: true,
+  };
+  const output = new TableOutput(options, compaction.outputLevel, newFileNumber);
+  let isFinished = false;
+  try {
+    const cursor = openInputs(compaction, options, resources);
+    const below = new DeeperLevels(compaction);
+    let entries = 0;
+    let at = cursor.seekToStart();
+    for (;;) {
+      while (at === NEEDS_LOAD) {
+        cursor.loadSync();
+        at = cursor.resume();
+        yield undefined;
+      }
+      if (at === AT_END) break;
+      const { entry } = cursor;
+      const split = below.advanceTo(entry);
+      if (!(isTombstone(entry.valueBytes, entry.valueStart) && !below.mayHold(entry))) {
+        if (output.isOpen && (split || output.openBytes >= compaction.maxFileSizeBytes)) {
+          yield* output.finishTable();
+          below.startOutput();
+        }
+        output.add(entry);
+      }
+      if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
+      at = cursor.advance();
+    }
+    const tables = yield* output.finish();
+    isFinished = true;
+    return tables;
+  } finally {
+    // Also where the store is closed in the middle of it: a cancelled generator runs only this.
+    if (!isFinished) output.abandon();
+    resources.handles.close();
+  }
+}
+
+function openInputs(
+  compaction: Compaction,
+  options: TableOutputOptions,
+  resources: TableResources,
+): EntryCursor {
+  const { fileSystem, directory } = options;
+  const open = (table: TableMetadata): LiveTable => {
+    const path = fileSystem.joinPath(directory, tableName(table.number));
+    return new LiveTable(table, new TableReader(path, table, resources));
+  };
+  const sources: EntryCursor[] = [];
+  for (const { level, tables } of compaction.inputs) {
+    const live = tables.map(open);
+    if (level === 0) {
+      for (const table of live) sources.push(new TableCursor(table.reader, SCAN));
+      continue;
+    }
+    const ordered = {
+      count: live.length,
+      cursorAt: (index: number) => new TableCursor(live[index]!.reader, SCAN),
+      indexFor: (key: DataView, start: number, end: number) =>
+        firstEndingAtOrAfter(live, key, start, end),
+    };
+    sources.push(new ConcatenatingCursor(ordered, false));
+  }
+  return new MergingCursor(sources, false);
+}
+
+/** Follows the merge through the levels below the output, whose tables it passes in key order. */
+class DeeperLevels {
+  readonly #levels: readonly (readonly TableMetadata[])[];
+  readonly #positions: number[];
+  readonly #maxOverlapBytes: number;
+  #overlapBytes = 0;
+
+  constructor(compaction: Compaction) {
+    this.#levels = compaction.deeper;
+    this.#positions = compaction.deeper.map(() => 0);
+    this.#maxOverlapBytes = compaction.maxFileSizeBytes * MAX_OVERLAP_FACTOR;
+  }
+
+  /** Passes the tables that end before the entry; says whether the open output meets too many of them. */
+  advanceTo(entry: EntryView): boolean {
+    for (let i = 0; i < this.#levels.length; i++) {
+      const tables = this.#levels[i]!;
+      let at = this.#positions[i]!;
+      while (at < tables.length && compareWith(tables[at]!.largestView, entry) < 0) {
+        if (i === 0) this.#overlapBytes += tables[at]!.sizeBytes;
+        at++;
+      }
+      this.#positions[i] = at;
+    }
+    return this.#overlapBytes > this.#maxOverlapBytes;
+  }
+
+  /** Whether a table below may hold the key of the entry that was advanced to. */
+  mayHold(entry: EntryView): boolean {
+    for (let i = 0; i < this.#levels.length; i++) {
+      const table = this.#levels[i]![this.#positions[i]!];
+      if (table !== undefined && compareWith(table.smallestView, entry) <= 0) return true;
+    }
+    return false;
+  }
+
+  /** A new output table is begun. */
+  startOutput(): void {
+    this.#overlapBytes = 0;
+  }
+}
+
+function compareWith(key: DataView, entry: EntryView): number {
+  return compareRanges(key, 0, key.byteLength, entry.keyView, entry.keyStart, entry.keyEnd);
+}

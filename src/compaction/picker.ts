@@ -1,0 +1,221 @@
+/**
+ * Chooses the next compaction. Pure: levels in, a decision out; it touches no file and no state.
+ *
+ * Leveled compaction as in LevelDB and RocksDB (https://github.com/google/leveldb, doc/impl.md, for
+ * the scheme): the level that is furthest beyond its limit goes first; in a level from 1 on the table
+ * goes that drags along the fewest bytes of the next level for each of its own. A table that meets
+ * nothing in the next level is moved, not rewritten, so what was loaded in key order is never
+ * rewritten at all.
+ */
+
+import { compareViews, rangesOverlap, type TableMetadata } from "../version/table_metadata.ts";
+import {
+  type Compaction,
+  type CompactionInput,
+  type CompactionOptions,
+  maxFileSize,
+  maxLevelSize,
+  totalSize,
+} from "./compaction.ts";
+
+/** Tables by level: level 0 newest first, the others by key. */
+export type Levels = readonly (readonly TableMetadata[])[];
+
+interface KeyRange {
+  smallest: DataView;
+  largest: DataView;
+}
+
+/** The most urgent compaction, or undefined when every level is within its limits. */
+export function pickCompaction(levels: Levels, options: CompactionOptions): Compaction | undefined {
+  let bestLevel = -1;
+  let bestScore = 1;
+  for (let level = 0; level < options.maxLevels - 1; level++) {
+    const score = levelScore(levels, level, options);
+    if (score >= bestScore && (bestLevel < 0 || score > bestScore)) {
+      bestLevel = level;
+      bestScore = score;
+    }
+  }
+  if (bestLevel < 0) return undefined;
+  return bestLevel === 0
+    ? pickFromLevel0(levels, options)
+    : pickFromLevel(levels, bestLevel, options);
+}
+
+/** Bytes that would have to be compacted to bring every level within its limits, at a rough guess. */
+export function pendingCompactionBytes(levels: Levels, options: CompactionOptions): number {
+  let pending = 0;
+  const level0 = levels[0]!;
+  if (level0.length >= options.l0CompactionTrigger) pending += totalSize(level0);
+  for (let level = 1; level < options.maxLevels - 1; level++) {
+    pending += Math.max(0, totalSize(levels[level]!) - maxLevelSize(options, level));
+  }
+  return pending;
+}
+
+/**
+ * What it takes to bring every key of a range into one table without tombstones: groups of tables
+ * whose key ranges meet, each to be merged into the lowest level that it reaches. Groups of a single
+ * table that has nothing to drop are left out.
+ */
+export function planFullCompaction(
+  levels: Levels,
+  options: CompactionOptions,
+  range: { smallest: DataView | undefined; largest: DataView | undefined },
+): Compaction[] {
+  const placed = levels.flatMap((tables, level) => tables.map((table) => ({ level, table })));
+  placed.sort((a, b) => compareViews(a.table.smallestView, b.table.smallestView));
+  const plans: Compaction[] = [];
+  let group: typeof placed = [];
+  let largest: DataView | undefined;
+  const finishGroup = (): void => {
+    const plan = planGroup(group, options, range);
+    if (plan !== undefined) plans.push(plan);
+    group = [];
+  };
+  for (const member of placed) {
+    if (largest !== undefined && compareViews(member.table.smallestView, largest) > 0) {
+      finishGroup();
+      largest = undefined;
+    }
+    group.push(member);
+    if (largest === undefined || compareViews(member.table.largestView, largest) > 0) {
+      largest = member.table.largestView;
+    }
+  }
+  if (group.length > 0) finishGroup();
+  return plans;
+}
+
+function planGroup(
+  group: readonly { level: number; table: TableMetadata }[],
+  options: CompactionOptions,
+  range: { smallest: DataView | undefined; largest: DataView | undefined },
+): Compaction | undefined {
+  const isClean = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
+    group[0]!.table.checksum !== undefined && group[0]!.level > 0;
+  const isOutside = group.every(({ table }) =>
+    (range.largest !== undefined && compareViews(table.smallestView, range.largest) > 0) ||
+    (range.smallest !== undefined && compareViews(table.largestView, range.smallest) < 0)
+  );
+  if (isClean || isOutside) return undefined;
+  const outputLevel = Math.max(1, ...group.map(({ level }) => level));
+  const inputs: CompactionInput[] = [];
+  for (let level = 0; level <= outputLevel; level++) {
+    const tables = group.filter((member) => member.level === level).map(({ table }) => table);
+    if (level === 0) tables.sort((a, b) => b.number - a.number);
+    if (tables.length > 0) inputs.push({ level, tables });
+  }
+  const isMove = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
+    group[0]!.table.checksum !== undefined;
+  return {
+    kind: isMove ? "move" : "merge",
+    inputs,
+    outputLevel,
+    maxFileSizeBytes: maxFileSize(options, outputLevel),
+    deeper: [],
+  };
+}
+
+function levelScore(levels: Levels, level: number, options: CompactionOptions): number {
+  const tables = levels[level]!;
+  if (level === 0) return tables.length / options.l0CompactionTrigger;
+  return totalSize(tables) / maxLevelSize(options, level);
+}
+
+function pickFromLevel0(levels: Levels, options: CompactionOptions): Compaction {
+  const level0 = levels[0]!;
+  const oldest = level0[level0.length - 1]!;
+  // Every table that meets the chosen ones has to come along: if it is older it would otherwise end
+  // up above them, and if it is newer there is no reason to merge the same range again.
+  const chosen = new Set([oldest]);
+  let range = rangeOf([oldest]);
+  for (let grew = true; grew;) {
+    grew = false;
+    for (const table of level0) {
+      if (chosen.has(table) || !rangesOverlap(table, range.smallest, range.largest)) continue;
+      chosen.add(table);
+      range = rangeOf([...chosen]);
+      grew = true;
+    }
+  }
+  const tables = level0.filter((table) => chosen.has(table));
+  const next = overlapping(levels[1]!, range);
+  if (tables.length === 1 && next.length === 0) return move(0, oldest, levels, options);
+  return merge([{ level: 0, tables }, { level: 1, tables: next }], 1, levels, options);
+}
+
+function pickFromLevel(levels: Levels, level: number, options: CompactionOptions): Compaction {
+  const tables = levels[level]!;
+  const next = levels[level + 1]!;
+  let best = tables[0]!;
+  let bestRatio = Infinity;
+  let from = 0;
+  for (const table of tables) {
+    while (from < next.length && compareViews(next[from]!.largestView, table.smallestView) < 0) {
+      from++;
+    }
+    let bytes = 0;
+    for (let i = from; i < next.length; i++) {
+      if (compareViews(next[i]!.smallestView, table.largestView) > 0) break;
+      bytes += next[i]!.sizeBytes;
+    }
+    const ratio = bytes / table.sizeBytes;
+    if (ratio < bestRatio) {
+      best = table;
+      bestRatio = ratio;
+      if (ratio === 0) break;
+    }
+  }
+  if (bestRatio === 0) return move(level, best, levels, options);
+  const below = overlapping(next, rangeOf([best]));
+  return merge(
+    [{ level, tables: [best] }, { level: level + 1, tables: below }],
+    level + 1,
+    levels,
+    options,
+  );
+}
+
+function move(
+  level: number,
+  table: TableMetadata,
+  levels: Levels,
+  options: CompactionOptions,
+): Compaction {
+  return { ...merge([{ level, tables: [table] }], level + 1, levels, options), kind: "move" };
+}
+
+function merge(
+  inputs: readonly CompactionInput[],
+  outputLevel: number,
+  levels: Levels,
+  options: CompactionOptions,
+): Compaction {
+  const range = rangeOf(inputs.flatMap((input) => input.tables));
+  const deeper = [];
+  for (let level = outputLevel + 1; level < levels.length; level++) {
+    deeper.push(overlapping(levels[level]!, range));
+  }
+  return {
+    kind: "merge",
+    inputs: inputs.filter((input) => input.tables.length > 0),
+    outputLevel,
+    maxFileSizeBytes: maxFileSize(options, outputLevel),
+    deeper,
+  };
+}
+
+function overlapping(tables: readonly TableMetadata[], range: KeyRange): TableMetadata[] {
+  return tables.filter((table) => rangesOverlap(table, range.smallest, range.largest));
+}
+
+function rangeOf(tables: readonly TableMetadata[]): KeyRange {
+  let { smallestView: smallest, largestView: largest } = tables[0]!;
+  for (const table of tables) {
+    if (compareViews(table.smallestView, smallest) < 0) smallest = table.smallestView;
+    if (compareViews(table.largestView, largest) > 0) largest = table.largestView;
+  }
+  return { smallest, largest };
+}

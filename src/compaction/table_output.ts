@@ -1,0 +1,115 @@
+/**
+ * The tables that a job writes, one after the other. Nothing refers to them until the job's edit is
+ * in the manifest; a job that fails removes what it wrote, and what it can't remove is an orphan that
+ * the next open deletes.
+ */
+
+import type { Compressor } from "../compression/compressor.ts";
+import { IoError } from "../errors.ts";
+import type { EntryView } from "../iterator/entry_cursor.ts";
+import type { FileHandle, FileSystem } from "../platform/file_system.ts";
+import { syncDirectoryStep, syncStep, type Task } from "../platform/task.ts";
+import { TableWriter } from "../sstable/table_writer.ts";
+import { tableName } from "../version/file_names.ts";
+import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
+
+/** Where and how a job writes tables. */
+export interface TableOutputOptions {
+  /** The file system. */
+  readonly fileSystem: FileSystem;
+  /** The store's directory. */
+  readonly directory: string;
+  /** Codec of the data blocks. */
+  readonly compressor: Compressor;
+  /** Uncompressed size in bytes at which a block is closed. */
+  readonly blockSizeBytes: number;
+  /** Rate of false positives of the filter, or false for no filter. */
+  readonly bloomFalsePositiveRate: number | false;
+}
+
+/** Writes a series of tables for one level. */
+export class TableOutput {
+  readonly #options: TableOutputOptions;
+  readonly #level: number;
+  readonly #newFileNumber: () => number;
+  readonly #tables: TableMetadata[] = [];
+  readonly #created: number[] = [];
+  #handle: FileHandle | undefined;
+  #writer: TableWriter | undefined;
+
+  /** Prepares for writing; the first file is created with the first entry. */
+  constructor(options: TableOutputOptions, level: number, newFileNumber: () => number) {
+    this.#options = options;
+    this.#level = level;
+    this.#newFileNumber = newFileNumber;
+  }
+
+  /** Bytes in the open table so far, or 0 where none is open. */
+  get openBytes(): number {
+    return this.#writer?.sizeBytes ?? 0;
+  }
+
+  /** Whether a table is open, and so has an entry. */
+  get isOpen(): boolean {
+    return this.#writer !== undefined;
+  }
+
+  /** Appends an entry to the open table, opening one if need be. */
+  add(entry: EntryView): void {
+    (this.#writer ?? this.#open()).add(entry);
+  }
+
+  /** Completes the open table and makes its content durable. */
+  *finishTable(): Task<void> {
+    const writer = this.#writer!;
+    const handle = this.#handle!;
+    const summary = writer.finish();
+    yield syncStep(handle);
+    handle.closeSync();
+    this.#writer = undefined;
+    this.#handle = undefined;
+    this.#tables.push(tableMetadata({ number: this.#created.at(-1)!, ...summary }));
+  }
+
+  /** Completes the last table and makes all names durable. Returns the tables in key order. */
+  *finish(): Task<readonly TableMetadata[]> {
+    if (this.isOpen) yield* this.finishTable();
+    if (this.#tables.length > 0) {
+      yield syncDirectoryStep(this.#options.fileSystem, this.#options.directory);
+    }
+    return this.#tables;
+  }
+
+  /** Closes and removes everything that was written. */
+  abandon(): void {
+    this.#handle?.closeSync();
+    this.#handle = undefined;
+    this.#writer = undefined;
+    for (const number of this.#created) {
+      try {
+        this.#options.fileSystem.removeSync(this.#path(number));
+      } catch (error) {
+        // The failure that led here is what the caller has to hear of.
+        if (!(error instanceof IoError)) throw error;
+      }
+    }
+  }
+
+  #open(): TableWriter {
+    const number = this.#newFileNumber();
+    this.#handle = this.#options.fileSystem.createSync(this.#path(number));
+    this.#created.push(number);
+    this.#writer = new TableWriter(this.#handle, {
+      tableNumber: number,
+      level: this.#level,
+      compressor: this.#options.compressor,
+      blockSizeBytes: this.#options.blockSizeBytes,
+      bloomFalsePositiveRate: this.#options.bloomFalsePositiveRate,
+    });
+    return this.#writer;
+  }
+
+  #path(number: number): string {
+    return this.#options.fileSystem.joinPath(this.#options.directory, tableName(number));
+  }
+}

@@ -1,0 +1,38 @@
+/**
+ * Codecs by the name that options use and by the byte that a block footer carries. The table
+ * writer asks by name, the table reader by byte.
+ */
+
+import { CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD } from "./compressor.ts";
+import type { CompressionLevel, CompressionName, Compressor } from "./compressor.ts";
+import { noneCompressor } from "./none.ts";
+import { snappyCompressor } from "./snappy.ts";
+import { zstdCompressor } from "./zstd.ts";
+
+/** The codec to write with. `level` matters to zstd only. */
+export function compressorFor(name: CompressionName, level: CompressionLevel): Compressor {
+  switch (name) {
+    case "zstd":
+      return zstdCompressor(level);
+    case "snappy":
+      return snappyCompressor();
+    case "none":
+      return noneCompressor();
+  }
+}
+
+const zstdDecompressor: Compressor = zstdCompressor(1);
+
+/** The codec to read blocks with, or undefined for a codec byte that this library does not know. */
+export function decompressorFor(codec: number): Compressor | undefined {
+  switch (codec) {
+    case CODEC_ZSTD:
+      return zstdDecompressor;
+    case CODEC_SNAPPY:
+      return snappyCompressor();
+    case CODEC_NONE:
+      return noneCompressor();
+    default:
+      return undefined;
+  }
+}

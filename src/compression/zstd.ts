@@ -1,0 +1,135 @@
+/**
+ * The zstd codec: one plain frame a block, by WebAssembly or by the runtime's own zstd.
+ *
+ * Both read and write the same format; which one runs where is decided by measurement
+ * (docs/decisions/0002-which-zstd-where.md) and can be forced. Frames that are written state their
+ * content size and carry no checksum; libzstd and Go's klauspost/compress read them alike. Frames
+ * that are read may have either or neither: Go states no size below 256 bytes.
+ */
+
+import { DecodeError } from "../errors.ts";
+import { nativeZstd, runtimeName } from "../platform/natives.ts";
+import type { NativeZstd } from "../platform/natives.ts";
+import { CODEC_ZSTD } from "./compressor.ts";
+import type { CompressionLevel, Compressor } from "./compressor.ts";
+import { checkZstdFrame } from "./zstd_frame.ts";
+import { zstdWasmCompress, zstdWasmDecompress } from "./zstd_wasm.ts";
+
+/** Which zstd runs: the faster one here, the embedded module, or the runtime's own. */
+export type ZstdImplementation = "auto" | "wasm" | "native";
+
+/**
+ * The uncompressed lengths in bytes from which the runtime's own zstd wins, copy into the caller's
+ * buffer included. Below them the cost of making a native stream a call outweighs its speed.
+ */
+const NATIVE_FROM = {
+  node: { compress: 24 << 10, decompress: 32 << 10 },
+  deno: { compress: 12 << 10, decompress: 32 << 10 },
+  bun: { compress: 0, decompress: 0 },
+} as const;
+
+/**
+ * A zstd codec that compresses at `level` and decompresses frames of any level.
+ *
+ * Input and output of one call may take 2,000 MiB together in WebAssembly; "auto" gives larger
+ * blocks, as all large ones, to the runtime's own zstd.
+ *
+ * @throws {RangeError} `implementation` is "native" and the runtime has no zstd; its `compress` and
+ * `decompress`: the block is too large for WebAssembly, or there is no memory for it
+ */
+export function zstdCompressor(
+  level: CompressionLevel,
+  implementation: ZstdImplementation = "auto",
+): Compressor {
+  if (implementation === "native") {
+    if (nativeZstd === undefined) {
+      throw new RangeError(`Cannot use the native zstd: ${runtimeName} has none`);
+    }
+    return new ZstdCompressor(level, nativeZstd, 0, 0);
+  }
+  if (implementation === "wasm" || nativeZstd === undefined) {
+    return new ZstdCompressor(level, undefined, Infinity, Infinity);
+  }
+  const from = NATIVE_FROM[runtimeName];
+  return new ZstdCompressor(level, nativeZstd, from.compress, from.decompress);
+}
+
+class ZstdCompressor implements Compressor {
+  readonly codec: number = CODEC_ZSTD;
+  readonly #level: number;
+  readonly #native: NativeZstd | undefined;
+  readonly #nativeCompressFrom: number;
+  readonly #nativeDecompressFrom: number;
+
+  constructor(
+    level: number,
+    native: NativeZstd | undefined,
+    nativeCompressFrom: number,
+    nativeDecompressFrom: number,
+  ) {
+    this.#level = level;
+    this.#native = native;
+    this.#nativeCompressFrom = nativeCompressFrom;
+    this.#nativeDecompressFrom = nativeDecompressFrom;
+  }
+
+  /** The bound that zstd.h states for ZSTD_compressBound. */
+  maxCompressedLength(length: number): number {
+    const small = 128 << 10;
+    return length + Math.floor(length / 256) + (length < small ? (small - length) >>> 11 : 0);
+  }
+
+  compress(from: Uint8Array, start: number, end: number, into: Uint8Array, offset: number): number {
+    const length = end - start;
+    const capacity = this.maxCompressedLength(length);
+    if (this.#native === undefined || length < this.#nativeCompressFrom) {
+      return zstdWasmCompress(from, start, end, into, offset, capacity, this.#level);
+    }
+    const frame = this.#native.compress(part(from, start, end), this.#level, capacity);
+    into.set(frame, offset);
+    return frame.length;
+  }
+
+  decompress(
+    from: Uint8Array,
+    start: number,
+    end: number,
+    into: Uint8Array,
+    offset: number,
+    length: number,
+  ): void {
+    const stated = checkZstdFrame(from, start, end, length);
+    if (this.#native === undefined || length < this.#nativeDecompressFrom) {
+      zstdWasmDecompress(from, start, end, into, offset, length);
+      return;
+    }
+    const content = decompressNatively(this.#native, part(from, start, end), length, stated);
+    if (content.length !== length) {
+      throw new DecodeError(
+        `the zstd frame holds ${content.length} bytes, expected ${length}`,
+        0,
+      );
+    }
+    into.set(content, offset);
+  }
+}
+
+function decompressNatively(
+  native: NativeZstd,
+  frame: Uint8Array,
+  length: number,
+  stated: boolean,
+): Uint8Array {
+  try {
+    return native.decompress(frame, length, stated);
+  } catch (error) {
+    // A full heap or stack says nothing about the frame; an exceeded `length` does.
+    const { code } = error as { code?: string };
+    if (error instanceof RangeError && code !== "ERR_BUFFER_TOO_LARGE") throw error;
+    throw new DecodeError(`zstd refuses the frame: ${(error as Error).message}`, 0);
+  }
+}
+
+function part(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end);
+}

@@ -1,0 +1,169 @@
+/**
+ * Merges sorted cursors into one: the heart of scans and of compaction.
+ *
+ * The sources are given newest first. Where several hold the same key the newest one's entry is
+ * shown and the others' are passed over. Sources that stand on an entry are kept sorted by key (and
+ * age); moving on costs one comparison as long as the same source stays in front, which is the
+ * common case, and none where there is one source.
+ */
+
+import { compareRanges } from "../bytes/compare.ts";
+import {
+  AT_END,
+  AT_ENTRY,
+  emptyEntryView,
+  type EntryCursor,
+  type EntryView,
+  NEEDS_LOAD,
+  type Position,
+} from "./entry_cursor.ts";
+
+/** A merged view of `sources`, newest first, all of the same direction. */
+export class MergingCursor implements EntryCursor {
+  entry: EntryView = emptyEntryView();
+  readonly #sources: readonly EntryCursor[];
+  readonly #sign: number;
+  /** Indexes of the sources that stand on an entry, in the order in which they come. */
+  readonly #order: Int32Array;
+  #active = 0;
+  /** How many sources behind the front one stand on the same key. */
+  #ties = 0;
+  /** Sources whose last move waits for a load. */
+  readonly #pending: number[] = [];
+
+  /** Makes a cursor that stands nowhere yet. */
+  constructor(sources: readonly EntryCursor[], reverse: boolean) {
+    this.#sources = sources;
+    this.#sign = reverse ? -1 : 1;
+    this.#order = new Int32Array(sources.length);
+  }
+
+  /** Index among the sources of the one whose entry is shown. */
+  get frontSource(): number {
+    return this.#order[0]!;
+  }
+
+  seekToStart(): Position {
+    this.#reset();
+    for (let i = 0; i < this.#sources.length; i++) {
+      this.#accept(i, this.#sources[i]!.seekToStart());
+    }
+    return this.#settle();
+  }
+
+  seek(key: DataView, start: number, end: number): Position {
+    this.#reset();
+    for (let i = 0; i < this.#sources.length; i++) {
+      this.#accept(i, this.#sources[i]!.seek(key, start, end));
+    }
+    return this.#settle();
+  }
+
+  advance(): Position {
+    const order = this.#order;
+    const sources = this.#sources;
+    if (this.#active === 1) {
+      const front = order[0]!;
+      const position = sources[front]!.advance();
+      if (position === AT_ENTRY) {
+        this.entry = sources[front]!.entry;
+        return AT_ENTRY;
+      }
+      this.#active = 0;
+      if (position === NEEDS_LOAD) this.#pending.push(front);
+      return this.#settle();
+    }
+    if (this.#ties === 0) {
+      const front = order[0]!;
+      const position = sources[front]!.advance();
+      if (position === AT_ENTRY) {
+        const comparison = this.#compare(front, order[1]!);
+        if (comparison < 0) {
+          this.entry = sources[front]!.entry;
+          return AT_ENTRY;
+        }
+        this.#takeFront();
+        this.#place(front);
+      } else {
+        this.#takeFront();
+        if (position === NEEDS_LOAD) this.#pending.push(front);
+      }
+      return this.#settle();
+    }
+    let count = this.#ties + 1;
+    this.#ties = 0;
+    const moved: number[] = [];
+    while (count-- > 0) moved.push(this.#takeFront());
+    for (const source of moved) this.#accept(source, sources[source]!.advance());
+    return this.#settle();
+  }
+
+  loadSync(): void {
+    for (const source of this.#pending) this.#sources[source]!.loadSync();
+  }
+
+  async load(): Promise<void> {
+    if (this.#pending.length === 1) return await this.#sources[this.#pending[0]!]!.load();
+    const results = await Promise.allSettled(
+      this.#pending.map((source) => this.#sources[source]!.load()),
+    );
+    for (const result of results) if (result.status === "rejected") throw result.reason;
+  }
+
+  resume(): Position {
+    const pending = this.#pending.splice(0);
+    for (const source of pending) this.#accept(source, this.#sources[source]!.resume());
+    return this.#settle();
+  }
+
+  #reset(): void {
+    this.#active = 0;
+    this.#ties = 0;
+    this.#pending.length = 0;
+  }
+
+  #accept(source: number, position: Position): void {
+    if (position === AT_ENTRY) this.#place(source);
+    else if (position === NEEDS_LOAD) this.#pending.push(source);
+  }
+
+  #takeFront(): number {
+    const order = this.#order;
+    const front = order[0]!;
+    this.#active--;
+    for (let i = 0; i < this.#active; i++) order[i] = order[i + 1]!;
+    return front;
+  }
+
+  /** Inserts a source among the active ones, behind those that come first or are newer on the same key. */
+  #place(source: number): void {
+    const order = this.#order;
+    let at = this.#active++;
+    while (at > 0) {
+      const other = order[at - 1]!;
+      const comparison = this.#compare(source, other);
+      if (comparison > 0 || (comparison === 0 && source > other)) break;
+      order[at] = other;
+      at--;
+    }
+    order[at] = source;
+  }
+
+  #settle(): Position {
+    if (this.#pending.length > 0) return NEEDS_LOAD;
+    if (this.#active === 0) return AT_END;
+    const front = this.#order[0]!;
+    this.entry = this.#sources[front]!.entry;
+    let ties = 0;
+    while (ties + 1 < this.#active && this.#compare(front, this.#order[ties + 1]!) === 0) ties++;
+    this.#ties = ties;
+    return AT_ENTRY;
+  }
+
+  #compare(a: number, b: number): number {
+    const x = this.#sources[a]!.entry;
+    const y = this.#sources[b]!.entry;
+    return this.#sign *
+      compareRanges(x.keyView, x.keyStart, x.keyEnd, y.keyView, y.keyStart, y.keyEnd);
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * The memory of a memtable: entries one behind the other in one ArrayBuffer, no object an entry.
+ *
+ * An entry, at its offset:
+ *
+ *     0   u32  offset of the previous (older) version of the same key, 0 for none
+ *     4   u32  sequence number, relative to the memtable's first
+ *     8   u32  key length, key bytes
+ *     ..  u32  value length, encoded value bytes
+ *
+ * From offset 8 on this is, byte for byte, the form of an entry in a log record and in a data block,
+ * so that an entry is encoded once and then only copied. A value of `LARGE_VALUE_BYTES` or more lives
+ * in a buffer of its own (`largeValues`): its length field has the top bit set and is followed by
+ * nothing, and the other 31 bits are the index. That keeps the arena near its budget.
+ *
+ * The buffer doubles when it is full (offsets stay valid, `bytes` and `view` are replaced): a
+ * resizable ArrayBuffer would make every access several times slower (MEASUREMENTS.md E).
+ */
+
+/** Values of this encoded size or more are kept outside the arena. */
+export const LARGE_VALUE_BYTES: number = 64 * 1024;
+
+/** Bytes in front of the key length field. */
+export const ENTRY_HEADER_BYTES = 8;
+
+const LARGE_VALUE_FLAG = 0x80000000;
+const FIRST_OFFSET = 8;
+const MAX_ARENA_BYTES = 0xffffffff;
+
+/** Append-only storage of entries. */
+export class EntryArena {
+  /** The memory; replaced when it grows. */
+  bytes: Uint8Array;
+  /** A view on the same memory; replaced with it. */
+  view: DataView;
+  /** Offset behind the last entry. */
+  used: number = FIRST_OFFSET;
+  /** The values kept outside. */
+  readonly largeValues: Uint8Array[] = [];
+  #largeViews: DataView[] = [];
+  #largeBytes = 0;
+
+  /** Makes an arena with room for `capacityBytes`. */
+  constructor(capacityBytes: number) {
+    this.bytes = new Uint8Array(Math.max(capacityBytes, 64));
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** Bytes taken by entries, the large values included. */
+  get sizeBytes(): number {
+    return this.used - FIRST_OFFSET + this.#largeBytes;
+  }
+
+  /**
+   * Copies an entry in. `from[start, end)` is key length, key, value length, value; `keyEnd` is the
+   * offset behind the key. Returns the entry's offset.
+   *
+   * @throws {RangeError} the arena would pass 4 GiB
+   */
+  append(
+    previous: number,
+    relativeSequence: number,
+    from: Uint8Array,
+    start: number,
+    keyEnd: number,
+    end: number,
+  ): number {
+    const valueStart = keyEnd + 4;
+    const isLarge = end - valueStart >= LARGE_VALUE_BYTES;
+    const copyEnd = isLarge ? keyEnd : end;
+    const offset = this.used;
+    this.#reserve(ENTRY_HEADER_BYTES + (copyEnd - start) + 4);
+    const view = this.view;
+    view.setUint32(offset, previous, true);
+    view.setUint32(offset + 4, relativeSequence, true);
+    this.bytes.set(from.subarray(start, copyEnd), offset + ENTRY_HEADER_BYTES);
+    let used = offset + ENTRY_HEADER_BYTES + (copyEnd - start);
+    if (isLarge) {
+      const value = from.slice(valueStart, end);
+      view.setUint32(used, (LARGE_VALUE_FLAG | this.largeValues.length) >>> 0, true);
+      used += 4;
+      this.largeValues.push(value);
+      this.#largeViews.push(new DataView(value.buffer));
+      this.#largeBytes += value.length;
+    }
+    this.used = used;
+    return offset;
+  }
+
+  /** Offset of the older version of the entry's key, 0 for none. */
+  previousOf(entry: number): number {
+    return this.view.getUint32(entry, true);
+  }
+
+  /** The entry's sequence number, relative to the memtable's first. */
+  sequenceOf(entry: number): number {
+    return this.view.getUint32(entry + 4, true);
+  }
+
+  /** Offset behind the entry's key, which starts at `entry + ENTRY_HEADER_BYTES + 4`. */
+  keyEndOf(entry: number): number {
+    return entry + ENTRY_HEADER_BYTES + 4 + this.view.getUint32(entry + ENTRY_HEADER_BYTES, true);
+  }
+
+  /** Index in `largeValues` of the value behind a key that ends at `keyEnd`, or -1 for one in the arena. */
+  largeValueIndex(keyEnd: number): number {
+    const length = this.view.getUint32(keyEnd, true);
+    return length >= LARGE_VALUE_FLAG ? length - LARGE_VALUE_FLAG : -1;
+  }
+
+  /** A view on a large value. */
+  largeView(index: number): DataView {
+    return this.#largeViews[index]!;
+  }
+
+  /** Forgets every entry and keeps the memory. */
+  clear(): void {
+    this.used = FIRST_OFFSET;
+    this.largeValues.length = 0;
+    this.#largeViews.length = 0;
+    this.#largeBytes = 0;
+  }
+
+  #reserve(extra: number): void {
+    const needed = this.used + extra;
+    if (needed <= this.bytes.length) return;
+    if (needed > MAX_ARENA_BYTES) {
+      throw new RangeError(`Cannot grow the memtable to ${needed} bytes: the limit is 4 GiB`);
+    }
+    const grown = new Uint8Array(
+      Math.min(MAX_ARENA_BYTES, Math.max(needed, this.bytes.length * 2)),
+    );
+    grown.set(this.bytes.subarray(0, this.used));
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
+  }
+}

@@ -1,0 +1,379 @@
+/**
+ * The order of a memtable: a B+ tree in one Int32Array over the entries of an arena.
+ *
+ * A node has up to 64 slots. Beside every entry offset it keeps a key word: the four key bytes that
+ * follow the prefix which all keys of this node share, big-endian, sign-flipped so that a signed
+ * comparison orders them as unsigned. A search in a node compares the shared prefix once and then
+ * mostly words; it touches a key in the arena only where words tie. Against a skip list of objects
+ * this is 5 times faster and takes a tenth of the memory (MEASUREMENTS.md F).
+ *
+ * Node, in 32-bit words from its base (which is its id):
+ *
+ *     0           number of slots in use
+ *     1           length in bytes of the prefix that its keys share
+ *     2, 3        leaf: ids of the next and the previous leaf, -1 for none
+ *     4 .. 67     key word of each slot
+ *     68 .. 131   entry offset of each slot (inner node: of the smallest key below it when it was made)
+ *     132 .. 195  inner node only: id of each child
+ *
+ * Keys are unique in the tree: a slot holds the newest version, and older ones hang off its entry.
+ */
+
+import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
+import { ENTRY_HEADER_BYTES, type EntryArena } from "./entry_arena.ts";
+
+const FANOUT = 64;
+const COUNT = 0;
+const PREFIX = 1;
+const NEXT = 2;
+const PREVIOUS = 3;
+const WORDS = 4;
+const ENTRIES = WORDS + FANOUT;
+const CHILDREN = ENTRIES + FANOUT;
+const LEAF_WORDS = CHILDREN;
+const INNER_WORDS = CHILDREN + FANOUT;
+const KEY = ENTRY_HEADER_BYTES + 4;
+const SIGN = 0x80000000;
+/** 64-way nodes at least half full: 8 levels hold more entries than a 4 GiB arena. */
+const MAX_HEIGHT = 16;
+
+/** A sorted set of arena entries, unique by user key. */
+export class EntryTree {
+  readonly #arena: EntryArena;
+  #nodes: Int32Array;
+  #used = 0;
+  #root: number;
+  #height = 0;
+  #firstLeaf: number;
+  #lastLeaf: number;
+  readonly #pathNodes = new Int32Array(MAX_HEIGHT);
+  readonly #pathSlots = new Int32Array(MAX_HEIGHT);
+  #exact = false;
+  #sharesPrefix = false;
+  /** Counts inserted keys: a cursor that saw another number has to find its place again. */
+  structureVersion = 0;
+  /** Number of distinct keys. */
+  keyCount = 0;
+  /** The leaf that `locate` or `seek` ended in. */
+  leaf = -1;
+  /** The slot in that leaf: of the key if it is there, else of the first key behind it. */
+  slot = 0;
+
+  /** Makes an empty tree over the arena. */
+  constructor(arena: EntryArena) {
+    this.#arena = arena;
+    this.#nodes = new Int32Array(16 * LEAF_WORDS);
+    this.#root = this.#allocate(LEAF_WORDS);
+    this.#firstLeaf = this.#root;
+    this.#lastLeaf = this.#root;
+  }
+
+  /** Bytes taken by nodes. */
+  get sizeBytes(): number {
+    return this.#used * 4;
+  }
+
+  /** Forgets every key and keeps the memory. */
+  clear(): void {
+    this.#used = 0;
+    this.#height = 0;
+    this.structureVersion++;
+    this.keyCount = 0;
+    this.#root = this.#allocate(LEAF_WORDS);
+    this.#firstLeaf = this.#root;
+    this.#lastLeaf = this.#root;
+  }
+
+  /** Finds the key's place; returns the offset of its newest entry, or 0 where there is none. */
+  locate(key: DataView, start: number, end: number): number {
+    const nodes = this.#nodes;
+    let node = this.#root;
+    for (let depth = 0; depth < this.#height; depth++) {
+      let slot = this.#search(node, key, start, end);
+      if (!this.#exact && slot > 0) slot--;
+      this.#pathNodes[depth] = node;
+      this.#pathSlots[depth] = slot;
+      node = nodes[node + CHILDREN + slot]!;
+    }
+    this.leaf = node;
+    this.slot = this.#search(node, key, start, end);
+    return this.#exact ? nodes[node + ENTRIES + this.slot]! >>> 0 : 0;
+  }
+
+  /**
+   * As `locate`, for a caller that means to insert: a key behind all others is recognised without
+   * a descent, which makes sequential loads five times cheaper.
+   */
+  locateForInsert(key: DataView, start: number, end: number): number {
+    const nodes = this.#nodes;
+    const last = this.#lastLeaf;
+    const count = nodes[last + COUNT]!;
+    if (count > 0 && count < FANOUT) {
+      const entry = nodes[last + ENTRIES + count - 1]! >>> 0;
+      const arena = this.#arena;
+      if (compareRanges(arena.view, entry + KEY, arena.keyEndOf(entry), key, start, end) < 0) {
+        this.leaf = last;
+        this.slot = count;
+        this.#exact = false;
+        const prefix = nodes[last + PREFIX]!;
+        this.#sharesPrefix = end - start >= prefix &&
+          compareRanges(
+              arena.view,
+              entry + KEY,
+              entry + KEY + prefix,
+              key,
+              start,
+              start + prefix,
+            ) ===
+            0;
+        return 0;
+      }
+    }
+    return this.locate(key, start, end);
+  }
+
+  /** Puts an entry where the last `locateForInsert` with its key ended. */
+  insert(entry: number): void {
+    const nodes = this.#nodes;
+    if (this.#exact) {
+      nodes[this.leaf + ENTRIES + this.slot] = entry;
+      return;
+    }
+    this.structureVersion++;
+    this.keyCount++;
+    if (nodes[this.leaf + COUNT]! < FANOUT) {
+      this.#insertSlot(this.leaf, this.slot, entry, -1, this.#sharesPrefix);
+    } else {
+      this.#splitAndInsert(entry);
+    }
+  }
+
+  /** Offset of the entry in a slot. */
+  entryAt(leaf: number, slot: number): number {
+    return this.#nodes[leaf + ENTRIES + slot]! >>> 0;
+  }
+
+  /** Number of slots in use in a leaf. */
+  countAt(leaf: number): number {
+    return this.#nodes[leaf + COUNT]!;
+  }
+
+  /** The next leaf, or -1. */
+  nextLeaf(leaf: number): number {
+    return this.#nodes[leaf + NEXT]!;
+  }
+
+  /** The previous leaf, or -1. */
+  previousLeaf(leaf: number): number {
+    return this.#nodes[leaf + PREVIOUS]!;
+  }
+
+  /** The leaf with the smallest keys. */
+  get firstLeaf(): number {
+    return this.#firstLeaf;
+  }
+
+  /** The leaf with the largest keys. */
+  get lastLeaf(): number {
+    return this.#lastLeaf;
+  }
+
+  /** First slot whose key is at or behind the given one; sets `#exact` and `#sharesPrefix`. */
+  #search(node: number, key: DataView, start: number, end: number): number {
+    const nodes = this.#nodes;
+    const arena = this.#arena;
+    const count = nodes[node + COUNT]!;
+    const prefix = nodes[node + PREFIX]!;
+    this.#exact = false;
+    this.#sharesPrefix = true;
+    let from = start;
+    if (prefix > 0 && count > 0) {
+      from = start + prefix;
+      const entry = nodes[node + ENTRIES]! >>> 0;
+      const order = compareRanges(
+        key,
+        start,
+        from < end ? from : end,
+        arena.view,
+        entry + KEY,
+        entry + KEY + prefix,
+      );
+      if (order !== 0) {
+        this.#sharesPrefix = false;
+        return order < 0 ? 0 : count;
+      }
+    }
+    const word = (keyWord(key, from, end) ^ SIGN) | 0;
+    const words = node + WORDS;
+    let low = 0;
+    let high = count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = nodes[words + middle]!;
+      if (other < word) {
+        low = middle + 1;
+      } else if (other > word) {
+        high = middle;
+      } else {
+        const entry = nodes[node + ENTRIES + middle]! >>> 0;
+        const order = compareRanges(
+          arena.view,
+          entry + KEY + prefix,
+          arena.keyEndOf(entry),
+          key,
+          from,
+          end,
+        );
+        if (order < 0) {
+          low = middle + 1;
+        } else if (order > 0) {
+          high = middle;
+        } else {
+          this.#exact = true;
+          return middle;
+        }
+      }
+    }
+    return low;
+  }
+
+  #insertSlot(
+    node: number,
+    slot: number,
+    entry: number,
+    child: number,
+    sharesPrefix: boolean,
+  ): void {
+    const nodes = this.#nodes;
+    const count = nodes[node + COUNT]!;
+    if (slot < count) {
+      const from = node + slot;
+      nodes.copyWithin(from + WORDS + 1, from + WORDS, node + WORDS + count);
+      nodes.copyWithin(from + ENTRIES + 1, from + ENTRIES, node + ENTRIES + count);
+      if (child >= 0) {
+        nodes.copyWithin(from + CHILDREN + 1, from + CHILDREN, node + CHILDREN + count);
+      }
+    }
+    nodes[node + ENTRIES + slot] = entry;
+    if (child >= 0) nodes[node + CHILDREN + slot] = child;
+    nodes[node + COUNT] = count + 1;
+    if (sharesPrefix && count > 0) {
+      nodes[node + WORDS + slot] = this.#wordOf(entry, nodes[node + PREFIX]!);
+    } else {
+      this.#refreshWords(node);
+    }
+  }
+
+  #wordOf(entry: number, prefix: number): number {
+    const arena = this.#arena;
+    return (keyWord(arena.view, entry + KEY + prefix, arena.keyEndOf(entry)) ^ SIGN) | 0;
+  }
+
+  /** Computes the shared prefix of a node anew, from its outermost keys, and all its words. */
+  #refreshWords(node: number): void {
+    const nodes = this.#nodes;
+    const arena = this.#arena;
+    const count = nodes[node + COUNT]!;
+    const first = nodes[node + ENTRIES]! >>> 0;
+    const last = nodes[node + ENTRIES + count - 1]! >>> 0;
+    const prefix = commonPrefixLength(
+      arena.view,
+      first + KEY,
+      arena.keyEndOf(first),
+      arena.view,
+      last + KEY,
+      arena.keyEndOf(last),
+    );
+    nodes[node + PREFIX] = prefix;
+    for (let slot = 0; slot < count; slot++) {
+      nodes[node + WORDS + slot] = this.#wordOf(nodes[node + ENTRIES + slot]! >>> 0, prefix);
+    }
+  }
+
+  /** Splits the full leaf of the last search, and full ancestors, to make room for the entry. */
+  #splitAndInsert(entry: number): void {
+    let node = this.leaf;
+    let slot = this.slot;
+    let child = -1;
+    for (let depth = this.#height; depth >= 0; depth--) {
+      const isLeaf = child < 0;
+      if (this.#nodes[node + COUNT]! < FANOUT) {
+        this.#insertSlot(node, slot, entry, child, false);
+        return;
+      }
+      const right = this.#split(node, slot, isLeaf);
+      const leftCount = this.#nodes[node + COUNT]!;
+      if (slot > leftCount || (slot === leftCount && this.#nodes[right + COUNT] === 0)) {
+        this.#insertSlot(right, slot - leftCount, entry, child, false);
+      } else {
+        this.#insertSlot(node, slot, entry, child, false);
+      }
+      entry = this.#nodes[right + ENTRIES]!;
+      child = right;
+      if (depth === 0) {
+        this.#growRoot(node, right);
+        return;
+      }
+      node = this.#pathNodes[depth - 1]!;
+      slot = this.#pathSlots[depth - 1]! + 1;
+    }
+  }
+
+  /** Splits a full node; one that grows at its end stays full, so that sequential loads pack tight. */
+  #split(node: number, slot: number, isLeaf: boolean): number {
+    const right = this.#allocate(isLeaf ? LEAF_WORDS : INNER_WORDS);
+    const nodes = this.#nodes;
+    const keep = slot === FANOUT ? FANOUT : FANOUT / 2;
+    const moved = FANOUT - keep;
+    if (moved > 0) {
+      nodes.copyWithin(right + ENTRIES, node + ENTRIES + keep, node + ENTRIES + FANOUT);
+      if (!isLeaf) {
+        nodes.copyWithin(right + CHILDREN, node + CHILDREN + keep, node + CHILDREN + FANOUT);
+      }
+    }
+    nodes[node + COUNT] = keep;
+    nodes[right + COUNT] = moved;
+    if (moved > 0) {
+      this.#refreshWords(node);
+      this.#refreshWords(right);
+    }
+    if (isLeaf) {
+      const next = nodes[node + NEXT]!;
+      nodes[right + NEXT] = next;
+      nodes[right + PREVIOUS] = node;
+      nodes[node + NEXT] = right;
+      if (next >= 0) nodes[next + PREVIOUS] = right;
+      else this.#lastLeaf = right;
+    }
+    return right;
+  }
+
+  #growRoot(left: number, right: number): void {
+    const root = this.#allocate(INNER_WORDS);
+    const nodes = this.#nodes;
+    nodes[root + ENTRIES] = nodes[left + ENTRIES]!;
+    nodes[root + ENTRIES + 1] = nodes[right + ENTRIES]!;
+    nodes[root + CHILDREN] = left;
+    nodes[root + CHILDREN + 1] = right;
+    nodes[root + COUNT] = 2;
+    this.#refreshWords(root);
+    this.#root = root;
+    this.#height++;
+  }
+
+  #allocate(words: number): number {
+    const node = this.#used;
+    this.#used += words;
+    if (this.#used > this.#nodes.length) {
+      const grown = new Int32Array(Math.max(this.#used, this.#nodes.length * 2));
+      grown.set(this.#nodes);
+      this.#nodes = grown;
+    }
+    const nodes = this.#nodes;
+    nodes[node + COUNT] = 0;
+    nodes[node + PREFIX] = 0;
+    nodes[node + NEXT] = -1;
+    nodes[node + PREVIOUS] = -1;
+    return node;
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * The memtable: the newest entries, sorted, with all their versions.
+ *
+ * The write path appends an entry to the log buffer and inserts the same bytes here. Each entry has
+ * a sequence number; readers name the last one that they may see. A frozen ("immutable") memtable is
+ * read by its flush job and by readers that pin it, then dropped.
+ */
+
+import { AT_END, AT_ENTRY, emptyEntryView } from "../iterator/entry_cursor.ts";
+import type { EntryCursor, EntryView, Position } from "../iterator/entry_cursor.ts";
+import { ENTRY_HEADER_BYTES, EntryArena } from "./entry_arena.ts";
+import { EntryTree } from "./entry_tree.ts";
+
+const KEY = ENTRY_HEADER_BYTES + 4;
+const MAX_RELATIVE_SEQUENCE = 0xffffffff;
+
+/** Sorted, versioned entries in memory. */
+export class Memtable {
+  readonly #arena: EntryArena;
+  readonly #tree: EntryTree;
+  #firstSequence: number;
+  /** Number of entries, every version counted. */
+  entryCount = 0;
+
+  /**
+   * Makes an empty memtable for entries from `firstSequence` on, with room for about
+   * `capacityBytes` before its memory has to grow.
+   */
+  constructor(firstSequence: number, capacityBytes: number) {
+    this.#firstSequence = firstSequence;
+    this.#arena = new EntryArena(capacityBytes);
+    this.#tree = new EntryTree(this.#arena);
+  }
+
+  /** Number of distinct keys. */
+  get keyCount(): number {
+    return this.#tree.keyCount;
+  }
+
+  /** Bytes taken by entries and the tree over them. */
+  get sizeBytes(): number {
+    return this.#arena.sizeBytes + this.#tree.sizeBytes;
+  }
+
+  /** Sequence number of the first entry that it may hold. */
+  get firstSequence(): number {
+    return this.#firstSequence;
+  }
+
+  /** Makes it empty again for entries from `firstSequence` on, keeping its memory. Nobody may pin it. */
+  recycle(firstSequence: number): void {
+    this.#arena.clear();
+    this.#tree.clear();
+    this.#firstSequence = firstSequence;
+    this.entryCount = 0;
+  }
+
+  /**
+   * Inserts an entry with a sequence number at or above every earlier one. `from[start, end)` is
+   * u32 key length, key, u32 value length, encoded value; the key ends at `keyEnd`. It is copied.
+   *
+   * @throws {RangeError} the memtable would pass 4 GiB or 2^32 entries
+   */
+  insert(
+    sequence: number,
+    from: Uint8Array,
+    fromView: DataView,
+    start: number,
+    keyEnd: number,
+    end: number,
+  ): void {
+    const relative = sequence - this.#firstSequence;
+    if (relative > MAX_RELATIVE_SEQUENCE) {
+      throw new RangeError("Cannot insert into the memtable: it holds 2^32 entries");
+    }
+    const previous = this.#tree.locateForInsert(fromView, start + 4, keyEnd);
+    this.#tree.insert(this.#arena.append(previous, relative, from, start, keyEnd, end));
+    this.entryCount++;
+  }
+
+  /**
+   * Finds the newest version of a key with a sequence number of at most `sequence`. Where there is
+   * one, `result` shows it (views on the memtable's memory, valid until the next insert).
+   */
+  find(key: DataView, start: number, end: number, sequence: number, result: EntryView): boolean {
+    const newest = this.#tree.locate(key, start, end);
+    if (newest === 0) return false;
+    const entry = this.visibleVersion(newest, sequence);
+    if (entry === 0) return false;
+    this.show(entry, result);
+    return true;
+  }
+
+  /** A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. */
+  cursor(sequence: number, reverse: boolean): EntryCursor {
+    return new MemtableCursor(this, this.#tree, sequence, reverse);
+  }
+
+  /** The first in the chain of versions that starts at `entry` that may be seen, or 0. Internal. */
+  visibleVersion(entry: number, sequence: number): number {
+    const arena = this.#arena;
+    const relative = sequence - this.#firstSequence;
+    while (entry !== 0 && arena.sequenceOf(entry) > relative) entry = arena.previousOf(entry);
+    return entry;
+  }
+
+  /** Points `result` at an entry. Internal. */
+  show(entry: number, result: EntryView): void {
+    const arena = this.#arena;
+    const keyEnd = arena.keyEndOf(entry);
+    result.keyBytes = arena.bytes;
+    result.keyView = arena.view;
+    result.keyStart = entry + KEY;
+    result.keyEnd = keyEnd;
+    const large = arena.largeValueIndex(keyEnd);
+    if (large < 0) {
+      result.valueBytes = arena.bytes;
+      result.valueView = arena.view;
+      result.valueStart = keyEnd + 4;
+      result.valueEnd = keyEnd + 4 + arena.view.getUint32(keyEnd, true);
+    } else {
+      const value = arena.largeValues[large]!;
+      result.valueBytes = value;
+      result.valueView = arena.largeView(large);
+      result.valueStart = 0;
+      result.valueEnd = value.length;
+    }
+  }
+}
+
+/** Walks the leaves; finds its place again by its key when keys were inserted since its last move. */
+class MemtableCursor implements EntryCursor {
+  readonly entry: EntryView = emptyEntryView();
+  readonly #table: Memtable;
+  readonly #tree: EntryTree;
+  readonly #sequence: number;
+  readonly #reverse: boolean;
+  #leaf = -1;
+  #slot = 0;
+  #structureVersion = -1;
+
+  constructor(table: Memtable, tree: EntryTree, sequence: number, reverse: boolean) {
+    this.#table = table;
+    this.#tree = tree;
+    this.#sequence = sequence;
+    this.#reverse = reverse;
+  }
+
+  seekToStart(): Position {
+    const tree = this.#tree;
+    this.#structureVersion = tree.structureVersion;
+    if (this.#reverse) {
+      this.#leaf = tree.lastLeaf;
+      this.#slot = tree.countAt(this.#leaf) - 1;
+      return this.#settleBackward();
+    }
+    this.#leaf = tree.firstLeaf;
+    this.#slot = 0;
+    return this.#settleForward();
+  }
+
+  seek(key: DataView, start: number, end: number): Position {
+    this.#place(key, start, end);
+    if (!this.#reverse) return this.#settleForward();
+    this.#slot--;
+    return this.#settleBackward();
+  }
+
+  advance(): Position {
+    if (this.#structureVersion !== this.#tree.structureVersion) {
+      // The shown key lies in the arena for good, though the arena's buffer may have been replaced.
+      const { keyView, keyStart, keyEnd } = this.entry;
+      this.#place(keyView, keyStart, keyEnd);
+    }
+    if (this.#reverse) {
+      this.#slot--;
+      return this.#settleBackward();
+    }
+    this.#slot++;
+    return this.#settleForward();
+  }
+
+  /** Everything is in memory: no move ever asks for a load. */
+  loadSync(): void {}
+
+  load(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  resume(): Position {
+    return AT_ENTRY;
+  }
+
+  #place(key: DataView, start: number, end: number): void {
+    const tree = this.#tree;
+    tree.locate(key, start, end);
+    this.#leaf = tree.leaf;
+    this.#slot = tree.slot;
+    this.#structureVersion = tree.structureVersion;
+  }
+
+  #settleForward(): Position {
+    const tree = this.#tree;
+    for (;;) {
+      if (this.#slot >= tree.countAt(this.#leaf)) {
+        const next = tree.nextLeaf(this.#leaf);
+        if (next < 0) return AT_END;
+        this.#leaf = next;
+        this.#slot = 0;
+        continue;
+      }
+      if (this.#showSlot()) return AT_ENTRY;
+      this.#slot++;
+    }
+  }
+
+  #settleBackward(): Position {
+    const tree = this.#tree;
+    for (;;) {
+      if (this.#slot < 0) {
+        const previous = tree.previousLeaf(this.#leaf);
+        if (previous < 0) return AT_END;
+        this.#leaf = previous;
+        this.#slot = tree.countAt(previous) - 1;
+        continue;
+      }
+      if (this.#showSlot()) return AT_ENTRY;
+      this.#slot--;
+    }
+  }
+
+  #showSlot(): boolean {
+    const entry = this.#table.visibleVersion(
+      this.#tree.entryAt(this.#leaf, this.#slot),
+      this.#sequence,
+    );
+    if (entry === 0) return false;
+    this.#table.show(entry, this.entry);
+    return true;
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * The options of a store: their types, defaults, presets, and the checks that `open` makes.
+ *
+ * Only `open` sees the whole; lower layers get small option types of their own. Unknown names and
+ * values out of range are refused before anything is touched.
+ */
+
+import type { CompressionLevel, CompressionName } from "./compression/compressor.ts";
+import { defaultFileSystem } from "./platform/default_file_system.ts";
+import type { FileSystem } from "./platform/file_system.ts";
+import type { CompactionOptions } from "./compaction/compaction.ts";
+
+/** Name of a set of option values. */
+export type Preset = "default" | "low-memory" | "high-performance";
+
+/** When a write is acknowledged: see docs/DURABILITY.md. */
+export type WalSync = "none" | "interval" | "batch" | "write";
+
+/** What `open` may be told. Every field is optional; the defaults are those of the Go TinyKVS. */
+export interface Options {
+  /** Values to start from; single fields override it. Default "default". */
+  preset?: Preset;
+  /** Whether a missing store is created. Default true. */
+  createIfMissing?: boolean;
+  /** Whether an existing store is refused. Default false. */
+  errorIfExists?: boolean;
+  /** Whether the store is opened for reading only: nothing on disk is changed. Default false. */
+  readOnly?: boolean;
+  /** How long to wait for another holder's lock, in milliseconds from 0. Default 0. */
+  lockTimeoutMs?: number;
+  /** Where the files are. Default: the file system of the runtime. */
+  fileSystem?: FileSystem;
+  /** What reads return for keys: text, or bytes. Default "utf8". */
+  keyEncoding?: "utf8" | "bytes";
+  /** What reads return for int64 values; "number" throws beyond 2^53 - 1. Default "bigint". */
+  int64?: "bigint" | "number";
+  /**
+   * Size in bytes at which a memtable is frozen and flushed, from 4 KiB to 1 GiB. Larger means fewer,
+   * larger tables and less compaction, more memory and a longer recovery. Default 4 MiB.
+   */
+  memtableSizeBytes?: number;
+  /** Size in bytes of the cache of decoded blocks, from 0 for none. Default 64 MiB. */
+  blockCacheSizeBytes?: number;
+  /**
+   * Uncompressed size in bytes at which a data block is closed, from 256 to 64 MiB. Larger compresses
+   * better and makes single reads dearer. Default 16 KiB.
+   */
+  blockSizeBytes?: number;
+  /** Codec of new blocks; stores may mix all of them. Default "zstd". */
+  compression?: CompressionName;
+  /** zstd level, 1 (fastest) to 4 (smallest). Default 1. */
+  compressionLevel?: CompressionLevel;
+  /** Rate of false positives of the Bloom filters, between 0 and 1; false for none. Default 0.01. */
+  bloomFalsePositiveRate?: number | false;
+  /** When a write is acknowledged. Default "batch": when it is durable. */
+  walSync?: WalSync;
+  /** Longest time in milliseconds between syncs with `walSync: "interval"`, from 1. Default 100. */
+  walSyncIntervalMs?: number;
+  /** Whether reads check block checksums; compaction always does. Default true. */
+  verifyChecksums?: boolean;
+  /** Number of level-0 tables at which they are compacted, 2 to 1000. Default 4. */
+  l0CompactionTrigger?: number;
+  /** How many times larger each level may be than the one above, 2 to 100. Default 10. */
+  levelSizeMultiplier?: number;
+  /** Number of levels, level 0 included, 2 to 7. Default 7. */
+  maxLevels?: number;
+}
+
+/** Options with every value filled in. */
+export type ResolvedOptions = Required<Omit<Options, "preset">>;
+
+const MIB = 1024 * 1024;
+
+/**
+ * The default options, to spread and change.
+ *
+ * @example
+ * ```ts
+ * import { defaultOptions } from "@tinykvs/core";
+ *
+ * console.log(defaultOptions().memtableSizeBytes); // 4194304
+ * ```
+ */
+export function defaultOptions(): Options {
+  return {
+    createIfMissing: true,
+    errorIfExists: false,
+    readOnly: false,
+    lockTimeoutMs: 0,
+    keyEncoding: "utf8",
+    int64: "bigint",
+    memtableSizeBytes: 4 * MIB,
+    blockCacheSizeBytes: 64 * MIB,
+    blockSizeBytes: 16 * 1024,
+    compression: "zstd",
+    compressionLevel: 1,
+    bloomFalsePositiveRate: 0.01,
+    walSync: "batch",
+    walSyncIntervalMs: 100,
+    verifyChecksums: true,
+    l0CompactionTrigger: 4,
+    levelSizeMultiplier: 10,
+    maxLevels: 7,
+  };
+}
+
+/**
+ * Options for billions of records in little memory: no block cache, no filters.
+ *
+ * @example
+ * ```ts
+ * import { lowMemoryOptions, memoryFileSystem, openSync } from "@tinykvs/core";
+ *
+ * const store = openSync("/db", { ...lowMemoryOptions(), fileSystem: memoryFileSystem() });
+ * store.closeSync();
+ * ```
+ */
+export function lowMemoryOptions(): Options {
+  return { ...defaultOptions(), blockCacheSizeBytes: 0, bloomFalsePositiveRate: false };
+}
+
+/**
+ * Options for throughput where there is memory: larger memtables, cache and blocks.
+ *
+ * @example
+ * ```ts
+ * import { highPerformanceOptions } from "@tinykvs/core";
+ *
+ * console.log(highPerformanceOptions().memtableSizeBytes); // 67108864
+ * ```
+ */
+export function highPerformanceOptions(): Options {
+  return {
+    ...defaultOptions(),
+    memtableSizeBytes: 64 * MIB,
+    blockCacheSizeBytes: 256 * MIB,
+    blockSizeBytes: 32 * 1024,
+  };
+}
+
+type Check = (value: unknown) => string | undefined;
+
+const isBoolean: Check = (value) => typeof value === "boolean" ? undefined : "true or false";
+
+function oneOf(...words: readonly (string | number)[]): Check {
+  return (value) =>
+    words.includes(value as string) ? undefined : words.map((word) => `"${word}"`).join(", ");
+}
+
+function integer(from: number, to: number): Check {
+  return (value) =>
+    Number.isSafeInteger(value) && (value as number) >= from && (value as number) <= to
+      ? undefined
+      : `an integer from ${from} to ${to}`;
+}
+
+function isFileSystem(value: unknown): string | undefined {
+  const candidate = value as FileSystem | null;
+  return typeof candidate === "object" && candidate !== null &&
+      typeof candidate.openReadSync === "function" && typeof candidate.lockSync === "function"
+    ? undefined
+    : "a FileSystem";
+}
+
+function isRate(value: unknown): string | undefined {
+  if (value === false) return undefined;
+  return typeof value === "number" && value > 0 && value < 1
+    ? undefined
+    : "a number between 0 and 1, or false";
+}
+
+const CHECKS: Readonly<Record<keyof Options, Check>> = {
+  preset: oneOf("default", "low-memory", "high-performance"),
+  createIfMissing: isBoolean,
+  errorIfExists: isBoolean,
+  readOnly: isBoolean,
+  lockTimeoutMs: integer(0, 2 ** 31 - 1),
+  fileSystem: isFileSystem,
+  keyEncoding: oneOf("utf8", "bytes"),
+  int64: oneOf("bigint", "number"),
+  memtableSizeBytes: integer(4096, 1024 * MIB),
+  blockCacheSizeBytes: integer(0, Number.MAX_SAFE_INTEGER),
+  blockSizeBytes: integer(256, 64 * MIB),
+  compression: oneOf("zstd", "snappy", "none"),
+  compressionLevel: oneOf(1, 2, 3, 4),
+  bloomFalsePositiveRate: isRate,
+  walSync: oneOf("none", "interval", "batch", "write"),
+  walSyncIntervalMs: integer(1, 2 ** 31 - 1),
+  verifyChecksums: isBoolean,
+  l0CompactionTrigger: integer(2, 1000),
+  levelSizeMultiplier: integer(2, 100),
+  maxLevels: integer(2, 7),
+};
+
+/**
+ * Checks the options and fills in what is missing. Only own fields count; `undefined` is "not given".
+ *
+ * @throws {TypeError} `options` is no object or has an unknown name
+ * @throws {RangeError} a value is not one of those that are allowed
+ */
+export function resolveOptions(options: Options | undefined): ResolvedOptions {
+  const given: Options = {};
+  if (options !== undefined) {
+    if (typeof options !== "object" || options === null) {
+      throw new TypeError(`Cannot use the options: found ${typeof options}, expected an object`);
+    }
+    for (const name of Object.keys(options) as (keyof Options)[]) {
+      if (!Object.hasOwn(CHECKS, name)) {
+        throw new TypeError(`Cannot use the options: "${name}" is not one of them`);
+      }
+      const value: unknown = options[name];
+      if (value === undefined) continue;
+      const expected = CHECKS[name](value);
+      if (expected !== undefined) {
+        throw new RangeError(
+          `Cannot use the option "${name}": it is ${describe(value)}, expected ${expected}`,
+        );
+      }
+      Object.defineProperty(given, name, { value, enumerable: true });
+    }
+  }
+  const preset = given.preset === "low-memory"
+    ? lowMemoryOptions()
+    : given.preset === "high-performance"
+    ? highPerformanceOptions()
+    : defaultOptions();
+  const { preset: _, ...resolved } = { ...preset, ...given };
+  return {
+    ...resolved,
+    fileSystem: resolved.fileSystem ?? defaultFileSystem(),
+  } as ResolvedOptions;
+}
+
+/** What compaction has to know of the options. */
+export function compactionOptions(options: ResolvedOptions): CompactionOptions {
+  const { l0CompactionTrigger, levelSizeMultiplier, maxLevels, memtableSizeBytes } = options;
+  return {
+    l0CompactionTrigger,
+    levelSizeMultiplier,
+    maxLevels,
+    // Level 1 is as large as what one compaction of level 0 brings: then its work is about halved.
+    baseLevelSizeBytes: memtableSizeBytes * l0CompactionTrigger,
+    baseFileSizeBytes: Math.max(4096, memtableSizeBytes >>> 1),
+  };
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 64));
+  return typeof value === "object" ? (value === null ? "null" : "an object") : String(value);
+}

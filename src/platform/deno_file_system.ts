@@ -1,0 +1,29 @@
+/**
+ * The disk under Deno, with no permission beyond read and write of the store's directory.
+ *
+ * Deno's `node:fs` is used, not `Deno.FsFile`, which has no positional reads or writes: a seek and
+ * a read are two calls that others can come between. One difference is put right here: Deno's
+ * `unlink` removes an empty directory, where POSIX says EISDIR.
+ */
+
+import { IoError } from "../errors.ts";
+import type { FileSystem } from "./file_system.ts";
+import { PosixFileSystem } from "./posix_file_system.ts";
+
+class DenoFileSystem extends PosixFileSystem {
+  constructor() {
+    super("deno");
+  }
+
+  override removeSync(path: string): void {
+    if (this.statSync(path)?.kind === "directory") {
+      throw new IoError("remove", path, "it is a directory (EISDIR)", "EISDIR");
+    }
+    super.removeSync(path);
+  }
+}
+
+/** The disk, as Deno reaches it. */
+export function denoFileSystem(): FileSystem {
+  return new DenoFileSystem();
+}

@@ -1,0 +1,179 @@
+/**
+ * What the three disk adapters have in common: names, directories and the opening of files, over
+ * the synchronous calls of `node:fs`. An adapter extends it where its runtime differs.
+ *
+ * Opening distrusts the directory: a file is made with O_EXCL, which refuses a planted link, and an
+ * existing one must be a regular file by `lstat`, be opened without following links, and turn out
+ * to be the same inode. Deno ignores O_NOFOLLOW and follows links out of the allowed directory;
+ * the comparison of inodes catches that as well.
+ *
+ * Nothing here needs more than read and write permission on the directory under Deno; only a
+ * relative path does (it reads the working directory).
+ */
+
+import * as fs from "node:fs";
+import * as nodePath from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { IoError } from "../errors.ts";
+import { lockDirectorySync } from "./directory_lock.ts";
+import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
+import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { lstat, requireRegularFile } from "./posix_status.ts";
+
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+
+// Windows has none of these flags. O_NONBLOCK keeps a FIFO that was swapped in from blocking.
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
+const OPEN_READ_FLAGS = O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
+const OPEN_DIRECTORY_FLAGS = O_RDONLY | (fs.constants.O_DIRECTORY ?? 0);
+const CREATE_FLAGS = O_RDWR | O_CREAT | O_EXCL;
+
+const onWindows = process.platform === "win32";
+
+/** The file system of the operating system. Stateless: any number of instances are one. */
+export class PosixFileSystem implements FileSystem {
+  readonly name: string;
+
+  /** Makes an adapter with the name of its runtime. */
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  resolvePath(path: string | URL): string {
+    const plain = typeof path === "string" ? path : fileURLToPath(path);
+    if (plain === "" || plain.includes("\0")) {
+      throw new TypeError(
+        `Cannot resolve the path ${JSON.stringify(plain)}: it is empty or holds a NUL`,
+      );
+    }
+    try {
+      return nodePath.resolve(plain);
+    } catch (error) {
+      throw ioErrorFrom("resolve", plain, error);
+    }
+  }
+
+  joinPath(directory: string, name: string): string {
+    return nodePath.join(directory, name);
+  }
+
+  openReadSync(path: string): FileHandle {
+    const expected = requireRegularFile("open", path);
+    let descriptor: number;
+    try {
+      descriptor = fs.openSync(path, OPEN_READ_FLAGS);
+    } catch (error) {
+      throw ioErrorFrom("open", path, error);
+    }
+    try {
+      const found = fs.fstatSync(descriptor);
+      // Windows tells no inode that both calls agree on.
+      if (!onWindows && (found.ino !== expected.ino || found.dev !== expected.dev)) {
+        throw new IoError("open", path, "it was replaced while it was opened", undefined);
+      }
+    } catch (error) {
+      fs.closeSync(descriptor);
+      throw ioErrorFrom("open", path, error);
+    }
+    return new DescriptorHandle(descriptor, path);
+  }
+
+  createSync(path: string): FileHandle {
+    try {
+      return new DescriptorHandle(fs.openSync(path, CREATE_FLAGS, FILE_MODE), path);
+    } catch (error) {
+      throw ioErrorFrom("create", path, error);
+    }
+  }
+
+  renameSync(from: string, to: string): void {
+    try {
+      fs.renameSync(from, to);
+    } catch (error) {
+      throw ioErrorFrom("rename", from, error, `, on renaming it to "${to}"`);
+    }
+  }
+
+  removeSync(path: string): void {
+    try {
+      fs.unlinkSync(path);
+    } catch (error) {
+      throw ioErrorFrom("remove", path, error);
+    }
+  }
+
+  listSync(directory: string): string[] {
+    try {
+      return fs.readdirSync(directory);
+    } catch (error) {
+      throw ioErrorFrom("list", directory, error);
+    }
+  }
+
+  statSync(path: string): FileStatus | undefined {
+    const stats = lstat("stat", path);
+    if (stats === undefined) return undefined;
+    if (stats.isFile()) return { kind: "file", sizeBytes: stats.size };
+    return { kind: stats.isDirectory() ? "directory" : "other", sizeBytes: 0 };
+  }
+
+  makeDirectorySync(path: string): void {
+    try {
+      fs.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+    } catch (error) {
+      throw ioErrorFrom("make directory", path, error);
+    }
+  }
+
+  syncDirectorySync(path: string): void {
+    const descriptor = openDirectory(path);
+    if (descriptor === undefined) return;
+    try {
+      fs.fsyncSync(descriptor);
+    } catch (error) {
+      if (!refusedByWindows(error)) throw ioErrorFrom("sync directory", path, error);
+    } finally {
+      fs.closeSync(descriptor);
+    }
+  }
+
+  syncDirectory(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const descriptor = openDirectory(path);
+      if (descriptor === undefined) return resolve();
+      fs.fsync(descriptor, (error) => {
+        let failure: unknown = error && !refusedByWindows(error) ? error : undefined;
+        try {
+          fs.closeSync(descriptor);
+        } catch (closeError) {
+          failure ??= closeError;
+        }
+        if (failure === undefined) resolve();
+        else reject(ioErrorFrom("sync directory", path, failure));
+      });
+    });
+  }
+
+  lockSync(directory: string): FileLock {
+    return lockDirectorySync(directory);
+  }
+}
+
+/** A descriptor of the directory, or undefined where Windows does not give any out. */
+function openDirectory(path: string): number | undefined {
+  try {
+    return fs.openSync(path, OPEN_DIRECTORY_FLAGS);
+  } catch (error) {
+    if (refusedByWindows(error)) return undefined;
+    throw ioErrorFrom("sync directory", path, error);
+  }
+}
+
+/** Windows has no sync of directories: its refusals of one are the success that it can give. */
+function refusedByWindows(error: unknown): boolean {
+  if (!onWindows) return false;
+  const code = osCodeOf(error);
+  return code === "EPERM" || code === "EISDIR";
+}

@@ -1,0 +1,40 @@
+/**
+ * What is at a path, by `lstat`: links are told, never followed. The disk adapters and the lock ask
+ * here before they open anything that exists, since a store's directory may come from elsewhere.
+ */
+
+import * as fs from "node:fs";
+import { IoError } from "../errors.ts";
+import { ioErrorFrom } from "./posix_handles.ts";
+
+/** The status of what is at the path, or undefined for nothing. */
+export function lstat(operation: string, path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (error) {
+    throw ioErrorFrom(operation, path, error);
+  }
+}
+
+/**
+ * The status of an existing regular file.
+ *
+ * @throws {IoError} there is nothing, or something else; the reason says what it is
+ */
+export function requireRegularFile(operation: string, path: string): fs.Stats {
+  const stats = lstat(operation, path);
+  if (stats === undefined) {
+    throw new IoError(operation, path, "no such file or directory (ENOENT)", "ENOENT");
+  }
+  if (stats.isFile()) return stats;
+  const [found, code] = describeKind(stats);
+  throw new IoError(operation, path, `it is ${found}, expected a regular file`, code);
+}
+
+function describeKind(stats: fs.Stats): [found: string, code: string | undefined] {
+  if (stats.isDirectory()) return ["a directory", "EISDIR"];
+  if (stats.isSymbolicLink()) return ["a symbolic link", "ELOOP"];
+  if (stats.isFIFO()) return ["a named pipe", undefined];
+  if (stats.isSocket()) return ["a socket", undefined];
+  return ["a device", undefined];
+}

@@ -1,0 +1,124 @@
+/**
+ * Whole transfers over the file-handle contract, whose reads and writes may be short.
+ *
+ * Every runtime answers a write on a nearly full disk with a short count and no error, so a caller
+ * that ignores the count loses bytes silently; everything above this folder reads and writes
+ * through these loops. A loop ends in one of two ways only: all bytes went over, or an IoError.
+ */
+
+import { IoError } from "../errors.ts";
+import type { FileHandle, FileSystem } from "./file_system.ts";
+
+/**
+ * Reads exactly `length` bytes at `position` into `into[offset...]`.
+ *
+ * @throws {IoError} the file ends first (`osCode` "EOF"), or the system refused
+ */
+export function readFullySync(
+  handle: FileHandle,
+  into: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): void {
+  let done = 0;
+  while (done < length) {
+    const count = handle.readSync(into, offset + done, length - done, position + done);
+    if (count <= 0) throw endOfFile(handle, done, length, position);
+    done += count;
+  }
+}
+
+/**
+ * As `readFullySync`, without blocking the event loop where the handle can. `into` must stay
+ * untouched by others until the promise settles.
+ *
+ * @throws {IoError} the file ends first (`osCode` "EOF"), or the system refused
+ */
+export async function readFully(
+  handle: FileHandle,
+  into: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<void> {
+  if (handle.read === undefined) {
+    readFullySync(handle, into, offset, length, position);
+    return;
+  }
+  let done = 0;
+  while (done < length) {
+    const count = await handle.read(into, offset + done, length - done, position + done);
+    if (count <= 0) throw endOfFile(handle, done, length, position);
+    done += count;
+  }
+}
+
+/**
+ * Writes exactly `from[offset, offset + length)` at `position`. After a failure the file may hold
+ * any first part of it.
+ *
+ * @throws {IoError} the file takes no more bytes (`osCode` "ENOSPC"), or the system refused
+ */
+export function writeFullySync(
+  handle: FileHandle,
+  from: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): void {
+  let done = 0;
+  while (done < length) {
+    const count = handle.writeSync(from, offset + done, length - done, position + done);
+    // A zero count is no error code, but trying again would spin for as long as the disk is full.
+    if (count <= 0) {
+      throw new IoError(
+        "write",
+        handle.path,
+        `the file took ${done} of ${length} bytes at offset ${position} and no more`,
+        "ENOSPC",
+      );
+    }
+    done += count;
+  }
+}
+
+/**
+ * The content of a small regular file. The size is held against `maxBytes` before anything is
+ * allocated. The array is the caller's own.
+ *
+ * @throws {IoError} there is no such regular file, it is longer than `maxBytes` (`osCode` "EFBIG"),
+ * or it could not be read
+ */
+export function readWholeFileSync(
+  fileSystem: FileSystem,
+  path: string,
+  maxBytes: number,
+): Uint8Array {
+  const handle = fileSystem.openReadSync(path);
+  try {
+    const sizeBytes = handle.sizeSync();
+    if (sizeBytes > maxBytes) {
+      throw new IoError(
+        "read",
+        path,
+        `its size is ${sizeBytes} bytes, expected at most ${maxBytes}`,
+        "EFBIG",
+      );
+    }
+    const content = new Uint8Array(sizeBytes);
+    readFullySync(handle, content, 0, sizeBytes, 0);
+    return content;
+  } finally {
+    handle.closeSync();
+  }
+}
+
+function endOfFile(handle: FileHandle, done: number, length: number, position: number): IoError {
+  return new IoError(
+    "read",
+    handle.path,
+    `found ${done} of ${length} bytes at offset ${position} before the end of the file`,
+    "EOF",
+  );
+}

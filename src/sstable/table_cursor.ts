@@ -1,0 +1,235 @@
+/**
+ * Walks the entries of one table, in either direction. Scans and compaction use it.
+ *
+ * Blocks come from the cache, or from the file: the first one alone, and when the walk goes on, ever
+ * larger runs of neighbouring blocks in one read, up to the given bound. Blocks that were read ahead
+ * stay compressed until they are reached.
+ */
+
+import {
+  AT_END,
+  AT_ENTRY,
+  emptyEntryView,
+  type EntryCursor,
+  type EntryView,
+  NEEDS_LOAD,
+  type Position,
+} from "../iterator/entry_cursor.ts";
+import type { Block } from "./block.ts";
+import type { TableIndex } from "./table_index.ts";
+import type { TableReader } from "./table_reader.ts";
+
+/** How a table is walked. */
+export interface TableScanOptions {
+  /** From the largest key to the smallest. */
+  readonly reverse: boolean;
+  /** The most bytes to read ahead at a time; one block is always read. */
+  readonly readaheadBytes: number;
+  /** Whether blocks are looked up in the block cache and offered to it. */
+  readonly useCache: boolean;
+  /** Whether checksums are checked. */
+  readonly verifyChecksums: boolean;
+}
+
+type Move = "start" | "seek" | "on";
+
+/** A cursor over one table. */
+export class TableCursor implements EntryCursor {
+  readonly entry: EntryView = emptyEntryView();
+  readonly #reader: TableReader;
+  readonly #options: TableScanOptions;
+  readonly #window: ReadWindow;
+  #index: TableIndex | undefined;
+  #block: Block | undefined;
+  #blockNumber = 0;
+  #slot = 0;
+  #move: Move = "start";
+  #key: DataView;
+  #keyStart = 0;
+  #keyEnd = 0;
+
+  /** Makes a cursor that stands nowhere yet. */
+  constructor(reader: TableReader, options: TableScanOptions) {
+    this.#reader = reader;
+    this.#options = options;
+    this.#window = new ReadWindow(reader, options);
+    this.#key = this.entry.keyView;
+  }
+
+  seekToStart(): Position {
+    this.#move = "start";
+    return this.#locate();
+  }
+
+  seek(key: DataView, start: number, end: number): Position {
+    this.#move = "seek";
+    this.#key = key;
+    this.#keyStart = start;
+    this.#keyEnd = end;
+    return this.#locate();
+  }
+
+  advance(): Position {
+    const block = this.#block!;
+    if (this.#options.reverse) {
+      if (--this.#slot >= 0) {
+        block.showAt(this.#slot, this.entry);
+        return AT_ENTRY;
+      }
+      this.#blockNumber--;
+    } else {
+      if (++this.#slot < block.count) {
+        block.showAt(this.#slot, this.entry);
+        return AT_ENTRY;
+      }
+      this.#blockNumber++;
+    }
+    this.#move = "on";
+    this.#block = undefined;
+    return this.#enter();
+  }
+
+  loadSync(): void {
+    if (this.#index === undefined) this.#index = this.#reader.loadIndexSync();
+    else this.#block = this.#window.loadSync(this.#index, this.#blockNumber);
+  }
+
+  async load(): Promise<void> {
+    if (this.#index === undefined) this.#index = await this.#reader.loadIndex();
+    else this.#block = await this.#window.load(this.#index, this.#blockNumber);
+  }
+
+  resume(): Position {
+    return this.#block === undefined ? this.#locate() : this.#enter();
+  }
+
+  /** Chooses the block to start in. */
+  #locate(): Position {
+    this.#block = undefined;
+    const index = this.#index ??= this.#reader.index;
+    if (index === undefined) return NEEDS_LOAD;
+    if (this.#move === "start") {
+      this.#blockNumber = this.#options.reverse ? index.blockCount - 1 : 0;
+    } else {
+      const block = index.blockFor(this.#key, this.#keyStart, this.#keyEnd);
+      if (block < 0) {
+        // The key lies before the first block: everything comes after it.
+        if (this.#options.reverse) return AT_END;
+        this.#move = "start";
+        this.#blockNumber = 0;
+      } else {
+        this.#blockNumber = block;
+      }
+    }
+    return this.#enter();
+  }
+
+  /** Gets hold of the chosen block and stands on the right slot in it. */
+  #enter(): Position {
+    const index = this.#index!;
+    const { reverse } = this.#options;
+    for (;;) {
+      if (this.#blockNumber < 0 || this.#blockNumber >= index.blockCount) return AT_END;
+      const block = this.#block ??= this.#window.present(index, this.#blockNumber);
+      if (block === undefined) return NEEDS_LOAD;
+      let slot = reverse ? block.count - 1 : 0;
+      if (this.#move === "seek") {
+        slot = block.lowerBound(this.#key, this.#keyStart, this.#keyEnd);
+        if (reverse) slot--;
+      }
+      if (slot >= 0 && slot < block.count) {
+        this.#slot = slot;
+        block.showBuffers(this.entry);
+        block.showAt(slot, this.entry);
+        return AT_ENTRY;
+      }
+      this.#block = undefined;
+      this.#blockNumber += reverse ? -1 : 1;
+      this.#move = "on";
+    }
+  }
+}
+
+/** Stored blocks that were read in one go and not decoded yet. */
+class ReadWindow {
+  readonly #reader: TableReader;
+  readonly #options: TableScanOptions;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
+  /** File range that `#bytes` holds. */
+  #start = 0;
+  #end = 0;
+  #nextBytes = 0;
+
+  constructor(reader: TableReader, options: TableScanOptions) {
+    this.#reader = reader;
+    this.#options = options;
+  }
+
+  /** The block if no read is needed for it. */
+  present(index: TableIndex, block: number): Block | undefined {
+    if (this.#options.useCache) {
+      const cached = this.#reader.cachedBlock(block);
+      if (cached !== undefined) return cached;
+    }
+    const offset = index.blockOffset(block);
+    if (offset < this.#start || offset + index.blockSize(block) > this.#end) return undefined;
+    return this.#decode(index, block);
+  }
+
+  loadSync(index: TableIndex, block: number): Block {
+    const { start, end } = this.#plan(index, block);
+    this.#reader.readRangeSync(this.#bytes, start, end - start);
+    this.#start = start;
+    this.#end = end;
+    return this.#decode(index, block);
+  }
+
+  async load(index: TableIndex, block: number): Promise<Block> {
+    const { start, end } = this.#plan(index, block);
+    await this.#reader.readRange(this.#bytes, start, end - start);
+    this.#start = start;
+    this.#end = end;
+    return this.#decode(index, block);
+  }
+
+  /** Chooses the run of blocks to read, which contains `block`, and empties the window for it. */
+  #plan(index: TableIndex, block: number): { start: number; end: number } {
+    const limit = Math.min(this.#nextBytes, this.#options.readaheadBytes);
+    let first = block;
+    let last = block;
+    let length = index.blockSize(block);
+    this.#nextBytes = Math.max(this.#nextBytes * 2, length * 4);
+    for (;;) {
+      const neighbour = this.#options.reverse ? first - 1 : last + 1;
+      if (neighbour < 0 || neighbour >= index.blockCount) break;
+      const size = index.blockSize(neighbour);
+      if (length + size > limit) break;
+      length += size;
+      if (this.#options.reverse) first = neighbour;
+      else last = neighbour;
+    }
+    this.#start = 0;
+    this.#end = 0;
+    if (this.#bytes.length < length) {
+      this.#bytes = new Uint8Array(length);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
+    const start = index.blockOffset(first);
+    return { start, end: start + length };
+  }
+
+  #decode(index: TableIndex, block: number): Block {
+    const at = index.blockOffset(block) - this.#start;
+    const { useCache, verifyChecksums } = this.#options;
+    const decoded = this.#reader.decodeBlock(
+      index,
+      block,
+      this.#bytes,
+      this.#view,
+      at,
+      verifyChecksums,
+    );
+    return useCache ? this.#reader.keep(block, decoded) : decoded;
+  }
+}

@@ -1,0 +1,340 @@
+/**
+ * The layout of an SSTable, `NNNNNN.sst`: the container of Go TinyKVS v0.4 with a metadata section
+ * that grows past the 36 bytes Go reads. All integers little-endian, the filter's big-endian.
+ *
+ *     data block 0 .. n-1 | filter (may be absent) | index | metadata | footer (64 bytes)
+ *
+ * Footer: u64 filter offset, u32 filter size, u64 index offset, u32 index size, u64 metadata offset,
+ * u32 metadata size, u32 number of data blocks, u64 number of entries, u64 file size, u64 magic.
+ *
+ * Metadata: u32 level, u64 first sequence, u64 last sequence, u64 number of tombstones, u64 creation
+ * time (0); Go stops there. Ours goes on:
+ *
+ *     36  u32  magic of the extension, "TVX1"
+ *     40  fields: u16 tag, u16 flags (bit 0: critical), u32 length, that many bytes
+ *     ..  u32  CRC-32 of the metadata before it and of the footer
+ *
+ *     tag 1, critical  table format: u32 version, 1
+ *     tag 2            checksums: u32 CRC-32 of the filter section, u32 of the index section
+ *     tag 3            table number: u64
+ *
+ * A reader refuses a table with an unknown critical tag and skips other unknown ones.
+ *
+ * Data block: stored payload, u32 CRC-32 of it, u32 uncompressed length, u32 stored length, u8 codec
+ * (13 bytes; tables of Go v0.3 lack the codec byte and are zstd). Which of the two footers a block has
+ * is told as in shared/GO_FORMAT.md section 2, the source of everything here that is Go's.
+ */
+
+import { ByteReader } from "../bytes/byte_reader.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { crc32 } from "../bytes/crc32.ts";
+import { CODEC_MINLZ, CODEC_ZSTD } from "../compression/compressor.ts";
+import { DecodeError } from "../errors.ts";
+
+/** Length of the footer. */
+export const FOOTER_BYTES = 64;
+/** Length of the part of the metadata that Go reads. */
+export const GO_METADATA_BYTES = 36;
+/** Length of a block's footer. */
+export const BLOCK_FOOTER_BYTES = 13;
+/** The version of the table format that this library writes. */
+export const TABLE_VERSION = 1;
+
+const LEGACY_BLOCK_FOOTER_BYTES = 12;
+const MAGIC_LOW = 0x00000001;
+const MAGIC_HIGH = 0x544b5653;
+const EXTENSION_MAGIC = 0x31585654;
+const TAG_FORMAT = 1;
+const TAG_CHECKSUMS = 2;
+const TAG_NUMBER = 3;
+const FLAG_CRITICAL = 1;
+/** A metadata section is some hundred bytes; this bounds what a damaged footer can make us read. */
+const MAX_METADATA_BYTES = 16 * 1024 * 1024;
+
+/** Where the sections of a table are. */
+export interface TableFooter {
+  /** Offset of the filter, which is where the data blocks end. */
+  readonly filterOffset: number;
+  /** Size of the filter, 0 for none. */
+  readonly filterSize: number;
+  /** Offset of the index. */
+  readonly indexOffset: number;
+  /** Size of the index. */
+  readonly indexSize: number;
+  /** Offset of the metadata. */
+  readonly metadataOffset: number;
+  /** Size of the metadata, the extension included. */
+  readonly metadataSize: number;
+  /** Number of data blocks. */
+  readonly blockCount: number;
+  /** Number of entries, tombstones included. */
+  readonly entryCount: number;
+}
+
+/** What the metadata section tells. */
+export interface TableProperties {
+  /** The level that the table was written for. */
+  readonly level: number;
+  /** Number of entries that are tombstones. */
+  readonly tombstoneCount: number;
+  /** What the extension adds; undefined for a table that the Go program wrote. */
+  readonly extension: TableExtension | undefined;
+}
+
+/** The extension of the metadata. */
+export interface TableExtension {
+  /** CRC-32 of the filter section. */
+  readonly filterCrc: number;
+  /** CRC-32 of the index section. */
+  readonly indexCrc: number;
+  /** Number of the table. */
+  readonly tableNumber: number;
+  /** CRC-32 over metadata and footer, which identifies the table's content. */
+  readonly checksum: number;
+}
+
+/** Appends metadata and footer of a table whose other sections are written; returns the checksum. */
+export function encodeTableTail(
+  writer: ByteWriter,
+  footer: Omit<TableFooter, "metadataOffset" | "metadataSize">,
+  properties: { level: number; tombstoneCount: number },
+  extension: Omit<TableExtension, "checksum">,
+): number {
+  const start = writer.length;
+  writer.appendUint32(properties.level);
+  writer.appendUint64(0);
+  writer.appendUint64(0);
+  writer.appendUint64(properties.tombstoneCount);
+  writer.appendUint64(0);
+  writer.appendUint32(EXTENSION_MAGIC);
+  appendFieldHeader(writer, TAG_FORMAT, FLAG_CRITICAL, 4);
+  writer.appendUint32(TABLE_VERSION);
+  appendFieldHeader(writer, TAG_CHECKSUMS, 0, 8);
+  writer.appendUint32(extension.filterCrc);
+  writer.appendUint32(extension.indexCrc);
+  appendFieldHeader(writer, TAG_NUMBER, 0, 8);
+  writer.appendUint64(extension.tableNumber);
+
+  const checksumAt = writer.length;
+  writer.appendUint32(0);
+  const metadataSize = writer.length - start;
+  const metadataOffset = footer.indexOffset + footer.indexSize;
+  writer.appendUint64(footer.filterOffset);
+  writer.appendUint32(footer.filterSize);
+  writer.appendUint64(footer.indexOffset);
+  writer.appendUint32(footer.indexSize);
+  writer.appendUint64(metadataOffset);
+  writer.appendUint32(metadataSize);
+  writer.appendUint32(footer.blockCount);
+  writer.appendUint64(footer.entryCount);
+  writer.appendUint64(metadataOffset + metadataSize + FOOTER_BYTES);
+  writer.appendUint32(MAGIC_LOW);
+  writer.appendUint32(MAGIC_HIGH);
+
+  const { bytes, view } = writer;
+  const checksum = tailChecksum(bytes, view, start, checksumAt, writer.length - FOOTER_BYTES);
+  view.setUint32(checksumAt, checksum, true);
+  return checksum;
+}
+
+/**
+ * Reads the footer at the end of a file of `fileSize` bytes; `start` is its offset in `bytes`.
+ *
+ * @throws {DecodeError} offsets are relative to the footer
+ */
+export function decodeFooter(view: DataView, start: number, fileSize: number): TableFooter {
+  const fail = (message: string, at: number): never => {
+    throw new DecodeError(message, at);
+  };
+  if (
+    view.getUint32(start + 56, true) !== MAGIC_LOW ||
+    view.getUint32(start + 60, true) !== MAGIC_HIGH
+  ) {
+    fail("the file does not end with the magic of an SSTable", 56);
+  }
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + start, FOOTER_BYTES);
+  const reader = new ByteReader(bytes, 0, FOOTER_BYTES);
+  const filterOffset = reader.uint64();
+  const filterSize = reader.uint32();
+  const indexOffset = reader.uint64();
+  const indexSize = reader.uint32();
+  const metadataOffset = reader.uint64();
+  const metadataSize = reader.uint32();
+  const blockCount = reader.uint32();
+  const entryCount = reader.uint64();
+  const statedSize = reader.uint64();
+  if (statedSize !== fileSize) {
+    fail(`the footer states a file of ${statedSize} bytes, found ${fileSize}`, 48);
+  }
+  if (filterOffset + filterSize !== indexOffset) {
+    fail(`the index starts at ${indexOffset}, expected ${filterOffset + filterSize}`, 12);
+  }
+  if (indexOffset + indexSize !== metadataOffset) {
+    fail(`the metadata starts at ${metadataOffset}, expected ${indexOffset + indexSize}`, 24);
+  }
+  if (metadataOffset + metadataSize + FOOTER_BYTES !== fileSize) {
+    fail(`the metadata has ${metadataSize} bytes and does not end at the footer`, 32);
+  }
+  if (metadataSize < GO_METADATA_BYTES || metadataSize > MAX_METADATA_BYTES) {
+    fail(`the metadata has ${metadataSize} bytes, expected 36 to ${MAX_METADATA_BYTES}`, 32);
+  }
+  return {
+    filterOffset,
+    filterSize,
+    indexOffset,
+    indexSize,
+    metadataOffset,
+    metadataSize,
+    blockCount,
+    entryCount,
+  };
+}
+
+/**
+ * Reads the metadata at `start`, with the footer right behind it in the same buffer.
+ *
+ * @throws {DecodeError} offsets are those in `bytes`
+ */
+export function decodeProperties(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  size: number,
+): TableProperties {
+  const end = start + size;
+  const level = view.getUint32(start, true);
+  const reader = new ByteReader(bytes, start + 20, start + 28);
+  const tombstoneCount = reader.uint64();
+  if (size === GO_METADATA_BYTES) return { level, tombstoneCount, extension: undefined };
+  const fields = start + GO_METADATA_BYTES;
+  if (size < GO_METADATA_BYTES + 8 || view.getUint32(fields, true) !== EXTENSION_MAGIC) {
+    throw new DecodeError("the metadata goes on with something unknown", fields);
+  }
+  const found = tailChecksum(bytes, view, start, end - 4, end);
+  const checksum = view.getUint32(end - 4, true);
+  if (found !== checksum) {
+    throw new DecodeError(
+      `the checksum of metadata and footer is 0x${found.toString(16)}, ` +
+        `expected 0x${checksum.toString(16)}`,
+      end - 4,
+    );
+  }
+  return { level, tombstoneCount, extension: decodeFields(bytes, fields + 4, end - 4, checksum) };
+}
+
+/** A table's extension holds something that this version must not ignore. */
+export class UnknownTableFeature extends Error {
+  override readonly name: string = "UnknownTableFeature";
+}
+
+function decodeFields(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  checksum: number,
+): TableExtension {
+  let filterCrc = 0;
+  let indexCrc = 0;
+  let tableNumber = 0;
+  const reader = new ByteReader(bytes, start, end);
+  while (reader.remaining > 0) {
+    const tag = reader.uint16();
+    const flags = reader.uint16();
+    const length = reader.uint32();
+    const at = reader.take(length);
+    const field = new ByteReader(bytes, at, at + length);
+    if (tag === TAG_FORMAT) {
+      const version = field.uint32();
+      if (version !== TABLE_VERSION) {
+        throw new UnknownTableFeature(`table format ${version}`);
+      }
+    } else if (tag === TAG_CHECKSUMS) {
+      filterCrc = field.uint32();
+      indexCrc = field.uint32();
+    } else if (tag === TAG_NUMBER) {
+      tableNumber = field.uint64();
+    } else if ((flags & FLAG_CRITICAL) !== 0) {
+      throw new UnknownTableFeature(`a table with the critical field ${tag}`);
+    }
+  }
+  return { filterCrc, indexCrc, tableNumber, checksum };
+}
+
+/** Where a block's payload is and how it is stored. */
+export interface BlockFooter {
+  /** CRC-32 of the stored payload. */
+  crc: number;
+  /** Length of the payload after decompression. */
+  uncompressedLength: number;
+  /** Length of the payload as stored. */
+  storedLength: number;
+  /** The codec byte. */
+  codec: number;
+}
+
+/**
+ * Reads the footer of the block in `view[start, end)` into `footer`, telling the two forms apart.
+ *
+ * @throws {DecodeError} neither form fits
+ */
+export function decodeBlockFooter(
+  view: DataView,
+  start: number,
+  end: number,
+  footer: BlockFooter,
+): void {
+  const length = end - start;
+  if (length >= BLOCK_FOOTER_BYTES) {
+    const codec = view.getUint8(end - 1);
+    const storedLength = view.getUint32(end - 5, true);
+    if (storedLength === length - BLOCK_FOOTER_BYTES && codec <= CODEC_MINLZ) {
+      footer.crc = view.getUint32(end - 13, true);
+      footer.uncompressedLength = view.getUint32(end - 9, true);
+      footer.storedLength = storedLength;
+      footer.codec = codec;
+      return;
+    }
+  }
+  if (length >= LEGACY_BLOCK_FOOTER_BYTES) {
+    const storedLength = view.getUint32(end - 4, true);
+    if (storedLength === length - LEGACY_BLOCK_FOOTER_BYTES) {
+      footer.crc = view.getUint32(end - 12, true);
+      footer.uncompressedLength = view.getUint32(end - 8, true);
+      footer.storedLength = storedLength;
+      footer.codec = CODEC_ZSTD;
+      return;
+    }
+  }
+  throw new DecodeError(`a block of ${length} bytes has no valid footer`, end);
+}
+
+/** Appends a block's footer behind its stored payload, which starts at `start`. */
+export function appendBlockFooter(
+  writer: ByteWriter,
+  start: number,
+  uncompressedLength: number,
+  codec: number,
+): void {
+  const end = writer.length;
+  writer.appendUint32(crc32(writer.bytes, writer.view, start, end));
+  writer.appendUint32(uncompressedLength);
+  writer.appendUint32(end - start);
+  writer.appendUint8(codec);
+}
+
+function appendFieldHeader(writer: ByteWriter, tag: number, flags: number, length: number): void {
+  writer.appendUint16(tag);
+  writer.appendUint16(flags);
+  writer.appendUint32(length);
+}
+
+function tailChecksum(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  checksumAt: number,
+  footerStart: number,
+): number {
+  const metadata = crc32(bytes, view, start, checksumAt);
+  return crc32(bytes, view, footerStart, footerStart + FOOTER_BYTES, metadata);
+}

@@ -1,0 +1,188 @@
+/**
+ * The index of a table: the first key, offset and size of every data block, searched in place.
+ *
+ *     0   u64  number of entries in the table
+ *     8   u32  length of the smallest key, the key
+ *     ..  u32  length of the largest key, the key
+ *     ..  u32  number of data blocks
+ *     ..  per block: u32 length of its first key, the key, u64 offset, u32 size (block footer included)
+ *
+ * Decoding checks that the blocks lie back to back from offset 0 and that the first keys ascend.
+ */
+
+import { ByteReader } from "../bytes/byte_reader.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { compareRanges } from "../bytes/compare.ts";
+import { DecodeError } from "../errors.ts";
+
+const MIN_INDEX_ENTRY_BYTES = 16;
+const OVERHEAD_BYTES = 400;
+const TWO_32 = 0x1_0000_0000;
+
+/** Where a table's blocks are. */
+export class TableIndex {
+  /** The section, with the offset array behind it. */
+  readonly bytes: Uint8Array;
+  /** A view on the same memory. */
+  readonly view: DataView;
+  /** Number of data blocks. */
+  readonly blockCount: number;
+  /** Number of entries in the table. */
+  readonly entryCount: number;
+  /** Offset in `bytes` of the smallest key. */
+  readonly smallestStart: number;
+  /** Offset behind the smallest key. */
+  readonly smallestEnd: number;
+  /** Offset in `bytes` of the largest key. */
+  readonly largestStart: number;
+  /** Offset behind the largest key. */
+  readonly largestEnd: number;
+  readonly #offsets: Uint32Array;
+
+  /**
+   * Copies and checks the section `from[start, end)`.
+   *
+   * @throws {DecodeError} offsets are relative to the section
+   */
+  constructor(from: Uint8Array, start: number, end: number, dataEnd: number, blockCount: number) {
+    const length = end - start;
+    const reader = new ByteReader(from.subarray(start, end), 0, length);
+    this.entryCount = reader.uint64();
+    const smallestLength = reader.uint32();
+    this.smallestStart = reader.take(smallestLength);
+    this.smallestEnd = this.smallestStart + smallestLength;
+    const largestLength = reader.uint32();
+    this.largestStart = reader.take(largestLength);
+    this.largestEnd = this.largestStart + largestLength;
+    const count = reader.uint32();
+    if (count !== blockCount) {
+      throw new DecodeError(
+        `the index has ${count} blocks, the footer says ${blockCount}`,
+        reader.offset - 4,
+      );
+    }
+    if (count * MIN_INDEX_ENTRY_BYTES > reader.remaining) {
+      throw new DecodeError(
+        `${count} blocks can't fit in the remaining ${reader.remaining} bytes`,
+        reader.offset,
+      );
+    }
+    const offsetsAt = (length + 3) & ~3;
+    const buffer = new ArrayBuffer(offsetsAt + count * 4);
+    this.bytes = new Uint8Array(buffer);
+    this.bytes.set(reader.bytes);
+    this.view = new DataView(buffer);
+    this.blockCount = count;
+    this.#offsets = new Uint32Array(buffer, offsetsAt, count);
+    this.#fillOffsets(reader, dataEnd);
+  }
+
+  /** Bytes of memory to charge for the index. */
+  get sizeBytes(): number {
+    return this.bytes.length + OVERHEAD_BYTES;
+  }
+
+  /** The block that holds the key if any does: the last whose first key is at or before it, or -1. */
+  blockFor(key: DataView, start: number, end: number): number {
+    const view = this.view;
+    const offsets = this.#offsets;
+    let low = 0;
+    let high = this.blockCount;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const at = offsets[middle]!;
+      const keyStart = at + 4;
+      const order = compareRanges(
+        view,
+        keyStart,
+        keyStart + view.getUint32(at, true),
+        key,
+        start,
+        end,
+      );
+      if (order <= 0) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** Offset in `bytes` of a block's first key. */
+  firstKeyStart(block: number): number {
+    return this.#offsets[block]! + 4;
+  }
+
+  /** Offset behind a block's first key. */
+  firstKeyEnd(block: number): number {
+    const at = this.#offsets[block]!;
+    return at + 4 + this.view.getUint32(at, true);
+  }
+
+  /** Offset of a block in the file. */
+  blockOffset(block: number): number {
+    const at = this.firstKeyEnd(block);
+    return this.view.getUint32(at + 4, true) * TWO_32 + this.view.getUint32(at, true);
+  }
+
+  /** Size of a block in the file, its footer included. */
+  blockSize(block: number): number {
+    return this.view.getUint32(this.firstKeyEnd(block) + 8, true);
+  }
+
+  #fillOffsets(reader: ByteReader, dataEnd: number): void {
+    let expectedOffset = 0;
+    let previous = 0;
+    for (let block = 0; block < this.blockCount; block++) {
+      const at = reader.offset;
+      reader.take(reader.uint32());
+      const offset = reader.uint64();
+      const size = reader.uint32();
+      if (offset !== expectedOffset || size > dataEnd - offset) {
+        throw new DecodeError(
+          `block ${block} has offset ${offset} and size ${size}, ` +
+            `expected offset ${expectedOffset} and an end by ${dataEnd}`,
+          at,
+        );
+      }
+      this.#offsets[block] = at;
+      if (block > 0 && this.#compareFirstKeys(previous, block) >= 0) {
+        throw new DecodeError(`the first key of block ${block} does not ascend`, at);
+      }
+      previous = block;
+      expectedOffset = offset + size;
+    }
+    if (expectedOffset !== dataEnd || reader.remaining !== 0) {
+      throw new DecodeError(
+        `the blocks end at ${expectedOffset}, expected ${dataEnd}; ` +
+          `${reader.remaining} bytes follow the last`,
+        reader.offset,
+      );
+    }
+  }
+
+  #compareFirstKeys(a: number, b: number): number {
+    return compareRanges(
+      this.view,
+      this.firstKeyStart(a),
+      this.firstKeyEnd(a),
+      this.view,
+      this.firstKeyStart(b),
+      this.firstKeyEnd(b),
+    );
+  }
+}
+
+/** Appends the head of an index; the blocks' entries follow it. */
+export function encodeIndexHead(
+  writer: ByteWriter,
+  entryCount: number,
+  smallest: Uint8Array,
+  largest: Uint8Array,
+  blockCount: number,
+): void {
+  writer.appendUint64(entryCount);
+  writer.appendUint32(smallest.length);
+  writer.appendBytes(smallest, 0, smallest.length);
+  writer.appendUint32(largest.length);
+  writer.appendBytes(largest, 0, largest.length);
+  writer.appendUint32(blockCount);
+}

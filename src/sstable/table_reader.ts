@@ -1,0 +1,521 @@
+/**
+ * Reads one SSTable. What it holds in memory it answers at once; what it does not, it loads by
+ * `load...Sync` or `await load...`, which share everything but the read itself.
+ *
+ * - The tail (footer and metadata) is read and checked with the first use, together with the index
+ *   where that is small, and kept: some hundred bytes.
+ * - Index and filter are kept in the metadata cache, data blocks in the block cache; both caches may
+ *   drop them at any time, and holders of a reference go on using what they hold.
+ * - Every stored block is checked against its CRC before it is decompressed, and after that against
+ *   the index: its first key must be the one the index names, so a block in a wrong place is found.
+ *
+ * A reader is used from one thread. Loads of the same block that overlap share one read.
+ */
+
+import { crc32 } from "../bytes/crc32.ts";
+import type { CacheEntry, CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
+import { decompressorFor } from "../compression/compressors.ts";
+import { CorruptionError, corruptionFrom, DecodeError, UnsupportedFormatError } from "../errors.ts";
+import type { FileHandle } from "../platform/file_system.ts";
+import { readFully, readFullySync } from "../platform/transfer.ts";
+import { Block } from "./block.ts";
+import { Filter } from "./filter.ts";
+import { type HandlePool, PooledFile } from "./handle_pool.ts";
+import {
+  type BlockFooter,
+  decodeBlockFooter,
+  decodeFooter,
+  decodeProperties,
+  FOOTER_BYTES,
+  type TableFooter,
+  type TableProperties,
+  UnknownTableFeature,
+} from "./table_format.ts";
+import { TableIndex } from "./table_index.ts";
+
+/** The first read of a table takes this much from its end: usually the index comes along. */
+const TAIL_READ_BYTES = 16 * 1024;
+/** A block's stated length may not exceed this: a value of 1 GiB and its key (API.md, limits). */
+const MAX_BLOCK_BYTES = 2 ** 30 + 2 ** 20;
+const INDEX_SLOT = 0;
+const FILTER_SLOT = 1;
+
+/** What readers of one store share. */
+export interface TableResources {
+  /** Open files. */
+  readonly handles: HandlePool;
+  /** Decoded data blocks. */
+  readonly blocks: WeightedCache<Block>;
+  /** Indexes and filters. */
+  readonly metadata: WeightedCache<TableIndex | Filter>;
+  /** Whether block checksums are checked on reads by users. */
+  readonly verifyChecksums: boolean;
+}
+
+/** What is known of a table before it is opened. */
+export interface TableIdentity {
+  /** Number of the table. */
+  readonly number: number;
+  /** Size of the file in bytes. */
+  readonly sizeBytes: number;
+  /** CRC-32 over its metadata and footer, or undefined for a table of the Go program. */
+  readonly checksum: number | undefined;
+}
+
+/** Footer and metadata of an opened table. */
+export interface TableTail {
+  /** Where the sections are. */
+  readonly footer: TableFooter;
+  /** What the metadata says. */
+  readonly properties: TableProperties;
+}
+
+/** One table. */
+export class TableReader implements CacheOwner {
+  readonly cacheId: number;
+  /** The file, opened on demand. */
+  readonly file: PooledFile;
+  readonly #identity: TableIdentity;
+  readonly #resources: TableResources;
+  #tail: TableTail | undefined;
+  #index: CacheEntry<TableIndex | Filter> | undefined;
+  #filter: CacheEntry<TableIndex | Filter> | undefined;
+  #blocks: (CacheEntry<Block> | undefined)[] = [];
+  readonly #loading = new Map<number, Promise<Block>>();
+  readonly #metadataOwner: CacheOwner;
+
+  /** Names a table; nothing is read yet. */
+  constructor(path: string, identity: TableIdentity, resources: TableResources) {
+    this.file = new PooledFile(path);
+    this.cacheId = identity.number;
+    this.#identity = identity;
+    this.#resources = resources;
+    this.#metadataOwner = {
+      cacheId: identity.number,
+      evicted: (slot) => {
+        if (slot === INDEX_SLOT) this.#index = undefined;
+        else this.#filter = undefined;
+      },
+    };
+  }
+
+  /** Footer and metadata if the table was opened. */
+  get tail(): TableTail | undefined {
+    return this.#tail;
+  }
+
+  /** The index if it is in memory. */
+  get index(): TableIndex | undefined {
+    const entry = this.#index;
+    if (entry === undefined) return undefined;
+    this.#resources.metadata.hit(entry);
+    return entry.value as TableIndex;
+  }
+
+  /** The filter if it is in memory. */
+  get filter(): Filter | undefined {
+    const entry = this.#filter;
+    if (entry === undefined) return undefined;
+    this.#resources.metadata.hit(entry);
+    return entry.value as Filter;
+  }
+
+  /** Bytes of memory that the index takes at the moment. */
+  get indexBytes(): number {
+    return this.#index?.chargeBytes ?? 0;
+  }
+
+  /** Bytes of memory that the filter takes at the moment. */
+  get filterBytes(): number {
+    return this.#filter?.chargeBytes ?? 0;
+  }
+
+  /** Whether the table has a filter; known once the tail was read. */
+  get hasFilter(): boolean {
+    return this.#tail !== undefined && this.#tail.footer.filterSize > 0;
+  }
+
+  /** A block if it is in memory. */
+  cachedBlock(block: number): Block | undefined {
+    const entry = this.#blocks[block];
+    if (entry === undefined) {
+      this.#resources.blocks.misses++;
+      return undefined;
+    }
+    this.#resources.blocks.hit(entry);
+    return entry.value;
+  }
+
+  /** The block cache dropped a block. */
+  evicted(slot: number): void {
+    this.#blocks[slot] = undefined;
+  }
+
+  /** Closes the file and takes everything of the table out of the caches. */
+  dispose(): void {
+    this.#resources.handles.release(this.file);
+    for (const entry of this.#blocks) {
+      if (entry !== undefined) this.#resources.blocks.remove(entry);
+    }
+    this.#blocks = [];
+    if (this.#index !== undefined) this.#resources.metadata.remove(this.#index);
+    if (this.#filter !== undefined) this.#resources.metadata.remove(this.#filter);
+    this.#index = undefined;
+    this.#filter = undefined;
+  }
+
+  /** Opens the table if need be and loads its index. */
+  loadIndexSync(): TableIndex {
+    const handle = this.#acquire();
+    let chunk: Uint8Array | undefined;
+    if (this.#tail === undefined) {
+      chunk = this.#readSync(handle, ...this.#tailRange());
+      const missing = this.#acceptTail(chunk);
+      if (missing > 0) {
+        chunk = this.#readSync(handle, this.#identity.sizeBytes - missing, missing);
+        this.#acceptTail(chunk);
+      }
+    }
+    const { indexOffset, indexSize } = this.#tail!.footer;
+    const start = chunk === undefined ? -1 : indexOffset - this.#offsetOf(chunk);
+    if (chunk !== undefined && start >= 0) return this.#acceptIndex(chunk, start);
+    return this.#acceptIndex(this.#readSync(handle, indexOffset, indexSize), 0);
+  }
+
+  /** As `loadIndexSync`. */
+  async loadIndex(): Promise<TableIndex> {
+    let chunk: Uint8Array | undefined;
+    if (this.#tail === undefined) {
+      chunk = await this.#read(...this.#tailRange());
+      const missing = this.#acceptTail(chunk);
+      if (missing > 0) {
+        chunk = await this.#read(this.#identity.sizeBytes - missing, missing);
+        this.#acceptTail(chunk);
+      }
+    }
+    const { indexOffset, indexSize } = this.#tail!.footer;
+    const start = chunk === undefined ? -1 : indexOffset - this.#offsetOf(chunk);
+    if (chunk !== undefined && start >= 0) return this.#acceptIndex(chunk, start);
+    return this.#acceptIndex(await this.#read(indexOffset, indexSize), 0);
+  }
+
+  /** Loads the filter of a table whose tail says that it has one. */
+  loadFilterSync(): Filter {
+    const { filterOffset, filterSize } = this.#tail!.footer;
+    return this.#acceptFilter(this.#readSync(this.#acquire(), filterOffset, filterSize));
+  }
+
+  /** As `loadFilterSync`. */
+  async loadFilter(): Promise<Filter> {
+    const { filterOffset, filterSize } = this.#tail!.footer;
+    return this.#acceptFilter(await this.#read(filterOffset, filterSize));
+  }
+
+  /** Loads a block and offers it to the cache. */
+  loadBlockSync(index: TableIndex, block: number): Block {
+    const size = index.blockSize(block);
+    const offset = index.blockOffset(block);
+    const scratch = storedScratch(size);
+    readFullySync(this.#acquire(), scratch.bytes, 0, size, offset);
+    const { verifyChecksums } = this.#resources;
+    return this.keep(
+      block,
+      this.decodeBlock(index, block, scratch.bytes, scratch.view, 0, verifyChecksums),
+    );
+  }
+
+  /** As `loadBlockSync`. */
+  loadBlock(index: TableIndex, block: number): Promise<Block> {
+    let loading = this.#loading.get(block);
+    if (loading === undefined) {
+      loading = this.#loadBlock(index, block).finally(() => this.#loading.delete(block));
+      this.#loading.set(block, loading);
+    }
+    return loading;
+  }
+
+  /** Reads `[offset, offset + length)` of the file into `into`. */
+  readRangeSync(into: Uint8Array, offset: number, length: number): void {
+    readFullySync(this.#acquire(), into, 0, length, offset);
+  }
+
+  /** As `readRangeSync`. */
+  readRange(into: Uint8Array, offset: number, length: number): Promise<void> {
+    return readFully(this.#acquire(), into, 0, length, offset);
+  }
+
+  /** Offers a block to the cache; returns it. */
+  keep(block: number, decoded: Block): Block {
+    if (this.#blocks[block] === undefined) {
+      this.#blocks[block] = this.#resources.blocks.insert(this, block, decoded, decoded.sizeBytes);
+    }
+    return decoded;
+  }
+
+  /**
+   * Checks and decodes the stored block that starts at `start` in `stored`.
+   *
+   * @throws {CorruptionError} naming the file and the block's offset
+   */
+  decodeBlock(
+    index: TableIndex,
+    block: number,
+    stored: Uint8Array,
+    view: DataView,
+    start: number,
+    verify: boolean,
+  ): Block {
+    const offset = index.blockOffset(block);
+    try {
+      const decoded = decodeStoredBlock(
+        stored,
+        view,
+        start,
+        start + index.blockSize(block),
+        verify,
+      );
+      requireFirstKey(index, block, decoded);
+      return decoded;
+    } catch (error) {
+      if (error instanceof UnknownTableFeature) throw this.#unsupported(error);
+      if (!(error instanceof DecodeError)) throw error;
+      const message = `Cannot read the block at offset ${offset} of "${this.file.path}": ` +
+        error.message;
+      throw new CorruptionError(message, this.file.path, offset, { cause: error });
+    }
+  }
+
+  async #loadBlock(index: TableIndex, block: number): Promise<Block> {
+    const stored = await this.#read(index.blockOffset(block), index.blockSize(block));
+    const view = new DataView(stored.buffer);
+    const { verifyChecksums } = this.#resources;
+    return this.keep(block, this.decodeBlock(index, block, stored, view, 0, verifyChecksums));
+  }
+
+  #acquire(): FileHandle {
+    return this.#resources.handles.acquire(this.file);
+  }
+
+  #readSync(handle: FileHandle, offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    readFullySync(handle, bytes, 0, length, offset);
+    return bytes;
+  }
+
+  async #read(offset: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    await readFully(this.#acquire(), bytes, 0, length, offset);
+    return bytes;
+  }
+
+  /** Where the first read goes; it stays inside the file because sizes come from the manifest. */
+  #tailRange(): [offset: number, length: number] {
+    const { sizeBytes } = this.#identity;
+    const actual = this.#acquire().sizeSync();
+    if (actual !== sizeBytes || sizeBytes < FOOTER_BYTES) {
+      throw new CorruptionError(
+        `Cannot open table "${this.file.path}": it has ${actual} bytes, expected ${sizeBytes}`,
+        this.file.path,
+        Math.min(actual, sizeBytes),
+      );
+    }
+    const length = Math.min(sizeBytes, TAIL_READ_BYTES);
+    return [sizeBytes - length, length];
+  }
+
+  /** File offset of a chunk that was read from the end of the file. */
+  #offsetOf(chunk: Uint8Array): number {
+    return this.#identity.sizeBytes - chunk.length;
+  }
+
+  /** Takes footer and metadata from the end of the file; returns how many bytes it needs if `chunk` has too few. */
+  #acceptTail(chunk: Uint8Array): number {
+    const { sizeBytes, checksum } = this.#identity;
+    const base = sizeBytes - chunk.length;
+    const view = new DataView(chunk.buffer);
+    const footerStart = chunk.length - FOOTER_BYTES;
+    try {
+      const footer = shifted(base + footerStart, () => decodeFooter(view, footerStart, sizeBytes));
+      const needed = footer.metadataSize + FOOTER_BYTES;
+      if (needed > chunk.length) return needed;
+      const start = footerStart - footer.metadataSize;
+      const properties = shifted(
+        base,
+        () => decodeProperties(chunk, view, start, footer.metadataSize),
+      );
+      if (properties.extension?.checksum !== checksum) {
+        throw new DecodeError(
+          "this is another table than the one the manifest names",
+          base + start,
+        );
+      }
+      this.#tail = { footer, properties };
+      return 0;
+    } catch (error) {
+      if (error instanceof UnknownTableFeature) throw this.#unsupported(error);
+      throw corruptionFrom(error, "the table's tail", this.file.path, 0);
+    }
+  }
+
+  #acceptIndex(chunk: Uint8Array, start: number): TableIndex {
+    const { footer, properties } = this.#tail!;
+    const end = start + footer.indexSize;
+    try {
+      if (properties.extension !== undefined) {
+        requireCrc(chunk, start, end, properties.extension.indexCrc, "index");
+      }
+      const index = new TableIndex(chunk, start, end, footer.filterOffset, footer.blockCount);
+      if (index.entryCount !== footer.entryCount) {
+        throw new DecodeError(
+          `the index counts ${index.entryCount} entries, the footer ${footer.entryCount}`,
+          0,
+        );
+      }
+      this.#index ??= this.#resources.metadata.insert(
+        this.#metadataOwner,
+        INDEX_SLOT,
+        index,
+        index.sizeBytes,
+      );
+      return index;
+    } catch (error) {
+      throw corruptionFrom(error, "the index", this.file.path, footer.indexOffset);
+    }
+  }
+
+  #acceptFilter(section: Uint8Array): Filter {
+    const { footer, properties } = this.#tail!;
+    try {
+      if (properties.extension !== undefined) {
+        requireCrc(section, 0, section.length, properties.extension.filterCrc, "filter");
+      }
+      const filter = Filter.decode(section);
+      this.#filter ??= this.#resources.metadata.insert(
+        this.#metadataOwner,
+        FILTER_SLOT,
+        filter,
+        filter.sizeBytes,
+      );
+      return filter;
+    } catch (error) {
+      throw corruptionFrom(error, "the filter", this.file.path, footer.filterOffset);
+    }
+  }
+
+  #unsupported(error: UnknownTableFeature): UnsupportedFormatError {
+    return new UnsupportedFormatError(
+      this.file.path,
+      error.message,
+      "table format 1, codecs zstd, snappy and none",
+      { cause: error },
+    );
+  }
+}
+
+/** Runs a decoder; adds `base` to the offset of what it throws. */
+function shifted<T>(base: number, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof DecodeError) throw new DecodeError(error.message, base + error.offset);
+    throw error;
+  }
+}
+
+function requireCrc(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  expected: number,
+  what: string,
+): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found = crc32(bytes, view, start, end);
+  if (found !== expected) {
+    throw new DecodeError(
+      `the checksum of the ${what} is 0x${found.toString(16)}, expected 0x${expected.toString(16)}`,
+      0,
+    );
+  }
+}
+
+function requireFirstKey(index: TableIndex, block: number, decoded: Block): void {
+  const start = index.firstKeyStart(block);
+  const end = index.firstKeyEnd(block);
+  if (decoded.find(index.view, start, end) !== 0) {
+    throw new DecodeError("its first key is not the one that the index names", 0);
+  }
+  if (block + 1 < index.blockCount) {
+    const next = decoded.lowerBound(
+      index.view,
+      index.firstKeyStart(block + 1),
+      index.firstKeyEnd(block + 1),
+    );
+    if (next !== decoded.count) {
+      throw new DecodeError("it holds keys that belong to the next block", 0);
+    }
+  }
+}
+
+interface Scratch {
+  bytes: Uint8Array;
+  view: DataView;
+}
+
+const KEEP_SCRATCH_BYTES = 1024 * 1024;
+let stored: Scratch = scratchOf(64 * 1024);
+let inflated: Scratch = scratchOf(64 * 1024);
+const blockFooter: BlockFooter = { crc: 0, uncompressedLength: 0, storedLength: 0, codec: 0 };
+
+function scratchOf(length: number): Scratch {
+  const bytes = new Uint8Array(length);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
+/**
+ * Reusable memory for stored bytes, used and done with in one synchronous stretch: a new 16 KB
+ * buffer costs as much as the read (MEASUREMENTS.md D). What a huge block needed is not kept.
+ */
+function storedScratch(length: number): Scratch {
+  if (length <= stored.bytes.length) return stored;
+  const scratch = scratchOf(length);
+  if (length <= KEEP_SCRATCH_BYTES) stored = scratch;
+  return scratch;
+}
+
+function inflatedScratch(length: number): Scratch {
+  if (length <= inflated.bytes.length) return inflated;
+  const scratch = scratchOf(length);
+  if (length <= KEEP_SCRATCH_BYTES) inflated = scratch;
+  return scratch;
+}
+
+function decodeStoredBlock(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  verify: boolean,
+): Block {
+  const footer = blockFooter;
+  decodeBlockFooter(view, start, end, footer);
+  const payloadEnd = start + footer.storedLength;
+  if (verify) {
+    const crc = crc32(bytes, view, start, payloadEnd);
+    if (crc !== footer.crc) {
+      throw new DecodeError(
+        `its checksum is 0x${crc.toString(16)}, expected 0x${footer.crc.toString(16)}`,
+        0,
+      );
+    }
+  }
+  const length = footer.uncompressedLength;
+  if (length > MAX_BLOCK_BYTES) {
+    throw new DecodeError(`it claims ${length} bytes, the limit is ${MAX_BLOCK_BYTES}`, 0);
+  }
+  const compressor = decompressorFor(footer.codec);
+  if (compressor === undefined) throw new UnknownTableFeature(`codec ${footer.codec}`);
+  const scratch = inflatedScratch(length);
+  compressor.decompress(bytes, start, payloadEnd, scratch.bytes, 0, length);
+  return Block.decode(scratch.bytes, length);
+}

@@ -1,0 +1,225 @@
+/**
+ * Writes one SSTable from entries in strictly ascending key order: blocks as they fill, then filter,
+ * index, metadata and footer (layout: table_format.ts). The flush job and the compaction job use it.
+ *
+ * The file is complete after `finish`, and durable only after the caller has synced the handle and
+ * the directory. Output is handed to the file in pieces of about 256 KiB.
+ */
+
+import { ByteWriter } from "../bytes/byte_writer.ts";
+import { compareRanges } from "../bytes/compare.ts";
+import { crc32 } from "../bytes/crc32.ts";
+import { CODEC_NONE, type Compressor } from "../compression/compressor.ts";
+import type { EntryView } from "../iterator/entry_cursor.ts";
+import type { FileHandle } from "../platform/file_system.ts";
+import { writeFullySync } from "../platform/transfer.ts";
+import { isTombstone } from "../value/value_codec.ts";
+import { BlockBuilder, MAX_BLOCK_ENTRIES } from "./block_builder.ts";
+import { FilterBuilder } from "./filter_builder.ts";
+import { appendBlockFooter, encodeTableTail } from "./table_format.ts";
+import { encodeIndexHead } from "./table_index.ts";
+
+const WRITE_BYTES = 256 * 1024;
+
+/** How a table is to be written. */
+export interface TableWriterOptions {
+  /** Number of the table, which goes into its metadata. */
+  readonly tableNumber: number;
+  /** The level that it is written for. */
+  readonly level: number;
+  /** Codec of the data blocks. */
+  readonly compressor: Compressor;
+  /** Uncompressed size in bytes at which a block is closed. */
+  readonly blockSizeBytes: number;
+  /** Rate of false positives of the filter, between 0 and 1, or false for no filter. */
+  readonly bloomFalsePositiveRate: number | false;
+}
+
+/** What a finished table is like. */
+export interface TableSummary {
+  /** Size of the file. */
+  readonly sizeBytes: number;
+  /** Number of entries, tombstones included. */
+  readonly entryCount: number;
+  /** Number of tombstones. */
+  readonly tombstoneCount: number;
+  /** Smallest key. */
+  readonly smallest: Uint8Array;
+  /** Largest key. */
+  readonly largest: Uint8Array;
+  /** CRC-32 over metadata and footer. */
+  readonly checksum: number;
+}
+
+/** Writes a table front to back. */
+export class TableWriter {
+  readonly #handle: FileHandle;
+  readonly #options: TableWriterOptions;
+  readonly #block: BlockBuilder;
+  readonly #filter: FilterBuilder | undefined;
+  readonly #output = new ByteWriter(WRITE_BYTES + 64 * 1024);
+  readonly #index = new ByteWriter(8 * 1024);
+  #blockCount = 0;
+  #entryCount = 0;
+  #tombstoneCount = 0;
+  #writtenBytes = 0;
+  #smallest: Uint8Array | undefined;
+  /** The last key, in the block builder or, behind a closed block, a copy. */
+  #lastView: DataView;
+  #lastStart = 0;
+  #lastEnd = 0;
+
+  /** Makes a writer on a new, empty file. */
+  constructor(handle: FileHandle, options: TableWriterOptions) {
+    this.#handle = handle;
+    this.#options = options;
+    this.#block = new BlockBuilder(options.blockSizeBytes);
+    this.#lastView = this.#block.writer.view;
+    this.#filter = options.bloomFalsePositiveRate === false
+      ? undefined
+      : new FilterBuilder(options.bloomFalsePositiveRate);
+  }
+
+  /** Number of entries so far. */
+  get entryCount(): number {
+    return this.#entryCount;
+  }
+
+  /** Bytes of finished blocks so far; the open block is not counted. */
+  get sizeBytes(): number {
+    return this.#writtenBytes + this.#output.length;
+  }
+
+  /** Number of finished blocks so far. */
+  get blockCount(): number {
+    return this.#blockCount;
+  }
+
+  /**
+   * Appends an entry; its bytes are copied.
+   *
+   * @throws {Error} its key does not come after the one before (a bug of the caller)
+   * @throws {IoError} the file can't be written; the table must be given up
+   */
+  add(entry: EntryView): void {
+    const block = this.#block;
+    const { keyBytes, keyView, keyStart, keyEnd } = entry;
+    if (this.#entryCount === 0) {
+      this.#smallest = keyBytes.slice(keyStart, keyEnd);
+    } else if (
+      compareRanges(this.#lastView, this.#lastStart, this.#lastEnd, keyView, keyStart, keyEnd) >= 0
+    ) {
+      throw new Error(`Cannot add to table ${this.#options.tableNumber}: keys do not ascend`);
+    }
+    const entryBytes = 8 + (keyEnd - keyStart) + (entry.valueEnd - entry.valueStart);
+    if (
+      block.entryCount > 0 &&
+      (block.entryBytes + entryBytes > this.#options.blockSizeBytes ||
+        block.entryCount === MAX_BLOCK_ENTRIES)
+    ) {
+      this.#finishBlock();
+    }
+    const at = block.writer.length;
+    block.add(entry);
+    this.#lastView = block.writer.view;
+    this.#lastStart = at + 4;
+    this.#lastEnd = at + 4 + (keyEnd - keyStart);
+    this.#filter?.addKey(keyBytes, keyStart, keyEnd);
+    this.#entryCount++;
+    if (isTombstone(entry.valueBytes, entry.valueStart)) this.#tombstoneCount++;
+  }
+
+  /**
+   * Writes everything that is left. The table must have an entry.
+   *
+   * @throws {IoError} the file can't be written; the table must be given up
+   */
+  finish(): TableSummary {
+    const last = new Uint8Array(this.#lastView.buffer).slice(this.#lastStart, this.#lastEnd);
+    this.#finishBlock();
+    const output = this.#output;
+    const filterOffset = this.sizeBytes;
+    let filterCrc = 0;
+    let filterSize = 0;
+    if (this.#filter !== undefined) {
+      const section = this.#filter.finish();
+      filterSize = section.length;
+      filterCrc = crc32(section, new DataView(section.buffer, section.byteOffset), 0, filterSize);
+      output.appendBytes(section, 0, filterSize);
+    }
+    const indexOffset = filterOffset + filterSize;
+    const indexStart = output.length;
+    encodeIndexHead(output, this.#entryCount, this.#smallest!, last, this.#blockCount);
+    output.appendBytes(this.#index.bytes, 0, this.#index.length);
+    const indexSize = output.length - indexStart;
+    const indexCrc = crc32(output.bytes, output.view, indexStart, output.length);
+    const checksum = encodeTableTail(
+      output,
+      {
+        filterOffset,
+        filterSize,
+        indexOffset,
+        indexSize,
+        blockCount: this.#blockCount,
+        entryCount: this.#entryCount,
+      },
+      { level: this.#options.level, tombstoneCount: this.#tombstoneCount },
+      { filterCrc, indexCrc, tableNumber: this.#options.tableNumber },
+    );
+    this.#writeOut();
+    return {
+      sizeBytes: this.#writtenBytes,
+      entryCount: this.#entryCount,
+      tombstoneCount: this.#tombstoneCount,
+      smallest: this.#smallest!,
+      largest: last,
+      checksum,
+    };
+  }
+
+  #finishBlock(): void {
+    const block = this.#block;
+    block.finish();
+    const payload = block.writer;
+    const length = payload.length;
+    const output = this.#output;
+    const offset = this.sizeBytes;
+    const start = output.length;
+    const { compressor } = this.#options;
+    output.reserve(compressor.maxCompressedLength(length) + 16);
+    let codec = compressor.codec;
+    const stored = codec === CODEC_NONE
+      ? length
+      : compressor.compress(payload.bytes, 0, length, output.bytes, start);
+    if (codec === CODEC_NONE || stored >= length) {
+      // What does not shrink is kept as it is: reading it back is then only a copy.
+      codec = CODEC_NONE;
+      output.appendBytes(payload.bytes, 0, length);
+    } else {
+      output.length = start + stored;
+    }
+    appendBlockFooter(output, start, length, codec);
+
+    const index = this.#index;
+    const firstKeyEnd = block.firstKeyEnd;
+    index.appendUint32(firstKeyEnd - block.firstKeyStart);
+    index.appendBytes(payload.bytes, block.firstKeyStart, firstKeyEnd);
+    index.appendUint64(offset);
+    index.appendUint32(output.length - start);
+
+    const last = payload.bytes.slice(this.#lastStart, this.#lastEnd);
+    this.#lastView = new DataView(last.buffer);
+    this.#lastStart = 0;
+    this.#lastEnd = last.length;
+    this.#blockCount++;
+    block.reset();
+    if (output.length >= WRITE_BYTES) this.#writeOut();
+  }
+
+  #writeOut(): void {
+    const output = this.#output;
+    writeFullySync(this.#handle, output.bytes, 0, output.length, this.#writtenBytes);
+    this.#writtenBytes += output.length;
+    output.length = 0;
+  }
+}

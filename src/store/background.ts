@@ -1,0 +1,369 @@
+/**
+ * Flushes and compactions of an open store: what is to be done next, and who drives it.
+ *
+ * There is at most one flush and one compaction at a time. The loop gives them turns of a few
+ * milliseconds, the flush first, and lets the event loop go round in between. A caller that writes
+ * synchronously, and so may never let it, does a share of the work itself (`assist`). The first failure
+ * is noted in the state and ends all background work: the store then answers reads only.
+ */
+
+import { flushJob } from "../compaction/flush_job.ts";
+import type { Compaction } from "../compaction/compaction.ts";
+import { mergeJob } from "../compaction/merge_job.ts";
+import { pickCompaction, planFullCompaction } from "../compaction/picker.ts";
+import { ClosedError } from "../errors.ts";
+import { RunningTask, type Task } from "../platform/task.ts";
+import type { VersionEdit } from "../version/version_edit.ts";
+import type { ImmutableMemtable, StoreState } from "./store_state.ts";
+
+/** The longest that the event loop is held at a time. */
+const SLICE_MS = 2.5;
+/** Acknowledgements wait while this many memtables wait for their flush. */
+const MAX_WAITING_MEMTABLES = 2;
+/** A writer that does not wait for acknowledgements flushes by itself beyond this many. */
+const HARD_MAX_WAITING_MEMTABLES = 4;
+/** Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop. */
+const SLOWDOWN_FACTOR = 2;
+const STOP_FACTOR = 4;
+/** A synchronous writer helps out once for this many bytes that it wrote. */
+const ASSIST_BYTES = 64 * 1024;
+const ASSIST_MS = 1.5;
+const ASSIST_BEHIND_MS = 6;
+
+/** Key range of a manual compaction. */
+export interface CompactionRange {
+  /** The first key, or undefined for no bound. */
+  readonly smallest: DataView | undefined;
+  /** The last key, or undefined for no bound. */
+  readonly largest: DataView | undefined;
+}
+
+interface Waiter {
+  readonly isDone: () => boolean;
+  readonly resolve: () => void;
+}
+
+/** Counters for `stats`. */
+export interface BackgroundCounters {
+  /** Finished flushes. */
+  flushes: number;
+  /** Bytes of tables written by flushes. */
+  flushedBytes: number;
+  /** Finished compactions, moves included. */
+  compactions: number;
+  /** Bytes of tables read by merges. */
+  compactionReadBytes: number;
+  /** Bytes of tables written by merges. */
+  compactionWrittenBytes: number;
+  /** How often a writer had to wait. */
+  stalls: number;
+  /** How long writers had to wait, in milliseconds. */
+  stalledMs: number;
+}
+
+/** Drives background work. */
+export class Background {
+  /** What was done so far. */
+  readonly counters: BackgroundCounters = {
+    flushes: 0,
+    flushedBytes: 0,
+    compactions: 0,
+    compactionReadBytes: 0,
+    compactionWrittenBytes: 0,
+    stalls: 0,
+    stalledMs: 0,
+  };
+  readonly #state: StoreState;
+  #flush: RunningTask<void> | undefined;
+  #compaction: RunningTask<void> | undefined;
+  #manual: { range: CompactionRange; isStarted: boolean; isDone: boolean }[] = [];
+  #waiters: Waiter[] = [];
+  #isLooping = false;
+  #isStopped = false;
+  #mayCompact = true;
+  /** Whether the picker found nothing to do in the version that is in force. */
+  #idleVersion: unknown;
+  #bytesSinceAssist = 0;
+
+  /** Makes the background of a store. */
+  constructor(state: StoreState) {
+    this.#state = state;
+  }
+
+  /** Starts the loop if there is something to do. */
+  kick(): void {
+    if (this.#isLooping || !this.#fillSlots()) return;
+    this.#isLooping = true;
+    this.#loop().catch((error: unknown) => {
+      this.#state.fail("background work", error);
+      this.#isLooping = false;
+      this.#wakeWaiters();
+    });
+  }
+
+  /** What an acknowledgement has to wait for, so that memory and level 0 stay bounded; else undefined. */
+  pressure(): Promise<void> | undefined {
+    if (this.#isBehind()) {
+      const startedMs = this.#state.scheduler.nowMs();
+      this.counters.stalls++;
+      this.kick();
+      return this.#until(() => !this.#isBehind()).then(() => {
+        this.counters.stalledMs += this.#state.scheduler.nowMs() - startedMs;
+      });
+    }
+    return this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR)
+      ? this.#state.turns.pass()
+      : undefined;
+  }
+
+  /** Does a share of the work for a writer that has just written `bytes` synchronously. */
+  assist(bytes: number): void {
+    this.#bytesSinceAssist += bytes;
+    if (this.#bytesSinceAssist < ASSIST_BYTES) return;
+    this.#bytesSinceAssist = 0;
+    if (!this.#fillSlots()) return;
+    const isSlow = this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR) ||
+      this.#state.immutables.length >= MAX_WAITING_MEMTABLES;
+    this.#driveSync(isSlow ? ASSIST_BEHIND_MS : ASSIST_MS);
+    while (this.#isBehind() && this.#fillSlots()) this.#driveSync(ASSIST_BEHIND_MS);
+  }
+
+  /** Called before a memtable is frozen: flushes at once where too many wait, whoever is to blame. */
+  makeRoom(): void {
+    while (
+      this.#state.immutables.length >= HARD_MAX_WAITING_MEMTABLES && this.#fillSlots() &&
+      this.#flush !== undefined
+    ) {
+      this.#flush.driveSync(this.#state.scheduler, Infinity);
+      this.#settle();
+    }
+    if (this.#state.failure !== undefined) throw this.#state.failure;
+  }
+
+  /** Resolves when the memtables that are frozen now are flushed. */
+  async flushed(): Promise<void> {
+    const waiting = new Set(this.#state.immutables);
+    this.kick();
+    await this.#until(() => !this.#state.immutables.some((immutable) => waiting.has(immutable)));
+    this.#requireSuccess();
+  }
+
+  /** Flushes every frozen memtable now. */
+  flushedSync(): void {
+    while (this.#state.immutables.length > 0 && this.#fillSlots() && this.#flush !== undefined) {
+      this.#flush.driveSync(this.#state.scheduler, Infinity);
+      this.#settle();
+    }
+    this.#requireSuccess();
+  }
+
+  /** Compacts a range down to one table for each key, without tombstones. */
+  async compact(range: CompactionRange): Promise<void> {
+    const request = { range, isStarted: false, isDone: false };
+    this.#manual.push(request);
+    this.kick();
+    await this.#until(() => request.isDone || !this.#mayCompact);
+    this.#requireSuccess();
+    if (!request.isDone) throw new ClosedError("store");
+  }
+
+  /** As `compact`. */
+  compactSync(range: CompactionRange): void {
+    const request = { range, isStarted: false, isDone: false };
+    this.#manual.push(request);
+    while (!request.isDone && this.#fillSlots()) this.#driveSync(Infinity);
+    this.#requireSuccess();
+  }
+
+  /** Ends a compaction where it stands and starts none any more: the store is being closed. */
+  stopCompaction(): void {
+    this.#mayCompact = false;
+    this.#compaction?.cancel(new ClosedError("store"));
+    this.#compaction = undefined;
+    this.#wakeWaiters();
+  }
+
+  /** Ends all work where it stands; unfinished outputs are removed. */
+  stop(): void {
+    this.#isStopped = true;
+    const reason = new ClosedError("store");
+    this.#flush?.cancel(reason);
+    this.#compaction?.cancel(reason);
+    this.#flush = undefined;
+    this.#compaction = undefined;
+    this.#manual = [];
+    this.#wakeWaiters();
+  }
+
+  async #loop(): Promise<void> {
+    const { scheduler } = this.#state;
+    while (this.#fillSlots()) {
+      const flush = this.#flush;
+      const compaction = this.#compaction;
+      const task = flush !== undefined && !flush.isWaiting
+        ? flush
+        : compaction !== undefined && !compaction.isWaiting
+        ? compaction
+        : undefined;
+      if (task === undefined) {
+        await Promise.race(
+          [flush, compaction].filter((slot) => slot !== undefined).map((slot) => slot.wake),
+        );
+      } else {
+        // The turn comes first: whoever called us in this one has been given its share.
+        await scheduler.yield();
+        if (!task.isSettled) task.slice(scheduler, SLICE_MS);
+      }
+      this.#settle();
+    }
+    this.#isLooping = false;
+  }
+
+  /** Works synchronously for about `budgetMs`, on the flush first. */
+  #driveSync(budgetMs: number): void {
+    const { scheduler } = this.#state;
+    const deadline = scheduler.nowMs() + budgetMs;
+    do {
+      const task = this.#flush ?? this.#compaction;
+      task?.driveSync(scheduler, deadline - scheduler.nowMs());
+      this.#settle();
+    } while (scheduler.nowMs() < deadline && this.#fillSlots());
+  }
+
+  /** Starts what there is to start; says whether anything is in progress. */
+  #fillSlots(): boolean {
+    const state = this.#state;
+    if (this.#isStopped || state.failure !== undefined) return false;
+    const oldest = state.immutables.at(-1);
+    if (this.#flush === undefined && oldest !== undefined) {
+      this.#flush = this.#running(this.#flushTask(oldest));
+    }
+    if (this.#compaction === undefined && this.#mayCompact) {
+      const task = this.#nextCompaction();
+      if (task !== undefined) this.#compaction = this.#running(task);
+    }
+    return this.#flush !== undefined || this.#compaction !== undefined;
+  }
+
+  #nextCompaction(): Task<void> | undefined {
+    const state = this.#state;
+    const request = this.#manual[0];
+    if (request !== undefined) {
+      request.isStarted = true;
+      return this.#fullCompactionTask(request);
+    }
+    const { current } = state.versions;
+    if (this.#idleVersion === current) return undefined;
+    const compaction = pickCompaction(current.tables, state.compaction);
+    if (compaction !== undefined) return this.#compactionTask(compaction);
+    this.#idleVersion = current;
+    return undefined;
+  }
+
+  /** Empties the slots of tasks that have ended. */
+  #settle(): void {
+    if (this.#flush?.isSettled) {
+      this.#note("a flush", this.#flush);
+      this.#flush = undefined;
+    }
+    if (this.#compaction?.isSettled) {
+      this.#note("a compaction", this.#compaction);
+      this.#compaction = undefined;
+      if (this.#manual[0]?.isStarted) this.#manual.shift()!.isDone = true;
+    }
+    this.#wakeWaiters();
+  }
+
+  #note(work: string, task: RunningTask<void>): void {
+    if (task.error !== undefined && !this.#isStopped) this.#state.fail(work, task.error);
+  }
+
+  #running(task: Task<void>): RunningTask<void> {
+    return new RunningTask(task, (error) => this.#state.fail("a sync", error));
+  }
+
+  *#flushTask(immutable: ImmutableMemtable): Task<void> {
+    const state = this.#state;
+    const { versions, logs } = state;
+    const table = yield* flushJob(
+      immutable.memtable,
+      state.tableOutput,
+      () => versions.newFileNumber(),
+    );
+    const nextLog = logs.numberAfter(immutable.logNumber);
+    yield* versions.apply({
+      lastSequence: immutable.lastSequence,
+      log: { number: nextLog, live: true },
+      removed: [],
+      added: table === undefined ? [] : [{ level: 0, table }],
+    });
+    state.dropImmutable(immutable);
+    logs.removeBelow(nextLog);
+    this.counters.flushes++;
+    this.counters.flushedBytes += table?.sizeBytes ?? 0;
+  }
+
+  *#compactionTask(compaction: Compaction): Task<void> {
+    const state = this.#state;
+    const { versions } = state;
+    const { inputs, outputLevel } = compaction;
+    const tables = compaction.kind === "move"
+      ? inputs[0]!.tables
+      : yield* mergeJob(compaction, state.tableOutput, () => versions.newFileNumber());
+    const edit: VersionEdit = {
+      removed: inputs.flatMap(({ level, tables }) =>
+        tables.map(({ number }) => ({ level, number }))
+      ),
+      added: tables.map((table) => ({ level: outputLevel, table })),
+    };
+    yield* versions.apply(edit);
+    this.counters.compactions++;
+    if (compaction.kind === "move") return;
+    for (const input of inputs) {
+      for (const table of input.tables) this.counters.compactionReadBytes += table.sizeBytes;
+    }
+    for (const table of tables) this.counters.compactionWrittenBytes += table.sizeBytes;
+  }
+
+  *#fullCompactionTask(request: { range: CompactionRange }): Task<void> {
+    const { versions, compaction } = this.#state;
+    for (const plan of planFullCompaction(versions.current.tables, compaction, request.range)) {
+      yield* this.#compactionTask(plan);
+    }
+  }
+
+  #level0Count(): number {
+    return this.#state.versions.current.levels[0]!.length;
+  }
+
+  #level0Limit(factor: number): number {
+    return this.#state.compaction.l0CompactionTrigger * factor;
+  }
+
+  #isBehind(): boolean {
+    if (this.#isStopped || this.#state.failure !== undefined) return false;
+    return this.#state.immutables.length >= MAX_WAITING_MEMTABLES ||
+      (this.#mayCompact && this.#level0Count() >= this.#level0Limit(STOP_FACTOR));
+  }
+
+  #until(isDone: () => boolean): Promise<void> {
+    if (this.#isOver(isDone)) return Promise.resolve();
+    return new Promise((resolve) => this.#waiters.push({ isDone, resolve }));
+  }
+
+  #wakeWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const done = this.#waiters.filter((waiter) => this.#isOver(waiter.isDone));
+    this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
+    for (const waiter of done) waiter.resolve();
+  }
+
+  #isOver(isDone: () => boolean): boolean {
+    return this.#isStopped || this.#state.failure !== undefined || isDone();
+  }
+
+  #requireSuccess(): void {
+    if (this.#state.failure !== undefined) throw this.#state.failure;
+    if (this.#isStopped) throw new ClosedError("store");
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * The write-ahead logs of an open store: the active one and those of memtables that wait to be flushed.
+ *
+ * One log a memtable. A sync makes older logs durable before newer ones, and a log's name before its
+ * content counts, so that what a power loss leaves is always a prefix of the writes, never one with a
+ * hole. A log is deleted when the table of its memtable is in the manifest.
+ */
+
+import { IoError } from "../errors.ts";
+import type { FileSystem } from "../platform/file_system.ts";
+import { logName } from "../version/file_names.ts";
+import { LogWriter } from "../wal/log_writer.ts";
+
+interface OpenLog {
+  readonly writer: LogWriter;
+  isNameDurable: boolean;
+  isClosed: boolean;
+}
+
+/** The logs, oldest first. */
+export class Logs {
+  readonly #fileSystem: FileSystem;
+  readonly #directory: string;
+  #logs: OpenLog[] = [];
+  #active: LogWriter | undefined;
+
+  /** Starts without a log: the first write opens one. */
+  constructor(fileSystem: FileSystem, directory: string) {
+    this.#fileSystem = fileSystem;
+    this.#directory = directory;
+  }
+
+  /** The log that is written to, or undefined before the first write. */
+  get active(): LogWriter | undefined {
+    return this.#active;
+  }
+
+  /** Bytes in all logs. */
+  get sizeBytes(): number {
+    return this.#logs.reduce((sum, log) => sum + log.writer.sizeBytes, 0);
+  }
+
+  /** Closes the active log with its end record and starts the log `number`. */
+  rotate(number: number, firstSequence: number): LogWriter {
+    if (this.#active !== undefined) {
+      this.#active.appendEnd(firstSequence);
+      this.#active.writeOutSync();
+    }
+    const path = this.#path(number);
+    const writer = new LogWriter(this.#fileSystem, path, number, firstSequence);
+    this.#logs.push({ writer, isNameDurable: false, isClosed: false });
+    this.#active = writer;
+    return writer;
+  }
+
+  /** Hands everything to the operating system. */
+  writeOutSync(): void {
+    this.#active?.writeOutSync();
+  }
+
+  /** Makes everything durable that was written out. */
+  syncSync(): void {
+    for (const log of this.#logs) {
+      if (log.writer.isDurable) continue;
+      if (!log.isNameDurable) this.#fileSystem.syncDirectorySync(this.#directory);
+      log.isNameDurable = true;
+      const size = log.writer.writtenBytes;
+      log.writer.handle.syncSync();
+      log.writer.markDurable(size);
+    }
+  }
+
+  /** As `syncSync`; covers what was written out before the call. */
+  async sync(): Promise<void> {
+    for (const log of [...this.#logs]) {
+      if (log.isClosed || log.writer.isDurable) continue;
+      const { handle } = log.writer;
+      const size = log.writer.writtenBytes;
+      if (!log.isNameDurable) {
+        if (this.#fileSystem.syncDirectory === undefined) {
+          this.#fileSystem.syncDirectorySync(this.#directory);
+        } else {
+          await this.#fileSystem.syncDirectory(this.#directory);
+        }
+        log.isNameDurable = true;
+        // A flush may have finished meanwhile: then the entries are durable in a table.
+        if (log.isClosed) continue;
+      }
+      if (handle.sync === undefined) handle.syncSync();
+      else await handle.sync();
+      log.writer.markDurable(size);
+    }
+  }
+
+  /** Number of the log that follows the given one. */
+  numberAfter(number: number): number {
+    return this.#logs.find((log) => log.writer.number > number)!.writer.number;
+  }
+
+  /** Closes and deletes the logs below a number: their entries are in tables, and the manifest says so. */
+  removeBelow(number: number): void {
+    const obsolete = this.#logs.filter((log) => log.writer.number < number);
+    this.#logs = this.#logs.filter((log) => log.writer.number >= number);
+    for (const log of obsolete) {
+      this.#close(log);
+      try {
+        this.#fileSystem.removeSync(this.#path(log.writer.number));
+      } catch (error) {
+        // An obsolete log that can't be deleted now is deleted by the next open.
+        if (!(error instanceof IoError)) throw error;
+      }
+    }
+    if (this.#logs.length === 0) this.#active = undefined;
+  }
+
+  /** Closes every log and deletes none. */
+  close(): void {
+    for (const log of this.#logs) this.#close(log);
+    this.#logs = [];
+    this.#active = undefined;
+  }
+
+  #close(log: OpenLog): void {
+    log.isClosed = true;
+    log.writer.handle.closeSync();
+  }
+
+  #path(number: number): string {
+    return this.#fileSystem.joinPath(this.#directory, logName(number));
+  }
+}

@@ -1,0 +1,241 @@
+/**
+ * Opening: from a path and options to an open store, or to an error that leaves everything as it was.
+ *
+ * The order matters: options are checked before the disk is touched, the lock is taken before anything
+ * is read, and a lock that was taken is released on every way out.
+ */
+
+import { compressorFor } from "../compression/compressors.ts";
+import {
+  CorruptionError,
+  IoError,
+  LockedError,
+  StoreError,
+  UnsupportedFormatError,
+} from "../errors.ts";
+import { type Options, type ResolvedOptions, resolveOptions } from "../options.ts";
+import type { FileLock } from "../platform/file_system.ts";
+import type { Scheduler } from "../platform/scheduler.ts";
+import { systemScheduler } from "../platform/system_scheduler.ts";
+import { runTask, runTaskSync, type Task } from "../platform/task.ts";
+import { WeightedCache } from "../cache/weighted_cache.ts";
+import { HandlePool } from "../sstable/handle_pool.ts";
+import type { TableResources } from "../sstable/table_reader.ts";
+import { CURRENT_NAME, GO_LOG_NAME } from "../version/file_names.ts";
+import {
+  createStore,
+  isStore,
+  type RecoveredStore,
+  recoverStore,
+  type RecoveryOptions,
+  remainsOfStore,
+} from "./recovery.ts";
+import { Store } from "./store.ts";
+import { StoreState } from "./store_state.ts";
+
+/** Table files that are open at a time; fewer where the system gives fewer. */
+const MAX_OPEN_FILES = 128;
+/** Indexes and filters may take a quarter of the block cache's budget, and at least this much. */
+const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
+const LOCK_RETRY_MS = 20;
+const SLICE_MS = 2.5;
+
+/**
+ * Opens the store in a directory, creating it if there is none.
+ *
+ * After a crash this recovers what the write-ahead logs hold. Only one handle at a time may have a
+ * store open, on any runtime.
+ *
+ * @throws {TypeError | RangeError} an option or the path is not valid
+ * @throws {LockedError} another handle has the store open
+ * @throws {CorruptionError} a file of the store is missing or damaged; nothing is changed
+ * @throws {UnsupportedFormatError} the store was written by a newer version
+ * @throws {IoError} the file system refused
+ *
+ * @example
+ * ```ts
+ * import { open } from "@tinykvs/core";
+ *
+ * const directory = await Deno.makeTempDir();
+ * await using store = await open(directory);
+ * await store.put("name", "Alice");
+ * ```
+ */
+export async function open(path: string | URL, options?: Options): Promise<Store> {
+  const request = checkRequest(path, options);
+  const lock = await takeLock(request, systemScheduler);
+  try {
+    return await runTask(openLocked(request, systemScheduler, lock), systemScheduler, SLICE_MS);
+  } catch (error) {
+    lock?.releaseSync();
+    throw error;
+  }
+}
+
+/**
+ * As {@linkcode open}, synchronously.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, openSync } from "@tinykvs/core";
+ *
+ * const store = openSync("/db", { fileSystem: memoryFileSystem() });
+ * store.putSync("name", "Alice");
+ * store.closeSync();
+ * ```
+ */
+export function openSync(path: string | URL, options?: Options): Store {
+  const request = checkRequest(path, options);
+  const lock = takeLockSync(request, systemScheduler);
+  try {
+    return runTaskSync(openLocked(request, systemScheduler, lock));
+  } catch (error) {
+    lock?.releaseSync();
+    throw error;
+  }
+}
+
+interface Request {
+  readonly directory: string;
+  readonly options: ResolvedOptions;
+}
+
+function checkRequest(path: string | URL, given: Options | undefined): Request {
+  if (typeof path !== "string" && !(path instanceof URL)) {
+    throw new TypeError(`Cannot open the store: the path is ${typeof path}, expected a string`);
+  }
+  const options = resolveOptions(given);
+  const { fileSystem } = options;
+  const directory = fileSystem.resolvePath(path);
+  const status = fileSystem.statSync(directory);
+  if (status === undefined) {
+    if (options.readOnly || !options.createIfMissing) {
+      throw notAStore(directory, "it does not exist");
+    }
+    fileSystem.makeDirectorySync(directory);
+    syncParent(options, directory);
+  } else if (status.kind !== "directory") {
+    throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
+  }
+  return { directory, options };
+}
+
+/** Makes the new directory's own name durable, where we may: the parent may be out of bounds for us. */
+function syncParent(options: ResolvedOptions, directory: string): void {
+  const { fileSystem } = options;
+  try {
+    fileSystem.syncDirectorySync(fileSystem.resolvePath(fileSystem.joinPath(directory, "..")));
+  } catch (error) {
+    // With permission for the store's folder alone (Deno) the parent's name stays to the system.
+    if (!(error instanceof IoError)) throw error;
+  }
+}
+
+async function takeLock(request: Request, scheduler: Scheduler): Promise<FileLock | undefined> {
+  const deadline = scheduler.nowMs() + request.options.lockTimeoutMs;
+  for (;;) {
+    try {
+      return lockOnce(request);
+    } catch (error) {
+      if (!(error instanceof LockedError) || scheduler.nowMs() >= deadline) throw error;
+    }
+    await new Promise<void>((resolve) => scheduler.setTimer(resolve, LOCK_RETRY_MS));
+  }
+}
+
+function takeLockSync(request: Request, scheduler: Scheduler): FileLock | undefined {
+  const deadline = scheduler.nowMs() + request.options.lockTimeoutMs;
+  for (;;) {
+    try {
+      return lockOnce(request);
+    } catch (error) {
+      if (!(error instanceof LockedError) || scheduler.nowMs() >= deadline) throw error;
+    }
+    scheduler.sleepSync(LOCK_RETRY_MS);
+  }
+}
+
+function lockOnce({ directory, options }: Request): FileLock | undefined {
+  try {
+    return options.fileSystem.lockSync(directory);
+  } catch (error) {
+    // Where we may not even create the lock's file, as on a read-only disk, we can't harm anybody.
+    if (options.readOnly && error instanceof IoError) return undefined;
+    throw error;
+  }
+}
+
+function* openLocked(
+  { directory, options }: Request,
+  scheduler: Scheduler,
+  lock: FileLock | undefined,
+): Task<Store> {
+  const resources: TableResources = {
+    handles: new HandlePool(options.fileSystem, MAX_OPEN_FILES),
+    blocks: new WeightedCache(options.blockCacheSizeBytes),
+    metadata: new WeightedCache(
+      Math.max(MIN_METADATA_CACHE_BYTES, options.blockCacheSizeBytes / 4),
+    ),
+    verifyChecksums: options.verifyChecksums,
+  };
+  const { fileSystem, readOnly, memtableSizeBytes } = options;
+  const recovery: RecoveryOptions = {
+    fileSystem,
+    directory,
+    resources,
+    tableOutput: {
+      fileSystem,
+      directory,
+      compressor: compressorFor(options.compression, options.compressionLevel),
+      blockSizeBytes: options.blockSizeBytes,
+      bloomFalsePositiveRate: options.bloomFalsePositiveRate,
+    },
+    memtableSizeBytes,
+    readOnly,
+  };
+  let recovered: RecoveredStore;
+  const names = fileSystem.listSync(directory);
+  if (isStore(names)) {
+    if (options.errorIfExists) {
+      throw new StoreError("ALREADY_EXISTS", `Cannot create a store in "${directory}": one exists`);
+    }
+    recovered = yield* recoverStore(recovery, names);
+  } else {
+    refuseRemains(directory, options, names);
+    recovered = createStore(recovery, names);
+  }
+  const state = new StoreState({ directory, options, scheduler, resources, ...recovered });
+  return new Store(state, lock);
+}
+
+/** A directory without CURRENT may be made a store, unless there was one. */
+function refuseRemains(
+  directory: string,
+  options: ResolvedOptions,
+  names: readonly string[],
+): void {
+  const { fileSystem } = options;
+  if (names.includes(GO_LOG_NAME)) {
+    throw new UnsupportedFormatError(
+      directory,
+      "a store of the Go TinyKVS",
+      "stores of this library; the Go program's can't be taken over yet",
+    );
+  }
+  const [remains] = remainsOfStore(names);
+  if (remains !== undefined) {
+    const path = fileSystem.joinPath(directory, CURRENT_NAME);
+    throw new CorruptionError(
+      `Cannot open "${directory}": it holds "${remains}", but file "${CURRENT_NAME}" is missing`,
+      path,
+      0,
+    );
+  }
+  if (options.readOnly || !options.createIfMissing) {
+    throw notAStore(directory, `there is no file "${CURRENT_NAME}" in it`);
+  }
+}
+
+function notAStore(directory: string, found: string): StoreError {
+  return new StoreError("NOT_A_STORE", `Cannot open the store "${directory}": ${found}`);
+}

@@ -1,0 +1,158 @@
+/**
+ * Finds one key in a read view: memtables newest first, then level 0 newest first, then one table a
+ * level; the first entry found decides, and a tombstone decides for absence.
+ *
+ * The search is synchronous over what is in memory. Where an index, a filter or a block is missing it
+ * answers `NEEDS_LOAD`, keeps its place, and goes on by `resume` with what was loaded: one search for
+ * `get` and `getSync`, without a Promise where nothing is missing. The object is reused.
+ */
+
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { hashKey } from "../bytes/murmur3.ts";
+import {
+  AT_END,
+  AT_ENTRY,
+  emptyEntryView,
+  type EntryView,
+  NEEDS_LOAD,
+  type Position,
+} from "../iterator/entry_cursor.ts";
+import type { Block } from "../sstable/block.ts";
+import type { Filter } from "../sstable/filter.ts";
+import type { TableIndex } from "../sstable/table_index.ts";
+import type { LiveTable } from "../version/version.ts";
+import { compareRanges } from "../bytes/compare.ts";
+import type { ReadView } from "./read_view.ts";
+
+type Missing = "index" | "filter" | "block";
+
+/** One search at a time. */
+export class PointLookup {
+  /** The entry that was found, after an answer of `AT_ENTRY`. */
+  readonly entry: EntryView = emptyEntryView();
+  /** The key to look for: all of the writer's bytes. */
+  readonly key: ByteWriter;
+  readonly #useFilters: boolean;
+  #view: ReadView | undefined;
+  #level = 0;
+  /** Position among the tables of level 0. */
+  #at = 0;
+  #table: LiveTable | undefined;
+  #missing: Missing = "index";
+  #blockNumber = 0;
+  /** Pieces of `#table` that were loaded for this search; the caches may have dropped them already. */
+  #index: TableIndex | undefined;
+  #filter: Filter | undefined;
+  #block: Block | undefined;
+  /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
+  #isHashed = false;
+
+  /** Makes a search whose key its user encodes into `key`. */
+  constructor(key: ByteWriter, useFilters: boolean) {
+    this.key = key;
+    this.#useFilters = useFilters;
+  }
+
+  /** Looks for `key` in a view, as of a sequence number. */
+  find(view: ReadView, sequence: number): Position {
+    const key = this.key;
+    const { memtables } = view;
+    for (let i = 0; i < memtables.length; i++) {
+      if (memtables[i]!.find(key.view, 0, key.length, sequence, this.entry)) return AT_ENTRY;
+    }
+    this.#view = view;
+    this.#level = 0;
+    this.#at = 0;
+    this.#dropTable();
+    return this.resume();
+  }
+
+  /** Goes on after a load. */
+  resume(): Position {
+    this.#isHashed = false;
+    for (;;) {
+      const table = this.#table ??= this.#nextTable();
+      if (table === undefined) return AT_END;
+      const position = this.#probe(table);
+      if (position !== AT_END) return position;
+      this.#dropTable();
+    }
+  }
+
+  /** Loads what is missing. */
+  loadSync(): void {
+    const { reader } = this.#table!;
+    if (this.#missing === "index") this.#index = reader.loadIndexSync();
+    else if (this.#missing === "filter") this.#filter = reader.loadFilterSync();
+    else this.#block = reader.loadBlockSync(this.#index!, this.#blockNumber);
+  }
+
+  /** Loads what is missing. */
+  async load(): Promise<void> {
+    const { reader } = this.#table!;
+    if (this.#missing === "index") this.#index = await reader.loadIndex();
+    else if (this.#missing === "filter") this.#filter = await reader.loadFilter();
+    else this.#block = await reader.loadBlock(this.#index!, this.#blockNumber);
+  }
+
+  #dropTable(): void {
+    this.#table = undefined;
+    this.#index = undefined;
+    this.#filter = undefined;
+    this.#block = undefined;
+  }
+
+  #nextTable(): LiveTable | undefined {
+    const { version } = this.#view!;
+    const { view, length } = this.key;
+    if (this.#level === 0) {
+      const level0 = version.levels[0]!;
+      while (this.#at < level0.length) {
+        const table = level0[this.#at++]!;
+        const { smallest, smallestView, largest, largestView } = table.metadata;
+        if (
+          compareRanges(smallestView, 0, smallest.length, view, 0, length) <= 0 &&
+          compareRanges(largestView, 0, largest.length, view, 0, length) >= 0
+        ) return table;
+      }
+      this.#level = 1;
+    }
+    while (this.#level < version.levels.length) {
+      const table = version.tableFor(this.#level++, view, 0, length);
+      if (table !== undefined) return table;
+    }
+    return undefined;
+  }
+
+  #probe(table: LiveTable): Position {
+    const { key } = this;
+    const { reader } = table;
+    const index = this.#index ??= reader.index;
+    if (index === undefined) return this.#need("index");
+    if (this.#block === undefined) {
+      if (this.#useFilters && reader.hasFilter) {
+        const filter = this.#filter ??= reader.filter;
+        if (filter === undefined) return this.#need("filter");
+        if (!this.#isHashed) {
+          hashKey(key.bytes, 0, key.length);
+          this.#isHashed = true;
+        }
+        if (!filter.mayContainHashed()) return AT_END;
+      }
+      this.#blockNumber = index.blockFor(key.view, 0, key.length);
+      if (this.#blockNumber < 0) return AT_END;
+      this.#block = reader.cachedBlock(this.#blockNumber);
+      if (this.#block === undefined) return this.#need("block");
+    }
+    const slot = this.#block.find(key.view, 0, key.length);
+    if (slot < 0) return AT_END;
+    this.#block.showBuffers(this.entry);
+    this.#block.showAt(slot, this.entry);
+    return AT_ENTRY;
+  }
+
+  #need(missing: Missing): Position {
+    this.#missing = missing;
+    return NEEDS_LOAD;
+  }
+}

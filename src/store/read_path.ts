@@ -1,0 +1,144 @@
+/**
+ * The one read path of single keys: `get`, `getSync` and everything like them. A search that finds all
+ * it needs in memory ends in the call; otherwise the driver loads what is missing, synchronously or
+ * not, and the search goes on where it was.
+ */
+
+import { ByteWriter } from "../bytes/byte_writer.ts";
+import { CorruptionError, DecodeError } from "../errors.ts";
+import { AT_ENTRY, type EntryView, NEEDS_LOAD, type Position } from "../iterator/entry_cursor.ts";
+import { encodeKey } from "../value/key_codec.ts";
+import type { Key } from "../value/value.ts";
+import { isTombstone } from "../value/value_codec.ts";
+import { PointLookup } from "./point_lookup.ts";
+import type { Lease } from "./read_view.ts";
+import type { StoreState } from "./store_state.ts";
+
+/** Keys of one `getMany` that are looked for at the same time. */
+const MAX_PARALLEL = 64;
+
+/** Makes a result of an entry, whose bytes are only valid during the call. */
+export type DecodeEntry<T> = (entry: EntryView) => T;
+
+/** Reads single keys of a store. */
+export class ReadPath {
+  readonly #state: StoreState;
+  readonly #useFilters: boolean;
+  #lookup: PointLookup;
+
+  /** Makes the read path of a store. */
+  constructor(state: StoreState) {
+    this.#state = state;
+    this.#useFilters = state.options.bloomFalsePositiveRate !== false;
+    this.#lookup = this.#newLookup();
+  }
+
+  /** What `decode` makes of the key's entry, or undefined for a missing key. */
+  getSync<T>(key: Key, decode: DecodeEntry<T>): T | undefined {
+    this.#state.requireOpen();
+    const lookup = this.#lookup;
+    let position = this.#find(lookup, key);
+    while (position === NEEDS_LOAD) {
+      lookup.loadSync();
+      position = lookup.resume();
+    }
+    return this.#result(position, lookup, decode);
+  }
+
+  /** As `getSync`. */
+  get<T>(key: Key, decode: DecodeEntry<T>): Promise<T | undefined> {
+    try {
+      this.#state.requireOpen();
+      const lookup = this.#lookup;
+      const position = this.#find(lookup, key);
+      if (position === NEEDS_LOAD) return this.#goOn(lookup, decode);
+      const result = this.#result(position, lookup, decode);
+      const turn = this.#state.turns.due();
+      return turn === undefined ? Promise.resolve(result) : turn.then(() => result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** What `decode` makes of each key's entry; blocks that are not in memory are read side by side. */
+  async getMany<T>(keys: readonly Key[], decode: DecodeEntry<T>): Promise<(T | undefined)[]> {
+    this.#state.requireOpen();
+    const lease = this.#state.lease();
+    const results: (T | undefined)[] = new Array(keys.length).fill(undefined);
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < keys.length) {
+        const at = next++;
+        const lookup = this.#newLookup();
+        encodeKey(keys[at]!, lookup.key);
+        let position = lookup.find(lease.view, lease.sequence);
+        while (position === NEEDS_LOAD) position = await this.#load(lookup, lease);
+        results[at] = this.#result(position, lookup, decode);
+        const turn = this.#state.turns.due();
+        if (turn !== undefined) {
+          await turn;
+          lease.requireHeld("store");
+        }
+      }
+    };
+    try {
+      // Every worker settles before the lease goes, also where one of them fails.
+      const workers = Array.from({ length: Math.min(MAX_PARALLEL, keys.length) }, work);
+      const settled = await Promise.allSettled(workers);
+      for (const worker of settled) if (worker.status === "rejected") throw worker.reason;
+      return results;
+    } finally {
+      lease.release();
+    }
+  }
+
+  #newLookup(): PointLookup {
+    return new PointLookup(new ByteWriter(64), this.#useFilters);
+  }
+
+  #find(lookup: PointLookup, key: Key): Position {
+    lookup.key.length = 0;
+    encodeKey(key, lookup.key);
+    return lookup.find(this.#state.view, this.#state.lastSequence);
+  }
+
+  /** Finishes a search that has to wait; the shared search object is given away to it. */
+  async #goOn<T>(lookup: PointLookup, decode: DecodeEntry<T>): Promise<T | undefined> {
+    const lease = this.#state.lease();
+    this.#lookup = this.#newLookup();
+    try {
+      let position: Position = NEEDS_LOAD;
+      while (position === NEEDS_LOAD) position = await this.#load(lookup, lease);
+      return this.#result(position, lookup, decode);
+    } finally {
+      lease.release();
+    }
+  }
+
+  async #load(lookup: PointLookup, lease: Lease): Promise<Position> {
+    await lookup.load();
+    lease.requireHeld("store");
+    return lookup.resume();
+  }
+
+  #result<T>(position: Position, lookup: PointLookup, decode: DecodeEntry<T>): T | undefined {
+    const { entry } = lookup;
+    if (position !== AT_ENTRY || isTombstone(entry.valueBytes, entry.valueStart)) return undefined;
+    return decode(entry);
+  }
+}
+
+/** Runs a decoder of a value; what it can't decode is damage to the store, not a mistake of the caller. */
+export function decodeStored<T>(directory: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new CorruptionError(
+      `Cannot read a value in "${directory}": ${error.message}`,
+      directory,
+      error.offset,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * What a reader sees: the memtables and one version, at one sequence number.
+ *
+ * The store holds the view in force; it is replaced, never changed, when a memtable is frozen or
+ * flushed or a compaction finishes. A synchronous read just uses it. Whatever lives longer than one
+ * synchronous stretch (an awaiting get, a cursor) takes a lease, which keeps the view's memtables and
+ * tables until it is released, or until the store is closed under it.
+ */
+
+import { ClosedError } from "../errors.ts";
+import type { Memtable } from "../memtable/memtable.ts";
+import type { Version } from "../version/version.ts";
+import type { VersionSet } from "../version/version_set.ts";
+
+/** Memtables, newest first, and the tables below them. */
+export class ReadView {
+  /** The active memtable and the immutable ones, newest first. */
+  readonly memtables: readonly Memtable[];
+  /** The tables. */
+  readonly version: Version;
+  readonly #versions: VersionSet;
+  #references = 1;
+
+  /** Makes a view of the version in force, held once by its maker. */
+  constructor(memtables: readonly Memtable[], versions: VersionSet) {
+    this.memtables = memtables;
+    this.#versions = versions;
+    this.version = versions.retain();
+  }
+
+  /** Holds the view once more. */
+  retain(): void {
+    this.#references++;
+  }
+
+  /** Lets go of it once. */
+  release(): void {
+    if (--this.#references === 0) this.#versions.release(this.version);
+  }
+}
+
+/** The right to read a view for a while. */
+export class Lease {
+  /** The view. */
+  readonly view: ReadView;
+  /** Entries with higher sequence numbers are not seen. */
+  readonly sequence: number;
+  readonly #leases: Set<Lease>;
+  #state: "held" | "released" | "store closed" = "held";
+
+  /** Takes a lease and notes it in `leases`. */
+  constructor(view: ReadView, sequence: number, leases: Set<Lease>) {
+    this.view = view;
+    this.sequence = sequence;
+    this.#leases = leases;
+    view.retain();
+    leases.add(this);
+  }
+
+  /** Gives it back. Doing so twice is legal. */
+  release(): void {
+    this.#end("released");
+  }
+
+  /** The store is being closed: the lease ends, and whoever holds it finds out by `requireHeld`. */
+  revoke(): void {
+    this.#end("store closed");
+  }
+
+  /** @throws {ClosedError} the store was closed meanwhile, or the lease was given back */
+  requireHeld(what: string): void {
+    if (this.#state === "held") return;
+    throw new ClosedError(this.#state === "released" ? what : "store");
+  }
+
+  #end(state: "released" | "store closed"): void {
+    if (this.#state !== "held") return;
+    this.#state = state;
+    this.#leases.delete(this);
+    this.view.release();
+  }
+}

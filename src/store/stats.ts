@@ -1,0 +1,129 @@
+/**
+ * What a store tells about itself: counted as it goes, or summed up from the version in force. Taking
+ * the statistics reads no file.
+ */
+
+import { pendingCompactionBytes } from "../compaction/picker.ts";
+import type { Background } from "./background.ts";
+import type { StoreState } from "./store_state.ts";
+
+/** The tables of one level. */
+export interface LevelStats {
+  /** The level, from 0. */
+  readonly level: number;
+  /** Number of tables. */
+  readonly tables: number;
+  /** Number of entries in them, tombstones and shadowed versions included. */
+  readonly entries: number;
+  /** Number of tombstones among the entries. */
+  readonly tombstones: number;
+  /** Size of the files in bytes. */
+  readonly sizeBytes: number;
+}
+
+/** Statistics of a store. Sizes are in bytes; counts are since the store was opened. */
+export interface Stats {
+  /** The memtable that is written to. */
+  readonly memtable: {
+    /** Bytes of entries and of the tree over them. */
+    readonly sizeBytes: number;
+    /** Number of entries, every version counted. */
+    readonly entryCount: number;
+  };
+  /** Number of frozen memtables that wait for their flush. */
+  readonly immutableMemtables: number;
+  /** The write-ahead logs. */
+  readonly wal: {
+    /** Bytes in the logs of memtables that are not flushed yet. */
+    readonly sizeBytes: number;
+  };
+  /** The cache of data blocks. */
+  readonly cache: {
+    /** Lookups that found their block. */
+    readonly hits: number;
+    /** Lookups that had to read it. */
+    readonly misses: number;
+    /** Bytes charged for the blocks in it. */
+    readonly sizeBytes: number;
+    /** Bytes that it may be charged with. */
+    readonly capacityBytes: number;
+  };
+  /** Bytes of indexes in memory. */
+  readonly indexBytes: number;
+  /** Bytes of filters in memory. */
+  readonly filterBytes: number;
+  /** Number of table files that are open. */
+  readonly openFiles: number;
+  /** The levels, from 0. */
+  readonly levels: readonly LevelStats[];
+  /** Bytes that have to be compacted to bring every level within its limit, at a rough guess. */
+  readonly pendingCompactionBytes: number;
+  /** Writes that had to wait because flushes or compactions had fallen behind. */
+  readonly stalls: {
+    /** How often. */
+    readonly count: number;
+    /** For how long together, in milliseconds. */
+    readonly totalMs: number;
+  };
+  /** Finished flushes. */
+  readonly flush: {
+    /** How many. */
+    readonly count: number;
+    /** Bytes of the tables that they wrote. */
+    readonly bytesWritten: number;
+  };
+  /** Finished compactions. */
+  readonly compaction: {
+    /** How many, moves of a table to another level included. */
+    readonly count: number;
+    /** Bytes of the tables that were read. */
+    readonly bytesRead: number;
+    /** Bytes of the tables that were written. */
+    readonly bytesWritten: number;
+  };
+}
+
+/** Takes the statistics of a store. */
+export function collectStats(state: StoreState, background: Background): Stats {
+  const { memtable, immutables, logs, resources, versions, compaction } = state;
+  const { counters } = background;
+  const { tables } = versions.current;
+  return {
+    memtable: { sizeBytes: memtable.sizeBytes, entryCount: memtable.entryCount },
+    immutableMemtables: immutables.length,
+    wal: { sizeBytes: logs.sizeBytes },
+    cache: {
+      hits: resources.blocks.hits,
+      misses: resources.blocks.misses,
+      sizeBytes: resources.blocks.sizeBytes,
+      capacityBytes: resources.blocks.capacityBytes,
+    },
+    ...metadataBytes(state),
+    openFiles: resources.handles.openCount,
+    levels: tables.map((level, number) => ({
+      level: number,
+      tables: level.length,
+      entries: level.reduce((sum, table) => sum + table.entryCount, 0),
+      tombstones: level.reduce((sum, table) => sum + table.tombstoneCount, 0),
+      sizeBytes: level.reduce((sum, table) => sum + table.sizeBytes, 0),
+    })),
+    pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
+    stalls: { count: counters.stalls, totalMs: counters.stalledMs },
+    flush: { count: counters.flushes, bytesWritten: counters.flushedBytes },
+    compaction: {
+      count: counters.compactions,
+      bytesRead: counters.compactionReadBytes,
+      bytesWritten: counters.compactionWrittenBytes,
+    },
+  };
+}
+
+function metadataBytes(state: StoreState): { indexBytes: number; filterBytes: number } {
+  let indexBytes = 0;
+  let filterBytes = 0;
+  for (const { reader } of state.versions.current.levels.flat()) {
+    indexBytes += reader.indexBytes;
+    filterBytes += reader.filterBytes;
+  }
+  return { indexBytes, filterBytes };
+}

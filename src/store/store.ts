@@ -1,0 +1,522 @@
+/**
+ * The facade: the public methods of an open store. It checks arguments, picks the path, and owns the
+ * order in which a store is closed; everything else is in the paths beside it.
+ */
+
+import { ClosedError } from "../errors.ts";
+import type { EntryView } from "../iterator/entry_cursor.ts";
+import { AT_ENTRY, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import type { FileLock } from "../platform/file_system.ts";
+import { runTask, runTaskSync } from "../platform/task.ts";
+import { decodeKeyText } from "../value/key_codec.ts";
+import { describeValue, isBytes, type Key, type RecordValue, type Value } from "../value/value.ts";
+import type { ValueTypeName } from "../value/value.ts";
+import { expectType, ValueDecoder, valueTypeAt } from "../value/value_codec.ts";
+import { Background } from "./background.ts";
+import { Batch, type Operation, type WriteOptions } from "./batch.ts";
+import { Cursor } from "./cursor.ts";
+import { EntryScan } from "./entry_scan.ts";
+import { boundKey, type Range, type ResolvedRange, resolveRange } from "./range.ts";
+import { type DecodeEntry, decodeStored, ReadPath } from "./read_path.ts";
+import { collectStats, type Stats } from "./stats.ts";
+import type { StoreState, StoreStatus } from "./store_state.ts";
+import { WritePath } from "./write_path.ts";
+
+const SLICE_MS = 2.5;
+
+/** The part of the key space that `compact` works on; both bounds are included. */
+export interface CompactRange {
+  /** The first key. Default: the first of the store. */
+  start?: Key;
+  /** The last key. Default: the last of the store. */
+  end?: Key;
+}
+
+/**
+ * An open store. Made by {@linkcode open} and {@linkcode openSync}.
+ *
+ * Calls may overlap freely. Writes take effect in the order of the calls, at once for later reads of
+ * this process; when their promises resolve they are as durable as `walSync` promises. A call that
+ * fails has changed nothing, unless it fails in the log: then the store takes no more writes and has
+ * to be reopened, and whether the last writes are in it shows only then.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * await store.put("name", "Alice");
+ * console.log(await store.get("name")); // Alice
+ * ```
+ */
+export class Store implements AsyncDisposable {
+  readonly #state: StoreState;
+  readonly #background: Background;
+  readonly #writes: WritePath;
+  readonly #reads: ReadPath;
+  readonly #lock: FileLock | undefined;
+  readonly #values: ValueDecoder;
+  readonly #decodeKey: (entry: EntryView) => string | Uint8Array;
+  readonly #decodeValue: DecodeEntry<Value>;
+  #closing: Promise<void> | undefined;
+
+  /** Made by `open`. */
+  constructor(state: StoreState, lock: FileLock | undefined) {
+    this.#state = state;
+    this.#lock = lock;
+    this.#background = new Background(state);
+    this.#writes = new WritePath(state, this.#background);
+    this.#reads = new ReadPath(state);
+    this.#values = new ValueDecoder({ int64: state.options.int64 });
+    this.#decodeKey = state.options.keyEncoding === "utf8"
+      ? ({ keyBytes, keyStart, keyEnd }) => decodeKeyText(keyBytes, keyStart, keyEnd)
+      : ({ keyBytes, keyStart, keyEnd }) => keyBytes.slice(keyStart, keyEnd);
+    this.#decodeValue = (entry) => this.#decode(entry);
+    if (!state.options.readOnly) this.#background.kick();
+  }
+
+  /** The store's directory, as an absolute path. */
+  get path(): string {
+    return this.#state.directory;
+  }
+
+  /** Whether the store is open, being closed, or closed. */
+  get status(): StoreStatus {
+    return this.#state.status;
+  }
+
+  /**
+   * Stores a value, replacing the key's old one. Resolves when the write is as durable as `walSync`, or
+   * `options.sync`, asks for.
+   *
+   * @throws {TypeError | RangeError} the key or the value can't be stored
+   * @throws {BackgroundError} an earlier write failed, and the store has to be reopened
+   */
+  put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+    return this.#writes.put(key, value, options);
+  }
+
+  /** As `put`; does not return before the write is durable, and may help with background work. */
+  putSync(key: Key, value: Value): void {
+    this.#writes.putSync(key, value);
+  }
+
+  /** Removes a key; that it is not there is no error. Resolves as `put` does. */
+  delete(key: Key, options?: WriteOptions): Promise<void> {
+    return this.#writes.delete(key, options);
+  }
+
+  /** As `delete`. */
+  deleteSync(key: Key): void {
+    this.#writes.deleteSync(key);
+  }
+
+  /**
+   * Applies several puts and deletes as one: all of them or none, also after a crash.
+   *
+   * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored; then
+   * nothing is applied
+   */
+  write(operations: readonly Operation[] | Batch, options?: WriteOptions): Promise<void> {
+    try {
+      return this.#writes.write(batchOf(operations), options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** As `write`. */
+  writeSync(operations: readonly Operation[] | Batch): void {
+    this.#writes.writeSync(batchOf(operations));
+  }
+
+  /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
+  batch(): Batch {
+    return new Batch((batch, options) => this.#writes.write(batch, options));
+  }
+
+  /**
+   * The key's value, or undefined where there is none.
+   *
+   * @throws {CorruptionError} what is stored can't be read
+   */
+  get(key: Key): Promise<Value | undefined> {
+    return this.#reads.get(key, this.#decodeValue);
+  }
+
+  /** As `get`; reads synchronously what is not in memory. */
+  getSync(key: Key): Value | undefined {
+    return this.#reads.getSync(key, this.#decodeValue);
+  }
+
+  /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
+  getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+    return this.#reads.getMany(keys, this.#decodeValue);
+  }
+
+  /** Whether the key has a value. */
+  async has(key: Key): Promise<boolean> {
+    return await this.#reads.get(key, isPresent) === true;
+  }
+
+  /** As `has`. */
+  hasSync(key: Key): boolean {
+    return this.#reads.getSync(key, isPresent) === true;
+  }
+
+  /** Iterates over keys and values in the order of the keys' bytes. */
+  entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
+    return this.#cursor(range, (entry) => [this.#decodeKey(entry), this.#decode(entry)]);
+  }
+
+  /** Iterates over keys. */
+  keys(range?: Range): Cursor<string | Uint8Array> {
+    return this.#cursor(range, (entry) => this.#decodeKey(entry));
+  }
+
+  /** Iterates over values, in the order of their keys. */
+  values(range?: Range): Cursor<Value> {
+    return this.#cursor(range, this.#decodeValue);
+  }
+
+  /** The number of keys in a range. Reads them all. */
+  async count(range?: Range): Promise<number> {
+    let count = 0;
+    await this.#scan(resolveRange(range), () => {
+      count++;
+    });
+    return count;
+  }
+
+  /**
+   * Calls `visit` for every key with the prefix, in order, until it returns false.
+   *
+   * The fastest way to read many entries asynchronously: there is no promise for an entry.
+   */
+  async scanPrefix(
+    prefix: Key,
+    visit: (key: string | Uint8Array, value: Value) => boolean | void,
+  ): Promise<void> {
+    await this.#visit({ prefix }, visit);
+  }
+
+  /** Calls `visit` for every key from `start` (included) to `end` (not included), until it returns false. */
+  async scanRange(
+    start: Key,
+    end: Key,
+    visit: (key: string | Uint8Array, value: Value) => boolean | void,
+  ): Promise<void> {
+    await this.#visit({ gte: start, lt: end }, visit);
+  }
+
+  /** Stores a string. @throws {TypeError} it is none */
+  async putString(key: Key, value: string): Promise<void> {
+    requireType(typeof value === "string", value, "a string");
+    await this.put(key, value);
+  }
+
+  /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
+  getString(key: Key): Promise<string | undefined> {
+    return this.#getTyped<string>(key, "string");
+  }
+
+  /** Stores an int64. @throws {TypeError} it is neither a bigint nor an integer */
+  async putInt64(key: Key, value: bigint | number): Promise<void> {
+    const isInteger = typeof value === "bigint" || Number.isSafeInteger(value);
+    requireType(isInteger, value, "a bigint or a safe integer");
+    await this.put(key, BigInt(value));
+  }
+
+  /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  getInt64(key: Key): Promise<bigint | undefined> {
+    return this.#reads.get(key, (entry) => {
+      this.#requireStored(entry, "int64");
+      return entry.valueView.getBigInt64(entry.valueStart + 1, true);
+    });
+  }
+
+  /** Stores a float64. @throws {TypeError} it is no number */
+  async putFloat64(key: Key, value: number): Promise<void> {
+    requireType(typeof value === "number", value, "a number");
+    await this.put(key, value);
+  }
+
+  /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  getFloat64(key: Key): Promise<number | undefined> {
+    return this.#getTyped<number>(key, "float64");
+  }
+
+  /** Stores a boolean. @throws {TypeError} it is none */
+  async putBool(key: Key, value: boolean): Promise<void> {
+    requireType(typeof value === "boolean", value, "a boolean");
+    await this.put(key, value);
+  }
+
+  /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
+  getBool(key: Key): Promise<boolean | undefined> {
+    return this.#getTyped<boolean>(key, "bool");
+  }
+
+  /** Stores bytes. @throws {TypeError} it is no Uint8Array */
+  async putBytes(key: Key, value: Uint8Array): Promise<void> {
+    requireType(isBytes(value), value, "a Uint8Array");
+    await this.put(key, value);
+  }
+
+  /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
+  getBytes(key: Key): Promise<Uint8Array | undefined> {
+    return this.#getTyped<Uint8Array>(key, "bytes");
+  }
+
+  /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
+  async putJson(key: Key, value: unknown): Promise<void> {
+    const text: string | undefined = JSON.stringify(value);
+    requireType(text !== undefined, value, "a value that JSON can express");
+    await this.put(key, text);
+  }
+
+  /**
+   * What the key's JSON text says. The type is the caller's claim; it is not checked.
+   *
+   * @throws {TypeMismatchError} the key's value is no string
+   * @throws {SyntaxError} the string is no JSON
+   */
+  async getJson<T = unknown>(key: Key): Promise<T | undefined> {
+    const text = await this.getString(key);
+    return text === undefined ? undefined : JSON.parse(text) as T;
+  }
+
+  /** Stores a plain object or an array as a MessagePack record. @throws {TypeError} it is neither */
+  async putMap(key: Key, value: RecordValue): Promise<void> {
+    requireType(
+      typeof value === "object" && value !== null && !isBytes(value),
+      value,
+      "an object",
+    );
+    await this.put(key, value);
+  }
+
+  /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
+  getMap<T extends RecordValue = RecordValue>(key: Key): Promise<T | undefined> {
+    return this.#getTyped<T>(key, "record");
+  }
+
+  /** Writes what is in memory to a table. Resolves when the table is durable and the log is gone. */
+  async flush(): Promise<void> {
+    this.#state.requireWritable();
+    this.#writes.rotate();
+    await this.#background.flushed();
+  }
+
+  /** Makes everything durable that was written before the call. */
+  async sync(): Promise<void> {
+    this.#state.requireWritable();
+    await this.#writes.sync();
+  }
+
+  /**
+   * Flushes, then merges the tables of a range, by default of the whole store, so that every key is in
+   * one table only and nothing deleted is left. Tables that are like that already are not rewritten.
+   */
+  async compact(range: CompactRange = {}): Promise<void> {
+    const smallest = range.start === undefined ? undefined : boundKey(range.start).view;
+    const largest = range.end === undefined ? undefined : boundKey(range.end).view;
+    await this.flush();
+    await this.#background.compact({ smallest, largest });
+  }
+
+  /** Statistics of the store. */
+  stats(): Stats {
+    this.#state.requireOpen();
+    return collectStats(this.#state, this.#background);
+  }
+
+  /**
+   * Waits for writes under way, flushes, and releases everything. Further use gets a ClosedError;
+   * closing again is legal.
+   *
+   * @throws {BackgroundError} the store had failed before; it is closed all the same
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** As `close`. Promises of writes under way resolve afterwards. */
+  closeSync(): void {
+    const state = this.#state;
+    if (state.status === "closed") return;
+    if (state.status === "closing") throw new ClosedError("store");
+    state.status = "closing";
+    try {
+      this.#background.stopCompaction();
+      if (!state.options.readOnly && state.failure === undefined) {
+        state.logs.writeOutSync();
+        this.#writes.rotate();
+        this.#background.flushedSync();
+        if (state.logs.active !== undefined) runTaskSync(state.versions.apply(this.#lastEdit()));
+        state.logs.removeBelow(state.versions.log.number);
+      }
+    } catch (error) {
+      throw state.fail("closing the store", error);
+    } finally {
+      this.#dispose();
+      this.#closing = Promise.resolve();
+    }
+    if (state.failure !== undefined) throw state.failure;
+  }
+
+  /** As `close`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    const state = this.#state;
+    state.status = "closing";
+    try {
+      await this.#writes.drained();
+      this.#background.stopCompaction();
+      if (!state.options.readOnly && state.failure === undefined) {
+        this.#writes.rotate();
+        await this.#background.flushed();
+        if (state.logs.active !== undefined) {
+          await runTask(state.versions.apply(this.#lastEdit()), state.scheduler, SLICE_MS);
+        }
+        state.logs.removeBelow(state.versions.log.number);
+      }
+    } catch (error) {
+      throw state.fail("closing the store", error);
+    } finally {
+      this.#dispose();
+    }
+    if (state.failure !== undefined) throw state.failure;
+  }
+
+  /** The edit that says that no log is needed any more. */
+  #lastEdit(): Parameters<StoreState["versions"]["apply"]>[0] {
+    const { versions, lastSequence } = this.#state;
+    const log = { number: versions.newFileNumber(), live: false };
+    return { lastSequence, log, removed: [], added: [] };
+  }
+
+  #dispose(): void {
+    const state = this.#state;
+    this.#background.stop();
+    for (const lease of [...state.leases]) lease.revoke();
+    state.logs.close();
+    state.versions.close();
+    this.#lock?.releaseSync();
+    state.status = "closed";
+  }
+
+  #decode(entry: EntryView): Value {
+    const { valueBytes, valueView, valueStart, valueEnd } = entry;
+    try {
+      return this.#values.decode(valueBytes, valueView, valueStart, valueEnd);
+    } catch (error) {
+      return decodeStored(this.path, () => {
+        throw error;
+      });
+    }
+  }
+
+  #getTyped<T extends Value>(key: Key, type: ValueTypeName): Promise<T | undefined> {
+    return this.#reads.get(key, (entry) => {
+      this.#requireStored(entry, type);
+      return this.#decode(entry) as T;
+    });
+  }
+
+  #requireStored(entry: EntryView, type: ValueTypeName): void {
+    const { valueBytes, valueStart, valueEnd } = entry;
+    expectType(
+      decodeStored(this.path, () => valueTypeAt(valueBytes, valueStart, valueEnd)),
+      type,
+    );
+  }
+
+  #cursor<T>(given: Range | undefined, decode: DecodeEntry<T>): Cursor<T> {
+    this.#state.requireOpen();
+    const range = resolveRange(given);
+    const lease = this.#state.lease();
+    const { verifyChecksums } = this.#state.options;
+    const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+    return new Cursor({ scan, lease, range, turns: this.#state.turns, decode });
+  }
+
+  #visit(
+    range: Range,
+    visit: (key: string | Uint8Array, value: Value) => boolean | void,
+  ): Promise<void> {
+    return this.#scan(
+      resolveRange(range),
+      (entry) => visit(this.#decodeKey(entry), this.#decode(entry)),
+    );
+  }
+
+  /** Visits entries without a promise for each; everything that has to be loaded is awaited. */
+  async #scan(range: ResolvedRange, visit: (entry: EntryView) => boolean | void): Promise<void> {
+    const state = this.#state;
+    state.requireOpen();
+    const lease = state.lease();
+    try {
+      const { verifyChecksums } = state.options;
+      const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+      let position = scan.next();
+      for (;;) {
+        while (position === NEEDS_LOAD) {
+          await scan.load();
+          lease.requireHeld("store");
+          position = scan.resume();
+        }
+        if (position !== AT_ENTRY) return;
+        if (visit(scan.entry) === false) return;
+        const turn = state.turns.due();
+        if (turn !== undefined) {
+          range.signal?.throwIfAborted();
+          await turn;
+        }
+        // Also where the visitor itself has closed the store.
+        lease.requireHeld("store");
+        position = scan.next();
+      }
+    } finally {
+      lease.release();
+    }
+  }
+}
+
+function isPresent(): boolean {
+  return true;
+}
+
+function requireType(isRight: boolean, value: unknown, expected: string): void {
+  if (isRight) return;
+  throw new TypeError(
+    `Cannot store the value: found ${describeValue(value)}, expected ${expected}`,
+  );
+}
+
+function batchOf(operations: readonly Operation[] | Batch): Batch {
+  if (operations instanceof Batch) return operations;
+  if (!Array.isArray(operations)) {
+    throw new TypeError(
+      `Cannot write: found ${
+        describeValue(operations)
+      }, expected an array of operations or a batch`,
+    );
+  }
+  const batch = new Batch();
+  for (const [at, operation] of (operations as readonly Operation[]).entries()) {
+    if (operation?.type === "put") batch.put(operation.key, operation.value);
+    else if (operation?.type === "delete") batch.delete(operation.key);
+    else {
+      const found = describeValue((operation as { type?: unknown } | undefined)?.type);
+      throw new TypeError(
+        `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
+      );
+    }
+  }
+  return batch;
+}

@@ -1,0 +1,180 @@
+/**
+ * The state that an open store's paths share: memtables, logs, versions, the read view, and whether
+ * something has failed. The write path, the background and the readers each get this object; what
+ * changes here changes in one synchronous stretch, so nobody ever sees half of it.
+ */
+
+import type { Compressor } from "../compression/compressor.ts";
+import { compressorFor } from "../compression/compressors.ts";
+import type { CompactionOptions } from "../compaction/compaction.ts";
+import type { TableOutputOptions } from "../compaction/table_output.ts";
+import { BackgroundError, ClosedError, StoreError } from "../errors.ts";
+import { Memtable } from "../memtable/memtable.ts";
+import { compactionOptions, type ResolvedOptions } from "../options.ts";
+import type { FileSystem } from "../platform/file_system.ts";
+import type { Scheduler } from "../platform/scheduler.ts";
+import type { TableResources } from "../sstable/table_reader.ts";
+import type { VersionSet } from "../version/version_set.ts";
+import { Logs } from "./logs.ts";
+import { Lease, ReadView } from "./read_view.ts";
+import { Turns } from "./turns.ts";
+
+/** A frozen memtable that waits for its flush. */
+export interface ImmutableMemtable {
+  /** The entries. */
+  readonly memtable: Memtable;
+  /** Number of the log that holds the same entries. */
+  readonly logNumber: number;
+  /** The highest sequence number in it. */
+  readonly lastSequence: number;
+}
+
+/** What a store is at the moment. */
+export type StoreStatus = "open" | "closing" | "closed";
+
+/** The shared state. */
+export class StoreState {
+  /** The store's directory. */
+  readonly directory: string;
+  /** Every option. */
+  readonly options: ResolvedOptions;
+  /** The options of compaction. */
+  readonly compaction: CompactionOptions;
+  /** How tables are written. */
+  readonly tableOutput: TableOutputOptions;
+  /** Clock and turns. */
+  readonly scheduler: Scheduler;
+  /** Keeps the event loop turning. */
+  readonly turns: Turns;
+  /** Versions and manifest. */
+  readonly versions: VersionSet;
+  /** Caches and open files. */
+  readonly resources: TableResources;
+  /** Write-ahead logs. */
+  readonly logs: Logs;
+  /** Leases that are out. */
+  readonly leases: Set<Lease> = new Set();
+  /** The memtable that is written to. */
+  memtable: Memtable;
+  /** Frozen memtables, newest first. */
+  immutables: ImmutableMemtable[] = [];
+  /** Sequence number of the newest entry. */
+  lastSequence: number;
+  /** Whether the store is open. */
+  status: StoreStatus = "open";
+  #view: ReadView;
+  #failure: BackgroundError | undefined;
+
+  /** Joins the parts of a store that was just recovered; `memtable` holds what read-only recovery found. */
+  constructor(parts: {
+    directory: string;
+    options: ResolvedOptions;
+    scheduler: Scheduler;
+    versions: VersionSet;
+    resources: TableResources;
+    lastSequence: number;
+    memtable: Memtable | undefined;
+  }) {
+    const { directory, options } = parts;
+    this.directory = directory;
+    this.options = options;
+    this.scheduler = parts.scheduler;
+    this.turns = new Turns(parts.scheduler);
+    this.versions = parts.versions;
+    this.resources = parts.resources;
+    this.lastSequence = parts.lastSequence;
+    this.compaction = compactionOptions(options);
+    this.tableOutput = {
+      fileSystem: options.fileSystem,
+      directory,
+      compressor: this.#compressor(),
+      blockSizeBytes: options.blockSizeBytes,
+      bloomFalsePositiveRate: options.bloomFalsePositiveRate,
+    };
+    this.logs = new Logs(options.fileSystem, directory);
+    this.memtable = parts.memtable ?? this.newMemtable();
+    this.#view = this.#makeView();
+    this.versions.onInstalled = () => this.publish();
+  }
+
+  /** The file system. */
+  get fileSystem(): FileSystem {
+    return this.options.fileSystem;
+  }
+
+  /** The view in force; valid in this synchronous stretch unless it is retained. */
+  get view(): ReadView {
+    return this.#view;
+  }
+
+  /** The first failure of the background or of the log, or undefined. */
+  get failure(): BackgroundError | undefined {
+    return this.#failure;
+  }
+
+  /** Takes a lease on what is visible now. */
+  lease(): Lease {
+    return new Lease(this.#view, this.lastSequence, this.leases);
+  }
+
+  /** Replaces the view after memtables or tables have changed. */
+  publish(): void {
+    const before = this.#view;
+    this.#view = this.#makeView();
+    before.release();
+  }
+
+  /** An empty memtable for the entries that come next. */
+  newMemtable(): Memtable {
+    // Room for the last entry beyond the limit; the tree's nodes are not part of the arena.
+    return new Memtable(this.lastSequence + 1, this.options.memtableSizeBytes);
+  }
+
+  /** Freezes the memtable and starts a new one with a log of its own. */
+  rotate(): void {
+    const { number } = this.logs.active!;
+    const { memtable, lastSequence } = this;
+    this.logs.rotate(this.versions.newFileNumber(), lastSequence + 1);
+    this.immutables.unshift({ memtable, logNumber: number, lastSequence });
+    this.memtable = this.newMemtable();
+    this.publish();
+  }
+
+  /** Drops an immutable memtable whose table is in the version. */
+  dropImmutable(flushed: ImmutableMemtable): void {
+    this.immutables = this.immutables.filter((immutable) => immutable !== flushed);
+    this.publish();
+  }
+
+  /** Notes a failure after which nothing more may be written; the first one counts. */
+  fail(work: string, cause: unknown): BackgroundError {
+    this.#failure ??= cause instanceof BackgroundError ? cause : new BackgroundError(work, cause);
+    return this.#failure;
+  }
+
+  /** @throws {ClosedError} the store is closing or closed */
+  requireOpen(): void {
+    if (this.status !== "open") throw new ClosedError("store");
+  }
+
+  /** @throws {StoreError} the store is closed, read-only, or has failed */
+  requireWritable(): void {
+    this.requireOpen();
+    if (this.options.readOnly) {
+      throw new StoreError(
+        "READ_ONLY",
+        `Cannot write to "${this.directory}": it is open read-only`,
+      );
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #makeView(): ReadView {
+    const memtables = [this.memtable, ...this.immutables.map((immutable) => immutable.memtable)];
+    return new ReadView(memtables, this.versions);
+  }
+
+  #compressor(): Compressor {
+    return compressorFor(this.options.compression, this.options.compressionLevel);
+  }
+}

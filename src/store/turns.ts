@@ -1,0 +1,48 @@
+/**
+ * Keeps the event loop turning. A program that only awaits operations which are answered from memory
+ * never leaves the microtask queue: timers, I/O and our own background work would starve. The write
+ * and read paths ask here, cheaply, whether it is time to let a turn pass.
+ */
+
+import type { Scheduler } from "../platform/scheduler.ts";
+
+/** The longest stretch of microtasks that our operations make up by themselves, in milliseconds. */
+const MAX_STRETCH_MS = 2.5;
+/** The clock is read once in this many operations. */
+const OPERATIONS_PER_LOOK = 64;
+
+/** Counts operations and watches the clock. */
+export class Turns {
+  readonly #scheduler: Scheduler;
+  #operations = 0;
+  #turnStartedMs = 0;
+  #pending: Promise<void> | undefined;
+
+  /** Watches the clock of a scheduler. */
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler;
+  }
+
+  /** Counts an operation; returns a promise to wait for when a turn is due, else undefined. */
+  due(): Promise<void> | undefined {
+    if (++this.#operations < OPERATIONS_PER_LOOK) return undefined;
+    this.#operations = 0;
+    const nowMs = this.#scheduler.nowMs();
+    if (this.#turnStartedMs === 0) {
+      this.#turnStartedMs = nowMs;
+      return undefined;
+    }
+    if (nowMs - this.#turnStartedMs < MAX_STRETCH_MS) return undefined;
+    return this.pass();
+  }
+
+  /** Lets a turn of the event loop pass; callers in the same turn share it. */
+  pass(): Promise<void> {
+    this.#pending ??= this.#scheduler.yield().then(() => {
+      this.#pending = undefined;
+      this.#turnStartedMs = this.#scheduler.nowMs();
+      this.#operations = 0;
+    });
+    return this.#pending;
+  }
+}

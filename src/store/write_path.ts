@@ -1,0 +1,343 @@
+/**
+ * The one write path: encode into the log's buffer, insert into the memtable, acknowledge.
+ *
+ * The first two happen synchronously in the call, so later reads of this process see the write, and
+ * the order of calls is the order of writes. The acknowledgement waits for as much as `walSync` asks
+ * for: writes issued in the same turn of the event loop share one file write, and writes issued while
+ * an fsync runs share the next one (group commit). After the first failed write or sync of a log
+ * nothing is retried and nothing more is written: every later write gets a BackgroundError.
+ */
+
+import { BackgroundError } from "../errors.ts";
+import type { Timer } from "../platform/scheduler.ts";
+import { isBytes, type Key, type Value } from "../value/value.ts";
+import type { LogWriter } from "../wal/log_writer.ts";
+import type { Background } from "./background.ts";
+import { Batch, encodeDelete, encodePut, type WriteOptions } from "./batch.ts";
+import type { StoreState } from "./store_state.ts";
+
+/** A batch may be this long; it has to fit into one memtable (4 GiB with what that adds). */
+const MAX_BATCH_BYTES = 2 ** 31;
+/** A batch this long gets a memtable of its own. */
+const LARGE_BATCH_BYTES = 2 ** 29;
+
+/** Stands for "delete" where a value is expected. */
+const DELETE: unique symbol = Symbol("delete");
+
+/** Writes that are acknowledged together. */
+class Group {
+  readonly promise: Promise<void>;
+  resolve!: () => void;
+  reject!: (error: unknown) => void;
+  needsSync: boolean;
+
+  constructor(needsSync: boolean) {
+    this.needsSync = needsSync;
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+}
+
+/** Writes to a store. */
+export class WritePath {
+  readonly #state: StoreState;
+  readonly #background: Background;
+  /** Groups that wait for their turn; the last one is still open for more writes. */
+  readonly #groups: Group[] = [];
+  #isDraining = false;
+  #drained: (() => void)[] = [];
+  #timer: Timer | undefined;
+  #lastSyncMs = 0;
+
+  /** Makes the write path of a store. */
+  constructor(state: StoreState, background: Background) {
+    this.#state = state;
+    this.#background = background;
+  }
+
+  /** Stores a value; resolves when it is as durable as asked for. */
+  put(key: Key, value: Value, options: WriteOptions | undefined): Promise<void> {
+    try {
+      const sync = this.#needsSync(options);
+      this.#append(key, value);
+      return this.#acknowledge(sync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** As `put`. */
+  putSync(key: Key, value: Value): void {
+    this.#acknowledgeSync(this.#append(key, value));
+  }
+
+  /** Removes a key; resolves as `put` does. */
+  delete(key: Key, options: WriteOptions | undefined): Promise<void> {
+    try {
+      const sync = this.#needsSync(options);
+      this.#append(key, DELETE);
+      return this.#acknowledge(sync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** As `delete`. */
+  deleteSync(key: Key): void {
+    this.#acknowledgeSync(this.#append(key, DELETE));
+  }
+
+  /** Applies a batch as one log record; resolves as `put` does. */
+  write(batch: Batch, options: WriteOptions | undefined): Promise<void> {
+    try {
+      const sync = this.#needsSync(options);
+      this.#appendBatch(batch);
+      return this.#acknowledge(sync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** As `write`. */
+  writeSync(batch: Batch): void {
+    this.#acknowledgeSync(this.#appendBatch(batch));
+  }
+
+  /** Makes everything durable that was written before the call. */
+  sync(): Promise<void> {
+    if (this.#state.logs.active === undefined) return Promise.resolve();
+    return this.#acknowledge(true);
+  }
+
+  /** As `sync`. */
+  syncSync(): void {
+    try {
+      this.#state.logs.writeOutSync();
+      this.#state.logs.syncSync();
+    } catch (error) {
+      this.#state.fail("a sync of the write-ahead log", error);
+      throw error;
+    }
+  }
+
+  /** Freezes the memtable if it holds anything. */
+  rotate(): void {
+    if (this.#state.memtable.entryCount > 0) this.#rotate();
+  }
+
+  /** Resolves when every write that was accepted is acknowledged or has failed. */
+  drained(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (!this.#isDraining) return Promise.resolve();
+    return new Promise((resolve) => this.#drained.push(resolve));
+  }
+
+  #needsSync(options: WriteOptions | undefined): boolean {
+    const { walSync } = this.#state.options;
+    return options?.sync === true || walSync === "batch" || walSync === "write";
+  }
+
+  /** Appends one operation; returns the number of bytes that it takes in the log. */
+  #append(key: Key, value: Value | typeof DELETE): number {
+    if (typeof value === "object" && !isBytes(value)) {
+      // Encoding a record may run getters of the caller, which may write: not into our buffer.
+      return this.#appendBatch(new Batch().put(key, value));
+    }
+    const log = this.#prepare();
+    log.beginRecord();
+    try {
+      if (value === DELETE) encodeDelete(log.buffer, key);
+      else encodePut(log.buffer, key, value);
+    } catch (error) {
+      log.cancelRecord();
+      throw error;
+    }
+    return this.#commit(log, 1);
+  }
+
+  #appendBatch(batch: Batch): number {
+    const { payload, length } = batch;
+    if (payload.length > MAX_BATCH_BYTES) {
+      throw new RangeError(
+        `Cannot write a batch of ${payload.length} bytes: the limit is ${MAX_BATCH_BYTES}`,
+      );
+    }
+    if (length === 0) {
+      this.#state.requireWritable();
+      batch.finish();
+      return 0;
+    }
+    if (payload.length > LARGE_BATCH_BYTES) this.rotate();
+    const log = this.#prepare();
+    batch.finish();
+    log.beginRecord();
+    log.buffer.appendBytes(payload.bytes, 0, payload.length);
+    return this.#commit(log, length);
+  }
+
+  /** The log to write to, after making sure that there is one, with a memtable that has room. */
+  #prepare(): LogWriter {
+    const state = this.#state;
+    state.requireWritable();
+    if (state.logs.active === undefined) this.#openFirstLog();
+    else if (state.memtable.sizeBytes >= state.options.memtableSizeBytes) this.#rotate();
+    return state.logs.active!;
+  }
+
+  /** Completes the record in the making and makes its entries visible. */
+  #commit(log: LogWriter, entryCount: number): number {
+    const state = this.#state;
+    const firstSequence = state.lastSequence + 1;
+    log.endRecord(firstSequence, entryCount);
+    const { bytes, view, length } = log.buffer;
+    const payloadStart = log.recordPayloadStart;
+    const { memtable } = state;
+    let start = payloadStart + 1;
+    try {
+      for (let i = 0; i < entryCount; i++) {
+        const keyEnd = start + 4 + view.getUint32(start, true);
+        const end = keyEnd + 4 + view.getUint32(keyEnd, true);
+        memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
+        start = end + 1;
+      }
+    } catch (error) {
+      // The log has the whole record and the memtable a part of it: only reopening sorts that out.
+      throw state.fail("an insert into the memtable", error);
+    }
+    state.lastSequence = firstSequence + entryCount - 1;
+    return length - payloadStart;
+  }
+
+  #rotate(): void {
+    this.#background.makeRoom();
+    try {
+      this.#state.rotate();
+    } catch (error) {
+      throw this.#state.fail("the start of a new write-ahead log", error);
+    }
+    this.#background.kick();
+  }
+
+  /**
+   * Creates the first log of this session and says so in the manifest, so that recovery misses it if
+   * it should disappear. Once per open, and synchronous: no write may come before it.
+   */
+  #openFirstLog(): void {
+    const state = this.#state;
+    try {
+      const number = state.versions.newFileNumber();
+      state.logs.rotate(number, state.lastSequence + 1);
+      state.logs.writeOutSync();
+      // With the header durable, every record proves that it was: damage to it is then told apart.
+      state.logs.syncSync();
+      state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });
+    } catch (error) {
+      throw state.fail("the start of the write-ahead log", error);
+    }
+  }
+
+  #acknowledge(needsSync: boolean): Promise<void> {
+    const groups = this.#groups;
+    let group = groups.at(-1);
+    if (group === undefined || this.#state.options.walSync === "write") {
+      group = new Group(needsSync);
+      groups.push(group);
+    } else if (needsSync) {
+      group.needsSync = true;
+    }
+    if (!this.#isDraining) {
+      this.#isDraining = true;
+      queueMicrotask(() => this.#drain());
+    }
+    return group.promise;
+  }
+
+  /** Acknowledges the first group, and so on until there is none. */
+  #drain(): void {
+    for (;;) {
+      const group = this.#groups.shift();
+      if (group === undefined) {
+        this.#isDraining = false;
+        for (const resolve of this.#drained.splice(0)) resolve();
+        return;
+      }
+      const error = this.#writeOut();
+      if (error !== undefined) {
+        group.reject(error);
+      } else if (group.needsSync) {
+        this.#state.logs.sync().then(
+          () => this.#finish(group),
+          (error: unknown) => {
+            this.#state.fail("a sync of the write-ahead log", error);
+            group.reject(error);
+          },
+        ).then(() => this.#drain());
+        return;
+      } else {
+        this.#finish(group);
+        this.#startTimer();
+      }
+    }
+  }
+
+  /** Hands everything to the operating system; returns what went wrong, or undefined. */
+  #writeOut(): unknown {
+    const state = this.#state;
+    if (state.failure !== undefined) return state.failure;
+    try {
+      state.logs.writeOutSync();
+    } catch (error) {
+      state.fail("a write to the write-ahead log", error);
+      return error;
+    }
+  }
+
+  /** Resolves a group, later where the background has fallen behind or a turn is due. */
+  #finish(group: Group): void {
+    const wait = this.#background.pressure() ?? this.#state.turns.due();
+    if (wait === undefined) group.resolve();
+    else wait.then(group.resolve, group.reject);
+  }
+
+  #acknowledgeSync(bytes: number): void {
+    const state = this.#state;
+    try {
+      state.logs.writeOutSync();
+      const { walSync } = state.options;
+      if (walSync === "batch" || walSync === "write") state.logs.syncSync();
+      else if (walSync === "interval") this.#syncIfDue();
+    } catch (error) {
+      state.fail("a write to the write-ahead log", error);
+      throw error;
+    }
+    this.#background.assist(bytes);
+  }
+
+  /** A synchronous writer may keep timers from firing, so it looks at the clock itself. */
+  #syncIfDue(): void {
+    const { scheduler, options, logs } = this.#state;
+    const nowMs = scheduler.nowMs();
+    if (nowMs - this.#lastSyncMs >= options.walSyncIntervalMs) {
+      logs.syncSync();
+      this.#lastSyncMs = nowMs;
+    } else {
+      this.#startTimer();
+    }
+  }
+
+  #startTimer(): void {
+    const { scheduler, options } = this.#state;
+    if (options.walSync !== "interval" || this.#timer !== undefined) return;
+    this.#timer = scheduler.setTimer(() => {
+      this.#timer = undefined;
+      this.#lastSyncMs = scheduler.nowMs();
+      // A failure is noted in the state by then, and every later write reports it.
+      this.sync().catch((error: unknown) => {
+        if (!(error instanceof BackgroundError)) this.#state.fail("a sync", error);
+      });
+    }, options.walSyncIntervalMs);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The names of a store's files, both ways. A name is rebuilt from its number and never joined from
+ * what a file says, so nothing on disk can point outside the directory.
+ *
+ *     CURRENT          which manifest is in force
+ *     MANIFEST-000007  the history of the set of tables
+ *     000012.wal       a write-ahead log
+ *     000013.sst       a table
+ *     LOCK             held while the store is open; LOCK.holder says by whom
+ *     *.tmp            a file in the making, CURRENT.tmp
+ */
+
+/** Name of the file that names the manifest. */
+export const CURRENT_NAME = "CURRENT";
+/** Name under which a new CURRENT is written before it replaces the old one. */
+export const CURRENT_TEMPORARY_NAME = "CURRENT.tmp";
+/** The log of a store that the Go program wrote. */
+export const GO_LOG_NAME = "wal.log";
+
+/** File numbers are below this: Go table numbers have 32 bits. */
+export const MAX_FILE_NUMBER = 0xffffffff;
+
+/** What a numbered file is. */
+export type NumberedKind = "manifest" | "log" | "table";
+
+/** A numbered file of a store. */
+export interface NumberedFile {
+  /** What it is. */
+  readonly kind: NumberedKind;
+  /** Its number, which no other file of the store ever had. */
+  readonly number: number;
+}
+
+/** Name of a table. */
+export function tableName(number: number): string {
+  return `${padded(number)}.sst`;
+}
+
+/** Name of a write-ahead log. */
+export function logName(number: number): string {
+  return `${padded(number)}.wal`;
+}
+
+/** Name of a manifest. */
+export function manifestName(number: number): string {
+  return `MANIFEST-${padded(number)}`;
+}
+
+/** What a name says, or undefined for the name of anything else. */
+export function parseFileName(name: string): NumberedFile | undefined {
+  const match = /^(?:MANIFEST-(\d{6,10})|(\d{6,10})\.(wal|sst))$/.exec(name);
+  if (match === null) return undefined;
+  const number = Number(match[1] ?? match[2]);
+  const kind = match[1] !== undefined ? "manifest" : match[3] === "wal" ? "log" : "table";
+  const canonical = kind === "manifest"
+    ? manifestName(number)
+    : kind === "log"
+    ? logName(number)
+    : tableName(number);
+  if (canonical !== name || number > MAX_FILE_NUMBER) return undefined;
+  return { kind, number };
+}
+
+function padded(number: number): string {
+  return String(number).padStart(6, "0");
+}

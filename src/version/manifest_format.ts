@@ -1,0 +1,186 @@
+/**
+ * The layout of a manifest, `MANIFEST-NNNNNN`, and of `CURRENT`. Integers are little-endian.
+ *
+ * Manifest header, 24 bytes:
+ *
+ *     0   8 bytes  magic "TKVSMAN" and the byte 0x01
+ *     8   u32      format version, 1
+ *     12  u32      number of this manifest, as in its name
+ *     16  u32      0
+ *     20  u32      CRC-32 of bytes 0 to 19
+ *
+ * Then records, each of which was fsynced before the next one was written:
+ *
+ *     0   u32  CRC-32 of bytes 4 to 15 and of the payload
+ *     4   u32  payload length
+ *     8   u32  number of this manifest
+ *     12  u32  ordinal of the record, from 0
+ *     16  payload: one version edit (version_edit.ts)
+ *
+ * Record 0 is the whole state at the time. A bad record with a good one of a higher ordinal behind it
+ * is damage; one with nothing good behind it is a write that a crash cut short, and is dropped: its
+ * edit was never acted upon. (Should it have been durable and damaged later, then files that it made
+ * obsolete are gone, and open finds them missing.)
+ *
+ * CURRENT is one line of text, replaced as a whole by rename:
+ *
+ *     tinykvs 1 MANIFEST-000007 crc32=1a2b3c4d\n      CRC-32 (hex) of the line up to " crc32="
+ */
+
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { crc32 } from "../bytes/crc32.ts";
+import { DecodeError } from "../errors.ts";
+import { manifestName, parseFileName } from "./file_names.ts";
+import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from "./version_edit.ts";
+
+/** Length of the file header. */
+export const MANIFEST_HEADER_BYTES = 24;
+/** The only format version so far. */
+export const MANIFEST_VERSION = 1;
+/** CURRENT is never longer than this. */
+export const MAX_CURRENT_BYTES = 128;
+
+const RECORD_HEADER_BYTES = 16;
+const MAGIC_LOW = 0x53564b54; // "TKVS"
+const MAGIC_HIGH = 0x014e414d; // "MAN\x01"
+
+/** Appends a manifest's header. */
+export function encodeManifestHeader(writer: ByteWriter, number: number): void {
+  const start = writer.length;
+  writer.appendUint32(MAGIC_LOW);
+  writer.appendUint32(MAGIC_HIGH);
+  writer.appendUint32(MANIFEST_VERSION);
+  writer.appendUint32(number);
+  writer.appendUint32(0);
+  writer.appendUint32(crc32(writer.bytes, writer.view, start, start + 20));
+}
+
+/** Appends a record. */
+export function encodeManifestRecord(
+  writer: ByteWriter,
+  number: number,
+  ordinal: number,
+  edit: VersionEdit,
+): void {
+  const start = writer.length;
+  writer.appendUint32(0);
+  writer.appendUint32(0);
+  writer.appendUint32(number);
+  writer.appendUint32(ordinal);
+  encodeVersionEdit(writer, edit);
+  const { bytes, view, length } = writer;
+  view.setUint32(start + 4, length - start - RECORD_HEADER_BYTES, true);
+  view.setUint32(start, crc32(bytes, view, start + 4, length), true);
+}
+
+/** What a manifest holds. */
+export interface ManifestContent {
+  /** The format version, where it is a newer one than this library knows; then there are no edits. */
+  readonly newerVersion: number | undefined;
+  /** The edits in order; the first is the whole state. */
+  readonly edits: readonly VersionEdit[];
+  /** Offset behind the last whole record. */
+  readonly endOffset: number;
+}
+
+/**
+ * Reads a whole manifest.
+ *
+ * @throws {DecodeError} it is damaged
+ */
+export function decodeManifest(bytes: Uint8Array, number: number): ManifestContent {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < MANIFEST_HEADER_BYTES) {
+    throw new DecodeError(`the manifest has ${bytes.length} bytes, its header alone has 24`, 0);
+  }
+  if (crc32(bytes, view, 0, 20) !== view.getUint32(20, true)) {
+    throw new DecodeError("the checksum of the manifest's header is wrong", 20);
+  }
+  if (view.getUint32(0, true) !== MAGIC_LOW || view.getUint32(4, true) !== MAGIC_HIGH) {
+    throw new DecodeError("the file does not start with the magic of a manifest", 0);
+  }
+  const version = view.getUint32(8, true);
+  if (version !== MANIFEST_VERSION) return { newerVersion: version, edits: [], endOffset: 0 };
+  if (view.getUint32(12, true) !== number) {
+    throw new DecodeError(
+      `the manifest is number ${view.getUint32(12, true)}, its name says ${number}`,
+      12,
+    );
+  }
+  const edits: VersionEdit[] = [];
+  let offset = MANIFEST_HEADER_BYTES;
+  while (offset < bytes.length) {
+    const end = recordEnd(bytes, view, offset, number);
+    if (end < 0 || view.getUint32(offset + 12, true) !== edits.length) {
+      requireTornTail(bytes, view, offset, number, edits.length);
+      break;
+    }
+    edits.push(decodeVersionEdit(bytes, offset + RECORD_HEADER_BYTES, end));
+    offset = end;
+  }
+  if (edits.length === 0) {
+    throw new DecodeError("the manifest's first record is not whole", MANIFEST_HEADER_BYTES);
+  }
+  return { newerVersion: undefined, edits, endOffset: offset };
+}
+
+/** The end of the whole record at `offset`, or -1 where there is none. */
+function recordEnd(bytes: Uint8Array, view: DataView, offset: number, number: number): number {
+  const payload = offset + RECORD_HEADER_BYTES;
+  if (payload > bytes.length || view.getUint32(offset + 8, true) !== number) return -1;
+  const end = payload + view.getUint32(offset + 4, true);
+  if (end > bytes.length) return -1;
+  return crc32(bytes, view, offset + 4, end) === view.getUint32(offset, true) ? end : -1;
+}
+
+/** @throws {DecodeError} a later record is whole, so the one at `offset` was once, too */
+function requireTornTail(
+  bytes: Uint8Array,
+  view: DataView,
+  offset: number,
+  number: number,
+  ordinal: number,
+): void {
+  // A hostile file could make every offset look like a record; past this many summed bytes it is
+  // taken for damaged, which it is.
+  let budget = bytes.length * 16 + 65536;
+  for (let at = offset + 1; at + RECORD_HEADER_BYTES <= bytes.length; at++) {
+    if (view.getUint32(at + 8, true) !== number) continue;
+    if (view.getUint32(at + 12, true) < ordinal) continue;
+    budget -= RECORD_HEADER_BYTES + Math.min(view.getUint32(at + 4, true), bytes.length - at);
+    if (budget < 0 || recordEnd(bytes, view, at, number) >= 0) {
+      throw new DecodeError(`record ${ordinal} is damaged, but later ones are whole`, offset);
+    }
+  }
+}
+
+/** The content of CURRENT. */
+export function encodeCurrent(manifestNumber: number): Uint8Array {
+  const text = `tinykvs 1 ${manifestName(manifestNumber)}`;
+  const bytes = asciiBytes(text);
+  const crc = crc32(bytes, new DataView(bytes.buffer), 0, bytes.length);
+  return asciiBytes(`${text} crc32=${crc.toString(16).padStart(8, "0")}\n`);
+}
+
+/**
+ * The manifest's number from the content of CURRENT.
+ *
+ * @throws {DecodeError} it is malformed
+ */
+export function decodeCurrent(bytes: Uint8Array): number {
+  const line = String.fromCharCode(...bytes.subarray(0, MAX_CURRENT_BYTES));
+  const match = /^tinykvs 1 (MANIFEST-\d{6,10}) crc32=[0-9a-f]{8}\n$/.exec(line);
+  const name = match === null ? undefined : parseFileName(match[1]!);
+  if (name === undefined) {
+    throw new DecodeError("it does not name a manifest in the form of version 1", 0);
+  }
+  const expected = encodeCurrent(name.number);
+  if (expected.length !== bytes.length || expected.some((byte, at) => byte !== bytes[at])) {
+    throw new DecodeError("its checksum is wrong", bytes.length - 9);
+  }
+  return name.number;
+}
+
+function asciiBytes(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}

@@ -1,0 +1,76 @@
+/**
+ * What the manifest knows of a table: enough to choose tables for a read or a compaction without
+ * touching the file. Plain data; the picker and its tests work on nothing else.
+ */
+
+import { compareRanges } from "../bytes/compare.ts";
+
+/** A table of a version. */
+export interface TableMetadata {
+  /** Number of the table, as in its file name. */
+  readonly number: number;
+  /** Size of the file in bytes. */
+  readonly sizeBytes: number;
+  /** Number of entries, tombstones included. */
+  readonly entryCount: number;
+  /** Number of tombstones. */
+  readonly tombstoneCount: number;
+  /** CRC-32 over the table's metadata and footer, or undefined for a table of the Go program. */
+  readonly checksum: number | undefined;
+  /** Smallest key. */
+  readonly smallest: Uint8Array;
+  /** Largest key. */
+  readonly largest: Uint8Array;
+  /** A view on `smallest`. */
+  readonly smallestView: DataView;
+  /** A view on `largest`. */
+  readonly largestView: DataView;
+}
+
+/** Makes metadata, adding the views. */
+export function tableMetadata(
+  fields: Omit<TableMetadata, "smallestView" | "largestView">,
+): TableMetadata {
+  return {
+    number: fields.number,
+    sizeBytes: fields.sizeBytes,
+    entryCount: fields.entryCount,
+    tombstoneCount: fields.tombstoneCount,
+    checksum: fields.checksum,
+    smallest: fields.smallest,
+    largest: fields.largest,
+    smallestView: viewOf(fields.smallest),
+    largestView: viewOf(fields.largest),
+  };
+}
+
+/** Order of two tables by their smallest keys. */
+export function compareSmallest(a: TableMetadata, b: TableMetadata): number {
+  return compareRanges(
+    a.smallestView,
+    0,
+    a.smallest.length,
+    b.smallestView,
+    0,
+    b.smallest.length,
+  );
+}
+
+/** Whether a table's key range and the range between two keys, both included, have a key in common. */
+export function rangesOverlap(
+  table: TableMetadata,
+  smallest: DataView,
+  largest: DataView,
+): boolean {
+  return compareViews(table.smallestView, largest) <= 0 &&
+    compareViews(smallest, table.largestView) <= 0;
+}
+
+/** Order of two whole keys. */
+export function compareViews(a: DataView, b: DataView): number {
+  return compareRanges(a, 0, a.byteLength, b, 0, b.byteLength);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,242 @@
+/**
+ * Reads one write-ahead log from front to back, for recovery, and says how it ended.
+ *
+ * A log ends in one of three ways: with its end record ("closed"), behind its last record ("open":
+ * the process was killed), or in bytes that are no record ("torn": a write that a crash cut short).
+ * Bytes that are no record although a later record proves that they were durable once are damage,
+ * and an error: nothing behind them may be dropped silently. Damage to the last durable record of a
+ * log that was not closed can't be told from a torn write; docs/DURABILITY.md says so.
+ *
+ * Memory: one window of 1 MiB, or of one record where that is larger.
+ */
+
+import { crc32 } from "../bytes/crc32.ts";
+import { DecodeError } from "../errors.ts";
+import type { FileHandle } from "../platform/file_system.ts";
+import type { Task } from "../platform/task.ts";
+import { readFullySync } from "../platform/transfer.ts";
+import {
+  decodeLogHeader,
+  decodeRecordHeader,
+  LOG_HEADER_BYTES,
+  LOG_VERSION,
+  type LogHeader,
+  OPERATION_PUT,
+  RECORD_END,
+  RECORD_HEADER_BYTES,
+  type RecordHeader,
+} from "./log_format.ts";
+
+const WINDOW_BYTES = 1024 * 1024;
+const ENTRY_OVERHEAD_BYTES = 9;
+
+/** How a log ended. */
+export type LogEnd = "closed" | "open" | "torn";
+
+/** Receives the entries of a log in order; offsets are into `bytes`, valid during the call. */
+export type LogEntryVisitor = (
+  sequence: number,
+  bytes: Uint8Array,
+  view: DataView,
+  /** Offset of the key length field. */
+  start: number,
+  keyEnd: number,
+  end: number,
+) => void;
+
+/** What was found besides the entries. */
+export interface LogSummary {
+  /** What the file header says, or undefined where the crash came before it was written. */
+  readonly header: LogHeader | undefined;
+  /** How the log ended. */
+  readonly end: LogEnd;
+  /** Offset behind the last whole record. */
+  readonly endOffset: number;
+  /** Sequence number that would have come next. */
+  readonly nextSequence: number;
+  /** The highest durable offset that a record claims; 0 if nothing was ever synced. */
+  readonly durableOffset: number;
+}
+
+/** A newer format version than this library knows. */
+export interface NewerLogVersion {
+  /** The version that the file states. */
+  readonly version: number;
+}
+
+/**
+ * A task that reads the log and hands every entry to `visit`, a record's entries only after the whole
+ * record has been checked; it may be paused behind every record.
+ *
+ * @throws {DecodeError} the log is damaged before its end; offsets are those of the file
+ */
+export function* readLog(
+  handle: FileHandle,
+  logNumber: number,
+  visit: LogEntryVisitor,
+): Task<LogSummary | NewerLogVersion> {
+  const window = new LogWindow(handle);
+  const size = window.sizeBytes;
+  if (size < LOG_HEADER_BYTES) return summary(undefined, "torn", 0, 0, 0);
+  window.require(0, LOG_HEADER_BYTES);
+  const decoded = decodeLogHeader(window.bytes, window.view, 0);
+  if (decoded === undefined) {
+    requireTornTail(window, logNumber, 0);
+    return summary(undefined, "torn", 0, 0, 0);
+  }
+  if (decoded.version !== LOG_VERSION) return { version: decoded.version };
+  const header = decoded.header;
+  if (header.logNumber !== logNumber) {
+    throw new DecodeError(`the log is number ${header.logNumber}, its name says ${logNumber}`, 12);
+  }
+
+  const record: RecordHeader = emptyRecordHeader();
+  let offset = LOG_HEADER_BYTES;
+  let sequence = header.firstSequence;
+  let durableOffset = 0;
+  while (offset < size) {
+    if (!window.readRecord(offset, logNumber, record)) {
+      requireTornTail(window, logNumber, offset);
+      return summary(header, "torn", offset, sequence, durableOffset);
+    }
+    if (record.firstSequence !== sequence) {
+      throw new DecodeError(
+        `the record starts at sequence ${record.firstSequence}, expected ${sequence}`,
+        offset + 16,
+      );
+    }
+    const end = offset + RECORD_HEADER_BYTES + record.payloadLength;
+    durableOffset = Math.max(durableOffset, record.durableOffset);
+    if (record.type === RECORD_END) {
+      if (end !== size) {
+        throw new DecodeError(`${size - end} bytes follow the end record`, end);
+      }
+      return summary(header, "closed", end, sequence, durableOffset);
+    }
+    visitEntries(window, offset, record, visit);
+    sequence += record.entryCount;
+    offset = end;
+    yield undefined;
+  }
+  return summary(header, "open", offset, sequence, durableOffset);
+}
+
+function summary(
+  header: LogHeader | undefined,
+  end: LogEnd,
+  endOffset: number,
+  nextSequence: number,
+  durableOffset: number,
+): LogSummary {
+  return { header, end, endOffset, nextSequence, durableOffset };
+}
+
+function emptyRecordHeader(): RecordHeader {
+  return {
+    payloadCrc: 0,
+    payloadLength: 0,
+    firstSequence: 0,
+    durableOffset: 0,
+    entryCount: 0,
+    type: 0,
+  };
+}
+
+function visitEntries(
+  window: LogWindow,
+  offset: number,
+  record: RecordHeader,
+  visit: LogEntryVisitor,
+): void {
+  const { bytes, view } = window;
+  let at = offset + RECORD_HEADER_BYTES - window.position;
+  const end = at + record.payloadLength;
+  const fail = (message: string): never => {
+    throw new DecodeError(message, at + window.position);
+  };
+  if (record.entryCount * ENTRY_OVERHEAD_BYTES > record.payloadLength) {
+    fail(`${record.entryCount} entries can't fit in ${record.payloadLength} bytes`);
+  }
+  for (let i = 0; i < record.entryCount; i++) {
+    if (end - at < ENTRY_OVERHEAD_BYTES) fail("an entry is cut off");
+    const operation = view.getUint8(at);
+    if (operation !== OPERATION_PUT) fail(`an entry has the unknown operation ${operation}`);
+    const start = at + 1;
+    const keyLength = view.getUint32(start, true);
+    if (keyLength > end - start - 8) fail(`a key of ${keyLength} bytes passes the record's end`);
+    const keyEnd = start + 4 + keyLength;
+    const valueLength = view.getUint32(keyEnd, true);
+    if (valueLength > end - keyEnd - 4) {
+      fail(`a value of ${valueLength} bytes passes the record's end`);
+    }
+    if (valueLength === 0) fail("a value has no type byte");
+    at = keyEnd + 4 + valueLength;
+    visit(record.firstSequence + i, bytes, view, start, keyEnd, at);
+  }
+  if (at !== end) fail(`${end - at} bytes follow the last entry of the record`);
+}
+
+/** @throws {DecodeError} a later record proves that what lies at `offset` was durable once */
+function requireTornTail(window: LogWindow, logNumber: number, offset: number): void {
+  const record = emptyRecordHeader();
+  const last = window.sizeBytes - RECORD_HEADER_BYTES;
+  for (let at = offset + 1; at <= last; at++) {
+    window.require(at, RECORD_HEADER_BYTES);
+    const inWindow = at - window.position;
+    if (window.view.getUint32(inWindow + 12, true) !== logNumber) continue;
+    if (!decodeRecordHeader(window.bytes, window.view, inWindow, logNumber, record)) continue;
+    if (record.durableOffset > offset) {
+      throw new DecodeError(
+        `no whole record is here, but the one at offset ${at} says that ` +
+          `everything before ${record.durableOffset} was durable`,
+        offset,
+      );
+    }
+  }
+}
+
+/** A window on the file that slides forward. */
+class LogWindow {
+  readonly sizeBytes: number;
+  readonly #handle: FileHandle;
+  bytes: Uint8Array;
+  view: DataView;
+  /** File offset of the window's first byte. */
+  position = 0;
+  #filled = 0;
+
+  constructor(handle: FileHandle) {
+    this.#handle = handle;
+    this.sizeBytes = handle.sizeSync();
+    this.bytes = new Uint8Array(Math.min(WINDOW_BYTES, this.sizeBytes));
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** Makes `[offset, offset + length)` of the file part of the window; it must lie in the file. */
+  require(offset: number, length: number): void {
+    if (offset >= this.position && offset + length <= this.position + this.#filled) return;
+    if (length > this.bytes.length) {
+      this.bytes = new Uint8Array(length);
+      this.view = new DataView(this.bytes.buffer);
+    }
+    this.#filled = 0;
+    const count = Math.min(this.bytes.length, this.sizeBytes - offset);
+    readFullySync(this.#handle, this.bytes, 0, count, offset);
+    this.position = offset;
+    this.#filled = count;
+  }
+
+  /** Reads the header at `offset` and makes the whole record part of the window; false if it is not whole. */
+  readRecord(offset: number, logNumber: number, record: RecordHeader): boolean {
+    if (offset + RECORD_HEADER_BYTES > this.sizeBytes) return false;
+    this.require(offset, RECORD_HEADER_BYTES);
+    const start = offset - this.position;
+    if (!decodeRecordHeader(this.bytes, this.view, start, logNumber, record)) return false;
+    const length = RECORD_HEADER_BYTES + record.payloadLength;
+    if (offset + length > this.sizeBytes) return false;
+    this.require(offset, length);
+    const payload = offset - this.position + RECORD_HEADER_BYTES;
+    return crc32(this.bytes, this.view, payload, payload + record.payloadLength) ===
+      record.payloadCrc;
+  }
+}

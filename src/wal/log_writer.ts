@@ -1,0 +1,129 @@
+/**
+ * Writes one write-ahead log. The write path (store/write_path.ts) encodes records straight into
+ * `buffer`, hands them to the operating system with `writeOut`, and makes them durable with a sync
+ * of its own choosing; it then says so with `markDurable`, for the durable offset of later records.
+ *
+ * A log is created exclusively and only ever grows; there is no truncate and no reopening for
+ * appending: what a crash left is read, and never written again.
+ */
+
+import { ByteWriter } from "../bytes/byte_writer.ts";
+import type { FileHandle, FileSystem } from "../platform/file_system.ts";
+import { writeFullySync } from "../platform/transfer.ts";
+import {
+  encodeLogHeader,
+  MAX_PAYLOAD_BYTES,
+  RECORD_END,
+  RECORD_ENTRIES,
+  RECORD_HEADER_BYTES,
+  sealRecord,
+} from "./log_format.ts";
+
+const BUFFER_BYTES = 64 * 1024;
+/** A buffer that a large batch has stretched beyond this is given back after it is written. */
+const KEEP_BUFFER_BYTES = 1024 * 1024;
+
+/** An open log that records are appended to. */
+export class LogWriter {
+  /** The open file. */
+  readonly handle: FileHandle;
+  /** Number of the log. */
+  readonly number: number;
+  /** Records that are encoded and not yet written, the one in the making included. */
+  buffer: ByteWriter;
+  #writtenBytes = 0;
+  #durableBytes = 0;
+  #recordStart = 0;
+
+  /** Creates the file (not yet its name's durability) and encodes its header. */
+  constructor(fileSystem: FileSystem, path: string, number: number, firstSequence: number) {
+    this.handle = fileSystem.createSync(path);
+    this.number = number;
+    this.buffer = new ByteWriter(BUFFER_BYTES);
+    encodeLogHeader(this.buffer, { logNumber: number, firstSequence });
+  }
+
+  /** Length of the log in bytes, what still waits in the buffer included. */
+  get sizeBytes(): number {
+    return this.#writtenBytes + this.buffer.length;
+  }
+
+  /** Bytes that the operating system has. */
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  /** Whether everything appended so far is known to be durable. */
+  get isDurable(): boolean {
+    return this.buffer.length === 0 && this.#durableBytes === this.#writtenBytes;
+  }
+
+  /** Starts a record; its entries are then appended to `buffer`. */
+  beginRecord(): void {
+    const buffer = this.buffer;
+    this.#recordStart = buffer.length;
+    buffer.reserve(RECORD_HEADER_BYTES);
+    buffer.length += RECORD_HEADER_BYTES;
+  }
+
+  /** Offset in `buffer` of the first entry of the record in the making. */
+  get recordPayloadStart(): number {
+    return this.#recordStart + RECORD_HEADER_BYTES;
+  }
+
+  /** Forgets the record in the making. */
+  cancelRecord(): void {
+    this.buffer.truncate(this.#recordStart);
+  }
+
+  /**
+   * Completes the record in the making.
+   *
+   * @throws {RangeError} its payload is longer than 4 GiB; the record is forgotten
+   */
+  endRecord(firstSequence: number, entryCount: number): void {
+    const buffer = this.buffer;
+    if (buffer.length - this.#recordStart - RECORD_HEADER_BYTES > MAX_PAYLOAD_BYTES) {
+      const length = buffer.length - this.#recordStart;
+      this.cancelRecord();
+      throw new RangeError(`Cannot write a batch of ${length} bytes: the limit is 4 GiB`);
+    }
+    this.#seal(RECORD_ENTRIES, firstSequence, entryCount);
+  }
+
+  /** Appends the record that ends the log in good order. */
+  appendEnd(nextSequence: number): void {
+    this.beginRecord();
+    this.#seal(RECORD_END, nextSequence, 0);
+  }
+
+  /** Hands what is buffered to the operating system. After a failure the log must not be written again. */
+  writeOutSync(): void {
+    const buffer = this.buffer;
+    if (buffer.length === 0) return;
+    writeFullySync(this.handle, buffer.bytes, 0, buffer.length, this.#writtenBytes);
+    this.#writtenBytes += buffer.length;
+    if (buffer.bytes.length > KEEP_BUFFER_BYTES) this.buffer = new ByteWriter(BUFFER_BYTES);
+    else buffer.length = 0;
+  }
+
+  /** Notes that a sync has made the first `sizeBytes` of the file durable. */
+  markDurable(sizeBytes: number): void {
+    if (sizeBytes > this.#durableBytes) this.#durableBytes = sizeBytes;
+  }
+
+  #seal(type: number, firstSequence: number, entryCount: number): void {
+    const buffer = this.buffer;
+    sealRecord(
+      buffer.bytes,
+      buffer.view,
+      this.#recordStart,
+      buffer.length,
+      this.number,
+      type,
+      firstSequence,
+      entryCount,
+      this.#durableBytes,
+    );
+  }
+}

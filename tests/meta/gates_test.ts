@@ -1,0 +1,99 @@
+/** The gates themselves: what the test runner and the package check make of bad news. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { checkPublishedFiles } from "../../scripts/checks.ts";
+import { parseJunit } from "../../scripts/junit.ts";
+import { root } from "../../scripts/processes.ts";
+import { judge } from "../../scripts/test_file.ts";
+
+const nodeReport = `<?xml version="1.0" encoding="utf-8"?>
+<testsuites>
+	<testcase name="a > b" time="0.1" classname="test" file="/a_test.ts"/>
+	<testcase name="says &amp;quot;no&amp;quot;" time="0.1" classname="test" failure="boom">
+		<failure type="testCodeFailure" message="boom">
+[Error: boom] { &lt;testcase> }
+		</failure>
+	</testcase>
+	<testcase name="later" time="0.1" classname="test"><skipped type="skipped" message="true"/></testcase>
+	<!-- tests 3 -->
+</testsuites>
+`;
+
+const denoReport = `<testsuites name="deno test" tests="2" failures="1" errors="0" time="0.013">
+    <testsuite name="./a_test.ts" tests="2" disabled="0" errors="0" failures="1">
+        <testcase name="fine" classname="./a_test.ts" time="0.001" line="3" col="1">
+        </testcase>
+        <testcase name="says &quot;no&quot;" classname="./a_test.ts" time="0.004" line="4" col="1">
+            <failure message="Uncaught Error: boom">Error: boom</failure>
+        </testcase>
+    </testsuite>
+</testsuites>
+`;
+
+const bunReport = `<testsuites name="bun test" tests="1" assertions="0" failures="0" skipped="0">
+  <testsuite name="a_test.ts" file="a_test.ts" tests="1">
+    <testcase name="fine" classname="" time="0.1" file="a_test.ts" line="3" assertions="0" />
+  </testsuite>
+</testsuites>
+`;
+
+const ended = { code: 0, signal: undefined, timedOut: false, seconds: 1 };
+
+test("parseJunit counts outcomes in the dialects of the three runtimes", () => {
+  assert.deepEqual(parseJunit(nodeReport), {
+    passed: 1,
+    failed: 1,
+    skipped: 1,
+    failedNames: [`says "no"`],
+  });
+  assert.deepEqual(parseJunit(denoReport), {
+    passed: 1,
+    failed: 1,
+    skipped: 0,
+    failedNames: [`says "no"`],
+  });
+  assert.deepEqual(parseJunit(bunReport), { passed: 1, failed: 0, skipped: 0, failedNames: [] });
+});
+
+test("parseJunit refuses a report that was cut off or whose total is another", () => {
+  assert.throws(() => parseJunit(bunReport.slice(0, -20)), /does not end with/);
+  assert.throws(() => parseJunit(""), /does not end with/);
+  assert.throws(() => parseJunit(bunReport.replace(`tests="1"`, `tests="2"`)), /states 2, found 1/);
+});
+
+test("judge passes a clean run and counts failing tests once", () => {
+  assert.deepEqual(judge(ended, bunReport), { ...parseJunit(bunReport), problem: undefined });
+  const failing = judge({ ...ended, code: 1 }, denoReport);
+  assert.equal(failing.failed, 1);
+  assert.equal(failing.problem, undefined);
+});
+
+test("judge counts a crash, a time-out, a missing and an empty report as failed", () => {
+  const failedOf = (result: Parameters<typeof judge>[0], xml: string | undefined): number =>
+    judge(result, xml).failed;
+  assert.equal(failedOf({ ...ended, code: undefined, signal: "SIGSEGV" }, undefined), 1);
+  assert.equal(
+    failedOf({ ...ended, code: undefined, signal: "SIGKILL", timedOut: true }, bunReport),
+    1,
+  );
+  assert.equal(failedOf({ ...ended, code: 1 }, bunReport), 1);
+  assert.equal(failedOf(ended, undefined), 1);
+  assert.equal(failedOf(ended, `<testsuites tests="0"></testsuites>`), 1);
+  // Tests failed, and the process died of something else on top.
+  assert.equal(failedOf({ ...ended, code: 134 }, denoReport), 2);
+});
+
+test("checkPublishedFiles reports what is missing from the package and what has no place in it", () => {
+  const list = (files: string[]): string =>
+    files.map((file) => `   ${pathToFileURL(`${root}/${file}`)} (1.05KB)\n`).join("");
+  const good = ["mod.ts", "src/wal/log.ts", "wasm/generated/zstd.ts", "docs/FORMAT.md"];
+  assert.deepEqual(checkPublishedFiles(list(good), good), []);
+  assert.deepEqual(checkPublishedFiles(list(["mod.ts"]), ["mod.ts", "wasm/generated/zstd.ts"]), [
+    'The package lacks "wasm/generated/zstd.ts"',
+  ]);
+  for (const file of ["tests/a_test.ts", "bench/b.ts", "scripts/test.ts", "src/notes.md", "a.ts"]) {
+    assert.equal(checkPublishedFiles(list([...good, file]), good).length, 1, file);
+  }
+});

@@ -1,0 +1,151 @@
+/**
+ * Guards the order of the layers (ARCHITECTURE.md): a module imports from layers below its own or
+ * from its own folder, never in a circle, and names no package but the three runtime dependencies.
+ * Type-only imports count: a layer that needs the types of a higher one is in the wrong place.
+ */
+
+import assert from "node:assert/strict";
+import * as path from "node:path";
+import { test } from "node:test";
+import { filesUnder } from "../../scripts/source_files.ts";
+import { importsOf, readSource } from "./source_text.ts";
+
+/** The layers, lowest first; layers in one row do not import each other. */
+const layerRows: readonly (readonly string[])[] = [
+  ["wasm"],
+  ["errors"],
+  ["platform"],
+  ["bytes"],
+  ["compression"],
+  ["value", "iterator", "cache"],
+  ["memtable", "wal", "sstable"],
+  ["version"],
+  ["compaction"],
+  ["options"],
+  ["store"],
+  ["go"],
+  ["mod"],
+];
+
+const runtimeDependencies = ["@bokuweb/zstd-wasm", "@msgpack/msgpack", "snappyjs"];
+
+/** Sources by path relative to the repository. */
+type Sources = ReadonlyMap<string, string>;
+
+/** The layer of a file: its folder under src, or the name of a file that is a layer by itself. */
+function layerOf(file: string): string | undefined {
+  if (file === "mod.ts") return "mod";
+  if (file.startsWith("wasm/generated/")) return "wasm";
+  return /^src\/(?:(\w+)\/.+|(\w+)\.ts)$/.exec(file)?.slice(1).find((name) => name !== undefined);
+}
+
+/** Row of a layer, counted from the lowest; -1 for what is no layer. */
+function rowOf(layer: string | undefined): number {
+  return layerRows.findIndex((row) => layer !== undefined && row.includes(layer));
+}
+
+/** The file that a relative specifier in `file` means. */
+function resolve(file: string, specifier: string): string {
+  return path.posix.join(path.posix.dirname(file), specifier);
+}
+
+/** Whether a file may import a specifier that is not relative. */
+function mayImportPackage(file: string, specifier: string): boolean {
+  if (specifier.startsWith("node:")) return file.startsWith("src/platform/");
+  return runtimeDependencies.includes(specifier);
+}
+
+/** Every import that breaks the order, in words. */
+function layerViolations(sources: Sources): string[] {
+  const violations: string[] = [];
+  for (const [file, source] of sources) {
+    const own = layerOf(file);
+    if (rowOf(own) === -1) violations.push(`${file}: it belongs to no layer`);
+    for (const { specifier, line } of importsOf(source)) {
+      const at = `${file}:${line}`;
+      if (specifier === undefined) {
+        violations.push(`${at}: imports something that is not a literal`);
+      } else if (!specifier.startsWith(".")) {
+        if (!mayImportPackage(file, specifier)) {
+          violations.push(
+            `${at}: imports "${specifier}", which only src/platform/ may (node:) or nobody`,
+          );
+        }
+      } else {
+        const target = layerOf(resolve(file, specifier));
+        if (target !== own && rowOf(target) >= rowOf(own)) {
+          violations.push(
+            `${at}: "${own}" imports "${specifier}" of "${target}", which is not below it`,
+          );
+        } else if (rowOf(target) === -1) {
+          violations.push(`${at}: imports "${specifier}", which belongs to no layer`);
+        }
+      }
+    }
+  }
+  return violations;
+}
+
+/** Every cycle of imports, as a path of files that ends where it started. */
+function importCycles(sources: Sources): string[] {
+  const cycles: string[] = [];
+  const done = new Set<string>();
+  const open: string[] = [];
+  const visit = (file: string): void => {
+    const source = sources.get(file);
+    if (source === undefined || done.has(file)) return;
+    const start = open.indexOf(file);
+    if (start !== -1) {
+      cycles.push([...open.slice(start), file].join(" -> "));
+      return;
+    }
+    open.push(file);
+    for (const { specifier } of importsOf(source)) {
+      if (specifier?.startsWith(".")) visit(resolve(file, specifier));
+    }
+    open.pop();
+    done.add(file);
+  };
+  for (const file of sources.keys()) visit(file);
+  return cycles;
+}
+
+const sources: Sources = new Map(
+  ["mod.ts", ...filesUnder("src", ".ts")].map((file) => [file, readSource(file)]),
+);
+
+test("Every module imports only from layers below it or its own folder", () => {
+  assert.ok(sources.size > 5, `found only ${sources.size} source files`);
+  assert.deepEqual(layerViolations(sources), []);
+});
+
+test("No module imports itself in a circle", () => {
+  assert.deepEqual(importCycles(sources), []);
+});
+
+test("The layer check finds made-up violations of every kind", () => {
+  const violationsOf = (file: string, source: string): number =>
+    layerViolations(new Map([[file, source]])).length;
+  assert.equal(violationsOf("src/bytes/a.ts", `import { b } from "../store/b.ts";`), 1);
+  assert.equal(violationsOf("src/bytes/a.ts", `import type { B } from "../store/b.ts";`), 1);
+  assert.equal(violationsOf("src/wal/a.ts", `import { b } from "../sstable/b.ts";`), 1);
+  assert.equal(violationsOf("src/wal/a.ts", `export * from "../../mod.ts";`), 1);
+  assert.equal(violationsOf("src/wal/a.ts", `import { x } from "../../tests/support/x.ts";`), 1);
+  assert.equal(violationsOf("src/wal/a.ts", `import * as fs from "node:fs";`), 1);
+  assert.equal(violationsOf("src/wal/a.ts", `import fs from "fs";`), 1);
+  assert.equal(violationsOf("src/wal/a.ts", `const b = await import(name);`), 1);
+  assert.equal(violationsOf("src/utils/a.ts", ""), 1);
+  assert.equal(violationsOf("src/platform/a.ts", `import * as fs from "node:fs";`), 0);
+  assert.equal(violationsOf("src/store/a.ts", `import { b } from "../wal/b.ts";`), 0);
+  assert.equal(violationsOf("src/store/a.ts", `import { b } from "./b.ts";`), 0);
+  assert.equal(violationsOf("src/store/a.ts", `import { E } from "../errors.ts";`), 0);
+});
+
+test("The cycle check finds a made-up cycle, also through types", () => {
+  const made = new Map([
+    ["src/wal/a.ts", `import { b } from "./b.ts";`],
+    ["src/wal/b.ts", `import { c } from "./c.ts";`],
+    ["src/wal/c.ts", `import type { B } from "./b.ts";`],
+  ]);
+  assert.deepEqual(importCycles(made), ["src/wal/b.ts -> src/wal/c.ts -> src/wal/b.ts"]);
+});

@@ -1,0 +1,34 @@
+/**
+ * The three runtimes of node_modules/.bin, for tests that start child processes. The binaries are
+ * found from this file's place, whatever the working directory and PATH are.
+ */
+
+import { fileURLToPath } from "node:url";
+import type { RuntimeName } from "../../src/platform/natives.ts";
+
+/** Every supported runtime. */
+export const runtimeNames: readonly RuntimeName[] = ["node", "deno", "bun"];
+
+/**
+ * The command that runs `script` (a path) under a runtime. Deno gets `denoPermissions`, all by
+ * default, and never asks; its check of types is left out, as the other two have none.
+ */
+export function runtimeCommand(
+  name: RuntimeName,
+  script: string,
+  args: string[],
+  denoPermissions: string[] = ["--allow-all"],
+): { command: string; args: string[] } {
+  const command = fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url));
+  switch (name) {
+    case "node":
+      return { command, args: ["--no-warnings", script, ...args] };
+    case "bun":
+      return { command, args: [script, ...args] };
+    case "deno":
+      return {
+        command,
+        args: ["run", "--no-prompt", "--no-check", ...denoPermissions, script, ...args],
+      };
+  }
+}
