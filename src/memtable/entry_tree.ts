@@ -295,8 +295,15 @@ export class EntryTree {
     let node = this.leaf;
     let slot = this.slot;
     let child = -1;
+    /** The node that was split last. */
+    let split = -1;
     for (let depth = this.#height; depth >= 0; depth--) {
       const isLeaf = child < 0;
+      if (slot === 1 && !isLeaf) {
+        // The leftmost child takes keys below its own slot's key; now that a slot comes behind it, whose
+        // key may be one of those, its key has to be true again.
+        this.#nodes[node + ENTRIES] = this.#nodes[split + ENTRIES]!;
+      }
       if (this.#nodes[node + COUNT]! < FANOUT) {
         this.#insertSlot(node, slot, entry, child, false);
         return;
@@ -310,6 +317,7 @@ export class EntryTree {
       }
       entry = this.#nodes[right + ENTRIES]!;
       child = right;
+      split = node;
       if (depth === 0) {
         this.#growRoot(node, right);
         return;
