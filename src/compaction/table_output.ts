@@ -9,6 +9,7 @@ import { IoError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { syncDirectoryStep, syncStep, type Task } from "../platform/task.ts";
+import { type TableBufferPool, TableBuffers } from "../sstable/table_buffers.ts";
 import { TableWriter } from "../sstable/table_writer.ts";
 import { tableName } from "../version/file_names.ts";
 import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
@@ -25,6 +26,8 @@ export interface TableOutputOptions {
   readonly blockSizeBytes: number;
   /** Rate of false positives of the filter, or false for no filter. */
   readonly bloomFalsePositiveRate: number | false;
+  /** Keeps the memory of table writers between tables; without it each table gets new memory. */
+  readonly buffers?: TableBufferPool;
 }
 
 /** Writes a series of tables for one level. */
@@ -36,6 +39,7 @@ export class TableOutput {
   readonly #created: number[] = [];
   #handle: FileHandle | undefined;
   #writer: TableWriter | undefined;
+  #buffers: TableBuffers | undefined;
 
   /** Prepares for writing; the first file is created with the first entry. */
   constructor(options: TableOutputOptions, level: number, newFileNumber: () => number) {
@@ -63,11 +67,12 @@ export class TableOutput {
   *finishTable(): Task<void> {
     const writer = this.#writer!;
     const handle = this.#handle!;
-    const summary = writer.finish();
+    const summary = yield* writer.finishInSteps();
     yield syncStep(handle);
     handle.closeSync();
     this.#writer = undefined;
     this.#handle = undefined;
+    this.#options.buffers?.give(this.#buffers!);
     this.#tables.push(tableMetadata({ number: this.#created.at(-1)!, ...summary }));
   }
 
@@ -96,16 +101,19 @@ export class TableOutput {
   }
 
   #open(): TableWriter {
+    const { blockSizeBytes, bloomFalsePositiveRate } = this.#options;
     const number = this.#newFileNumber();
     this.#handle = this.#options.fileSystem.createSync(this.#path(number));
     this.#created.push(number);
+    this.#buffers = this.#options.buffers?.take(blockSizeBytes, bloomFalsePositiveRate) ??
+      new TableBuffers(blockSizeBytes, bloomFalsePositiveRate);
     this.#writer = new TableWriter(this.#handle, {
       tableNumber: number,
       level: this.#level,
       compressor: this.#options.compressor,
-      blockSizeBytes: this.#options.blockSizeBytes,
-      bloomFalsePositiveRate: this.#options.bloomFalsePositiveRate,
-    });
+      blockSizeBytes,
+      bloomFalsePositiveRate,
+    }, this.#buffers);
     return this.#writer;
   }
 

@@ -21,6 +21,8 @@ export class Memtable {
   #firstSequence: number;
   /** Number of entries, every version counted. */
   entryCount = 0;
+  /** Number of read views that show it. Internal to them. */
+  references = 0;
 
   /**
    * Makes an empty memtable for entries from `firstSequence` on, with room for about
@@ -40,6 +42,11 @@ export class Memtable {
   /** Bytes taken by entries and the tree over them. */
   get sizeBytes(): number {
     return this.#arena.sizeBytes + this.#tree.sizeBytes;
+  }
+
+  /** Bytes of memory that it holds, used or not; large values are not counted. */
+  get capacityBytes(): number {
+    return this.#arena.bytes.length;
   }
 
   /** Sequence number of the first entry that it may hold. */

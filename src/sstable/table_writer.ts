@@ -6,7 +6,7 @@
  * the directory. Output is handed to the file in pieces of about 256 KiB.
  */
 
-import { ByteWriter } from "../bytes/byte_writer.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { compareRanges } from "../bytes/compare.ts";
 import { crc32 } from "../bytes/crc32.ts";
 import { CODEC_NONE, type Compressor } from "../compression/compressor.ts";
@@ -14,12 +14,11 @@ import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { isTombstone } from "../value/value_codec.ts";
-import { BlockBuilder, MAX_BLOCK_ENTRIES } from "./block_builder.ts";
-import { FilterBuilder } from "./filter_builder.ts";
+import { type BlockBuilder, MAX_BLOCK_ENTRIES } from "./block_builder.ts";
+import type { FilterBuilder } from "./filter_builder.ts";
+import { TableBuffers, WRITE_BYTES } from "./table_buffers.ts";
 import { appendBlockFooter, encodeTableTail } from "./table_format.ts";
 import { encodeIndexHead } from "./table_index.ts";
-
-const WRITE_BYTES = 256 * 1024;
 
 /** How a table is to be written. */
 export interface TableWriterOptions {
@@ -57,8 +56,8 @@ export class TableWriter {
   readonly #options: TableWriterOptions;
   readonly #block: BlockBuilder;
   readonly #filter: FilterBuilder | undefined;
-  readonly #output = new ByteWriter(WRITE_BYTES + 64 * 1024);
-  readonly #index = new ByteWriter(8 * 1024);
+  readonly #output: ByteWriter;
+  readonly #index: ByteWriter;
   #blockCount = 0;
   #entryCount = 0;
   #tombstoneCount = 0;
@@ -69,15 +68,25 @@ export class TableWriter {
   #lastStart = 0;
   #lastEnd = 0;
 
-  /** Makes a writer on a new, empty file. */
-  constructor(handle: FileHandle, options: TableWriterOptions) {
+  /**
+   * Makes a writer on a new, empty file. `buffers` are empty and belong to the writer until the table
+   * is finished or given up; without them it makes its own.
+   */
+  constructor(
+    handle: FileHandle,
+    options: TableWriterOptions,
+    buffers: TableBuffers = new TableBuffers(
+      options.blockSizeBytes,
+      options.bloomFalsePositiveRate,
+    ),
+  ) {
     this.#handle = handle;
     this.#options = options;
-    this.#block = new BlockBuilder(options.blockSizeBytes);
+    this.#block = buffers.block;
+    this.#filter = buffers.filter;
+    this.#output = buffers.output;
+    this.#index = buffers.index;
     this.#lastView = this.#block.writer.view;
-    this.#filter = options.bloomFalsePositiveRate === false
-      ? undefined
-      : new FilterBuilder(options.bloomFalsePositiveRate);
   }
 
   /** Number of entries so far. */
@@ -135,6 +144,14 @@ export class TableWriter {
    * @throws {IoError} the file can't be written; the table must be given up
    */
   finish(): TableSummary {
+    const steps = this.finishInSteps();
+    let step = steps.next();
+    while (!step.done) step = steps.next();
+    return step.value;
+  }
+
+  /** As `finish`, pausable while the filter is made. */
+  *finishInSteps(): Generator<undefined, TableSummary> {
     const last = new Uint8Array(this.#lastView.buffer).slice(this.#lastStart, this.#lastEnd);
     this.#finishBlock();
     const output = this.#output;
@@ -142,7 +159,7 @@ export class TableWriter {
     let filterCrc = 0;
     let filterSize = 0;
     if (this.#filter !== undefined) {
-      const section = this.#filter.finish();
+      const section = yield* this.#filter.finishInSteps();
       filterSize = section.length;
       filterCrc = crc32(section, new DataView(section.buffer, section.byteOffset), 0, filterSize);
       output.appendBytes(section, 0, filterSize);

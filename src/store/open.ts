@@ -20,6 +20,7 @@ import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
+import { TableBufferPool } from "../sstable/table_buffers.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
 import { CURRENT_NAME, GO_LOG_NAME } from "../version/file_names.ts";
 import {
@@ -189,6 +190,7 @@ function* openLocked(
       compressor: compressorFor(options.compression, options.compressionLevel),
       blockSizeBytes: options.blockSizeBytes,
       bloomFalsePositiveRate: options.bloomFalsePositiveRate,
+      buffers: new TableBufferPool(),
     },
     memtableSizeBytes,
     readOnly,
@@ -204,7 +206,14 @@ function* openLocked(
     refuseRemains(directory, options, names);
     recovered = createStore(recovery, names);
   }
-  const state = new StoreState({ directory, options, scheduler, resources, ...recovered });
+  const state = new StoreState({
+    directory,
+    options,
+    scheduler,
+    resources,
+    tableOutput: recovery.tableOutput,
+    ...recovered,
+  });
   return new Store(state, lock);
 }
 

@@ -19,13 +19,23 @@ export class ReadView {
   /** The tables. */
   readonly version: Version;
   readonly #versions: VersionSet;
+  readonly #onUnused: (memtable: Memtable) => void;
   #references = 1;
 
-  /** Makes a view of the version in force, held once by its maker. */
-  constructor(memtables: readonly Memtable[], versions: VersionSet) {
+  /**
+   * Makes a view of the version in force, held once by its maker. `onUnused` gets a memtable that no
+   * view shows any more.
+   */
+  constructor(
+    memtables: readonly Memtable[],
+    versions: VersionSet,
+    onUnused: (memtable: Memtable) => void,
+  ) {
     this.memtables = memtables;
     this.#versions = versions;
+    this.#onUnused = onUnused;
     this.version = versions.retain();
+    for (const memtable of memtables) memtable.references++;
   }
 
   /** Holds the view once more. */
@@ -35,7 +45,11 @@ export class ReadView {
 
   /** Lets go of it once. */
   release(): void {
-    if (--this.#references === 0) this.#versions.release(this.version);
+    if (--this.#references > 0) return;
+    this.#versions.release(this.version);
+    for (const memtable of this.memtables) {
+      if (--memtable.references === 0) this.#onUnused(memtable);
+    }
   }
 }
 

@@ -4,8 +4,6 @@
  * changes here changes in one synchronous stretch, so nobody ever sees half of it.
  */
 
-import type { Compressor } from "../compression/compressor.ts";
-import { compressorFor } from "../compression/compressors.ts";
 import type { CompactionOptions } from "../compaction/compaction.ts";
 import type { TableOutputOptions } from "../compaction/table_output.ts";
 import { BackgroundError, ClosedError, StoreError } from "../errors.ts";
@@ -63,6 +61,8 @@ export class StoreState {
   /** Whether the store is open. */
   status: StoreStatus = "open";
   #view: ReadView;
+  /** The memory of a flushed memtable, for the next one: 4 MiB of new buffers cost a major collection. */
+  #spareMemtable: Memtable | undefined;
   #failure: BackgroundError | undefined;
 
   /** Joins the parts of a store that was just recovered; `memtable` holds what read-only recovery found. */
@@ -72,6 +72,7 @@ export class StoreState {
     scheduler: Scheduler;
     versions: VersionSet;
     resources: TableResources;
+    tableOutput: TableOutputOptions;
     lastSequence: number;
     memtable: Memtable | undefined;
   }) {
@@ -84,13 +85,7 @@ export class StoreState {
     this.resources = parts.resources;
     this.lastSequence = parts.lastSequence;
     this.compaction = compactionOptions(options);
-    this.tableOutput = {
-      fileSystem: options.fileSystem,
-      directory,
-      compressor: this.#compressor(),
-      blockSizeBytes: options.blockSizeBytes,
-      bloomFalsePositiveRate: options.bloomFalsePositiveRate,
-    };
+    this.tableOutput = parts.tableOutput;
     this.logs = new Logs(options.fileSystem, directory);
     this.memtable = parts.memtable ?? this.newMemtable();
     this.#view = this.#makeView();
@@ -126,8 +121,13 @@ export class StoreState {
 
   /** An empty memtable for the entries that come next. */
   newMemtable(): Memtable {
-    // Room for the last entry beyond the limit; the tree's nodes are not part of the arena.
-    return new Memtable(this.lastSequence + 1, this.options.memtableSizeBytes);
+    const spare = this.#spareMemtable;
+    if (spare === undefined) {
+      return new Memtable(this.lastSequence + 1, this.options.memtableSizeBytes);
+    }
+    this.#spareMemtable = undefined;
+    spare.recycle(this.lastSequence + 1);
+    return spare;
   }
 
   /** Freezes the memtable and starts a new one with a log of its own. */
@@ -171,10 +171,11 @@ export class StoreState {
 
   #makeView(): ReadView {
     const memtables = [this.memtable, ...this.immutables.map((immutable) => immutable.memtable)];
-    return new ReadView(memtables, this.versions);
+    return new ReadView(memtables, this.versions, (memtable) => this.#keepSpare(memtable));
   }
 
-  #compressor(): Compressor {
-    return compressorFor(this.options.compression, this.options.compressionLevel);
+  #keepSpare(memtable: Memtable): void {
+    // Not what a large batch has stretched.
+    if (memtable.capacityBytes <= this.options.memtableSizeBytes) this.#spareMemtable = memtable;
   }
 }

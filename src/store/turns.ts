@@ -7,7 +7,7 @@
 import type { Scheduler } from "../platform/scheduler.ts";
 
 /** The longest stretch of microtasks that our operations make up by themselves, in milliseconds. */
-const MAX_STRETCH_MS = 2.5;
+const MAX_STRETCH_MS = 2;
 /** The clock is read once in this many operations. */
 const OPERATIONS_PER_LOOK = 64;
 

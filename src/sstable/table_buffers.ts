@@ -1,0 +1,70 @@
+/**
+ * The working memory of a table writer, kept for the next table: about 2 MB that would otherwise be
+ * garbage with every flush, and outside the JavaScript heap, where it makes V8 collect everything.
+ */
+
+import { ByteWriter } from "../bytes/byte_writer.ts";
+import { BlockBuilder } from "./block_builder.ts";
+import { FilterBuilder } from "./filter_builder.ts";
+
+/** Output is handed to the file in pieces of this size. */
+export const WRITE_BYTES: number = 256 * 1024;
+
+/** What a huge entry has stretched beyond this is not kept. */
+const KEEP_BYTES = 2 * 1024 * 1024;
+
+/** Buffers for writing one table at a time. */
+export class TableBuffers {
+  /** The open block. */
+  readonly block: BlockBuilder;
+  /** Finished bytes that are not in the file yet. */
+  readonly output: ByteWriter = new ByteWriter(WRITE_BYTES + 64 * 1024);
+  /** The index entries so far. */
+  readonly index: ByteWriter = new ByteWriter(8 * 1024);
+  /** The filter in the making, or undefined where there is to be none. */
+  readonly filter: FilterBuilder | undefined;
+  /** What they are made for. */
+  readonly #blockSizeBytes: number;
+  readonly #falsePositiveRate: number | false;
+
+  /** Makes buffers for blocks of a size and for filters of a rate. */
+  constructor(blockSizeBytes: number, falsePositiveRate: number | false) {
+    this.#blockSizeBytes = blockSizeBytes;
+    this.#falsePositiveRate = falsePositiveRate;
+    this.block = new BlockBuilder(blockSizeBytes);
+    this.filter = falsePositiveRate === false ? undefined : new FilterBuilder(falsePositiveRate);
+  }
+
+  /** Whether they fit a table that is to be written like that. */
+  fits(blockSizeBytes: number, falsePositiveRate: number | false): boolean {
+    return this.#blockSizeBytes === blockSizeBytes && this.#falsePositiveRate === falsePositiveRate;
+  }
+
+  /** Empties them; returns false where they are too large to keep. */
+  reset(): boolean {
+    this.block.reset();
+    this.output.length = 0;
+    this.index.length = 0;
+    this.filter?.reset();
+    return this.output.bytes.length <= KEEP_BYTES && this.block.writer.bytes.length <= KEEP_BYTES &&
+      this.index.bytes.length <= KEEP_BYTES;
+  }
+}
+
+/** Keeps buffers between tables: one set for a flush and one for a compaction. */
+export class TableBufferPool {
+  readonly #spare: TableBuffers[] = [];
+
+  /** Buffers for one table. */
+  take(blockSizeBytes: number, falsePositiveRate: number | false): TableBuffers {
+    const spare = this.#spare.pop();
+    return spare?.fits(blockSizeBytes, falsePositiveRate)
+      ? spare
+      : new TableBuffers(blockSizeBytes, falsePositiveRate);
+  }
+
+  /** Gives buffers back. Their user must not touch them any more. */
+  give(buffers: TableBuffers): void {
+    if (buffers.reset() && this.#spare.length < 2) this.#spare.push(buffers);
+  }
+}
