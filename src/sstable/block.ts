@@ -15,16 +15,16 @@ const MIN_ENTRY_BYTES = 9;
 /** What a block costs besides its buffer: four objects and a cache entry. */
 const OVERHEAD_BYTES = 320;
 
-/** An immutable, sorted run of entries. */
+/** A sorted run of entries; immutable unless its owner decodes another one into it. */
 export class Block {
   /** The payload, with the offset array behind it. */
   readonly bytes: Uint8Array;
   /** A view on the same memory. */
   readonly view: DataView;
   /** Number of entries. */
-  readonly count: number;
+  count: number;
   /** Offset of each entry's key length field, and behind them the end of the payload. */
-  readonly #offsets: Uint32Array;
+  #offsets: Uint32Array;
 
   private constructor(bytes: Uint8Array, view: DataView, offsets: Uint32Array, count: number) {
     this.bytes = bytes;
@@ -34,11 +34,12 @@ export class Block {
   }
 
   /**
-   * Copies and checks the payload `from[0, length)`.
+   * Copies and checks the payload `from[0, length)`. The memory of `reuse`, a block that nobody looks at
+   * any more, is taken where it suffices: a compaction would otherwise leave every block as garbage.
    *
-   * @throws {DecodeError} offsets are those in the payload
+   * @throws {DecodeError} offsets are those in the payload; `reuse` must not be used any more
    */
-  static decode(from: Uint8Array, length: number): Block {
+  static decode(from: Uint8Array, length: number, reuse?: Block): Block {
     if (length < BLOCK_HEADER_BYTES + MIN_ENTRY_BYTES) {
       throw new DecodeError(`a block of ${length} bytes can't hold an entry`, 0);
     }
@@ -50,7 +51,15 @@ export class Block {
       throw new DecodeError(`${count} entries can't fill a block of ${length} bytes`, 1);
     }
     const offsetsAt = (length + 3) & ~3;
-    const buffer = new ArrayBuffer(offsetsAt + (count + 1) * 4);
+    const neededBytes = offsetsAt + (count + 1) * 4;
+    if (reuse !== undefined && reuse.bytes.length >= neededBytes) {
+      reuse.bytes.set(from.length === length ? from : from.subarray(0, length));
+      reuse.#offsets = new Uint32Array(reuse.bytes.buffer, offsetsAt, count + 1);
+      reuse.count = count;
+      fillOffsets(reuse.view, length, count, reuse.#offsets);
+      return reuse;
+    }
+    const buffer = new ArrayBuffer(neededBytes);
     const bytes = new Uint8Array(buffer);
     bytes.set(from.length === length ? from : from.subarray(0, length));
     const view = new DataView(buffer);

@@ -160,6 +160,8 @@ class ReadWindow {
   #start = 0;
   #end = 0;
   #nextBytes = 0;
+  /** Without the cache nobody but the cursor sees a block, so the next one takes its memory. */
+  #spare: Block | undefined;
 
   constructor(reader: TableReader, options: TableScanOptions) {
     this.#reader = reader;
@@ -229,7 +231,10 @@ class ReadWindow {
       this.#view,
       at,
       verifyChecksums,
+      this.#spare,
     );
-    return useCache ? this.#reader.keep(block, decoded) : decoded;
+    if (useCache) return this.#reader.keep(block, decoded);
+    this.#spare = decoded;
+    return decoded;
   }
 }

@@ -253,7 +253,8 @@ export class TableReader implements CacheOwner {
   }
 
   /**
-   * Checks and decodes the stored block that starts at `start` in `stored`.
+   * Checks and decodes the stored block that starts at `start` in `stored`, into `reuse` where one is
+   * given and it fits.
    *
    * @throws {CorruptionError} naming the file and the block's offset
    */
@@ -264,16 +265,12 @@ export class TableReader implements CacheOwner {
     view: DataView,
     start: number,
     verify: boolean,
+    reuse?: Block,
   ): Block {
     const offset = index.blockOffset(block);
     try {
-      const decoded = decodeStoredBlock(
-        stored,
-        view,
-        start,
-        start + index.blockSize(block),
-        verify,
-      );
+      const end = start + index.blockSize(block);
+      const decoded = decodeStoredBlock(stored, view, start, end, verify, reuse);
       requireFirstKey(index, block, decoded);
       return decoded;
     } catch (error) {
@@ -496,6 +493,7 @@ function decodeStoredBlock(
   start: number,
   end: number,
   verify: boolean,
+  reuse: Block | undefined,
 ): Block {
   const footer = blockFooter;
   decodeBlockFooter(view, start, end, footer);
@@ -517,5 +515,5 @@ function decodeStoredBlock(
   if (compressor === undefined) throw new UnknownTableFeature(`codec ${footer.codec}`);
   const scratch = inflatedScratch(length);
   compressor.decompress(bytes, start, payloadEnd, scratch.bytes, 0, length);
-  return Block.decode(scratch.bytes, length);
+  return Block.decode(scratch.bytes, length, reuse);
 }
