@@ -44,6 +44,7 @@ export type StoreErrorCode =
  * ```
  */
 export class StoreError extends Error {
+  /** "StoreError". */
   override readonly name: string = "StoreError";
   /** What happened, as a stable word. */
   readonly code: StoreErrorCode;
@@ -57,6 +58,7 @@ export class StoreError extends Error {
 
 /** Bytes of the store fail to decode or to match their checksum: restore a backup or repair. */
 export class CorruptionError extends StoreError {
+  /** "CorruptionError". */
   override readonly name: string = "CorruptionError";
   /** Path of the damaged file. */
   readonly file: string;
@@ -73,6 +75,7 @@ export class CorruptionError extends StoreError {
 
 /** A file was written by a newer version of the format than this library reads: upgrade. */
 export class UnsupportedFormatError extends StoreError {
+  /** "UnsupportedFormatError". */
   override readonly name: string = "UnsupportedFormatError";
   /** Path of the file. */
   readonly file: string;
@@ -96,6 +99,7 @@ export class UnsupportedFormatError extends StoreError {
 
 /** The file system refused an operation. */
 export class IoError extends StoreError {
+  /** "IoError". */
   override readonly name: string = "IoError";
   /** What was tried: "open", "create", "read", "write", "sync", "rename", "remove", ... */
   readonly operation: string;
@@ -121,6 +125,7 @@ export class IoError extends StoreError {
 
 /** Another process, worker or handle has the store open: retry later or stop. */
 export class LockedError extends StoreError {
+  /** "LockedError". */
   override readonly name: string = "LockedError";
   /** Path of the store's directory. */
   readonly path: string;
@@ -137,6 +142,7 @@ export class LockedError extends StoreError {
 
 /** The store, snapshot or cursor was used after it was closed. */
 export class ClosedError extends StoreError {
+  /** "ClosedError". */
   override readonly name: string = "ClosedError";
 
   /** Makes an error that names what was closed. */
@@ -150,6 +156,7 @@ export class ClosedError extends StoreError {
  * writes, and recovers when it is opened again.
  */
 export class BackgroundError extends StoreError {
+  /** "BackgroundError". */
   override readonly name: string = "BackgroundError";
 
   /** Makes an error for the work that failed, with the first failure as its cause. */
@@ -165,6 +172,7 @@ export class BackgroundError extends StoreError {
 
 /** A typed getter such as `getString` found a value of another type. */
 export class TypeMismatchError extends StoreError {
+  /** "TypeMismatchError". */
   override readonly name: string = "TypeMismatchError";
   /** The type that is stored. */
   readonly found: string;
@@ -188,6 +196,7 @@ export class TypeMismatchError extends StoreError {
  * to a {@linkcode CorruptionError} where the file name is known.
  */
 export class DecodeError extends Error {
+  /** "DecodeError". */
   override readonly name: string = "DecodeError";
   /** Offset of the bad field in the decoded buffer. */
   readonly offset: number;

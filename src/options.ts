@@ -143,8 +143,8 @@ type Check = (value: unknown) => string | undefined;
 const isBoolean: Check = (value) => typeof value === "boolean" ? undefined : "true or false";
 
 function oneOf(...words: readonly (string | number)[]): Check {
-  return (value) =>
-    words.includes(value as string) ? undefined : words.map((word) => `"${word}"`).join(", ");
+  const expected = `one of ${words.map((word) => JSON.stringify(word)).join(", ")}`;
+  return (value) => words.includes(value as string) ? undefined : expected;
 }
 
 function integer(from: number, to: number): Check {
@@ -202,7 +202,8 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
   const given: Options = {};
   if (options !== undefined) {
     if (typeof options !== "object" || options === null) {
-      throw new TypeError(`Cannot use the options: found ${typeof options}, expected an object`);
+      const found = options === null ? "null" : typeof options;
+      throw new TypeError(`Cannot use the options: found ${found}, expected an object`);
     }
     for (const name of Object.keys(options) as (keyof Options)[]) {
       if (!Object.hasOwn(CHECKS, name)) {
@@ -245,6 +246,16 @@ export function compactionOptions(options: ResolvedOptions): CompactionOptions {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 64));
-  return typeof value === "object" ? (value === null ? "null" : "an object") : String(value);
+  switch (typeof value) {
+    case "string":
+      return JSON.stringify(value.slice(0, 64));
+    case "bigint":
+      return "a bigint";
+    case "function":
+      return "a function";
+    case "object":
+      return value === null ? "null" : "an object";
+    default:
+      return String(value);
+  }
 }

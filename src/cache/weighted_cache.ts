@@ -46,13 +46,21 @@ const MAX_USES = 3;
 /** Slots of one owner are below this in the keys of the ghost queue. */
 const SLOT_RANGE = 0x100_0000;
 const MAX_GHOSTS = 8192;
+/** A queue with this many entries that were removed meanwhile, and more than half of them, is tidied. */
+const MAX_DEAD = 32;
 
 /** A FIFO queue of entries in a ring. */
 class Fifo<T> {
   #ring: (CacheEntry<T> | undefined)[] = new Array(64).fill(undefined);
   #head = 0;
   #count = 0;
+  /** Places of entries that were removed. */
+  #dead = 0;
   sizeBytes = 0;
+
+  get length(): number {
+    return this.#count;
+  }
 
   push(entry: CacheEntry<T>): void {
     if (this.#count === this.#ring.length) this.#grow();
@@ -66,7 +74,23 @@ class Fifo<T> {
     this.#ring[this.#head] = undefined;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#count--;
+    if (entry!.owner === undefined) this.#dead--;
     return entry;
+  }
+
+  /** Notes that an entry in here was removed; its place is given back with many others at once. */
+  noteRemoved(): void {
+    this.#dead++;
+    if (this.#dead <= MAX_DEAD || this.#dead * 2 <= this.#count) return;
+    const mask = this.#ring.length - 1;
+    let kept = 0;
+    for (let i = 0; i < this.#count; i++) {
+      const entry = this.#ring[(this.#head + i) & mask]!;
+      if (entry.owner !== undefined) this.#ring[(this.#head + kept++) & mask] = entry;
+    }
+    for (let i = kept; i < this.#count; i++) this.#ring[(this.#head + i) & mask] = undefined;
+    this.#count = kept;
+    this.#dead = 0;
   }
 
   #grow(): void {
@@ -101,6 +125,11 @@ export class WeightedCache<T> {
   /** Bytes that the present entries are charged with. */
   get sizeBytes(): number {
     return this.#sizeBytes;
+  }
+
+  /** Places taken in the queues, also by entries that were removed. For tests. */
+  get queueLength(): number {
+    return this.#small.length + this.#main.length;
   }
 
   /** Notes a use of an entry. */
@@ -140,6 +169,7 @@ export class WeightedCache<T> {
     this.#sizeBytes -= entry.chargeBytes;
     const queue = entry.inMain ? this.#main : this.#small;
     queue.sizeBytes -= entry.chargeBytes;
+    queue.noteRemoved();
   }
 
   #evictOne(): void {

@@ -67,8 +67,8 @@ export function* mergeJob(
       if (!(isTombstone(entry.valueBytes, entry.valueStart) && !below.mayHold(entry))) {
         if (output.isOpen && (split || output.openBytes >= compaction.maxFileSizeBytes)) {
           yield* output.finishTable();
-          below.startOutput();
         }
+        if (!output.isOpen) below.startOutput();
         output.add(entry);
       }
       if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
@@ -148,7 +148,7 @@ class DeeperLevels {
     return false;
   }
 
-  /** A new output table is begun. */
+  /** A new output table is begun: what was passed until now it does not meet. */
   startOutput(): void {
     this.#overlapBytes = 0;
   }

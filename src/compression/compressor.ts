@@ -33,6 +33,16 @@ export interface Compressor {
    */
   compress(from: Uint8Array, start: number, end: number, into: Uint8Array, offset: number): number;
   /**
+   * The uncompressed length that `from[start, end)` itself states, or undefined where it states none
+   * or is broken so early that it can't. Reads a few bytes; checks nothing else.
+   */
+  statedLength(from: Uint8Array, start: number, end: number): number | undefined;
+  /**
+   * A bound of the uncompressed length of `from[start, end)`, whatever it states: what a caller may
+   * allocate for it on the word of somebody else. Broken input gives any such bound.
+   */
+  maxDecompressedLength(from: Uint8Array, start: number, end: number): number;
+  /**
    * Decompresses `from[start, end)` to exactly `into[offset, offset + length)`.
    *
    * @throws {DecodeError} the input is not one whole frame of exactly `length` bytes

@@ -24,6 +24,14 @@ const copying: Compressor = {
     return end - start;
   },
 
+  statedLength(_from: Uint8Array, start: number, end: number): number {
+    return end - start;
+  },
+
+  maxDecompressedLength(_from: Uint8Array, start: number, end: number): number {
+    return end - start;
+  },
+
   decompress(
     from: Uint8Array,
     start: number,

@@ -56,6 +56,15 @@ const snappy: Compressor = {
     return new SnappyCompressor(from.subarray(start, end)).compressToBuffer(into.subarray(offset));
   },
 
+  statedLength(from: Uint8Array, start: number, end: number): number | undefined {
+    return readLength(from, start, end)?.stated;
+  },
+
+  /** The densest element is a copy of 64 bytes in 3. */
+  maxDecompressedLength(_from: Uint8Array, start: number, end: number): number {
+    return Math.ceil((end - start) * 64 / 3);
+  },
+
   decompress(
     from: Uint8Array,
     start: number,
@@ -68,20 +77,31 @@ const snappy: Compressor = {
   },
 };
 
-/** Reads the varint in front and returns the position after it. */
+/** Checks the varint in front and returns the position after it. */
 function checkLength(from: Uint8Array, start: number, end: number, length: number): number {
+  const found = readLength(from, start, end);
+  if (found === undefined) {
+    throw new DecodeError("the snappy block has no valid length in front", 0);
+  }
+  if (found.stated === length) return found.position;
+  throw new DecodeError(`the snappy block states ${found.stated} bytes, expected ${length}`, 0);
+}
+
+/** Reads the varint in front; undefined where it is cut off or longer than 5 bytes. */
+function readLength(
+  from: Uint8Array,
+  start: number,
+  end: number,
+): { stated: number; position: number } | undefined {
   let stated = 0;
   let scale = 1;
   for (let position = start; position < end && position < start + 5; position++) {
     const byte = from[position]!;
     stated += (byte & 0x7f) * scale;
-    if (byte < 0x80) {
-      if (stated === length) return position + 1;
-      throw new DecodeError(`the snappy block states ${stated} bytes, expected ${length}`, 0);
-    }
+    if (byte < 0x80) return { stated, position: position + 1 };
     scale *= 128;
   }
-  throw new DecodeError("the snappy block has no valid length in front", 0);
+  return undefined;
 }
 
 function decodeElements(

@@ -12,7 +12,7 @@ import { nativeZstd, runtimeName } from "../platform/natives.ts";
 import type { NativeZstd } from "../platform/natives.ts";
 import { CODEC_ZSTD } from "./compressor.ts";
 import type { CompressionLevel, Compressor } from "./compressor.ts";
-import { checkZstdFrame } from "./zstd_frame.ts";
+import { checkZstdFrame, maxZstdContent, statedZstdContent } from "./zstd_frame.ts";
 import { zstdWasmCompress, zstdWasmDecompress } from "./zstd_wasm.ts";
 
 /** Which zstd runs: the faster one here, the embedded module, or the runtime's own. */
@@ -88,6 +88,14 @@ class ZstdCompressor implements Compressor {
     const frame = this.#native.compress(part(from, start, end), this.#level, capacity);
     into.set(frame, offset);
     return frame.length;
+  }
+
+  statedLength(from: Uint8Array, start: number, end: number): number | undefined {
+    return statedZstdContent(from, start, end);
+  }
+
+  maxDecompressedLength(from: Uint8Array, start: number, end: number): number {
+    return maxZstdContent(from, start, end);
   }
 
   decompress(

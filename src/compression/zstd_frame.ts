@@ -22,7 +22,11 @@ import { DecodeError } from "../errors.ts";
 
 const BLOCK_RAW = 0;
 const BLOCK_REPEATED = 1;
+const BLOCK_COMPRESSED = 2;
 const BLOCK_RESERVED = 3;
+/** No block decompresses to more (RFC 8878 section 3.1.1.2.4). */
+const MAX_BLOCK_CONTENT = 128 << 10;
+const MAGIC = 0xfd2fb528;
 
 /**
  * Checks that `bytes[start, end)` is one whole zstd frame without a dictionary, whose content size,
@@ -38,22 +42,17 @@ export function checkZstdFrame(
   length: number,
 ): boolean {
   if (end - start < 6) throw truncated(end - start, "the frame header");
-  if (
-    bytes[start] !== 0x28 || bytes[start + 1] !== 0xb5 || bytes[start + 2] !== 0x2f ||
-    bytes[start + 3] !== 0xfd
-  ) {
+  if (!hasMagic(bytes, start)) {
     throw new DecodeError("it does not start with the magic number of a zstd frame", 0);
   }
   const descriptor = bytes[start + 4]!;
   if ((descriptor & 0x08) !== 0) {
     throw new DecodeError(`a reserved bit of the zstd frame descriptor ${descriptor} is set`, 4);
   }
-  const singleSegment = (descriptor & 0x20) !== 0;
-  const dictionarySize = (1 << (descriptor & 3)) >> 1;
-  const sizeFlag = descriptor >> 6;
-  const contentSizeSize = sizeFlag === 0 ? (singleSegment ? 1 : 0) : 1 << sizeFlag;
+  const dictionarySize = dictionaryIdBytes(descriptor);
+  const contentSizeSize = contentSizeBytes(descriptor);
 
-  let position = start + 5 + (singleSegment ? 0 : 1);
+  let position = start + 5 + windowBytes(descriptor);
   const headerEnd = position + dictionarySize + contentSizeSize;
   if (headerEnd > end) throw truncated(end - start, "the frame header");
   for (let index = 0; index < dictionarySize; index++) {
@@ -76,7 +75,7 @@ export function checkZstdFrame(
   let last = false;
   while (!last) {
     if (position + 3 > end) throw truncated(end - start, "a block header");
-    const header = bytes[position]! | (bytes[position + 1]! << 8) | (bytes[position + 2]! << 16);
+    const header = readBlockHeader(bytes, position);
     const type = (header >> 1) & 3;
     if (type === BLOCK_RESERVED) {
       throw new DecodeError("a zstd block has the reserved type 3", position - start);
@@ -93,6 +92,61 @@ export function checkZstdFrame(
     throw new DecodeError(`${end - position} bytes follow the zstd frame`, position - start);
   }
   return contentSizeSize !== 0;
+}
+
+/**
+ * The content size that the frame header in `bytes[start, end)` states, or undefined where it states
+ * none or the header is broken. Looks at nothing behind it.
+ */
+export function statedZstdContent(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): number | undefined {
+  if (end - start < 6 || !hasMagic(bytes, start)) return undefined;
+  const descriptor = bytes[start + 4]!;
+  const size = contentSizeBytes(descriptor);
+  const position = start + 5 + windowBytes(descriptor) + dictionaryIdBytes(descriptor);
+  return size === 0 || position + size > end ? undefined : readContentSize(bytes, position, size);
+}
+
+/** The most that the blocks of the frame in `bytes[start, end)` can hold, by their headers alone. */
+export function maxZstdContent(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < 6) return 0;
+  const descriptor = bytes[start + 4]!;
+  let position = start + 5 + windowBytes(descriptor) + dictionaryIdBytes(descriptor) +
+    contentSizeBytes(descriptor);
+  let most = 0;
+  for (let last = false; !last && position + 3 <= end;) {
+    const header = readBlockHeader(bytes, position);
+    const type = (header >> 1) & 3;
+    const size = header >>> 3;
+    last = (header & 1) !== 0;
+    most += type === BLOCK_COMPRESSED ? MAX_BLOCK_CONTENT : Math.min(size, MAX_BLOCK_CONTENT);
+    position += 3 + (type === BLOCK_REPEATED ? 1 : size);
+  }
+  return most;
+}
+
+function hasMagic(bytes: Uint8Array, start: number): boolean {
+  return readContentSize(bytes, start, 4) === MAGIC;
+}
+
+function windowBytes(descriptor: number): number {
+  return (descriptor & 0x20) === 0 ? 1 : 0;
+}
+
+function dictionaryIdBytes(descriptor: number): number {
+  return (1 << (descriptor & 3)) >> 1;
+}
+
+function contentSizeBytes(descriptor: number): number {
+  const flag = descriptor >> 6;
+  return flag === 0 ? 1 - windowBytes(descriptor) : 1 << flag;
+}
+
+function readBlockHeader(bytes: Uint8Array, position: number): number {
+  return bytes[position]! | (bytes[position + 1]! << 8) | (bytes[position + 2]! << 16);
 }
 
 /** A content size above 2^53 loses its low bits here: it is refused all the same. */

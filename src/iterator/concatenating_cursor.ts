@@ -76,7 +76,6 @@ export class ConcatenatingCursor implements EntryCursor {
   #open(index: number): void {
     this.#index = index;
     this.#current = this.#sources.cursorAt(index);
-    this.entry = this.#current.entry;
   }
 
   /** Goes on with the next source where one has ended. */
@@ -87,6 +86,7 @@ export class ConcatenatingCursor implements EntryCursor {
       this.#open(index);
       position = this.#current!.seekToStart();
     }
+    this.entry = this.#current!.entry;
     return position;
   }
 }

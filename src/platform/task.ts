@@ -61,6 +61,15 @@ export async function runTask<T>(task: Task<T>, scheduler: Scheduler, sliceMs: n
   return running.result;
 }
 
+/** Starts a step; one that throws instead of rejecting still fails in a later turn only. */
+function started(step: IoStep): Promise<void> {
+  try {
+    return step.run();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 function runStepSync<T>(
   task: Task<T>,
   step: IoStep,
@@ -140,7 +149,8 @@ export class RunningTask<T> {
         () => step === undefined ? this.#task.next() : runStepSync(this.#task, step),
         true,
       );
-      if (scheduler.nowMs() >= deadline) return;
+      // A step that the task has just asked for is not left lying: nobody would start it.
+      if (this.#step === undefined && scheduler.nowMs() >= deadline) return;
     }
   }
 
@@ -178,7 +188,7 @@ export class RunningTask<T> {
 
   async #await(step: IoStep, number: number): Promise<void> {
     try {
-      await step.run();
+      await started(step);
     } catch (error) {
       if (this.#stepNumber !== number) return this.#onLateFailure(error);
       this.#takeStep();

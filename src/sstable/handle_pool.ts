@@ -26,7 +26,7 @@ export class PooledFile {
 export class HandlePool {
   readonly #fileSystem: FileSystem;
   #limit: number;
-  #open: PooledFile[] = [];
+  readonly #open: PooledFile[] = [];
   #hand = 0;
   #isClosed = false;
 
@@ -56,9 +56,10 @@ export class HandlePool {
     try {
       file.handle = this.#fileSystem.openReadSync(file.path);
     } catch (error) {
-      if (!isOutOfDescriptors(error) || this.#open.length < 2) throw error;
+      if (!isOutOfDescriptors(error) || this.#open.length === 0) throw error;
+      // Half of them go, so that others in the process get some too.
       this.#limit = Math.max(4, this.#open.length >>> 1);
-      while (this.#open.length > this.#limit >>> 1) this.#closeOne();
+      for (let count = (this.#open.length + 1) >>> 1; count > 0; count--) this.#closeOne();
       file.handle = this.#fileSystem.openReadSync(file.path);
     }
     this.#open.push(file);
@@ -69,18 +70,13 @@ export class HandlePool {
   release(file: PooledFile): void {
     const at = this.#open.indexOf(file);
     if (at >= 0) this.#open.splice(at, 1);
-    file.handle?.closeSync();
-    file.handle = undefined;
+    closeFile(file);
   }
 
   /** Closes every file, for good. */
   close(): void {
     this.#isClosed = true;
-    for (const file of this.#open) {
-      file.handle?.closeSync();
-      file.handle = undefined;
-    }
-    this.#open = [];
+    while (this.#open.length > 0) closeFile(this.#open.pop()!);
   }
 
   #closeOne(): void {
@@ -94,11 +90,17 @@ export class HandlePool {
         continue;
       }
       open.splice(this.#hand, 1);
-      file.handle?.closeSync();
-      file.handle = undefined;
+      closeFile(file);
       return;
     }
   }
+}
+
+/** Closes a file; it counts as closed even if that fails. */
+function closeFile(file: PooledFile): void {
+  const handle = file.handle;
+  file.handle = undefined;
+  handle?.closeSync();
 }
 
 function isOutOfDescriptors(error: unknown): boolean {

@@ -57,11 +57,13 @@ export class TableCursor implements EntryCursor {
   }
 
   seekToStart(): Position {
+    this.#window.restart();
     this.#move = "start";
     return this.#locate();
   }
 
   seek(key: DataView, start: number, end: number): Position {
+    this.#window.restart();
     this.#move = "seek";
     this.#key = key;
     this.#keyStart = start;
@@ -166,6 +168,11 @@ class ReadWindow {
   constructor(reader: TableReader, options: TableScanOptions) {
     this.#reader = reader;
     this.#options = options;
+  }
+
+  /** A new walk starts: the next read is of one block again. What is in the window stays. */
+  restart(): void {
+    this.#nextBytes = 0;
   }
 
   /** The block if no read is needed for it. */

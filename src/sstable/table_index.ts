@@ -7,7 +7,8 @@
  *     ..  u32  number of data blocks
  *     ..  per block: u32 length of its first key, the key, u64 offset, u32 size (block footer included)
  *
- * Decoding checks that the blocks lie back to back from offset 0 and that the first keys ascend.
+ * Decoding checks that the blocks lie back to back from offset 0, that the first keys ascend, and that
+ * they start with the smallest key.
  */
 
 import { ByteReader } from "../bytes/byte_reader.ts";
@@ -150,6 +151,9 @@ export class TableIndex {
       previous = block;
       expectedOffset = offset + size;
     }
+    if (this.blockCount === 0 || this.#compareSmallest() !== 0) {
+      throw new DecodeError("the first block does not start with the smallest key", 8);
+    }
     if (expectedOffset !== dataEnd || reader.remaining !== 0) {
       throw new DecodeError(
         `the blocks end at ${expectedOffset}, expected ${dataEnd}; ` +
@@ -157,6 +161,17 @@ export class TableIndex {
         reader.offset,
       );
     }
+  }
+
+  #compareSmallest(): number {
+    return compareRanges(
+      this.view,
+      this.smallestStart,
+      this.smallestEnd,
+      this.view,
+      this.firstKeyStart(0),
+      this.firstKeyEnd(0),
+    );
   }
 
   #compareFirstKeys(a: number, b: number): number {

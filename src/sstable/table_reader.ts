@@ -7,9 +7,11 @@
  * - Index and filter are kept in the metadata cache, data blocks in the block cache; both caches may
  *   drop them at any time, and holders of a reference go on using what they hold.
  * - Every stored block is checked against its CRC before it is decompressed, and after that against
- *   the index: its first key must be the one the index names, so a block in a wrong place is found.
+ *   the index: its first key must be the one the index names, so a block in a wrong place is found,
+ *   and the last key of the last block the largest of the table.
  *
- * A reader is used from one thread. Loads of the same block that overlap share one read.
+ * A reader is used from one thread. Loads of the same block, index or filter that overlap share one
+ * read.
  */
 
 import { crc32 } from "../bytes/crc32.ts";
@@ -82,6 +84,8 @@ export class TableReader implements CacheOwner {
   #filter: CacheEntry<TableIndex | Filter> | undefined;
   #blocks: (CacheEntry<Block> | undefined)[] = [];
   readonly #loading = new Map<number, Promise<Block>>();
+  #loadingIndex: Promise<TableIndex> | undefined;
+  #loadingFilter: Promise<Filter> | undefined;
   readonly #metadataOwner: CacheOwner;
 
   /** Names a table; nothing is read yet. */
@@ -183,7 +187,11 @@ export class TableReader implements CacheOwner {
   }
 
   /** As `loadIndexSync`. */
-  async loadIndex(): Promise<TableIndex> {
+  loadIndex(): Promise<TableIndex> {
+    return this.#loadingIndex ??= this.#loadIndex().finally(() => this.#loadingIndex = undefined);
+  }
+
+  async #loadIndex(): Promise<TableIndex> {
     let chunk: Uint8Array | undefined;
     if (this.#tail === undefined) {
       chunk = await this.#read(...this.#tailRange());
@@ -206,7 +214,13 @@ export class TableReader implements CacheOwner {
   }
 
   /** As `loadFilterSync`. */
-  async loadFilter(): Promise<Filter> {
+  loadFilter(): Promise<Filter> {
+    return this.#loadingFilter ??= this.#loadFilter().finally(() =>
+      this.#loadingFilter = undefined
+    );
+  }
+
+  async #loadFilter(): Promise<Filter> {
     const { filterOffset, filterSize } = this.#tail!.footer;
     return this.#acceptFilter(await this.#read(filterOffset, filterSize));
   }
@@ -271,7 +285,7 @@ export class TableReader implements CacheOwner {
     try {
       const end = start + index.blockSize(block);
       const decoded = decodeStoredBlock(stored, view, start, end, verify, reuse);
-      requireFirstKey(index, block, decoded);
+      requireItsKeys(index, block, decoded);
       return decoded;
     } catch (error) {
       if (error instanceof UnknownTableFeature) throw this.#unsupported(error);
@@ -436,7 +450,8 @@ function requireCrc(
   }
 }
 
-function requireFirstKey(index: TableIndex, block: number, decoded: Block): void {
+/** A block's keys are those that the index leads to it for. */
+function requireItsKeys(index: TableIndex, block: number, decoded: Block): void {
   const start = index.firstKeyStart(block);
   const end = index.firstKeyEnd(block);
   if (decoded.find(index.view, start, end) !== 0) {
@@ -451,6 +466,10 @@ function requireFirstKey(index: TableIndex, block: number, decoded: Block): void
     if (next !== decoded.count) {
       throw new DecodeError("it holds keys that belong to the next block", 0);
     }
+  } else if (
+    decoded.find(index.view, index.largestStart, index.largestEnd) !== decoded.count - 1
+  ) {
+    throw new DecodeError("its last key is not the largest one that the index names", 0);
   }
 }
 
@@ -507,12 +526,22 @@ function decodeStoredBlock(
       );
     }
   }
-  const length = footer.uncompressedLength;
-  if (length > MAX_BLOCK_BYTES) {
-    throw new DecodeError(`it claims ${length} bytes, the limit is ${MAX_BLOCK_BYTES}`, 0);
-  }
   const compressor = decompressorFor(footer.codec);
   if (compressor === undefined) throw new UnknownTableFeature(`codec ${footer.codec}`);
+  const length = footer.uncompressedLength;
+  // The claim stands outside of the block's checksum: nothing is allocated on its word alone.
+  const stated = compressor.statedLength(bytes, start, payloadEnd);
+  const limit = Math.min(
+    MAX_BLOCK_BYTES,
+    compressor.maxDecompressedLength(bytes, start, payloadEnd),
+  );
+  if (length > limit || (stated !== undefined && stated !== length)) {
+    throw new DecodeError(
+      `it claims ${length} bytes, its content states ${stated ?? "nothing"} and holds ` +
+        `at most ${limit}`,
+      0,
+    );
+  }
   const scratch = inflatedScratch(length);
   compressor.decompress(bytes, start, payloadEnd, scratch.bytes, 0, length);
   return Block.decode(scratch.bytes, length, reuse);

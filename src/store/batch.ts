@@ -51,6 +51,8 @@ export class Batch {
   readonly #write: ((batch: Batch, options?: WriteOptions) => Promise<void>) | undefined;
   #count = 0;
   #isWritten = false;
+  /** Whether a put is half encoded: getters of its record may call back. */
+  #isEncoding = false;
 
   /** Made by `store.batch()`. */
   constructor(write?: (batch: Batch, options?: WriteOptions) => Promise<void>) {
@@ -67,7 +69,11 @@ export class Batch {
     return this.#writer.length;
   }
 
-  /** The encoded operations, a view. Internal to the write path. */
+  /**
+   * The encoded operations, a view. Internal to the write path.
+   *
+   * @internal
+   */
   get payload(): ByteWriter {
     return this.#writer;
   }
@@ -80,11 +86,14 @@ export class Batch {
   put(key: Key, value: Value): this {
     this.#requireOpen();
     const start = this.#writer.length;
+    this.#isEncoding = true;
     try {
       encodePut(this.#writer, key, value);
     } catch (error) {
       this.#writer.length = start;
       throw error;
+    } finally {
+      this.#isEncoding = false;
     }
     return this.#added(start);
   }
@@ -124,7 +133,13 @@ export class Batch {
     return this.#write(this, options);
   }
 
-  /** Marks the batch as written. Internal to the write path. */
+  /**
+   * Marks the batch as written. Internal to the write path.
+   *
+   * @internal
+   * @throws {ClosedError} it was written already
+   * @throws {TypeError} one of its values is half encoded
+   */
   finish(): void {
     this.#requireOpen();
     this.#isWritten = true;
@@ -141,6 +156,11 @@ export class Batch {
 
   #requireOpen(): void {
     if (this.#isWritten) throw new ClosedError("batch");
+    if (this.#isEncoding) {
+      throw new TypeError(
+        "Cannot use the batch: a getter of a value is being run that it is to hold",
+      );
+    }
   }
 }
 

@@ -20,8 +20,6 @@ import type { Turns } from "./turns.ts";
 /** A chunk of an asynchronous iteration is closed at this many items or bytes. */
 const CHUNK_ITEMS = 128;
 const CHUNK_BYTES = 256 * 1024;
-/** The signal is looked at once in so many steps, and the event loop gets a turn if one is due. */
-const CHECK_EVERY = 64;
 
 /** Cursors that were dropped without being closed give their leases back here. */
 const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
@@ -62,7 +60,6 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   readonly #signal: AbortSignal | undefined;
   readonly #turns: Turns;
   readonly #decode: (entry: EntryView) => T;
-  #steps = 0;
   #isFinished = false;
   #isClosed = false;
   /** Whether the scan's last move waits for a load. */
@@ -70,8 +67,10 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   /** Items that were taken ahead of an asynchronous iteration. */
   #chunk: T[] = [];
   #chunkAt = 0;
-  /** The fill that is under way: calls that overlap are served one after the other. */
-  #filling: Promise<unknown> | undefined;
+  /** What comes behind the chunk, where it is known; the lease is held until it is reached. */
+  #behindChunk: "end" | { readonly error: unknown } | undefined;
+  /** Settles with the last step that is under way: calls that overlap are served in their order. */
+  #last: Promise<void> | undefined;
 
   /** Made by `entries`, `keys` and `values`. */
   constructor(source: CursorSource<T>) {
@@ -137,15 +136,15 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
     const bound = boundKey(key);
     this.#lease.requireHeld("cursor");
     this.#requireIdle();
+    const unused = this.#chunk.length - this.#chunkAt;
     this.#dropChunk();
     this.#isPending = false;
-    this.#scan.seek(this.#reverse ? successor(bound) : bound);
+    this.#scan.seek(this.#reverse ? successor(bound) : bound, unused);
   }
 
   /** Gives everything back that the cursor holds. Closing twice is legal. */
   close(): Promise<void> {
     this.#isClosed = true;
-    this.#dropChunk();
     this.#finish();
     return Promise.resolve();
   }
@@ -156,13 +155,12 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   }
 
   #nextSync(): IteratorResult<T> {
-    if (this.#chunkAt < this.#chunk.length) {
-      return { done: false, value: this.#chunk[this.#chunkAt++]! };
-    }
     if (this.#isFinished) return this.#end();
     this.#requireIdle();
     try {
       this.#check();
+      const taken = this.#take();
+      if (taken !== undefined) return taken;
       let position: Position = this.#isPending ? NEEDS_LOAD : this.#scan.next();
       this.#isPending = false;
       while (position === NEEDS_LOAD) {
@@ -178,76 +176,112 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   }
 
   #next(): Promise<IteratorResult<T>> {
-    // Overlapping calls keep their order.
-    if (this.#filling !== undefined) return this.#filling.then(() => this.#next());
-    if (this.#chunkAt < this.#chunk.length) {
-      return Promise.resolve({ done: false, value: this.#chunk[this.#chunkAt++]! });
-    }
-    let turn: Promise<void> | undefined;
-    try {
-      if (this.#isFinished) return Promise.resolve(this.#end());
-      this.#check();
-      turn = this.#turns.due();
-      if (turn === undefined && !this.#isPending) {
-        this.#fillFromMemory(this.#scan.next());
-        if (this.#chunk.length > 0 || this.#isFinished) return this.#next();
+    const ahead = this.#last;
+    let result: IteratorResult<T> | Promise<IteratorResult<T>>;
+    if (ahead !== undefined) {
+      result = ahead.then(() => this.#step());
+    } else {
+      try {
+        result = this.#step();
+      } catch (error) {
+        return Promise.reject(error);
       }
-    } catch (error) {
-      this.#finish();
-      return Promise.reject(error);
+      if (!(result instanceof Promise)) return Promise.resolve(result);
     }
-    const settled = this.#fill(turn).then(() => this.#filled(), (error: unknown) => {
-      this.#filled();
-      this.#finish();
-      throw error;
-    });
-    // Those who wait for their turn only wait: the failure belongs to the call that began the fill.
-    this.#filling = settled.then(() => undefined, () => undefined);
-    return settled.then(() => this.#next());
+    // Those behind it only wait: a failure belongs to the call that it happened to. This runs before
+    // anybody who waits for the result does, so a caller that has it finds the cursor idle.
+    const settled = (): void => {
+      if (this.#last === last) this.#last = undefined;
+    };
+    const last = result.then(settled, settled);
+    this.#last = last;
+    return result;
   }
 
-  #filled(): void {
-    this.#filling = undefined;
+  /** One step of an asynchronous iteration, a Promise only where it can't be made at once. */
+  #step(): IteratorResult<T> | Promise<IteratorResult<T>> {
+    if (this.#isFinished) return this.#end();
+    try {
+      this.#check();
+      let taken = this.#take();
+      if (taken !== undefined) return taken;
+      const turn = this.#turns.due();
+      if (turn === undefined && !this.#isPending) {
+        this.#fillFromMemory(this.#scan.next());
+        taken = this.#take();
+        if (taken !== undefined) return taken;
+      }
+      return this.#fill(turn);
+    } catch (error) {
+      this.#finish();
+      throw error;
+    }
   }
 
   /** Loads what is missing until there is at least one item or no more. */
-  async #fill(turn: Promise<void> | undefined): Promise<void> {
-    if (turn !== undefined) {
-      await turn;
-      this.#lease.requireHeld("cursor");
-      if (!this.#isPending) this.#fillFromMemory(this.#scan.next());
+  async #fill(turn: Promise<void> | undefined): Promise<IteratorResult<T>> {
+    try {
+      this.#dropChunk();
+      if (turn !== undefined) {
+        await turn;
+        this.#check();
+        if (!this.#isPending) this.#fillFromMemory(this.#scan.next());
+      }
+      for (;;) {
+        const taken = this.#take();
+        if (taken !== undefined) return taken;
+        await this.#scan.load();
+        this.#check();
+        this.#fillFromMemory(this.#scan.resume());
+      }
+    } catch (error) {
+      this.#finish();
+      throw error;
     }
-    while (this.#chunk.length === 0 && !this.#isFinished) {
-      await this.#scan.load();
-      this.#lease.requireHeld("cursor");
-      this.#fillFromMemory(this.#scan.resume());
+  }
+
+  /** What was taken ahead: the next item, then the failure or the end behind the items, if known. */
+  #take(): IteratorResult<T> | undefined {
+    if (this.#chunkAt < this.#chunk.length) {
+      return { done: false, value: this.#chunk[this.#chunkAt++]! };
     }
+    if (this.#behindChunk === undefined) return undefined;
+    if (this.#behindChunk === "end") return this.#finishWith(undefined);
+    throw this.#behindChunk.error;
   }
 
   /** Takes items as long as they are in memory and the chunk has room. */
   #fillFromMemory(first: Position): void {
     this.#dropChunk();
+    this.#isPending = false;
     const scan = this.#scan;
     let bytes = 0;
     let position = first;
-    while (position === AT_ENTRY) {
-      const { entry } = scan;
-      this.#chunk.push(this.#decode(entry));
-      bytes += entry.valueEnd - entry.valueStart;
-      if (this.#chunk.length >= CHUNK_ITEMS || bytes >= CHUNK_BYTES) break;
-      position = scan.next();
+    try {
+      while (position === AT_ENTRY) {
+        const { entry } = scan;
+        this.#chunk.push(this.#decode(entry));
+        bytes += entry.valueEnd - entry.valueStart;
+        if (this.#chunk.length >= CHUNK_ITEMS || bytes >= CHUNK_BYTES) return;
+        position = scan.next();
+      }
+    } catch (error) {
+      // The items before it are good, and come first as in a synchronous iteration.
+      this.#behindChunk = { error };
+      return;
     }
-    this.#isPending = position === NEEDS_LOAD;
-    if (position === AT_END) this.#finish();
+    if (position === NEEDS_LOAD) this.#isPending = true;
+    else this.#behindChunk = "end";
   }
 
   #dropChunk(): void {
-    this.#chunk = [];
+    if (this.#chunk.length > 0) this.#chunk = [];
     this.#chunkAt = 0;
+    this.#behindChunk = undefined;
   }
 
   #requireIdle(): void {
-    if (this.#filling !== undefined) {
+    if (this.#last !== undefined) {
       throw new TypeError("Cannot use the cursor synchronously: an asynchronous step is under way");
     }
   }
@@ -259,12 +293,11 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   }
 
   #check(): void {
-    if ((this.#steps++ & (CHECK_EVERY - 1)) === 0) this.#signal?.throwIfAborted();
+    if (this.#signal !== undefined) this.#signal.throwIfAborted();
     this.#lease.requireHeld("cursor");
   }
 
   #finishWith(value: undefined): IteratorResult<T> {
-    this.#dropChunk();
     this.#finish();
     return { done: true, value };
   }
@@ -272,6 +305,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   #finish(): void {
     if (this.#isFinished) return;
     this.#isFinished = true;
+    this.#dropChunk();
     abandoned.unregister(this);
     this.#lease.release();
   }

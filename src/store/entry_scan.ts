@@ -58,11 +58,12 @@ export class EntryScan {
 
   /**
    * Makes the next call of `next` go to the first entry at or behind the key in the direction of the
-   * walk, and within the range.
+   * walk, and within the range. The last `unused` entries do not count towards the limit.
    */
-  seek(key: BoundKey): void {
+  seek(key: BoundKey, unused: number): void {
     this.#isStarted = false;
     this.#isEnded = false;
+    this.#remaining += unused;
     this.#seekKey = key;
   }
 

@@ -39,6 +39,8 @@ const MAX_OPEN_FILES = 128;
 /** Indexes and filters may take a quarter of the block cache's budget, and at least this much. */
 const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
 const LOCK_RETRY_MS = 20;
+/** How long a wait for the lock holds the event loop at a time. */
+const LOCK_NAP_MS = 2;
 const SLICE_MS = 2.5;
 
 /**
@@ -117,6 +119,10 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
     syncParent(options, directory);
   } else if (status.kind !== "directory") {
     throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
+  } else if (options.readOnly || !options.createIfMissing) {
+    // Before the lock, which would leave its file in a directory that is none of our business.
+    const names = fileSystem.listSync(directory);
+    if (!isStore(names)) refuseRemains(directory, options, names);
   }
   return { directory, options };
 }
@@ -140,7 +146,11 @@ async function takeLock(request: Request, scheduler: Scheduler): Promise<FileLoc
     } catch (error) {
       if (!(error instanceof LockedError) || scheduler.nowMs() >= deadline) throw error;
     }
-    await new Promise<void>((resolve) => scheduler.setTimer(resolve, LOCK_RETRY_MS));
+    // Not by a timer: those of the scheduler let the process end, here before it has its store.
+    for (let waitedMs = 0; waitedMs < LOCK_RETRY_MS; waitedMs += LOCK_NAP_MS) {
+      await scheduler.yield();
+      scheduler.sleepSync(LOCK_NAP_MS);
+    }
   }
 }
 

@@ -63,14 +63,23 @@ export class ReadPath {
   /** What `decode` makes of each key's entry; blocks that are not in memory are read side by side. */
   async getMany<T>(keys: readonly Key[], decode: DecodeEntry<T>): Promise<(T | undefined)[]> {
     this.#state.requireOpen();
+    // All of them at once: the array and the bytes in it are the caller's again when the call returns.
+    const encoded = new ByteWriter(64 + keys.length * 16);
+    const ends: number[] = [];
+    for (const key of keys) {
+      encodeKey(key, encoded);
+      ends.push(encoded.length);
+    }
     const lease = this.#state.lease();
-    const results: (T | undefined)[] = new Array(keys.length).fill(undefined);
+    const results: (T | undefined)[] = new Array(ends.length).fill(undefined);
     let next = 0;
     const work = async (): Promise<void> => {
-      while (next < keys.length) {
+      const lookup = this.#newLookup();
+      while (next < ends.length) {
         const at = next++;
-        const lookup = this.#newLookup();
-        encodeKey(keys[at]!, lookup.key);
+        const start = at === 0 ? 0 : ends[at - 1]!;
+        lookup.key.length = 0;
+        lookup.key.appendBytes(encoded.bytes, start, ends[at]!);
         let position = lookup.find(lease.view, lease.sequence);
         while (position === NEEDS_LOAD) position = await this.#load(lookup, lease);
         results[at] = this.#result(position, lookup, decode);
@@ -83,7 +92,7 @@ export class ReadPath {
     };
     try {
       // Every worker settles before the lease goes, also where one of them fails.
-      const workers = Array.from({ length: Math.min(MAX_PARALLEL, keys.length) }, work);
+      const workers = Array.from({ length: Math.min(MAX_PARALLEL, ends.length) }, work);
       const settled = await Promise.allSettled(workers);
       for (const worker of settled) if (worker.status === "rejected") throw worker.reason;
       return results;

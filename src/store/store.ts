@@ -470,13 +470,11 @@ export class Store implements AsyncDisposable {
           lease.requireHeld("store");
           position = scan.resume();
         }
+        range.signal?.throwIfAborted();
         if (position !== AT_ENTRY) return;
         if (visit(scan.entry) === false) return;
         const turn = state.turns.due();
-        if (turn !== undefined) {
-          range.signal?.throwIfAborted();
-          await turn;
-        }
+        if (turn !== undefined) await turn;
         // Also where the visitor itself has closed the store.
         lease.requireHeld("store");
         position = scan.next();

@@ -165,8 +165,8 @@ export class WritePath {
         `Cannot write a batch of ${payload.length} bytes: the limit is ${MAX_BATCH_BYTES}`,
       );
     }
+    this.#state.requireWritable();
     if (length === 0) {
-      this.#state.requireWritable();
       batch.finish();
       return 0;
     }

@@ -133,7 +133,7 @@ function recordEnd(bytes: Uint8Array, view: DataView, offset: number, number: nu
   return crc32(bytes, view, offset + 4, end) === view.getUint32(offset, true) ? end : -1;
 }
 
-/** @throws {DecodeError} a later record is whole, so the one at `offset` was once, too */
+/** @throws {DecodeError} a later record is whole, so the one that belongs at `offset` was once, too */
 function requireTornTail(
   bytes: Uint8Array,
   view: DataView,
@@ -144,7 +144,7 @@ function requireTornTail(
   // A hostile file could make every offset look like a record; past this many summed bytes it is
   // taken for damaged, which it is.
   let budget = bytes.length * 16 + 65536;
-  for (let at = offset + 1; at + RECORD_HEADER_BYTES <= bytes.length; at++) {
+  for (let at = offset; at + RECORD_HEADER_BYTES <= bytes.length; at++) {
     if (view.getUint32(at + 8, true) !== number) continue;
     if (view.getUint32(at + 12, true) < ordinal) continue;
     budget -= RECORD_HEADER_BYTES + Math.min(view.getUint32(at + 4, true), bytes.length - at);

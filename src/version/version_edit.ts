@@ -18,6 +18,7 @@
 import { ByteReader } from "../bytes/byte_reader.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { DecodeError } from "../errors.ts";
+import { MAX_FILE_NUMBER } from "./file_names.ts";
 import { compareViews, type TableMetadata, tableMetadata } from "./table_metadata.ts";
 
 /** Levels are numbered 0 to 6 unless the options allow fewer. */
@@ -116,7 +117,7 @@ export function decodeVersionEdit(bytes: Uint8Array, start: number, end: number)
   while (reader.remaining > 0) {
     const at = reader.offset;
     const tag = reader.uint8();
-    if (tag === TAG_NEXT_FILE) nextFileNumber = reader.uint64();
+    if (tag === TAG_NEXT_FILE) nextFileNumber = readNextFileNumber(reader);
     else if (tag === TAG_LAST_SEQUENCE) lastSequence = reader.uint64();
     else if (tag === TAG_LOG) log = { number: reader.uint32(), live: readFlag(reader) };
     else if (tag === TAG_REMOVED) {
@@ -167,6 +168,15 @@ function readKey(reader: ByteReader): Uint8Array {
   const length = reader.uint32();
   const at = reader.take(length);
   return reader.bytes.slice(at, at + length);
+}
+
+function readNextFileNumber(reader: ByteReader): number {
+  const at = reader.offset;
+  const number = reader.uint64();
+  if (number > MAX_FILE_NUMBER) {
+    throw new DecodeError(`the next file number is ${number}, the limit is ${MAX_FILE_NUMBER}`, at);
+  }
+  return number;
 }
 
 function readLevel(reader: ByteReader): number {

@@ -92,7 +92,8 @@ export function encodeLogHeader(writer: ByteWriter, header: LogHeader): void {
 
 /**
  * Reads a file header at `start`; `undefined` for one whose checksum is wrong, as after a crash while
- * it was written. `version` is set apart because a newer one is not damage.
+ * it was written. `version` is set apart because a newer one is not damage; what else the header of
+ * another version says is not known, and left undefined.
  *
  * @throws {DecodeError} the checksum is right and the content is not that of a log
  */
@@ -100,18 +101,20 @@ export function decodeLogHeader(
   bytes: Uint8Array,
   view: DataView,
   start: number,
-): { header: LogHeader; version: number } | undefined {
+): { header: LogHeader | undefined; version: number } | undefined {
   if (crc32(bytes, view, start, start + 28) !== view.getUint32(start + 28, true)) return undefined;
   if (
     view.getUint32(start, true) !== MAGIC_LOW || view.getUint32(start + 4, true) !== MAGIC_HIGH
   ) {
     throw new DecodeError("the file does not start with the magic of a write-ahead log", start);
   }
+  const version = view.getUint32(start + 8, true);
+  if (version !== LOG_VERSION) return { version, header: undefined };
   return {
-    version: view.getUint32(start + 8, true),
+    version,
     header: {
       logNumber: view.getUint32(start + 12, true),
-      firstSequence: readSafeUint64(view, start + 16),
+      firstSequence: requireSafe(readUint64(view, start + 16), start + 16),
     },
   };
 }
@@ -143,7 +146,8 @@ export function sealRecord(
 
 /**
  * Reads the record header at `start` into `header`. Returns false where its checksum, its log number
- * or its type is wrong: then there is no record of this log here.
+ * or its type is wrong: then there is no record of this log here. The numbers are as they were found;
+ * a sequence number or durable offset of 2^53 or more is rounded.
  */
 export function decodeRecordHeader(
   bytes: Uint8Array,
@@ -159,15 +163,18 @@ export function decodeRecordHeader(
   if (crc !== view.getUint32(start, true)) return false;
   header.payloadCrc = view.getUint32(start + 4, true);
   header.payloadLength = view.getUint32(start + 8, true);
-  header.firstSequence = readSafeUint64(view, start + 16);
-  header.durableOffset = readSafeUint64(view, start + 24);
+  header.firstSequence = readUint64(view, start + 16);
+  header.durableOffset = readUint64(view, start + 24);
   header.entryCount = view.getUint32(start + 32, true);
   header.type = type;
   return true;
 }
 
-function readSafeUint64(view: DataView, at: number): number {
-  const value = view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true);
+function readUint64(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true);
+}
+
+function requireSafe(value: number, at: number): number {
   if (!Number.isSafeInteger(value)) {
     throw new DecodeError(`a 64-bit field holds ${value}, the limit is 2^53 - 1`, at);
   }

@@ -19,7 +19,6 @@ import {
   decodeLogHeader,
   decodeRecordHeader,
   LOG_HEADER_BYTES,
-  LOG_VERSION,
   type LogHeader,
   OPERATION_PUT,
   RECORD_END,
@@ -84,8 +83,8 @@ export function* readLog(
     requireTornTail(window, logNumber, 0);
     return summary(undefined, "torn", 0, 0, 0);
   }
-  if (decoded.version !== LOG_VERSION) return { version: decoded.version };
-  const header = decoded.header;
+  const { header } = decoded;
+  if (header === undefined) return { version: decoded.version };
   if (header.logNumber !== logNumber) {
     throw new DecodeError(`the log is number ${header.logNumber}, its name says ${logNumber}`, 12);
   }
@@ -99,15 +98,13 @@ export function* readLog(
       requireTornTail(window, logNumber, offset);
       return summary(header, "torn", offset, sequence, durableOffset);
     }
-    if (record.firstSequence !== sequence) {
-      throw new DecodeError(
-        `the record starts at sequence ${record.firstSequence}, expected ${sequence}`,
-        offset + 16,
-      );
-    }
+    requirePlausible(record, offset, sequence);
     const end = offset + RECORD_HEADER_BYTES + record.payloadLength;
     durableOffset = Math.max(durableOffset, record.durableOffset);
     if (record.type === RECORD_END) {
+      if (record.payloadLength !== 0 || record.entryCount !== 0) {
+        throw new DecodeError("the end record holds something", offset);
+      }
       if (end !== size) {
         throw new DecodeError(`${size - end} bytes follow the end record`, end);
       }
@@ -140,6 +137,28 @@ function emptyRecordHeader(): RecordHeader {
     entryCount: 0,
     type: 0,
   };
+}
+
+/** @throws {DecodeError} the writer can't have written these numbers here */
+function requirePlausible(record: RecordHeader, offset: number, sequence: number): void {
+  if (record.firstSequence !== sequence) {
+    throw new DecodeError(
+      `the record starts at sequence ${record.firstSequence}, expected ${sequence}`,
+      offset + 16,
+    );
+  }
+  if (!Number.isSafeInteger(sequence + record.entryCount)) {
+    throw new DecodeError(
+      `${record.entryCount} entries from sequence ${sequence} on pass the limit of 2^53 - 1`,
+      offset + 16,
+    );
+  }
+  if (record.durableOffset > offset) {
+    throw new DecodeError(
+      `the record claims that ${record.durableOffset} bytes before it were durable, there are ${offset}`,
+      offset + 24,
+    );
+  }
 }
 
 function visitEntries(
@@ -185,7 +204,8 @@ function requireTornTail(window: LogWindow, logNumber: number, offset: number): 
     const inWindow = at - window.position;
     if (window.view.getUint32(inWindow + 12, true) !== logNumber) continue;
     if (!decodeRecordHeader(window.bytes, window.view, inWindow, logNumber, record)) continue;
-    if (record.durableOffset > offset) {
+    // What claims more than there is in front of it is no record, but bytes that look like one.
+    if (record.durableOffset > offset && record.durableOffset <= at) {
       throw new DecodeError(
         `no whole record is here, but the one at offset ${at} says that ` +
           `everything before ${record.durableOffset} was durable`,
