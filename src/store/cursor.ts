@@ -205,7 +205,8 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
       this.#check();
       let taken = this.#take();
       if (taken !== undefined) return taken;
-      const turn = this.#turns.due();
+      // The items since the last look at the clock are the chunk that was just used up.
+      const turn = this.#turns.due(Math.max(1, this.#chunk.length));
       if (turn === undefined && !this.#isPending) {
         this.#fillFromMemory(this.#scan.next());
         taken = this.#take();

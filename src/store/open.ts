@@ -14,7 +14,7 @@ import {
   UnsupportedFormatError,
 } from "../errors.ts";
 import { type Options, type ResolvedOptions, resolveOptions } from "../options.ts";
-import type { FileLock } from "../platform/file_system.ts";
+import type { FileLock, FileSystem } from "../platform/file_system.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
@@ -115,8 +115,7 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
     if (options.readOnly || !options.createIfMissing) {
       throw notAStore(directory, "it does not exist");
     }
-    fileSystem.makeDirectorySync(directory);
-    syncParent(options, directory);
+    makeDirectory(options, directory);
   } else if (status.kind !== "directory") {
     throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
   } else if (options.readOnly || !options.createIfMissing) {
@@ -127,14 +126,37 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
   return { directory, options };
 }
 
-/** Makes the new directory's own name durable, where we may: the parent may be out of bounds for us. */
-function syncParent(options: ResolvedOptions, directory: string): void {
-  const { fileSystem } = options;
+/** Makes the directory and its missing parents, and their names durable. */
+function makeDirectory({ fileSystem }: ResolvedOptions, directory: string): void {
+  const parents: string[] = [];
+  for (let path = directory, isNew = true; isNew;) {
+    const parent = fileSystem.resolvePath(fileSystem.joinPath(path, ".."));
+    if (parent === path) break;
+    parents.push(parent);
+    path = parent;
+    isNew = isMissing(fileSystem, path);
+  }
+  fileSystem.makeDirectorySync(directory);
+  for (const parent of parents) syncParent(fileSystem, parent);
+}
+
+/** Makes the names in a parent directory durable, where we may. */
+function syncParent(fileSystem: FileSystem, parent: string): void {
   try {
-    fileSystem.syncDirectorySync(fileSystem.resolvePath(fileSystem.joinPath(directory, "..")));
+    fileSystem.syncDirectorySync(parent);
   } catch (error) {
     // With permission for the store's folder alone (Deno) the parent's name stays to the system.
     if (!(error instanceof IoError)) throw error;
+  }
+}
+
+function isMissing(fileSystem: FileSystem, path: string): boolean {
+  try {
+    return fileSystem.statSync(path) === undefined;
+  } catch (error) {
+    // What we may not look at we can't have made.
+    if (error instanceof IoError) return false;
+    throw error;
   }
 }
 
@@ -214,6 +236,8 @@ function* openLocked(
     recovered = yield* recoverStore(recovery, names);
   } else {
     refuseRemains(directory, options, names);
+    // Also where the directory was there: whoever made it may have been killed before the sync.
+    syncParent(fileSystem, fileSystem.resolvePath(fileSystem.joinPath(directory, "..")));
     recovered = createStore(recovery, names);
   }
   const state = new StoreState({

@@ -117,9 +117,22 @@ export function* recoverStore(
     throw missingFile(options, logName(state.log.number));
   }
   const replay = new Replay(options, versions, state.lastSequence);
-  yield* replay.run(logNumbers);
+  let isReplayed = false;
+  try {
+    yield* replay.run(logNumbers);
+    if (!options.readOnly) yield* replay.flush();
+    isReplayed = true;
+  } finally {
+    if (!isReplayed) replay.abandon();
+  }
   if (!options.readOnly) {
-    if (logNumbers.length > 0 || state.log.live) yield* replay.commit();
+    if (logNumbers.length > 0 || state.log.live) {
+      yield* replay.commit();
+    } else if (names.some((name) => isOrphan(name, versions))) {
+      // Files are removed when what replaces them is durable. These are there, so the last session may
+      // have been killed before that: what we have read is made durable before anybody relies on it.
+      yield* versions.apply({ removed: [], added: [] });
+    }
     removeOrphans(options, versions, names);
   }
   return {
@@ -160,9 +173,32 @@ class Replay {
     }
   }
 
-  /** Writes what is left to a table and puts all recovered tables in force, instead of the logs. */
+  /** Writes what is left to a table. */
+  *flush(): Task<void> {
+    const table = yield* flushJob(
+      this.memtable,
+      this.#options.tableOutput,
+      () => this.#versions.newFileNumber(),
+    );
+    if (table !== undefined) this.#tables.push({ level: 0, table });
+    this.memtable = this.#newMemtable();
+  }
+
+  /** Removes the tables again: nothing refers to them yet, and every attempt would leave more. */
+  abandon(): void {
+    const { fileSystem, directory } = this.#options;
+    for (const { table } of this.#tables) {
+      try {
+        fileSystem.removeSync(fileSystem.joinPath(directory, tableName(table.number)));
+      } catch (error) {
+        // The failure that led here is what the caller has to hear of.
+        if (!(error instanceof IoError)) throw error;
+      }
+    }
+  }
+
+  /** Puts the recovered tables in force, instead of the logs. */
   *commit(): Task<void> {
-    yield* this.#flush();
     yield* this.#versions.apply({
       lastSequence: this.lastSequence,
       log: { number: this.#versions.newFileNumber(), live: false },
@@ -189,7 +225,7 @@ class Replay {
       });
       let step = reading.next();
       while (!step.done) {
-        if (!readOnly && this.memtable.sizeBytes >= memtableSizeBytes) yield* this.#flush();
+        if (!readOnly && this.memtable.sizeBytes >= memtableSizeBytes) yield* this.flush();
         yield undefined;
         step = reading.next();
       }
@@ -215,10 +251,16 @@ class Replay {
   ): Task<void> {
     const { fileSystem, directory } = this.#options;
     for (const number of logNumbers) {
-      const { header, durableOffset } = yield* this.#read(number, undefined);
+      const summary = yield* this.#read(number, undefined);
+      const { header, durableOffset } = summary;
+      if (header === undefined) {
+        // Its very header was never durable: the history ends there at the latest.
+        previous = { name: logName(number), summary };
+        continue;
+      }
       const isProof = durableOffset > 0 || previous === undefined ||
         previous.summary.end === "closed";
-      if (header === undefined || !isProof) continue;
+      if (!isProof) continue;
       const name = previous?.name ?? logName(number);
       const offset = previous?.summary.endOffset ?? 0;
       const path = fileSystem.joinPath(directory, name);
@@ -229,16 +271,6 @@ class Replay {
         offset,
       );
     }
-  }
-
-  *#flush(): Task<void> {
-    const table = yield* flushJob(
-      this.memtable,
-      this.#options.tableOutput,
-      () => this.#versions.newFileNumber(),
-    );
-    if (table !== undefined) this.#tables.push({ level: 0, table });
-    this.memtable = this.#newMemtable();
   }
 
   #newMemtable(): Memtable {
@@ -325,14 +357,8 @@ function removeOrphans(
   names: readonly string[],
 ): void {
   const { fileSystem, directory } = options;
-  const tables = new Set(versions.current.levels.flat().map(({ metadata }) => metadata.number));
   for (const name of names) {
-    const file = parseFileName(name);
-    const isOrphan = name === CURRENT_TEMPORARY_NAME ||
-      (file?.kind === "table" && !tables.has(file.number)) ||
-      (file?.kind === "log" && file.number < versions.log.number) ||
-      (file?.kind === "manifest" && file.number !== versions.manifestNumber);
-    if (!isOrphan) continue;
+    if (!isOrphan(name, versions)) continue;
     try {
       const path = fileSystem.joinPath(directory, name);
       // The recovery edit may have removed it already, or made it the manifest in force.
@@ -341,5 +367,21 @@ function removeOrphans(
       // It is in nobody's way; the next open tries again.
       if (!(error instanceof IoError)) throw error;
     }
+  }
+}
+
+/** Whether a name is that of a file of ours that nothing refers to. */
+function isOrphan(name: string, versions: VersionSet): boolean {
+  if (name === CURRENT_TEMPORARY_NAME) return true;
+  const file = parseFileName(name);
+  switch (file?.kind) {
+    case "table":
+      return !versions.current.levels.flat().some(({ metadata }) => metadata.number === file.number);
+    case "log":
+      return file.number < versions.log.number;
+    case "manifest":
+      return file.number !== versions.manifestNumber;
+    case undefined:
+      return false;
   }
 }

@@ -23,9 +23,10 @@ export class Turns {
     this.#scheduler = scheduler;
   }
 
-  /** Counts an operation; returns a promise to wait for when a turn is due, else undefined. */
-  due(): Promise<void> | undefined {
-    if (++this.#operations < OPERATIONS_PER_LOOK) return undefined;
+  /** Counts operations; returns a promise to wait for when a turn is due, else undefined. */
+  due(operations = 1): Promise<void> | undefined {
+    this.#operations += operations;
+    if (this.#operations < OPERATIONS_PER_LOOK) return undefined;
     this.#operations = 0;
     const nowMs = this.#scheduler.nowMs();
     if (this.#turnStartedMs === 0) {

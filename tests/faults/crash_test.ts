@@ -1,0 +1,304 @@
+/**
+ * Crash enumeration: scripted workloads, crashed at every operation of their file system in every way
+ * that support/fault_file_system.ts knows, each state opened and held against the history.
+ *
+ *   TINYKVS_CRASH=workload:event:kind#variant:seed   checks just that state (failures print theirs)
+ *   TINYKVS_TEST_SCALE=10                            runs every workload with ten times as many seeds
+ */
+
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import type { Options } from "../../src/options.ts";
+import { runtimeName } from "../../src/platform/natives.ts";
+import { type CrashCounts, CrashExplorer, parseCrashName } from "../support/fault_crashes.ts";
+import { FaultFileSystem } from "../support/fault_file_system.ts";
+import { History } from "../support/fault_history.ts";
+import { FaultScheduler, useScheduler } from "../support/fault_scheduler.ts";
+import { Run, smallOptions } from "../support/fault_workload.ts";
+
+/** A scripted workload. */
+interface Workload {
+  readonly name: string;
+  /** What the test says that survives. */
+  readonly title: string;
+  readonly options: Options;
+  /** Options with which the states are opened, where they are others. */
+  readonly checkOptions?: Options;
+  readonly script: (run: Run) => Promise<void>;
+}
+
+const only = process.env["TINYKVS_CRASH"] === undefined
+  ? undefined
+  : parseCrashName(process.env["TINYKVS_CRASH"]);
+const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
+const isNode = runtimeName === "node";
+/** Seeds of every workload; the first one is fixed, so that a failure in CI is one at home. */
+const seedCount = Math.max(1, Math.round((isNode ? 3 : 1) * scale));
+/** One different state in this many is opened. */
+const oneIn = isNode ? 1 : 2;
+/** Fewer states mean that operations were lost from the workloads. */
+const minimum = { states: isNode ? 30_000 : 8_000, opened: 1, nested: 1 };
+const total: CrashCounts = { states: 0, opened: 0, nested: 0 };
+
+const workloads: readonly Workload[] = [
+  {
+    name: "creation",
+    title: "A store that is being created",
+    options: {},
+    script: async (run) => {
+      await run.open();
+      await run.close();
+      await run.open();
+      await run.wait(run.put(8, 20));
+      await run.wait(run.put(8, 20));
+      await run.close();
+      await run.open();
+      run.checkAll();
+      await run.close();
+    },
+  },
+  ...(["write", "batch", "interval", "none"] as const).map((walSync): Workload => ({
+    name: `puts-${walSync}`,
+    title: `Single puts with walSync "${walSync}"`,
+    options: { walSync, walSyncIntervalMs: 5 },
+    script: async (run) => {
+      await run.open();
+      for (let i = 0; i < 60; i++) {
+        const calls = Array.from(
+          { length: 1 + run.random.below(4) },
+          () => run.put(24, 120, run.random.below(8) === 0),
+        );
+        if (i % 16 === 15) calls.push(run.sync());
+        await run.wait(Promise.all(calls));
+      }
+      run.checkAll();
+      await run.close();
+    },
+  })),
+  {
+    name: "large-batches",
+    title: "Batches larger than the log's buffer and than a memtable",
+    options: { walSync: "none" },
+    script: async (run) => {
+      await run.open();
+      for (let i = 0; i < 5; i++) {
+        await run.wait(run.batch(3, 32, 100));
+        await run.wait(run.batch(4, 32, 3000, { sync: i % 2 === 0 }));
+        await run.wait(run.batch(8, 32, 24_000, { sync: i % 3 === 0 }));
+      }
+      run.checkAll();
+      await run.close();
+    },
+  },
+  {
+    name: "flush",
+    title: "Flushes that are asked for while writes go on",
+    options: { walSync: "none", l0CompactionTrigger: 4 },
+    script: async (run) => {
+      await run.open();
+      for (let i = 0; i < 12; i++) {
+        const calls = [run.batch(6, 40, 150), run.flush(), run.put(40, 60), run.batch(2, 40, 60)];
+        if (i % 4 === 3) calls.push(run.sync());
+        await run.wait(Promise.all(calls));
+      }
+      run.checkAll();
+      await run.close();
+    },
+  },
+  {
+    name: "compaction",
+    title: "Compactions over three levels with deletes and open iterators",
+    options: { walSync: "none" },
+    script: async (run) => {
+      await run.open();
+      for (let i = 0; i < 30; i++) {
+        await run.wait(run.batch(12, 120, 300, { sync: i % 5 === 0, deleteOneIn: 3 }));
+        if (i % 10 !== 5) continue;
+        const cursor = run.store.entries();
+        await run.wait(cursor.nextMany(5));
+        const calls = [run.batch(12, 120, 300), run.batch(12, 120, 300), run.flush()];
+        if (i === 25) calls.push(run.compact());
+        await run.wait(Promise.all(calls));
+        await run.wait(cursor.nextMany(20));
+        await run.wait(cursor.close());
+      }
+      run.checkAll();
+      assert.ok(run.store.stats().levels.filter(({ tables }) => tables > 0).length >= 1);
+      await run.close();
+    },
+  },
+  {
+    name: "two-immutables",
+    title: "Two memtables that wait for their flush",
+    options: { walSync: "none" },
+    script: async (run) => {
+      await run.open();
+      run.scheduler.hold = (label) => label === "turn" || label.endsWith(".sst");
+      for (let round = 0; round < 6; round++) {
+        const calls: Promise<void>[] = [];
+        for (let i = 0; i < 16; i++) {
+          calls.push(run.batch(3, 40, 400, { sync: i % 6 === round % 6 }));
+          await run.scheduler.pass(run.random.below(3));
+        }
+        await run.wait(Promise.all(calls));
+      }
+      run.checkAll();
+      await run.close();
+    },
+  },
+  {
+    name: "reopening",
+    title: "A store that is closed and opened again and again",
+    options: { walSync: "none" },
+    script: async (run) => {
+      for (let i = 0; i < 8; i++) {
+        await run.open();
+        run.checkAll();
+        for (let j = 0; j < i; j++) await run.wait(run.batch(4, 40, 200));
+        await run.close();
+      }
+    },
+  },
+  {
+    name: "close-in-compaction",
+    title: "A store that is closed in the middle of a compaction",
+    options: { walSync: "none", l0CompactionTrigger: 3 },
+    script: async (run) => {
+      for (let i = 0; i < 6; i++) {
+        await run.open();
+        for (let j = 0; j < 8; j++) await run.wait(run.batch(10, 80, 200));
+        run.store.flush().catch(() => {});
+        await run.scheduler.pass(1 + run.random.below(40));
+        await run.close();
+      }
+      await run.open();
+      run.checkAll();
+      await run.close();
+    },
+  },
+  {
+    name: "smaller-limits",
+    title: "A store that is recovered with smaller limits than it was written with",
+    options: { walSync: "none", memtableSizeBytes: 64 * 1024, blockSizeBytes: 4096 },
+    checkOptions: { ...smallOptions, maxLevels: 3 },
+    script: async (run) => {
+      await run.open();
+      for (let i = 0; i < 40; i++) {
+        await run.wait(run.batch(8, 60, 400, { sync: i % 7 === 3 }));
+      }
+      await run.wait(run.flush());
+      await run.wait(run.batch(8, 60, 400));
+      await run.close();
+      await run.open({ ...smallOptions, maxLevels: 3 });
+      run.checkAll();
+      for (let i = 0; i < 10; i++) await run.wait(run.batch(8, 60, 400));
+      await run.close();
+    },
+  },
+  {
+    name: "synchronous",
+    title: "A store that is used synchronously",
+    options: { walSync: "batch" },
+    script: (run) => {
+      run.openSync();
+      for (let i = 0; i < 60; i++) {
+        run.putSync(30, 200);
+        if (i % 3 === 0) run.batchSync(5, 30, 200);
+      }
+      run.checkAll();
+      run.closeSync();
+      run.openSync({ walSync: "none" });
+      for (let i = 0; i < 30; i++) run.batchSync(5, 30, 200);
+      run.checkAll();
+      run.closeSync();
+      return Promise.resolve();
+    },
+  },
+  {
+    name: "zstd",
+    title: "Compressed tables",
+    options: { compression: "zstd", walSync: "none" },
+    script: async (run) => {
+      await run.open();
+      for (let i = 0; i < 24; i++) {
+        await run.wait(run.batch(8, 60, 300, { sync: i % 8 === 0 }));
+      }
+      run.checkAll();
+      await run.close();
+    },
+  },
+  {
+    name: "crashes",
+    title: "A store that crashes, recovers and goes on, several times",
+    options: { walSync: "none" },
+    script: async (run) => {
+      await run.open();
+      for (const kind of ["process", "prefix", "strict", "sector-512", "reorder", "all"] as const) {
+        for (let i = 0; i < 8; i++) {
+          const calls = [run.batch(4, 40, 200, { sync: i % 3 === 0 }), run.put(40, 100)];
+          if (i === 7) await run.scheduler.pass(run.random.below(30));
+          else await run.wait(Promise.all(calls));
+        }
+        await run.crash(kind);
+      }
+      run.checkAll();
+      await run.close();
+    },
+  },
+];
+
+async function explore(workload: Workload, seed: number): Promise<CrashCounts> {
+  const counts: CrashCounts = { states: 0, opened: 0, nested: 0 };
+  const scheduler = new FaultScheduler(seed);
+  const history = new History();
+  const fileSystem = new FaultFileSystem(seed, scheduler);
+  const run = new Run(seed, fileSystem, scheduler, history, workload.options);
+  const { name, checkOptions = run.options } = workload;
+  const explorer = new CrashExplorer({
+    workload: name,
+    seed,
+    run,
+    checkOptions,
+    oneIn,
+    counts,
+    only,
+  });
+  const restore = useScheduler(scheduler);
+  try {
+    await workload.script(run);
+    explorer.checkWaiting();
+    assert.deepEqual(run.fileSystem.violations, []);
+    assert.equal(run.fileSystem.openHandles, 0, "handles that are open after close");
+  } finally {
+    restore();
+  }
+  if (only !== undefined) assert.ok(counts.opened > 0, "TINYKVS_CRASH names no state of this run");
+  return counts;
+}
+
+for (const workload of workloads) {
+  test(`${workload.title} shows a prefix of its history after a crash at any operation`, async () => {
+    if (only !== undefined && only.workload !== workload.name) return;
+    const seeds = only === undefined
+      ? Array.from({ length: seedCount }, (_, index) => index + 1)
+      : [only.seed];
+    for (const seed of seeds) {
+      const counts = await explore(workload, seed);
+      total.states += counts.states;
+      total.opened += counts.opened;
+      total.nested += counts.nested;
+      if (process.env["TINYKVS_CRASH_VERBOSE"]) console.log(workload.name, seed, counts);
+    }
+  });
+}
+
+test("The enumeration of crashes opens as many states as it is meant to", () => {
+  console.log(
+    `crash: ${total.states} states, ${total.opened} opened (distinct), ${total.nested} nested`,
+  );
+  if (only !== undefined || scale < 1) return;
+  assert.ok(total.states >= minimum.states, `${total.states} states`);
+  assert.ok(total.opened >= minimum.opened, `${total.opened} opened`);
+  assert.ok(total.nested >= minimum.nested, `${total.nested} nested`);
+});

@@ -1,0 +1,50 @@
+// What the whole store asks of Deno: to read and write its directory, and nothing else.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import * as path from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runtimeCommand } from "../support/runtimes.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const script = fileURLToPath(new URL("deno_permissions_child.ts", import.meta.url));
+
+/** Runs the child with permissions for `allowed` on a store in `directory`. */
+function run(directory: string, allowed: string): { status: number | null; output: string } {
+  const permissions = [`--allow-read=${allowed}`, `--allow-write=${allowed}`];
+  const { command, args } = runtimeCommand("deno", script, [directory], permissions);
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
+  return { status, output: stdout + stderr };
+}
+
+test("Under Deno a store needs to read and write its own directory only", () => {
+  const directory = temporaryDirectory("permissions");
+  try {
+    assert.deepEqual(run(directory.path, directory.path), { status: 0, output: "done\n" });
+  } finally {
+    directory.dispose();
+  }
+});
+
+test("Under Deno a store can be created where only the directory to be is allowed", () => {
+  const directory = temporaryDirectory("permissions");
+  try {
+    const store = path.join(directory.path, "store");
+    assert.deepEqual(run(store, store), { status: 0, output: "done\n" });
+  } finally {
+    directory.dispose();
+  }
+});
+
+test("Under Deno a store outside of what is allowed is refused without a question", () => {
+  const directory = temporaryDirectory("permissions");
+  try {
+    const allowed = path.join(directory.path, "allowed");
+    const { status, output } = run(path.join(directory.path, "other"), allowed);
+    assert.equal(status, 1);
+    assert.match(output, /IoError|NotCapable/);
+  } finally {
+    directory.dispose();
+  }
+});

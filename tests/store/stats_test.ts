@@ -1,0 +1,78 @@
+// What stats() counts, over a store whose content is known.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memoryFileSystem, open, type Options } from "../../mod.ts";
+
+const options: Options = { memtableSizeBytes: 2 ** 20, blockSizeBytes: 1024, compression: "none" };
+
+test("The statistics of a new store are zero", async () => {
+  await using store = await open("/db", { ...options, fileSystem: memoryFileSystem() });
+  const stats = store.stats();
+  assert.equal(stats.memtable.entryCount, 0);
+  assert.equal(stats.immutableMemtables, 0);
+  assert.equal(stats.wal.sizeBytes, 0);
+  assert.deepEqual([stats.cache.hits, stats.cache.misses, stats.cache.sizeBytes], [0, 0, 0]);
+  assert.equal(stats.cache.capacityBytes, 64 * 2 ** 20);
+  assert.deepEqual([stats.indexBytes, stats.filterBytes, stats.openFiles], [0, 0, 0]);
+  assert.equal(stats.levels.length, 7);
+  for (const [at, { level, tables, entries, tombstones, sizeBytes }] of stats.levels.entries()) {
+    assert.deepEqual([level, tables, entries, tombstones, sizeBytes], [at, 0, 0, 0, 0]);
+  }
+  assert.equal(stats.pendingCompactionBytes, 0);
+  assert.deepEqual(stats.stalls, { count: 0, totalMs: 0 });
+  assert.deepEqual(stats.flush, { count: 0, bytesWritten: 0 });
+  assert.deepEqual(stats.compaction, { count: 0, bytesRead: 0, bytesWritten: 0 });
+});
+
+test("Entries are counted in the memtable, and by level after a flush", async () => {
+  const fileSystem = memoryFileSystem();
+  await using store = await open("/db", { ...options, fileSystem });
+  for (let i = 0; i < 100; i++) await store.put(`key ${i}`, "x".repeat(100));
+  for (let i = 0; i < 10; i++) await store.delete(`key ${i}`);
+  const before = store.stats();
+  assert.equal(before.memtable.entryCount, 110);
+  assert.ok(before.memtable.sizeBytes > 100 * 100);
+  assert.ok(before.wal.sizeBytes > 100 * 100);
+  await store.flush();
+  const after = store.stats();
+  assert.equal(after.memtable.entryCount, 0);
+  assert.ok(after.wal.sizeBytes < 200);
+  const [table] = fileSystem.listSync("/db").filter((name) => name.endsWith(".sst"));
+  const { sizeBytes } = fileSystem.statSync(`/db/${table}`)!;
+  const level = { level: 0, tables: 1, entries: 100, tombstones: 10, sizeBytes };
+  assert.deepEqual(after.levels[0], level);
+  assert.deepEqual(after.flush, { count: 1, bytesWritten: sizeBytes });
+});
+
+test("The cache counts hits and misses, and open files and indexes appear when they are used", async () => {
+  const fileSystem = memoryFileSystem();
+  const filling = await open("/db", { ...options, fileSystem });
+  for (let i = 0; i < 100; i++) await filling.put(`key ${i}`, "x".repeat(100));
+  await filling.close();
+  await using store = await open("/db", { ...options, fileSystem });
+  assert.equal(store.stats().openFiles, 0);
+  await store.get("key 5");
+  const first = store.stats();
+  assert.equal(first.openFiles, 1);
+  assert.ok(first.indexBytes > 0);
+  assert.ok(first.filterBytes > 0);
+  assert.deepEqual([first.cache.hits, first.cache.misses], [0, 1]);
+  assert.ok(first.cache.sizeBytes >= 1000);
+  store.getSync("key 5");
+  const second = store.stats();
+  assert.deepEqual([second.cache.hits, second.cache.misses], [1, 1]);
+});
+
+test("A compaction that merges counts what it read and wrote", async () => {
+  await using store = await open("/db", { ...options, fileSystem: memoryFileSystem() });
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 100; i++) await store.put(`key ${i}`, round);
+    await store.flush();
+  }
+  const read = store.stats().levels[0]!.sizeBytes;
+  await store.compact();
+  const { compaction, levels } = store.stats();
+  const written = levels.reduce((sum, level) => sum + level.sizeBytes, 0);
+  assert.deepEqual(compaction, { count: 1, bytesRead: read, bytesWritten: written });
+});

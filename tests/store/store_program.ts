@@ -1,0 +1,37 @@
+/**
+ * A small program for bundles_test.ts: a store on the disk under each codec, in the directory `store` of
+ * the working directory, written, flushed, compacted, crashed over and read again. It imports nothing
+ * but the library, so a bundle of it stands for the library alone.
+ */
+
+import { type CompressionName, open, openSync } from "../../mod.ts";
+
+const lines: string[] = [];
+for (const compression of ["zstd", "snappy", "none"] as CompressionName[]) {
+  const options = { compression, memtableSizeBytes: 16384, blockSizeBytes: 1024 };
+  const store = await open(`store/${compression}`, options);
+  for (let i = 0; i < 1000; i++) {
+    const put = store.put(`key ${i * 7 % 1000}`, { i, text: "x".repeat(50) });
+    if (i % 100 === 0) await put;
+  }
+  await store.flush();
+  store.deleteSync("key 5");
+  await store.compact();
+  await store.put("bytes", new Uint8Array([1, 2, 3]));
+  let refused = "";
+  try {
+    await open(`store/${compression}`);
+  } catch (error) {
+    refused = (error as { code: string }).code;
+  }
+  await store.close();
+  const again = openSync(`store/${compression}`);
+  const count = await again.count();
+  const keys = [...again.keys({ gte: "key 998", limit: 2 })].join();
+  const bytes = again.getSync("bytes") as Uint8Array;
+  lines.push(
+    `${compression} ${count} ${keys} ${bytes.join()} ${again.getSync("key 5")} ${refused}`,
+  );
+  again.closeSync();
+}
+console.log(lines.join("\n"));

@@ -1,0 +1,161 @@
+/**
+ * The history of writes that a workload made, and whether a store shows the state after a prefix of it.
+ *
+ * Every write has an ordinal, from 1, which is the first part of every value that it stores; a batch
+ * also stores it under a key of its own. So the newest ordinal that a store shows is the length of the
+ * prefix, and the rest must be as the model has it after that many writes.
+ */
+
+import type { Operation } from "../../src/store/batch.ts";
+import type { Store } from "../../src/store/store.ts";
+
+/** The key under which every batch stores its ordinal. */
+export const ORDINAL_KEY = "~ordinal";
+
+/** The state after a number of writes, in the order of the keys. */
+interface State {
+  readonly keys: readonly string[];
+  readonly values: ReadonlyMap<string, string>;
+}
+
+/** What was acknowledged and issued at some moment. */
+export interface Bounds {
+  /** Ordinal of the newest write that is durable for certain. */
+  readonly durable: number;
+  /** Ordinal of the newest write that the system has for certain. */
+  readonly written: number;
+  /** Ordinal of the newest write that was issued. */
+  readonly issued: number;
+}
+
+/** Writes, acknowledgements, and the model. */
+export class History {
+  readonly #writes: (readonly Operation[])[] = [];
+  readonly #states = new Map<number, State>();
+  readonly #keys = new Set<string>();
+  #durable = 0;
+  #written = 0;
+
+  /** Every key that was ever written. */
+  get keys(): ReadonlySet<string> {
+    return this.#keys;
+  }
+
+  /** What is certain just now. */
+  get bounds(): Bounds {
+    return { durable: this.#durable, written: this.#written, issued: this.#writes.length };
+  }
+
+  /** Ordinal of the write that comes next. */
+  get nextOrdinal(): number {
+    return this.#writes.length + 1;
+  }
+
+  /** Notes a write that is about to be issued; returns its ordinal. */
+  issue(operations: readonly Operation[]): number {
+    this.#writes.push(operations);
+    for (const { key } of operations) this.#keys.add(key as string);
+    return this.#writes.length;
+  }
+
+  /** Notes that a write and all before it are acknowledged. */
+  acknowledge(ordinal: number, isDurable: boolean): void {
+    this.#written = Math.max(this.#written, ordinal);
+    if (isDurable) this.#durable = Math.max(this.#durable, ordinal);
+  }
+
+  /** Forgets what only the system had: its power is gone. */
+  loseUnsynced(): void {
+    this.#written = this.#durable;
+  }
+
+  /** Goes back to a prefix, all of which is durable: the store was recovered to it. */
+  recover(ordinal: number): void {
+    this.#writes.length = ordinal;
+    for (const known of this.#states.keys()) if (known > ordinal) this.#states.delete(known);
+    this.#durable = this.#written = ordinal;
+  }
+
+  /** The state after `ordinal` writes. */
+  state(ordinal: number): State {
+    let state = this.#states.get(ordinal);
+    if (state === undefined) {
+      const values = new Map(ordinal === 0 ? [] : this.state(ordinal - 1).values);
+      for (const operation of this.#writes[ordinal - 1] ?? []) {
+        if (operation.type === "delete") values.delete(operation.key as string);
+        else values.set(operation.key as string, operation.value as string);
+      }
+      // The keys are ASCII: the order of UTF-16 units is the order of the bytes.
+      state = { keys: [...values.keys()].sort(), values };
+      this.#states.set(ordinal, state);
+    }
+    return state;
+  }
+
+  /**
+   * The prefix that the store shows: by a scan forwards, which must be the model's state with `extra`
+   * laid over it, and by a scan backwards and a get of every key ever used, which must agree.
+   *
+   * @throws {Error} it shows no prefix, or one outside the bounds
+   */
+  check(
+    store: Store,
+    lowest: number,
+    highest: number,
+    extra?: ReadonlyMap<string, string>,
+  ): number {
+    const shown = [...store.entries()] as [string, string][];
+    let ordinal = 0;
+    for (const [key, value] of shown) {
+      if (extra?.has(key)) continue;
+      const own = Number(value.slice(0, value.indexOf(":")));
+      if (!Number.isSafeInteger(own)) throw new Error(`"${key}" has the value "${value}"`);
+      if (own > ordinal) ordinal = own;
+    }
+    // Where a later write laid a value over the newest, the scan can't tell the prefix from the last.
+    if (extra !== undefined && ordinal < lowest) ordinal = lowest;
+    if (ordinal < lowest) {
+      throw new Error(`write ${ordinal} is the newest, but write ${lowest} was acknowledged`);
+    }
+    if (ordinal > highest) throw new Error(`write ${ordinal} is there, ${highest} were issued`);
+    const model = this.state(ordinal);
+    let { keys, values } = model;
+    if (extra !== undefined) {
+      values = new Map([...values, ...extra]);
+      keys = [...values.keys()].sort();
+    }
+    requireSame(shown, keys, values, `a scan after write ${ordinal}`);
+    const backwards = ([...store.entries({ reverse: true })] as [string, string][]).reverse();
+    requireSame(backwards, keys, values, `a scan backwards after write ${ordinal}`);
+    for (const key of this.#keys) {
+      const found = store.getSync(key);
+      const expected = values.get(key);
+      if (found !== expected) {
+        throw new Error(
+          `after write ${ordinal} get of "${key}" is ${brief(found)}, expected ${brief(expected)}`,
+        );
+      }
+    }
+    return ordinal;
+  }
+}
+
+function requireSame(
+  shown: readonly (readonly [string, string])[],
+  keys: readonly string[],
+  values: ReadonlyMap<string, string>,
+  what: string,
+): void {
+  for (let i = 0; i < Math.max(shown.length, keys.length); i++) {
+    const entry = shown[i];
+    const key = keys[i];
+    if (entry !== undefined && entry[0] === key && entry[1] === values.get(key)) continue;
+    const expected = key === undefined ? "nothing" : `"${key}" ${brief(values.get(key))}`;
+    const found = entry === undefined ? "nothing" : `"${entry[0]}" ${brief(entry[1])}`;
+    throw new Error(`${what} shows ${found} as entry ${i}, expected ${expected}`);
+  }
+}
+
+function brief(value: unknown): string {
+  return typeof value === "string" ? `"${value.slice(0, 24)}"` : String(value);
+}

@@ -1,0 +1,221 @@
+/**
+ * Runs a scripted workload on a fault file system under a seeded scheduler, and keeps its history. The
+ * workloads of crash_test.ts and error_injection_test.ts are written against this.
+ */
+
+import type { Options, WalSync } from "../../src/options.ts";
+import type { Operation } from "../../src/store/batch.ts";
+import { open, openSync } from "../../src/store/open.ts";
+import type { Store } from "../../src/store/store.ts";
+import type { CrashKind, FaultFileSystem } from "./fault_file_system.ts";
+import { type History, ORDINAL_KEY } from "./fault_history.ts";
+import type { FaultScheduler } from "./fault_scheduler.ts";
+import { Random } from "./random.ts";
+
+/** Where every workload has its store. */
+export const DIRECTORY = "/db";
+
+/** Limits small enough for a few writes to flush and a few dozen to reach level 2. */
+export const smallOptions: Options = {
+  memtableSizeBytes: 4096,
+  blockSizeBytes: 256,
+  blockCacheSizeBytes: 64 * 1024,
+  compression: "none",
+  l0CompactionTrigger: 2,
+  levelSizeMultiplier: 2,
+  maxLevels: 4,
+};
+
+/** A workload at work. */
+export class Run {
+  readonly history: History;
+  readonly scheduler: FaultScheduler;
+  readonly random: Random;
+  /** The file system; another one after `crash`. */
+  fileSystem: FaultFileSystem;
+  options: Options;
+  /** Called between two steps, when no call of the store is on the stack. */
+  onIdle: () => void = () => {};
+  /** Called with a file system that the workload goes on with, and again when it is recovered. */
+  onRestart: (fileSystem: FaultFileSystem) => void = () => {};
+  #store: Store | undefined;
+
+  constructor(
+    seed: number,
+    fileSystem: FaultFileSystem,
+    scheduler: FaultScheduler,
+    history: History,
+    options: Options,
+  ) {
+    this.random = new Random(seed ^ 0x5bd1e995);
+    this.fileSystem = fileSystem;
+    this.scheduler = scheduler;
+    this.history = history;
+    this.options = { ...smallOptions, ...options };
+  }
+
+  /** The open store. */
+  get store(): Store {
+    return this.#store!;
+  }
+
+  /** Awaits a call by driving everything that may settle it. */
+  async wait<T>(call: Promise<T>): Promise<T> {
+    const result = await this.scheduler.drive(call);
+    this.onIdle();
+    return result;
+  }
+
+  async open(options: Options = {}): Promise<Store> {
+    this.options = { ...this.options, ...options };
+    const { fileSystem } = this;
+    this.#store = await this.wait(open(DIRECTORY, { ...this.options, fileSystem }));
+    return this.#store;
+  }
+
+  openSync(options: Options = {}): Store {
+    this.options = { ...this.options, ...options };
+    this.#store = openSync(DIRECTORY, { ...this.options, fileSystem: this.fileSystem });
+    this.onIdle();
+    return this.#store;
+  }
+
+  async close(): Promise<void> {
+    const { issued } = this.history.bounds;
+    await this.wait(this.store.close());
+    this.history.acknowledge(issued, true);
+    this.onIdle();
+  }
+
+  closeSync(): void {
+    const { issued } = this.history.bounds;
+    this.store.closeSync();
+    this.history.acknowledge(issued, true);
+    this.onIdle();
+  }
+
+  /** Issues a put of one of `keyCount` keys; the promise resolves with its acknowledgement. */
+  put(keyCount: number, valueBytes: number, sync = false): Promise<void> {
+    const [operation] = this.#operations(1, keyCount, valueBytes, 0);
+    const ordinal = this.history.issue([operation!]);
+    const { key, value } = operation as { key: string; value: string };
+    return this.#acknowledged(
+      this.store.put(key, value, sync ? { sync } : undefined),
+      ordinal,
+      sync,
+    );
+  }
+
+  /** Issues a batch of puts and, one in `deleteOneIn`, deletes. */
+  batch(
+    count: number,
+    keyCount: number,
+    valueBytes: number,
+    { sync = false, deleteOneIn = 4 }: { sync?: boolean; deleteOneIn?: number } = {},
+  ): Promise<void> {
+    const operations = this.#batch(count, keyCount, valueBytes, deleteOneIn);
+    const ordinal = this.history.issue(operations);
+    const call = this.store.write(operations, sync ? { sync } : undefined);
+    return this.#acknowledged(call, ordinal, sync);
+  }
+
+  batchSync(count: number, keyCount: number, valueBytes: number): void {
+    const operations = this.#batch(count, keyCount, valueBytes, 4);
+    const ordinal = this.history.issue(operations);
+    this.store.writeSync(operations);
+    this.history.acknowledge(ordinal, this.#isDurableMode);
+    this.onIdle();
+  }
+
+  putSync(keyCount: number, valueBytes: number): void {
+    const [operation] = this.#operations(1, keyCount, valueBytes, 0);
+    const ordinal = this.history.issue([operation!]);
+    const { key, value } = operation as { key: string; value: string };
+    this.store.putSync(key, value);
+    this.history.acknowledge(ordinal, this.#isDurableMode);
+    this.onIdle();
+  }
+
+  async sync(): Promise<void> {
+    const { issued } = this.history.bounds;
+    await this.store.sync();
+    this.history.acknowledge(issued, true);
+  }
+
+  async flush(): Promise<void> {
+    const { issued } = this.history.bounds;
+    await this.store.flush();
+    this.history.acknowledge(issued, true);
+  }
+
+  async compact(): Promise<void> {
+    const { issued } = this.history.bounds;
+    await this.store.compact();
+    this.history.acknowledge(issued, true);
+  }
+
+  /** Requires that the store shows everything that was issued. */
+  checkAll(): void {
+    const { issued } = this.history.bounds;
+    this.history.check(this.store, issued, issued);
+    this.onIdle();
+  }
+
+  /** Crashes, recovers what that leaves, and goes on with it. */
+  async crash(kind: CrashKind, options: Options = {}): Promise<void> {
+    const image = this.fileSystem.crash(kind, this.random.uint32());
+    this.fileSystem.onOperation = undefined;
+    this.scheduler.forget();
+    if (kind !== "process") this.history.loseUnsynced();
+    this.fileSystem = image.build(this.random.uint32(), this.scheduler);
+    this.onRestart(this.fileSystem);
+    await this.open(options);
+    const { durable, written, issued } = this.history.bounds;
+    const lowest = kind === "process" ? written : durable;
+    this.history.recover(this.history.check(this.store, lowest, issued));
+    this.onRestart(this.fileSystem);
+  }
+
+  get #isDurableMode(): boolean {
+    const mode: WalSync = this.options.walSync ?? "batch";
+    return mode === "batch" || mode === "write";
+  }
+
+  #batch(count: number, keyCount: number, valueBytes: number, deleteOneIn: number): Operation[] {
+    const operations = this.#operations(count, keyCount, valueBytes, deleteOneIn);
+    operations.push({ type: "put", key: ORDINAL_KEY, value: `${this.history.nextOrdinal}:` });
+    return operations;
+  }
+
+  #operations(
+    count: number,
+    keyCount: number,
+    valueBytes: number,
+    deleteOneIn: number,
+  ): Operation[] {
+    const { random } = this;
+    const operations: Operation[] = [];
+    for (let i = 0; i < count; i++) {
+      const key = `k${String(random.below(keyCount)).padStart(3, "0")}`;
+      if (deleteOneIn > 0 && random.below(deleteOneIn) === 0) {
+        operations.push({ type: "delete", key });
+      } else {
+        const length = 1 + random.below(valueBytes);
+        const value = `${this.history.nextOrdinal}:${letters(random.uint32(), length)}`;
+        operations.push({ type: "put", key, value });
+      }
+    }
+    return operations;
+  }
+
+  async #acknowledged(call: Promise<void>, ordinal: number, sync: boolean): Promise<void> {
+    await call;
+    this.history.acknowledge(ordinal, sync || this.#isDurableMode);
+  }
+}
+
+/** Letters that differ from one `start` to the next. */
+function letters(start: number, length: number): string {
+  const unit = start.toString(36);
+  return unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
+}

@@ -1,0 +1,140 @@
+/** Writing logs: what reaches the file and when, durable offsets, large and forgotten records. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { IoError } from "../../src/errors.ts";
+import type { FileSystem } from "../../src/platform/file_system.ts";
+import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
+import { readFullySync } from "../../src/platform/transfer.ts";
+import { LogWriter } from "../../src/wal/log_writer.ts";
+import { bytesOf, hexOf, tombstone, valueOfLength } from "../support/entries.ts";
+import { appendBatch, readLogBytes } from "../support/logs.ts";
+
+function fileBytes(writer: LogWriter): Uint8Array {
+  const bytes = new Uint8Array(writer.handle.sizeSync());
+  readFullySync(writer.handle, bytes, 0, bytes.length, 0);
+  return bytes;
+}
+
+function durableOffsetAt(bytes: Uint8Array, record: number): number {
+  return Number(new DataView(bytes.buffer).getBigUint64(record + 24, true));
+}
+
+test("LogWriter writes nothing before writeOutSync and everything with it", () => {
+  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  appendBatch(writer, 10, [{ key: bytesOf("k"), value: tombstone }]);
+  assert.equal(writer.handle.sizeSync(), 0);
+  assert.equal(writer.sizeBytes, 32 + 40 + 1 + 4 + 1 + 4 + 1);
+  writer.writeOutSync();
+  assert.equal(writer.writtenBytes, writer.sizeBytes);
+  assert.equal(writer.handle.sizeSync(), writer.sizeBytes);
+  writer.writeOutSync();
+  assert.equal(writer.handle.sizeSync(), writer.sizeBytes);
+  assert.deepEqual(readLogBytes(fileBytes(writer), 3).entries, ["10:6b=06"]);
+});
+
+test("LogWriter writes the golden log", () => {
+  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  appendBatch(writer, 10, [{ key: bytesOf("k"), value: tombstone }]);
+  writer.writeOutSync();
+  writer.markDurable(writer.writtenBytes);
+  appendBatch(writer, 11, [{ key: bytesOf("k"), value: tombstone }, {
+    key: bytesOf(""),
+    value: Uint8Array.of(3, 1),
+  }]);
+  writer.appendEnd(13);
+  writer.writeOutSync();
+  // Computed from the layout in log_format.ts by a separate program.
+  assert.equal(
+    hexOf(fileBytes(writer)),
+    "544b565357414c0101000000030000000a0000000000000000000000e89d4b44" +
+      "c4b15ca30e76fbf30b000000030000000a0000000000000000000000000000000100000001000000" +
+      "01010000006b0100000006" +
+      "f4d165fe453c8d7716000000030000000b0000000000000053000000000000000200000001000000" +
+      "01010000006b01000000060100000000020000000301" +
+      "29c6de190000000000000000030000000d0000000000000053000000000000000000000002000000",
+  );
+});
+
+test("LogWriter refuses a file that is already there", () => {
+  const fileSystem = memoryFileSystem();
+  fileSystem.createSync("/log").closeSync();
+  assert.throws(
+    () => new LogWriter(fileSystem, "/log", 3, 10),
+    (error) => error instanceof IoError && error.osCode === "EEXIST",
+  );
+});
+
+test("LogWriter states the durable offset that it was told last in every later record", () => {
+  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  const starts: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    starts.push(writer.sizeBytes);
+    appendBatch(writer, 10 + i, [{ key: bytesOf("k"), value: tombstone }]);
+    writer.writeOutSync();
+    if (i === 0) writer.markDurable(writer.writtenBytes);
+    if (i === 2) writer.markDurable(40);
+  }
+  const bytes = fileBytes(writer);
+  const end = starts[1]!;
+  assert.deepEqual(starts.map((start) => durableOffsetAt(bytes, start)), [0, end, end, end]);
+});
+
+test("LogWriter is durable only when all of it was written and synced", () => {
+  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  assert.equal(writer.isDurable, false);
+  writer.writeOutSync();
+  assert.equal(writer.isDurable, false);
+  writer.markDurable(writer.writtenBytes);
+  assert.equal(writer.isDurable, true);
+  appendBatch(writer, 10, [{ key: bytesOf("k"), value: tombstone }]);
+  assert.equal(writer.isDurable, false);
+});
+
+test("LogWriter forgets a record that is cancelled", () => {
+  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  appendBatch(writer, 10, [{ key: bytesOf("a"), value: tombstone }]);
+  const size = writer.sizeBytes;
+  writer.beginRecord();
+  assert.equal(writer.recordPayloadStart, size + 40);
+  writer.buffer.appendBytes(valueOfLength(1000, 1), 0, 1000);
+  writer.cancelRecord();
+  assert.equal(writer.sizeBytes, size);
+  appendBatch(writer, 11, [{ key: bytesOf("b"), value: tombstone }]);
+  writer.writeOutSync();
+  assert.deepEqual(readLogBytes(fileBytes(writer), 3).entries, ["10:61=06", "11:62=06"]);
+});
+
+test("LogWriter gives a buffer back that a large batch has stretched", () => {
+  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  appendBatch(writer, 10, [{ key: bytesOf("a"), value: valueOfLength(3_000_000, 1) }]);
+  writer.writeOutSync();
+  assert.ok(writer.buffer.bytes.length <= 1024 * 1024);
+  appendBatch(writer, 11, [{ key: bytesOf("b"), value: tombstone }]);
+  writer.writeOutSync();
+  const { entries } = readLogBytes(fileBytes(writer), 3);
+  assert.equal(entries.length, 2);
+  assert.equal(entries[1], "11:62=06");
+});
+
+test("LogWriter writes all of a record although the file takes few bytes at a time", () => {
+  const inner = memoryFileSystem();
+  const slow: FileSystem = Object.create(inner, {
+    createSync: {
+      value: (path: string) => {
+        const handle = inner.createSync(path);
+        return {
+          path,
+          readSync: handle.readSync.bind(handle),
+          sizeSync: handle.sizeSync.bind(handle),
+          writeSync: (from: Uint8Array, offset: number, length: number, position: number) =>
+            handle.writeSync(from, offset, Math.min(length, 7), position),
+        };
+      },
+    },
+  });
+  const writer = new LogWriter(slow, "/log", 3, 10);
+  appendBatch(writer, 10, [{ key: bytesOf("a"), value: valueOfLength(100, 1) }]);
+  writer.writeOutSync();
+  assert.equal(readLogBytes(fileBytes(writer), 3).entries.length, 1);
+});
