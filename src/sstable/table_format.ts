@@ -17,6 +17,9 @@
  *     tag 1, critical  table format: u32 version, 1
  *     tag 2            checksums: u32 CRC-32 of the filter section, u32 of the index section
  *     tag 3            table number: u64
+ *     tag 4            content: u32 CRC-32 of the footers of all data blocks, in their order. Nobody
+ *                      computes it again; it makes the checksum at the end tell apart tables that
+ *                      differ in nothing but the bytes of their values
  *
  * A reader refuses a table with an unknown critical tag and skips other unknown ones.
  *
@@ -47,6 +50,7 @@ const EXTENSION_MAGIC = 0x31585654;
 const TAG_FORMAT = 1;
 const TAG_CHECKSUMS = 2;
 const TAG_NUMBER = 3;
+const TAG_CONTENT = 4;
 const FLAG_CRITICAL = 1;
 /** A metadata section is some hundred bytes; this bounds what a damaged footer can make us read. */
 const MAX_METADATA_BYTES = 16 * 1024 * 1024;
@@ -89,6 +93,8 @@ export interface TableExtension {
   readonly indexCrc: number;
   /** Number of the table. */
   readonly tableNumber: number;
+  /** CRC-32 of the footers of all data blocks. */
+  readonly contentCrc: number;
   /** CRC-32 over metadata and footer, which identifies the table's content. */
   readonly checksum: number;
 }
@@ -114,6 +120,8 @@ export function encodeTableTail(
   writer.appendUint32(extension.indexCrc);
   appendFieldHeader(writer, TAG_NUMBER, 0, 8);
   writer.appendUint64(extension.tableNumber);
+  appendFieldHeader(writer, TAG_CONTENT, 0, 4);
+  writer.appendUint32(extension.contentCrc);
 
   const checksumAt = writer.length;
   writer.appendUint32(0);
@@ -236,6 +244,7 @@ function decodeFields(
   let filterCrc = 0;
   let indexCrc = 0;
   let tableNumber = 0;
+  let contentCrc = 0;
   const reader = new ByteReader(bytes, start, end);
   while (reader.remaining > 0) {
     const tag = reader.uint16();
@@ -253,11 +262,13 @@ function decodeFields(
       indexCrc = field.uint32();
     } else if (tag === TAG_NUMBER) {
       tableNumber = field.uint64();
+    } else if (tag === TAG_CONTENT) {
+      contentCrc = field.uint32();
     } else if ((flags & FLAG_CRITICAL) !== 0) {
       throw new UnknownTableFeature(`a table with the critical field ${tag}`);
     }
   }
-  return { filterCrc, indexCrc, tableNumber, checksum };
+  return { filterCrc, indexCrc, tableNumber, contentCrc, checksum };
 }
 
 /** Where a block's payload is and how it is stored. */

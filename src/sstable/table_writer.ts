@@ -62,6 +62,8 @@ export class TableWriter {
   #entryCount = 0;
   #tombstoneCount = 0;
   #writtenBytes = 0;
+  /** CRC-32 of the footers of the blocks so far. */
+  #contentCrc = 0;
   #smallest: Uint8Array | undefined;
   /** The last key, in the block builder or, behind a closed block, a copy. */
   #lastView: DataView;
@@ -181,7 +183,12 @@ export class TableWriter {
         entryCount: this.#entryCount,
       },
       { level: this.#options.level, tombstoneCount: this.#tombstoneCount },
-      { filterCrc, indexCrc, tableNumber: this.#options.tableNumber },
+      {
+        filterCrc,
+        indexCrc,
+        tableNumber: this.#options.tableNumber,
+        contentCrc: this.#contentCrc,
+      },
     );
     this.#writeOut();
     return {
@@ -215,7 +222,10 @@ export class TableWriter {
     } else {
       output.length = start + stored;
     }
+    const footerStart = output.length;
     appendBlockFooter(output, start, length, codec);
+    const { bytes, view } = output;
+    this.#contentCrc = crc32(bytes, view, footerStart, output.length, this.#contentCrc);
 
     const index = this.#index;
     const firstKeyEnd = block.firstKeyEnd;

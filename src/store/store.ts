@@ -5,24 +5,22 @@
 
 import { ClosedError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
-import { AT_ENTRY, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
 import type { FileLock } from "../platform/file_system.ts";
-import { runTask, runTaskSync } from "../platform/task.ts";
 import { decodeKeyText } from "../value/key_codec.ts";
 import { describeValue, isBytes, type Key, type RecordValue, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
 import { expectType, ValueDecoder, valueTypeAt } from "../value/value_codec.ts";
 import { Background } from "./background.ts";
 import { Batch, type Operation, type WriteOptions } from "./batch.ts";
+import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
 import { Cursor } from "./cursor.ts";
 import { EntryScan } from "./entry_scan.ts";
-import { boundKey, type Range, type ResolvedRange, resolveRange } from "./range.ts";
+import { boundKey, type Range, resolveRange } from "./range.ts";
 import { type DecodeEntry, decodeStored, ReadPath } from "./read_path.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { StoreState, StoreStatus } from "./store_state.ts";
+import { visitEntries } from "./visit_entries.ts";
 import { WritePath } from "./write_path.ts";
-
-const SLICE_MS = 2.5;
 
 /** The part of the key space that `compact` works on; both bounds are included. */
 export interface CompactRange {
@@ -182,7 +180,7 @@ export class Store implements AsyncDisposable {
   /** The number of keys in a range. Reads them all. */
   async count(range?: Range): Promise<number> {
     let count = 0;
-    await this.#scan(resolveRange(range), () => {
+    await visitEntries(this.#state, resolveRange(range), () => {
       count++;
     });
     return count;
@@ -338,32 +336,16 @@ export class Store implements AsyncDisposable {
    * @throws {BackgroundError} the store had failed before; it is closed all the same
    */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= closeStore(this.#parts());
     return this.#closing;
   }
 
   /** As `close`. Promises of writes under way resolve afterwards. */
   closeSync(): void {
-    const state = this.#state;
-    if (state.status === "closed") return;
-    if (state.status === "closing") throw new ClosedError("store");
-    state.status = "closing";
-    try {
-      this.#background.stopCompaction();
-      if (!state.options.readOnly && state.failure === undefined) {
-        state.logs.writeOutSync();
-        this.#writes.rotate();
-        this.#background.flushedSync();
-        if (state.logs.active !== undefined) runTaskSync(state.versions.apply(this.#lastEdit()));
-        state.logs.removeBelow(state.versions.log.number);
-      }
-    } catch (error) {
-      throw state.fail("closing the store", error);
-    } finally {
-      this.#dispose();
-      this.#closing = Promise.resolve();
-    }
-    if (state.failure !== undefined) throw state.failure;
+    if (this.status === "closed") return;
+    if (this.status === "closing") throw new ClosedError("store");
+    this.#closing = Promise.resolve();
+    closeStoreSync(this.#parts());
   }
 
   /** As `close`. */
@@ -371,43 +353,13 @@ export class Store implements AsyncDisposable {
     return this.close();
   }
 
-  async #close(): Promise<void> {
-    const state = this.#state;
-    state.status = "closing";
-    try {
-      await this.#writes.drained();
-      this.#background.stopCompaction();
-      if (!state.options.readOnly && state.failure === undefined) {
-        this.#writes.rotate();
-        await this.#background.flushed();
-        if (state.logs.active !== undefined) {
-          await runTask(state.versions.apply(this.#lastEdit()), state.scheduler, SLICE_MS);
-        }
-        state.logs.removeBelow(state.versions.log.number);
-      }
-    } catch (error) {
-      throw state.fail("closing the store", error);
-    } finally {
-      this.#dispose();
-    }
-    if (state.failure !== undefined) throw state.failure;
-  }
-
-  /** The edit that says that no log is needed any more. */
-  #lastEdit(): Parameters<StoreState["versions"]["apply"]>[0] {
-    const { versions, lastSequence } = this.#state;
-    const log = { number: versions.newFileNumber(), live: false };
-    return { lastSequence, log, removed: [], added: [] };
-  }
-
-  #dispose(): void {
-    const state = this.#state;
-    this.#background.stop();
-    for (const lease of [...state.leases]) lease.revoke();
-    state.logs.close();
-    state.versions.close();
-    this.#lock?.releaseSync();
-    state.status = "closed";
+  #parts(): StoreParts {
+    return {
+      state: this.#state,
+      writes: this.#writes,
+      background: this.#background,
+      lock: this.#lock,
+    };
   }
 
   #decode(entry: EntryView): Value {
@@ -449,39 +401,11 @@ export class Store implements AsyncDisposable {
     range: Range,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
   ): Promise<void> {
-    return this.#scan(
+    return visitEntries(
+      this.#state,
       resolveRange(range),
       (entry) => visit(this.#decodeKey(entry), this.#decode(entry)),
     );
-  }
-
-  /** Visits entries without a promise for each; everything that has to be loaded is awaited. */
-  async #scan(range: ResolvedRange, visit: (entry: EntryView) => boolean | void): Promise<void> {
-    const state = this.#state;
-    state.requireOpen();
-    const lease = state.lease();
-    try {
-      const { verifyChecksums } = state.options;
-      const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
-      let position = scan.next();
-      for (;;) {
-        while (position === NEEDS_LOAD) {
-          await scan.load();
-          lease.requireHeld("store");
-          position = scan.resume();
-        }
-        range.signal?.throwIfAborted();
-        if (position !== AT_ENTRY) return;
-        if (visit(scan.entry) === false) return;
-        const turn = state.turns.due();
-        if (turn !== undefined) await turn;
-        // Also where the visitor itself has closed the store.
-        lease.requireHeld("store");
-        position = scan.next();
-      }
-    } finally {
-      lease.release();
-    }
   }
 }
 

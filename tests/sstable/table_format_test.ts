@@ -26,7 +26,7 @@ const footer = {
   blockCount: 3,
   entryCount: 20,
 };
-const METADATA_BYTES = 36 + 4 + 12 + 16 + 16 + 4;
+const METADATA_BYTES = 36 + 4 + 12 + 16 + 16 + 12 + 4;
 const METADATA_OFFSET = 1100;
 const FILE_BYTES = METADATA_OFFSET + METADATA_BYTES + FOOTER_BYTES;
 
@@ -36,7 +36,12 @@ function tail(): { bytes: Uint8Array; checksum: number } {
     writer,
     footer,
     { level: 2, tombstoneCount: 5 },
-    { filterCrc: 0x11223344, indexCrc: 0x55667788, tableNumber: 0x1_0000_0002 },
+    {
+      filterCrc: 0x11223344,
+      indexCrc: 0x55667788,
+      tableNumber: 0x1_0000_0002,
+      contentCrc: 0x99aabbcc,
+    },
   );
   return { bytes: writer.bytes.slice(0, writer.length), checksum };
 }
@@ -70,13 +75,14 @@ test("encodeTableTail makes the golden metadata and footer", () => {
     "02000000" + "00".repeat(16) + "0500000000000000" + "00".repeat(8) + "54565831" +
       "01000100" + "04000000" + "01000000" +
       "02000000" + "08000000" + "4433221188776655" +
-      "03000000" + "08000000" + "0200000001000000",
+      "03000000" + "08000000" + "0200000001000000" +
+      "04000000" + "04000000" + "ccbbaa99",
   );
   assert.equal(
     hexOf(bytes.slice(METADATA_BYTES)),
     "e803000000000000" + "28000000" + "1004000000000000" + "3c000000" +
-      "4c04000000000000" + "58000000" + "03000000" + "1400000000000000" +
-      "e404000000000000" + "01000000" + "53564b54",
+      "4c04000000000000" + "64000000" + "03000000" + "1400000000000000" +
+      "f004000000000000" + "01000000" + "53564b54",
   );
   const metadataCrc = crc32(bytes, view, 0, METADATA_BYTES - 4);
   assert.equal(crc32(bytes, view, METADATA_BYTES, bytes.length, metadataCrc), checksum);
@@ -97,6 +103,7 @@ test("decodeFooter and decodeProperties give back what was encoded", () => {
       filterCrc: 0x11223344,
       indexCrc: 0x55667788,
       tableNumber: 0x1_0000_0002,
+      contentCrc: 0x99aabbcc,
       checksum,
     },
   });

@@ -1,6 +1,7 @@
 // Flushes and compactions beside the callers: bounded memory, a live event loop, and failures.
 
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
 import { BackgroundError, memoryFileSystem, open, type Options, type Store } from "../../mod.ts";
 import { IoError } from "../../src/errors.ts";
@@ -14,16 +15,23 @@ function keyOf(n: number): string {
   return `key ${String(n).padStart(8, "0")}`;
 }
 
-/** Runs timers of 1 ms one after the other until stopped; tells the longest gap between two. */
+/**
+ * Runs timers of 1 ms one after the other until stopped; tells the longest time between two in which
+ * this process was busy. Others may keep the processor from us for longer: a gap counts for no more
+ * than the processor time that we used in it.
+ */
 function watchEventLoop(): { stop: () => { longestMs: number; ticks: number } } {
   let longestMs = 0;
   let ticks = 0;
   let isStopped = false;
   let lastMs = systemScheduler.nowMs();
+  let lastUsage = process.cpuUsage();
   const look = (): void => {
     const nowMs = systemScheduler.nowMs();
-    longestMs = Math.max(longestMs, nowMs - lastMs);
+    const { user, system } = process.cpuUsage(lastUsage);
+    longestMs = Math.max(longestMs, Math.min(nowMs - lastMs, (user + system) / 1000));
     lastMs = nowMs;
+    lastUsage = process.cpuUsage();
     ticks++;
     if (!isStopped) systemScheduler.setTimer(look, 1);
   };
@@ -31,10 +39,33 @@ function watchEventLoop(): { stop: () => { longestMs: number; ticks: number } } 
   return {
     stop() {
       isStopped = true;
-      longestMs = Math.max(longestMs, systemScheduler.nowMs() - lastMs);
+      look();
       return { longestMs, ticks };
     },
   };
+}
+
+/**
+ * Does the same work up to three times, until its longest stall is short enough. A stall that is ours
+ * comes every time; what the rest of the machine does to us does not.
+ */
+async function requireShortStalls(
+  mostMs: number,
+  work: () => Promise<void>,
+  leastTicks: number,
+): Promise<void> {
+  const found: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    const loop = watchEventLoop();
+    await work();
+    const { longestMs, ticks } = loop.stop();
+    found.push(`longest stall ${longestMs.toFixed(1)} ms, ${ticks} turns`);
+    if (longestMs < mostMs && ticks >= leastTicks) {
+      console.log(found.join("; "));
+      return;
+    }
+  }
+  assert.fail(found.join("; "));
 }
 
 test("Puts that nobody awaits keep the number of waiting memtables bounded", async () => {
@@ -113,17 +144,9 @@ test("The event loop goes on turning during 100,000 awaited puts", async () => {
       }
     };
     await fill(0, 5000);
-    const loop = watchEventLoop();
-    await fill(5000, 100_000);
-    const { longestMs, ticks } = loop.stop();
+    await requireShortStalls(25, () => fill(5000, 100_000), 20);
     const { flush, compaction } = store.stats();
-    console.log(
-      `longest stall ${longestMs.toFixed(1)} ms, ${ticks} turns, ` +
-        `${flush.count} flushes, ${compaction.count} compactions`,
-    );
     assert.ok(flush.count >= 5 && compaction.count >= 1);
-    assert.ok(ticks >= 20, `${ticks} turns`);
-    assert.ok(longestMs < 25, `a stall of ${longestMs} ms`);
     await store.close();
   } finally {
     directory.dispose();
@@ -137,21 +160,19 @@ test("The event loop goes on turning during scans and gets of what is in memory"
   await store.flush();
   assert.equal(await store.count(), 20_000);
   for await (const _ of store.entries());
-  const loop = watchEventLoop();
-  let found = 0;
-  for (let round = 0; round < 3; round++) {
-    for await (const _ of store.entries()) found++;
-    await store.scanPrefix("key", () => {
-      found++;
-    });
-    for (let i = 0; i < 20_000; i++) if (await store.has(keyOf(i))) found++;
-  }
-  const { longestMs, ticks } = loop.stop();
-  console.log(`longest stall ${longestMs.toFixed(1)} ms, ${ticks} turns`);
-  assert.equal(found, 180_000);
-  assert.ok(ticks >= 5, `${ticks} turns`);
+  const work = async (): Promise<void> => {
+    let found = 0;
+    for (let round = 0; round < 3; round++) {
+      for await (const _ of store.entries()) found++;
+      await store.scanPrefix("key", () => {
+        found++;
+      });
+      for (let i = 0; i < 20_000; i++) if (await store.has(keyOf(i))) found++;
+    }
+    assert.equal(found, 180_000);
+  };
   // Alone it is 3 to 6 ms; under `node --test`, whose hooks follow every Promise, up to 40.
-  assert.ok(longestMs < 60, `a stall of ${longestMs} ms`);
+  await requireShortStalls(60, work, 5);
 });
 
 test("A load in key order is never rewritten", async () => {

@@ -1,0 +1,127 @@
+/**
+ * From the stored form of a data block to a decoded one: footer, checksum, decompression, and whether
+ * it is the block that the index leads to. The table reader and its cursors call it; layout:
+ * table_format.ts.
+ *
+ * The scratch memory is shared by all stores of the realm and used in one synchronous stretch only.
+ */
+
+import { crc32 } from "../bytes/crc32.ts";
+import { decompressorFor } from "../compression/compressors.ts";
+import { DecodeError } from "../errors.ts";
+import { Block } from "./block.ts";
+import { type BlockFooter, decodeBlockFooter, UnknownTableFeature } from "./table_format.ts";
+import type { TableIndex } from "./table_index.ts";
+
+/** A block's stated length may not exceed this: a value of 1 GiB and its key (API.md, limits). */
+const MAX_BLOCK_BYTES = 2 ** 30 + 2 ** 20;
+
+/**
+ * A block's keys are those that the index leads to it for.
+ *
+ * @throws {DecodeError} they are not
+ */
+export function requireItsKeys(index: TableIndex, block: number, decoded: Block): void {
+  const start = index.firstKeyStart(block);
+  const end = index.firstKeyEnd(block);
+  if (decoded.find(index.view, start, end) !== 0) {
+    throw new DecodeError("its first key is not the one that the index names", 0);
+  }
+  if (block + 1 < index.blockCount) {
+    const next = decoded.lowerBound(
+      index.view,
+      index.firstKeyStart(block + 1),
+      index.firstKeyEnd(block + 1),
+    );
+    if (next !== decoded.count) {
+      throw new DecodeError("it holds keys that belong to the next block", 0);
+    }
+  } else if (
+    decoded.find(index.view, index.largestStart, index.largestEnd) !== decoded.count - 1
+  ) {
+    throw new DecodeError("its last key is not the largest one that the index names", 0);
+  }
+}
+
+/** Memory with a view on it. */
+export interface Scratch {
+  /** The memory. */
+  bytes: Uint8Array;
+  /** A view on it. */
+  view: DataView;
+}
+
+const KEEP_SCRATCH_BYTES = 1024 * 1024;
+let stored: Scratch = scratchOf(64 * 1024);
+let inflated: Scratch = scratchOf(64 * 1024);
+const blockFooter: BlockFooter = { crc: 0, uncompressedLength: 0, storedLength: 0, codec: 0 };
+
+function scratchOf(length: number): Scratch {
+  const bytes = new Uint8Array(length);
+  return { bytes, view: new DataView(bytes.buffer) };
+}
+
+/**
+ * Reusable memory for stored bytes, used and done with in one synchronous stretch: a new 16 KB
+ * buffer costs as much as the read (MEASUREMENTS.md D). What a huge block needed is not kept.
+ */
+export function storedScratch(length: number): Scratch {
+  if (length <= stored.bytes.length) return stored;
+  const scratch = scratchOf(length);
+  if (length <= KEEP_SCRATCH_BYTES) stored = scratch;
+  return scratch;
+}
+
+function inflatedScratch(length: number): Scratch {
+  if (length <= inflated.bytes.length) return inflated;
+  const scratch = scratchOf(length);
+  if (length <= KEEP_SCRATCH_BYTES) inflated = scratch;
+  return scratch;
+}
+
+/**
+ * Checks and decodes the stored block in `bytes[start, end)`, into `reuse` where one is given and fits.
+ *
+ * @throws {DecodeError} it is damaged
+ * @throws {UnknownTableFeature} its codec is unknown
+ */
+export function decodeStoredBlock(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+  verify: boolean,
+  reuse: Block | undefined,
+): Block {
+  const footer = blockFooter;
+  decodeBlockFooter(view, start, end, footer);
+  const payloadEnd = start + footer.storedLength;
+  if (verify) {
+    const crc = crc32(bytes, view, start, payloadEnd);
+    if (crc !== footer.crc) {
+      throw new DecodeError(
+        `its checksum is 0x${crc.toString(16)}, expected 0x${footer.crc.toString(16)}`,
+        0,
+      );
+    }
+  }
+  const compressor = decompressorFor(footer.codec);
+  if (compressor === undefined) throw new UnknownTableFeature(`codec ${footer.codec}`);
+  const length = footer.uncompressedLength;
+  // The claim stands outside of the block's checksum: nothing is allocated on its word alone.
+  const stated = compressor.statedLength(bytes, start, payloadEnd);
+  const limit = Math.min(
+    MAX_BLOCK_BYTES,
+    compressor.maxDecompressedLength(bytes, start, payloadEnd),
+  );
+  if (length > limit || (stated !== undefined && stated !== length)) {
+    throw new DecodeError(
+      `it claims ${length} bytes, its content states ${stated ?? "nothing"} and holds ` +
+        `at most ${limit}`,
+      0,
+    );
+  }
+  const scratch = inflatedScratch(length);
+  compressor.decompress(bytes, start, payloadEnd, scratch.bytes, 0, length);
+  return Block.decode(scratch.bytes, length, reuse);
+}

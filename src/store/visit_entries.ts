@@ -1,0 +1,41 @@
+/**
+ * Calls a function for every entry of a range: the way to read many entries asynchronously without a
+ * promise for each. `scanPrefix`, `scanRange` and `count` are made of it.
+ */
+
+import { AT_ENTRY, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import { EntryScan } from "./entry_scan.ts";
+import type { ResolvedRange } from "./range.ts";
+import type { StoreState } from "./store_state.ts";
+
+/** Visits entries without a promise for each; everything that has to be loaded is awaited. */
+export async function visitEntries(
+  state: StoreState,
+  range: ResolvedRange,
+  visit: (entry: EntryView) => boolean | void,
+): Promise<void> {
+  state.requireOpen();
+  const lease = state.lease();
+  try {
+    const { verifyChecksums } = state.options;
+    const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+    let position = scan.next();
+    for (;;) {
+      while (position === NEEDS_LOAD) {
+        await scan.load();
+        lease.requireHeld("store");
+        position = scan.resume();
+      }
+      range.signal?.throwIfAborted();
+      if (position !== AT_ENTRY) return;
+      if (visit(scan.entry) === false) return;
+      const turn = state.turns.due();
+      if (turn !== undefined) await turn;
+      // Also where the visitor itself has closed the store.
+      lease.requireHeld("store");
+      position = scan.next();
+    }
+  } finally {
+    lease.release();
+  }
+}
