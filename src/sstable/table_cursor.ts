@@ -27,9 +27,23 @@ export interface TableScanOptions {
   readonly readaheadBytes: number;
   /** Whether blocks are looked up in the block cache and offered to it. */
   readonly useCache: boolean;
+  /** Shared by the cursors of one walk: how far it has come. */
+  readonly progress?: ScanProgress;
   /** Whether checksums are checked. */
   readonly verifyChecksums: boolean;
 }
+
+/** How many blocks a walk over several tables has decoded. */
+export interface ScanProgress {
+  /** Blocks since the walk began or was sought anew. */
+  decodedBlocks: number;
+}
+
+/**
+ * Blocks that a walk offers to the cache. What follows is decoded into the same memory again and again:
+ * a long scan has no use for a cache, and 16 KiB of garbage a block cost it as much as decoding.
+ */
+const MAX_OFFERED_BLOCKS = 64;
 
 type Move = "start" | "seek" | "on";
 
@@ -162,7 +176,7 @@ class ReadWindow {
   #start = 0;
   #end = 0;
   #nextBytes = 0;
-  /** Without the cache nobody but the cursor sees a block, so the next one takes its memory. */
+  /** Nobody but the cursor sees a block that is not in the cache, so the next one takes its memory. */
   #spare: Block | undefined;
 
   constructor(reader: TableReader, options: TableScanOptions) {
@@ -230,7 +244,9 @@ class ReadWindow {
 
   #decode(index: TableIndex, block: number): Block {
     const at = index.blockOffset(block) - this.#start;
-    const { useCache, verifyChecksums } = this.#options;
+    const { useCache, progress, verifyChecksums } = this.#options;
+    const isOffered = useCache &&
+      (progress === undefined || progress.decodedBlocks++ < MAX_OFFERED_BLOCKS);
     const decoded = this.#reader.decodeBlock(
       index,
       block,
@@ -238,9 +254,9 @@ class ReadWindow {
       this.#view,
       at,
       verifyChecksums,
-      this.#spare,
+      isOffered ? undefined : this.#spare,
     );
-    if (useCache) return this.#reader.keep(block, decoded);
+    if (isOffered) return this.#reader.keep(block, decoded);
     this.#spare = decoded;
     return decoded;
   }

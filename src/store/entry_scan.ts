@@ -15,7 +15,7 @@ import {
   type Position,
 } from "../iterator/entry_cursor.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
-import { TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
+import { type ScanProgress, TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../version/version.ts";
 import type { ReadView } from "./read_view.ts";
@@ -28,6 +28,7 @@ const READAHEAD_BYTES = 128 * 1024;
 export class EntryScan {
   readonly #cursor: EntryCursor;
   readonly #range: ResolvedRange;
+  readonly #progress: ScanProgress = { decodedBlocks: 0 };
   #remaining: number;
   #isStarted = false;
   #isEnded = false;
@@ -42,7 +43,7 @@ export class EntryScan {
   ) {
     this.#range = range;
     this.#remaining = range.limit;
-    this.#cursor = openSources(view, sequence, range, verifyChecksums);
+    this.#cursor = openSources(view, sequence, range, verifyChecksums, this.#progress);
   }
 
   /** The entry it stands on. */
@@ -84,6 +85,7 @@ export class EntryScan {
 
   #start(): Position {
     this.#isStarted = true;
+    this.#progress.decodedBlocks = 0;
     const { lower, upper, reverse } = this.#range;
     const wanted = this.#seekKey;
     let bound = reverse ? upper : lower;
@@ -134,12 +136,14 @@ function openSources(
   sequence: number,
   range: ResolvedRange,
   verifyChecksums: boolean,
+  progress: ScanProgress,
 ): EntryCursor {
   const { reverse } = range;
   const scan: TableScanOptions = {
     reverse,
     readaheadBytes: READAHEAD_BYTES,
     useCache: true,
+    progress,
     verifyChecksums,
   };
   const sources: EntryCursor[] = [];
