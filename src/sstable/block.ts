@@ -1,12 +1,16 @@
 /**
- * A decoded data block: its payload and an array of entry offsets, in one allocation (V8 pays
- * 1 to 2 microseconds for each buffer of this size). Searched in place; there is no object an entry.
+ * A decoded data block: its payload, the offset of each entry, and a word of each key, in one
+ * allocation (V8 pays 1 to 2 microseconds for each buffer of this size). There is no object an entry.
+ *
+ * A word is the four key bytes behind the prefix that all keys of the block share. A search compares
+ * the prefix once, then words, which lie side by side, and looks at keys only where words tie: against
+ * comparing keys it touches two or three cache lines instead of eight or more.
  *
  * Decoding checks every length against the payload and that the keys ascend strictly, so that the
  * search never leaves the payload and never misses a key in a block with a valid checksum.
  */
 
-import { compareRanges } from "../bytes/compare.ts";
+import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
@@ -23,14 +27,19 @@ export class Block {
   readonly view: DataView;
   /** Number of entries. */
   count: number;
-  /** Offset of each entry's key length field, and behind them the end of the payload. */
-  #offsets: Uint32Array;
+  /**
+   * Offset of each entry's key length field, then the end of the payload; behind them the key words.
+   */
+  #slots: Uint32Array;
+  /** Length of the prefix that all keys share. */
+  #prefix: number;
 
-  private constructor(bytes: Uint8Array, view: DataView, offsets: Uint32Array, count: number) {
+  private constructor(bytes: Uint8Array, view: DataView, slots: Uint32Array, count: number) {
     this.bytes = bytes;
     this.view = view;
-    this.#offsets = offsets;
+    this.#slots = slots;
     this.count = count;
+    this.#prefix = fillWords(view, count, slots);
   }
 
   /**
@@ -50,22 +59,24 @@ export class Block {
     if (count === 0 || count * MIN_ENTRY_BYTES > length - BLOCK_HEADER_BYTES) {
       throw new DecodeError(`${count} entries can't fill a block of ${length} bytes`, 1);
     }
-    const offsetsAt = (length + 3) & ~3;
-    const neededBytes = offsetsAt + (count + 1) * 4;
+    const slotsAt = (length + 3) & ~3;
+    const slotCount = 2 * count + 1;
+    const neededBytes = slotsAt + slotCount * 4;
     if (reuse !== undefined && reuse.bytes.length >= neededBytes) {
       reuse.bytes.set(from.length === length ? from : from.subarray(0, length));
-      reuse.#offsets = new Uint32Array(reuse.bytes.buffer, offsetsAt, count + 1);
+      reuse.#slots = new Uint32Array(reuse.bytes.buffer, slotsAt, slotCount);
       reuse.count = count;
-      fillOffsets(reuse.view, length, count, reuse.#offsets);
+      fillOffsets(reuse.view, length, count, reuse.#slots);
+      reuse.#prefix = fillWords(reuse.view, count, reuse.#slots);
       return reuse;
     }
     const buffer = new ArrayBuffer(neededBytes);
     const bytes = new Uint8Array(buffer);
     bytes.set(from.length === length ? from : from.subarray(0, length));
     const view = new DataView(buffer);
-    const offsets = new Uint32Array(buffer, offsetsAt, count + 1);
-    fillOffsets(view, length, count, offsets);
-    return new Block(bytes, view, offsets, count);
+    const slots = new Uint32Array(buffer, slotsAt, slotCount);
+    fillOffsets(view, length, count, slots);
+    return new Block(bytes, view, slots, count);
   }
 
   /** Bytes of memory to charge for the block. */
@@ -75,51 +86,14 @@ export class Block {
 
   /** Slot of the first entry with a key at or after the given one, or `count`. */
   lowerBound(key: DataView, start: number, end: number): number {
-    const view = this.view;
-    const offsets = this.#offsets;
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const at = offsets[middle]!;
-      const keyStart = at + 4;
-      const order = compareRanges(
-        view,
-        keyStart,
-        keyStart + view.getUint32(at, true),
-        key,
-        start,
-        end,
-      );
-      if (order < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    const slot = this.#search(key, start, end);
+    return slot >= 0 ? slot : ~slot;
   }
 
   /** Slot of the entry with exactly this key, or -1. */
   find(key: DataView, start: number, end: number): number {
-    const view = this.view;
-    const offsets = this.#offsets;
-    let low = 0;
-    let high = this.count - 1;
-    while (low <= high) {
-      const middle = (low + high) >>> 1;
-      const at = offsets[middle]!;
-      const keyStart = at + 4;
-      const order = compareRanges(
-        view,
-        keyStart,
-        keyStart + view.getUint32(at, true),
-        key,
-        start,
-        end,
-      );
-      if (order === 0) return middle;
-      if (order < 0) low = middle + 1;
-      else high = middle - 1;
-    }
-    return -1;
+    const slot = this.#search(key, start, end);
+    return slot >= 0 ? slot : -1;
   }
 
   /** Points the buffers of `entry` at this block; `showAt` then sets the offsets. */
@@ -132,14 +106,68 @@ export class Block {
 
   /** Points the offsets of `entry` at the entry in `slot`. */
   showAt(slot: number, entry: EntryView): void {
-    const offsets = this.#offsets;
-    const at = offsets[slot]!;
+    const slots = this.#slots;
+    const at = slots[slot]!;
     const keyEnd = at + 4 + this.view.getUint32(at, true);
     entry.keyStart = at + 4;
     entry.keyEnd = keyEnd;
     entry.valueStart = keyEnd + 4;
-    entry.valueEnd = offsets[slot + 1]!;
+    entry.valueEnd = slots[slot + 1]!;
   }
+
+  /** Slot of the entry with this key; where there is none, the complement of where it would be. */
+  #search(key: DataView, start: number, end: number): number {
+    const view = this.view;
+    const slots = this.#slots;
+    const prefix = this.#prefix;
+    const from = start + prefix;
+    if (prefix > 0) {
+      const first = slots[0]! + 4;
+      const order = compareRanges(key, start, from < end ? from : end, view, first, first + prefix);
+      if (order !== 0) return order < 0 ? ~0 : ~this.count;
+    }
+    const word = keyWord(key, from, end);
+    const words = this.count + 1;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = slots[words + middle]!;
+      if (other < word) {
+        low = middle + 1;
+      } else if (other > word) {
+        high = middle;
+      } else {
+        const at = slots[middle]!;
+        const keyEnd = at + 4 + view.getUint32(at, true);
+        const order = compareRanges(view, at + 4 + prefix, keyEnd, key, from, end);
+        if (order === 0) return middle;
+        if (order < 0) low = middle + 1;
+        else high = middle;
+      }
+    }
+    return ~low;
+  }
+}
+
+/** Fills in the key words of a block whose offsets are known; returns the length of the shared prefix. */
+function fillWords(view: DataView, count: number, slots: Uint32Array): number {
+  const first = slots[0]!;
+  const last = slots[count - 1]!;
+  const prefix = commonPrefixLength(
+    view,
+    first + 4,
+    first + 4 + view.getUint32(first, true),
+    view,
+    last + 4,
+    last + 4 + view.getUint32(last, true),
+  );
+  for (let slot = 0; slot < count; slot++) {
+    const at = slots[slot]!;
+    const keyEnd = at + 4 + view.getUint32(at, true);
+    slots[count + 1 + slot] = keyWord(view, at + 4 + prefix, keyEnd);
+  }
+  return prefix;
 }
 
 function fillOffsets(view: DataView, length: number, count: number, offsets: Uint32Array): void {
