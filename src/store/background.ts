@@ -285,11 +285,14 @@ export class Background {
   *#flushTask(immutable: ImmutableMemtable): Task<void> {
     const state = this.#state;
     const { versions, logs } = state;
+    const newestLog = logs.active!.number;
     const table = yield* flushJob(
       immutable.memtable,
       state.tableOutput,
       () => versions.newFileNumber(),
     );
+    // The job has synced the directory, and with the table's name those of the logs.
+    if (table !== undefined) logs.markNamesDurable(newestLog);
     const nextLog = logs.numberAfter(immutable.logNumber);
     yield* versions.apply({
       lastSequence: immutable.lastSequence,

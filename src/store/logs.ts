@@ -45,12 +45,20 @@ export class Logs {
     if (this.#active !== undefined) {
       this.#active.appendEnd(firstSequence);
       this.#active.writeOutSync();
+      // Only the newest log's name may be lost: then a log that is missing before another one that is
+      // there was not lost to a crash, and recovery reports it.
+      this.#syncNamesSync();
     }
     const path = this.#path(number);
     const writer = new LogWriter(this.#fileSystem, path, number, firstSequence);
     this.#logs.push({ writer, isNameDurable: false, isClosed: false });
     this.#active = writer;
     return writer;
+  }
+
+  /** Notes that the directory was synced after the log `number` was created. */
+  markNamesDurable(number: number): void {
+    for (const log of this.#logs) if (log.writer.number <= number) log.isNameDurable = true;
   }
 
   /** Hands everything to the operating system. */
@@ -62,8 +70,7 @@ export class Logs {
   syncSync(): void {
     for (const log of this.#logs) {
       if (log.writer.isDurable) continue;
-      if (!log.isNameDurable) this.#fileSystem.syncDirectorySync(this.#directory);
-      log.isNameDurable = true;
+      if (!log.isNameDurable) this.#syncNamesSync();
       const size = log.writer.writtenBytes;
       log.writer.handle.syncSync();
       log.writer.markDurable(size);
@@ -77,12 +84,13 @@ export class Logs {
       const { handle } = log.writer;
       const size = log.writer.writtenBytes;
       if (!log.isNameDurable) {
+        const newest = this.#active!.number;
         if (this.#fileSystem.syncDirectory === undefined) {
           this.#fileSystem.syncDirectorySync(this.#directory);
         } else {
           await this.#fileSystem.syncDirectory(this.#directory);
         }
-        log.isNameDurable = true;
+        this.markNamesDurable(newest);
         // A flush may have finished meanwhile: then the entries are durable in a table.
         if (log.isClosed) continue;
       }
@@ -118,6 +126,12 @@ export class Logs {
     for (const log of this.#logs) this.#close(log);
     this.#logs = [];
     this.#active = undefined;
+  }
+
+  #syncNamesSync(): void {
+    if (this.#logs.every((log) => log.isNameDurable)) return;
+    this.#fileSystem.syncDirectorySync(this.#directory);
+    for (const log of this.#logs) log.isNameDurable = true;
   }
 
   #close(log: OpenLog): void {

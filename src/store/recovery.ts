@@ -128,7 +128,7 @@ export function* recoverStore(
   if (!options.readOnly) {
     if (logNumbers.length > 0 || state.log.live) {
       yield* replay.commit();
-    } else if (names.some((name) => isOrphan(name, versions))) {
+    } else if (orphansOf(names, versions).length > 0) {
       // Files are removed when what replaces them is durable. These are there, so the last session may
       // have been killed before that: what we have read is made durable before anybody relies on it.
       yield* versions.apply({ removed: [], added: [] });
@@ -357,8 +357,7 @@ function removeOrphans(
   names: readonly string[],
 ): void {
   const { fileSystem, directory } = options;
-  for (const name of names) {
-    if (!isOrphan(name, versions)) continue;
+  for (const name of orphansOf(names, versions)) {
     try {
       const path = fileSystem.joinPath(directory, name);
       // The recovery edit may have removed it already, or made it the manifest in force.
@@ -370,18 +369,14 @@ function removeOrphans(
   }
 }
 
-/** Whether a name is that of a file of ours that nothing refers to. */
-function isOrphan(name: string, versions: VersionSet): boolean {
-  if (name === CURRENT_TEMPORARY_NAME) return true;
-  const file = parseFileName(name);
-  switch (file?.kind) {
-    case "table":
-      return !versions.current.levels.flat().some(({ metadata }) => metadata.number === file.number);
-    case "log":
-      return file.number < versions.log.number;
-    case "manifest":
-      return file.number !== versions.manifestNumber;
-    case undefined:
-      return false;
-  }
+/** The names of files of ours that nothing refers to. */
+function orphansOf(names: readonly string[], versions: VersionSet): string[] {
+  const tables = new Set(versions.current.levels.flat().map(({ metadata }) => metadata.number));
+  return names.filter((name) => {
+    const file = parseFileName(name);
+    return name === CURRENT_TEMPORARY_NAME ||
+      (file?.kind === "table" && !tables.has(file.number)) ||
+      (file?.kind === "log" && file.number < versions.log.number) ||
+      (file?.kind === "manifest" && file.number !== versions.manifestNumber);
+  });
 }

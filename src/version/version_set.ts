@@ -12,7 +12,7 @@
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { IoError } from "../errors.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
-import { runTaskSync, syncStep, type Task } from "../platform/task.ts";
+import { type IoStep, runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
 import {
@@ -170,7 +170,18 @@ export class VersionSet {
     const full: VersionEdit = { ...edit, nextFileNumber: this.#nextFileNumber };
     // Checked before anything is written: an edit that does not fit is a bug, not a state.
     this.#state.version.apply(full, (table) => this.liveTable(table));
-    const manifest = this.#manifest;
+    let manifest = this.#manifest;
+    // No record is written before the one in front of it is durable: a bad record in front of a good
+    // one is damage to whoever opens the store, and a power loss could leave just that.
+    while (manifest !== undefined && !manifest.isDurable) {
+      try {
+        yield manifest.syncStep();
+      } catch (error) {
+        throw this.#poisonWith(error);
+      }
+      this.#requireWritable();
+      manifest = this.#manifest;
+    }
     // A new manifest starts with the state in force, so it must not be started over a pending edit.
     if (manifest === undefined || (manifest.isOvergrown && this.#pendingEdits === 0)) {
       yield* this.#rewrite(full);
@@ -179,7 +190,7 @@ export class VersionSet {
     this.#pendingEdits++;
     try {
       manifest.append(full);
-      yield syncStep(manifest.handle);
+      yield manifest.syncStep();
     } catch (error) {
       throw this.#poisonWith(error);
     } finally {
@@ -220,7 +231,7 @@ export class VersionSet {
         added: allTables(after.version),
       });
       // Without a pause: an edit that came in between would be missing from the first record.
-      handle.syncSync();
+      manifest.syncStep().runSync();
       fileSystem.syncDirectorySync(this.#directory);
       this.#replaceCurrent(number);
       fileSystem.syncDirectorySync(this.#directory);
@@ -296,6 +307,9 @@ class OpenManifest {
   #ordinal = 0;
   #sizeBytes = 0;
   #firstBytes = 0;
+  #durableBytes = 0;
+  /** Settles with the last asynchronous sync. */
+  #syncing: Promise<void> | undefined;
 
   constructor(handle: FileHandle, number: number) {
     this.handle = handle;
@@ -304,6 +318,38 @@ class OpenManifest {
 
   get isOvergrown(): boolean {
     return this.#sizeBytes > Math.max(MIN_REWRITE_BYTES, this.#firstBytes * REWRITE_FACTOR);
+  }
+
+  /** Whether every record is known to be durable. */
+  get isDurable(): boolean {
+    return this.#durableBytes === this.#sizeBytes;
+  }
+
+  /**
+   * The step of making durable what has been written by now. Asynchronous syncs follow one another: the
+   * system may report a failure to one of them only, so where one has failed the next ones fail too.
+   */
+  syncStep(): IoStep {
+    const size = this.#sizeBytes;
+    return {
+      runSync: () => {
+        this.handle.syncSync();
+        this.#markDurable(size);
+      },
+      run: () => this.#syncing = this.#syncAfter(this.#syncing, size),
+    };
+  }
+
+  async #syncAfter(ahead: Promise<void> | undefined, size: number): Promise<void> {
+    await ahead;
+    if (this.#durableBytes >= size) return;
+    if (this.handle.sync === undefined) this.handle.syncSync();
+    else await this.handle.sync();
+    this.#markDurable(size);
+  }
+
+  #markDurable(size: number): void {
+    this.#durableBytes = Math.max(this.#durableBytes, size);
   }
 
   appendFirst(edit: VersionEdit): void {

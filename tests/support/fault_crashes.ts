@@ -2,8 +2,8 @@
  * Explores the crash states of one run of a workload: at every operation of its file system that changes
  * something it takes the states that a crash may leave, opens each different one, and requires that the
  * store shows a prefix of the history with everything in it that was acknowledged as durable, that it
- * keeps what it shows and takes new writes, and that nothing is left lying about. Of one state in eight
- * the recovery itself is crashed at every operation.
+ * keeps what it shows and takes new writes, and that nothing is left lying about. Of some states the
+ * recovery itself is crashed at every operation.
  */
 
 import type { Options } from "../../src/options.ts";
@@ -90,8 +90,8 @@ const AFTER: readonly CrashKind[] = [
 const OTHERWISE: readonly CrashKind[] = ["process", "strict", "prefix"];
 const NESTED: readonly CrashKind[] = ["process", "strict", "prefix", "reorder", "names-early"];
 const UNCHANGING = new Set(["open", "read", "stat", "list", "lock"]);
-/** One state in this many has its recovery crashed. */
-const NESTED_ONE_IN = 8;
+/** One state of a crashed recovery in this many is also written to and reopened. */
+const NESTED_WRITE_ONE_IN = 8;
 /** One state of a crashed recovery in this many has its own recovery crashed. */
 const THIRD_ONE_IN = 64;
 const LOG_LENGTH = 16;
@@ -103,6 +103,7 @@ export class CrashExplorer {
   readonly #run: Run;
   readonly #checkOptions: Options;
   readonly #oneIn: number;
+  readonly #nestedOneIn: number;
   readonly #counts: CrashCounts;
   readonly #only: CrashName | undefined;
   readonly #known = new Map<string, Known>();
@@ -112,13 +113,17 @@ export class CrashExplorer {
   #distinct = 0;
   #failed: Error | undefined;
 
-  /** Attaches itself to a run. `oneIn` of the different states is opened. */
+  /**
+   * Attaches itself to a run. One in `oneIn` of the different states is opened, and of those one in
+   * `nestedOneIn` has its recovery crashed.
+   */
   constructor(settings: {
     workload: string;
     seed: number;
     run: Run;
     checkOptions: Options;
     oneIn: number;
+    nestedOneIn: number;
     counts: CrashCounts;
     only: CrashName | undefined;
   }) {
@@ -127,6 +132,7 @@ export class CrashExplorer {
     this.#run = settings.run;
     this.#checkOptions = settings.checkOptions;
     this.#oneIn = settings.oneIn;
+    this.#nestedOneIn = settings.nestedOneIn;
     this.#counts = settings.counts;
     this.#only = settings.only;
     this.#run.onIdle = () => this.checkWaiting();
@@ -205,7 +211,7 @@ export class CrashExplorer {
   }
 
   #check(image: CrashImage, known: Known, highest: number): void {
-    const isDeep = this.#only !== undefined || this.#counts.opened % NESTED_ONE_IN === 0;
+    const isDeep = this.#only !== undefined || this.#counts.opened % this.#nestedOneIn === 0;
     this.#counts.opened++;
     try {
       known.ordinal = this.#verify(image, known.lowest, highest, known.durable, isDeep ? 2 : 1);
@@ -253,7 +259,7 @@ export class CrashExplorer {
     const least = image.kind === "process" ? durable : ordinal;
     for (const [at, nested] of recovery.entries()) {
       const isThird = this.#counts.nested++ % THIRD_ONE_IN === 0;
-      const nestedDepth = isThird ? 2 : this.#counts.nested % NESTED_ONE_IN === 0 ? 1 : 0;
+      const nestedDepth = isThird ? 2 : this.#counts.nested % NESTED_WRITE_ONE_IN === 0 ? 1 : 0;
       try {
         this.#verify(
           nested,
@@ -294,13 +300,11 @@ export class CrashExplorer {
     fileSystem.onOperation = ({ operation, phase }) => {
       if (phase !== "after" || UNCHANGING.has(operation)) return;
       event++;
-      // Two kinds at every operation, in turn.
-      for (const kind of [NESTED[event % NESTED.length]!, NESTED[(event + 2) % NESTED.length]!]) {
-        const image = fileSystem.crash(kind, stateSeed(this.#seed, event, 7));
-        if (seen.has(image.key)) continue;
-        seen.add(image.key);
-        into.push(image);
-      }
+      // At every operation one kind, in turn.
+      const kind = NESTED[(event + this.#counts.opened) % NESTED.length]!;
+      const image = fileSystem.crash(kind, stateSeed(this.#seed, event, 7));
+      if (!seen.has(image.key)) into.push(image);
+      seen.add(image.key);
     };
   }
 

@@ -427,7 +427,11 @@ export class FaultFileSystem implements FileSystem {
     if (fault?.mode === "before") throw refused(operation, path, fault.code);
     const result = effect(fault);
     this.onOperation?.({ index, operation, path, phase: "after" });
-    if (fault?.mode === "after") throw refused(operation, path, fault.code);
+    if (fault?.mode === "after") {
+      // Who is told of a failure gets no handle to close.
+      if (isHandle(result)) result.closeSync();
+      throw refused(operation, path, fault.code);
+    }
     return result;
   }
 
@@ -457,7 +461,10 @@ export class FaultFileSystem implements FileSystem {
         try {
           if (fault?.mode === "before") throw refused(operation, path, fault.code);
           const result = effect(fault);
-          if (fault?.mode === "after") throw refused(operation, path, fault.code);
+          if (fault?.mode === "after") {
+            if (isHandle(result)) result.closeSync();
+            throw refused(operation, path, fault.code);
+          }
           finish = () => resolve(result);
         } catch (error) {
           finish = () => reject(error);
@@ -596,6 +603,10 @@ export class FaultFileSystem implements FileSystem {
     const cut = path.lastIndexOf("/");
     return [this.#directory(operation, path.slice(0, cut)), path.slice(cut + 1)];
   }
+}
+
+function isHandle(result: unknown): result is FileHandle {
+  return typeof result === "object" && result !== null && "closeSync" in result;
 }
 
 function from(root: Directory, seed: number, queue: CallQueue | undefined): FaultFileSystem {

@@ -30,7 +30,7 @@ export interface Bounds {
 
 /** Writes, acknowledgements, and the model. */
 export class History {
-  readonly #writes: (readonly Operation[])[] = [];
+  #writes: (readonly Operation[])[] = [];
   readonly #states = new Map<number, State>();
   readonly #keys = new Set<string>();
   #durable = 0;
@@ -49,6 +49,16 @@ export class History {
   /** Ordinal of the write that comes next. */
   get nextOrdinal(): number {
     return this.#writes.length + 1;
+  }
+
+  /** A history that goes on from here by itself. */
+  copy(): History {
+    const copy = new History();
+    copy.#writes = this.#writes.slice();
+    for (const key of this.#keys) copy.#keys.add(key);
+    copy.#durable = this.#durable;
+    copy.#written = this.#written;
+    return copy;
   }
 
   /** Notes a write that is about to be issued; returns its ordinal. */

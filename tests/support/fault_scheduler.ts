@@ -31,6 +31,7 @@ export class FaultScheduler implements Scheduler, CallQueue {
   hold: (label: string) => boolean = () => false;
   readonly #random: Random;
   #nowMs = 1;
+  #taken = 0;
   #steps: Step[] = [];
   #timers: PendingTimer[] = [];
 
@@ -109,12 +110,21 @@ export class FaultScheduler implements Scheduler, CallQueue {
     }
   }
 
+  /** Takes steps until none is left; timers are left alone. */
+  async settle(): Promise<void> {
+    for (let before = -1; before !== this.#taken;) {
+      before = this.#taken;
+      await this.pass(1000);
+    }
+  }
+
   #step(): boolean {
     const free = this.#steps.filter(({ label }) => !this.hold(label));
     const from = free.length > 0 ? free : this.#steps;
     if (from.length > 0) {
       const step = this.#random.pick(from);
       this.#steps.splice(this.#steps.indexOf(step), 1);
+      this.#taken++;
       step.run();
       return true;
     }

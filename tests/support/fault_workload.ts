@@ -34,6 +34,8 @@ export class Run {
   /** The file system; another one after `crash`. */
   fileSystem: FaultFileSystem;
   options: Options;
+  /** Ends every key. Long keys make long records in the manifest. */
+  keySuffix = "";
   /** Called between two steps, when no call of the store is on the stack. */
   onIdle: () => void = () => {};
   /** Called with a file system that the workload goes on with, and again when it is recovered. */
@@ -196,7 +198,7 @@ export class Run {
     const { random } = this;
     const operations: Operation[] = [];
     for (let i = 0; i < count; i++) {
-      const key = `k${String(random.below(keyCount)).padStart(3, "0")}`;
+      const key = `k${String(random.below(keyCount)).padStart(3, "0")}${this.keySuffix}`;
       if (deleteOneIn > 0 && random.below(deleteOneIn) === 0) {
         operations.push({ type: "delete", key });
       } else {

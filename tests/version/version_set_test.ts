@@ -225,8 +225,16 @@ test("VersionSet puts edits that overlap in time in force one after the other", 
   });
   const flush = versions.apply({ ...add(0, flushed), lastSequence: 9 });
   const compactionSync = compaction.next();
+  const manifest = `${DIRECTORY}/${manifestName(versions.manifestNumber!)}`;
+  const sizeBytes = setup.fileSystem.statSync(manifest)!.sizeBytes;
+  // The second edit is not written before the first one's record is durable.
+  const waiting = flush.next();
+  assert.equal(setup.fileSystem.statSync(manifest)!.sizeBytes, sizeBytes);
+  assert.ok(!compactionSync.done && !waiting.done);
+  waiting.value!.runSync();
   const flushSync = flush.next();
-  assert.ok(!compactionSync.done && !flushSync.done);
+  assert.ok(setup.fileSystem.statSync(manifest)!.sizeBytes > sizeBytes);
+  assert.ok(!flushSync.done);
   flushSync.value!.runSync();
   assert.ok(flush.next().done);
   assert.deepEqual(versions.current.tables.map((tables) => tables.length).slice(0, 2), [2, 0]);
