@@ -11,12 +11,18 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import type { Options } from "../../src/options.ts";
+import { WeightedCache } from "../../src/cache/weighted_cache.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
+import { HandlePool } from "../../src/sstable/handle_pool.ts";
+import type { TableResources } from "../../src/sstable/table_reader.ts";
+import { openSync } from "../../src/store/open.ts";
+import { manifestName } from "../../src/version/file_names.ts";
+import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
 import { type CrashCounts, CrashExplorer, parseCrashName } from "../support/fault_crashes.ts";
-import { FaultFileSystem } from "../support/fault_file_system.ts";
+import { type CrashImage, type CrashKind, FaultFileSystem } from "../support/fault_file_system.ts";
 import { History } from "../support/fault_history.ts";
-import { FaultScheduler, useScheduler } from "../support/fault_scheduler.ts";
-import { Run, smallOptions } from "../support/fault_workload.ts";
+import { FaultScheduler, frozenScheduler, useScheduler } from "../support/fault_scheduler.ts";
+import { DIRECTORY, Run, smallOptions } from "../support/fault_workload.ts";
 
 /** A scripted workload. */
 interface Workload {
@@ -26,6 +32,8 @@ interface Workload {
   readonly options: Options;
   /** Options with which the states are opened, where they are others. */
   readonly checkOptions?: Options;
+  /** Whether every state is opened at any scale: there are few. */
+  readonly isSmall?: boolean;
   readonly script: (run: Run) => Promise<void>;
 }
 
@@ -51,6 +59,7 @@ const workloads: readonly Workload[] = [
   {
     name: "creation",
     title: "A store that is being created",
+    isSmall: true,
     options: {},
     script: async (run) => {
       await run.open();
@@ -284,7 +293,7 @@ async function explore(workload: Workload, seed: number): Promise<CrashCounts> {
     seed,
     run,
     checkOptions,
-    oneIn,
+    oneIn: workload.isSmall ? 1 : oneIn,
     nestedOneIn,
     counts,
     only,
@@ -316,6 +325,115 @@ for (const workload of workloads) {
     }
   });
 }
+
+/** A file system with a directory whose own name nobody has synced, and options for a store in it. */
+function unsynced(): { fileSystem: FaultFileSystem; options: Options } {
+  const fileSystem = new FaultFileSystem(1);
+  fileSystem.makeDirectorySync(DIRECTORY);
+  return { fileSystem, options: { ...smallOptions, fileSystem } };
+}
+
+/** The states that crashes of these kinds leave at every operation of `body`. */
+function imagesDuring(
+  fileSystem: FaultFileSystem,
+  kinds: readonly CrashKind[],
+  body: () => void,
+): CrashImage[] {
+  const images: CrashImage[] = [];
+  fileSystem.onOperation = ({ index, phase }) => {
+    if (phase !== "after") return;
+    for (const kind of kinds) {
+      for (let seed = 0; seed < 8; seed++) images.push(fileSystem.crash(kind, index * 8 + seed));
+    }
+  };
+  body();
+  fileSystem.onOperation = undefined;
+  return images;
+}
+
+/** Runs `body` without anything that happens by itself. */
+function frozen(body: () => void): void {
+  const restore = useScheduler(frozenScheduler());
+  try {
+    body();
+  } finally {
+    restore();
+  }
+}
+
+test("A store in a directory whose maker was killed before the sync survives a power loss", () => {
+  frozen(() => {
+    const { fileSystem, options } = unsynced();
+    openSync(DIRECTORY, options).putSync("a", "1");
+    const lost = fileSystem.crash("strict", 1).build(1);
+    assert.equal(openSync(DIRECTORY, { ...options, fileSystem: lost }).getSync("a"), "1");
+  });
+});
+
+test("What is read after a kill in a close is not taken back by a power loss", () => {
+  frozen(() => {
+    const { fileSystem, options } = unsynced();
+    const store = openSync(DIRECTORY, { ...options, walSync: "none" });
+    store.putSync("a", "1");
+    const killed = imagesDuring(fileSystem, ["process"], () => store.closeSync());
+    assert.ok(killed.length > 10);
+    for (const image of killed) {
+      const left = image.build(1);
+      const reopened = openSync(DIRECTORY, { ...options, fileSystem: left });
+      assert.equal(reopened.getSync("a"), "1");
+      for (const kind of ["strict", "reorder", "names-early"] as const) {
+        const lost = left.crash(kind, 1).build(1);
+        assert.equal(openSync(DIRECTORY, { ...options, fileSystem: lost }).getSync("a"), "1", kind);
+      }
+    }
+  });
+});
+
+test("Names of logs that a power loss leaves out of order are no damage", () => {
+  frozen(() => {
+    const { fileSystem, options } = unsynced();
+    const store = openSync(DIRECTORY, { ...options, walSync: "none", memtableSizeBytes: 8192 });
+    const images = imagesDuring(fileSystem, ["reorder"], () => {
+      for (let i = 0; i < 12; i++) store.putSync(`k${i}`, "x".repeat(3000));
+    });
+    for (const image of images) {
+      const left = openSync(DIRECTORY, { ...options, fileSystem: image.build(1) });
+      const count = [...left.keys()].length;
+      for (let i = 0; i < 12; i++) assert.equal(left.hasSync(`k${i}`), i < count);
+    }
+  });
+});
+
+test("A record of the manifest is not written before the one in front of it is durable", () => {
+  const fileSystem = new FaultFileSystem(1);
+  fileSystem.makeDirectorySync(DIRECTORY);
+  const resources: TableResources = {
+    handles: new HandlePool(fileSystem, 4),
+    blocks: new WeightedCache(0),
+    metadata: new WeightedCache(0),
+    verifyChecksums: true,
+  };
+  const versions = new VersionSet(fileSystem, DIRECTORY, resources, emptyVersionState(), undefined);
+  versions.applySync({ removed: [], added: [] });
+  const path = fileSystem.joinPath(DIRECTORY, manifestName(versions.manifestNumber!));
+  const size = (): number => fileSystem.statSync(path)!.sizeBytes;
+  const first = versions.apply({ lastSequence: 1, removed: [], added: [] });
+  const second = versions.apply({ lastSequence: 2, removed: [], added: [] });
+  const firstSync = first.next();
+  const withFirst = size();
+  const secondWait = second.next();
+  assert.equal(size(), withFirst);
+  assert.ok(!firstSync.done && !secondWait.done);
+  secondWait.value!.runSync();
+  const secondSync = second.next();
+  assert.ok(!secondSync.done);
+  assert.ok(size() > withFirst);
+  secondSync.value!.runSync();
+  assert.ok(second.next().done);
+  firstSync.value!.runSync();
+  assert.ok(first.next().done);
+  assert.equal(versions.lastSequence, 2);
+});
 
 test("The enumeration of crashes opens as many states as it is meant to", () => {
   console.log(

@@ -213,6 +213,7 @@ export function assembleTable(
       filterCrc: crc32(writer.bytes, writer.view, filterOffset, indexOffset),
       indexCrc: crc32(writer.bytes, writer.view, indexOffset, writer.length),
       tableNumber: TABLE_NUMBER,
+      contentCrc: 0,
     },
   );
   const bytes = writer.bytes.slice(0, writer.length);
