@@ -102,6 +102,11 @@ class Injector {
     return fault;
   };
 
+  /** Whether the engine may try again: it closes files where it gets no more descriptors. */
+  get mayBeRetried(): boolean {
+    return this.#kind === "emfile";
+  }
+
   clear(): void {
     this.#isCleared = true;
   }
@@ -163,6 +168,7 @@ class Trial {
 
   /** A write, flush, sync or compaction: after the first that is refused every other one must be. */
   async write(what: string, call: () => Promise<void>): Promise<void> {
+    const before = this.#injector.struck.length;
     try {
       await this.run.wait(call());
     } catch (error) {
@@ -171,6 +177,13 @@ class Trial {
       return;
     }
     assert.equal(this.refusal, undefined, `${what} succeeds after ${text(this.refusal)}`);
+    if (what !== "a compaction") return;
+    // One that met a failure in a table, or could not open it, may not claim to be done.
+    const missed = this.#injector.struck.slice(before).find(({ operation, path }) =>
+      path.endsWith(".sst") && operation !== "remove" && operation !== "stat"
+    );
+    const isExcused = missed === undefined || this.#injector.mayBeRetried;
+    assert.ok(isExcused, `a compaction succeeds after ${JSON.stringify(missed)}`);
   }
 
   /** Reads every key, by get and by scan. */
@@ -356,45 +369,61 @@ function text(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-const only = process.env["TINYKVS_FAULT"]?.split(":");
+const only = process.env["TINYKVS_FAULT"];
 
-for (const script of scripts) {
-  test(`No failure of any operation loses data or hangs the "${script.name}" script`, async () => {
-    const unhandled: unknown[] = [];
-    const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
-    process.on("unhandledRejection", onUnhandled);
-    try {
-      const start = await script.start?.();
-      const operations: Operation[] = [];
-      await attempt(script, start, new Injector(Infinity, "eio-before", false, operations), true);
-      for (const operation of operations) {
-        for (const [at, kind] of kinds.entries()) {
-          if (faultOf(kind, operation) === undefined) continue;
-          if ((operation.index + at) % oneIn !== 0 && only === undefined) continue;
-          for (const mode of ["once", "sticky"]) {
-            const name = [script.name, operation.index, kind, mode];
-            if (only !== undefined && only.join() !== name.join()) continue;
-            runs++;
-            try {
-              const injector = new Injector(operation.index, kind, mode === "sticky");
-              await attempt(script, start, injector, kind !== "sync-revert");
-              await new Promise<void>((resolve) => setImmediate(resolve));
-              assert.deepEqual(unhandled.map(text), [], "unhandled rejections");
-            } catch (error) {
-              throw new Error(
-                `${kind} (${mode}) at operation ${operation.index}, ${operation.operation} of ` +
-                  `"${operation.path}": ${text(error)}\nrepeat: TINYKVS_FAULT=${name.join(":")} ` +
-                  `node --test tests/faults/error_injection_test.ts`,
-                { cause: error },
-              );
-            }
-          }
+const titles: Readonly<Record<Kind, string>> = {
+  "eio-before": "An operation that fails before its effect",
+  "eio-after": "An operation that fails after its effect",
+  "sync-drop": "A sync that fails and forgets what it did not write",
+  "sync-revert": "A sync that fails and takes back what it did not write",
+  "enospc-short": "A disk that takes a part of a write and then nothing",
+  "enospc-partial": "A disk that is full in the middle of a write",
+  "emfile": "A lack of descriptors",
+  "eacces": "A refused rename or removal",
+};
+
+/** Makes every run of a script with one kind of failure. */
+async function inject(script: Script, kind: Kind): Promise<void> {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown): void => void unhandled.push(reason);
+  process.on("unhandledRejection", onUnhandled);
+  try {
+    const start = await script.start?.();
+    const operations: Operation[] = [];
+    await attempt(script, start, new Injector(Infinity, kind, false, operations), true);
+    const struck = operations.filter((operation) => faultOf(kind, operation) !== undefined);
+    for (const [at, operation] of struck.entries()) {
+      if (at % oneIn !== 0 && only === undefined) continue;
+      for (const mode of ["once", "sticky"]) {
+        const name = [script.name, operation.index, kind, mode].join(":");
+        if (only !== undefined && only !== name) continue;
+        runs++;
+        try {
+          const injector = new Injector(operation.index, kind, mode === "sticky");
+          await attempt(script, start, injector, kind !== "sync-revert");
+          await new Promise<void>((resolve) => setImmediate(resolve));
+          assert.deepEqual(unhandled.map(text), [], "unhandled rejections");
+        } catch (error) {
+          throw new Error(
+            `${kind} (${mode}) at operation ${operation.index}, ${operation.operation} of ` +
+              `"${operation.path}": ${text(error)}\n` +
+              `repeat: TINYKVS_FAULT=${name} node --test tests/faults/error_injection_test.ts`,
+            { cause: error },
+          );
         }
       }
-    } finally {
-      process.off("unhandledRejection", onUnhandled);
     }
-  });
+  } finally {
+    process.off("unhandledRejection", onUnhandled);
+  }
+}
+
+for (const script of scripts) {
+  for (const kind of kinds) {
+    test(`${titles[kind]} loses nothing and hangs nothing (script "${script.name}")`, async () => {
+      await inject(script, kind);
+    });
+  }
 }
 
 test("The injection of errors makes as many runs as it is meant to", () => {

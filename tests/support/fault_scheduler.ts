@@ -20,9 +20,6 @@ interface PendingTimer {
   readonly run: () => void;
 }
 
-/** Bun now and then runs a promise's continuation some turns of the event loop late. */
-const MAX_IDLE_TURNS = 100;
-
 /** A call was still unsettled when nothing was left that could settle it, or after too many steps. */
 export class UnsettledError extends Error {
   override readonly name: string = "UnsettledError";
@@ -96,15 +93,11 @@ export class FaultScheduler implements Scheduler, CallQueue {
       isSettled = true;
     };
     promise.then(settled, settled);
-    let idleTurns = 0;
     for (let count = 0;; count++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
       if (isSettled) return promise;
       if (count >= maxSteps) throw new UnsettledError(`not settled after ${maxSteps} steps`);
-      idleTurns = this.#step() ? 0 : idleTurns + 1;
-      if (idleTurns > MAX_IDLE_TURNS) {
-        throw new UnsettledError("not settled, and nothing is left to be done");
-      }
+      if (!this.#step()) throw new UnsettledError("not settled, and nothing is left to be done");
     }
   }
 

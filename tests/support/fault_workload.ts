@@ -167,6 +167,7 @@ export class Run {
   async crash(kind: CrashKind, options: Options = {}): Promise<void> {
     const image = this.fileSystem.crash(kind, this.random.uint32());
     this.fileSystem.onOperation = undefined;
+    this.#store = undefined;
     this.scheduler.forget();
     if (kind !== "process") this.history.loseUnsynced();
     this.fileSystem = image.build(this.random.uint32(), this.scheduler);
@@ -211,8 +212,10 @@ export class Run {
   }
 
   async #acknowledged(call: Promise<void>, ordinal: number, sync: boolean): Promise<void> {
+    const store = this.#store;
     await call;
-    this.history.acknowledge(ordinal, sync || this.#isDurableMode);
+    // What a process hears after its crash it hears no more.
+    if (store === this.#store) this.history.acknowledge(ordinal, sync || this.#isDurableMode);
   }
 }
 
