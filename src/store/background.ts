@@ -17,7 +17,7 @@ import type { VersionEdit } from "../version/version_edit.ts";
 import type { ImmutableMemtable, StoreState } from "./store_state.ts";
 
 /** The longest that the event loop is held at a time. */
-const SLICE_MS = 2;
+const SLICE_MS = 1.5;
 /** Acknowledgements wait while this many memtables wait for their flush. */
 const MAX_WAITING_MEMTABLES = 2;
 /** A writer that does not wait for acknowledgements flushes by itself beyond this many. */

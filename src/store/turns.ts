@@ -7,9 +7,9 @@
 import type { Scheduler } from "../platform/scheduler.ts";
 
 /** The longest stretch of microtasks that our operations make up by themselves, in milliseconds. */
-const MAX_STRETCH_MS = 2;
+const MAX_STRETCH_MS = 1.5;
 /** The clock is read once in this many operations. */
-const OPERATIONS_PER_LOOK = 64;
+const OPERATIONS_PER_LOOK = 32;
 
 /** Counts operations and watches the clock. */
 export class Turns {

@@ -35,23 +35,23 @@ function repeat(turns: Turns, count: number): number {
   return due;
 }
 
-test("Turns.due lets operations run as long as they take less than 2.5 ms", () => {
+test("Turns.due lets operations run as long as they take less than 1.5 ms", () => {
   const scheduler = new HandScheduler();
   const turns = new Turns(scheduler);
-  for (let i = 0; i < 20; i++) {
-    assert.equal(repeat(turns, 64), 0);
+  for (let i = 0; i < 14; i++) {
+    assert.equal(repeat(turns, 32), 0);
     scheduler.now += 0.1;
   }
   assert.equal(scheduler.passed, 0);
-  assert.equal(scheduler.looks, 20);
+  assert.equal(scheduler.looks, 14);
 });
 
-test("Turns.due asks for a turn after 2.5 ms, and callers of the same moment share it", async () => {
+test("Turns.due asks for a turn after 1.5 ms, and callers of the same moment share it", async () => {
   const scheduler = new HandScheduler();
   const turns = new Turns(scheduler);
-  repeat(turns, 64);
-  scheduler.now += 2.5;
-  assert.equal(repeat(turns, 63), 0);
+  repeat(turns, 32);
+  scheduler.now += 1.5;
+  assert.equal(repeat(turns, 31), 0);
   const first = turns.due();
   assert.ok(first !== undefined);
   assert.equal(turns.pass(), first);
@@ -64,6 +64,6 @@ test("Turns.due counts a chunk as the operations that are in it", () => {
   const scheduler = new HandScheduler();
   const turns = new Turns(scheduler);
   assert.equal(turns.due(128), undefined);
-  scheduler.now += 2.5;
+  scheduler.now += 1.5;
   assert.ok(turns.due(128) !== undefined);
 });
