@@ -30,7 +30,12 @@ import {
   parseFileName,
   tableName,
 } from "../version/file_names.ts";
-import { decodeCurrent, decodeManifest, MAX_CURRENT_BYTES } from "../version/manifest_format.ts";
+import {
+  decodeCurrent,
+  decodeManifest,
+  MAX_CURRENT_BYTES,
+  otherCurrentVersion,
+} from "../version/manifest_format.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { LiveTable } from "../version/version.ts";
 import {
@@ -282,7 +287,12 @@ function readCurrent(options: RecoveryOptions): number {
   const { fileSystem, directory } = options;
   const path = fileSystem.joinPath(directory, CURRENT_NAME);
   try {
-    return decodeCurrent(readWholeFileSync(fileSystem, path, MAX_CURRENT_BYTES));
+    const bytes = readWholeFileSync(fileSystem, path, MAX_CURRENT_BYTES);
+    const version = otherCurrentVersion(bytes);
+    if (version !== undefined) {
+      throw new UnsupportedFormatError(path, `store version ${version}`, "store version 1");
+    }
+    return decodeCurrent(bytes);
   } catch (error) {
     throw corruptionFrom(error, "the name of the manifest", path, 0);
   }

@@ -181,6 +181,19 @@ export function decodeCurrent(bytes: Uint8Array): number {
   return name.number;
 }
 
+/**
+ * The format version that CURRENT states if it is whole and of another version than this one; its line
+ * then begins with "tinykvs", the version and a blank, and ends with the same checksum.
+ */
+export function otherCurrentVersion(bytes: Uint8Array): number | undefined {
+  const line = String.fromCharCode(...bytes.subarray(0, MAX_CURRENT_BYTES));
+  const match = /^(tinykvs (\d{1,9}) [ -~]*) crc32=([0-9a-f]{8})\n$/.exec(line);
+  if (match === null || match[2] === "1") return undefined;
+  const text = asciiBytes(match[1]!);
+  const crc = crc32(text, new DataView(text.buffer), 0, text.length);
+  return crc === Number.parseInt(match[3]!, 16) ? Number(match[2]) : undefined;
+}
+
 function asciiBytes(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }

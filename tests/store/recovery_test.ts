@@ -478,9 +478,13 @@ test("Files of a newer format version are told from damaged ones and left alone"
   const log = makeStoreFiles({ log: { number: 9, live: true } });
   makeLog(log, 9, 1, putRecords("k", 3, true));
   forge(log, logName(9), 8, 7, [0, 28, 28]);
+  const current = makeStoreFiles({ tables: [TABLE] });
+  const line = "tinykvs 2 STATE-000007 crc32=0c5c73a4\n";
+  current.setContent(pathOf("CURRENT"), new TextEncoder().encode(line));
   const cases: [CloneableFileSystem, string, string][] = [
     [manifest, name, "manifest version 2"],
     [log, logName(9), "log version 7"],
+    [current, "CURRENT", "store version 2"],
   ];
   for (const [fileSystem, file, found] of cases) {
     const before = fileSystem.dump(DIRECTORY);

@@ -10,6 +10,7 @@ import {
   encodeManifestHeader,
   encodeManifestRecord,
   MANIFEST_HEADER_BYTES,
+  otherCurrentVersion,
 } from "../../src/version/manifest_format.ts";
 import type { VersionEdit } from "../../src/version/version_edit.ts";
 import { Random } from "../support/random.ts";
@@ -249,6 +250,18 @@ test("decodeCurrent refuses every truncation, flipped bit and extra byte", () =>
     assert.throws(() => decodeCurrent(Uint8Array.of(extra, ...bytes)), DecodeError);
   }
   assert.throws(() => decodeCurrent(new Uint8Array(1000)), DecodeError);
+});
+
+test("otherCurrentVersion tells a whole line of another version from damage", () => {
+  // The checksum was computed by a separate program.
+  const newer = "tinykvs 2 STATE-000007 x=1 crc32=6ba40766\n";
+  assert.equal(otherCurrentVersion(bytesOf(newer)), 2);
+  assert.equal(otherCurrentVersion(encodeCurrent(7)), undefined);
+  for (let at = 0; at < newer.length; at++) {
+    const damaged = bytesOf(newer);
+    damaged[at]! ^= 1;
+    assert.equal(otherCurrentVersion(damaged), undefined, `byte ${at}`);
+  }
 });
 
 test("decodeCurrent never leads out of the directory", () => {
