@@ -50,6 +50,8 @@ export class WritePath {
   #drained: (() => void)[] = [];
   #timer: Timer | undefined;
   #lastSyncMs = 0;
+  /** Made once: a single awaited put would otherwise make a closure each time. */
+  readonly #startDraining = (): void => this.#drain();
 
   /** Makes the write path of a store. */
   constructor(state: StoreState, background: Background) {
@@ -109,17 +111,6 @@ export class WritePath {
   sync(): Promise<void> {
     if (this.#state.logs.active === undefined) return Promise.resolve();
     return this.#acknowledge(true);
-  }
-
-  /** As `sync`. */
-  syncSync(): void {
-    try {
-      this.#state.logs.writeOutSync();
-      this.#state.logs.syncSync();
-    } catch (error) {
-      this.#state.fail("a sync of the write-ahead log", error);
-      throw error;
-    }
   }
 
   /** Freezes the memtable if it holds anything. */
@@ -250,7 +241,7 @@ export class WritePath {
     }
     if (!this.#isDraining) {
       this.#isDraining = true;
-      queueMicrotask(() => this.#drain());
+      queueMicrotask(this.#startDraining);
     }
     return group.promise;
   }
