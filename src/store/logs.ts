@@ -21,13 +21,15 @@ interface OpenLog {
 export class Logs {
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
+  readonly #storeId: number;
   #logs: OpenLog[] = [];
   #active: LogWriter | undefined;
 
   /** Starts without a log: the first write opens one. */
-  constructor(fileSystem: FileSystem, directory: string) {
+  constructor(fileSystem: FileSystem, directory: string, storeId: number) {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
+    this.#storeId = storeId;
   }
 
   /** The log that is written to, or undefined before the first write. */
@@ -50,7 +52,7 @@ export class Logs {
       this.#syncNamesSync();
     }
     const path = this.#path(number);
-    const writer = new LogWriter(this.#fileSystem, path, number, firstSequence);
+    const writer = new LogWriter(this.#fileSystem, path, this.#storeId, number, firstSequence);
     this.#logs.push({ writer, isNameDurable: false, isClosed: false });
     this.#active = writer;
     return writer;

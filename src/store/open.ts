@@ -226,6 +226,7 @@ function* openLocked(
     },
     memtableSizeBytes,
     readOnly,
+    scheduler,
   };
   let recovered: RecoveredStore;
   const names = fileSystem.listSync(directory);

@@ -17,6 +17,7 @@ import type { TableOutputOptions } from "../compaction/table_output.ts";
 import { CorruptionError, corruptionFrom, IoError, UnsupportedFormatError } from "../errors.ts";
 import { Memtable } from "../memtable/memtable.ts";
 import type { FileSystem } from "../platform/file_system.ts";
+import type { Scheduler } from "../platform/scheduler.ts";
 import type { Task } from "../platform/task.ts";
 import { readWholeFileSync } from "../platform/transfer.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
@@ -25,12 +26,13 @@ import {
   CURRENT_TEMPORARY_NAME,
   logName,
   manifestName,
-  MAX_FILE_NUMBER,
+  namesWithinReach,
   type NumberedFile,
   parseFileName,
   tableName,
 } from "../version/file_names.ts";
 import {
+  type Current,
   decodeCurrent,
   decodeManifest,
   MAX_CURRENT_BYTES,
@@ -65,6 +67,8 @@ export interface RecoveryOptions {
   readonly memtableSizeBytes: number;
   /** Whether nothing on disk may be changed. */
   readonly readOnly: boolean;
+  /** Where a new store's id comes from. */
+  readonly scheduler: Scheduler;
 }
 
 /** A recovered store. */
@@ -91,9 +95,17 @@ export function remainsOfStore(names: readonly string[]): string[] {
 }
 
 /** Makes the versions of a new store and puts its first manifest in force. */
-export function createStore(options: RecoveryOptions, names: readonly string[]): RecoveredStore {
+export function createStore(options: RecoveryOptions, listed: readonly string[]): RecoveredStore {
   const { fileSystem, directory, resources } = options;
-  const versions = new VersionSet(fileSystem, directory, resources, emptyVersionState(), undefined);
+  const versions = new VersionSet(
+    fileSystem,
+    directory,
+    resources,
+    newStoreId(options.scheduler),
+    emptyVersionState(),
+    undefined,
+  );
+  const names = namesWithinReach(listed, emptyVersionState().nextFileNumber);
   // A crash during an earlier creation may have left a manifest behind: its number stays taken.
   for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);
   versions.applySync({ removed: [], added: [] });
@@ -101,16 +113,29 @@ export function createStore(options: RecoveryOptions, names: readonly string[]):
   return { versions, lastSequence: 0, memtable: undefined };
 }
 
+/** A number that no other store is likely to have. */
+function newStoreId(scheduler: Scheduler): number {
+  return Number.parseInt(scheduler.randomHex(4), 16);
+}
+
 /** A task that recovers an existing store. */
 export function* recoverStore(
   options: RecoveryOptions,
-  names: readonly string[],
+  listed: readonly string[],
 ): Task<RecoveredStore> {
   const { fileSystem, directory, resources } = options;
-  const manifestNumber = readCurrent(options);
-  const state = readManifest(options, manifestNumber);
-  requireTables(options, state, names);
-  const versions = new VersionSet(fileSystem, directory, resources, state, manifestNumber);
+  const { storeId, manifestNumber } = readCurrent(options);
+  const state = readManifest(options, storeId, manifestNumber);
+  requireTables(options, state, listed);
+  const names = namesWithinReach(listed, state.nextFileNumber);
+  const versions = new VersionSet(
+    fileSystem,
+    directory,
+    resources,
+    storeId,
+    state,
+    manifestNumber,
+  );
   const files = numberedFiles(names);
   for (const { number } of files) versions.reserveFileNumber(number);
 
@@ -220,14 +245,19 @@ class Replay {
     let isFirst = true;
     const handle = fileSystem.openReadSync(path);
     try {
-      const reading = readLog(handle, number, (sequence, bytes, view, start, keyEnd, end) => {
-        if (isFirst && sequence === expected) next = sequence;
-        isFirst = false;
-        if (sequence !== next) return;
-        next++;
-        this.memtable.insert(sequence, bytes, view, start, keyEnd, end);
-        this.lastSequence = sequence;
-      });
+      const reading = readLog(
+        handle,
+        this.#versions.storeId,
+        number,
+        (sequence, bytes, view, start, keyEnd, end) => {
+          if (isFirst && sequence === expected) next = sequence;
+          isFirst = false;
+          if (sequence !== next) return;
+          next++;
+          this.memtable.insert(sequence, bytes, view, start, keyEnd, end);
+          this.lastSequence = sequence;
+        },
+      );
       let step = reading.next();
       while (!step.done) {
         if (!readOnly && this.memtable.sizeBytes >= memtableSizeBytes) yield* this.flush();
@@ -283,7 +313,7 @@ class Replay {
   }
 }
 
-function readCurrent(options: RecoveryOptions): number {
+function readCurrent(options: RecoveryOptions): Current {
   const { fileSystem, directory } = options;
   const path = fileSystem.joinPath(directory, CURRENT_NAME);
   try {
@@ -298,7 +328,7 @@ function readCurrent(options: RecoveryOptions): number {
   }
 }
 
-function readManifest(options: RecoveryOptions, number: number): VersionState {
+function readManifest(options: RecoveryOptions, storeId: number, number: number): VersionState {
   const { fileSystem, directory, resources } = options;
   const name = manifestName(number);
   const path = fileSystem.joinPath(directory, name);
@@ -310,7 +340,7 @@ function readManifest(options: RecoveryOptions, number: number): VersionState {
     );
   try {
     const bytes = readWholeFileSync(fileSystem, path, MAX_MANIFEST_BYTES);
-    const { newerVersion, edits } = decodeManifest(bytes, number);
+    const { newerVersion, edits } = decodeManifest(bytes, storeId, number);
     if (newerVersion !== undefined) {
       throw new UnsupportedFormatError(
         path,
@@ -356,8 +386,7 @@ function missingFile(options: RecoveryOptions, name: string): CorruptionError {
 }
 
 function numberedFiles(names: readonly string[]): NumberedFile[] {
-  return names.map(parseFileName).filter((file) => file !== undefined)
-    .filter(({ number }) => number < MAX_FILE_NUMBER);
+  return names.map(parseFileName).filter((file) => file !== undefined);
 }
 
 /** Deletes files of ours that nothing refers to: what a crash left in the making or not yet deleted. */

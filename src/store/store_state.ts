@@ -86,7 +86,7 @@ export class StoreState {
     this.lastSequence = parts.lastSequence;
     this.compaction = compactionOptions(options);
     this.tableOutput = parts.tableOutput;
-    this.logs = new Logs(options.fileSystem, directory);
+    this.logs = new Logs(options.fileSystem, directory, parts.versions.storeId);
     this.memtable = parts.memtable ?? this.newMemtable();
     this.#view = this.#makeView();
     this.versions.onInstalled = () => this.publish();

@@ -6,14 +6,14 @@
  *     0   8 bytes  magic "TKVSMAN" and the byte 0x01
  *     8   u32      format version, 1
  *     12  u32      number of this manifest, as in its name
- *     16  u32      0
+ *     16  u32      id of the store, random, from CURRENT
  *     20  u32      CRC-32 of bytes 0 to 19
  *
  * Then records, each of which was fsynced before the next one was written:
  *
  *     0   u32  CRC-32 of bytes 4 to 15 and of the payload
  *     4   u32  payload length
- *     8   u32  number of this manifest
+ *     8   u32  tag: the store's id XOR the number of this manifest
  *     12  u32  ordinal of the record, from 0
  *     16  payload: one version edit (version_edit.ts)
  *
@@ -24,7 +24,10 @@
  *
  * CURRENT is one line of text, replaced as a whole by rename:
  *
- *     tinykvs 1 MANIFEST-000007 crc32=1a2b3c4d\n      CRC-32 (hex) of the line up to " crc32="
+ *     tinykvs 1 MANIFEST-000007 store=5e6f7081 crc32=1a2b3c4d\n
+ *
+ * with the store's id and, in the end, the CRC-32 of the line up to " crc32=", both as 8 hexadecimal
+ * digits.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
@@ -45,19 +48,20 @@ const MAGIC_LOW = 0x53564b54; // "TKVS"
 const MAGIC_HIGH = 0x014e414d; // "MAN\x01"
 
 /** Appends a manifest's header. */
-export function encodeManifestHeader(writer: ByteWriter, number: number): void {
+export function encodeManifestHeader(writer: ByteWriter, storeId: number, number: number): void {
   const start = writer.length;
   writer.appendUint32(MAGIC_LOW);
   writer.appendUint32(MAGIC_HIGH);
   writer.appendUint32(MANIFEST_VERSION);
   writer.appendUint32(number);
-  writer.appendUint32(0);
+  writer.appendUint32(storeId);
   writer.appendUint32(crc32(writer.bytes, writer.view, start, start + 20));
 }
 
 /** Appends a record. */
 export function encodeManifestRecord(
   writer: ByteWriter,
+  storeId: number,
   number: number,
   ordinal: number,
   edit: VersionEdit,
@@ -65,7 +69,7 @@ export function encodeManifestRecord(
   const start = writer.length;
   writer.appendUint32(0);
   writer.appendUint32(0);
-  writer.appendUint32(number);
+  writer.appendUint32(manifestTag(storeId, number));
   writer.appendUint32(ordinal);
   encodeVersionEdit(writer, edit);
   const { bytes, view, length } = writer;
@@ -84,11 +88,15 @@ export interface ManifestContent {
 }
 
 /**
- * Reads a whole manifest.
+ * Reads the manifest `number` of the store `storeId` as a whole.
  *
- * @throws {DecodeError} it is damaged
+ * @throws {DecodeError} it is damaged, or another one
  */
-export function decodeManifest(bytes: Uint8Array, number: number): ManifestContent {
+export function decodeManifest(
+  bytes: Uint8Array,
+  storeId: number,
+  number: number,
+): ManifestContent {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < MANIFEST_HEADER_BYTES) {
     throw new DecodeError(`the manifest has ${bytes.length} bytes, its header alone has 24`, 0);
@@ -107,12 +115,20 @@ export function decodeManifest(bytes: Uint8Array, number: number): ManifestConte
       12,
     );
   }
+  if (view.getUint32(16, true) !== storeId) {
+    throw new DecodeError(
+      `the manifest belongs to the store ${hexId(view.getUint32(16, true))}, ` +
+        `CURRENT says ${hexId(storeId)}`,
+      16,
+    );
+  }
+  const tag = manifestTag(storeId, number);
   const edits: VersionEdit[] = [];
   let offset = MANIFEST_HEADER_BYTES;
   while (offset < bytes.length) {
-    const end = recordEnd(bytes, view, offset, number);
+    const end = recordEnd(bytes, view, offset, tag);
     if (end < 0 || view.getUint32(offset + 12, true) !== edits.length) {
-      requireTornTail(bytes, view, offset, number, edits.length);
+      requireTornTail(bytes, view, offset, tag, edits.length);
       break;
     }
     edits.push(decodeVersionEdit(bytes, offset + RECORD_HEADER_BYTES, end));
@@ -125,9 +141,9 @@ export function decodeManifest(bytes: Uint8Array, number: number): ManifestConte
 }
 
 /** The end of the whole record at `offset`, or -1 where there is none. */
-function recordEnd(bytes: Uint8Array, view: DataView, offset: number, number: number): number {
+function recordEnd(bytes: Uint8Array, view: DataView, offset: number, tag: number): number {
   const payload = offset + RECORD_HEADER_BYTES;
-  if (payload > bytes.length || view.getUint32(offset + 8, true) !== number) return -1;
+  if (payload > bytes.length || view.getUint32(offset + 8, true) !== tag) return -1;
   const end = payload + view.getUint32(offset + 4, true);
   if (end > bytes.length) return -1;
   return crc32(bytes, view, offset + 4, end) === view.getUint32(offset, true) ? end : -1;
@@ -138,47 +154,61 @@ function requireTornTail(
   bytes: Uint8Array,
   view: DataView,
   offset: number,
-  number: number,
+  tag: number,
   ordinal: number,
 ): void {
   // A hostile file could make every offset look like a record; past this many summed bytes it is
   // taken for damaged, which it is.
   let budget = bytes.length * 16 + 65536;
   for (let at = offset; at + RECORD_HEADER_BYTES <= bytes.length; at++) {
-    if (view.getUint32(at + 8, true) !== number) continue;
+    if (view.getUint32(at + 8, true) !== tag) continue;
     if (view.getUint32(at + 12, true) < ordinal) continue;
     budget -= RECORD_HEADER_BYTES + Math.min(view.getUint32(at + 4, true), bytes.length - at);
-    if (budget < 0 || recordEnd(bytes, view, at, number) >= 0) {
+    if (budget < 0 || recordEnd(bytes, view, at, tag) >= 0) {
       throw new DecodeError(`record ${ordinal} is damaged, but later ones are whole`, offset);
     }
   }
 }
 
+/** What CURRENT says. */
+export interface Current {
+  /** Id of the store: a random number of 32 bits that all its logs and manifests carry. */
+  readonly storeId: number;
+  /** Number of the manifest in force. */
+  readonly manifestNumber: number;
+}
+
 /** The content of CURRENT. */
-export function encodeCurrent(manifestNumber: number): Uint8Array {
-  const text = `tinykvs 1 ${manifestName(manifestNumber)}`;
+export function encodeCurrent({ storeId, manifestNumber }: Current): Uint8Array {
+  const text = `tinykvs 1 ${manifestName(manifestNumber)} store=${hexId(storeId)}`;
   const bytes = asciiBytes(text);
   const crc = crc32(bytes, new DataView(bytes.buffer), 0, bytes.length);
   return asciiBytes(`${text} crc32=${crc.toString(16).padStart(8, "0")}\n`);
 }
 
 /**
- * The manifest's number from the content of CURRENT.
+ * What the content of CURRENT says.
  *
  * @throws {DecodeError} it is malformed
  */
-export function decodeCurrent(bytes: Uint8Array): number {
+export function decodeCurrent(bytes: Uint8Array): Current {
   const line = String.fromCharCode(...bytes.subarray(0, MAX_CURRENT_BYTES));
-  const match = /^tinykvs 1 (MANIFEST-\d{6,10}) crc32=[0-9a-f]{8}\n$/.exec(line);
+  const match = /^tinykvs 1 (MANIFEST-\d{6,10}) store=([0-9a-f]{8}) crc32=[0-9a-f]{8}\n$/.exec(
+    line,
+  );
   const name = match === null ? undefined : parseFileName(match[1]!);
   if (name === undefined) {
     throw new DecodeError("it does not name a manifest in the form of version 1", 0);
   }
-  const expected = encodeCurrent(name.number);
+  const current = {
+    storeId: Number.parseInt(match![2]!, 16),
+    manifestNumber: name.number,
+  };
+  const expected = encodeCurrent(current);
   if (expected.length !== bytes.length || expected.some((byte, at) => byte !== bytes[at])) {
     throw new DecodeError("its checksum is wrong", bytes.length - 9);
   }
-  return name.number;
+  return current;
 }
 
 /**
@@ -192,6 +222,15 @@ export function otherCurrentVersion(bytes: Uint8Array): number | undefined {
   const text = asciiBytes(match[1]!);
   const crc = crc32(text, new DataView(text.buffer), 0, text.length);
   return crc === Number.parseInt(match[3]!, 16) ? Number(match[2]) : undefined;
+}
+
+/** What the records of a manifest carry: a number that those of other manifests and stores don't. */
+function manifestTag(storeId: number, number: number): number {
+  return (storeId ^ number) >>> 0;
+}
+
+function hexId(storeId: number): string {
+  return storeId.toString(16).padStart(8, "0");
 }
 
 function asciiBytes(text: string): Uint8Array<ArrayBuffer> {

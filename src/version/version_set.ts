@@ -70,6 +70,8 @@ export function applyEdit(
 
 /** The versions of an open store. */
 export class VersionSet {
+  /** A random number of 32 bits that tells the store's logs and manifests from those of others. */
+  readonly storeId: number;
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
   readonly #resources: TableResources;
@@ -83,17 +85,22 @@ export class VersionSet {
   /** Called with every version that takes effect. */
   onInstalled: () => void = () => {};
 
-  /** Takes over a recovered state. `manifestNumber` is the manifest in force, if there is one. */
+  /**
+   * Takes over a recovered state. `manifestNumber` is the manifest in force, if there is one;
+   * `storeId` is what all logs and manifests of the store carry.
+   */
   constructor(
     fileSystem: FileSystem,
     directory: string,
     resources: TableResources,
+    storeId: number,
     state: VersionState,
     manifestNumber: number | undefined,
   ) {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
     this.#resources = resources;
+    this.storeId = storeId;
     this.#state = state;
     this.#nextFileNumber = state.nextFileNumber;
     this.#manifestNumber = manifestNumber;
@@ -222,7 +229,7 @@ export class VersionSet {
     try {
       handle = fileSystem.createSync(path);
       const after = applyEdit(this.#state, edit, (table) => this.liveTable(table));
-      const manifest = new OpenManifest(handle, number);
+      const manifest = new OpenManifest(handle, this.storeId, number);
       manifest.appendFirst({
         nextFileNumber: this.#nextFileNumber,
         lastSequence: after.lastSequence,
@@ -251,7 +258,7 @@ export class VersionSet {
     const fileSystem = this.#fileSystem;
     const temporary = fileSystem.joinPath(this.#directory, CURRENT_TEMPORARY_NAME);
     if (fileSystem.statSync(temporary) !== undefined) fileSystem.removeSync(temporary);
-    const content = encodeCurrent(manifestNumber);
+    const content = encodeCurrent({ storeId: this.storeId, manifestNumber });
     const handle = fileSystem.createSync(temporary);
     try {
       writeFullySync(handle, content, 0, content.length, 0);
@@ -303,6 +310,7 @@ export class VersionSet {
 /** The manifest that edits are appended to. */
 class OpenManifest {
   readonly handle: FileHandle;
+  readonly #storeId: number;
   readonly #number: number;
   #ordinal = 0;
   #sizeBytes = 0;
@@ -311,8 +319,9 @@ class OpenManifest {
   /** Settles with the last asynchronous sync. */
   #syncing: Promise<void> | undefined;
 
-  constructor(handle: FileHandle, number: number) {
+  constructor(handle: FileHandle, storeId: number, number: number) {
     this.handle = handle;
+    this.#storeId = storeId;
     this.#number = number;
   }
 
@@ -354,7 +363,7 @@ class OpenManifest {
 
   appendFirst(edit: VersionEdit): void {
     const writer = new ByteWriter(4096);
-    encodeManifestHeader(writer, this.#number);
+    encodeManifestHeader(writer, this.#storeId, this.#number);
     this.#write(writer, edit);
     this.#firstBytes = this.#sizeBytes;
   }
@@ -364,7 +373,7 @@ class OpenManifest {
   }
 
   #write(writer: ByteWriter, edit: VersionEdit): void {
-    encodeManifestRecord(writer, this.#number, this.#ordinal++, edit);
+    encodeManifestRecord(writer, this.#storeId, this.#number, this.#ordinal++, edit);
     writeFullySync(this.handle, writer.bytes, 0, writer.length, this.#sizeBytes);
     this.#sizeBytes += writer.length;
   }

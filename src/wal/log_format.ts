@@ -7,7 +7,7 @@
  *     8   u32      format version, 1
  *     12  u32      number of this log, as in its name
  *     16  u64      sequence number of the first entry that this log may hold
- *     24  u32      0
+ *     24  u32      id of the store that the log belongs to
  *     28  u32      CRC-32 of bytes 0 to 27
  *
  * Then records back to back, without padding. A record is one atomic write, 40 bytes and a payload:
@@ -15,7 +15,7 @@
  *     0   u32  CRC-32 of bytes 4 to 39
  *     4   u32  CRC-32 of the payload
  *     8   u32  payload length
- *     12  u32  number of this log
+ *     12  u32  tag: the store's id XOR the number of this log
  *     16  u64  sequence number of its first entry
  *     24  u64  durable offset: what lies before it in this file was fsynced when this was written
  *     32  u32  number of entries; they have consecutive sequence numbers
@@ -24,7 +24,10 @@
  *     40  payload: for each entry u8 operation (1: put, or delete where the value is the tombstone),
  *              u32 key length, key, u32 value length, encoded value
  *
- * The header has a checksum of its own so that a record's claims can be believed although its payload
+ * The store's id is random and the tag comes from it, so that a log of another store is told apart, and
+ * bytes that an application stores can't pass for records of the log that they lie in.
+ *
+ * The header of a record has a checksum of its own so that a record's claims can be believed although its payload
  * is damaged. The durable offset is what tells a damaged middle from a torn tail: a bad record at
  * offset x, with a later record that claims a durable offset above x, was once whole (RELIABILITY.md
  * 3.6; the idea is Pebble's, https://github.com/cockroachdb/pebble, BSD-3-Clause, no code taken).
@@ -56,6 +59,8 @@ const TWO_32 = 0x1_0000_0000;
 
 /** What a file header says. */
 export interface LogHeader {
+  /** Id of the store. */
+  readonly storeId: number;
   /** Number of the log. */
   readonly logNumber: number;
   /** Sequence number of the first entry that the log may hold. */
@@ -78,6 +83,11 @@ export interface RecordHeader {
   type: number;
 }
 
+/** What the records of a log carry: a number that those of other logs and stores don't. */
+export function logTag(storeId: number, logNumber: number): number {
+  return (storeId ^ logNumber) >>> 0;
+}
+
 /** Appends a file header. */
 export function encodeLogHeader(writer: ByteWriter, header: LogHeader): void {
   const start = writer.length;
@@ -86,7 +96,7 @@ export function encodeLogHeader(writer: ByteWriter, header: LogHeader): void {
   writer.appendUint32(LOG_VERSION);
   writer.appendUint32(header.logNumber);
   writer.appendUint64(header.firstSequence);
-  writer.appendUint32(0);
+  writer.appendUint32(header.storeId);
   writer.appendUint32(crc32(writer.bytes, writer.view, start, start + 28));
 }
 
@@ -113,6 +123,7 @@ export function decodeLogHeader(
   return {
     version,
     header: {
+      storeId: view.getUint32(start + 24, true),
       logNumber: view.getUint32(start + 12, true),
       firstSequence: requireSafe(readUint64(view, start + 16), start + 16),
     },
@@ -125,7 +136,7 @@ export function sealRecord(
   view: DataView,
   start: number,
   end: number,
-  logNumber: number,
+  tag: number,
   type: number,
   firstSequence: number,
   entryCount: number,
@@ -134,7 +145,7 @@ export function sealRecord(
   const payload = start + RECORD_HEADER_BYTES;
   view.setUint32(start + 4, crc32(bytes, view, payload, end), true);
   view.setUint32(start + 8, end - payload, true);
-  view.setUint32(start + 12, logNumber, true);
+  view.setUint32(start + 12, tag, true);
   view.setUint32(start + 16, firstSequence, true);
   view.setUint32(start + 20, firstSequence / TWO_32, true);
   view.setUint32(start + 24, durableOffset, true);
@@ -145,18 +156,18 @@ export function sealRecord(
 }
 
 /**
- * Reads the record header at `start` into `header`. Returns false where its checksum, its log number
- * or its type is wrong: then there is no record of this log here. The numbers are as they were found;
+ * Reads the record header at `start` into `header`. Returns false where its checksum, its tag or
+ * its type is wrong: then there is no record of this log here. The numbers are as they were found;
  * a sequence number or durable offset of 2^53 or more is rounded.
  */
 export function decodeRecordHeader(
   bytes: Uint8Array,
   view: DataView,
   start: number,
-  logNumber: number,
+  tag: number,
   header: RecordHeader,
 ): boolean {
-  if (view.getUint32(start + 12, true) !== logNumber) return false;
+  if (view.getUint32(start + 12, true) !== tag) return false;
   const type = view.getUint32(start + 36, true);
   if (type !== RECORD_ENTRIES && type !== RECORD_END) return false;
   const crc = crc32(bytes, view, start + 4, start + RECORD_HEADER_BYTES);

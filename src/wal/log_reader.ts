@@ -20,6 +20,7 @@ import {
   decodeRecordHeader,
   LOG_HEADER_BYTES,
   type LogHeader,
+  logTag,
   OPERATION_PUT,
   RECORD_END,
   RECORD_HEADER_BYTES,
@@ -64,23 +65,26 @@ export interface NewerLogVersion {
 }
 
 /**
- * A task that reads the log and hands every entry to `visit`, a record's entries only after the whole
- * record has been checked; it may be paused behind every record.
+ * A task that reads the log and hands every entry to `visit`, a record's entries only after the
+ * checksums of the whole record have been checked; it may be paused behind every record.
  *
- * @throws {DecodeError} the log is damaged before its end; offsets are those of the file
+ * @throws {DecodeError} the log is damaged before its end, or is not the log `logNumber` of the store
+ *     `storeId`; offsets are those of the file
  */
 export function* readLog(
   handle: FileHandle,
+  storeId: number,
   logNumber: number,
   visit: LogEntryVisitor,
 ): Task<LogSummary | NewerLogVersion> {
   const window = new LogWindow(handle);
+  const tag = logTag(storeId, logNumber);
   const size = window.sizeBytes;
   if (size < LOG_HEADER_BYTES) return summary(undefined, "torn", 0, 0, 0);
   window.require(0, LOG_HEADER_BYTES);
   const decoded = decodeLogHeader(window.bytes, window.view, 0);
   if (decoded === undefined) {
-    requireTornTail(window, logNumber, 0);
+    requireTornTail(window, tag, 0);
     return summary(undefined, "torn", 0, 0, 0);
   }
   const { header } = decoded;
@@ -88,14 +92,20 @@ export function* readLog(
   if (header.logNumber !== logNumber) {
     throw new DecodeError(`the log is number ${header.logNumber}, its name says ${logNumber}`, 12);
   }
+  if (header.storeId !== storeId) {
+    throw new DecodeError(
+      `the log belongs to the store ${hexId(header.storeId)}, this is ${hexId(storeId)}`,
+      24,
+    );
+  }
 
   const record: RecordHeader = emptyRecordHeader();
   let offset = LOG_HEADER_BYTES;
   let sequence = header.firstSequence;
   let durableOffset = 0;
   while (offset < size) {
-    if (!window.readRecord(offset, logNumber, record)) {
-      requireTornTail(window, logNumber, offset);
+    if (!window.readRecord(offset, tag, record)) {
+      requireTornTail(window, tag, offset);
       return summary(header, "torn", offset, sequence, durableOffset);
     }
     requirePlausible(record, offset, sequence);
@@ -116,6 +126,10 @@ export function* readLog(
     yield undefined;
   }
   return summary(header, "open", offset, sequence, durableOffset);
+}
+
+function hexId(storeId: number): string {
+  return storeId.toString(16).padStart(8, "0");
 }
 
 function summary(
@@ -196,14 +210,14 @@ function visitEntries(
 }
 
 /** @throws {DecodeError} a later record proves that what lies at `offset` was durable once */
-function requireTornTail(window: LogWindow, logNumber: number, offset: number): void {
+function requireTornTail(window: LogWindow, tag: number, offset: number): void {
   const record = emptyRecordHeader();
   const last = window.sizeBytes - RECORD_HEADER_BYTES;
   for (let at = offset + 1; at <= last; at++) {
     window.require(at, RECORD_HEADER_BYTES);
     const inWindow = at - window.position;
-    if (window.view.getUint32(inWindow + 12, true) !== logNumber) continue;
-    if (!decodeRecordHeader(window.bytes, window.view, inWindow, logNumber, record)) continue;
+    if (window.view.getUint32(inWindow + 12, true) !== tag) continue;
+    if (!decodeRecordHeader(window.bytes, window.view, inWindow, tag, record)) continue;
     // What claims more than there is in front of it is no record, but bytes that look like one.
     if (record.durableOffset > offset && record.durableOffset <= at) {
       throw new DecodeError(
@@ -247,11 +261,11 @@ class LogWindow {
   }
 
   /** Reads the header at `offset` and makes the whole record part of the window; false if it is not whole. */
-  readRecord(offset: number, logNumber: number, record: RecordHeader): boolean {
+  readRecord(offset: number, tag: number, record: RecordHeader): boolean {
     if (offset + RECORD_HEADER_BYTES > this.sizeBytes) return false;
     this.require(offset, RECORD_HEADER_BYTES);
     const start = offset - this.position;
-    if (!decodeRecordHeader(this.bytes, this.view, start, logNumber, record)) return false;
+    if (!decodeRecordHeader(this.bytes, this.view, start, tag, record)) return false;
     const length = RECORD_HEADER_BYTES + record.payloadLength;
     if (offset + length > this.sizeBytes) return false;
     this.require(offset, length);

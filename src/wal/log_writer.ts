@@ -12,6 +12,7 @@ import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import {
   encodeLogHeader,
+  logTag,
   MAX_PAYLOAD_BYTES,
   RECORD_END,
   RECORD_ENTRIES,
@@ -34,13 +35,21 @@ export class LogWriter {
   #writtenBytes = 0;
   #durableBytes = 0;
   #recordStart = 0;
+  readonly #tag: number;
 
   /** Creates the file (not yet its name's durability) and encodes its header. */
-  constructor(fileSystem: FileSystem, path: string, number: number, firstSequence: number) {
+  constructor(
+    fileSystem: FileSystem,
+    path: string,
+    storeId: number,
+    number: number,
+    firstSequence: number,
+  ) {
     this.handle = fileSystem.createSync(path);
     this.number = number;
     this.buffer = new ByteWriter(BUFFER_BYTES);
-    encodeLogHeader(this.buffer, { logNumber: number, firstSequence });
+    this.#tag = logTag(storeId, number);
+    encodeLogHeader(this.buffer, { storeId, logNumber: number, firstSequence });
   }
 
   /** Length of the log in bytes, what still waits in the buffer included. */
@@ -119,7 +128,7 @@ export class LogWriter {
       buffer.view,
       this.#recordStart,
       buffer.length,
-      this.number,
+      this.#tag,
       type,
       firstSequence,
       entryCount,

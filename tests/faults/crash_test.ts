@@ -413,7 +413,14 @@ test("A record of the manifest is not written before the one in front of it is d
     metadata: new WeightedCache(0),
     verifyChecksums: true,
   };
-  const versions = new VersionSet(fileSystem, DIRECTORY, resources, emptyVersionState(), undefined);
+  const versions = new VersionSet(
+    fileSystem,
+    DIRECTORY,
+    resources,
+    1,
+    emptyVersionState(),
+    undefined,
+  );
   versions.applySync({ removed: [], added: [] });
   const path = fileSystem.joinPath(DIRECTORY, manifestName(versions.manifestNumber!));
   const size = (): number => fileSystem.statSync(path)!.sizeBytes;

@@ -105,6 +105,27 @@ test("Recovery refuses a damaged CURRENT or manifest and changes nothing", () =>
   }
 });
 
+test("Recovery refuses a log, a manifest and a CURRENT of another store", () => {
+  // Two stores with the same history, so that numbers and sequence numbers fit.
+  const unclean = (): CloneableFileSystem => {
+    const fileSystem = new CloneableFileSystem();
+    const store = openFiles(fileSystem);
+    store.putSync("a", 1);
+    store.putSync("b", "two");
+    return fileSystem.clone();
+  };
+  const [ours, theirs] = [unclean(), unclean()];
+  const names = ours.listSync(DIRECTORY).filter((name) => !name.startsWith("LOCK"));
+  assert.deepEqual(names.sort(), ["000002.wal", "CURRENT", "MANIFEST-000001"]);
+  for (const name of names) {
+    const mixed = ours.clone();
+    mixed.setContent(pathOf(name), theirs.content(pathOf(name)));
+    const reported = name === "CURRENT" ? "MANIFEST-000001" : name;
+    requireCorruption(mixed, reported, `${name} of another store`, /belongs to the store/);
+  }
+  assert.deepEqual(recoveredContent(ours), { a: 1, b: "two" });
+});
+
 test("Recovery replays logs over tables, newest first", () => {
   const fileSystem = makeStoreFiles({
     tables: [TABLE],
@@ -160,7 +181,9 @@ test("Recovery removes orphans of every kind and keeps what is not the store's",
   fileSystem.makeDirectorySync(pathOf("000009.sst"));
   fileSystem.makeDirectorySync(pathOf("MANIFEST-000002"));
   assert.deepEqual(recoveredContent(fileSystem), { a: "in a table", b: "too" });
-  const manifest = manifestName(decodeCurrent(fileSystem.content(pathOf("CURRENT"))));
+  const manifest = manifestName(
+    decodeCurrent(fileSystem.content(pathOf("CURRENT"))).manifestNumber,
+  );
   assert.deepEqual(
     fileSystem.listSync(DIRECTORY).sort(),
     [...foreignNames, "000009.sst", "MANIFEST-000002", "CURRENT", tableName(4), manifest].sort(),
@@ -624,12 +647,13 @@ test("A failing open gives the lock back, so that the next one can try", async (
 
 test("A manifest that claims impossible numbers is damage, not a crash of the program", () => {
   const fileSystem = makeStoreFiles({ tables: [TABLE] });
-  const number = decodeCurrent(fileSystem.content(pathOf("CURRENT")));
+  const { storeId, manifestNumber } = decodeCurrent(fileSystem.content(pathOf("CURRENT")));
   const writer = new ByteWriter(64);
-  encodeManifestHeader(writer, number);
+  encodeManifestHeader(writer, storeId, manifestNumber);
   const payload = Uint8Array.of(1, 255, 255, 255, 255, 255, 255, 15, 0);
   const start = writer.length;
-  for (const field of [0, payload.length, number, 0]) writer.appendUint32(field);
+  const tag = (storeId ^ manifestNumber) >>> 0;
+  for (const field of [0, payload.length, tag, 0]) writer.appendUint32(field);
   writer.appendBytes(payload, 0, payload.length);
   writer.view.setUint32(start, crc32(writer.bytes, writer.view, start + 4, writer.length), true);
   const name = fileSystem.listSync(DIRECTORY).find((file) => file.startsWith("MANIFEST"))!;

@@ -337,9 +337,14 @@ function text(error: unknown): string {
  */
 function requireTidy(fileSystem: FaultFileSystem): void {
   const path = (name: string): string => fileSystem.joinPath(DIRECTORY, name);
-  const number = decodeCurrent(readWholeFileSync(fileSystem, path("CURRENT"), 128));
+  const current = readWholeFileSync(fileSystem, path("CURRENT"), 128);
+  const { storeId, manifestNumber: number } = decodeCurrent(current);
   const name = manifestName(number);
-  const { edits } = decodeManifest(readWholeFileSync(fileSystem, path(name), 2 ** 24), number);
+  const { edits } = decodeManifest(
+    readWholeFileSync(fileSystem, path(name), 2 ** 24),
+    storeId,
+    number,
+  );
   const sizes = new Map<string, number>();
   for (const edit of edits) {
     for (const { number: removed } of edit.removed) sizes.delete(tableName(removed));

@@ -9,6 +9,9 @@ import { type LogSummary, type NewerLogVersion, readLog } from "../../src/wal/lo
 import { LogWriter } from "../../src/wal/log_writer.ts";
 import { dataViewOf, hexOf, type PlainEntry } from "./entries.ts";
 
+/** The store that test logs belong to. */
+export const TEST_STORE_ID = 0x5e6f7081;
+
 /** What a test log holds: batches of entries. */
 export interface TestBatch {
   readonly entries: readonly PlainEntry[];
@@ -47,7 +50,7 @@ export function writeLog(
   isEnded = false,
 ): TestLog {
   const fileSystem = memoryFileSystem();
-  const writer = new LogWriter(fileSystem, "/log", logNumber, firstSequence);
+  const writer = new LogWriter(fileSystem, "/log", TEST_STORE_ID, logNumber, firstSequence);
   const ends: number[] = [];
   let sequence = firstSequence;
   for (const { entries, sync } of batches) {
@@ -95,7 +98,7 @@ export function readAnyLog(
   const handle = fileOf(bytes).openReadSync("/log");
   const entries: string[] = [];
   const summary = runTaskSync(
-    readLog(handle, logNumber, (sequence, from, _, start, keyEnd, end) => {
+    readLog(handle, TEST_STORE_ID, logNumber, (sequence, from, _, start, keyEnd, end) => {
       entries.push(
         `${sequence}:${hexOf(from.subarray(start + 4, keyEnd))}=` +
           hexOf(from.subarray(keyEnd + 4, end)),

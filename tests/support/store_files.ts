@@ -9,6 +9,7 @@ import type { LogState } from "../../src/version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
 import { LogWriter } from "../../src/wal/log_writer.ts";
 import { CloneableFileSystem } from "./cloneable_file_system.ts";
+import { TEST_STORE_ID } from "./logs.ts";
 import { outputOptions, resourcesOf, type TestEntry, writeTable } from "./store_tables.ts";
 
 /** Where the stores are. */
@@ -36,6 +37,7 @@ export function makeStoreFiles(
     fileSystem,
     DIRECTORY,
     resourcesOf(fileSystem),
+    TEST_STORE_ID,
     emptyVersionState(),
     undefined,
   );
@@ -72,6 +74,7 @@ export function makeLog(
   const log = new LogWriter(
     fileSystem,
     fileSystem.joinPath(DIRECTORY, logName(number)),
+    TEST_STORE_ID,
     number,
     firstSequence,
   );

@@ -16,6 +16,7 @@ import type { VersionEdit } from "../../src/version/version_edit.ts";
 import { Random } from "../support/random.ts";
 import { bytesOf, hexOf, tableOf, textOf } from "../support/store_tables.ts";
 
+const STORE = 0x5e6f7081;
 const NUMBER = 7;
 
 const edits: VersionEdit[] = [
@@ -41,11 +42,11 @@ function manifestOf(
   number = NUMBER,
 ): { bytes: Uint8Array; offsets: number[] } {
   const writer = new ByteWriter(16);
-  encodeManifestHeader(writer, number);
+  encodeManifestHeader(writer, STORE, number);
   const offsets: number[] = [];
   for (const [ordinal, edit] of content.entries()) {
     offsets.push(writer.length);
-    encodeManifestRecord(writer, number, ordinal, edit);
+    encodeManifestRecord(writer, STORE, number, ordinal, edit);
   }
   offsets.push(writer.length);
   return { bytes: writer.bytes.slice(0, writer.length), offsets };
@@ -60,15 +61,15 @@ function reseal(bytes: Uint8Array, from: number, to: number, at: number): void {
 test("Manifests have the bytes that the format describes", () => {
   const { bytes } = manifestOf([{ nextFileNumber: 2, removed: [], added: [] }]);
   const expected = [
-    "544b56534d414e01 01000000 07000000 00000000 a711c662",
-    "1620e08e 09000000 07000000 00000000 01 0200000000000000",
+    "544b56534d414e01 01000000 07000000 81706f5e 32a3640d",
+    "c78b8a96 09000000 86706f5e 00000000 01 0200000000000000",
   ].join("").replaceAll(" ", "");
   assert.equal(hexOf(bytes), expected);
 });
 
 test("decodeManifest reads back the edits and where they end", () => {
   const { bytes } = manifestOf(edits);
-  assert.deepEqual(decodeManifest(bytes, NUMBER), {
+  assert.deepEqual(decodeManifest(bytes, STORE, NUMBER), {
     newerVersion: undefined,
     edits,
     endOffset: bytes.length,
@@ -79,7 +80,10 @@ test("decodeManifest reads a manifest that lies in a larger buffer", () => {
   const { bytes } = manifestOf(edits);
   const larger = new Uint8Array(bytes.length + 9);
   larger.set(bytes, 5);
-  assert.deepEqual(decodeManifest(larger.subarray(5, 5 + bytes.length), NUMBER).edits, edits);
+  assert.deepEqual(
+    decodeManifest(larger.subarray(5, 5 + bytes.length), STORE, NUMBER).edits,
+    edits,
+  );
 });
 
 test("decodeManifest takes every truncation for a prefix of the edits or for damage", () => {
@@ -88,10 +92,10 @@ test("decodeManifest takes every truncation for a prefix of the edits or for dam
     const whole = offsets.slice(1).filter((end) => end <= length).length;
     const cut = bytes.slice(0, length);
     if (whole === 0) {
-      assert.throws(() => decodeManifest(cut, NUMBER), DecodeError, `${length} bytes`);
+      assert.throws(() => decodeManifest(cut, STORE, NUMBER), DecodeError, `${length} bytes`);
       continue;
     }
-    const content = decodeManifest(cut, NUMBER);
+    const content = decodeManifest(cut, STORE, NUMBER);
     assert.deepEqual(content.edits, edits.slice(0, whole), `${length} bytes`);
     assert.equal(content.endOffset, offsets[whole], `${length} bytes`);
   }
@@ -106,12 +110,12 @@ test("decodeManifest notices every flipped bit before the last record and drops 
     const where = `bit ${bit & 7} of byte ${bit >>> 3}`;
     if (bit >>> 3 < last) {
       assert.throws(
-        () => decodeManifest(damaged, NUMBER),
+        () => decodeManifest(damaged, STORE, NUMBER),
         (error) => error instanceof DecodeError && error.offset <= bytes.length,
         where,
       );
     } else {
-      const content = decodeManifest(damaged, NUMBER);
+      const content = decodeManifest(damaged, STORE, NUMBER);
       assert.deepEqual(content.edits, edits.slice(0, -1), where);
       assert.equal(content.endOffset, last, where);
     }
@@ -132,7 +136,7 @@ test("decodeManifest drops whatever a crash may leave behind the last record", (
     const longer = new Uint8Array(bytes.length + tail.length);
     longer.set(bytes);
     longer.set(tail, bytes.length);
-    const content = decodeManifest(longer, NUMBER);
+    const content = decodeManifest(longer, STORE, NUMBER);
     assert.deepEqual(content.edits, edits);
     assert.equal(content.endOffset, bytes.length);
   }
@@ -148,7 +152,7 @@ test("decodeManifest refuses records that are left out, repeated or swapped", ()
     const isPrefix = (content: readonly VersionEdit[]): boolean =>
       content.every((edit, at) => JSON.stringify(edit) === JSON.stringify(edits[at]));
     try {
-      const content = decodeManifest(made, NUMBER);
+      const content = decodeManifest(made, STORE, NUMBER);
       assert.ok(isPrefix(content.edits), `${order}`);
       assert.ok(!order.includes(2) || content.edits.length === 3, `${order}: lost a whole record`);
     } catch (error) {
@@ -159,22 +163,31 @@ test("decodeManifest refuses records that are left out, repeated or swapped", ()
 
 test("decodeManifest refuses a manifest of another number", () => {
   const { bytes } = manifestOf(edits);
-  assert.throws(() => decodeManifest(bytes, NUMBER + 1), {
+  assert.throws(() => decodeManifest(bytes, STORE, NUMBER + 1), {
     name: "DecodeError",
     message: "the manifest is number 7, its name says 8",
     offset: 12,
   });
 });
 
+test("decodeManifest refuses a manifest of another store", () => {
+  const { bytes } = manifestOf(edits);
+  assert.throws(() => decodeManifest(bytes, 0x0a, NUMBER), {
+    name: "DecodeError",
+    message: "the manifest belongs to the store 5e6f7081, CURRENT says 0000000a",
+    offset: 16,
+  });
+});
+
 test("decodeManifest tells a newer version from damage", () => {
   const { bytes } = manifestOf(edits);
   bytes[8] = 2;
-  assert.throws(() => decodeManifest(bytes, NUMBER), DecodeError);
+  assert.throws(() => decodeManifest(bytes, STORE, NUMBER), DecodeError);
   reseal(bytes, 0, 20, 20);
-  assert.equal(decodeManifest(bytes, NUMBER).newerVersion, 2);
+  assert.equal(decodeManifest(bytes, STORE, NUMBER).newerVersion, 2);
   bytes[0] = 0;
   reseal(bytes, 0, 20, 20);
-  assert.throws(() => decodeManifest(bytes, NUMBER), /magic/);
+  assert.throws(() => decodeManifest(bytes, STORE, NUMBER), /magic/);
 });
 
 test("decodeManifest names the file's offset of a malformed edit with a right checksum", () => {
@@ -183,7 +196,7 @@ test("decodeManifest names the file's offset of a malformed edit with a right ch
   bytes[start + 16] = 99;
   reseal(bytes, start + 4, offsets[2]!, start);
   assert.throws(
-    () => decodeManifest(bytes, NUMBER),
+    () => decodeManifest(bytes, STORE, NUMBER),
     (error) => error instanceof DecodeError && error.offset === start + 16,
   );
 });
@@ -197,10 +210,10 @@ test("decodeManifest needs bounded time for a hostile manifest", () => {
   const view = new DataView(hostile.buffer);
   for (let at = bytes.length; at + 16 <= hostile.length; at += 16) {
     view.setUint32(at + 4, Math.min(2 ** 19, hostile.length - at - 16), true);
-    view.setUint32(at + 8, NUMBER, true);
+    view.setUint32(at + 8, STORE ^ NUMBER, true);
     view.setUint32(at + 12, NUMBER, true);
   }
-  assert.throws(() => decodeManifest(hostile, NUMBER), /record 1 is damaged/);
+  assert.throws(() => decodeManifest(hostile, STORE, NUMBER), /record 1 is damaged/);
 });
 
 test("decodeManifest takes every random input to edits or a DecodeError", () => {
@@ -217,7 +230,7 @@ test("decodeManifest takes every random input to edits or a DecodeError", () => 
     }
     reseal(damaged, start + 4, end, start);
     try {
-      decodeManifest(damaged, NUMBER);
+      decodeManifest(damaged, STORE, NUMBER);
     } catch (error) {
       assert.ok(error instanceof DecodeError, `seed ${seed}, run ${run}: ${error}`);
     }
@@ -225,18 +238,25 @@ test("decodeManifest takes every random input to edits or a DecodeError", () => 
 });
 
 test("CURRENT is one line of text", () => {
-  assert.equal(textOf(encodeCurrent(7)), "tinykvs 1 MANIFEST-000007 crc32=58712eae\n");
-  assert.match(textOf(encodeCurrent(4294967295)), /^tinykvs 1 MANIFEST-4294967295 crc32=/);
+  assert.equal(
+    textOf(encodeCurrent({ storeId: STORE, manifestNumber: 7 })),
+    "tinykvs 1 MANIFEST-000007 store=5e6f7081 crc32=0892febb\n",
+  );
+  assert.match(
+    textOf(encodeCurrent({ storeId: STORE, manifestNumber: 4294967295 })),
+    /^tinykvs 1 MANIFEST-4294967295 store=5e6f7081 crc32=/,
+  );
 });
 
-test("decodeCurrent reads back the number", () => {
+test("decodeCurrent reads back the store and the number", () => {
   for (const number of [0, 1, 999999, 1000000, 4294967295]) {
-    assert.equal(decodeCurrent(encodeCurrent(number)), number);
+    const current = { storeId: STORE, manifestNumber: number };
+    assert.deepEqual(decodeCurrent(encodeCurrent(current)), current);
   }
 });
 
 test("decodeCurrent refuses every truncation, flipped bit and extra byte", () => {
-  const bytes = encodeCurrent(7);
+  const bytes = encodeCurrent({ storeId: STORE, manifestNumber: 7 });
   for (let length = 0; length < bytes.length; length++) {
     assert.throws(() => decodeCurrent(bytes.slice(0, length)), DecodeError, `${length} bytes`);
   }
@@ -256,7 +276,10 @@ test("otherCurrentVersion tells a whole line of another version from damage", ()
   // The checksum was computed by a separate program.
   const newer = "tinykvs 2 STATE-000007 x=1 crc32=6ba40766\n";
   assert.equal(otherCurrentVersion(bytesOf(newer)), 2);
-  assert.equal(otherCurrentVersion(encodeCurrent(7)), undefined);
+  assert.equal(
+    otherCurrentVersion(encodeCurrent({ storeId: STORE, manifestNumber: 7 })),
+    undefined,
+  );
   for (let at = 0; at < newer.length; at++) {
     const damaged = bytesOf(newer);
     damaged[at]! ^= 1;
@@ -267,9 +290,9 @@ test("otherCurrentVersion tells a whole line of another version from damage", ()
 test("decodeCurrent never leads out of the directory", () => {
   const names = ["../MANIFEST-000007", "/MANIFEST-000007", "MANIFEST-7", "MANIFEST-0000007"];
   for (const name of names) {
-    const line = bytesOf(`tinykvs 1 ${name}`);
+    const line = bytesOf(`tinykvs 1 ${name} store=5e6f7081`);
     const crc = crc32(line, new DataView(line.buffer), 0, line.length);
-    const text = `tinykvs 1 ${name} crc32=${crc.toString(16).padStart(8, "0")}\n`;
+    const text = `tinykvs 1 ${name} store=5e6f7081 crc32=${crc.toString(16).padStart(8, "0")}\n`;
     assert.throws(() => decodeCurrent(bytesOf(text)), DecodeError, name);
   }
 });

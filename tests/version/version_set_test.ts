@@ -13,6 +13,7 @@ import {
   type VersionState,
 } from "../../src/version/version_set.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
+import { TEST_STORE_ID } from "../support/logs.ts";
 import { hexOf, outputOptions, resourcesOf, tableOf, writeTable } from "../support/store_tables.ts";
 
 const DIRECTORY = "/db";
@@ -33,6 +34,7 @@ function newVersions(): Setup {
     fileSystem,
     DIRECTORY,
     resourcesOf(fileSystem),
+    TEST_STORE_ID,
     emptyVersionState(),
     undefined,
   );
@@ -56,17 +58,18 @@ function makeTable({ fileSystem, versions }: Setup, keys: string, level = 0): Ta
 
 /** What opening would find: the numbers of the tables by level, and the rest of the state. */
 function stateOnDisk(fileSystem: CloneableFileSystem): VersionState & { numbers: number[][] } {
-  const number = decodeCurrent(fileSystem.content(`${DIRECTORY}/CURRENT`));
+  const { manifestNumber: number } = decodeCurrent(fileSystem.content(`${DIRECTORY}/CURRENT`));
   const bytes = fileSystem.content(`${DIRECTORY}/${manifestName(number)}`);
   const helper = new VersionSet(
     fileSystem,
     DIRECTORY,
     resourcesOf(fileSystem),
+    TEST_STORE_ID,
     emptyVersionState(),
     number,
   );
   let state = emptyVersionState();
-  for (const edit of decodeManifest(bytes, number).edits) {
+  for (const edit of decodeManifest(bytes, TEST_STORE_ID, number).edits) {
     state = applyEdit(state, edit, (table) => helper.liveTable(table));
   }
   return {
@@ -96,6 +99,7 @@ test("VersionSet writes the first manifest and then CURRENT in an order that sur
     fileSystem,
     DIRECTORY,
     resourcesOf(fileSystem),
+    TEST_STORE_ID,
     emptyVersionState(),
     undefined,
   );
@@ -121,11 +125,15 @@ test("VersionSet replaces a temporary CURRENT that a crash left behind", () => {
     fileSystem,
     DIRECTORY,
     resourcesOf(fileSystem),
+    TEST_STORE_ID,
     emptyVersionState(),
     undefined,
   );
   versions.applySync({ removed: [], added: [] });
-  assert.equal(decodeCurrent(fileSystem.content(`${DIRECTORY}/CURRENT`)), 1);
+  assert.deepEqual(decodeCurrent(fileSystem.content(`${DIRECTORY}/CURRENT`)), {
+    storeId: TEST_STORE_ID,
+    manifestNumber: 1,
+  });
   assert.deepEqual(fileSystem.listSync(DIRECTORY).sort(), ["CURRENT", "MANIFEST-000001"]);
 });
 

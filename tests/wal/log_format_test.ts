@@ -10,6 +10,7 @@ import {
   decodeRecordHeader,
   encodeLogHeader,
   LOG_HEADER_BYTES,
+  logTag,
   RECORD_END,
   RECORD_ENTRIES,
   RECORD_HEADER_BYTES,
@@ -23,7 +24,7 @@ const MAX_SEQUENCE = Number.MAX_SAFE_INTEGER;
 
 function headerBytes(logNumber: number, firstSequence: number): Uint8Array {
   const writer = new ByteWriter(64);
-  encodeLogHeader(writer, { logNumber, firstSequence });
+  encodeLogHeader(writer, { storeId: 0x5e6f7081, logNumber, firstSequence });
   return writer.bytes.slice(0, writer.length);
 }
 
@@ -64,11 +65,11 @@ test("encodeLogHeader makes the golden header", () => {
   assert.equal(bytes.length, LOG_HEADER_BYTES);
   assert.equal(
     hexOf(bytes),
-    "544b565357414c01" + "01000000" + "02010000" + "0400000003000000" + "00000000" + "6c036634",
+    "544b565357414c01" + "01000000" + "02010000" + "0400000003000000" + "81706f5e" + "f9b1c45b",
   );
   assert.deepEqual(decodeHeader(bytes), {
     version: 1,
-    header: { logNumber: 0x0102, firstSequence: 0x3_0000_0004 },
+    header: { storeId: 0x5e6f7081, logNumber: 0x0102, firstSequence: 0x3_0000_0004 },
   });
 });
 
@@ -84,6 +85,7 @@ test("sealRecord makes the golden record", () => {
 test("decodeLogHeader gives back numbers up to the largest safe integer", () => {
   const bytes = headerBytes(0xffffffff, MAX_SEQUENCE);
   assert.deepEqual(decodeHeader(bytes)?.header, {
+    storeId: 0x5e6f7081,
     logNumber: 0xffffffff,
     firstSequence: MAX_SEQUENCE,
   });
@@ -140,9 +142,14 @@ test("decodeRecordHeader finds every flipped bit of the header", () => {
   }
 });
 
-test("decodeRecordHeader does not take a record of another log", () => {
+test("decodeRecordHeader does not take a record of another log, nor one of another store", () => {
   const bytes = recordBytes(Uint8Array.of(1, 2, 3), 77);
   assert.equal(decodeRecordHeader(bytes, dataViewOf(bytes), 0, 8, emptyRecord()), false);
+  const tags = [1, 2, 0x80000001].flatMap((store) =>
+    [3, 4, 0xffffffff].map((log) => logTag(store, log))
+  );
+  assert.equal(new Set(tags).size, tags.length);
+  for (const tag of tags) assert.equal(tag, tag >>> 0);
 });
 
 test("decodeRecordHeader knows two types of record", () => {

@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DecodeError } from "../../src/errors.ts";
+import { LOG_HEADER_BYTES } from "../../src/wal/log_format.ts";
 import { bytesOf, dataViewOf, hexOf, type PlainEntry, tombstone } from "../support/entries.ts";
 import { valueOfLength } from "../support/entries.ts";
 import {
@@ -14,6 +15,7 @@ import {
   type ReadResult,
   resealHeader,
   resealRecord,
+  TEST_STORE_ID,
   type TestBatch,
   type TestLog,
   writeLog,
@@ -81,7 +83,7 @@ test("readLog hands out what LogWriter wrote, with sequence numbers", () => {
     const { summary, entries } = readLogBytes(log.bytes, LOG);
     assert.deepEqual(entries, textsOf(small));
     assert.deepEqual(summary, {
-      header: { logNumber: LOG, firstSequence: FIRST },
+      header: { storeId: TEST_STORE_ID, logNumber: LOG, firstSequence: FIRST },
       end: isEnded ? "closed" : "open",
       endOffset: log.bytes.length,
       nextSequence: FIRST + 7,
@@ -384,6 +386,26 @@ test("readLog is not misled by a stored value that looks like a record of the sa
   log.bytes[log.ends[0]! + 42]! ^= 1;
   const { summary, entries } = readLogBytes(log.bytes, LOG);
   assert.equal(wholeBatches(entries, batches), 1);
+  assert.equal(summary.end, "torn");
+});
+
+test("readLog refuses a log of another store", () => {
+  const { bytes } = writeLog(LOG, FIRST, small);
+  dataViewOf(bytes).setUint32(24, 0x0a, true);
+  resealHeader(bytes);
+  requireRefused(bytes, /the log belongs to the store 0000000a, this is 5e6f7081/, 24);
+});
+
+test("readLog does not take records of another store behind the header of this one", () => {
+  const log = writeLog(LOG, FIRST, small);
+  const view = dataViewOf(log.bytes);
+  for (const [i, end] of log.ends.entries()) {
+    const start = i === 0 ? LOG_HEADER_BYTES : log.ends[i - 1]!;
+    view.setUint32(start + 12, 0x0a ^ LOG, true);
+    resealRecord(log.bytes, start, end);
+  }
+  const { summary, entries } = readLogBytes(log.bytes, LOG);
+  assert.deepEqual(entries, []);
   assert.equal(summary.end, "torn");
 });
 

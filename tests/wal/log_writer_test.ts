@@ -8,7 +8,7 @@ import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { readFullySync } from "../../src/platform/transfer.ts";
 import { LogWriter } from "../../src/wal/log_writer.ts";
 import { bytesOf, hexOf, tombstone, valueOfLength } from "../support/entries.ts";
-import { appendBatch, readLogBytes } from "../support/logs.ts";
+import { appendBatch, readLogBytes, TEST_STORE_ID } from "../support/logs.ts";
 
 function fileBytes(writer: LogWriter): Uint8Array {
   const bytes = new Uint8Array(writer.handle.sizeSync());
@@ -21,7 +21,7 @@ function durableOffsetAt(bytes: Uint8Array, record: number): number {
 }
 
 test("LogWriter writes nothing before writeOutSync and everything with it", () => {
-  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  const writer = new LogWriter(memoryFileSystem(), "/log", TEST_STORE_ID, 3, 10);
   appendBatch(writer, 10, [{ key: bytesOf("k"), value: tombstone }]);
   assert.equal(writer.handle.sizeSync(), 0);
   assert.equal(writer.sizeBytes, 32 + 40 + 1 + 4 + 1 + 4 + 1);
@@ -34,7 +34,7 @@ test("LogWriter writes nothing before writeOutSync and everything with it", () =
 });
 
 test("LogWriter writes the golden log", () => {
-  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  const writer = new LogWriter(memoryFileSystem(), "/log", TEST_STORE_ID, 3, 10);
   appendBatch(writer, 10, [{ key: bytesOf("k"), value: tombstone }]);
   writer.writeOutSync();
   writer.markDurable(writer.writtenBytes);
@@ -47,12 +47,12 @@ test("LogWriter writes the golden log", () => {
   // Computed from the layout in log_format.ts by a separate program.
   assert.equal(
     hexOf(fileBytes(writer)),
-    "544b565357414c0101000000030000000a0000000000000000000000e89d4b44" +
-      "c4b15ca30e76fbf30b000000030000000a0000000000000000000000000000000100000001000000" +
+    "544b565357414c0101000000030000000a0000000000000081706f5e7d2fe92b" +
+      "3d56265a0e76fbf30b00000082706f5e0a0000000000000000000000000000000100000001000000" +
       "01010000006b0100000006" +
-      "f4d165fe453c8d7716000000030000000b0000000000000053000000000000000200000001000000" +
+      "0d361f07453c8d771600000082706f5e0b0000000000000053000000000000000200000001000000" +
       "01010000006b01000000060100000000020000000301" +
-      "29c6de190000000000000000030000000d0000000000000053000000000000000000000002000000",
+      "d021a4e0000000000000000082706f5e0d0000000000000053000000000000000000000002000000",
   );
 });
 
@@ -60,13 +60,13 @@ test("LogWriter refuses a file that is already there", () => {
   const fileSystem = memoryFileSystem();
   fileSystem.createSync("/log").closeSync();
   assert.throws(
-    () => new LogWriter(fileSystem, "/log", 3, 10),
+    () => new LogWriter(fileSystem, "/log", TEST_STORE_ID, 3, 10),
     (error) => error instanceof IoError && error.osCode === "EEXIST",
   );
 });
 
 test("LogWriter states the durable offset that it was told last in every later record", () => {
-  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  const writer = new LogWriter(memoryFileSystem(), "/log", TEST_STORE_ID, 3, 10);
   const starts: number[] = [];
   for (let i = 0; i < 4; i++) {
     starts.push(writer.sizeBytes);
@@ -81,7 +81,7 @@ test("LogWriter states the durable offset that it was told last in every later r
 });
 
 test("LogWriter is durable only when all of it was written and synced", () => {
-  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  const writer = new LogWriter(memoryFileSystem(), "/log", TEST_STORE_ID, 3, 10);
   assert.equal(writer.isDurable, false);
   writer.writeOutSync();
   assert.equal(writer.isDurable, false);
@@ -92,7 +92,7 @@ test("LogWriter is durable only when all of it was written and synced", () => {
 });
 
 test("LogWriter forgets a record that is cancelled", () => {
-  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  const writer = new LogWriter(memoryFileSystem(), "/log", TEST_STORE_ID, 3, 10);
   appendBatch(writer, 10, [{ key: bytesOf("a"), value: tombstone }]);
   const size = writer.sizeBytes;
   writer.beginRecord();
@@ -106,7 +106,7 @@ test("LogWriter forgets a record that is cancelled", () => {
 });
 
 test("LogWriter gives a buffer back that a large batch has stretched", () => {
-  const writer = new LogWriter(memoryFileSystem(), "/log", 3, 10);
+  const writer = new LogWriter(memoryFileSystem(), "/log", TEST_STORE_ID, 3, 10);
   appendBatch(writer, 10, [{ key: bytesOf("a"), value: valueOfLength(3_000_000, 1) }]);
   writer.writeOutSync();
   assert.ok(writer.buffer.bytes.length <= 1024 * 1024);
@@ -133,7 +133,7 @@ test("LogWriter writes all of a record although the file takes few bytes at a ti
       },
     },
   });
-  const writer = new LogWriter(slow, "/log", 3, 10);
+  const writer = new LogWriter(slow, "/log", TEST_STORE_ID, 3, 10);
   appendBatch(writer, 10, [{ key: bytesOf("a"), value: valueOfLength(100, 1) }]);
   writer.writeOutSync();
   assert.equal(readLogBytes(fileBytes(writer), 3).entries.length, 1);

@@ -1,0 +1,58 @@
+/**
+ * How much the fault programme must have tried for a run of `npm test` to count, for each runtime.
+ * Tests print their counts (tests/support/figures.ts); here they are added up and compared.
+ */
+
+import { type Runtime, runtimes } from "./processes.ts";
+
+/** The least that a whole run must reach with a test scale of 1; larger scales multiply nothing. */
+const targets: Readonly<Record<string, Readonly<Record<Runtime, number>>>> = {
+  "crash states": { node: 100_000, deno: 25_000, bun: 25_000 },
+  "crash states of recoveries": { node: 10_000, deno: 2_500, bun: 2_500 },
+  "error injections": { node: 4_000, deno: 1_000, bun: 1_000 },
+  "corrupted stores": { node: 25_000, deno: 25_000, bun: 200_000 },
+  "model histories": { node: 5_000, deno: 1_000, bun: 1_000 },
+  "model histories under four option sets": { node: 500, deno: 100, bun: 100 },
+  "fuzzed decoder inputs": { node: 1_600_000, deno: 1_600_000, bun: 1_600_000 },
+  "kills": { node: 60, deno: 60, bun: 60 },
+  "seeded bugs caught": { node: 30, deno: 0, bun: 0 },
+  "soak seconds": { node: 30, deno: 30, bun: 30 },
+};
+
+/** Sums of the figures that the runtimes' tests have printed. */
+export class Figures {
+  readonly #sums = new Map<string, Record<Runtime, number>>();
+
+  /** Adds what stands in the output of one test file. */
+  collect(runtime: Runtime, output: string): void {
+    for (const [, name, count] of output.matchAll(/^figure: ([\w ]+) = (\d+)\r?$/gm)) {
+      const sums = this.#sums.get(name!) ?? { node: 0, deno: 0, bun: 0 };
+      sums[runtime] += Number(count);
+      this.#sums.set(name!, sums);
+    }
+  }
+
+  /** One line a figure, for people. */
+  lines(): string[] {
+    return [...this.#sums].toSorted().map(([name, sums]) => {
+      const counts = runtimes.map((runtime) => `${runtime} ${sums[runtime]}`);
+      return `${name.padEnd(40)} ${counts.join(", ")}`;
+    });
+  }
+
+  /** What fell short of its target or is not known, in words. */
+  problems(): string[] {
+    const problems: string[] = [];
+    for (const [name, target] of Object.entries(targets)) {
+      for (const runtime of runtimes) {
+        const reached = this.#sums.get(name)?.[runtime] ?? 0;
+        if (reached >= target[runtime]) continue;
+        problems.push(`${name} on ${runtime}: ${reached}, expected at least ${target[runtime]}`);
+      }
+    }
+    for (const name of this.#sums.keys()) {
+      if (targets[name] === undefined) problems.push(`the figure "${name}" has no target`);
+    }
+    return problems;
+  }
+}
