@@ -5,7 +5,11 @@
  *   npm test -- --runtime deno                one runtime (repeat for more), without the checks
  *   npm test -- --filter sstable/block        files whose path contains the text, without the checks
  *   npm test -- --jobs 1                      processes at a time; the default is one a core, at most 4
- *   TINYKVS_TEST_SCALE=10 npm test            seeded tests run ten times as many cases (default 1)
+ *   npm run test:long                         seeded tests try ten times as much, as with
+ *   TINYKVS_TEST_SCALE=10 npm test            (any positive factor; the default is 1)
+ *
+ * Tests of the fault programme report how much they have tried; a whole run adds that up, prints it,
+ * and fails where it is less than scripts/figures.ts asks for.
  *
  * The last line is always `N passed, N failed`, where a check, a test on a runtime, a crashed
  * process and a disagreement between the runtimes count as one each; the exit code is 1 if
@@ -18,6 +22,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
+import { Figures } from "./figures.ts";
 import { parseRuntime, runPool, type Runtime, runtimes } from "./processes.ts";
 import { testFiles } from "./source_files.ts";
 import { runTestFile, type TestFileResult } from "./test_file.ts";
@@ -29,7 +34,7 @@ const minimumTestsPerRuntime = 800;
 const differingCounts: Readonly<Record<string, string>> = {};
 
 /** Folders under tests/ with the files that take longest: they start first. */
-const slowFolders = ["properties", "faults", "interop", "store"];
+const slowFolders = ["seeded_bugs", "faults", "properties", "fuzz", "store"];
 
 const maximumOutputLength = 20_000;
 
@@ -87,6 +92,7 @@ const { values: options } = parseArgs({
     runtime: { type: "string", multiple: true },
     filter: { type: "string" },
     jobs: { type: "string" },
+    scale: { type: "string" },
   },
 });
 const chosen = runtimes.filter((runtime) => options.runtime?.includes(runtime) ?? true);
@@ -101,6 +107,8 @@ const jobs = options.jobs === undefined
 if (!Number.isSafeInteger(jobs) || jobs < 1) {
   throw new RangeError(`Cannot run "${options.jobs}" jobs: expected an integer of at least 1`);
 }
+// Test processes read it from the environment.
+if (options.scale !== undefined) process.env["TINYKVS_TEST_SCALE"] = options.scale;
 const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
 if (!(scale > 0)) {
   throw new RangeError(
@@ -122,6 +130,7 @@ function fail(message: string): void {
 
 const started = performance.now();
 const results: TestFileResult[] = [];
+const figures = new Figures();
 const checkTasks = (everything ? allChecks() : []).map((check) => async () => {
   const result = await runCheck(check);
   const seconds = `${result.seconds.toFixed(1).padStart(5)} s`;
@@ -137,6 +146,7 @@ const testTasks = files.flatMap((file) =>
   chosen.map((runtime) => async () => {
     const result = await runTestFile(runtime, file, timeoutMs);
     results.push(result);
+    figures.collect(runtime, result.output);
     printFailure(result);
   })
 );
@@ -144,6 +154,8 @@ await runPool([...checkTasks, ...testTasks], jobs);
 
 if (files.length === 0) fail(`no test file's path contains "${options.filter ?? ""}"`);
 for (const problem of disagreements(results, chosen)) fail(problem);
+for (const line of figures.lines()) console.log(line);
+if (everything) { for (const problem of figures.problems()) fail(problem); }
 const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 5);
 console.log(
   `slowest: ${

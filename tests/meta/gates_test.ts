@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { checkPublishedFiles } from "../../scripts/checks.ts";
+import { Figures } from "../../scripts/figures.ts";
 import { parseJunit } from "../../scripts/junit.ts";
 import { root } from "../../scripts/processes.ts";
 import { judge } from "../../scripts/test_file.ts";
@@ -96,4 +97,25 @@ test("checkPublishedFiles reports what is missing from the package and what has 
   for (const file of ["tests/a_test.ts", "bench/b.ts", "scripts/test.ts", "src/notes.md", "a.ts"]) {
     assert.equal(checkPublishedFiles(list([...good, file]), good).length, 1, file);
   }
+});
+
+test("Figures of several files add up for each runtime, and a shortfall is named", () => {
+  const figures = new Figures();
+  figures.collect("node", "noise\nfigure: crash states = 99999\nfigure: kills = 60\r\n");
+  figures.collect("node", "figure: crash states = 1\n    figure: crash states = 5 (indented)\n");
+  figures.collect("bun", "figure: crash states = 25000\n");
+  const problems = figures.problems();
+  assert.ok(!problems.some((text) => text.startsWith("crash states on node")), String(problems));
+  assert.ok(!problems.some((text) => text.startsWith("crash states on bun")));
+  assert.ok(!problems.some((text) => text.startsWith("kills on node")));
+  assert.ok(problems.includes("crash states on deno: 0, expected at least 25000"));
+  assert.ok(
+    figures.lines().some((line) => /^crash states +node 100000, deno 0, bun 25000$/.test(line)),
+  );
+});
+
+test("A figure that nobody set a target for is a problem", () => {
+  const figures = new Figures();
+  figures.collect("node", "figure: heads scratched = 3\n");
+  assert.ok(figures.problems().includes('the figure "heads scratched" has no target'));
 });
