@@ -4,9 +4,10 @@
  * A codec works on caller-owned buffers and is synchronous. It must stay safe on hostile input:
  * bounded time, memory bounded by the stated output size, and a DecodeError instead of a wrong
  * result as far as the format itself can tell. The caller has checked the CRC of the stored bytes
- * first: no codec notices every flipped bit (shared/MEASUREMENTS.md A3, B).
+ * first: no codec notices every flipped bit.
  *
- * The bytes are those of the Go TinyKVS (v0.4.0 and later): 0 zstd, 1 snappy, 2 none, 3 MinLZ.
+ * The bytes are those of the Go TinyKVS (v0.4.0 and later): 0 zstd, 1 snappy, 2 none, 3 MinLZ. MinLZ
+ * is only read.
  */
 
 /** Name of a codec that this library can write. */
@@ -21,17 +22,10 @@ export const CODEC_SNAPPY = 1;
 export const CODEC_NONE = 2;
 export const CODEC_MINLZ = 3;
 
-/** A codec. One instance may be used by one call at a time only (calls are synchronous). */
-export interface Compressor {
+/** The half of a codec that reads. One instance may be used by one call at a time only. */
+export interface Decompressor {
   /** The codec byte. */
   readonly codec: number;
-  /** The largest output that `compress` can give for `length` input bytes. */
-  maxCompressedLength(length: number): number;
-  /**
-   * Compresses `from[start, end)` to `into[offset...]`, which has room for
-   * `maxCompressedLength(end - start)`. Returns the count written.
-   */
-  compress(from: Uint8Array, start: number, end: number, into: Uint8Array, offset: number): number;
   /**
    * The uncompressed length that `from[start, end)` itself states, or undefined where it states none
    * or is broken so early that it can't. Reads a few bytes; checks nothing else.
@@ -55,4 +49,15 @@ export interface Compressor {
     offset: number,
     length: number,
   ): void;
+}
+
+/** A codec that writes, too. */
+export interface Compressor extends Decompressor {
+  /** The largest output that `compress` can give for `length` input bytes. */
+  maxCompressedLength(length: number): number;
+  /**
+   * Compresses `from[start, end)` to `into[offset...]`, which has room for
+   * `maxCompressedLength(end - start)`. Returns the count written.
+   */
+  compress(from: Uint8Array, start: number, end: number, into: Uint8Array, offset: number): number;
 }

@@ -3,8 +3,9 @@
  * writer asks by name, the table reader by byte.
  */
 
-import { CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD } from "./compressor.ts";
-import type { CompressionLevel, CompressionName, Compressor } from "./compressor.ts";
+import { CODEC_MINLZ, CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD } from "./compressor.ts";
+import type { CompressionLevel, CompressionName, Compressor, Decompressor } from "./compressor.ts";
+import { minlzDecompressor } from "./minlz.ts";
 import { noneCompressor } from "./none.ts";
 import { snappyCompressor } from "./snappy.ts";
 import { zstdCompressor } from "./zstd.ts";
@@ -21,10 +22,10 @@ export function compressorFor(name: CompressionName, level: CompressionLevel): C
   }
 }
 
-const zstdDecompressor: Compressor = zstdCompressor(1);
+const zstdDecompressor: Decompressor = zstdCompressor(1);
 
 /** The codec to read blocks with, or undefined for a codec byte that this library does not know. */
-export function decompressorFor(codec: number): Compressor | undefined {
+export function decompressorFor(codec: number): Decompressor | undefined {
   switch (codec) {
     case CODEC_ZSTD:
       return zstdDecompressor;
@@ -32,6 +33,8 @@ export function decompressorFor(codec: number): Compressor | undefined {
       return snappyCompressor();
     case CODEC_NONE:
       return noneCompressor();
+    case CODEC_MINLZ:
+      return minlzDecompressor();
     default:
       return undefined;
   }

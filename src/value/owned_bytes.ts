@@ -2,7 +2,7 @@
  * Copies of byte ranges that are handed to the user, who owns them from then on.
  *
  * On V8 a Uint8Array of 100 bytes with a buffer of its own costs 240-290 ns, a subarray of a slab
- * 40 ns; JSC makes one for 20-45 ns (shared/MEASUREMENTS.md E). So on V8 small copies are cut from
+ * 40 ns; JSC makes one for 20-45 ns. So on V8 small copies are cut from
  * slabs of 8 KiB and share its `buffer`, as Node's small Buffers do: a caller that keeps one copy
  * keeps at most a slab alive, and one that transfers a copy's `buffer` takes its neighbours along.
  * The store itself never reads a slab again, and a transferred slab is replaced.

@@ -2,9 +2,11 @@
  * MessagePack to records: what record_encoder.ts writes, and what the Go TinyKVS stored.
  *
  * Format: https://github.com/msgpack/msgpack/blob/master/spec.md; written from that text. Integers
- * of up to 32 bits and floats are numbers, 64-bit integers bigints. Keys of maps may be text or
- * integers (read as their decimal text); of equal keys the last one counts. Extension types,
- * timestamps among them, are refused.
+ * of up to 32 bits and floats are numbers, 64-bit integers bigints, by the width they were stored in.
+ * Extensions, timestamps (Go's time.Time) among them, become `Extension` objects, which can be stored
+ * again as they are. Keys of maps may be text, numbers, booleans or nil and are read as text ("1",
+ * "true", "null"); of equal keys the last one counts. Keys of other types are refused: JavaScript has
+ * no property names for them.
  *
  * Input is not trusted. A claimed length is checked against the bytes that remain before anything
  * is made of it: an array item takes at least one byte, a map entry two; so memory stays within a
@@ -15,6 +17,7 @@
 import { DecodeError } from "../errors.ts";
 import { copyBytes } from "./owned_bytes.ts";
 import { decodeText } from "./text_codec.ts";
+import { Extension } from "./extension.ts";
 import { MAX_RECORD_DEPTH, type RecordItem } from "./value.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -93,6 +96,12 @@ export class RecordDecoder {
         return this.#bin(view.getUint16(this.#take(2)));
       case 0xc6:
         return this.#bin(view.getUint32(this.#take(4)));
+      case 0xc7:
+        return this.#extension(view.getUint8(this.#take(1)));
+      case 0xc8:
+        return this.#extension(view.getUint16(this.#take(2)));
+      case 0xc9:
+        return this.#extension(view.getUint32(this.#take(4)));
       case 0xca:
         return view.getFloat32(this.#take(4));
       case 0xcb:
@@ -113,6 +122,12 @@ export class RecordDecoder {
         return view.getInt32(this.#take(4));
       case 0xd3:
         return this.#int64(view.getBigInt64(this.#take(8)));
+      case 0xd4:
+      case 0xd5:
+      case 0xd6:
+      case 0xd7:
+      case 0xd8:
+        return this.#extension(1 << (format - 0xd4));
       case 0xd9:
         return this.#text(view.getUint8(this.#take(1)));
       case 0xda:
@@ -129,7 +144,7 @@ export class RecordDecoder {
         return this.#map(view.getUint32(this.#take(4)), depth, formatAt);
       default:
         throw new DecodeError(
-          `MessagePack format is 0x${format.toString(16)}, which is an extension or reserved`,
+          `MessagePack format is 0x${format.toString(16)}, which is reserved`,
           formatAt,
         );
     }
@@ -138,7 +153,7 @@ export class RecordDecoder {
   #int64(value: bigint): bigint | number {
     if (!this.#int64AsNumber) return value;
     const number = Number(value);
-    if (!Number.isSafeInteger(number)) throw unsafeInt64(value);
+    if (!Number.isSafeInteger(number)) throw unsafeInt64();
     return number;
   }
 
@@ -152,6 +167,11 @@ export class RecordDecoder {
   #bin(length: number): Uint8Array {
     const start = this.#take(length);
     return copyBytes(this.#bytes, start, start + length);
+  }
+
+  #extension(length: number): Extension {
+    const type = this.#view.getInt8(this.#take(1));
+    return new Extension(type, this.#bin(length));
   }
 
   /** Checks a claimed count of items, each `itemBytes` long or longer, and the depth. */
@@ -196,15 +216,17 @@ export class RecordDecoder {
     return object;
   }
 
-  /** Decodes the next item, which must be text or an integer, as a property name. */
+  /** Decodes the next item, which must be text, a number, a boolean or nil, as a property name. */
   #name(): string {
     const at = this.#at;
     const format = at < this.#end ? this.#bytes[at]! : 0;
     const isText = format >= 0xa0 && format < 0xc0 || format >= 0xd9 && format <= 0xdb;
-    const isInteger = format < 0x80 || format >= 0xe0 || format >= 0xcc && format <= 0xd3;
-    if (!isText && !isInteger) {
+    const isNumber = format < 0x80 || format >= 0xe0 || format >= 0xca && format <= 0xd3;
+    const isNilOrBoolean = format === 0xc0 || format === 0xc2 || format === 0xc3;
+    if (!isText && !isNumber && !isNilOrBoolean) {
       throw new DecodeError(
-        `MessagePack format of a map key is 0x${format.toString(16)}, expected text or an integer`,
+        `MessagePack format of a map key is 0x${format.toString(16)}, expected text, a number, ` +
+          "a boolean or nil",
         at,
       );
     }
@@ -212,9 +234,9 @@ export class RecordDecoder {
   }
 }
 
-/** The error for an int64 that does not fit a number. */
-export function unsafeInt64(value: bigint): RangeError {
+/** The error for an int64 that does not fit a number. Values stay out of texts that end up in logs. */
+export function unsafeInt64(): RangeError {
   return new RangeError(
-    `Cannot read ${value} as a number: it is beyond 2^53 - 1; open the store with int64 "bigint"`,
+    'Cannot read an int64 as a number: it is beyond 2^53 - 1; open the store with int64 "bigint"',
   );
 }

@@ -8,6 +8,7 @@
  *            any other: float 64
  *   bigint   int 64, from 2^63 on uint 64
  *   Uint8Array, string, array, object: the shortest bin, str, array or map
+ *   Extension: the shortest ext
  *
  * `@msgpack/msgpack` 3.1.3 can't do this: it writes -0 as 0 and lone surrogates as they are, cuts
  * bigints to 64 bits, takes any class instance for a map, and reports no path; its decoder refuses
@@ -15,6 +16,7 @@
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { Extension } from "./extension.ts";
 import { appendText } from "./text_codec.ts";
 import {
   describeValue,
@@ -142,6 +144,7 @@ function appendItem(item: unknown, writer: ByteWriter, depth: number, limit: num
     case "object":
       if (item === null) writer.appendUint8(0xc0);
       else if (isBytes(item)) appendBin(item, writer, limit);
+      else if (item instanceof Extension) appendExtension(item, writer, limit);
       else if (isRecord(item)) appendContainer(item, writer, depth + 1, limit);
       else throw unstorable(item);
       break;
@@ -155,7 +158,7 @@ function unstorable(item: unknown): Refusal {
   return new Refusal(
     TypeError,
     `is ${describeValue(item)}, expected a string, number, bigint, boolean, null, Uint8Array, ` +
-      "array or plain object",
+      "array, plain object or Extension",
   );
 }
 
@@ -209,6 +212,16 @@ function appendBin(bytes: Uint8Array, writer: ByteWriter, limit: number): void {
   if (writer.length + length > limit) throw tooLong();
   appendLength(length, 0xc4, writer);
   writer.appendBytes(bytes, 0, length);
+}
+
+function appendExtension({ type, data }: Extension, writer: ByteWriter, limit: number): void {
+  const { length } = data;
+  if (writer.length + length > limit) throw tooLong();
+  const fixed = [1, 2, 4, 8, 16].indexOf(length);
+  if (fixed < 0) appendLength(length, 0xc7, writer);
+  else writer.appendUint8(0xd4 + fixed);
+  writer.appendUint8(type & 0xff);
+  writer.appendBytes(data, 0, length);
 }
 
 function appendString(text: string, writer: ByteWriter, limit: number): void {

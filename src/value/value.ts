@@ -1,7 +1,7 @@
 /**
  * What a store holds: the types of keys and values, their limits, and the type bytes on disk.
  *
- * The type bytes are those of the Go TinyKVS (shared/GO_FORMAT.md 3). An encoded value is one type
+ * The type bytes are those of the Go TinyKVS (docs/FORMAT.md). An encoded value is one type
  * byte and then:
  *
  *   1 int64       8 bytes, two's complement, little-endian
@@ -11,10 +11,14 @@
  *   5 bytes       u8 flag (0), u32 length, that many bytes
  *   6 tombstone   nothing: the key is deleted
  *   7 record      u32 length, that many bytes of MessagePack: one map (length 0 is an empty one)
- *   8 msgpack     u32 length, that many bytes of MessagePack: anything, here an array
+ *   8 msgpack     u32 length, that many bytes of MessagePack: here an array; Go's maps and structs
+ *                 (v0.7 and later, which reads at most 1 MB of a record from v0.10 on) and whatever
+ *                 else its callers stored, but for a nil
  *
  * What follows an encoded value inside its range is ignored, as Go does.
  */
+
+import type { Extension } from "./extension.ts";
 
 /** A key. Strings are stored as UTF-8; the order of keys is the unsigned order of their bytes. */
 export type Key = string | Uint8Array;
@@ -28,6 +32,7 @@ export type RecordItem =
   | null
   | undefined
   | Uint8Array
+  | Extension
   | RecordValue;
 
 /**
@@ -35,8 +40,8 @@ export type RecordItem =
  *
  * An object is stored by its own enumerable string-keyed properties, in their order; one whose
  * value is `undefined` is left out, so that it reads as `undefined` again. `undefined` in an array,
- * and a hole, is a TypeError, as are instances of classes other than Array and Uint8Array. `toJSON`
- * is a property like any other. A bigint lies in -2^63 to 2^64 - 1.
+ * and a hole, is a TypeError, as are instances of classes other than Array, Uint8Array and
+ * {@linkcode Extension}. `toJSON` is a property like any other. A bigint lies in -2^63 to 2^64 - 1.
  */
 export type RecordValue = { readonly [name: string]: RecordItem } | readonly RecordItem[];
 

@@ -8,6 +8,7 @@
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { DecodeError, TypeMismatchError } from "../errors.ts";
+import { Extension } from "./extension.ts";
 import { copyBytes } from "./owned_bytes.ts";
 import { RecordDecoder, unsafeInt64 } from "./record_decoder.ts";
 import { appendRecord, isRecord } from "./record_encoder.ts";
@@ -101,7 +102,8 @@ function refuseBusy(writer: ByteWriter): void {
 
 function tooLong(found: string): RangeError {
   return new RangeError(
-    `Cannot encode the value: its length is ${found}, expected at most ${MAX_VALUE_BYTES} bytes`,
+    `Cannot encode the value: its length is ${found}, expected at most ` +
+      `${MAX_VALUE_BYTES - BLOB_HEADER_BYTES} bytes`,
   );
 }
 
@@ -115,7 +117,7 @@ function encodeString(text: string, writer: ByteWriter): void {
       throw new TypeError("Cannot encode the value: the string holds a lone surrogate");
     }
     const length = writer.length - start;
-    if (length > MAX_VALUE_BYTES) throw tooLong(`${length} bytes`);
+    if (length > MAX_VALUE_BYTES) throw tooLong(`${length - BLOB_HEADER_BYTES} bytes`);
   } catch (error) {
     writer.length = start;
     throw error;
@@ -201,7 +203,7 @@ export class ValueDecoder {
         if (!this.#int64AsNumber) return view.getBigInt64(start + 1, true);
         const number = view.getInt32(start + 5, true) * 0x1_0000_0000 +
           view.getUint32(start + 1, true);
-        if (!Number.isSafeInteger(number)) throw unsafeInt64(view.getBigInt64(start + 1, true));
+        if (!Number.isSafeInteger(number)) throw unsafeInt64();
         return number;
       }
       case TYPE_FLOAT64:
@@ -225,6 +227,12 @@ export class ValueDecoder {
         const from = start + RECORD_HEADER_BYTES;
         const item = this.#records.decode(bytes, view, from, from + length);
         if (item === null) throw new DecodeError("record is a MessagePack nil", from);
+        if (item instanceof Extension) {
+          throw new DecodeError(
+            `record is a MessagePack extension of type ${item.type}, expected one inside a record`,
+            from,
+          );
+        }
         return item as Value;
       }
       default:

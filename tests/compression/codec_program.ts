@@ -5,12 +5,12 @@
 
 import { compressorFor, decompressorFor } from "../../src/compression/compressors.ts";
 import { zstdCompressor } from "../../src/compression/zstd.ts";
-import type { Compressor } from "../../src/compression/compressor.ts";
+import type { Compressor, Decompressor } from "../../src/compression/compressor.ts";
 
 const input = new TextEncoder().encode("a key and its value; ".repeat(5000));
 
 /** One line on a codec: "name codec-byte ok" or what went wrong. */
-function report(name: string, writer: Compressor, reader: Compressor | undefined): string {
+function report(name: string, writer: Compressor, reader: Decompressor | undefined): string {
   const block = new Uint8Array(writer.maxCompressedLength(input.length));
   const size = writer.compress(input, 0, input.length, block, 0);
   const output = new Uint8Array(input.length);

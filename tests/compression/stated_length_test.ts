@@ -75,3 +75,25 @@ test("Compressor.statedLength and maxDecompressedLength bear random bytes", () =
     }
   });
 });
+
+test("Sizes that a zstd frame states from 2^32 to 2^64 are read without losing their size, and refused", () => {
+  const codec = compressorFor("zstd", 1);
+  // One raw block of a byte, behind a content size of eight bytes.
+  const frame = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0xe0, ...new Uint8Array(8), 9, 0, 0, 0x41);
+  const view = new DataView(frame.buffer);
+  const into = new Uint8Array(16);
+  for (
+    const stated of [2n ** 32n, 2n ** 32n + 1n, 2n ** 53n - 1n, 2n ** 53n + 1n, 2n ** 64n - 1n]
+  ) {
+    view.setBigUint64(5, stated, true);
+    assert.equal(codec.statedLength(frame, 0, frame.length), Number(stated));
+    for (const expected of [0, 1, 2 ** 31]) {
+      const decompress = (): void => codec.decompress(frame, 0, frame.length, into, 0, expected);
+      assert.throws(decompress, { name: "DecodeError" }, `${stated}, ${expected} expected`);
+    }
+    assert.equal(codec.maxDecompressedLength(frame, 0, frame.length), 1);
+  }
+  view.setBigUint64(5, 1n, true);
+  codec.decompress(frame, 0, frame.length, into, 0, 1);
+  assert.equal(into[0], 0x41);
+});

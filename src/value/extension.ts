@@ -1,0 +1,76 @@
+/**
+ * Items of MessagePack that JavaScript has no type for, inside records. Made by record_decoder.ts for
+ * what the Go TinyKVS stored, a time.Time above all, and written back byte for byte by
+ * record_encoder.ts: a Date would lose the nanoseconds.
+ */
+
+import { copyBytes } from "./owned_bytes.ts";
+
+const TIMESTAMP = -1;
+
+/**
+ * An extension of MessagePack in a record: a type from -128 to 127 and its bytes.
+ *
+ * @example
+ * ```ts
+ * import { Extension, memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * await store.put("event", { at: new Extension(-1, Uint8Array.of(0x65, 0x53, 0xf1, 0)) });
+ * const { at } = await store.get("event") as { at: Extension };
+ * console.log(new Date(at.timestampMs!).toISOString()); // 2023-11-14T22:13:20.000Z
+ * ```
+ */
+export class Extension {
+  /** The type; negative ones are MessagePack's own, -1 is a timestamp. */
+  readonly type: number;
+  /** The bytes, which belong to this object. */
+  readonly data: Uint8Array;
+
+  /**
+   * Makes an extension with a copy of `data`.
+   *
+   * @throws {RangeError} `type` is not an integer from -128 to 127
+   * @throws {TypeError} `data` is no Uint8Array
+   */
+  constructor(type: number, data: Uint8Array) {
+    if (!Number.isInteger(type) || type < -128 || type > 127) {
+      throw new RangeError(
+        `Cannot make an extension: its type is ${String(type)}, expected -128 to 127`,
+      );
+    }
+    const isBytes = ArrayBuffer.isView(data) &&
+      Object.prototype.toString.call(data) === "[object Uint8Array]";
+    if (!isBytes) throw new TypeError("Cannot make an extension: its data is no Uint8Array");
+    this.type = type;
+    this.data = copyBytes(data, 0, data.length);
+  }
+
+  /**
+   * The time in milliseconds since 1970, nanoseconds as the fraction as far as a number holds them, if
+   * this is a well-formed timestamp; else undefined.
+   */
+  get timestampMs(): number | undefined {
+    const { type, data } = this;
+    if (type !== TIMESTAMP) return undefined;
+    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    let seconds: number;
+    let nanoseconds = 0;
+    switch (data.length) {
+      case 4:
+        seconds = view.getUint32(0);
+        break;
+      case 8:
+        nanoseconds = view.getUint32(0) >>> 2;
+        seconds = (view.getUint32(0) & 3) * 0x1_0000_0000 + view.getUint32(4);
+        break;
+      case 12:
+        nanoseconds = view.getUint32(0);
+        seconds = view.getInt32(4) * 0x1_0000_0000 + view.getUint32(8);
+        break;
+      default:
+        return undefined;
+    }
+    return nanoseconds < 1e9 ? seconds * 1000 + nanoseconds / 1e6 : undefined;
+  }
+}
