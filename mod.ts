@@ -19,6 +19,8 @@ export { type CompactRange, Store } from "./src/store/store.ts";
 export type { StoreStatus } from "./src/store/store_state.ts";
 export { Batch, type Operation, type WriteOptions } from "./src/store/batch.ts";
 export { Cursor } from "./src/store/cursor.ts";
+export type { Reader } from "./src/store/reader.ts";
+export { Snapshot } from "./src/store/snapshot.ts";
 export type { Range } from "./src/store/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
 export {
@@ -31,6 +33,7 @@ export {
 } from "./src/options.ts";
 export type { CompressionLevel, CompressionName } from "./src/compression/compressor.ts";
 export type { FileHandle, FileLock, FileStatus, FileSystem } from "./src/platform/file_system.ts";
+export { Extension } from "./src/value/extension.ts";
 export { memoryFileSystem } from "./src/platform/memory_file_system.ts";
 export {
   type Key,

@@ -12,9 +12,10 @@ import { ClosedError } from "../errors.ts";
 import { AT_END, AT_ENTRY, NEEDS_LOAD, type Position } from "../iterator/entry_cursor.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { Key } from "../value/value.ts";
-import type { EntryScan } from "./entry_scan.ts";
-import { boundKey, type ResolvedRange, successor } from "./range.ts";
+import { EntryScan } from "./entry_scan.ts";
+import { boundKey, type Range, type ResolvedRange, resolveRange, successor } from "./range.ts";
 import type { Lease } from "./read_view.ts";
+import type { StoreState } from "./store_state.ts";
 import type { Turns } from "./turns.ts";
 
 /** A chunk of an asynchronous iteration is closed at this many items or bytes. */
@@ -36,6 +37,21 @@ export interface CursorSource<T> {
   readonly turns: Turns;
   /** Makes an item of an entry, whose bytes are only valid during the call. */
   readonly decode: (entry: EntryView) => T;
+}
+
+/** Opens a cursor on a store as it is, or as a snapshot's lease shows it. */
+export function openCursor<T>(
+  state: StoreState,
+  given: Range | undefined,
+  decode: (entry: EntryView) => T,
+  snapshot?: Lease,
+): Cursor<T> {
+  state.requireReadable(snapshot);
+  const range = resolveRange(given);
+  const lease = state.lease(snapshot);
+  const { verifyChecksums } = state.options;
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+  return new Cursor({ scan, lease, range, turns: state.turns, decode });
 }
 
 /**

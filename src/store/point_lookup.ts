@@ -130,7 +130,8 @@ export class PointLookup {
     const index = this.#index ??= reader.index;
     if (index === undefined) return this.#need("index");
     if (this.#block === undefined) {
-      if (this.#useFilters && reader.hasFilter) {
+      // No checksum is on the filter of a Go table: one flipped bit in it would hide a key.
+      if (this.#useFilters && reader.hasFilter && table.metadata.checksum !== undefined) {
         const filter = this.#filter ??= reader.filter;
         if (filter === undefined) return this.#need("filter");
         if (!this.#isHashed) {
@@ -145,10 +146,25 @@ export class PointLookup {
       if (this.#block === undefined) return this.#need("block");
     }
     const slot = this.#block.find(key.view, 0, key.length);
-    if (slot < 0) return AT_END;
+    if (slot < 0) {
+      if (table.metadata.checksum !== undefined || !this.#isBehindBlock(index)) return AT_END;
+      // Nor is one on its index. What lies between two blocks has to lie before the second one, too:
+      // its first key is checked when it is loaded.
+      this.#blockNumber++;
+      if (reader.cachedBlock(this.#blockNumber) !== undefined) return AT_END;
+      return this.#need("block");
+    }
     this.#block.showBuffers(this.entry);
     this.#block.showAt(slot, this.entry);
     return AT_ENTRY;
+  }
+
+  /** Whether the key comes after all of the block, and another block follows. */
+  #isBehindBlock(index: TableIndex): boolean {
+    const { view, length } = this.key;
+    const block = this.#block!;
+    return this.#blockNumber + 1 < index.blockCount &&
+      block.lowerBound(view, 0, length) === block.count;
   }
 
   #need(missing: Missing): Position {

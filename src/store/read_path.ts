@@ -5,7 +5,7 @@
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
-import { CorruptionError, DecodeError } from "../errors.ts";
+import { CorruptionError, type DecodeError } from "../errors.ts";
 import { AT_ENTRY, type EntryView, NEEDS_LOAD, type Position } from "../iterator/entry_cursor.ts";
 import { encodeKey } from "../value/key_codec.ts";
 import type { Key } from "../value/value.ts";
@@ -20,7 +20,10 @@ const MAX_PARALLEL = 64;
 /** Makes a result of an entry, whose bytes are only valid during the call. */
 export type DecodeEntry<T> = (entry: EntryView) => T;
 
-/** Reads single keys of a store. */
+/**
+ * Reads single keys of a store: as it is, or as a snapshot's lease shows it. One object for both: a
+ * second class of sources would cost the hot path its monomorphic calls.
+ */
 export class ReadPath {
   readonly #state: StoreState;
   readonly #useFilters: boolean;
@@ -34,10 +37,9 @@ export class ReadPath {
   }
 
   /** What `decode` makes of the key's entry, or undefined for a missing key. */
-  getSync<T>(key: Key, decode: DecodeEntry<T>): T | undefined {
-    this.#state.requireOpen();
+  getSync<T>(key: Key, decode: DecodeEntry<T>, snapshot?: Lease): T | undefined {
     const lookup = this.#lookup;
-    let position = this.#find(lookup, key);
+    let position = this.#find(lookup, key, snapshot);
     while (position === NEEDS_LOAD) {
       lookup.loadSync();
       position = lookup.resume();
@@ -46,12 +48,11 @@ export class ReadPath {
   }
 
   /** As `getSync`. */
-  get<T>(key: Key, decode: DecodeEntry<T>): Promise<T | undefined> {
+  get<T>(key: Key, decode: DecodeEntry<T>, snapshot?: Lease): Promise<T | undefined> {
     try {
-      this.#state.requireOpen();
       const lookup = this.#lookup;
-      const position = this.#find(lookup, key);
-      if (position === NEEDS_LOAD) return this.#goOn(lookup, decode);
+      const position = this.#find(lookup, key, snapshot);
+      if (position === NEEDS_LOAD) return this.#goOn(lookup, decode, snapshot);
       const result = this.#result(position, lookup, decode);
       const turn = this.#state.turns.due();
       return turn === undefined ? Promise.resolve(result) : turn.then(() => result);
@@ -61,8 +62,12 @@ export class ReadPath {
   }
 
   /** What `decode` makes of each key's entry; blocks that are not in memory are read side by side. */
-  async getMany<T>(keys: readonly Key[], decode: DecodeEntry<T>): Promise<(T | undefined)[]> {
-    this.#state.requireOpen();
+  async getMany<T>(
+    keys: readonly Key[],
+    decode: DecodeEntry<T>,
+    snapshot?: Lease,
+  ): Promise<(T | undefined)[]> {
+    this.#state.requireReadable(snapshot);
     // All of them at once: the array and the bytes in it are the caller's again when the call returns.
     const encoded = new ByteWriter(64 + keys.length * 16);
     const ends: number[] = [];
@@ -70,7 +75,7 @@ export class ReadPath {
       encodeKey(key, encoded);
       ends.push(encoded.length);
     }
-    const lease = this.#state.lease();
+    const lease = this.#state.lease(snapshot);
     const results: (T | undefined)[] = new Array(ends.length).fill(undefined);
     let next = 0;
     const work = async (): Promise<void> => {
@@ -105,15 +110,23 @@ export class ReadPath {
     return new PointLookup(new ByteWriter(64), this.#useFilters);
   }
 
-  #find(lookup: PointLookup, key: Key): Position {
+  #find(lookup: PointLookup, key: Key, snapshot: Lease | undefined): Position {
+    const state = this.#state;
+    state.requireReadable(snapshot);
     lookup.key.length = 0;
     encodeKey(key, lookup.key);
-    return lookup.find(this.#state.view, this.#state.lastSequence);
+    return snapshot === undefined
+      ? lookup.find(state.view, state.lastSequence)
+      : lookup.find(snapshot.view, snapshot.sequence);
   }
 
   /** Finishes a search that has to wait; the shared search object is given away to it. */
-  async #goOn<T>(lookup: PointLookup, decode: DecodeEntry<T>): Promise<T | undefined> {
-    const lease = this.#state.lease();
+  async #goOn<T>(
+    lookup: PointLookup,
+    decode: DecodeEntry<T>,
+    snapshot: Lease | undefined,
+  ): Promise<T | undefined> {
+    const lease = this.#state.lease(snapshot);
     this.#lookup = this.#newLookup();
     try {
       let position: Position = NEEDS_LOAD;
@@ -137,17 +150,17 @@ export class ReadPath {
   }
 }
 
-/** Runs a decoder of a value; what it can't decode is damage to the store, not a mistake of the caller. */
-export function decodeStored<T>(directory: string, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw new CorruptionError(
-      `Cannot read a value in "${directory}": ${error.message}`,
-      directory,
-      error.offset,
-      { cause: error },
-    );
-  }
+/** What `has` makes of an entry. */
+export function isPresent(): boolean {
+  return true;
+}
+
+/** A stored value that can't be decoded is damage to the store, not a mistake of the caller. */
+export function corruptValue(directory: string, cause: DecodeError): CorruptionError {
+  return new CorruptionError(
+    `Cannot read a value in "${directory}": ${cause.message}`,
+    directory,
+    cause.offset,
+    { cause },
+  );
 }

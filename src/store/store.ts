@@ -3,23 +3,25 @@
  * order in which a store is closed; everything else is in the paths beside it.
  */
 
-import { ClosedError } from "../errors.ts";
+import { ClosedError, DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
+import { ownFields } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
-import { decodeKeyText } from "../value/key_codec.ts";
 import { describeValue, isBytes, type Key, type RecordValue, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
-import { expectType, ValueDecoder, valueTypeAt } from "../value/value_codec.ts";
+import { expectType, valueTypeAt } from "../value/value_codec.ts";
 import { Background } from "./background.ts";
 import { Batch, type Operation, type WriteOptions } from "./batch.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
-import { Cursor } from "./cursor.ts";
-import { EntryScan } from "./entry_scan.ts";
+import { type Cursor, openCursor } from "./cursor.ts";
+import { EntryDecoder } from "./entry_decoder.ts";
 import { boundKey, type Range, resolveRange } from "./range.ts";
-import { type DecodeEntry, decodeStored, ReadPath } from "./read_path.ts";
+import { corruptValue, type DecodeEntry, isPresent, ReadPath } from "./read_path.ts";
+import type { Reader } from "./reader.ts";
+import { Snapshot } from "./snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { StoreState, StoreStatus } from "./store_state.ts";
-import { visitEntries } from "./visit_entries.ts";
+import { countEntries, visitEntries } from "./visit_entries.ts";
 import { WritePath } from "./write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
@@ -47,14 +49,13 @@ export interface CompactRange {
  * console.log(await store.get("name")); // Alice
  * ```
  */
-export class Store implements AsyncDisposable {
+export class Store implements Reader, AsyncDisposable {
   readonly #state: StoreState;
   readonly #background: Background;
   readonly #writes: WritePath;
   readonly #reads: ReadPath;
   readonly #lock: FileLock | undefined;
-  readonly #values: ValueDecoder;
-  readonly #decodeKey: (entry: EntryView) => string | Uint8Array;
+  readonly #decoder: EntryDecoder;
   readonly #decodeValue: DecodeEntry<Value>;
   #closing: Promise<void> | undefined;
 
@@ -65,11 +66,8 @@ export class Store implements AsyncDisposable {
     this.#background = new Background(state);
     this.#writes = new WritePath(state, this.#background);
     this.#reads = new ReadPath(state);
-    this.#values = new ValueDecoder({ int64: state.options.int64 });
-    this.#decodeKey = state.options.keyEncoding === "utf8"
-      ? ({ keyBytes, keyStart, keyEnd }) => decodeKeyText(keyBytes, keyStart, keyEnd)
-      : ({ keyBytes, keyStart, keyEnd }) => keyBytes.slice(keyStart, keyEnd);
-    this.#decodeValue = (entry) => this.#decode(entry);
+    this.#decoder = new EntryDecoder(state.directory, state.options);
+    this.#decodeValue = this.#decoder.value;
     if (!state.options.readOnly) this.#background.kick();
   }
 
@@ -164,26 +162,32 @@ export class Store implements AsyncDisposable {
 
   /** Iterates over keys and values in the order of the keys' bytes. */
   entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
-    return this.#cursor(range, (entry) => [this.#decodeKey(entry), this.#decode(entry)]);
+    return openCursor(this.#state, range, this.#decoder.pair);
   }
 
   /** Iterates over keys. */
   keys(range?: Range): Cursor<string | Uint8Array> {
-    return this.#cursor(range, (entry) => this.#decodeKey(entry));
+    return openCursor(this.#state, range, this.#decoder.key);
   }
 
   /** Iterates over values, in the order of their keys. */
   values(range?: Range): Cursor<Value> {
-    return this.#cursor(range, this.#decodeValue);
+    return openCursor(this.#state, range, this.#decodeValue);
   }
 
   /** The number of keys in a range. Reads them all. */
-  async count(range?: Range): Promise<number> {
-    let count = 0;
-    await visitEntries(this.#state, resolveRange(range), () => {
-      count++;
-    });
-    return count;
+  count(range?: Range): Promise<number> {
+    return countEntries(this.#state, range);
+  }
+
+  /**
+   * The store as it is now, to read from whatever is written later. Reads and copies nothing; close it
+   * when it is not needed any more.
+   *
+   * @throws {ClosedError} the store is closed
+   */
+  snapshot(): Snapshot {
+    return new Snapshot(this.#state, this.#reads, this.#decoder);
   }
 
   /**
@@ -317,8 +321,9 @@ export class Store implements AsyncDisposable {
    * one table only and nothing deleted is left. Tables that are like that already are not rewritten.
    */
   async compact(range: CompactRange = {}): Promise<void> {
-    const smallest = range.start === undefined ? undefined : boundKey(range.start).view;
-    const largest = range.end === undefined ? undefined : boundKey(range.end).view;
+    const { start, end } = ownFields(range);
+    const smallest = start === undefined ? undefined : boundKey(start).view;
+    const largest = end === undefined ? undefined : boundKey(end).view;
     await this.flush();
     await this.#background.compact({ smallest, largest });
   }
@@ -362,39 +367,21 @@ export class Store implements AsyncDisposable {
     };
   }
 
-  #decode(entry: EntryView): Value {
-    const { valueBytes, valueView, valueStart, valueEnd } = entry;
-    try {
-      return this.#values.decode(valueBytes, valueView, valueStart, valueEnd);
-    } catch (error) {
-      return decodeStored(this.path, () => {
-        throw error;
-      });
-    }
-  }
-
   #getTyped<T extends Value>(key: Key, type: ValueTypeName): Promise<T | undefined> {
     return this.#reads.get(key, (entry) => {
       this.#requireStored(entry, type);
-      return this.#decode(entry) as T;
+      return this.#decodeValue(entry) as T;
     });
   }
 
   #requireStored(entry: EntryView, type: ValueTypeName): void {
     const { valueBytes, valueStart, valueEnd } = entry;
-    expectType(
-      decodeStored(this.path, () => valueTypeAt(valueBytes, valueStart, valueEnd)),
-      type,
-    );
-  }
-
-  #cursor<T>(given: Range | undefined, decode: DecodeEntry<T>): Cursor<T> {
-    this.#state.requireOpen();
-    const range = resolveRange(given);
-    const lease = this.#state.lease();
-    const { verifyChecksums } = this.#state.options;
-    const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
-    return new Cursor({ scan, lease, range, turns: this.#state.turns, decode });
+    try {
+      expectType(valueTypeAt(valueBytes, valueStart, valueEnd), type);
+    } catch (error) {
+      if (error instanceof DecodeError) throw corruptValue(this.path, error);
+      throw error;
+    }
   }
 
   #visit(
@@ -404,13 +391,9 @@ export class Store implements AsyncDisposable {
     return visitEntries(
       this.#state,
       resolveRange(range),
-      (entry) => visit(this.#decodeKey(entry), this.#decode(entry)),
+      (entry) => visit(this.#decoder.key(entry), this.#decodeValue(entry)),
     );
   }
-}
-
-function isPresent(): boolean {
-  return true;
 }
 
 function requireType(isRight: boolean, value: unknown, expected: string): void {

@@ -107,9 +107,11 @@ export class StoreState {
     return this.#failure;
   }
 
-  /** Takes a lease on what is visible now. */
-  lease(): Lease {
-    return new Lease(this.#view, this.lastSequence, this.leases);
+  /** Takes a lease on what is visible now, or on what a snapshot's lease shows. */
+  lease(snapshot?: Lease): Lease {
+    return snapshot === undefined
+      ? new Lease(this.#view, this.lastSequence, this.leases)
+      : new Lease(snapshot.view, snapshot.sequence, this.leases);
   }
 
   /** Replaces the view after memtables or tables have changed. */
@@ -155,6 +157,12 @@ export class StoreState {
   /** @throws {ClosedError} the store is closing or closed */
   requireOpen(): void {
     if (this.status !== "open") throw new ClosedError("store");
+  }
+
+  /** @throws {ClosedError} the store, or the snapshot that is to be read, is closed */
+  requireReadable(snapshot: Lease | undefined): void {
+    if (snapshot === undefined) this.requireOpen();
+    else snapshot.requireHeld("snapshot");
   }
 
   /** @throws {StoreError} the store is closed, read-only, or has failed */

@@ -5,7 +5,8 @@
 
 import { AT_ENTRY, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
 import { EntryScan } from "./entry_scan.ts";
-import type { ResolvedRange } from "./range.ts";
+import { type Range, type ResolvedRange, resolveRange } from "./range.ts";
+import type { Lease } from "./read_view.ts";
 import type { StoreState } from "./store_state.ts";
 
 /** Visits entries without a promise for each; everything that has to be loaded is awaited. */
@@ -13,9 +14,10 @@ export async function visitEntries(
   state: StoreState,
   range: ResolvedRange,
   visit: (entry: EntryView) => boolean | void,
+  snapshot?: Lease,
 ): Promise<void> {
-  state.requireOpen();
-  const lease = state.lease();
+  state.requireReadable(snapshot);
+  const lease = state.lease(snapshot);
   try {
     const { verifyChecksums } = state.options;
     const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
@@ -38,4 +40,18 @@ export async function visitEntries(
   } finally {
     lease.release();
   }
+}
+
+/** The number of live entries in a range. */
+export async function countEntries(
+  state: StoreState,
+  range: Range | undefined,
+  snapshot?: Lease,
+): Promise<number> {
+  let count = 0;
+  const visit = (): void => {
+    count++;
+  };
+  await visitEntries(state, resolveRange(range), visit, snapshot);
+  return count;
 }

@@ -1,0 +1,120 @@
+/**
+ * Snapshots: a store as it was at one moment, to read from. Made by `store.snapshot()`.
+ *
+ * A snapshot is a lease on the read view of its creation at the sequence number of then: memtables keep
+ * every version of a key and tables never change, so nothing is copied and no compaction has to know.
+ * What it costs is what it keeps: its memtables stay in memory, shared with the other snapshots of the
+ * same time, and the files of tables that compaction has replaced stay on disk.
+ */
+
+import type { Key, Value } from "../value/value.ts";
+import { type Cursor, openCursor } from "./cursor.ts";
+import type { EntryDecoder } from "./entry_decoder.ts";
+import type { Range } from "./range.ts";
+import { isPresent, type ReadPath } from "./read_path.ts";
+import type { Reader } from "./reader.ts";
+import type { Lease } from "./read_view.ts";
+import type { StoreState } from "./store_state.ts";
+import { countEntries } from "./visit_entries.ts";
+
+/** Snapshots that were dropped without being closed give their leases back here. */
+const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
+
+/**
+ * A store as it was when {@linkcode Store.snapshot} was called, whatever is written, flushed or compacted
+ * since.
+ *
+ * Close it when it is not needed any more, or let `using` do that: until then what it shows stays in
+ * memory and on disk. Closing the store ends its snapshots. Cursors that a snapshot has opened, and
+ * reads that it has begun, are not ended by its `close`. It keeps no process alive.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * await store.put("balance", 100);
+ * {
+ *   using snapshot = store.snapshot();
+ *   await store.put("balance", 50);
+ *   console.log(await snapshot.get("balance"), await store.get("balance")); // 100 50
+ * }
+ * ```
+ */
+export class Snapshot implements Reader, Disposable {
+  readonly #state: StoreState;
+  readonly #lease: Lease;
+  readonly #reads: ReadPath;
+  readonly #decoder: EntryDecoder;
+
+  /** Made by `store.snapshot()`. */
+  constructor(state: StoreState, reads: ReadPath, decoder: EntryDecoder) {
+    state.requireOpen();
+    this.#state = state;
+    this.#lease = state.lease();
+    this.#reads = reads;
+    this.#decoder = decoder;
+    abandoned.register(this, this.#lease, this);
+  }
+
+  /**
+   * The value that the key had, or undefined where there was none.
+   *
+   * @throws {ClosedError} the snapshot or the store was closed
+   * @throws {CorruptionError} what is stored can't be read
+   */
+  get(key: Key): Promise<Value | undefined> {
+    return this.#reads.get(key, this.#decoder.value, this.#lease);
+  }
+
+  /** As `get`; reads synchronously what is not in memory. */
+  getSync(key: Key): Value | undefined {
+    return this.#reads.getSync(key, this.#decoder.value, this.#lease);
+  }
+
+  /** The values of several keys, in their order, undefined for those that are missing. */
+  getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+    return this.#reads.getMany(keys, this.#decoder.value, this.#lease);
+  }
+
+  /** Whether the key had a value. */
+  async has(key: Key): Promise<boolean> {
+    return await this.#reads.get(key, isPresent, this.#lease) === true;
+  }
+
+  /** As `has`. */
+  hasSync(key: Key): boolean {
+    return this.#reads.getSync(key, isPresent, this.#lease) === true;
+  }
+
+  /** Iterates over keys and values in the order of the keys' bytes. */
+  entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
+    return openCursor(this.#state, range, this.#decoder.pair, this.#lease);
+  }
+
+  /** Iterates over keys. */
+  keys(range?: Range): Cursor<string | Uint8Array> {
+    return openCursor(this.#state, range, this.#decoder.key, this.#lease);
+  }
+
+  /** Iterates over values, in the order of their keys. */
+  values(range?: Range): Cursor<Value> {
+    return openCursor(this.#state, range, this.#decoder.value, this.#lease);
+  }
+
+  /** The number of keys in a range. Reads them all. */
+  count(range?: Range): Promise<number> {
+    return countEntries(this.#state, range, this.#lease);
+  }
+
+  /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
+  close(): void {
+    abandoned.unregister(this);
+    this.#lease.release();
+  }
+
+  /** As `close`. */
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
