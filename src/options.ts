@@ -199,7 +199,7 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
  * @throws {RangeError} a value is not one of those that are allowed
  */
 export function resolveOptions(options: Options | undefined): ResolvedOptions {
-  const given: Options = {};
+  const given = Object.create(null) as Options;
   if (options !== undefined) {
     if (typeof options !== "object" || options === null) {
       const found = options === null ? "null" : typeof options;
@@ -228,8 +228,13 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
   const { preset: _, ...resolved } = { ...preset, ...given };
   return {
     ...resolved,
-    fileSystem: resolved.fileSystem ?? defaultFileSystem(),
+    fileSystem: given.fileSystem ?? defaultFileSystem(),
   } as ResolvedOptions;
+}
+
+/** A copy of the caller's object in which nothing is inherited, from a polluted prototype for example. */
+export function ownFields<T extends object>(given: T): T {
+  return Object.assign(Object.create(null) as T, given);
 }
 
 /** What compaction has to know of the options. */

@@ -6,8 +6,7 @@
  * reserve room, take both into locals, write, and then set `length`; it must take them again after
  * anything that may reserve. Bytes at and beyond `length` are undefined.
  *
- * The memory is a plain ArrayBuffer: a resizable one makes DataView ten times slower on V8
- * (shared/MEASUREMENTS.md E).
+ * The memory is a plain ArrayBuffer: a resizable one makes DataView ten times slower on V8.
  */
 
 /** Below this many bytes a loop beats `set(subarray)`, whose view costs 40 ns on every engine. */

@@ -3,7 +3,7 @@
  *
  * The memtable, blocks, indexes and the merge all compare through these functions. Ranges are
  * compared in place, by big-endian 32-bit words and then by bytes: 5 ns for a 16-byte key on V8
- * and 10 ns on JSC, against 12 and 18 ns byte by byte (shared/MEASUREMENTS.md E).
+ * and 10 ns on JSC, against 12 and 18 ns byte by byte.
  *
  * Offsets are trusted: a range outside its view is a RangeError of DataView.
  */

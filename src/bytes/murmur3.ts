@@ -2,7 +2,7 @@
  * Key hashing for the Bloom filters of tables: MurmurHash3 x64-128 by a small WebAssembly kernel.
  *
  * In JavaScript the 64-bit products cost 160-220 ns for a 16-byte key (BigInt: 400-1,700), in the
- * kernel with the copy 25 ns (shared/MEASUREMENTS.md H). The kernel is wasm/assembly/murmur3.ts; it
+ * kernel with the copy 25 ns. The kernel is wasm/assembly/murmur3.ts; it
  * is compiled in (1.2 KB) and instantiated when this module is loaded, synchronously.
  *
  * One key's hashes at a time live in the kernel: {@linkcode hashKey} replaces them, and the

@@ -18,7 +18,7 @@
  *
  * Exports used, by their minified names: f memory, g constructors, j ZSTD_createCCtx,
  * l ZSTD_compress_usingDict, n ZSTD_createDCtx, q ZSTD_decompress_usingDict, s malloc, t free.
- * With a null dictionary, l and q are the calls that reuse a context (shared/MEASUREMENTS.md A1).
+ * With a null dictionary, l and q are the calls that reuse a context.
  */
 
 import { DecodeError } from "../errors.ts";

@@ -23,9 +23,10 @@ import type { DatabaseSync } from "node:sqlite";
 import { IoError, LockedError } from "../errors.ts";
 import type { FileLock } from "./file_system.ts";
 import { runtimeName, runtimeVersion } from "./natives.ts";
-import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { systemScheduler } from "./system_scheduler.ts";
+import { writeFullySync } from "./transfer.ts";
 
 const LOCK_NAME = "LOCK";
 const HOLDER_NAME = "LOCK.holder";
@@ -214,7 +215,13 @@ function writeHolder(directory: string, holder: Holder): void {
   const temporary = `${path}.tmp`;
   // One that a killed holder left behind.
   removeIfThere(temporary);
-  fs.writeFileSync(temporary, JSON.stringify(holder) + "\n", { flag: "wx", mode: 0o600 });
+  const handle = new DescriptorHandle(fs.openSync(temporary, "wx", 0o600), temporary);
+  try {
+    const text = new TextEncoder().encode(JSON.stringify(holder) + "\n");
+    writeFullySync(handle, text, 0, text.length, 0);
+  } finally {
+    handle.closeSync();
+  }
   fs.renameSync(temporary, path);
 }
 

@@ -29,7 +29,10 @@ export interface FileHandle {
    * which may be short (a full disk looks like that at first).
    */
   writeSync(from: Uint8Array, offset: number, length: number, position: number): number;
-  /** Makes the content and size of the file durable (fdatasync), not its name. */
+  /**
+   * Makes the content and size of the file durable (fdatasync), not its name. Beside a `sync` under
+   * way it must not succeed where that one has failed and not yet said so.
+   */
   syncSync(): void;
   /** As `syncSync`; covers what was written before the call. */
   sync?(): Promise<void>;

@@ -3,7 +3,8 @@
  * its own zstd, and text conversion. Node, Deno and Bun all provide these through `node:` modules;
  * nothing outside this folder may name them.
  *
- * Costs that decide who calls what are in shared/MEASUREMENTS.md C (CRC) and E (text).
+ * Costs that decide who calls what are told where it is called: bytes/crc32.ts, value/text_codec.ts,
+ * docs/decisions/0002-which-zstd-where.md.
  */
 
 import { Buffer } from "node:buffer";

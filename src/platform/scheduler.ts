@@ -22,3 +22,9 @@ export interface Scheduler {
   /** `byteCount` bytes that nobody can guess, as lower-case hex. */
   randomHex(byteCount: number): string;
 }
+
+/** Whether the time since `startMs` is used up; a clock that has gone back ends it, too. */
+export function isOver(scheduler: Scheduler, startMs: number, budgetMs: number): boolean {
+  const elapsedMs = scheduler.nowMs() - startMs;
+  return elapsedMs >= budgetMs || elapsedMs < 0;
+}

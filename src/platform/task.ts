@@ -9,7 +9,7 @@
  */
 
 import type { FileHandle, FileSystem } from "./file_system.ts";
-import type { Scheduler } from "./scheduler.ts";
+import { isOver, type Scheduler } from "./scheduler.ts";
 
 /** Something slow that a task needs done. Doing it twice is harmless. */
 export interface IoStep {
@@ -133,16 +133,16 @@ export class RunningTask<T> {
 
   /** Works for about `budgetMs`; a slow step is started and left to itself. */
   slice(scheduler: Scheduler, budgetMs: number): void {
-    const deadline = scheduler.nowMs() + budgetMs;
+    const startMs = scheduler.nowMs();
     while (this.#state === "running" && this.#step === undefined) {
       this.#accept(() => this.#task.next());
-      if (scheduler.nowMs() >= deadline) return;
+      if (isOver(scheduler, startMs, budgetMs)) return;
     }
   }
 
   /** Works for about `budgetMs`, doing slow steps at once, also one that is under way. */
   driveSync(scheduler: Scheduler, budgetMs: number): void {
-    const deadline = scheduler.nowMs() + budgetMs;
+    const startMs = scheduler.nowMs();
     while (this.#state === "running") {
       const step = this.#takeStep();
       this.#accept(
@@ -150,7 +150,7 @@ export class RunningTask<T> {
         true,
       );
       // A step that the task has just asked for is not left lying: nobody would start it.
-      if (this.#step === undefined && scheduler.nowMs() >= deadline) return;
+      if (this.#step === undefined && isOver(scheduler, startMs, budgetMs)) return;
     }
   }
 

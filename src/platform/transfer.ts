@@ -35,19 +35,33 @@ export function readFullySync(
  *
  * @throws {IoError} the file ends first (`osCode` "EOF"), or the system refused
  */
-export async function readFully(
+export function readFully(
   handle: FileHandle,
   into: Uint8Array,
   offset: number,
   length: number,
   position: number,
 ): Promise<void> {
-  if (handle.read === undefined) {
-    readFullySync(handle, into, offset, length, position);
-    return;
-  }
+  return readFullyFrom(() => handle, into, offset, length, position);
+}
+
+/**
+ * As `readFully`, of a file whose handle may be closed at any time: each part is read from the handle
+ * that `acquire` gives then. What `acquire` throws is what the caller gets.
+ */
+export async function readFullyFrom(
+  acquire: () => FileHandle,
+  into: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<void> {
   let done = 0;
   while (done < length) {
+    const handle = acquire();
+    if (handle.read === undefined) {
+      return readFullySync(handle, into, offset + done, length - done, position + done);
+    }
     const count = await handle.read(into, offset + done, length - done, position + done);
     if (count <= 0) throw endOfFile(handle, done, length, position);
     done += count;

@@ -6,7 +6,7 @@
  *     3   per entry: u32 key length, key, u32 value length, encoded value
  *
  * Entries come in strictly ascending key order (the table writer checks it). There is no prefix
- * compression: the format is Go's (shared/GO_FORMAT.md section 2), and the codec takes care of it.
+ * compression: the format is Go's (docs/FORMAT.md), and the codec takes care of it.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";

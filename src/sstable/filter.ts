@@ -2,7 +2,7 @@
  * A table's Bloom filter: says whether a key may be in the table. Filters are built by
  * filter_builder.ts and loaded by the table reader, which keeps the section and probes it in place.
  *
- * The section is bit for bit that of the Go TinyKVS (shared/GO_FORMAT.md 2), big-endian:
+ * The section is bit for bit that of the Go TinyKVS, big-endian:
  *
  *   0    u64  m: number of bits
  *   8    u64  k: number of bits a key sets, 1 to 255

@@ -2,10 +2,14 @@
  * Keeps table files open, but only so many at a time: descriptors are scarce (`ulimit -n`), tables
  * are not. A file is opened when it is read and closed, least recently used first, when another one
  * needs its place. Where the system runs out of descriptors earlier, the pool shrinks to what it gets.
+ *
+ * A handle that is closed with reads in flight keeps its descriptor until they end, so those are
+ * bounded, too: with as many in flight as files may be open, the next asynchronous read waits.
  */
 
 import { ClosedError, IoError } from "../errors.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
+import { readFullyFrom } from "../platform/transfer.ts";
 
 /** A file that the pool opens on demand. */
 export class PooledFile {
@@ -22,6 +26,9 @@ export class PooledFile {
   }
 }
 
+/** Fewer open files than this make no sense of a pool. */
+const MIN_LIMIT = 4;
+
 /** A bounded set of open files. */
 export class HandlePool {
   readonly #fileSystem: FileSystem;
@@ -29,11 +36,15 @@ export class HandlePool {
   readonly #open: PooledFile[] = [];
   #hand = 0;
   #isClosed = false;
+  /** Asynchronous reads that have begun and not ended, those that wait included. */
+  #reading = 0;
+  /** Wakes a read that waits for another one to end. */
+  readonly #waiting: (() => void)[] = [];
 
   /** Makes a pool of at most `limit` open files, at least 4. */
   constructor(fileSystem: FileSystem, limit: number) {
     this.#fileSystem = fileSystem;
-    this.#limit = Math.max(4, limit);
+    this.#limit = Math.max(MIN_LIMIT, limit);
   }
 
   /** Number of files that are open just now. */
@@ -56,14 +67,58 @@ export class HandlePool {
     try {
       file.handle = this.#fileSystem.openReadSync(file.path);
     } catch (error) {
-      if (!isOutOfDescriptors(error) || this.#open.length === 0) throw error;
-      // Half of them go, so that others in the process get some too.
-      this.#limit = Math.max(4, this.#open.length >>> 1);
-      for (let count = (this.#open.length + 1) >>> 1; count > 0; count--) this.#closeOne();
+      if (!isOutOfDescriptors(error) || !this.shrink()) throw error;
       file.handle = this.#fileSystem.openReadSync(file.path);
     }
     this.#open.push(file);
     return file.handle;
+  }
+
+  /**
+   * Reads exactly `length` bytes at `position` of the file into `into[offset...]`. Waits for other reads
+   * where their descriptors are needed.
+   *
+   * @throws {IoError} the file can't be opened or read, or ends before
+   * @throws {ClosedError} the pool was closed
+   */
+  async read(
+    file: PooledFile,
+    into: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<void> {
+    this.#reading++;
+    try {
+      if (this.#reading - this.#waiting.length > this.#limit) await this.#readEnds();
+      for (;;) {
+        try {
+          await readFullyFrom(() => this.acquire(file), into, offset, length, position);
+          return;
+        } catch (error) {
+          const isAlone = this.#reading - this.#waiting.length <= 1;
+          if (isAlone || !isOutOfDescriptors(error)) throw error;
+        }
+        await this.#readEnds();
+      }
+    } finally {
+      this.#reading--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /**
+   * Gives descriptors back, because somebody got none: the pool closes most of its files and keeps to
+   * fewer from now on. Returns whether it had any.
+   */
+  shrink(): boolean {
+    const count = this.#open.length;
+    if (count === 0) return false;
+    // A quarter may stay open and as many be in flight: half of what the system gives is for others.
+    this.#limit = Math.min(this.#limit, Math.max(MIN_LIMIT, count >>> 2));
+    const kept = Math.min(count - 1, this.#limit - 1);
+    while (this.#open.length > kept) this.#closeOne();
+    return true;
   }
 
   /** Closes the file if it is open. */
@@ -77,6 +132,10 @@ export class HandlePool {
   close(): void {
     this.#isClosed = true;
     while (this.#open.length > 0) closeFile(this.#open.pop()!);
+  }
+
+  #readEnds(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   #closeOne(): void {
@@ -103,6 +162,7 @@ function closeFile(file: PooledFile): void {
   handle?.closeSync();
 }
 
-function isOutOfDescriptors(error: unknown): boolean {
+/** Whether the system had no descriptor left for what was to be opened. */
+export function isOutOfDescriptors(error: unknown): boolean {
   return error instanceof IoError && (error.osCode === "EMFILE" || error.osCode === "ENFILE");
 }

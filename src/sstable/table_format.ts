@@ -25,7 +25,7 @@
  *
  * Data block: stored payload, u32 CRC-32 of it, u32 uncompressed length, u32 stored length, u8 codec
  * (13 bytes; tables of Go v0.3 lack the codec byte and are zstd). Which of the two footers a block has
- * is told as in shared/GO_FORMAT.md section 2, the source of everything here that is Go's.
+ * is told by which one fits (decodeBlockFooter); docs/FORMAT.md has the same, and what is Go's of it.
  */
 
 import { ByteReader } from "../bytes/byte_reader.ts";

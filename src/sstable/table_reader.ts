@@ -18,7 +18,7 @@ import { crc32 } from "../bytes/crc32.ts";
 import type { CacheEntry, CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
 import { CorruptionError, corruptionFrom, DecodeError, UnsupportedFormatError } from "../errors.ts";
 import type { FileHandle } from "../platform/file_system.ts";
-import { readFully, readFullySync } from "../platform/transfer.ts";
+import { readFullySync } from "../platform/transfer.ts";
 import type { Block } from "./block.ts";
 import { Filter } from "./filter.ts";
 import { type HandlePool, PooledFile } from "./handle_pool.ts";
@@ -251,7 +251,7 @@ export class TableReader implements CacheOwner {
 
   /** As `readRangeSync`. */
   readRange(into: Uint8Array, offset: number, length: number): Promise<void> {
-    return readFully(this.#acquire(), into, 0, length, offset);
+    return this.#resources.handles.read(this.file, into, 0, length, offset);
   }
 
   /** Offers a block to the cache; returns it. */
@@ -311,7 +311,7 @@ export class TableReader implements CacheOwner {
 
   async #read(offset: number, length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(length);
-    await readFully(this.#acquire(), bytes, 0, length, offset);
+    await this.#resources.handles.read(this.file, bytes, 0, length, offset);
     return bytes;
   }
 
@@ -413,7 +413,7 @@ export class TableReader implements CacheOwner {
     return new UnsupportedFormatError(
       this.file.path,
       error.message,
-      "table format 1, codecs zstd, snappy and none",
+      "table format 1, codecs zstd, snappy, none and MinLZ",
       { cause: error },
     );
   }

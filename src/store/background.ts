@@ -12,6 +12,7 @@ import type { Compaction } from "../compaction/compaction.ts";
 import { mergeJob } from "../compaction/merge_job.ts";
 import { pickCompaction, planFullCompaction } from "../compaction/picker.ts";
 import { ClosedError } from "../errors.ts";
+import { isOver } from "../platform/scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
 import type { ImmutableMemtable, StoreState } from "./store_state.ts";
@@ -222,12 +223,12 @@ export class Background {
   /** Works synchronously for about `budgetMs`, on the flush first. */
   #driveSync(budgetMs: number): void {
     const { scheduler } = this.#state;
-    const deadline = scheduler.nowMs() + budgetMs;
+    const startMs = scheduler.nowMs();
     do {
       const task = this.#flush ?? this.#compaction;
-      task?.driveSync(scheduler, deadline - scheduler.nowMs());
+      task?.driveSync(scheduler, budgetMs - (scheduler.nowMs() - startMs));
       this.#settle();
-    } while (scheduler.nowMs() < deadline && this.#fillSlots());
+    } while (!isOver(scheduler, startMs, budgetMs) && this.#fillSlots());
   }
 
   /** Starts what there is to start; says whether anything is in progress. */

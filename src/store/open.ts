@@ -6,15 +6,10 @@
  */
 
 import { compressorFor } from "../compression/compressors.ts";
-import {
-  CorruptionError,
-  IoError,
-  LockedError,
-  StoreError,
-  UnsupportedFormatError,
-} from "../errors.ts";
+import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts";
+import { isGoStore } from "../go/go_store.ts";
 import { type Options, type ResolvedOptions, resolveOptions } from "../options.ts";
-import type { FileLock, FileSystem } from "../platform/file_system.ts";
+import type { FileLock, FileStatus, FileSystem } from "../platform/file_system.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
@@ -22,7 +17,8 @@ import { WeightedCache } from "../cache/weighted_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
 import { TableBufferPool } from "../sstable/table_buffers.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
-import { CURRENT_NAME, GO_LOG_NAME } from "../version/file_names.ts";
+import { CURRENT_NAME } from "../version/file_names.ts";
+import { sharingFileSystem } from "./descriptor_sharing.ts";
 import {
   createStore,
   isStore,
@@ -116,14 +112,26 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
       throw notAStore(directory, "it does not exist");
     }
     makeDirectory(options, directory);
-  } else if (status.kind !== "directory") {
+  } else if (!isDirectory(fileSystem, directory, status)) {
     throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
   } else if (options.readOnly || !options.createIfMissing) {
     // Before the lock, which would leave its file in a directory that is none of our business.
     const names = fileSystem.listSync(directory);
-    if (!isStore(names)) refuseRemains(directory, options, names);
+    if (!isStore(names) && !isGoStore(names)) refuseRemains(directory, options, names);
   }
   return { directory, options };
+}
+
+/** Whether a store may be there: also where the name that the caller gave is a link to a directory. */
+function isDirectory(fileSystem: FileSystem, path: string, { kind }: FileStatus): boolean {
+  if (kind !== "other") return kind === "directory";
+  try {
+    fileSystem.listSync(path);
+    return true;
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error;
+    return false;
+  }
 }
 
 /** Makes the directory and its missing parents, and their names durable. */
@@ -145,9 +153,14 @@ function syncParent(fileSystem: FileSystem, parent: string): void {
   try {
     fileSystem.syncDirectorySync(parent);
   } catch (error) {
-    // With permission for the store's folder alone (Deno) the parent's name stays to the system.
-    if (!(error instanceof IoError)) throw error;
+    // With permission for the store's folder alone the parent's name stays to the system: Deno refuses
+    // without a code. Any other failure may mean that the whole store is gone after a power loss.
+    if (!(error instanceof IoError) || !isPermissionRefused(error)) throw error;
   }
+}
+
+function isPermissionRefused({ osCode }: IoError): boolean {
+  return osCode === undefined || osCode === "EACCES" || osCode === "EPERM";
 }
 
 function isMissing(fileSystem: FileSystem, path: string): boolean {
@@ -199,12 +212,14 @@ function lockOnce({ directory, options }: Request): FileLock | undefined {
 }
 
 function* openLocked(
-  { directory, options }: Request,
+  { directory, options: given }: Request,
   scheduler: Scheduler,
   lock: FileLock | undefined,
 ): Task<Store> {
+  const handles = new HandlePool(given.fileSystem, MAX_OPEN_FILES);
+  const options = { ...given, fileSystem: sharingFileSystem(given.fileSystem, handles) };
   const resources: TableResources = {
-    handles: new HandlePool(options.fileSystem, MAX_OPEN_FILES),
+    handles,
     blocks: new WeightedCache(options.blockCacheSizeBytes),
     metadata: new WeightedCache(
       Math.max(MIN_METADATA_CACHE_BYTES, options.blockCacheSizeBytes / 4),
@@ -230,7 +245,7 @@ function* openLocked(
   };
   let recovered: RecoveredStore;
   const names = fileSystem.listSync(directory);
-  if (isStore(names)) {
+  if (isStore(names) || isGoStore(names)) {
     if (options.errorIfExists) {
       throw new StoreError("ALREADY_EXISTS", `Cannot create a store in "${directory}": one exists`);
     }
@@ -259,13 +274,6 @@ function refuseRemains(
   names: readonly string[],
 ): void {
   const { fileSystem } = options;
-  if (names.includes(GO_LOG_NAME)) {
-    throw new UnsupportedFormatError(
-      directory,
-      "a store of the Go TinyKVS",
-      "stores of this library; the Go program's can't be taken over yet",
-    );
-  }
   const [remains] = remainsOfStore(names);
   if (remains !== undefined) {
     const path = fileSystem.joinPath(directory, CURRENT_NAME);

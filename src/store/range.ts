@@ -5,6 +5,7 @@
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { compareRanges } from "../bytes/compare.ts";
+import { ownFields } from "../options.ts";
 import { encodeKey } from "../value/key_codec.ts";
 import type { Key } from "../value/value.ts";
 
@@ -83,7 +84,7 @@ export function resolveRange(range: Range | undefined): ResolvedRange {
   for (const name of Object.keys(range)) {
     if (!NAMES.has(name)) throw new TypeError(`Cannot use the range: unknown name "${name}"`);
   }
-  const { prefix, gte, gt, lte, lt, reverse = false, limit = Infinity, signal } = range;
+  const { prefix, gte, gt, lte, lt, reverse = false, limit = Infinity, signal } = ownFields(range);
   if (typeof reverse !== "boolean") {
     throw new TypeError(`Cannot use the range: "reverse" is ${typeof reverse}, expected a boolean`);
   }

@@ -12,11 +12,9 @@
  * then are files deleted that nothing refers to.
  */
 
-import { flushJob } from "../compaction/flush_job.ts";
-import type { TableOutputOptions } from "../compaction/table_output.ts";
 import { CorruptionError, corruptionFrom, IoError, UnsupportedFormatError } from "../errors.ts";
-import { Memtable } from "../memtable/memtable.ts";
-import type { FileSystem } from "../platform/file_system.ts";
+import { hasGoLog, isGoFile, readGoStore } from "../go/go_store.ts";
+import type { Memtable } from "../memtable/memtable.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import type { Task } from "../platform/task.ts";
 import { readWholeFileSync } from "../platform/transfer.ts";
@@ -24,6 +22,7 @@ import { TableReader, type TableResources } from "../sstable/table_reader.ts";
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
+  GO_LOG_NAME,
   logName,
   manifestName,
   namesWithinReach,
@@ -46,27 +45,15 @@ import {
   VersionSet,
   type VersionState,
 } from "../version/version_set.ts";
-import type { AddedTable } from "../version/version_edit.ts";
-import { LOG_VERSION } from "../wal/log_format.ts";
-import { type LogSummary, readLog } from "../wal/log_reader.ts";
+import { Replay, type ReplayOptions } from "./replay.ts";
 
 /** A manifest larger than this is not read into memory. */
 const MAX_MANIFEST_BYTES = 2 ** 30;
 
 /** What recovery needs to know. */
-export interface RecoveryOptions {
-  /** The file system. */
-  readonly fileSystem: FileSystem;
-  /** The store's directory. */
-  readonly directory: string;
+export interface RecoveryOptions extends ReplayOptions {
   /** Caches and open files of the store. */
   readonly resources: TableResources;
-  /** How recovered tables are written. */
-  readonly tableOutput: TableOutputOptions;
-  /** Size at which a memtable is flushed. */
-  readonly memtableSizeBytes: number;
-  /** Whether nothing on disk may be changed. */
-  readonly readOnly: boolean;
   /** Where a new store's id comes from. */
   readonly scheduler: Scheduler;
 }
@@ -118,16 +105,31 @@ function newStoreId(scheduler: Scheduler): number {
   return Number.parseInt(scheduler.randomHex(4), 16);
 }
 
-/** A task that recovers an existing store. */
+/** What a directory says of the store in it. */
+interface FoundStore {
+  readonly storeId: number;
+  readonly state: VersionState;
+  /** The manifest in force; undefined for a store that the Go program wrote. */
+  readonly manifestNumber: number | undefined;
+}
+
+/** A task that recovers an existing store, be it ours or one that the Go program wrote. */
 export function* recoverStore(
   options: RecoveryOptions,
   listed: readonly string[],
 ): Task<RecoveredStore> {
   const { fileSystem, directory, resources } = options;
-  const { storeId, manifestNumber } = readCurrent(options);
-  const state = readManifest(options, storeId, manifestNumber);
-  requireTables(options, state, listed);
-  const names = namesWithinReach(listed, state.nextFileNumber);
+  const found: FoundStore = isStore(listed) ? readStore(options, listed) : {
+    storeId: newStoreId(options.scheduler),
+    state: yield* readGoStore(options, listed),
+    manifestNumber: undefined,
+  };
+  const { storeId, state, manifestNumber } = found;
+  const isTakeOver = manifestNumber === undefined && !options.readOnly;
+  const names = namesWithinReach(
+    isTakeOver ? markGoStore(options, listed) : listed,
+    state.nextFileNumber,
+  );
   const versions = new VersionSet(
     fileSystem,
     directory,
@@ -148,22 +150,27 @@ export function* recoverStore(
   }
   const replay = new Replay(options, versions, state.lastSequence);
   let isReplayed = false;
+  let isRecovered = false;
   try {
+    if (isTakeOver) yield* versions.apply({ removed: [], added: [] });
+    if (hasGoLog(names, state)) yield* replay.runGoLog();
     yield* replay.run(logNumbers);
     if (!options.readOnly) yield* replay.flush();
     isReplayed = true;
+    if (!options.readOnly) {
+      if (logNumbers.length > 0 || state.log.live || replay.lastSequence > state.lastSequence) {
+        yield* replay.commit();
+      } else if (!isTakeOver && orphansOf(options, names, versions).length > 0) {
+        // Files are removed when what replaces them is durable. These are there, so the last session may
+        // have been killed before that: what we have read is made durable before anybody relies on it.
+        yield* versions.apply({ removed: [], added: [] });
+      }
+      removeOrphans(options, versions, names);
+    }
+    isRecovered = true;
   } finally {
     if (!isReplayed) replay.abandon();
-  }
-  if (!options.readOnly) {
-    if (logNumbers.length > 0 || state.log.live) {
-      yield* replay.commit();
-    } else if (orphansOf(names, versions).length > 0) {
-      // Files are removed when what replaces them is durable. These are there, so the last session may
-      // have been killed before that: what we have read is made durable before anybody relies on it.
-      yield* versions.apply({ removed: [], added: [] });
-    }
-    removeOrphans(options, versions, names);
+    if (!isRecovered) versions.close();
   }
   return {
     versions,
@@ -172,145 +179,24 @@ export function* recoverStore(
   };
 }
 
-/** Replays logs into memtables, and those into tables. */
-class Replay {
-  readonly #options: RecoveryOptions;
-  readonly #versions: VersionSet;
-  readonly #tables: AddedTable[] = [];
-  lastSequence: number;
-  memtable: Memtable;
+function readStore(options: RecoveryOptions, names: readonly string[]): FoundStore {
+  const { storeId, manifestNumber } = readCurrent(options);
+  const state = readManifest(options, storeId, manifestNumber);
+  requireTables(options, state, names);
+  return { storeId, state, manifestNumber };
+}
 
-  constructor(options: RecoveryOptions, versions: VersionSet, lastSequence: number) {
-    this.#options = options;
-    this.#versions = versions;
-    this.lastSequence = lastSequence;
-    this.memtable = this.#newMemtable();
-  }
-
-  /** Replays logs with ascending numbers, as far as they form one history. */
-  *run(logNumbers: readonly number[]): Task<void> {
-    let previous: { name: string; summary: LogSummary } | undefined;
-    for (const [at, number] of logNumbers.entries()) {
-      const expected = this.lastSequence + 1;
-      const summary = yield* this.#read(number, expected);
-      if (summary.header?.firstSequence !== expected) {
-        // Only a power loss may leave that: older entries lost that were never durable. Then nothing
-        // of this log, nor of later ones, was durable either, and the history ends here.
-        yield* this.#requireUnsynced(logNumbers.slice(at), previous, expected);
-        return;
-      }
-      previous = { name: logName(number), summary };
-    }
-  }
-
-  /** Writes what is left to a table. */
-  *flush(): Task<void> {
-    const table = yield* flushJob(
-      this.memtable,
-      this.#options.tableOutput,
-      () => this.#versions.newFileNumber(),
-    );
-    if (table !== undefined) this.#tables.push({ level: 0, table });
-    this.memtable = this.#newMemtable();
-  }
-
-  /** Removes the tables again: nothing refers to them yet, and every attempt would leave more. */
-  abandon(): void {
-    const { fileSystem, directory } = this.#options;
-    for (const { table } of this.#tables) {
-      try {
-        fileSystem.removeSync(fileSystem.joinPath(directory, tableName(table.number)));
-      } catch (error) {
-        // The failure that led here is what the caller has to hear of.
-        if (!(error instanceof IoError)) throw error;
-      }
-    }
-  }
-
-  /** Puts the recovered tables in force, instead of the logs. */
-  *commit(): Task<void> {
-    yield* this.#versions.apply({
-      lastSequence: this.lastSequence,
-      log: { number: this.#versions.newFileNumber(), live: false },
-      removed: [],
-      added: this.#tables,
-    });
-  }
-
-  /** Reads a log, and applies its entries if the first has the expected sequence number. */
-  *#read(number: number, expected: number | undefined): Task<LogSummary> {
-    const { fileSystem, directory, memtableSizeBytes, readOnly } = this.#options;
-    const path = fileSystem.joinPath(directory, logName(number));
-    let next: number | undefined;
-    let isFirst = true;
-    const handle = fileSystem.openReadSync(path);
-    try {
-      const reading = readLog(
-        handle,
-        this.#versions.storeId,
-        number,
-        (sequence, bytes, view, start, keyEnd, end) => {
-          if (isFirst && sequence === expected) next = sequence;
-          isFirst = false;
-          if (sequence !== next) return;
-          next++;
-          this.memtable.insert(sequence, bytes, view, start, keyEnd, end);
-          this.lastSequence = sequence;
-        },
-      );
-      let step = reading.next();
-      while (!step.done) {
-        if (!readOnly && this.memtable.sizeBytes >= memtableSizeBytes) yield* this.flush();
-        yield undefined;
-        step = reading.next();
-      }
-      if ("version" in step.value) {
-        throw new UnsupportedFormatError(
-          path,
-          `log version ${step.value.version}`,
-          `log version ${LOG_VERSION}`,
-        );
-      }
-      return step.value;
-    } catch (error) {
-      throw corruptionFrom(error, "the write-ahead log", path, 0);
-    } finally {
-      handle.closeSync();
-    }
-  }
-
-  *#requireUnsynced(
-    logNumbers: readonly number[],
-    previous: { name: string; summary: LogSummary } | undefined,
-    expected: number,
-  ): Task<void> {
-    const { fileSystem, directory } = this.#options;
-    for (const number of logNumbers) {
-      const summary = yield* this.#read(number, undefined);
-      const { header, durableOffset } = summary;
-      if (header === undefined) {
-        // Its very header was never durable: the history ends there at the latest.
-        previous = { name: logName(number), summary };
-        continue;
-      }
-      const isProof = durableOffset > 0 || previous === undefined ||
-        previous.summary.end === "closed";
-      if (!isProof) continue;
-      const name = previous?.name ?? logName(number);
-      const offset = previous?.summary.endOffset ?? 0;
-      const path = fileSystem.joinPath(directory, name);
-      throw new CorruptionError(
-        `Cannot recover from "${path}": the history of writes ends at offset ${offset} with ` +
-          `sequence ${expected - 1}, but "${logName(number)}" goes on with ${header.firstSequence}`,
-        path,
-        offset,
-      );
-    }
-  }
-
-  #newMemtable(): Memtable {
-    return new Memtable(this.lastSequence + 1, Math.min(this.#options.memtableSizeBytes, 2 ** 20));
-  }
+/**
+ * The names in a directory of the Go program that is about to become one of ours, which takes a manifest
+ * that names its tables and the CURRENT that names the manifest. Its log is replayed next, as a log of ours.
+ */
+function markGoStore(options: RecoveryOptions, names: readonly string[]): readonly string[] {
+  if (names.includes(GO_LOG_NAME)) return names;
+  const { fileSystem, directory } = options;
+  // The log is what tells a crash before CURRENT is there from the loss of a CURRENT.
+  fileSystem.createSync(fileSystem.joinPath(directory, GO_LOG_NAME)).closeSync();
+  fileSystem.syncDirectorySync(directory);
+  return [...names, GO_LOG_NAME];
 }
 
 function readCurrent(options: RecoveryOptions): Current {
@@ -396,7 +282,7 @@ function removeOrphans(
   names: readonly string[],
 ): void {
   const { fileSystem, directory } = options;
-  for (const name of orphansOf(names, versions)) {
+  for (const name of orphansOf(options, names, versions)) {
     try {
       const path = fileSystem.joinPath(directory, name);
       // The recovery edit may have removed it already, or made it the manifest in force.
@@ -409,11 +295,15 @@ function removeOrphans(
 }
 
 /** The names of files of ours that nothing refers to. */
-function orphansOf(names: readonly string[], versions: VersionSet): string[] {
+function orphansOf(
+  options: RecoveryOptions,
+  names: readonly string[],
+  versions: VersionSet,
+): string[] {
   const tables = new Set(versions.current.levels.flat().map(({ metadata }) => metadata.number));
   return names.filter((name) => {
     const file = parseFileName(name);
-    return name === CURRENT_TEMPORARY_NAME ||
+    return name === CURRENT_TEMPORARY_NAME || isGoFile(options, name) ||
       (file?.kind === "table" && !tables.has(file.number)) ||
       (file?.kind === "log" && file.number < versions.log.number) ||
       (file?.kind === "manifest" && file.number !== versions.manifestNumber);

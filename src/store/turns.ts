@@ -33,7 +33,9 @@ export class Turns {
       this.#turnStartedMs = nowMs;
       return undefined;
     }
-    if (nowMs - this.#turnStartedMs < MAX_STRETCH_MS) return undefined;
+    const stretchMs = nowMs - this.#turnStartedMs;
+    // Less than nothing: the clock has gone back, and may have hidden any time.
+    if (stretchMs >= 0 && stretchMs < MAX_STRETCH_MS) return undefined;
     return this.pass();
   }
 

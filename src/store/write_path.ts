@@ -9,7 +9,7 @@
  */
 
 import { BackgroundError } from "../errors.ts";
-import type { Timer } from "../platform/scheduler.ts";
+import { isOver, type Timer } from "../platform/scheduler.ts";
 import { isBytes, type Key, type Value } from "../value/value.ts";
 import type { LogWriter } from "../wal/log_writer.ts";
 import type { Background } from "./background.ts";
@@ -128,7 +128,8 @@ export class WritePath {
 
   #needsSync(options: WriteOptions | undefined): boolean {
     const { walSync } = this.#state.options;
-    return options?.sync === true || walSync === "batch" || walSync === "write";
+    return walSync === "batch" || walSync === "write" ||
+      options?.sync === true && Object.hasOwn(options, "sync");
   }
 
   /** Appends one operation; returns the number of bytes that it takes in the log. */
@@ -260,7 +261,7 @@ export class WritePath {
         group.reject(error);
       } else if (group.needsSync) {
         this.#state.logs.sync().then(
-          () => this.#finish(group),
+          () => this.#finishSynced(group),
           (error: unknown) => {
             this.#state.fail("a sync of the write-ahead log", error);
             group.reject(error);
@@ -284,6 +285,13 @@ export class WritePath {
       state.fail("a write to the write-ahead log", error);
       return error;
     }
+  }
+
+  /** As `#finish`, unless a failure was reported meanwhile to a synchronous writer and not to us. */
+  #finishSynced(group: Group): void {
+    const { failure } = this.#state;
+    if (failure === undefined) this.#finish(group);
+    else group.reject(failure);
   }
 
   /** Resolves a group, later where the background has fallen behind or a turn is due. */
@@ -310,10 +318,10 @@ export class WritePath {
   /** A synchronous writer may keep timers from firing, so it looks at the clock itself. */
   #syncIfDue(): void {
     const { scheduler, options, logs } = this.#state;
-    const nowMs = scheduler.nowMs();
-    if (nowMs - this.#lastSyncMs >= options.walSyncIntervalMs) {
+    if (isOver(scheduler, this.#lastSyncMs, options.walSyncIntervalMs)) {
+      // Before the sync: what is written while it runs has waited since then.
+      this.#lastSyncMs = scheduler.nowMs();
       logs.syncSync();
-      this.#lastSyncMs = nowMs;
     } else {
       this.#startTimer();
     }

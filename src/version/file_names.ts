@@ -20,6 +20,14 @@ export const GO_LOG_NAME = "wal.log";
 /** File numbers are below this: Go table numbers have 32 bits. */
 export const MAX_FILE_NUMBER = 0xffffffff;
 
+/**
+ * How far above the manifest's next number and its other files a file of the store may be. Numbers are handed out in memory
+ * and recorded with the next edit, so after a crash there are files with higher ones; but no session
+ * takes this many between two edits (the outputs of a compaction of 32 TB). What is beyond has another
+ * origin, whatever its name: it is neither read nor deleted, and may not cost the store its numbers.
+ */
+export const MAX_FILE_NUMBER_LEAD = 0x100_0000;
+
 /** What a numbered file is. */
 export type NumberedKind = "manifest" | "log" | "table";
 
@@ -59,6 +67,19 @@ export function parseFileName(name: string): NumberedFile | undefined {
     : tableName(number);
   if (canonical !== name || number > MAX_FILE_NUMBER) return undefined;
   return { kind, number };
+}
+
+/**
+ * The names without those of numbered files that no session of the store can have made: those further
+ * than {@linkcode MAX_FILE_NUMBER_LEAD} above its next number and every other file of it.
+ */
+export function namesWithinReach(names: readonly string[], nextFileNumber: number): string[] {
+  const numbers = names.map((name) => parseFileName(name)?.number ?? 0).sort((a, b) => a - b);
+  let next = nextFileNumber;
+  for (const number of numbers) {
+    if (number < next + MAX_FILE_NUMBER_LEAD) next = Math.max(next, number + 1);
+  }
+  return names.filter((name) => (parseFileName(name)?.number ?? 0) < next);
 }
 
 function padded(number: number): string {

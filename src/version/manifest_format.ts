@@ -217,7 +217,7 @@ export function decodeCurrent(bytes: Uint8Array): Current {
  */
 export function otherCurrentVersion(bytes: Uint8Array): number | undefined {
   const line = String.fromCharCode(...bytes.subarray(0, MAX_CURRENT_BYTES));
-  const match = /^(tinykvs (\d{1,9}) [ -~]*) crc32=([0-9a-f]{8})\n$/.exec(line);
+  const match = /^(tinykvs ([1-9]\d{0,8}) [ -~]*) crc32=([0-9a-f]{8})\n$/.exec(line);
   if (match === null || match[2] === "1") return undefined;
   const text = asciiBytes(match[1]!);
   const crc = crc32(text, new DataView(text.buffer), 0, text.length);

@@ -135,7 +135,9 @@ export class VersionSet {
   /** A number that no file of this store ever had. */
   newFileNumber(): number {
     if (this.#nextFileNumber >= MAX_FILE_NUMBER) {
-      throw new RangeError("Cannot create a file: the store has used up its 2^32 file numbers");
+      // 2^32 files of the store's own take centuries; a hostile manifest may say so at once.
+      const reason = "the store has used up its 2^32 file numbers";
+      throw new IoError("create a file in", this.#directory, reason, undefined);
     }
     return this.#nextFileNumber++;
   }

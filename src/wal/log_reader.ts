@@ -15,6 +15,7 @@ import { DecodeError } from "../errors.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import type { Task } from "../platform/task.ts";
 import { readFullySync } from "../platform/transfer.ts";
+import { MAX_KEY_BYTES } from "../value/value.ts";
 import {
   decodeLogHeader,
   decodeRecordHeader,
@@ -66,7 +67,7 @@ export interface NewerLogVersion {
 
 /**
  * A task that reads the log and hands every entry to `visit`, a record's entries only after the
- * checksums of the whole record have been checked; it may be paused behind every record.
+ * whole record has been checked; it may be paused behind every record.
  *
  * @throws {DecodeError} the log is damaged before its end, or is not the log `logNumber` of the store
  *     `storeId`; offsets are those of the file
@@ -120,6 +121,7 @@ export function* readLog(
       }
       return summary(header, "closed", end, sequence, durableOffset);
     }
+    requireEntries(window, offset, record);
     visitEntries(window, offset, record, visit);
     sequence += record.entryCount;
     offset = end;
@@ -175,13 +177,9 @@ function requirePlausible(record: RecordHeader, offset: number, sequence: number
   }
 }
 
-function visitEntries(
-  window: LogWindow,
-  offset: number,
-  record: RecordHeader,
-  visit: LogEntryVisitor,
-): void {
-  const { bytes, view } = window;
+/** @throws {DecodeError} the payload is not exactly as many entries as the record says */
+function requireEntries(window: LogWindow, offset: number, record: RecordHeader): void {
+  const { view } = window;
   let at = offset + RECORD_HEADER_BYTES - window.position;
   const end = at + record.payloadLength;
   const fail = (message: string): never => {
@@ -197,6 +195,9 @@ function visitEntries(
     const start = at + 1;
     const keyLength = view.getUint32(start, true);
     if (keyLength > end - start - 8) fail(`a key of ${keyLength} bytes passes the record's end`);
+    if (keyLength > MAX_KEY_BYTES) {
+      fail(`a key has ${keyLength} bytes, at most ${MAX_KEY_BYTES} are allowed`);
+    }
     const keyEnd = start + 4 + keyLength;
     const valueLength = view.getUint32(keyEnd, true);
     if (valueLength > end - keyEnd - 4) {
@@ -204,9 +205,24 @@ function visitEntries(
     }
     if (valueLength === 0) fail("a value has no type byte");
     at = keyEnd + 4 + valueLength;
-    visit(record.firstSequence + i, bytes, view, start, keyEnd, at);
   }
   if (at !== end) fail(`${end - at} bytes follow the last entry of the record`);
+}
+
+function visitEntries(
+  window: LogWindow,
+  offset: number,
+  record: RecordHeader,
+  visit: LogEntryVisitor,
+): void {
+  const { bytes, view } = window;
+  let at = offset + RECORD_HEADER_BYTES - window.position;
+  for (let i = 0; i < record.entryCount; i++) {
+    const start = at + 1;
+    const keyEnd = start + 4 + view.getUint32(start, true);
+    at = keyEnd + 4 + view.getUint32(keyEnd, true);
+    visit(record.firstSequence + i, bytes, view, start, keyEnd, at);
+  }
 }
 
 /** @throws {DecodeError} a later record proves that what lies at `offset` was durable once */

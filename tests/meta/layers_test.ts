@@ -22,8 +22,8 @@ const layerRows: readonly (readonly string[])[] = [
   ["version"],
   ["compaction"],
   ["options"],
-  ["store"],
   ["go"],
+  ["store"],
   ["mod"],
 ];
 

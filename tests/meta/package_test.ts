@@ -4,8 +4,10 @@
  */
 
 import assert from "node:assert/strict";
+import * as path from "node:path";
 import { test } from "node:test";
-import { readSource } from "./source_text.ts";
+import * as library from "../../mod.ts";
+import { importsOf, readSource } from "./source_text.ts";
 
 interface PackageJson {
   name: string;
@@ -15,6 +17,10 @@ interface PackageJson {
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
   devDependencies: Record<string, string>;
+}
+
+interface DenoJson extends PackageJson {
+  publish: { include: string[]; exclude: string[] };
 }
 
 interface LockFile {
@@ -32,7 +38,7 @@ interface LockFile {
 }
 
 const packageJson = JSON.parse(readSource("package.json")) as PackageJson;
-const denoJson = JSON.parse(readSource("deno.json")) as PackageJson;
+const denoJson = JSON.parse(readSource("deno.json")) as DenoJson;
 const lockFile = JSON.parse(readSource("package-lock.json")) as LockFile;
 
 test("package.json, deno.json and the lock file state the same name, version and entry", () => {
@@ -89,4 +95,61 @@ test("The lock file holds a checksum for every package", () => {
     .filter(([path, entry]) => path !== "" && entry.integrity === undefined)
     .map(([path]) => path);
   assert.deepEqual(without, []);
+});
+
+test("What users get has one entry, and nothing that it reaches is part of the tests", () => {
+  assert.equal(denoJson.exports, "./mod.ts");
+  const dependencies = Object.keys(packageJson.dependencies);
+  const reached = new Set<string>();
+  const waiting = ["mod.ts"];
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    if (reached.has(file)) continue;
+    reached.add(file);
+    for (const { specifier } of importsOf(readSource(file))) {
+      assert.notEqual(specifier, undefined, `"${file}" imports what is computed`);
+      if (specifier!.startsWith("node:")) continue;
+      if (!specifier!.startsWith(".")) {
+        const known = dependencies.some((name) =>
+          specifier === name || specifier!.startsWith(`${name}/`)
+        );
+        assert.ok(known, `"${file}" imports "${specifier}"`);
+        continue;
+      }
+      waiting.push(path.posix.join(path.posix.dirname(file), specifier!));
+    }
+  }
+  assert.ok(reached.size > 60, `only ${reached.size} modules were reached`);
+  const strange = [...reached].filter((file) =>
+    !/^(?:mod\.ts$|src\/|wasm\/generated\/)/.test(file)
+  );
+  assert.deepEqual(strange, []);
+});
+
+test("The list of what is published names no folder of tests, scripts or tools", () => {
+  const { include } = denoJson.publish;
+  assert.ok(include.includes("mod.ts") && include.includes("src/**/*.ts"));
+  for (const pattern of include) {
+    assert.match(
+      pattern,
+      /^(?:[A-Za-z]+\.(?:ts|md|json)|LICENSE|(?:src|docs|wasm\/generated)\/\*\*\/\*\.(?:ts|md))$/,
+    );
+  }
+});
+
+test("The package goes to npm only as JSR makes it, or with a list of what is in it", () => {
+  const { private: isPrivate, files } = packageJson as PackageJson & {
+    private?: boolean;
+    files?: string[];
+  };
+  assert.ok(isPrivate === true || files !== undefined);
+  for (const pattern of files ?? []) assert.doesNotMatch(pattern, /test|script|bench|\.ci/);
+});
+
+test("No seam of the tests is exported: no scheduler, no switch of a fault", () => {
+  const names = Object.keys(library);
+  assert.ok(names.includes("open"));
+  const seams = names.filter((name) =>
+    /scheduler|(?<!de)fault|inject|seeded|bug|internal|test/i.test(name)
+  );
+  assert.deepEqual(seams, []);
 });

@@ -14,9 +14,11 @@ import { blankNonCode, importsOf, lineOf, readSource } from "./source_text.ts";
 /** Folders under tests/ that mirror no folder of src/, and what they hold instead. */
 const foldersOfTheirOwn: Readonly<Record<string, string>> = {
   contracts: "suites that every implementation of an interface runs",
+  fuzz: "every decoder on random, damaged and hostile bytes",
   faults: "crashes, failing I/O and damaged files under the whole store",
   interop: "files that the Go TinyKVS wrote, and processes of different runtimes",
   meta: "the project itself",
+  seeded_bugs: "bugs that the other tests must catch",
   properties: "seeded models of the whole store",
   support: "tests of the helpers that tests share",
   wasm: "mirrors wasm/",

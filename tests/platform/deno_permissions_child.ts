@@ -1,14 +1,53 @@
 /**
- * A child of deno_permissions_test.ts: the life of a store in the directory of its argument, without a
- * permission for anything else. It reports on standard output by `console.log`, which needs none.
+ * A child of deno_permissions_test.ts: the life of a store in the directory of its first argument, without
+ * a permission for anything else. With "die" as the second it ends without closing the store, with
+ * "recover" it opens what that left. It reports by `console.log`, which needs no permission.
  */
 
 import { LockedError, open, openSync } from "../../mod.ts";
 
-const [directory] = (globalThis as unknown as { Deno: { args: string[] } }).Deno.args as [string];
+interface DenoRuntime {
+  readonly args: [directory: string, act?: string];
+  exit(code: number): never;
+}
+
+const runtime = (globalThis as unknown as { Deno: DenoRuntime }).Deno;
+const [directory, act] = runtime.args;
 
 function require(condition: boolean, what: string): void {
   if (!condition) throw new Error(`Not so: ${what}`);
+}
+
+if (act === "die") {
+  for (const walSync of ["none", "interval", "batch", "write"] as const) {
+    const dying = await open(directory, { walSync, memtableSizeBytes: 4096, lockTimeoutMs: 50 });
+    for (let i = 0; i < 200; i++) await dying.put(`${walSync} ${i}`, "x".repeat(50));
+    dying.deleteSync(`${walSync} 0`);
+    await dying.write([{ type: "put", key: `${walSync} last`, value: [1, 2] }], { sync: true });
+    if (walSync === "write") {
+      console.log("dying");
+      runtime.exit(7);
+    }
+    await dying.close();
+  }
+}
+
+if (act === "recover") {
+  const recovered = await open(directory);
+  for (const walSync of ["none", "interval", "batch", "write"]) {
+    require((await recovered.count({ prefix: `${walSync} ` })) === 200, `all of ${walSync}`);
+    require((await recovered.get(`${walSync} 0`)) === undefined, "a deleted key is missing");
+  }
+  {
+    using snapshot = recovered.snapshot();
+    await recovered.put("none 1", "changed");
+    await recovered.compact();
+    require((await snapshot.get("none 1")) === "x".repeat(50), "the snapshot shows its moment");
+    require([...snapshot.keys({ reverse: true, limit: 3 })].length === 3, "a scan backwards");
+  }
+  await recovered.close();
+  console.log("recovered");
+  runtime.exit(0);
 }
 
 const store = await open(directory);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { readdirSync, renameSync, symlinkSync } from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -11,9 +12,13 @@ import { temporaryDirectory } from "../support/temporary.ts";
 const script = fileURLToPath(new URL("deno_permissions_child.ts", import.meta.url));
 
 /** Runs the child with permissions for `allowed` on a store in `directory`. */
-function run(directory: string, allowed: string): { status: number | null; output: string } {
+function run(
+  directory: string,
+  allowed: string,
+  act: string[] = [],
+): { status: number | null; output: string } {
   const permissions = [`--allow-read=${allowed}`, `--allow-write=${allowed}`];
-  const { command, args } = runtimeCommand("deno", script, [directory], permissions);
+  const { command, args } = runtimeCommand("deno", script, [directory, ...act], permissions);
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
   return { status, output: stdout + stderr };
 }
@@ -32,6 +37,38 @@ test("Under Deno a store can be created where only the directory to be is allowe
   try {
     const store = path.join(directory.path, "store");
     assert.deepEqual(run(store, store), { status: 0, output: "done\n" });
+  } finally {
+    directory.dispose();
+  }
+});
+
+test("Under Deno a crash is recovered from with permissions for the directory only", () => {
+  const directory = temporaryDirectory("permissions");
+  try {
+    const store = path.join(directory.path, "store");
+    assert.deepEqual(run(store, store, ["die"]), { status: 7, output: "dying\n" });
+    assert.ok(readdirSync(store).some((name) => name.endsWith(".wal")), "it left no log");
+    assert.deepEqual(run(store, store, ["recover"]), { status: 0, output: "recovered\n" });
+  } finally {
+    directory.dispose();
+  }
+});
+
+test("Under Deno a link out of the directory is refused, also where it leads to what is allowed", () => {
+  const directory = temporaryDirectory("permissions");
+  try {
+    const store = path.join(directory.path, "store");
+    assert.equal(run(store, store, ["die"]).status, 7);
+    const current = path.join(store, "CURRENT");
+    const outside = path.join(directory.path, "CURRENT");
+    renameSync(current, outside);
+    symlinkSync(outside, current);
+    for (const allowed of [store, directory.path]) {
+      const { status, output } = run(store, allowed, ["recover"]);
+      assert.equal(status, 1);
+      assert.match(output, /IoError: Cannot open ".*CURRENT": it is a symbolic link/);
+    }
+    assert.deepEqual(readdirSync(directory.path).sort(), ["CURRENT", "store"]);
   } finally {
     directory.dispose();
   }

@@ -550,7 +550,7 @@ test("A table with a newer format or an unknown critical field is not read", asy
   }
 });
 
-test("A directory of the Go program is refused and left as it is", () => {
+test("A directory with the names of the Go program's files and other content is refused and left as it is", () => {
   const directories = [
     ["wal.log"],
     ["wal.log", "000001.sst", "000002.sst"],
@@ -561,8 +561,8 @@ test("A directory of the Go program is refused and left as it is", () => {
     fileSystem.makeDirectorySync(DIRECTORY);
     for (const name of names) fileSystem.setContent(pathOf(name), Uint8Array.of(1, 2, 3));
     const before = fileSystem.dump(DIRECTORY);
-    for (const options of [{}, { readOnly: true }, { errorIfExists: true }]) {
-      assert.throws(() => openFiles(fileSystem, options), UnsupportedFormatError, `${names}`);
+    for (const options of [{}, { readOnly: true }]) {
+      assert.throws(() => openFiles(fileSystem, options), CorruptionError, `${names}`);
     }
     assert.deepEqual(fileSystem.dump(DIRECTORY), before);
   }

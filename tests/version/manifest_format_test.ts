@@ -280,6 +280,10 @@ test("otherCurrentVersion tells a whole line of another version from damage", ()
     otherCurrentVersion(encodeCurrent({ storeId: STORE, manifestNumber: 7 })),
     undefined,
   );
+  const text = "tinykvs 01 MANIFEST-000007";
+  const crc = crc32(bytesOf(text), new DataView(bytesOf(text).buffer), 0, text.length);
+  const padded = `${text} crc32=${crc.toString(16).padStart(8, "0")}\n`;
+  assert.equal(otherCurrentVersion(bytesOf(padded)), undefined);
   for (let at = 0; at < newer.length; at++) {
     const damaged = bytesOf(newer);
     damaged[at]! ^= 1;

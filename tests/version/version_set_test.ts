@@ -425,7 +425,7 @@ test("VersionSet hands out ascending numbers above every reserved one", () => {
   assert.equal(versions.newFileNumber(), 101);
   versions.reserveFileNumber(MAX_FILE_NUMBER - 2);
   assert.equal(versions.newFileNumber(), MAX_FILE_NUMBER - 1);
-  assert.throws(() => versions.newFileNumber(), RangeError);
+  assert.throws(() => versions.newFileNumber(), IoError);
 });
 
 test("VersionSet writes the next file number with every edit", () => {

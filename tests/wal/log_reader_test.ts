@@ -6,10 +6,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DecodeError } from "../../src/errors.ts";
+import { runTaskSync } from "../../src/platform/task.ts";
 import { LOG_HEADER_BYTES } from "../../src/wal/log_format.ts";
+import { readLog } from "../../src/wal/log_reader.ts";
 import { bytesOf, dataViewOf, hexOf, type PlainEntry, tombstone } from "../support/entries.ts";
 import { valueOfLength } from "../support/entries.ts";
 import {
+  fileOf,
   readAnyLog,
   readLogBytes,
   type ReadResult,
@@ -407,6 +410,30 @@ test("readLog does not take records of another store behind the header of this o
   const { summary, entries } = readLogBytes(log.bytes, LOG);
   assert.deepEqual(entries, []);
   assert.equal(summary.end, "torn");
+});
+
+test("readLog hands out nothing of a record that is malformed under right checksums", () => {
+  const log = writeLog(LOG, FIRST, small);
+  // The third entry of the second batch loses its type byte to the key.
+  const record = log.ends[0]!;
+  const last = log.ends[1]! - 9;
+  assert.equal(dataViewOf(log.bytes).getUint32(last - 4, true), 9);
+  dataViewOf(log.bytes).setUint32(last - 4, 8, true);
+  resealRecord(log.bytes, record, log.ends[1]!);
+  const handle = fileOf(log.bytes).openReadSync("/log");
+  const sequences: number[] = [];
+  const reading = readLog(handle, TEST_STORE_ID, LOG, (sequence) => sequences.push(sequence));
+  assert.throws(() => runTaskSync(reading), DecodeError);
+  assert.deepEqual(sequences, [FIRST]);
+});
+
+test("readLog takes no key that put would refuse", () => {
+  const value = Uint8Array.of(3, 1);
+  const ofLength = (length: number): readonly TestBatch[] => [
+    { entries: [{ key: new Uint8Array(length), value }], sync: false },
+  ];
+  assert.equal(readLogBytes(writeLog(LOG, FIRST, ofLength(65536)).bytes, LOG).entries.length, 1);
+  requireRefused(writeLog(LOG, FIRST, ofLength(65537)).bytes, /a key has 65537 bytes/, 72);
 });
 
 test("readLog refuses sequence numbers that pass the largest safe integer", () => {
