@@ -1,0 +1,20 @@
+/** The commands that histories are made of. One more is one more line here (command.ts says how). */
+
+import type { Command } from "./command.ts";
+import { closeCursor, openCursor, pull, seek } from "./commands_cursor.ts";
+import { close, compact, crash, flush, reopen, sync, wait } from "./commands_life.ts";
+import { get, getMany, scan } from "./commands_read.ts";
+import { getter, reenter } from "./commands_reentrant.ts";
+import { closeSnapshot, openSnapshot, readSnapshot } from "./commands_snapshot.ts";
+import { batch, change, erase, fill } from "./commands_write.ts";
+
+/** All of them. */
+export const commands: readonly Command[] = [
+  ...[change, batch, fill, erase],
+  ...[get, getMany, scan],
+  ...[openCursor, pull, seek, closeCursor],
+  ...[openSnapshot, readSnapshot, closeSnapshot],
+  ...[reenter, getter],
+  ...[flush, sync, wait, compact],
+  ...[reopen, crash, close],
+];

@@ -1,0 +1,195 @@
+/** Commands that write: single changes in every form, batches, and many puts in a row. */
+
+import fc from "fast-check";
+import type { Key, Store, Value } from "../../mod.ts";
+import { type Command, command } from "./command.ts";
+import { BULK_KEYS, BULK_START, keyCount } from "./keys.ts";
+import type { MapChange } from "./sorted_map.ts";
+import { bytesOf, makeValue, textOf, type ValueChoice, valueMakers } from "./values.ts";
+import type { World } from "./world.ts";
+
+/** One change of one key; `value` undefined is a delete. */
+export interface Change {
+  /** Index into the pool of keys. */
+  readonly key: number;
+  /** The new value. */
+  readonly value?: ValueChoice | undefined;
+}
+
+/** Keys of the pool, the odd ones more often. */
+export const anyKey: fc.Arbitrary<number> = fc.oneof(
+  { arbitrary: fc.nat(BULK_START - 1), weight: 3 },
+  { arbitrary: fc.nat(keyCount - 1), weight: 2 },
+);
+
+/** Values of every kind. */
+export const anyValue: fc.Arbitrary<ValueChoice> = fc.record({
+  // The two kinds of large values are rarer.
+  kind: fc.oneof(
+    { arbitrary: fc.nat(valueMakers.length - 3), weight: 9 },
+    { arbitrary: fc.nat(valueMakers.length - 1), weight: 1 },
+  ),
+  seed: fc.nat(999),
+});
+
+/** Puts and deletes. */
+export const anyChange: fc.Arbitrary<Change> = fc.record({
+  key: anyKey,
+  value: fc.option(anyValue, { nil: undefined, freq: 3 }),
+});
+
+/** A change as the model knows it. */
+export function mapChange(world: World, { key, value }: Change): MapChange {
+  return [world.binary(key), value === undefined ? undefined : textOf(makeValue(value))];
+}
+
+/** Buffers that were handed in are the caller's again. */
+export function spoil(key: Key, value: Value | undefined): void {
+  if (typeof key !== "string") key.fill(0x55);
+  if (value instanceof Uint8Array) value.fill(0x55);
+}
+
+/** Issues a change asynchronously; the promise is the caller's. */
+export function startChange(world: World, change: Change, form: string): Promise<void> {
+  const { store } = world;
+  const key = world.key(change.key);
+  const value = change.value === undefined ? undefined : makeValue(change.value);
+  const sync = form === "durable" ? { sync: true } : undefined;
+  const done = value === undefined
+    ? store.delete(key, sync)
+    : form === "typed"
+    ? putTyped(store, key, value)
+    : store.put(key, value, sync);
+  spoil(key, value);
+  world.apply([mapChange(world, change)], [change.key]);
+  return done;
+}
+
+/** Makes a change synchronously. */
+export function changeNow(world: World, change: Change): void {
+  const { store } = world;
+  const key = world.key(change.key);
+  const value = change.value === undefined ? undefined : makeValue(change.value);
+  if (value === undefined) store.deleteSync(key);
+  else store.putSync(key, value);
+  spoil(key, value);
+  world.apply([mapChange(world, change)], [change.key]);
+  world.acknowledgeAll();
+}
+
+function putTyped(store: Store, key: Key, value: Value): Promise<void> {
+  switch (typeof value) {
+    case "string":
+      return store.putString(key, value);
+    case "bigint":
+      return store.putInt64(key, value);
+    case "number":
+      return store.putFloat64(key, value);
+    case "boolean":
+      return store.putBool(key, value);
+    default:
+      return value instanceof Uint8Array ? store.putBytes(key, value) : store.putMap(key, value);
+  }
+}
+
+/** A single change. */
+export const change: Command = command({
+  name: "change",
+  weight: 14,
+  arguments: fc.record({
+    change: anyChange,
+    form: fc.constantFrom("sync", "async", "later", "typed", "durable"),
+  }),
+  async run(world, { change, form }) {
+    if (form === "sync") return changeNow(world, change);
+    const done = startChange(world, change, form);
+    world.later(done);
+    if (form === "later") return;
+    await done;
+    world.acknowledgeAll();
+  },
+});
+
+/** Several changes that are one. */
+export const batch: Command = command({
+  name: "batch",
+  weight: 5,
+  arguments: fc.record({
+    changes: fc.array(anyChange, { maxLength: 12 }),
+    form: fc.constantFrom("sync", "array", "chain", "later"),
+  }),
+  async run(world, { changes, form }) {
+    const { store } = world;
+    const operations = changes.map(({ key, value }) =>
+      value === undefined
+        ? { type: "delete" as const, key: world.key(key) }
+        : { type: "put" as const, key: world.key(key), value: makeValue(value) }
+    );
+    let done: Promise<void> | undefined;
+    if (form === "sync") {
+      store.writeSync(operations);
+    } else if (form === "chain") {
+      const batch = store.batch();
+      for (const operation of operations) {
+        if (operation.type === "put") batch.put(operation.key, operation.value);
+        else batch.delete(operation.key);
+      }
+      done = batch.write();
+    } else {
+      done = store.write(operations);
+    }
+    for (const operation of operations) {
+      spoil(operation.key, operation.type === "put" ? operation.value : undefined);
+    }
+    world.apply(
+      changes.map((change) => mapChange(world, change)),
+      changes.map(({ key }) => key),
+    );
+    if (done !== undefined) {
+      world.later(done);
+      if (form === "later") return;
+      await done;
+    }
+    world.acknowledgeAll();
+  },
+});
+
+/** Many puts of bulk keys: what fills memtables and levels. */
+export const fill: Command = command({
+  name: "fill",
+  weight: 5,
+  arguments: fc.record({
+    from: fc.nat(BULK_KEYS - 1),
+    count: fc.integer({ min: 1, max: 60 }),
+    stride: fc.constantFrom(1, 3, 7, 159),
+    bytes: fc.constantFrom(0, 10, 100, 100, 400),
+    seed: fc.nat(999),
+  }),
+  run(world, { from, count, stride, bytes, seed }) {
+    for (let i = 0; i < count; i++) {
+      const key = BULK_START + (from + i * stride) % BULK_KEYS;
+      const value = bytesOf(seed + i, bytes);
+      world.store.putSync(world.key(key), value);
+      world.apply([[world.binary(key), textOf(value)]], [key]);
+    }
+    world.acknowledgeAll();
+  },
+});
+
+/** Deletes of many bulk keys, which leave tombstones in every level. */
+export const erase: Command = command({
+  name: "erase",
+  weight: 2,
+  arguments: fc.record({
+    from: fc.nat(BULK_KEYS - 1),
+    count: fc.integer({ min: 1, max: 40 }),
+    stride: fc.constantFrom(1, 3, 7),
+  }),
+  run(world, { from, count, stride }) {
+    const keys: number[] = [];
+    for (let i = 0; i < count; i++) keys.push(BULK_START + (from + i * stride) % BULK_KEYS);
+    world.store.writeSync(keys.map((key) => ({ type: "delete", key: world.key(key) })));
+    world.apply(keys.map((key) => [world.binary(key), undefined]), keys);
+    world.acknowledgeAll();
+  },
+});
