@@ -1,0 +1,166 @@
+/** Bugs in logs and recovery: histories with holes, halves of batches, early acknowledgements, sequences that start again. */
+
+import type { Bug } from "./bug.ts";
+import { corruption, crashes, directed } from "./commands.ts";
+
+const CRASH_STATE = /crash state [\w-]+:\d+:[\w-]+#\d+:\d+: /;
+
+/** The bugs, in the order of the reliability list. */
+export const historyBugs: readonly Bug[] = [
+  {
+    name: "go-on-in-old-log",
+    item: "append to old WAL",
+    does: "lets new writes follow the log that it found, torn tail and all",
+    // There is no call to open a file for appending, so the log itself can't be: but recovery may leave
+    // it in the history, with the new log behind it, and that is what the bug was about.
+    edits: [{
+      file: "src/store/replay.ts",
+      find: "      log: { number: this.#versions.newFileNumber(), live: false },\n",
+      replace: "      log: { number: this.#versions.log.number, live: false },\n",
+    }, {
+      file: "src/store/write_path.ts",
+      find:
+        "      state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });\n",
+      replace: "      state.versions.applySync({ removed: [], added: [] });\n",
+    }],
+    caughtBy: crashes("A store that crashes, recovers and goes on, several times"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "split-batch",
+    item: "split batch",
+    does: "writes a batch as one record for each of its entries",
+    edits: [{
+      file: "src/store/write_path.ts",
+      find: "    log.beginRecord();\n" +
+        "    log.buffer.appendBytes(payload.bytes, 0, payload.length);\n" +
+        "    return this.#commit(log, length);\n",
+      replace: `    let bytes = 0;
+    for (let at = 0; at < payload.length;) {
+      const keyEnd = at + 5 + payload.view.getUint32(at + 1, true);
+      const end = keyEnd + 4 + payload.view.getUint32(keyEnd, true);
+      log.beginRecord();
+      log.buffer.appendBytes(payload.bytes, at, end);
+      bytes += this.#commit(log, 1);
+      at = end;
+    }
+    return bytes;
+`,
+    }],
+    caughtBy: crashes("Batches larger than the log's buffer and than a memtable"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "take-damage-for-a-tail",
+    item: "beyond the list",
+    does: "takes damage in the middle of a log for its end",
+    edits: [{
+      file: "src/wal/log_reader.ts",
+      find: "    if (record.durableOffset > offset && record.durableOffset <= at) {\n",
+      replace: "    if (record.durableOffset > offset && record.durableOffset < 0) {\n",
+    }],
+    caughtBy: corruption(/^A store that has only a log survives every bit/),
+    symptom: /log/,
+  },
+  {
+    name: "replay-past-bad-record",
+    item: "replay past a bad record",
+    does: "replays later logs behind a bad record of an earlier one",
+    edits: [{
+      file: "src/store/replay.ts",
+      find: "      if (summary.header?.firstSequence !== expected) {\n",
+      replace: "      if (summary.header === undefined) {\n",
+    }, {
+      file: "src/store/replay.ts",
+      find: "if (isFirst && sequence === expected) next = sequence;\n",
+      replace: "if (isFirst) next = sequence;\n",
+    }],
+    caughtBy: crashes("Two memtables that wait for their flush"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "acknowledge-before-write",
+    item: "ack before write",
+    does: "acknowledges writes that the system has not been given",
+    edits: [{
+      file: "src/store/write_path.ts",
+      find: "    return group.promise;\n",
+      replace: "    if (needsSync) return group.promise;\n" +
+        "    group.promise.catch(() => {});\n    return Promise.resolve();\n",
+    }],
+    // What waits behind a sync shows it: otherwise the write comes in the same turn.
+    caughtBy: crashes("Two memtables that wait for their flush", 1),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "flush-newest-first",
+    item: "beyond the list",
+    does: "flushes the newest of several waiting memtables first",
+    edits: [{
+      file: "src/store/background.ts",
+      find: "    const oldest = state.immutables.at(-1);\n",
+      replace: "    const oldest = state.immutables[0];\n",
+    }],
+    caughtBy: crashes("Two memtables that wait for their flush"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "reuse-file-number",
+    item: "reuse file number",
+    does: "gives new files the numbers of those that a crash left behind",
+    edits: [{
+      file: "src/store/recovery.ts",
+      find: "  const files = numberedFiles(names);\n" +
+        "  for (const { number } of files) versions.reserveFileNumber(number);\n",
+      replace: "  const files = numberedFiles(names);\n",
+    }],
+    caughtBy: crashes("Flushes that are asked for while writes go on"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "reset-sequence",
+    item: "sequence reset",
+    does: "starts to count its writes anew when it is opened",
+    edits: [{
+      file: "src/store/recovery.ts",
+      find: "    lastSequence: replay.lastSequence,\n    memtable:",
+      replace: "    lastSequence: 0,\n    memtable:",
+    }],
+    caughtBy: directed(
+      "tests/store/recovery_test.ts",
+      /^Sequence numbers go on after every way of ending/,
+    ),
+    symptom: /goes on with 1$/,
+  },
+  {
+    name: "ignore-missing-table",
+    item: "missing-file ignored",
+    does: "opens a store from which a table is missing",
+    edits: [{
+      file: "src/store/recovery.ts",
+      find: "    if (!present.has(name)) throw missingFile(options, name);\n",
+      replace: "",
+    }],
+    caughtBy: directed(
+      "tests/store/recovery_test.ts",
+      /^Recovery refuses a store that lacks a table/,
+    ),
+    symptom: /Missing expected exception/,
+  },
+  {
+    name: "ignore-missing-log",
+    item: "beyond the list",
+    does: "opens a store from which its log is missing",
+    edits: [{
+      file: "src/store/recovery.ts",
+      find: "  if (state.log.live && logNumbers[0] !== state.log.number) {\n",
+      replace:
+        "  if (state.log.live && logNumbers[0] !== state.log.number && logNumbers.length > 1) {\n",
+    }],
+    caughtBy: directed(
+      "tests/store/recovery_test.ts",
+      /^Recovery refuses a store that lacks the log which the manifest says is live/,
+    ),
+    symptom: /Missing expected exception/,
+  },
+];

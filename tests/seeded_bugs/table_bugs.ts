@@ -1,0 +1,230 @@
+/** Bugs in tables, compaction, reads and everything else that is not about crashes. */
+
+import type { Bug } from "./bug.ts";
+import { corruption, directed, model } from "./commands.ts";
+
+/** What the model says of an answer that is not the map's. */
+const OTHER_ANSWER = /history \d+ of seed \d+ fails/;
+
+/** The bugs, in the order of the reliability list. */
+export const tableBugs: readonly Bug[] = [
+  {
+    name: "filter-checksum-without-size",
+    item: "checksum without length",
+    does: "leaves a filter's sizes out of its checksum",
+    edits: [{
+      file: "src/sstable/table_reader.ts",
+      find:
+        '        requireCrc(section, 0, section.length, properties.extension.filterCrc, "filter");\n',
+      replace:
+        '        requireCrc(section, 24, section.length, properties.extension.filterCrc, "filter");\n',
+    }, {
+      file: "src/sstable/table_writer.ts",
+      find: "new DataView(section.buffer, section.byteOffset), 0, filterSize)",
+      replace: "new DataView(section.buffer, section.byteOffset), 24, filterSize)",
+    }],
+    caughtBy: directed(
+      "tests/sstable/table_reader_test.ts",
+      /^TableReader notices every changed byte, and gives right values or errors for it/,
+    ),
+    symptom: /byte \d+ is \d+, was \d+/,
+  },
+  {
+    name: "block-without-position",
+    item: "checksum without position",
+    does: "takes any block with a right checksum for the one that it looks for",
+    edits: [{
+      file: "src/sstable/table_reader.ts",
+      find: "      requireItsKeys(index, block, decoded);\n",
+      replace: "",
+    }],
+    caughtBy: corruption(/^Damaged tables without compression/),
+    symptom: /swapped/,
+  },
+  {
+    name: "reverse-level-0",
+    item: "reverse L0",
+    does: "lets the oldest table of level 0 win",
+    edits: [{
+      file: "src/version/version.ts",
+      find: "    tables.sort((a, b) => b.metadata.number - a.metadata.number);\n",
+      replace: "    tables.sort((a, b) => a.metadata.number - b.metadata.number);\n",
+    }],
+    caughtBy: model,
+    symptom: OTHER_ANSWER,
+  },
+  {
+    name: "drop-tombstone-early",
+    item: "drop tombstone early",
+    does: "drops a tombstone while deeper tables hold its key",
+    edits: [{
+      file: "src/compaction/merge_job.ts",
+      find: " && !below.mayHold(entry))) {\n",
+      replace: ")) {\n",
+    }],
+    caughtBy: model,
+    symptom: OTHER_ANSWER,
+  },
+  {
+    name: "drop-version-under-cursor",
+    item: "drop under snapshot",
+    does: "forgets the older version of a key that an open cursor shows",
+    edits: [{
+      file: "src/memtable/memtable.ts",
+      find: "this.#arena.append(previous, relative, from, start, keyEnd, end)",
+      replace: "this.#arena.append(0 * previous, relative, from, start, keyEnd, end)",
+    }],
+    caughtBy: model,
+    symptom: OTHER_ANSWER,
+  },
+  {
+    name: "swallow-compaction-read-error",
+    item: "swallow compaction read error",
+    does: "takes a block that can't be read for the end of a compaction's input",
+    edits: [{
+      file: "src/compaction/merge_job.ts",
+      find: "        cursor.loadSync();\n        at = cursor.resume();\n",
+      replace: `        try {
+          cursor.loadSync();
+        } catch {
+          at = AT_END;
+          break;
+        }
+        at = cursor.resume();
+`,
+    }],
+    caughtBy: directed(
+      "tests/compaction/merge_job_test.ts",
+      /^mergeJob ends with an error at every damaged byte of an input/,
+    ),
+    symptom: /byte \d+ of/,
+  },
+  {
+    name: "lose-filter-bits",
+    item: "filter bit loss",
+    does: "leaves keys out of a table's filter",
+    edits: [{
+      file: "src/sstable/filter_builder.ts",
+      find: "  for (let n = 0; n < count; n++) {\n",
+      replace: "  for (let n = 0; n < count - 1; n++) {\n",
+    }],
+    caughtBy: directed(
+      "tests/sstable/filter_test.ts",
+      /^Filter never denies a key that was added and holds to the rate/,
+    ),
+    symptom: /AssertionError/,
+  },
+  {
+    name: "range-off-by-one",
+    item: "off-by-one range bound",
+    does: "shows the key at the upper bound of a range",
+    edits: [{
+      file: "src/store/entry_scan.ts",
+      find:
+        "      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) >= 0;\n",
+      replace:
+        "      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) > 0;\n",
+    }],
+    caughtBy: model,
+    symptom: OTHER_ANSWER,
+  },
+  {
+    name: "no-reference-count",
+    item: "no refcount",
+    does: "deletes tables that a cursor still reads",
+    edits: [{
+      file: "src/version/version_set.ts",
+      find:
+        "    const version = this.#state.version;\n    version.references++;\n    return version;\n",
+      replace: "    const version = this.#state.version;\n    return version;\n",
+    }],
+    caughtBy: directed(
+      "tests/store/cursor_test.ts",
+      /^A cursor that is not iterated keeps replaced tables until it is closed/,
+    ),
+    symptom: /AssertionError|CorruptionError/,
+  },
+  {
+    name: "flush-twice",
+    item: "double flush",
+    does: "flushes every memtable a second time",
+    edits: [{
+      file: "src/store/background.ts",
+      find: "    state.dropImmutable(immutable);\n",
+      replace: "    if (this.counters.flushes % 2 === 1) state.dropImmutable(immutable);\n",
+    }],
+    caughtBy: directed("tests/store/stats_test.ts", /^Entries are counted in the memtable, and/),
+    symptom: /tables/,
+  },
+  {
+    name: "depth-limit-only-on-write",
+    item: "limit only on write",
+    does: "limits how deep records are nested where it writes and not where it reads",
+    edits: [{
+      file: "src/value/record_decoder.ts",
+      find: "    if (depth >= MAX_RECORD_DEPTH) {\n",
+      replace: "    if (depth >= 1e9 * MAX_RECORD_DEPTH) {\n",
+    }],
+    caughtBy: directed("tests/value/record_codec_test.ts", /^Records may be nested 64 deep/),
+    symptom: /Missing expected exception/,
+  },
+  {
+    name: "decompress-without-bound",
+    item: "unbounded decompress",
+    does: "allocates what a block claims to hold",
+    edits: [{
+      file: "src/sstable/stored_block.ts",
+      find: "  if (length > limit || (stated !== undefined && stated !== length)) {\n",
+      replace: "  if (limit < 0 || (stated !== undefined && stated < 0)) {\n",
+    }],
+    caughtBy: directed(
+      "tests/sstable/table_reader_test.ts",
+      /^TableReader (?:refuses a wrong claim of a block's length|bounds the claim of a zstd frame)/,
+    ),
+    symptom: /claims/,
+  },
+  {
+    name: "alias-callers-bound",
+    item: "alias caller buffer",
+    does: "keeps the caller's own buffer as the bound of a range",
+    edits: [{
+      file: "src/store/range.ts",
+      find: "  encodeKey(key, writer);\n",
+      replace: '  if (typeof key !== "string") return boundOf(key as Uint8Array);\n' +
+        "  encodeKey(key, writer);\n",
+    }],
+    caughtBy: directed("tests/store/range_test.ts", /^resolveRange takes copies of the bytes/),
+    symptom: /strictly equal/,
+  },
+  {
+    name: "alias-stored-bytes",
+    item: "beyond the list",
+    does: "hands out its own memory as values",
+    edits: [{
+      file: "src/value/owned_bytes.ts",
+      find: "  const length = end - start;\n",
+      replace:
+        "  const length = end - start;\n  if (length > 0) return bytes.subarray(start, end);\n",
+    }],
+    caughtBy: directed(
+      "tests/value/value_codec_test.ts",
+      /^Decoded bytes are the caller's own: writing to one value changes no other/,
+    ),
+    symptom: /strictly deep-equal/,
+  },
+  {
+    name: "lock-no-op",
+    item: "lock no-op",
+    does: "locks its directory against itself alone",
+    edits: [{
+      file: "src/platform/directory_lock.ts",
+      find: "      locked = begin(database);\n",
+      replace: "      locked = begin !== undefined;\n",
+    }],
+    caughtBy: directed(
+      "tests/platform/directory_lock_test.ts",
+      /^lock attempts that fail in this process leave the lock of this process alone/,
+    ),
+    symptom: /got in/,
+  },
+];
