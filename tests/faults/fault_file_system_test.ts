@@ -293,3 +293,54 @@ test("A sync that fails with drop never makes it durable, and with revert shows 
     assert.deepEqual(after(fileSystem, "strict"), { a: `one${lost}three` });
   }
 });
+
+test("A torn crash cuts the last write of all at the byte that it is told", () => {
+  const fileSystem = made();
+  append(fileSystem.createSync("/d/a"), "one");
+  const handle = fileSystem.createSync("/d/b");
+  let shortest = "";
+  for (const part of ["ab", "cdef"]) append(handle, part);
+  const whole = fileSystem.tornBytes;
+  assert.ok(whole >= 1 && whole <= 4);
+  for (let cut = 0; cut <= whole; cut++) {
+    const { a, b } = after(fileSystem, "torn", cut)!;
+    assert.equal(a, "one");
+    assert.equal(b, "abcdef".slice(0, 6 - whole + cut));
+    if (cut === 0) shortest = b!;
+  }
+  assert.equal(shortest.length, 6 - whole);
+});
+
+test("A write can be watched between its sectors", () => {
+  const fileSystem = made();
+  const handle = fileSystem.createSync("/d/a");
+  fileSystem.syncDirectorySync("/d");
+  const sizes: number[] = [];
+  let count = 0;
+  fileSystem.onOperation = ({ phase }) => {
+    if (phase === "during") sizes.push(after(fileSystem, "process")!["a"]!.length);
+  };
+  while (count < 2000) count = handle.writeSync(new Uint8Array(2000), 0, 2000, 0);
+  assert.ok(sizes.length >= 2 && sizes.every((size) => size % 512 === 0), String(sizes));
+  fileSystem.onOperation = undefined;
+  assert.equal(handle.sizeSync(), 2000);
+});
+
+test("Windows keeps names with the next sync of a file, and open files where they are", () => {
+  const fileSystem = new FaultFileSystem(1, undefined, "windows");
+  fileSystem.makeDirectorySync("/d");
+  const handle = fileSystem.createSync("/d/a");
+  append(handle, "one");
+  fileSystem.syncDirectorySync("/d");
+  assert.equal(after(fileSystem, "strict"), undefined, "a directory can't be synced");
+  handle.syncSync();
+  assert.deepEqual(after(fileSystem, "strict"), { a: "one" });
+  const other = fileSystem.createSync("/d/b");
+  assert.throws(() => fileSystem.removeSync("/d/a"), { osCode: "EBUSY" });
+  other.closeSync();
+  assert.throws(() => fileSystem.renameSync("/d/b", "/d/a"), { osCode: "EBUSY" });
+  handle.closeSync();
+  fileSystem.renameSync("/d/b", "/d/a");
+  fileSystem.removeSync("/d/a");
+  assert.deepEqual(after(fileSystem, "strict"), { a: "one" });
+});

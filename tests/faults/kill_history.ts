@@ -2,20 +2,28 @@
 
 import type { Operation, Value } from "../../mod.ts";
 
-const KEYS = 60;
+/** Enough for tables on three levels with the memtables of kill_child.ts. */
+const KEYS = 400;
+const PUTS = 6;
+/** Writes that the child has not waited for, at most. */
+export const MAX_IN_FLIGHT = 4;
 
-function padded(n: number): string {
-  return `key ${String(n).padStart(3, "0")}`;
+/** Key `n` of those that are written. */
+function keyOf(n: number): string {
+  return `key ${String(n % KEYS).padStart(3, "0")}`;
 }
 
-/** The operations of batch `n`. */
+/** The operations of batch `n`: its number, six puts, one delete. */
 export function batchOf(n: number): Operation[] {
   const operations: Operation[] = [{ type: "put", key: "ordinal", value: n }];
-  for (let i = 0; i < 6; i++) {
-    const key = padded((n * 7 + i * 11) % KEYS);
-    operations.push({ type: "put", key, value: `${n} ${"x".repeat((n * 31 + i) % 200)}` });
+  for (let i = 0; i < PUTS; i++) {
+    operations.push({
+      type: "put",
+      key: keyOf(n * 7 + i * 61),
+      value: `${n} ${"x".repeat((n * 31 + i * 17) % 200)}`,
+    });
   }
-  operations.push({ type: "delete", key: padded((n * 13 + 5) % KEYS) });
+  operations.push({ type: "delete", key: keyOf(n * 13 + 5) });
   return operations;
 }
 
@@ -30,4 +38,53 @@ export function stateAfter(n: number): Map<string, Value> {
     }
   }
   return state;
+}
+
+/** Every key that the history ever names, and one that it never does. */
+export function everyKey(): string[] {
+  return [...Array.from({ length: KEYS }, (_, n) => keyOf(n)), "ordinal", "never written"];
+}
+
+/** How a writer ends. */
+export type Ending =
+  /** Killed by its parent, some time after its first acknowledgement. */
+  | "kill"
+  /** Kills itself at a numbered operation of the file system, counted from the start of the open. */
+  | "operation"
+  | "exit"
+  | "throw"
+  | "sigterm";
+
+/** What a writer is told, as JSON in its first argument. */
+export interface WriterTask {
+  /** The store. */
+  readonly directory: string;
+  /** When writes are acknowledged. */
+  readonly walSync: "none" | "interval" | "batch" | "write";
+  /** Whether every write is a synchronous one; else one in five is. */
+  readonly isSync: boolean;
+  /** How it ends. */
+  readonly ending: Ending;
+  /** "exit", "throw", "sigterm": right after this many acknowledgements. "operation": its number. */
+  readonly at: number;
+  /** The last batch that an earlier writer of this store reported. */
+  readonly acknowledged: number;
+}
+
+/** A store that the verifier is told to check; an array of them is its argument, as JSON. */
+export interface VerifierTask {
+  /** The store. */
+  readonly directory: string;
+  /** Whether it is opened read-only, so that the next one finds what the killed writer left. */
+  readonly isReadOnly: boolean;
+  /** The last batch that a writer reported: it and all before it must be there. */
+  readonly acknowledged: number;
+}
+
+/** What the verifier found, one line of JSON a store. */
+export interface VerifierReport {
+  /** The last batch that is there. */
+  readonly ordinal: number;
+  /** Number of tables, by level. */
+  readonly tables: readonly number[];
 }

@@ -1,109 +1,141 @@
 /**
- * Processes that write to a store on the disk are ended in the middle of it; another runtime then opens
- * what they left. All that was acknowledged has to be there, batches whole, as a prefix of the history.
+ * Processes that write to stores on the disk are ended in the midst of it, several times on the same
+ * store, and the other two runtimes then check what they left: the first one read-only, so that the
+ * second finds the same. All that was acknowledged has to be there, batches whole, as a prefix of the
+ * history, whatever the writer was at: writes, flushes, compactions, the recovery from the last kill.
  *
- * A kill leaves the system's file cache alone, so this can't find a missing fsync; it finds data that
- * was acknowledged while it was in the heap only. Kills come after a seeded number of reports by the
- * child, so in the midst of whatever it does next: `TINYKVS_SEED` repeats them, `TINYKVS_TEST_SCALE`
- * multiplies them.
+ * A kill leaves the system's file cache alone, so this can't find a missing fsync (crash_test.ts does);
+ * it finds what was acknowledged while it was in the heap only. Writers end by SIGKILL 30 to 230 ms
+ * after their first acknowledgement, by SIGKILL at a numbered operation of their file system (half of a
+ * write done), by `process.exit`, an uncaught error or SIGTERM right after an acknowledgement.
+ * `TINYKVS_SEED` repeats the choices, though not the clock; `TINYKVS_TEST_SCALE` multiplies the kills.
  */
 
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { runtimeName } from "../../src/platform/natives.ts";
-import { runtimeCommand, runtimeNames } from "../support/runtimes.ts";
+import { reportFigure } from "../support/figures.ts";
+import { Random } from "../support/random.ts";
+import { runtimeNames } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
+import type { Ending, WriterTask } from "./kill_history.ts";
+import { runVerifier, runWriter } from "./kill_writers.ts";
 
-const scale = Number(process.env.TINYKVS_TEST_SCALE ?? 1);
-const seed = Number(process.env.TINYKVS_SEED ?? 20_260_102);
+const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? 1);
+const seed = Number(process.env["TINYKVS_SEED"] ?? 20_260_102);
+const [reader, writer] = runtimeNames.filter((name) => name !== runtimeName);
 
-const child = fileURLToPath(new URL("kill_child.ts", import.meta.url));
-const verifier = fileURLToPath(new URL("kill_verifier.ts", import.meta.url));
-const otherRuntimes = runtimeNames.filter((name) => name !== runtimeName);
+/** "recovery" is "operation" with a number so low that it comes while the store is opened. */
+type Life = Ending | "recovery" | "check";
 
-type Ending = "kill" | "kill sync" | "exit" | "throw" | "sigterm";
+/** The lives of one store. Its content is checked where it says so, and at the end. */
+const stores: readonly (readonly Life[])[] = [
+  ["kill", "recovery", "recovery", "check", "kill"],
+  ["kill", "exit", "recovery", "check", "operation"],
+  ["throw", "operation", "recovery", "check", "kill"],
+  ["sigterm", "kill", "operation", "check", "exit"],
+];
 
-let state = seed >>> 0;
-function random(below: number): number {
-  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-  return Math.floor(state / 2 ** 32 * below);
+/** A store with what is known of it. */
+interface StoreRun {
+  readonly directory: string;
+  readonly walSync: WriterTask["walSync"];
+  readonly random: Random;
+  /** What happened to it, for messages. */
+  readonly lives: string[];
+  acknowledged: number;
+  issued: number;
 }
 
-/** Runs a writer until its end; returns the last ordinal that it reported as acknowledged. */
-async function write(directory: string, walSync: string, ending: Ending): Promise<number> {
-  const mode = ending === "kill" ? "run" : ending === "kill sync" ? "sync" : ending;
-  const count = 20 + random(150);
-  const { command, args } = runtimeCommand(runtimeName, child, [
-    directory,
-    walSync,
-    mode,
-    ending.startsWith("kill") ? String(10 ** 9) : String(count),
-  ]);
-  const writer = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
-  const closed = once(writer, "close");
-  let errors = "";
-  writer.stderr.on("data", (chunk) => errors += String(chunk));
-  let output = "";
-  for await (const chunk of writer.stdout) {
-    output += String(chunk);
-    if (ending.startsWith("kill") && output.split("\n").length > count) writer.kill("SIGKILL");
-  }
-  const [code, signal] = await closed as [number | null, string | null];
-  const reported = output.slice(0, output.lastIndexOf("\n")).split("\n");
-  assert.ok(reported.length > 10, `the writer reported ${reported.length} batches:\n${errors}`);
-  const how = `${code} ${signal}`;
-  if (ending.startsWith("kill")) assert.equal(how, "null SIGKILL", errors);
-  else if (ending === "exit") assert.equal(how, "7 null", errors);
-  else if (ending === "throw") assert.match(errors, /uncaught on purpose/);
-  else assert.equal(how, "null SIGTERM", errors);
-  return Number(reported.at(-1));
-}
+let kills = 0;
+let killsInOpen = 0;
+let deepestLevel = 0;
 
-/** Has another runtime check what is left. */
-function verify(directory: string, acknowledged: number, context: string): void {
-  const runtime = otherRuntimes[random(otherRuntimes.length)]!;
-  const { command, args } = runtimeCommand(runtime, verifier, [directory, String(acknowledged)]);
-  const result = spawnSync(command, args, { encoding: "utf8" });
-  assert.equal(
-    result.status,
-    0,
-    `${context}, checked by ${runtime}, ${acknowledged} acknowledged; ` +
-      `repeat with TINYKVS_SEED=${seed} and tests/faults/kill_test.ts on ${runtimeName}:\n` +
-      result.stdout + result.stderr,
+/** Lets one writer live and end. */
+async function live(run: StoreRun, life: Ending | "recovery"): Promise<void> {
+  const { random } = run;
+  const ending = life === "recovery" ? "operation" : life;
+  const at = life === "recovery"
+    ? 1 + random.below(12)
+    : life === "operation"
+    ? 20 + random.below(400)
+    : 1 + random.below(120);
+  const isSync = random.below(2) === 0;
+  run.lives.push(`${ending} ${isSync ? "sync " : ""}at ${at}`);
+  const { directory, walSync, acknowledged } = run;
+  const end = await runWriter(
+    { directory, walSync, isSync, ending, at, acknowledged },
+    30 + random.below(200),
   );
+  kills++;
+  if (end.wasOpening) killsInOpen++;
+  run.acknowledged = end.acknowledged;
+  run.issued = Math.max(run.issued, end.issued);
 }
 
-/** Lets several writers in turn work on one store, each ended in its way. */
-async function endWriters(walSync: string, endings: readonly Ending[]): Promise<void> {
-  const directory = temporaryDirectory("kill");
-  try {
-    for (let round = 0; round < scale; round++) {
-      for (const [at, ending] of endings.entries()) {
-        const acknowledged = await write(directory.path, walSync, ending);
-        verify(directory.path, acknowledged, `writer ${at} (${ending}) with walSync ${walSync}`);
-      }
-    }
-  } finally {
-    directory.dispose();
+/** Has both other runtimes check all stores. */
+async function verify(runs: readonly StoreRun[]): Promise<void> {
+  const tasks = runs.map(({ directory, acknowledged }) => ({ directory, acknowledged }));
+  const readOnly = await runVerifier(
+    reader!,
+    tasks.map((task) => ({ ...task, isReadOnly: true })),
+  );
+  const full = await runVerifier(writer!, tasks.map((task) => ({ ...task, isReadOnly: false })));
+  for (const [index, run] of runs.entries()) {
+    const { ordinal, tables } = full[index]!;
+    assert.equal(readOnly[index]!.ordinal, ordinal, `${reader} and ${writer} differ`);
+    assert.ok(ordinal <= run.issued, `batch ${ordinal} is there, ${run.issued} was never issued`);
+    deepestLevel = Math.max(deepestLevel, tables.findLastIndex((count) => count > 0));
+    run.acknowledged = ordinal;
   }
 }
 
-test("Writers without syncs lose nothing that was acknowledged when they are killed", async () => {
-  await endWriters("none", ["kill", "exit", "kill sync", "throw"]);
-});
+/** Ends the writers of four stores with one `walSync`, round by round, two writers at a time. */
+async function endWriters(walSync: WriterTask["walSync"], round: number): Promise<void> {
+  const parent = temporaryDirectory("kill");
+  const runs: StoreRun[] = stores.map((_, index) => ({
+    directory: join(parent.path, String(index)),
+    walSync,
+    random: new Random(seed + round * 100 + index * 10 + walSync.length),
+    lives: [],
+    acknowledged: 0,
+    issued: 0,
+  }));
+  try {
+    for (let step = 0; step < stores[0]!.length; step++) {
+      for (let pair = 0; pair < runs.length; pair += 2) {
+        await Promise.all([pair, pair + 1].map(async (index) => {
+          const life = stores[index]![step]!;
+          if (life !== "check") await live(runs[index]!, life);
+        }));
+      }
+      if (stores[0]![step] === "check") await verify(runs);
+    }
+    await verify(runs);
+  } catch (error) {
+    const lives = runs.map((run, index) => `store ${index}: ${run.lives.join(", ")}`).join("\n");
+    throw new Error(
+      `${(error as Error).message}\nwalSync ${walSync}, ${lives}\nrepeat: TINYKVS_SEED=` +
+        `${seed} npm test -- --runtime ${runtimeName} --filter faults/kill_test`,
+      { cause: error },
+    );
+  } finally {
+    parent.dispose();
+  }
+}
 
-test("Writers with syncs at intervals lose nothing that was acknowledged when killed", async () => {
-  await endWriters("interval", ["kill", "sigterm", "kill sync"]);
-});
+const rounds = Math.max(1, Math.round(scale));
+for (const walSync of ["none", "interval", "batch", "write"] as const) {
+  test(`Writers with walSync ${walSync} lose nothing that was acknowledged when they are killed`, async () => {
+    for (let round = 0; round < rounds; round++) await endWriters(walSync, round);
+  });
+}
 
-test("Writers with syncs of groups lose nothing that was acknowledged when they are killed", async () => {
-  await endWriters("batch", ["kill", "throw", "kill sync", "exit"]);
-});
-
-test("Writers with a sync a write lose nothing that was acknowledged when they are killed", async () => {
-  await endWriters("write", ["kill", "sigterm", "kill sync"]);
+test("The kills have struck open recoveries and stores of several levels, and were enough", () => {
+  reportFigure("kills", kills);
+  assert.ok(kills >= 60 * rounds, `${kills} kills`);
+  assert.ok(killsInOpen >= 8 * rounds, `${killsInOpen} kills while a store was opened`);
+  assert.ok(deepestLevel >= 2, `the deepest level was ${deepestLevel}`);
 });

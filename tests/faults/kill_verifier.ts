@@ -1,33 +1,87 @@
 /**
- * Opens the store that kill_child.ts left, and checks it against the history. Arguments: directory,
- * the highest acknowledged ordinal. Prints the ordinal of the recovered state.
+ * Opens the stores that kill_child.ts left, and checks them against the history: all that was
+ * acknowledged is there, what is there is a prefix with whole batches, nothing deleted is visible, scans
+ * in both directions agree with gets and counts, no file is left over, and the store takes new writes and
+ * keeps them. The argument is an array of tasks (kill_history.ts), a line of JSON goes out for each.
  */
 
 import assert from "node:assert/strict";
-import { writeSync } from "node:fs";
+import { readdirSync, writeSync } from "node:fs";
 import process from "node:process";
-import { open, openSync, type Value } from "../../mod.ts";
-import { stateAfter } from "./kill_history.ts";
+import { open, openSync, type Store, type Value } from "../../mod.ts";
+import { parseFileName } from "../../src/version/file_names.ts";
+import { everyKey, stateAfter, type VerifierTask } from "./kill_history.ts";
 
-const [directory, acknowledgedText] = process.argv.slice(2) as [string, string];
-const acknowledged = Number(acknowledgedText);
+/** Every way to read, against what is expected. */
+async function checkContent(store: Store, expected: [string, Value][]): Promise<void> {
+  assert.deepEqual(await store.entries().toArray(), expected);
+  assert.deepEqual([...store.entries({ reverse: true })], expected.toReversed());
+  assert.equal(await store.count(), expected.length);
+  const values = new Map(expected);
+  const keys = everyKey();
+  assert.deepEqual(await store.getMany(keys), keys.map((key) => values.get(key)));
+  for (const key of keys) {
+    assert.equal(store.getSync(key), values.get(key));
+    assert.equal(store.hasSync(key), values.has(key));
+  }
+}
 
-const store = await open(directory);
-const ordinal = await store.get("ordinal") as number | undefined ?? 0;
-assert.ok(ordinal >= acknowledged, `batch ${acknowledged} was acknowledged, ${ordinal} is there`);
-const expected = [...stateAfter(ordinal)].sort(([a], [b]) => a < b ? -1 : 1);
-assert.deepEqual(await store.entries().toArray(), expected);
-assert.deepEqual([...store.entries({ reverse: true })], expected.toReversed());
-for (const [key, value] of expected) assert.equal(store.getSync(key), value);
-const deleted = Array.from({ length: 60 }, (_, i) => `key ${String(i).padStart(3, "0")}`)
-  .filter((key) => !expected.some(([other]) => other === key));
-assert.deepEqual(await store.getMany(deleted), deleted.map(() => undefined as Value | undefined));
-await store.put("zz new", ordinal);
-await store.close();
+/** The files of a closed store: those that its version names, one manifest, CURRENT and LOCK. */
+function checkFiles(directory: string, tables: number): void {
+  const kinds = { manifest: 0, table: 0, log: 0 };
+  const others: string[] = [];
+  for (const name of readdirSync(directory)) {
+    const file = parseFileName(name);
+    if (file === undefined) others.push(name);
+    else kinds[file.kind]++;
+  }
+  assert.deepEqual(kinds, { manifest: 1, table: tables, log: 0 }, "files of a closed store");
+  assert.deepEqual(others.sort(), ["CURRENT", "LOCK"]);
+}
 
-const again = openSync(directory);
-assert.equal(again.getSync("zz new"), ordinal);
-again.deleteSync("zz new");
-assert.deepEqual([...again.entries()], expected);
-again.closeSync();
-writeSync(1, `${ordinal}\n`);
+async function check({ directory, isReadOnly, acknowledged }: VerifierTask): Promise<void> {
+  const before = readdirSync(directory).sort();
+  const store = await open(directory, { readOnly: isReadOnly });
+  const ordinal = await store.get("ordinal") as number | undefined ?? 0;
+  assert.ok(ordinal >= acknowledged, `batch ${acknowledged} was acknowledged, ${ordinal} is there`);
+  const expected = [...stateAfter(ordinal)].sort(([a], [b]) => a < b ? -1 : 1);
+  await checkContent(store, expected);
+  const tables = store.stats().levels.map((level) => level.tables);
+  if (isReadOnly) {
+    await store.close();
+    const names = (all: string[]): string[] => all.filter((name) => !name.startsWith("LOCK"));
+    assert.deepEqual(names(readdirSync(directory).sort()), names(before));
+  } else {
+    await checkWrites(store, expected, ordinal);
+  }
+  writeSync(1, `${JSON.stringify({ ordinal, tables })}\n`);
+}
+
+/** A recovered store takes new writes, and has them when it is opened again. */
+async function checkWrites(
+  store: Store,
+  expected: [string, Value][],
+  ordinal: number,
+): Promise<void> {
+  const { path } = store;
+  await store.put("zz new", ordinal);
+  await store.close();
+  const again = openSync(path);
+  assert.equal(again.getSync("zz new"), ordinal);
+  again.deleteSync("zz new");
+  await again.compact();
+  await checkContent(again, expected);
+  const tables = again.stats().levels.reduce((sum, level) => sum + level.tables, 0);
+  again.closeSync();
+  checkFiles(path, tables);
+}
+
+for (const task of JSON.parse(process.argv[2]!) as VerifierTask[]) {
+  try {
+    await check(task);
+  } catch (error) {
+    throw new Error(`Cannot verify "${task.directory}": ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,61 +1,58 @@
 /**
  * Explores the crash states of one run of a workload: at every operation of its file system that changes
- * something it takes the states that a crash may leave, opens each different one, and requires that the
- * store shows a prefix of the history with everything in it that was acknowledged as durable, that it
- * keeps what it shows and takes new writes, and that nothing is left lying about. Of some states the
- * recovery itself is crashed at every operation.
+ * something it takes the states that a crash may leave, opens each different one, and holds what it
+ * shows against the history. The invariants I1 to I13 are those of the project's reliability list, 3.3;
+ * where one is required, its number stands beside it.
+ *
+ * States are compared by their bytes. One that was opened before is not opened again: what it showed
+ * then must satisfy the bounds that hold now. The same goes for the states that a later crash leaves of
+ * an opened store: many crashes lead to the same one.
+ *
+ * Events come in the order of the run, and at each the simple kinds of crash before those that cut and
+ * reorder: where every state is opened, the first failure has the shortest run that leads to one.
  */
 
 import type { Options } from "../../src/options.ts";
 import { openSync } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/store.ts";
-import { decodeCurrent, decodeManifest } from "../../src/version/manifest_format.ts";
-import { readWholeFileSync } from "../../src/platform/transfer.ts";
-import { manifestName, parseFileName, tableName } from "../../src/version/file_names.ts";
-import {
-  type CrashImage,
-  type CrashKind,
-  crashKinds,
-  type FaultFileSystem,
-  type OperationEvent,
+import { type CrashCounts, CrashFailure, type CrashName } from "./crash_names.ts";
+import { requireDamageIsLeftAlone } from "./fault_damage.ts";
+import type {
+  CrashImage,
+  CrashKind,
+  FaultFileSystem,
+  OperationEvent,
 } from "./fault_file_system.ts";
 import type { Bounds } from "./fault_history.ts";
+import { OperationLog } from "./fault_log.ts";
 import { frozenScheduler, useScheduler } from "./fault_scheduler.ts";
+import { FileChecker } from "./fault_state_checks.ts";
 import { DIRECTORY, type Run } from "./fault_workload.ts";
 
-/** One state to be checked, as TINYKVS_CRASH names it: workload:event:kind#variant:seed. */
-export interface CrashName {
+/** What an exploration needs to know. */
+export interface CrashSettings {
   readonly workload: string;
-  readonly event: number;
-  readonly kind: CrashKind;
-  readonly variant: number;
   readonly seed: number;
-}
-
-/** Reads a name; the variant may be left out. */
-export function parseCrashName(text: string): CrashName {
-  const match = /^([\w-]+):(\d+):([\w-]+?)(?:#(\d+))?:(\d+)$/.exec(text);
-  const kind = crashKinds.find((known) => known === match?.[3]);
-  if (match === null || kind === undefined) {
-    throw new RangeError(`Cannot repeat "${text}": expected workload:operation:kind#variant:seed`);
-  }
-  return {
-    workload: match[1]!,
-    event: Number(match[2]),
-    kind,
-    variant: Number(match[4] ?? 0),
-    seed: Number(match[5]),
-  };
-}
-
-/** What was done. */
-export interface CrashCounts {
-  /** States that were taken. */
-  states: number;
-  /** Different ones that were opened and checked. */
-  opened: number;
-  /** States of crashed recoveries that were opened. */
-  nested: number;
+  readonly run: Run;
+  /** Options with which the states are opened. */
+  readonly checkOptions: Options;
+  /** Names of files that opening leaves alone. */
+  readonly mayRemain?: ((name: string) => boolean) | undefined;
+  /** How many states are taken of the kinds with a choice, at every event. */
+  readonly variants: number;
+  /** Whether the last write is cut at every byte. */
+  readonly everyByte?: boolean | undefined;
+  /** Whether the file system can make a rename durable: without that, I13 holds from the next sync on. */
+  readonly namesAreDurable: boolean;
+  /** One in so many of the different states is opened. */
+  readonly oneIn: number;
+  /** Later events are left out. */
+  readonly lastEvent?: number | undefined;
+  /** The only state to be opened. */
+  readonly only?: CrashName | undefined;
+  /** Where test files say how to repeat a state. */
+  readonly testFile: string;
+  readonly counts: CrashCounts;
 }
 
 /** What is known of a state. */
@@ -66,83 +63,82 @@ interface Known {
   lowest: number;
   durable: number;
   event: number;
+  kind: CrashKind;
   variant: number;
 }
 
-/** Kinds taken after an effect, those with a choice several times. */
-const AFTER: readonly CrashKind[] = [
+/** What a state must show. */
+interface Expected {
+  readonly lowest: number;
+  readonly highest: number;
+  /** What of it is durable already. */
+  readonly durable: number;
+}
+
+/** Simple kinds, taken at every event. */
+const SIMPLE: readonly CrashKind[] = ["strict", "process", "all", "names-late", "names-early"];
+/** Kinds with a choice, each with its share of the variants. */
+const CHOOSING: readonly (readonly [CrashKind, number])[] = [
+  ["prefix", 1],
+  ["torn", 1],
+  ["reorder", 1],
+  ["sector-512", 0.75],
+  ["sector-4096", 0.25],
+  ["size-first", 0.25],
+];
+const NESTED: readonly CrashKind[] = [
   "process",
   "strict",
-  "all",
   "prefix",
-  "prefix",
-  "prefix",
-  "sector-512",
-  "sector-512",
-  "sector-4096",
-  "size-first",
   "reorder",
-  "reorder",
-  "names-late",
+  "torn",
   "names-early",
+  "sector-512",
 ];
-/** Kinds taken before an effect and before a call settles: only what was acknowledged may differ. */
-const OTHERWISE: readonly CrashKind[] = ["process", "strict", "prefix"];
-const NESTED: readonly CrashKind[] = ["process", "strict", "prefix", "reorder", "names-early"];
 const UNCHANGING = new Set(["open", "read", "stat", "list", "lock"]);
-/** One state of a crashed recovery in this many is also written to and reopened. */
+/** One state in this many has its recovery crashed at every operation. */
+const NESTED_ONE_IN = 8;
+/** One state of a crashed recovery in this many is written to and reopened. */
 const NESTED_WRITE_ONE_IN = 8;
 /** One state of a crashed recovery in this many has its own recovery crashed. */
 const THIRD_ONE_IN = 64;
-const LOG_LENGTH = 16;
 
 /** The exploration of one run. */
 export class CrashExplorer {
-  readonly #workload: string;
-  readonly #seed: number;
+  readonly #settings: CrashSettings;
   readonly #run: Run;
-  readonly #checkOptions: Options;
-  readonly #oneIn: number;
-  readonly #nestedOneIn: number;
   readonly #counts: CrashCounts;
   readonly #only: CrashName | undefined;
+  readonly #log = new OperationLog();
+  readonly #files: FileChecker;
+  /** States of the run, by content. */
   readonly #known = new Map<string, Known>();
-  readonly #log: string[] = [];
+  /** What states of recoveries show. */
+  readonly #nested = new Map<string, number>();
+  /** What states show that a crash leaves of an opened store. */
+  readonly #later = new Map<string, number>();
+  /** Opened stores whose files were checked. */
+  readonly #checked = new Set<string>();
   #waiting: { image: CrashImage; known: Known; highest: number }[] = [];
   #event = 0;
-  #distinct = 0;
-  #failed: Error | undefined;
+  #failed: CrashFailure | undefined;
+  #outcome = 0;
 
-  /**
-   * Attaches itself to a run. One in `oneIn` of the different states is opened, and of those one in
-   * `nestedOneIn` has its recovery crashed.
-   */
-  constructor(settings: {
-    workload: string;
-    seed: number;
-    run: Run;
-    checkOptions: Options;
-    oneIn: number;
-    nestedOneIn: number;
-    counts: CrashCounts;
-    only: CrashName | undefined;
-  }) {
-    this.#workload = settings.workload;
-    this.#seed = settings.seed;
+  /** Attaches itself to a run. */
+  constructor(settings: CrashSettings) {
+    this.#settings = settings;
     this.#run = settings.run;
-    this.#checkOptions = settings.checkOptions;
-    this.#oneIn = settings.oneIn;
-    this.#nestedOneIn = settings.nestedOneIn;
     this.#counts = settings.counts;
     this.#only = settings.only;
+    this.#files = new FileChecker(settings.mayRemain);
     this.#run.onIdle = () => this.checkWaiting();
     this.#run.onRestart = (fileSystem) => this.#attach(fileSystem);
     this.#attach(this.#run.fileSystem);
   }
 
-  /** Number of moments at which states were taken. */
-  get events(): number {
-    return this.#event;
+  /** A number that is equal where equal states had equal outcomes, in the same order (I10). */
+  get outcome(): number {
+    return this.#outcome >>> 0;
   }
 
   /** Checks what was taken since the last call. No call of the store may be on the stack. */
@@ -152,32 +148,45 @@ export class CrashExplorer {
     const waiting = this.#waiting;
     this.#waiting = [];
     const restore = useScheduler(frozenScheduler());
+    // Closing a store makes an error for whoever still waits; its stack costs more than the close.
+    const { stackTraceLimit } = Error;
+    if (this.#only === undefined) Error.stackTraceLimit = 0;
     try {
       for (const { image, known, highest } of waiting) this.#check(image, known, highest);
     } finally {
+      Error.stackTraceLimit = stackTraceLimit;
       restore();
     }
   }
 
   #attach(fileSystem: FaultFileSystem): void {
     this.checkWaiting();
+    // What is known was held against a history that a crash has changed.
     this.#known.clear();
+    this.#nested.clear();
+    this.#later.clear();
+    this.#checked.clear();
     fileSystem.onOperation = (event) => this.#take(fileSystem, event);
   }
 
-  #take(fileSystem: FaultFileSystem, { operation, path, phase }: OperationEvent): void {
-    if (UNCHANGING.has(operation)) return;
+  #take(fileSystem: FaultFileSystem, happened: OperationEvent): void {
+    if (UNCHANGING.has(happened.operation)) return;
     const event = this.#event++;
-    if (this.#log.push(`${event} ${phase} ${operation} ${path}`) > LOG_LENGTH) this.#log.shift();
-    if (this.#only !== undefined && event > this.#only.event) return;
+    this.#log.add(happened);
+    this.#run.peak();
+    const { lastEvent = this.#only?.event ?? Infinity, variants, everyByte } = this.#settings;
+    if (event > lastEvent || this.#failed !== undefined) return;
     const bounds = this.#run.history.bounds;
-    const kinds = phase === "after" ? AFTER : OTHERWISE;
-    let variant = 0;
-    for (const [at, kind] of kinds.entries()) {
-      variant = at > 0 && kinds[at - 1] === kind ? variant + 1 : 0;
-      const isAsked = this.#only === undefined ||
-        (this.#only.event === event && this.#only.kind === kind && this.#only.variant === variant);
-      if (isAsked) this.#takeOne(fileSystem, event, kind, variant, bounds);
+    for (const kind of SIMPLE) this.#takeOne(fileSystem, event, kind, 0, bounds);
+    // Before an effect and before a promise settles only what was acknowledged is new.
+    const isEffect = happened.phase === "after" || happened.phase === "during";
+    for (const [kind, share] of CHOOSING) {
+      let count = isEffect ? Math.max(1, Math.round(variants * share)) : 1;
+      const isCut = kind === "torn" && happened.operation === "write";
+      if (isCut && everyByte) count = fileSystem.tornBytes;
+      for (let variant = 0; variant < count; variant++) {
+        this.#takeOne(fileSystem, event, kind, variant, bounds);
+      }
     }
   }
 
@@ -188,138 +197,193 @@ export class CrashExplorer {
     variant: number,
     bounds: Bounds,
   ): void {
-    const image = fileSystem.crash(kind, stateSeed(this.#seed, event, variant));
+    const only = this.#only;
+    if (
+      only !== undefined &&
+      (only.event !== event || only.kind !== kind || only.variant !== variant)
+    ) return;
+    const seed = kind === "torn" && this.#settings.everyByte
+      ? variant
+      : stateSeed(this.#settings.seed, event, variant);
+    const image = fileSystem.crash(kind, seed);
     this.#counts.states++;
     const lowest = kind === "process" ? bounds.written : bounds.durable;
     const known = this.#known.get(image.key);
+    const seen = { lowest, durable: bounds.durable, event, kind, variant };
     if (known === undefined) {
-      const fresh = { ordinal: undefined, lowest, durable: bounds.durable, event, variant };
+      const fresh: Known = { ordinal: undefined, ...seen };
       this.#known.set(image.key, fresh);
-      if (this.#only === undefined && this.#distinct++ % this.#oneIn !== 0) return;
+      if (only === undefined && this.#counts.distinct++ % this.#settings.oneIn !== 0) return;
       this.#waiting.push({ image, known: fresh, highest: bounds.issued });
     } else if (lowest > known.lowest) {
-      Object.assign(known, { lowest, durable: bounds.durable, event, variant });
-      if (known.ordinal !== undefined && known.ordinal < lowest) {
-        // Not thrown here: the engine would take it for a failure of its file system.
-        this.#failed ??= this.#failure(
-          kind,
-          known,
-          new Error(`write ${known.ordinal} is the newest, but write ${lowest} was acknowledged`),
-        );
-      }
+      Object.assign(known, seen);
+      if (known.ordinal === undefined || known.ordinal >= lowest) return;
+      // Not thrown here: the engine would take it for a failure of its file system.
+      this.#failed ??= this.#failure(
+        known,
+        new Error(`write ${known.ordinal} is the newest, but write ${lowest} was acknowledged`),
+        image,
+      );
     }
   }
 
   #check(image: CrashImage, known: Known, highest: number): void {
-    const isDeep = this.#only !== undefined || this.#counts.opened % this.#nestedOneIn === 0;
-    this.#counts.opened++;
+    const isDeep = this.#only !== undefined || hashOf(image.key) % NESTED_ONE_IN === 0;
+    if (!this.#nested.has(image.key)) this.#counts.opened++;
+    const { lowest, durable } = known;
     try {
-      known.ordinal = this.#verify(image, known.lowest, highest, known.durable, isDeep ? 2 : 1);
+      known.ordinal = this.#verify(image, { lowest, durable, highest }, isDeep ? 2 : 1, 0);
     } catch (error) {
-      throw this.#failure(image.kind, known, error);
+      throw this.#failure(known, error, image);
     }
   }
 
   /**
    * Opens a state and checks it; returns the prefix that it shows. Depth 0 leaves the later write out,
-   * 2 crashes the recovery too.
+   * 2 crashes the recovery too; `recoveries` were crashed on the way to this state.
    */
-  #verify(
-    image: CrashImage,
-    lowest: number,
-    highest: number,
-    durable: number,
-    depth: 0 | 1 | 2,
-  ): number {
+  #verify(image: CrashImage, expected: Expected, depth: 0 | 1 | 2, recoveries: number): number {
     const { history } = this.#run;
     const fileSystem = image.build(1);
-    const recovery: CrashImage[] = [];
-    if (depth === 2) this.#takeRecovery(fileSystem, recovery);
+    const recovery = depth === 2 ? this.#takeRecovery(fileSystem, image) : [];
     const store = this.#open(fileSystem);
     fileSystem.onOperation = undefined;
-    const ordinal = history.check(store, lowest, highest);
-    requireTidy(fileSystem);
-    if (image.kind === "process") {
-      // What a reader has seen may not be taken back by a power loss.
-      const seen = fileSystem.crash("strict", 1).build(2);
-      history.check(this.#open(seen), ordinal, ordinal);
+    // I1 (of a killed process I12), I2, I3, I4, I5.
+    const ordinal = history.check(store, expected.lowest, expected.highest);
+    const opened = fileSystem.contentKey;
+    this.#outcome = Math.imul(this.#outcome ^ hashOf(opened), 0x01000193) + ordinal;
+    this.#requireFiles(fileSystem, opened, ordinal);
+    if (depth === 2) {
+      const { manifest, tables } = this.#files.check(fileSystem);
+      requireDamageIsLeftAlone(image, [manifest, ...tables.slice(0, 1)], this.#options());
     }
+    if (recoveries === 0 || depth > 0) this.#requireRepeatable(image, opened);
+    // I13: what a reader has seen is not taken back by a power loss.
+    if (this.#settings.namesAreDurable) this.#requireLater(fileSystem.crash("strict", 1), ordinal);
     if (depth > 0) {
+      // I7: a new write wins over what was recovered, and stays.
       const marks = new Map([["k000", "mark:"], ["zz", `mark:${ordinal}`]]);
       store.writeSync([...marks].map(([key, value]) => ({ type: "put" as const, key, value })));
-      const crashed = fileSystem.crash("strict", 1).build(3);
-      const second = this.#open(crashed);
-      history.check(second, ordinal, ordinal, marks);
-      if (depth === 2) this.#closeAndReopen(crashed, second, ordinal, marks);
-      requireLegal(crashed);
+      this.#requireLater(fileSystem.crash("strict", 1), ordinal, marks);
     }
     requireLegal(fileSystem);
+    this.#verifyRecovery(recovery, image, expected, ordinal, recoveries + 1);
+    return ordinal;
+  }
+
+  /** I6, I7, I8 of an opened store. */
+  #requireFiles(fileSystem: FaultFileSystem, opened: string, ordinal: number): void {
+    if (this.#checked.has(opened)) return;
+    this.#checked.add(opened);
+    const { lastSequence } = this.#files.check(fileSystem);
+    const taken = this.#run.history.operationCount(ordinal);
+    if (lastSequence < taken) {
+      throw new Error(`the next write gets sequence ${lastSequence + 1}, ${taken} are taken`);
+    }
+  }
+
+  /** I10 and I11: opened again, with other short reads and another order of names, it is the same. */
+  #requireRepeatable(image: CrashImage, opened: string): void {
+    const fileSystem = image.build(2);
+    const store = this.#open(fileSystem);
+    if (fileSystem.contentKey !== opened) {
+      throw new Error(`opened a second time it has other files: ${fileSystem.describe()}`);
+    }
+    store.closeSync();
+    if (fileSystem.openHandles !== 0) {
+      throw new Error(`${fileSystem.openHandles} handles are open after close`);
+    }
+    requireLegal(fileSystem);
+  }
+
+  /** What a crash leaves of an opened store must show the same prefix, and `marks` over it. */
+  #requireLater(image: CrashImage, ordinal: number, marks?: ReadonlyMap<string, string>): void {
+    const known = this.#later.get(image.key);
+    if (known !== undefined) {
+      if (known === ordinal) return;
+      throw new Error(`after a later power loss it shows write ${known}, expected ${ordinal}`);
+    }
+    const fileSystem = image.build(3);
+    const store = this.#open(fileSystem);
+    this.#run.history.check(store, ordinal, ordinal, marks);
+    store.closeSync();
+    if (fileSystem.openHandles !== 0) {
+      throw new Error(`${fileSystem.openHandles} handles are open after close`);
+    }
+    requireLegal(fileSystem);
+    this.#later.set(image.key, ordinal);
+  }
+
+  /** The states that crashes leave of a recovery: at every operation one, of each kind in turn. */
+  #takeRecovery(fileSystem: FaultFileSystem, image: CrashImage): CrashImage[] {
+    const taken: CrashImage[] = [];
+    const salt = hashOf(image.key);
+    const seen = new Set<string>();
+    let event = 0;
+    fileSystem.onOperation = ({ operation, phase }) => {
+      if (phase !== "after" || UNCHANGING.has(operation)) return;
+      event++;
+      const kind = NESTED[(event + salt) % NESTED.length]!;
+      const nested = fileSystem.crash(kind, stateSeed(salt, event, 7));
+      if (!seen.has(nested.key)) taken.push(nested);
+      seen.add(nested.key);
+    };
+    return taken;
+  }
+
+  #verifyRecovery(
+    recovery: readonly CrashImage[],
+    image: CrashImage,
+    { durable }: Expected,
+    ordinal: number,
+    recoveries: number,
+  ): void {
     // A recovery of durable files that is cut short leaves the same prefix; one of a killed process's
     // files may lose what was never synced.
     const least = image.kind === "process" ? durable : ordinal;
     for (const [at, nested] of recovery.entries()) {
-      const isThird = this.#counts.nested++ % THIRD_ONE_IN === 0;
-      const nestedDepth = isThird ? 2 : this.#counts.nested % NESTED_WRITE_ONE_IN === 0 ? 1 : 0;
+      const lowest = nested.kind === "process" ? ordinal : least;
+      const hash = hashOf(nested.key);
+      const isThird = recoveries === 1 && hash % THIRD_ONE_IN === 0;
+      const depth = isThird ? 2 : hash % NESTED_WRITE_ONE_IN === 0 ? 1 : 0;
       try {
-        this.#verify(
-          nested,
-          nested.kind === "process" ? ordinal : least,
-          ordinal,
-          least,
-          nestedDepth,
-        );
+        const known = this.#nested.get(nested.key) ?? this.#known.get(nested.key)?.ordinal;
+        if (known === undefined) {
+          this.#counts.nested++;
+          const expected = { lowest, highest: ordinal, durable: least };
+          this.#nested.set(nested.key, this.#verify(nested, expected, depth, recoveries));
+        } else if (known < lowest || known > ordinal) {
+          throw new Error(`it shows write ${known}, expected ${lowest} to ${ordinal}`);
+        }
       } catch (error) {
         throw new Error(`then ${nested.kind} at step ${at} of the recovery: ${text(error)}`, {
           cause: error,
         });
       }
     }
-    return ordinal;
   }
 
-  #closeAndReopen(
-    fileSystem: FaultFileSystem,
-    store: Store,
-    ordinal: number,
-    marks: ReadonlyMap<string, string>,
-  ): void {
-    store.closeSync();
-    if (fileSystem.openHandles !== 0) {
-      throw new Error(`${fileSystem.openHandles} handles are open after close`);
-    }
-    const operations = fileSystem.operationCount;
-    const again = this.#open(fileSystem);
-    this.#run.history.check(again, ordinal, ordinal, marks);
-    if (fileSystem.operationCount === operations) throw new Error("the second open did nothing");
-    again.closeSync();
-  }
-
-  #takeRecovery(fileSystem: FaultFileSystem, into: CrashImage[]): void {
-    const seen = new Set<string>();
-    let event = 0;
-    fileSystem.onOperation = ({ operation, phase }) => {
-      if (phase !== "after" || UNCHANGING.has(operation)) return;
-      event++;
-      // At every operation one kind, in turn.
-      const kind = NESTED[(event + this.#counts.opened) % NESTED.length]!;
-      const image = fileSystem.crash(kind, stateSeed(this.#seed, event, 7));
-      if (!seen.has(image.key)) into.push(image);
-      seen.add(image.key);
-    };
+  #options(): Options {
+    return { ...this.#settings.checkOptions, walSync: "batch" };
   }
 
   #open(fileSystem: FaultFileSystem): Store {
-    return openSync(DIRECTORY, { ...this.#checkOptions, walSync: "batch", fileSystem });
+    return openSync(DIRECTORY, { ...this.#options(), fileSystem });
   }
 
-  #failure(kind: CrashKind, known: Known, cause: unknown): Error {
-    const name = `${this.#workload}:${known.event}:${kind}#${known.variant}:${this.#seed}`;
-    return new Error(
-      `crash state ${name}: ${text(cause)}\n` +
-        `operations up to the check:\n  ${this.#log.join("\n  ")}\n` +
-        `repeat: TINYKVS_CRASH=${name} node --test tests/faults/crash_test.ts`,
-      { cause },
-    );
+  #failure(known: Known, cause: unknown, image?: CrashImage): CrashFailure {
+    const { event, kind, variant, lowest } = known;
+    const { workload, seed, testFile } = this.#settings;
+    const name = `${workload}:${event}:${kind}#${variant}:${seed}`;
+    const lines = [
+      `crash state ${name}: ${text(cause)}`,
+      `writes that must be there: ${lowest}, issued: ${this.#run.history.bounds.issued}`,
+      `operations of the file system that led there:`,
+      this.#log.text(event),
+    ];
+    if (image !== undefined) lines.push(`files: ${image.build(1).describe()}`);
+    lines.push(`repeat: TINYKVS_CRASH=${name} node --test ${testFile}`);
+    return new CrashFailure(event, lines.join("\n"), cause);
   }
 }
 
@@ -327,40 +391,14 @@ function stateSeed(seed: number, event: number, variant: number): number {
   return Math.imul(seed ^ Math.imul(event + 1, 0x9e3779b1), 0x85ebca6b) + variant * 0x632be5ab;
 }
 
-function text(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), 0x01000193);
+  return (hash ^ (hash >>> 15)) >>> 0;
 }
 
-/**
- * Requires that only files are there that the manifest knows, and that their sizes are those that it says
- * (that levels are in order is what open itself requires). No log is left: everything recovered is in tables.
- */
-function requireTidy(fileSystem: FaultFileSystem): void {
-  const path = (name: string): string => fileSystem.joinPath(DIRECTORY, name);
-  const current = readWholeFileSync(fileSystem, path("CURRENT"), 128);
-  const { storeId, manifestNumber: number } = decodeCurrent(current);
-  const name = manifestName(number);
-  const { edits } = decodeManifest(
-    readWholeFileSync(fileSystem, path(name), 2 ** 24),
-    storeId,
-    number,
-  );
-  const sizes = new Map<string, number>();
-  for (const edit of edits) {
-    for (const { number: removed } of edit.removed) sizes.delete(tableName(removed));
-    for (const { table } of edit.added) sizes.set(tableName(table.number), table.sizeBytes);
-  }
-  for (const found of fileSystem.listSync(DIRECTORY)) {
-    if (found === "CURRENT" || found === name) continue;
-    const size = sizes.get(found);
-    if (parseFileName(found)?.kind !== "table" || size === undefined) {
-      throw new Error(`"${found}" is left over after open`);
-    }
-    sizes.delete(found);
-    const actual = fileSystem.statSync(path(found))!.sizeBytes;
-    if (actual !== size) throw new Error(`"${found}" has ${actual} bytes, expected ${size}`);
-  }
-  if (sizes.size > 0) throw new Error(`${[...sizes.keys()].join(", ")} missing after open`);
+function text(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
 function requireLegal(fileSystem: FaultFileSystem): void {

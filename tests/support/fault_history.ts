@@ -3,9 +3,11 @@
  *
  * Every write has an ordinal, from 1, which is the first part of every value that it stores; a batch
  * also stores it under a key of its own. So the newest ordinal that a store shows is the length of the
- * prefix, and the rest must be as the model has it after that many writes.
+ * prefix, and the rest must be as the model has it after that many writes. What was there before the
+ * first write (`adopt`) has no ordinal.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import type { Operation } from "../../src/store/batch.ts";
 import type { Store } from "../../src/store/store.ts";
 
@@ -15,7 +17,7 @@ export const ORDINAL_KEY = "~ordinal";
 /** The state after a number of writes, in the order of the keys. */
 interface State {
   readonly keys: readonly string[];
-  readonly values: ReadonlyMap<string, string>;
+  readonly values: ReadonlyMap<string, unknown>;
 }
 
 /** What was acknowledged and issued at some moment. */
@@ -33,6 +35,7 @@ export class History {
   #writes: (readonly Operation[])[] = [];
   readonly #states = new Map<number, State>();
   readonly #keys = new Set<string>();
+  readonly #base = new Map<string, unknown>();
   #durable = 0;
   #written = 0;
 
@@ -55,10 +58,19 @@ export class History {
   copy(): History {
     const copy = new History();
     copy.#writes = this.#writes.slice();
+    for (const [key, value] of this.#base) copy.#base.set(key, value);
     for (const key of this.#keys) copy.#keys.add(key);
     copy.#durable = this.#durable;
     copy.#written = this.#written;
     return copy;
+  }
+
+  /** Takes what a store holds before the first write, which is durable. Keys are ASCII. */
+  adopt(entries: Iterable<readonly [string, unknown]>): void {
+    for (const [key, value] of entries) {
+      this.#base.set(key, value);
+      this.#keys.add(key);
+    }
   }
 
   /** Notes a write that is about to be issued; returns its ordinal. */
@@ -86,14 +98,21 @@ export class History {
     this.#durable = this.#written = ordinal;
   }
 
+  /** Number of operations in the first `ordinal` writes: so many sequence numbers they took. */
+  operationCount(ordinal: number): number {
+    let count = 0;
+    for (let at = 0; at < ordinal; at++) count += this.#writes[at]!.length;
+    return count;
+  }
+
   /** The state after `ordinal` writes. */
   state(ordinal: number): State {
     let state = this.#states.get(ordinal);
     if (state === undefined) {
-      const values = new Map(ordinal === 0 ? [] : this.state(ordinal - 1).values);
+      const values = new Map(ordinal === 0 ? this.#base : this.state(ordinal - 1).values);
       for (const operation of this.#writes[ordinal - 1] ?? []) {
         if (operation.type === "delete") values.delete(operation.key as string);
-        else values.set(operation.key as string, operation.value as string);
+        else values.set(operation.key as string, operation.value);
       }
       // The keys are ASCII: the order of UTF-16 units is the order of the bytes.
       state = { keys: [...values.keys()].sort(), values };
@@ -114,12 +133,13 @@ export class History {
     highest: number,
     extra?: ReadonlyMap<string, string>,
   ): number {
-    const shown = [...store.entries()] as [string, string][];
+    const shown = [...store.entries()] as [string, unknown][];
     let ordinal = 0;
     for (const [key, value] of shown) {
       if (extra?.has(key)) continue;
-      const own = Number(value.slice(0, value.indexOf(":")));
-      if (!Number.isSafeInteger(own)) throw new Error(`"${key}" has the value "${value}"`);
+      if (this.#base.has(key) && isSame(value, this.#base.get(key))) continue;
+      const own = ordinalOf(value);
+      if (own === undefined) throw new Error(`"${key}" has the value ${brief(value)}`);
       if (own > ordinal) ordinal = own;
     }
     // Where a later write laid a value over the newest, the scan can't tell the prefix from the last.
@@ -135,12 +155,12 @@ export class History {
       keys = [...values.keys()].sort();
     }
     requireSame(shown, keys, values, `a scan after write ${ordinal}`);
-    const backwards = ([...store.entries({ reverse: true })] as [string, string][]).reverse();
+    const backwards = ([...store.entries({ reverse: true })] as [string, unknown][]).reverse();
     requireSame(backwards, keys, values, `a scan backwards after write ${ordinal}`);
     for (const key of this.#keys) {
       const found = store.getSync(key);
       const expected = values.get(key);
-      if (found !== expected) {
+      if (!isSame(found, expected)) {
         throw new Error(
           `after write ${ordinal} get of "${key}" is ${brief(found)}, expected ${brief(expected)}`,
         );
@@ -150,16 +170,28 @@ export class History {
   }
 }
 
+/** The ordinal of the write that stored a value, or undefined where none of a history did. */
+export function ordinalOf(value: unknown): number | undefined {
+  const own = typeof value === "string" ? Number(value.slice(0, value.indexOf(":"))) : NaN;
+  return Number.isSafeInteger(own) ? own : undefined;
+}
+
+function isSame(value: unknown, expected: unknown): boolean {
+  // Only what was there before the first write may be anything but a string.
+  return value === expected ||
+    (typeof expected !== "string" && isDeepStrictEqual(value, expected));
+}
+
 function requireSame(
-  shown: readonly (readonly [string, string])[],
+  shown: readonly (readonly [string, unknown])[],
   keys: readonly string[],
-  values: ReadonlyMap<string, string>,
+  values: ReadonlyMap<string, unknown>,
   what: string,
 ): void {
   for (let i = 0; i < Math.max(shown.length, keys.length); i++) {
     const entry = shown[i];
     const key = keys[i];
-    if (entry !== undefined && entry[0] === key && entry[1] === values.get(key)) continue;
+    if (entry !== undefined && entry[0] === key && isSame(entry[1], values.get(key))) continue;
     const expected = key === undefined ? "nothing" : `"${key}" ${brief(values.get(key))}`;
     const found = entry === undefined ? "nothing" : `"${entry[0]}" ${brief(entry[1])}`;
     throw new Error(`${what} shows ${found} as entry ${i}, expected ${expected}`);

@@ -7,7 +7,7 @@
 import { setImmediate } from "node:timers";
 import type { Scheduler, Timer } from "../../src/platform/scheduler.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
-import type { CallQueue } from "./fault_file_system.ts";
+import type { CallQueue } from "./fault_operations.ts";
 import { Random } from "./random.ts";
 
 interface Step {
@@ -74,6 +74,14 @@ export class FaultScheduler implements Scheduler, CallQueue {
 
   enqueue(label: string, run: () => void): void {
     this.#steps.push({ label, run });
+  }
+
+  /** Lets time pass, and runs the timers that are due then. */
+  elapse(durationMs: number): void {
+    this.#nowMs += durationMs;
+    const due = this.#timers.filter(({ dueMs }) => dueMs <= this.#nowMs);
+    this.#timers = this.#timers.filter((timer) => !due.includes(timer));
+    for (const { run } of due) run();
   }
 
   /** Forgets everything that waits: the process that waited for it is gone. */

@@ -1,6 +1,6 @@
 /**
  * Runs a scripted workload on a fault file system under a seeded scheduler, and keeps its history. The
- * workloads of crash_test.ts and error_injection_test.ts are written against this.
+ * workloads of crash_*_test.ts and error_injection_test.ts are written against this.
  */
 
 import type { Options, WalSync } from "../../src/options.ts";
@@ -40,7 +40,10 @@ export class Run {
   onIdle: () => void = () => {};
   /** Called with a file system that the workload goes on with, and again when it is recovered. */
   onRestart: (fileSystem: FaultFileSystem) => void = () => {};
+  /** What `peak` has seen. */
+  readonly peaks: { levels: number; immutables: number } = { levels: 0, immutables: 0 };
   #store: Store | undefined;
+  #unsettled = 0;
 
   constructor(
     seed: number,
@@ -59,6 +62,20 @@ export class Run {
   /** The open store. */
   get store(): Store {
     return this.#store!;
+  }
+
+  /** Calls of this process that have not settled. */
+  get unsettled(): number {
+    return this.#unsettled;
+  }
+
+  /** Notes how many levels have tables and how many frozen memtables wait. */
+  peak(): void {
+    if (this.#store?.status !== "open") return;
+    const { levels, immutableMemtables } = this.#store.stats();
+    const used = levels.filter(({ tables }) => tables > 0).length;
+    this.peaks.levels = Math.max(this.peaks.levels, used);
+    this.peaks.immutables = Math.max(this.peaks.immutables, immutableMemtables);
   }
 
   /** Awaits a call by driving everything that may settle it. */
@@ -138,22 +155,16 @@ export class Run {
     this.onIdle();
   }
 
-  async sync(): Promise<void> {
-    const { issued } = this.history.bounds;
-    await this.store.sync();
-    this.history.acknowledge(issued, true);
+  sync(): Promise<void> {
+    return this.#acknowledged(this.store.sync(), this.history.bounds.issued, true);
   }
 
-  async flush(): Promise<void> {
-    const { issued } = this.history.bounds;
-    await this.store.flush();
-    this.history.acknowledge(issued, true);
+  flush(): Promise<void> {
+    return this.#acknowledged(this.store.flush(), this.history.bounds.issued, true);
   }
 
-  async compact(): Promise<void> {
-    const { issued } = this.history.bounds;
-    await this.store.compact();
-    this.history.acknowledge(issued, true);
+  compact(): Promise<void> {
+    return this.#acknowledged(this.store.compact(), this.history.bounds.issued, true);
   }
 
   /** Requires that the store shows everything that was issued. */
@@ -168,6 +179,7 @@ export class Run {
     const image = this.fileSystem.crash(kind, this.random.uint32());
     this.fileSystem.onOperation = undefined;
     this.#store = undefined;
+    this.#unsettled = 0;
     this.scheduler.forget();
     if (kind !== "process") this.history.loseUnsynced();
     this.fileSystem = image.build(this.random.uint32(), this.scheduler);
@@ -213,9 +225,14 @@ export class Run {
 
   async #acknowledged(call: Promise<void>, ordinal: number, sync: boolean): Promise<void> {
     const store = this.#store;
-    await call;
-    // What a process hears after its crash it hears no more.
-    if (store === this.#store) this.history.acknowledge(ordinal, sync || this.#isDurableMode);
+    this.#unsettled++;
+    try {
+      await call;
+      // What a process hears after its crash it hears no more.
+      if (store === this.#store) this.history.acknowledge(ordinal, sync || this.#isDurableMode);
+    } finally {
+      if (store === this.#store) this.#unsettled--;
+    }
   }
 }
 

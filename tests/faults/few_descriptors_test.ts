@@ -1,0 +1,57 @@
+/**
+ * Stores of several hundred tables under `ulimit -n 64`, of which the runtime takes 12 (Bun) to 26
+ * (Node) for itself: everything works, whatever is read at the same time. With fewer, down to none, a
+ * call fails with a typed EMFILE, and nothing that was acknowledged is lost (few_descriptors_child.ts).
+ */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { runtimeName } from "../../src/platform/natives.ts";
+import { runtimeCommand } from "../support/runtimes.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const child = fileURLToPath(new URL("few_descriptors_child.ts", import.meta.url));
+
+/** Runs an act of the child; `limit` is what `ulimit -n` gets. */
+function run(act: string, directory: string, limit?: number): string {
+  const { command, args } = runtimeCommand(runtimeName, child, [act, directory]);
+  const script = limit === undefined ? `exec "$@"` : `ulimit -n ${limit}; exec "$@"`;
+  const result = spawnSync("bash", ["-c", script, "bash", command, ...args], {
+    encoding: "utf8",
+    timeout: 200_000,
+  });
+  assert.equal(result.status, 0, `${act}: ${result.signal} ${result.stderr}${result.stdout}`);
+  return result.stdout.trimEnd();
+}
+
+test("A store of hundreds of tables works with 64 descriptors for the whole process", () => {
+  const { path, dispose } = temporaryDirectory("descriptors");
+  try {
+    assert.ok(Number(run("build", path)) >= 300);
+    const { tables, openFiles } = JSON.parse(run("use", path, 64)) as {
+      tables: number;
+      openFiles: number;
+    };
+    assert.ok(tables >= 300, `${tables} tables`);
+    assert.ok(openFiles < 50, `${openFiles} files are open`);
+  } finally {
+    dispose();
+  }
+});
+
+test("A store with too few descriptors says so, loses nothing, and works from 16 on", () => {
+  const { path, dispose } = temporaryDirectory("squeeze");
+  try {
+    run("build", path);
+    const { works, failures } = JSON.parse(run("squeeze", path, 64)) as {
+      works: number;
+      failures: string[];
+    };
+    assert.ok(works > 0 && works <= 16, `it works with ${works} descriptors`);
+    assert.equal(failures.length, works, failures.join(", "));
+  } finally {
+    dispose();
+  }
+});

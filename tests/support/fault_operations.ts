@@ -1,0 +1,53 @@
+/** What the fault file system says of its operations, and how one of them is told to fail. */
+
+/** What an operation is called, as in `IoError.operation`. */
+export type OperationName =
+  | "open"
+  | "create"
+  | "read"
+  | "write"
+  | "sync"
+  | "stat"
+  | "rename"
+  | "remove"
+  | "list"
+  | "make directory"
+  | "sync directory"
+  | "lock";
+
+/** One operation. */
+export interface Operation {
+  /** Number of the operation, from 0. */
+  readonly index: number;
+  /** What it is. */
+  readonly operation: OperationName;
+  /** On which path; for a rename the new one. */
+  readonly path: string;
+}
+
+/**
+ * A moment of an operation: before its effect, between two sectors of a write, after its effect, or
+ * before its promise settles.
+ */
+export interface OperationEvent extends Operation {
+  /** Which moment. */
+  readonly phase: "before" | "during" | "after" | "settle";
+}
+
+/**
+ * How an operation fails. "short": a write takes half of what it is given and reports that. "partial":
+ * it takes half and throws. "drop": a sync fails, and the pending writes will never be durable although
+ * reads still show them. "revert": the same, and reads show the durable content again.
+ */
+export interface Fault {
+  /** When or how it fails. */
+  readonly mode: "before" | "after" | "short" | "partial" | "drop" | "revert";
+  /** The operating system's code, "EIO" for one. */
+  readonly code: string;
+}
+
+/** Picks the order in which asynchronous calls go on. */
+export interface CallQueue {
+  /** Runs `step` at some time, in an order of its own; `label` says what it belongs to. */
+  enqueue(label: string, step: () => void): void;
+}
