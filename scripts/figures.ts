@@ -13,9 +13,9 @@ const targets: Readonly<Record<string, Readonly<Record<Runtime, number>>>> = {
   "corrupted stores": { node: 25_000, deno: 25_000, bun: 200_000 },
   "model histories": { node: 5_000, deno: 1_000, bun: 1_000 },
   "model histories under four option sets": { node: 500, deno: 100, bun: 100 },
-  "fuzzed decoder inputs": { node: 1_600_000, deno: 1_600_000, bun: 1_600_000 },
+  "fuzzed decoder inputs": { node: 1_800_000, deno: 1_800_000, bun: 1_800_000 },
   "kills": { node: 60, deno: 60, bun: 60 },
-  "seeded bugs caught": { node: 30, deno: 0, bun: 0 },
+  "seeded bugs caught": { node: 40, deno: 0, bun: 0 },
   "soak seconds": { node: 30, deno: 30, bun: 30 },
 };
 
