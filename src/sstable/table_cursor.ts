@@ -135,6 +135,11 @@ export class TableCursor implements EntryCursor {
         this.#blockNumber = 0;
       } else {
         this.#blockNumber = block;
+        // No checksum is on the index of a Go table: that nothing before the key lies in the next block
+        // is known when that was loaded, which checks its first key. Going forwards comes by it anyway.
+        if (this.#options.reverse && this.#reader.tail!.properties.extension === undefined) {
+          this.#blockNumber = Math.min(block + 1, index.blockCount - 1);
+        }
       }
     }
     return this.#enter();
@@ -161,7 +166,8 @@ export class TableCursor implements EntryCursor {
       }
       this.#block = undefined;
       this.#blockNumber += reverse ? -1 : 1;
-      this.#move = "on";
+      // Backwards the place in the block before is still to be looked for.
+      if (!reverse) this.#move = "on";
     }
   }
 }

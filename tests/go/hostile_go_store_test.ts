@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { crc32 } from "../../src/bytes/crc32.ts";
 import { decodeFooter, FOOTER_BYTES, type TableFooter } from "../../src/sstable/table_format.ts";
+import type { Store } from "../../src/store/store.ts";
 import { tableName } from "../../src/version/file_names.ts";
 import type { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { encodeGoManifest, fixtureBytes, goFiles, openGo, pathOf } from "../support/go_store.ts";
@@ -195,6 +196,51 @@ test("A flipped bit anywhere in a Go table is harmless or refused", () => {
   }
   assert.ok(tried > 5000, `${tried}`);
   reportFigure("hostile go stores", tried);
+});
+
+test("A flipped bit in the index of a Go table never hides a key from a scan that starts anywhere", () => {
+  const sorted = Object.keys(expected).sort();
+  let refused = 0;
+  for (let bit = footer.indexOffset * 8; bit < footer.metadataOffset * 8; bit++) {
+    const bytes = good.slice();
+    bytes[bit >>> 3]! ^= 1 << (bit & 7);
+    const fileSystem = storeWith(bytes);
+    let store: Store;
+    try {
+      store = openFiles(fileSystem);
+    } catch (error) {
+      assert.ok(error instanceof StoreError, `bit ${bit}: ${error}`);
+      continue;
+    }
+    for (const [reverse, key] of keys.flatMap((key) => [[false, key], [true, key]] as const)) {
+      const range = reverse ? { lt: key, reverse, limit: 2 } : { gte: key, limit: 2 };
+      const all = sorted.filter((other) => reverse ? other < key : other >= key);
+      try {
+        const found = [...store.keys(range)];
+        assert.deepEqual(found, (reverse ? all.reverse() : all).slice(0, 2), `bit ${bit}: ${key}`);
+      } catch (error) {
+        assert.ok(error instanceof StoreError, `bit ${bit}: ${error}`);
+        refused++;
+      }
+    }
+    store.closeSync();
+  }
+  assert.ok(refused > 1000, `${refused}`);
+});
+
+test("A Go table whose index hides its first key in both places is refused", () => {
+  const bytes = good.slice();
+  const view = viewOf(bytes);
+  const smallestEnd = footer.indexOffset + 12 + view.getUint32(footer.indexOffset + 8, true);
+  const firstEnd = smallestEnd + 4 + view.getUint32(smallestEnd, true) + 8 + 7;
+  bytes[smallestEnd - 1]! += 1;
+  bytes[firstEnd - 1]! += 1;
+  assert.equal(bytes[firstEnd - 1], bytes[smallestEnd - 1]);
+  assert.throws(
+    () => openFiles(storeWith(bytes)),
+    (error) =>
+      error instanceof StoreError && error.code === "CORRUPTION" && /first key/.test(error.message),
+  );
 });
 
 test("A level in the metadata at its extremes moves the table and is no harm", () => {
