@@ -26,7 +26,7 @@ const HARD_MAX_WAITING_MEMTABLES = 4;
 /** Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop. */
 const SLOWDOWN_FACTOR = 2;
 const STOP_FACTOR = 4;
-/** A synchronous writer helps out once for this many bytes that it wrote. */
+/** A synchronous writer helps out once for this many bytes that it wrote, and for each memtable. */
 const ASSIST_BYTES = 64 * 1024;
 const ASSIST_MS = 1.5;
 const ASSIST_BEHIND_MS = 6;
@@ -84,11 +84,13 @@ export class Background {
   #mayCompact = true;
   /** Whether the picker found nothing to do in the version that is in force. */
   #idleVersion: unknown;
+  readonly #assistBytes: number;
   #bytesSinceAssist = 0;
 
   /** Makes the background of a store. */
   constructor(state: StoreState) {
     this.#state = state;
+    this.#assistBytes = Math.min(ASSIST_BYTES, state.options.memtableSizeBytes);
   }
 
   /** Starts the loop if there is something to do. */
@@ -120,7 +122,7 @@ export class Background {
   /** Does a share of the work for a writer that has just written `bytes` synchronously. */
   assist(bytes: number): void {
     this.#bytesSinceAssist += bytes;
-    if (this.#bytesSinceAssist < ASSIST_BYTES) return;
+    if (this.#bytesSinceAssist < this.#assistBytes) return;
     this.#bytesSinceAssist = 0;
     if (!this.#fillSlots()) return;
     const isSlow = this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR) ||
