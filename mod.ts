@@ -16,6 +16,7 @@
 
 export { open, openSync } from "./src/store/open.ts";
 export { type CompactRange, Store } from "./src/store/store.ts";
+export type { CheckpointFormat, CheckpointOptions } from "./src/store/checkpoint.ts";
 export type { StoreStatus } from "./src/store/store_state.ts";
 export { Batch, type Operation, type WriteOptions } from "./src/store/batch.ts";
 export { Cursor } from "./src/store/cursor.ts";

@@ -295,10 +295,14 @@ export function decodeBlockFooter(
   footer: BlockFooter,
 ): void {
   const length = end - start;
+  const isLegacy = length >= LEGACY_BLOCK_FOOTER_BYTES &&
+    view.getUint32(end - 4, true) === length - LEGACY_BLOCK_FOOTER_BYTES;
   if (length >= BLOCK_FOOTER_BYTES) {
     const codec = view.getUint8(end - 1);
     const storedLength = view.getUint32(end - 5, true);
-    if (storedLength === length - BLOCK_FOOTER_BYTES && codec <= CODEC_MINLZ) {
+    // A codec that nobody knows yet: it is for the caller to say so.
+    const isCodec = codec <= CODEC_MINLZ || !isLegacy;
+    if (storedLength === length - BLOCK_FOOTER_BYTES && isCodec) {
       footer.crc = view.getUint32(end - 13, true);
       footer.uncompressedLength = view.getUint32(end - 9, true);
       footer.storedLength = storedLength;
@@ -306,15 +310,12 @@ export function decodeBlockFooter(
       return;
     }
   }
-  if (length >= LEGACY_BLOCK_FOOTER_BYTES) {
-    const storedLength = view.getUint32(end - 4, true);
-    if (storedLength === length - LEGACY_BLOCK_FOOTER_BYTES) {
-      footer.crc = view.getUint32(end - 12, true);
-      footer.uncompressedLength = view.getUint32(end - 8, true);
-      footer.storedLength = storedLength;
-      footer.codec = CODEC_ZSTD;
-      return;
-    }
+  if (isLegacy) {
+    footer.crc = view.getUint32(end - 12, true);
+    footer.uncompressedLength = view.getUint32(end - 8, true);
+    footer.storedLength = length - LEGACY_BLOCK_FOOTER_BYTES;
+    footer.codec = CODEC_ZSTD;
+    return;
   }
   throw new DecodeError(`a block of ${length} bytes has no valid footer`, end);
 }

@@ -9,7 +9,7 @@ import { compressorFor } from "../compression/compressors.ts";
 import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts";
 import { isGoStore } from "../go/go_store.ts";
 import { type Options, type ResolvedOptions, resolveOptions } from "../options.ts";
-import type { FileLock, FileStatus, FileSystem } from "../platform/file_system.ts";
+import type { FileLock } from "../platform/file_system.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
@@ -28,6 +28,7 @@ import {
   remainsOfStore,
 } from "./recovery.ts";
 import { Store } from "./store.ts";
+import { isDirectory, makeDirectory, syncParent } from "./store_directory.ts";
 import { StoreState } from "./store_state.ts";
 
 /** Table files that are open at a time; fewer where the system gives fewer. */
@@ -111,7 +112,7 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
     if (options.readOnly || !options.createIfMissing) {
       throw notAStore(directory, "it does not exist");
     }
-    makeDirectory(options, directory);
+    makeDirectory(fileSystem, directory);
   } else if (!isDirectory(fileSystem, directory, status)) {
     throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
   } else if (options.readOnly || !options.createIfMissing) {
@@ -120,57 +121,6 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
     if (!isStore(names) && !isGoStore(names)) refuseRemains(directory, options, names);
   }
   return { directory, options };
-}
-
-/** Whether a store may be there: also where the name that the caller gave is a link to a directory. */
-function isDirectory(fileSystem: FileSystem, path: string, { kind }: FileStatus): boolean {
-  if (kind !== "other") return kind === "directory";
-  try {
-    fileSystem.listSync(path);
-    return true;
-  } catch (error) {
-    if (!(error instanceof IoError)) throw error;
-    return false;
-  }
-}
-
-/** Makes the directory and its missing parents, and their names durable. */
-function makeDirectory({ fileSystem }: ResolvedOptions, directory: string): void {
-  const parents: string[] = [];
-  for (let path = directory, isNew = true; isNew;) {
-    const parent = fileSystem.resolvePath(fileSystem.joinPath(path, ".."));
-    if (parent === path) break;
-    parents.push(parent);
-    path = parent;
-    isNew = isMissing(fileSystem, path);
-  }
-  fileSystem.makeDirectorySync(directory);
-  for (const parent of parents) syncParent(fileSystem, parent);
-}
-
-/** Makes the names in a parent directory durable, where we may. */
-function syncParent(fileSystem: FileSystem, parent: string): void {
-  try {
-    fileSystem.syncDirectorySync(parent);
-  } catch (error) {
-    // With permission for the store's folder alone the parent's name stays to the system: Deno refuses
-    // without a code. Any other failure may mean that the whole store is gone after a power loss.
-    if (!(error instanceof IoError) || !isPermissionRefused(error)) throw error;
-  }
-}
-
-function isPermissionRefused({ osCode }: IoError): boolean {
-  return osCode === undefined || osCode === "EACCES" || osCode === "EPERM";
-}
-
-function isMissing(fileSystem: FileSystem, path: string): boolean {
-  try {
-    return fileSystem.statSync(path) === undefined;
-  } catch (error) {
-    // What we may not look at we can't have made.
-    if (error instanceof IoError) return false;
-    throw error;
-  }
 }
 
 async function takeLock(request: Request, scheduler: Scheduler): Promise<FileLock | undefined> {
@@ -253,7 +203,7 @@ function* openLocked(
   } else {
     refuseRemains(directory, options, names);
     // Also where the directory was there: whoever made it may have been killed before the sync.
-    syncParent(fileSystem, fileSystem.resolvePath(fileSystem.joinPath(directory, "..")));
+    syncParent(fileSystem, directory);
     recovered = createStore(recovery, names);
   }
   const state = new StoreState({

@@ -101,7 +101,7 @@ export function createStore(options: RecoveryOptions, listed: readonly string[])
 }
 
 /** A number that no other store is likely to have. */
-function newStoreId(scheduler: Scheduler): number {
+export function newStoreId(scheduler: Scheduler): number {
   return Number.parseInt(scheduler.randomHex(4), 16);
 }
 
@@ -194,8 +194,14 @@ function markGoStore(options: RecoveryOptions, names: readonly string[]): readon
   if (names.includes(GO_LOG_NAME)) return names;
   const { fileSystem, directory } = options;
   // The log is what tells a crash before CURRENT is there from the loss of a CURRENT.
-  fileSystem.createSync(fileSystem.joinPath(directory, GO_LOG_NAME)).closeSync();
-  fileSystem.syncDirectorySync(directory);
+  try {
+    fileSystem.createSync(fileSystem.joinPath(directory, GO_LOG_NAME)).closeSync();
+    fileSystem.syncDirectorySync(directory);
+  } catch (error) {
+    // The tables are open, and no version set has them yet that would close them.
+    options.resources.handles.close();
+    throw error;
+  }
   return [...names, GO_LOG_NAME];
 }
 

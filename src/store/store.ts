@@ -3,15 +3,17 @@
  * order in which a store is closed; everything else is in the paths beside it.
  */
 
+import { isBytes } from "../bytes/is_bytes.ts";
 import { ClosedError, DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import { ownFields } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
-import { describeValue, isBytes, type Key, type RecordValue, type Value } from "../value/value.ts";
+import { describeValue, type Key, type RecordValue, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
 import { expectType, valueTypeAt } from "../value/value_codec.ts";
 import { Background } from "./background.ts";
 import { Batch, type Operation, type WriteOptions } from "./batch.ts";
+import { type CheckpointOptions, makeCheckpoint } from "./checkpoint.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
 import { type Cursor, openCursor } from "./cursor.ts";
 import { EntryDecoder } from "./entry_decoder.ts";
@@ -326,6 +328,20 @@ export class Store implements Reader, AsyncDisposable {
     const largest = end === undefined ? undefined : boundKey(end).view;
     await this.flush();
     await this.#background.compact({ smallest, largest });
+  }
+
+  /**
+   * Writes the store as it is at the call to another directory, which must be empty or not exist, while
+   * reads and writes go on. Resolves when all of it is durable: {@linkcode open} opens it, or, with the
+   * format "go-v0.4", Go TinyKVS v0.4 does. What fails on the way, or is aborted, leaves no files.
+   *
+   * @throws {StoreError} code `ALREADY_EXISTS`: the directory is not empty; code `TYPE_MISMATCH`: a
+   * record, which Go v0.4 can't read
+   * @throws {CorruptionError} what is stored can't be read
+   * @throws {ClosedError} the store was closed meanwhile
+   */
+  checkpoint(directory: string | URL, options?: CheckpointOptions): Promise<void> {
+    return makeCheckpoint(this.#state, directory, options);
   }
 
   /** Statistics of the store. */

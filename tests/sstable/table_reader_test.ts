@@ -392,9 +392,9 @@ test("TableReader refuses a frame whose stated length its blocks can't hold", ()
 });
 
 test("TableReader names a codec that it does not have", () => {
-  const error = refusal(handmade(storedBlock(entry.key, payload, payload.length, 3)));
+  const error = refusal(handmade(storedBlock(entry.key, payload, payload.length, 4)));
   assert.ok(error instanceof UnsupportedFormatError);
-  assert.match(error.found, /codec 3/);
+  assert.match(error.found, /codec 4/);
 });
 
 test("TableReader refuses blocks that do not hold what the index says", () => {

@@ -32,7 +32,7 @@ const others = [
   ...["constructor", "path", "status", "close", "closeSync", "flush", "sync", "compact", "stats"],
   ...["get", "getSync", "getMany", "has", "hasSync", "count", "entries", "keys", "values"],
   ...["getString", "getInt64", "getFloat64", "getBool", "getBytes", "getJson", "getMap"],
-  ...["scanPrefix", "scanRange", "snapshot"],
+  ...["scanPrefix", "scanRange", "snapshot", "checkpoint"],
 ];
 
 const options: Options = { memtableSizeBytes: 4096, blockSizeBytes: 256, compression: "none" };

@@ -1,0 +1,194 @@
+/**
+ * `store.checkpoint`: the store as it is at the call, written to another directory beside the running
+ * store, in our own format (store_copy.ts) or in that of Go TinyKVS v0.4 (go_checkpoint.ts).
+ *
+ * It reads through a lease, as a snapshot does, and is a task that is driven in slices, so writes, flushes
+ * and compactions of the store go on. This file owns the directory that is made:
+ *
+ * - From first to last a file `MANIFEST-000000`, a number that no store uses, stands in it, durable before
+ *   any other file is. While it is there without a CURRENT and a `wal.log`, `open` refuses tables that lie
+ *   beside it, also those that are in Go's format and need no manifest. The Go program knows no such mark: go_store_writer.ts
+ *   says what that leaves open.
+ * - What fails, is aborted, or loses its store on the way removes its files. A crash may leave some, but
+ *   never a directory that opens as a store with less in it.
+ */
+
+import { ClosedError, IoError, StoreError } from "../errors.ts";
+import { ownFields } from "../options.ts";
+import { RunningTask, syncDirectoryStep, type Task } from "../platform/task.ts";
+import {
+  CURRENT_NAME,
+  CURRENT_TEMPORARY_NAME,
+  GO_LOG_NAME,
+  manifestName,
+  parseFileName,
+} from "../version/file_names.ts";
+import { stagedTableNumber } from "../go/go_store_writer.ts";
+import { writeGoStore } from "./go_checkpoint.ts";
+import type { Lease } from "./read_view.ts";
+import { isDirectory, makeDirectory, type NewDirectory, syncParent } from "./store_directory.ts";
+import { copyStore } from "./store_copy.ts";
+import type { StoreState } from "./store_state.ts";
+
+/** Whose files a checkpoint is made of: ours, or those of Go TinyKVS v0.4. */
+export type CheckpointFormat = "tinykvs" | "go-v0.4";
+
+/** How a checkpoint is made. */
+export interface CheckpointOptions {
+  /** What is to open it. Default "tinykvs". */
+  format?: CheckpointFormat;
+  /** Gives the checkpoint up: it rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** The mark of an unfinished checkpoint. */
+const UNFINISHED_NAME = manifestName(0);
+/** The longest that the event loop is held at a time. */
+const SLICE_MS = 1.5;
+const NAMES: ReadonlySet<string> = new Set(["format", "signal"]);
+
+/** Makes a checkpoint; `Store.checkpoint` documents it. */
+export async function makeCheckpoint(
+  state: StoreState,
+  path: string | URL,
+  options: CheckpointOptions | undefined,
+): Promise<void> {
+  const { format, signal } = resolveCheckpoint(path, options);
+  state.requireOpen();
+  signal?.throwIfAborted();
+  const { fileSystem } = state;
+  const target = { fileSystem, directory: fileSystem.resolvePath(path) };
+  const lease = state.lease();
+  try {
+    prepareDirectory(target);
+    await drive(state, lease, checkpointTask(state, lease, target, format), signal);
+  } finally {
+    lease.release();
+  }
+}
+
+function resolveCheckpoint(
+  path: unknown,
+  options: CheckpointOptions | undefined,
+): { format: CheckpointFormat; signal: AbortSignal | undefined } {
+  const fail = (problem: string): never => {
+    throw new TypeError(`Cannot make a checkpoint: ${problem}`);
+  };
+  if (typeof path !== "string" && !(path instanceof URL)) {
+    fail(`the directory is ${typeof path}, expected a string`);
+  }
+  if (options === undefined) return { format: "tinykvs", signal: undefined };
+  if (typeof options !== "object" || options === null) {
+    return fail(`found ${options === null ? "null" : typeof options}, expected options`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!NAMES.has(name)) fail(`unknown option "${name}"`);
+  }
+  const { format = "tinykvs", signal } = ownFields(options);
+  if (format !== "tinykvs" && format !== "go-v0.4") {
+    throw new RangeError(
+      `Cannot make a checkpoint: "format" is ${
+        typeof format === "string" ? JSON.stringify(format) : typeof format
+      }, expected "tinykvs" or "go-v0.4"`,
+    );
+  }
+  return { format, signal };
+}
+
+/** Makes the directory, or sees that it is empty. */
+function prepareDirectory({ fileSystem, directory }: NewDirectory): void {
+  const status = fileSystem.statSync(directory);
+  if (status === undefined) return makeDirectory(fileSystem, directory);
+  if (!isDirectory(fileSystem, directory, status)) {
+    throw taken(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
+  }
+  const [name] = fileSystem.listSync(directory);
+  if (name !== undefined) throw taken(directory, `it holds "${name}"`);
+  syncParent(fileSystem, directory);
+}
+
+function taken(directory: string, found: string): StoreError {
+  return new StoreError(
+    "ALREADY_EXISTS",
+    `Cannot write a checkpoint to "${directory}": ${found}, expected an empty directory or none`,
+  );
+}
+
+/** Runs the task in slices, for as long as its store is open and nobody aborts it. */
+async function drive(
+  { scheduler }: StoreState,
+  lease: Lease,
+  task: Task<void>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  // A step that ends after the task does is one whose failure the cleanup has made meaningless.
+  const running = new RunningTask(task, () => {});
+  for (;;) {
+    running.slice(scheduler, SLICE_MS);
+    if (running.isWaiting) await running.wake;
+    else if (!running.isSettled) await scheduler.yield();
+    if (running.isSettled) return running.result;
+    try {
+      lease.requireHeld("store");
+      signal?.throwIfAborted();
+    } catch (error) {
+      running.cancel(error);
+      throw error;
+    }
+  }
+}
+
+function* checkpointTask(
+  state: StoreState,
+  lease: Lease,
+  target: NewDirectory,
+  format: CheckpointFormat,
+): Task<void> {
+  const { fileSystem, directory } = target;
+  const path = (name: string): string => fileSystem.joinPath(directory, name);
+  // Exclusively: whoever else makes a checkpoint here has come first, and nothing is ours to remove.
+  fileSystem.createSync(path(UNFINISHED_NAME)).closeSync();
+  let isFinished = false;
+  try {
+    yield syncDirectoryStep(fileSystem, directory);
+    if (format === "go-v0.4") yield* writeGoStore(state, lease, target);
+    else yield* copyStore(state, lease, target);
+    fileSystem.removeSync(path(UNFINISHED_NAME));
+    if (format === "go-v0.4") fileSystem.createSync(path(GO_LOG_NAME)).closeSync();
+    yield syncDirectoryStep(fileSystem, directory);
+    isFinished = true;
+  } finally {
+    // Also where the store is closed in the middle of it: a cancelled generator runs only this.
+    if (!isFinished) removeFiles(target);
+  }
+}
+
+/**
+ * Removes what a checkpoint that failed has made; the directory itself stays. What can't be removed stays,
+ * too, and the mark with it.
+ */
+function removeFiles({ fileSystem, directory }: NewDirectory): void {
+  const mark = fileSystem.joinPath(directory, UNFINISHED_NAME);
+  try {
+    if (fileSystem.statSync(mark) === undefined) fileSystem.createSync(mark).closeSync();
+    fileSystem.syncDirectorySync(directory);
+    const names = fileSystem.listSync(directory);
+    // What makes a store of the rest goes first.
+    const first = [CURRENT_NAME, GO_LOG_NAME].filter((name) => names.includes(name));
+    const others = names.filter((name) => name !== UNFINISHED_NAME && isOurs(name));
+    for (const part of [first, others]) {
+      for (const name of part) fileSystem.removeSync(fileSystem.joinPath(directory, name));
+      fileSystem.syncDirectorySync(directory);
+    }
+    fileSystem.removeSync(mark);
+  } catch (error) {
+    // The failure that led here is what the caller has to hear of.
+    if (!(error instanceof IoError) && !(error instanceof ClosedError)) throw error;
+  }
+}
+
+/** Whether a checkpoint makes files of the name. The directory was empty before. */
+function isOurs(name: string): boolean {
+  return name === CURRENT_TEMPORARY_NAME || parseFileName(name) !== undefined ||
+    stagedTableNumber(name) !== undefined;
+}

@@ -1,0 +1,74 @@
+/**
+ * Directories that a store is about to be made in: `open` and `checkpoint` make them, with their missing
+ * parents, and make their names durable.
+ */
+
+import { IoError } from "../errors.ts";
+import type { FileStatus, FileSystem } from "../platform/file_system.ts";
+
+/** What the system says of a link that leads to something else, to nothing, or to itself. */
+const NO_DIRECTORY_CODES: ReadonlySet<string> = new Set(["ENOTDIR", "ENOENT", "ELOOP"]);
+
+/** A directory that is about to hold a store. */
+export interface NewDirectory {
+  /** The file system. */
+  readonly fileSystem: FileSystem;
+  /** The directory, as an absolute path. */
+  readonly directory: string;
+}
+
+/** Whether a store may be there: also where the name that the caller gave is a link to a directory. */
+export function isDirectory(fileSystem: FileSystem, path: string, { kind }: FileStatus): boolean {
+  if (kind !== "other") return kind === "directory";
+  try {
+    fileSystem.listSync(path);
+    return true;
+  } catch (error) {
+    // Any other failure says nothing about what the link leads to.
+    if (error instanceof IoError && NO_DIRECTORY_CODES.has(error.osCode ?? "")) return false;
+    throw error;
+  }
+}
+
+/** Makes the directory and its missing parents, and their names durable. */
+export function makeDirectory(fileSystem: FileSystem, directory: string): void {
+  const parents: string[] = [];
+  for (let path = directory, isNew = true; isNew;) {
+    const parent = fileSystem.resolvePath(fileSystem.joinPath(path, ".."));
+    if (parent === path) break;
+    parents.push(parent);
+    path = parent;
+    isNew = isMissing(fileSystem, path);
+  }
+  fileSystem.makeDirectorySync(directory);
+  for (const parent of parents) syncNames(fileSystem, parent);
+}
+
+/** Makes a directory's own name durable, where we may. */
+export function syncParent(fileSystem: FileSystem, directory: string): void {
+  syncNames(fileSystem, fileSystem.resolvePath(fileSystem.joinPath(directory, "..")));
+}
+
+function syncNames(fileSystem: FileSystem, parent: string): void {
+  try {
+    fileSystem.syncDirectorySync(parent);
+  } catch (error) {
+    // With permission for the store's folder alone the parent's name stays to the system: Deno refuses
+    // without a code. Any other failure may mean that the whole store is gone after a power loss.
+    if (!(error instanceof IoError) || !isPermissionRefused(error)) throw error;
+  }
+}
+
+function isPermissionRefused({ osCode }: IoError): boolean {
+  return osCode === undefined || osCode === "EACCES" || osCode === "EPERM";
+}
+
+function isMissing(fileSystem: FileSystem, path: string): boolean {
+  try {
+    return fileSystem.statSync(path) === undefined;
+  } catch (error) {
+    // What we may not look at we can't have made.
+    if (error instanceof IoError && isPermissionRefused(error)) return false;
+    throw error;
+  }
+}
