@@ -9,7 +9,7 @@
  * - failures are an IoError with the operation, the path and the operating system's code;
  * - reads and writes may be short: `readFully` and `writeFully` (transfer.ts) loop;
  * - a file is only ever created exclusively, with mode 0600, and a directory with mode 0700;
- * - symbolic links and special files are not opened: `openRead` refuses what is not a regular file;
+ * - symbolic links and special files are not opened: `openReadSync` refuses what is not a regular file;
  * - closing a handle with asynchronous calls in flight waits for them before the descriptor goes.
  */
 
@@ -66,8 +66,6 @@ export interface FileSystem {
   joinPath(directory: string, name: string): string;
   /** Opens an existing regular file for reading. */
   openReadSync(path: string): FileHandle;
-  /** As `openReadSync`. */
-  openRead?(path: string): Promise<FileHandle>;
   /** Creates a file that must not exist yet (EEXIST otherwise), for reading and writing. */
   createSync(path: string): FileHandle;
   /** Renames a file, replacing `to` atomically where it exists. */

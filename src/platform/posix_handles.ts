@@ -137,10 +137,18 @@ export class DescriptorHandle implements FileHandle {
 
   /** A failure counts only for who needs the second descriptor: then it is that sync's error. */
   #openWitness(): number | IoError {
+    const detail = ", on opening it again for a sync beside another one";
     try {
-      return fs.openSync(this.path, WITNESS_FLAGS);
+      const witness = fs.openSync(this.path, WITNESS_FLAGS);
+      let isOwnFile = false;
+      try {
+        isOwnFile = isSameFile(witness, this.#descriptor);
+      } finally {
+        if (!isOwnFile) fs.closeSync(witness);
+      }
+      if (isOwnFile) return witness;
+      return new IoError("sync", this.path, `it was replaced${detail}`, undefined);
     } catch (error) {
-      const detail = ", on opening it again for a sync beside another one";
       return ioErrorFrom("sync", this.path, error, detail) as IoError;
     }
   }
@@ -149,8 +157,11 @@ export class DescriptorHandle implements FileHandle {
     const witness = this.#witness;
     this.#witness = undefined;
     try {
-      if (typeof witness === "number") fs.closeSync(witness);
-      fs.closeSync(this.#descriptor);
+      try {
+        if (typeof witness === "number") fs.closeSync(witness);
+      } finally {
+        fs.closeSync(this.#descriptor);
+      }
     } catch (error) {
       throw ioErrorFrom("close", this.path, error);
     }
@@ -166,6 +177,13 @@ export class DescriptorHandle implements FileHandle {
       );
     }
   }
+}
+
+/** Whether two descriptors are of one file. */
+function isSameFile(a: number, b: number): boolean {
+  const { dev, ino } = fs.fstatSync(a);
+  const other = fs.fstatSync(b);
+  return dev === other.dev && ino === other.ino;
 }
 
 /**

@@ -5,6 +5,7 @@
  * It reads through a lease, as a snapshot does, and is a task that is driven in slices, so writes, flushes
  * and compactions of the store go on. This file owns the directory that is made:
  *
+ * - The directory's lock is held meanwhile, as by any store.
  * - From first to last a file `MANIFEST-000000`, a number that no store uses, stands in it, durable before
  *   any other file is. While it is there without a CURRENT and a `wal.log`, `open` refuses tables that lie
  *   beside it, also those that are in Go's format and need no manifest. The Go program knows no such mark: go_store_writer.ts
@@ -15,11 +16,13 @@
 
 import { ClosedError, IoError, StoreError } from "../errors.ts";
 import { ownFields } from "../options.ts";
+import type { FileLock } from "../platform/file_system.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../platform/task.ts";
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
   GO_LOG_NAME,
+  isLockName,
   manifestName,
   parseFileName,
 } from "../version/file_names.ts";
@@ -59,11 +62,15 @@ export async function makeCheckpoint(
   const { fileSystem } = state;
   const target = { fileSystem, directory: fileSystem.resolvePath(path) };
   const lease = state.lease();
+  let lock: FileLock | undefined;
   try {
-    prepareDirectory(target);
+    makeOrFindDirectory(target);
+    lock = fileSystem.lockSync(target.directory);
+    requireEmpty(target);
     await drive(state, lease, checkpointTask(state, lease, target, format), signal);
   } finally {
     lease.release();
+    lock?.releaseSync();
   }
 }
 
@@ -95,16 +102,21 @@ function resolveCheckpoint(
   return { format, signal };
 }
 
-/** Makes the directory, or sees that it is empty. */
-function prepareDirectory({ fileSystem, directory }: NewDirectory): void {
+function makeOrFindDirectory({ fileSystem, directory }: NewDirectory): void {
   const status = fileSystem.statSync(directory);
   if (status === undefined) return makeDirectory(fileSystem, directory);
   if (!isDirectory(fileSystem, directory, status)) {
     throw taken(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
   }
-  const [name] = fileSystem.listSync(directory);
-  if (name !== undefined) throw taken(directory, `it holds "${name}"`);
+  // Before the lock, which would leave its file in a directory that is none of our business.
+  requireEmpty({ fileSystem, directory });
   syncParent(fileSystem, directory);
+}
+
+/** The files of a lock may be there: an earlier checkpoint that failed has left them. */
+function requireEmpty({ fileSystem, directory }: NewDirectory): void {
+  const name = fileSystem.listSync(directory).find((found) => !isLockName(found));
+  if (name !== undefined) throw taken(directory, `it holds "${name}"`);
 }
 
 function taken(directory: string, found: string): StoreError {
@@ -127,14 +139,16 @@ async function drive(
     running.slice(scheduler, SLICE_MS);
     if (running.isWaiting) await running.wake;
     else if (!running.isSettled) await scheduler.yield();
-    if (running.isSettled) return running.result;
+    if (running.isSettled && running.error === undefined) return running.result;
     try {
+      // What a store that was closed meanwhile could not give is no fault of the files.
       lease.requireHeld("store");
       signal?.throwIfAborted();
     } catch (error) {
       running.cancel(error);
       throw error;
     }
+    if (running.isSettled) return running.result;
   }
 }
 

@@ -23,7 +23,6 @@ export function sharingFileSystem(inner: FileSystem, pool: HandlePool): FileSyst
     resolvePath: (path) => inner.resolvePath(path),
     joinPath: (directory, name) => inner.joinPath(directory, name),
     openReadSync: (path) => tryTwice(() => inner.openReadSync(path)),
-    ...(inner.openRead !== undefined && { openRead: (path: string) => inner.openRead!(path) }),
     createSync: (path) => tryTwice(() => inner.createSync(path)),
     renameSync: (from, to) => inner.renameSync(from, to),
     removeSync: (path) => inner.removeSync(path),

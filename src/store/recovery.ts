@@ -95,7 +95,8 @@ export function createStore(options: RecoveryOptions, listed: readonly string[])
   const names = namesWithinReach(listed, emptyVersionState().nextFileNumber);
   // A crash during an earlier creation may have left a manifest behind: its number stays taken.
   for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);
-  versions.applySync({ removed: [], added: [] });
+  // Logs from 1 on: a `wal.log` that turns up later is none of this store's (go/go_store.ts).
+  versions.applySync({ log: { number: 1, live: false }, removed: [], added: [] });
   removeOrphans(options, versions, names);
   return { versions, lastSequence: 0, memtable: undefined };
 }
@@ -158,7 +159,7 @@ export function* recoverStore(
     if (!options.readOnly) yield* replay.flush();
     isReplayed = true;
     if (!options.readOnly) {
-      if (logNumbers.length > 0 || state.log.live || replay.lastSequence > state.lastSequence) {
+      if (logNumbers.length > 0 || state.log.live || hasGoLog(names, state)) {
         yield* replay.commit();
       } else if (!isTakeOver && orphansOf(options, names, versions).length > 0) {
         // Files are removed when what replaces them is durable. These are there, so the last session may

@@ -107,11 +107,16 @@ export class StoreState {
     return this.#failure;
   }
 
-  /** Takes a lease on what is visible now, or on what a snapshot's lease shows. */
+  /**
+   * Takes a lease on what is visible now, or on what a snapshot's lease shows.
+   *
+   * @throws {ClosedError} the snapshot was closed, maybe by its caller's getters since the call began
+   */
   lease(snapshot?: Lease): Lease {
-    return snapshot === undefined
-      ? new Lease(this.#view, this.lastSequence, this.leases)
-      : new Lease(snapshot.view, snapshot.sequence, this.leases);
+    if (snapshot === undefined) return new Lease(this.#view, this.lastSequence, this.leases);
+    // The view of a lease that was given back may have let its tables go; they can't be counted twice.
+    snapshot.requireHeld("snapshot");
+    return new Lease(snapshot.view, snapshot.sequence, this.leases);
   }
 
   /** Replaces the view after memtables or tables have changed. */

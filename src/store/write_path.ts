@@ -8,9 +8,10 @@
  * nothing is retried and nothing more is written: every later write gets a BackgroundError.
  */
 
+import { isBytes } from "../bytes/is_bytes.ts";
 import { BackgroundError } from "../errors.ts";
 import { isOver, type Timer } from "../platform/scheduler.ts";
-import { isBytes, type Key, type Value } from "../value/value.ts";
+import type { Key, Value } from "../value/value.ts";
 import type { LogWriter } from "../wal/log_writer.ts";
 import type { Background } from "./background.ts";
 import { Batch, encodeDelete, encodePut, type WriteOptions } from "./batch.ts";

@@ -4,9 +4,15 @@
  * record_encoder.ts: a Date would lose the nanoseconds.
  */
 
+import { isBytes } from "../bytes/is_bytes.ts";
 import { copyBytes } from "./owned_bytes.ts";
 
 const TIMESTAMP = -1;
+
+/** Whether `type` is a number that the type of an extension can be. */
+export function isExtensionType(type: unknown): boolean {
+  return Number.isInteger(type) && (type as number) >= -128 && (type as number) <= 127;
+}
 
 /**
  * An extension of MessagePack in a record: a type from -128 to 127 and its bytes.
@@ -34,14 +40,12 @@ export class Extension {
    * @throws {TypeError} `data` is no Uint8Array
    */
   constructor(type: number, data: Uint8Array) {
-    if (!Number.isInteger(type) || type < -128 || type > 127) {
+    if (!isExtensionType(type)) {
       throw new RangeError(
         `Cannot make an extension: its type is ${String(type)}, expected -128 to 127`,
       );
     }
-    const isBytes = ArrayBuffer.isView(data) &&
-      Object.prototype.toString.call(data) === "[object Uint8Array]";
-    if (!isBytes) throw new TypeError("Cannot make an extension: its data is no Uint8Array");
+    if (!isBytes(data)) throw new TypeError("Cannot make an extension: its data is no Uint8Array");
     this.type = type;
     this.data = copyBytes(data, 0, data.length);
   }

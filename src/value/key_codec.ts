@@ -7,9 +7,10 @@
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { isBytes } from "../bytes/is_bytes.ts";
 import { StoreError } from "../errors.ts";
 import { appendText, decodeText } from "./text_codec.ts";
-import { describeValue, isBytes, type Key, MAX_KEY_BYTES } from "./value.ts";
+import { describeValue, type Key, MAX_KEY_BYTES } from "./value.ts";
 
 /** How many bytes of a key the text of an error shows. */
 const SHOWN_BYTES = 32;

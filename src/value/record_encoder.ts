@@ -16,15 +16,10 @@
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { Extension } from "./extension.ts";
+import { isBytes } from "../bytes/is_bytes.ts";
+import { Extension, isExtensionType } from "./extension.ts";
 import { appendText } from "./text_codec.ts";
-import {
-  describeValue,
-  isBytes,
-  MAX_RECORD_DEPTH,
-  type RecordItem,
-  type RecordValue,
-} from "./value.ts";
+import { describeValue, MAX_RECORD_DEPTH, type RecordItem, type RecordValue } from "./value.ts";
 
 /** How many steps of a path the text of an error shows. */
 const SHOWN_STEPS = 8;
@@ -215,6 +210,15 @@ function appendBin(bytes: Uint8Array, writer: ByteWriter, limit: number): void {
 }
 
 function appendExtension({ type, data }: Extension, writer: ByteWriter, limit: number): void {
+  // The prototype proves nothing, and fields that are read-only to TypeScript may have been replaced.
+  if (!isExtensionType(type) || !isBytes(data)) {
+    const found = typeof type === "number" ? type : describeValue(type);
+    throw new Refusal(
+      TypeError,
+      `is an Extension whose type is ${found} and whose data is ${describeValue(data)}, expected ` +
+        "-128 to 127 and a Uint8Array",
+    );
+  }
   const { length } = data;
   if (writer.length + length > limit) throw tooLong();
   const fixed = [1, 2, 4, 8, 16].indexOf(length);

@@ -77,12 +77,6 @@ export const MAX_VALUE_BYTES: number = 2 ** 30 - 64;
 /** How many arrays and objects may lie inside one another in a record, the outermost included. */
 export const MAX_RECORD_DEPTH = 64;
 
-/** Whether `value` is a Uint8Array of this or another realm. */
-export function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array ||
-    ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === "[object Uint8Array]";
-}
-
 /** What `value` is, for the text of an error: "a function", "an instance of Date", "null". */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);

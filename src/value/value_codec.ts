@@ -7,6 +7,7 @@
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { isBytes } from "../bytes/is_bytes.ts";
 import { DecodeError, TypeMismatchError } from "../errors.ts";
 import { Extension } from "./extension.ts";
 import { copyBytes } from "./owned_bytes.ts";
@@ -15,7 +16,6 @@ import { appendRecord, isRecord } from "./record_encoder.ts";
 import { appendText, decodeText } from "./text_codec.ts";
 import {
   describeValue,
-  isBytes,
   MAX_VALUE_BYTES,
   type RecordValue,
   TYPE_BOOL,

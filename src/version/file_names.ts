@@ -28,6 +28,11 @@ export const MAX_FILE_NUMBER = 0xffffffff;
  */
 export const MAX_FILE_NUMBER_LEAD = 0x100_0000;
 
+/** Whether a name is one of the files of a directory's lock (platform/directory_lock.ts). */
+export function isLockName(name: string): boolean {
+  return name === "LOCK" || name.startsWith("LOCK.holder");
+}
+
 /** What a numbered file is. */
 export type NumberedKind = "manifest" | "log" | "table";
 

@@ -1,4 +1,4 @@
-// Checkpoints for Go TinyKVS v0.4. The Go program is not at hand: an independent reader, made from the
+// Checkpoints for Go TinyKVS v0.4. The Go program is not at hand in tests: an independent reader, made from the
 // description of its formats, stands for it (tests/support/go_v04_reader.ts).
 
 import assert from "node:assert/strict";

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { CorruptionError, IoError, UnsupportedFormatError } from "../../src/errors.ts";
 import type { Store } from "../../src/store/store.ts";
 import { logName, manifestName, tableName } from "../../src/version/file_names.ts";
-import { type CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
+import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
 import { encodeGoManifest, pathOf } from "../support/go_store.ts";
 import {
   goAddRecord,
@@ -267,6 +267,19 @@ test("A Go log that comes back after the take-over is deleted and not replayed",
   fileSystem.setContent(pathOf("wal.log"), log);
   assert.deepEqual(recoveredContent(fileSystem), { ...expected, x: "newer" });
   assert.ok(!fileSystem.listSync(DIRECTORY).includes("wal.log"));
+});
+
+test("A Go log that turns up beside a store of ours is not replayed, written to or not", () => {
+  const log = goLogOf([["foreign", "entry"]]);
+  const unwritten = new CloneableFileSystem();
+  assert.deepEqual(recoveredContent(unwritten), {});
+  const takenOver = makeGoStore({ tables: [], log: new Uint8Array() });
+  assert.deepEqual(recoveredContent(takenOver), {});
+  for (const fileSystem of [unwritten, takenOver]) {
+    fileSystem.setContent(pathOf("wal.log"), log);
+    assert.deepEqual(recoveredContent(fileSystem, { readOnly: true }), {});
+    assert.deepEqual(recoveredContent(fileSystem), {});
+  }
 });
 
 test("Names of tables that Go would read and never writes are refused", () => {

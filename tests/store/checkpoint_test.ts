@@ -1,12 +1,18 @@
 // Checkpoints in our own format: what they hold, what they refuse, and that the store goes on meanwhile.
 
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import { test } from "node:test";
-import { ClosedError, CorruptionError, IoError, StoreError } from "../../src/errors.ts";
+import {
+  ClosedError,
+  CorruptionError,
+  IoError,
+  LockedError,
+  StoreError,
+} from "../../src/errors.ts";
 import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { open, openSync } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -216,6 +222,43 @@ test("Arguments that are none are refused before anything is made", async () => 
   store.closeSync();
   await assert.rejects(store.checkpoint("/x"), ClosedError);
   assert.equal(fileSystem.statSync("/x"), undefined);
+});
+
+test("Nobody can open the directory of a checkpoint while it is made, nor make another one there", async () => {
+  const fileSystem = new CloneableFileSystem();
+  const store = await filledStore(fileSystem);
+  let isHeld = false;
+  fileSystem.after = (operation, path) => {
+    if (isHeld || operation !== "write" || !path.startsWith(COPY)) return;
+    isHeld = true;
+    assert.throws(() => openSync(COPY, { fileSystem }), LockedError);
+  };
+  const made = store.checkpoint(COPY);
+  await assert.rejects(store.checkpoint(COPY), StoreError);
+  await made;
+  assert.ok(isHeld);
+  const before = contentOf(store);
+  assert.deepEqual(copyContent(fileSystem), before);
+  store.closeSync();
+});
+
+test("A checkpoint that failed on a real disk leaves nothing but its lock, and the next one succeeds", async () => {
+  const directory = temporaryDirectory("checkpoint");
+  try {
+    await using store = await open(join(directory.path, "store"));
+    await store.put("a", 1);
+    const controller = new AbortController();
+    const copy = join(directory.path, "copy");
+    const made = store.checkpoint(copy, { signal: controller.signal });
+    controller.abort(new Error("enough"));
+    await assert.rejects(made, /enough/);
+    assert.deepEqual(readdirSync(copy).filter((name) => name !== "LOCK"), []);
+    await store.checkpoint(copy);
+    await using opened = await open(copy);
+    assert.equal(await opened.get("a"), 1);
+  } finally {
+    directory.dispose();
+  }
 });
 
 for (const format of ["tinykvs", "go-v0.4"] as const) {

@@ -24,7 +24,7 @@ export function crashCopy(fileSystem: FileSystem, directory: string): FileSystem
 
 /** One call that a watched file system was asked for. */
 export interface Call {
-  /** What: "create", "write", "sync", "read", "openRead", "rename", "remove", "syncDirectory". */
+  /** What: "create", "write", "sync", "read", "rename", "remove", "syncDirectory". */
   readonly operation: string;
   /** On which path. */
   readonly path: string;

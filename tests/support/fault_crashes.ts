@@ -98,8 +98,6 @@ const NESTED: readonly CrashKind[] = [
 const UNCHANGING = new Set(["open", "read", "stat", "list", "lock"]);
 /** One state in this many has its recovery crashed at every operation. */
 const NESTED_ONE_IN = 8;
-/** One state of a crashed recovery in this many is written to and reopened. */
-const NESTED_WRITE_ONE_IN = 8;
 /** One state of a crashed recovery in this many has its own recovery crashed. */
 const THIRD_ONE_IN = 64;
 
@@ -232,20 +230,20 @@ export class CrashExplorer {
     if (!this.#nested.has(image.key)) this.#counts.opened++;
     const { lowest, durable } = known;
     try {
-      known.ordinal = this.#verify(image, { lowest, durable, highest }, isDeep ? 2 : 1, 0);
+      known.ordinal = this.#verify(image, { lowest, durable, highest }, isDeep, 0);
     } catch (error) {
       throw this.#failure(known, error, image);
     }
   }
 
   /**
-   * Opens a state and checks it; returns the prefix that it shows. Depth 0 leaves the later write out,
-   * 2 crashes the recovery too; `recoveries` were crashed on the way to this state.
+   * Opens a state and checks it; returns the prefix that it shows. A deep check crashes the recovery,
+   * too; `recoveries` were crashed on the way to this state.
    */
-  #verify(image: CrashImage, expected: Expected, depth: 0 | 1 | 2, recoveries: number): number {
+  #verify(image: CrashImage, expected: Expected, isDeep: boolean, recoveries: number): number {
     const { history } = this.#run;
     const fileSystem = image.build(1);
-    const recovery = depth === 2 ? this.#takeRecovery(fileSystem, image) : [];
+    const recovery = isDeep ? this.#takeRecovery(fileSystem, image) : [];
     const store = this.#open(fileSystem);
     fileSystem.onOperation = undefined;
     // I1 (of a killed process I12), I2, I3, I4, I5.
@@ -253,19 +251,17 @@ export class CrashExplorer {
     const opened = fileSystem.contentKey;
     this.#outcome = Math.imul(this.#outcome ^ hashOf(opened), 0x01000193) + ordinal;
     this.#requireFiles(fileSystem, opened, ordinal);
-    if (depth === 2) {
+    if (isDeep) {
       const { manifest, tables } = this.#files.check(fileSystem);
       requireDamageIsLeftAlone(image, [manifest, ...tables.slice(0, 1)], this.#options());
     }
-    if (recoveries === 0 || depth > 0) this.#requireRepeatable(image, opened);
+    this.#requireRepeatable(image, opened);
     // I13: what a reader has seen is not taken back by a power loss.
     if (this.#settings.namesAreDurable) this.#requireLater(fileSystem.crash("strict", 1), ordinal);
-    if (depth > 0) {
-      // I7: a new write wins over what was recovered, and stays.
-      const marks = new Map([["k000", "mark:"], ["zz", `mark:${ordinal}`]]);
-      store.writeSync([...marks].map(([key, value]) => ({ type: "put" as const, key, value })));
-      this.#requireLater(fileSystem.crash("strict", 1), ordinal, marks);
-    }
+    // I7: a new write wins over what was recovered, and stays.
+    const marks = new Map([["k000", "mark:"], ["zz", `mark:${ordinal}`]]);
+    store.writeSync([...marks].map(([key, value]) => ({ type: "put" as const, key, value })));
+    this.#requireLater(fileSystem.crash("strict", 1), ordinal, marks);
     requireLegal(fileSystem);
     this.#verifyRecovery(recovery, image, expected, ordinal, recoveries + 1);
     return ordinal;
@@ -345,13 +341,12 @@ export class CrashExplorer {
       const lowest = nested.kind === "process" ? ordinal : least;
       const hash = hashOf(nested.key);
       const isThird = recoveries === 1 && hash % THIRD_ONE_IN === 0;
-      const depth = isThird ? 2 : hash % NESTED_WRITE_ONE_IN === 0 ? 1 : 0;
       try {
         const known = this.#nested.get(nested.key) ?? this.#known.get(nested.key)?.ordinal;
         if (known === undefined) {
           this.#counts.nested++;
           const expected = { lowest, highest: ordinal, durable: least };
-          this.#nested.set(nested.key, this.#verify(nested, expected, depth, recoveries));
+          this.#nested.set(nested.key, this.#verify(nested, expected, isThird, recoveries));
         } else if (known < lowest || known > ordinal) {
           throw new Error(`it shows write ${known}, expected ${lowest} to ${ordinal}`);
         }

@@ -87,7 +87,6 @@ export class FaultFileSystem implements FileSystem {
   /** Uses that no correct engine makes. */
   readonly violations: string[] = [];
   syncDirectory?: (path: string) => Promise<void>;
-  openRead?: (path: string) => Promise<FileHandle>;
   readonly #random: Random;
   readonly #queue: CallQueue | undefined;
   readonly #removed = new Set<string>();
@@ -107,7 +106,6 @@ export class FaultFileSystem implements FileSystem {
         const last = directory.pending.at(-1);
         return () => this.#syncNames(directory, last);
       });
-    this.openRead = (path) => this.#performAsync("open", path, () => () => this.#open(path));
   }
 
   /** The state that a crash now may leave. */

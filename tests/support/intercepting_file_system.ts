@@ -129,7 +129,6 @@ export function interceptingFileSystem(
       },
     };
   };
-  const { openRead } = inner;
   const syncDirectory = inner.syncDirectory ??
     (hooks.delay === undefined ? undefined : syncDirectoryLater);
   return {
@@ -138,10 +137,6 @@ export function interceptingFileSystem(
     resolvePath: (path) => inner.resolvePath(path),
     joinPath: (directory, name) => inner.joinPath(directory, name),
     openReadSync: (path) => perform("open", path, 0, () => wrap(inner.openReadSync(path))),
-    ...(openRead !== undefined && {
-      openRead: (path: string) =>
-        performAsync("open", path, 0, async () => wrap(await openRead.call(inner, path))),
-    }),
     createSync: (path) => perform("create", path, 0, () => wrap(inner.createSync(path))),
     renameSync: (from, to) => perform("rename", to, 0, () => inner.renameSync(from, to)),
     removeSync: (path) => perform("remove", path, 0, () => inner.removeSync(path)),
