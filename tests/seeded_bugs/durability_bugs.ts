@@ -105,7 +105,7 @@ export const durabilityBugs: readonly Bug[] = [
         "      this.#replaceCurrent(number);\n",
       replace: "      this.#replaceCurrent(number);\n",
     }],
-    caughtBy: crashes("A store that is being created"),
+    caughtBy: crashes("A store that is being created", 1),
     symptom: CRASH_STATE,
   },
   {

@@ -29,7 +29,7 @@ export const failureBugs: readonly Bug[] = [
         "    const count = length - done;\n",
     }],
     caughtBy: errors(/^A disk that takes a part of a write and then nothing/),
-    symptom: /CorruptionError|was swallowed|was acknowledged/,
+    symptom: /CorruptionError|it has \d+ bytes, expected \d+|was swallowed|was acknowledged/,
   },
   {
     name: "acknowledge-in-the-heap",

@@ -1,0 +1,87 @@
+/**
+ * What a store has to look like to be measured: a thin adapter in engines/ gives it this shape, and
+ * loops.ts drives nothing else.
+ *
+ * An operation that a store does not offer is left out, and the table says so; an adapter never
+ * imitates one (no `await` around a synchronous call, no cursor in place of a get). Keys are
+ * strings of 16 ASCII characters and values are bytes, in and out. Adapters load their package
+ * with a computed specifier, so that this folder is checked without its node_modules.
+ */
+
+/** What is promised when a write returns or resolves; each adapter says what it sets for it. */
+export type Durability = "none" | "durable";
+
+/** How a store is opened. */
+export interface OpenOptions {
+  /** A directory of its own; made by the caller. */
+  readonly directory: string;
+  readonly durability: Durability;
+  /** Bytes of its own cache; 0 for as little as it can do with. Not every store has one. */
+  readonly cacheBytes: number;
+}
+
+/** Takes an entry of a scan; the bytes may be gone after it returns. */
+export type See = (key: string, value: Uint8Array) => void;
+
+/** What a scan covers: everything, or the keys with a prefix. */
+export interface ScanRange {
+  /** Null for everything. */
+  readonly prefix: string | null;
+  /** The smallest key that is larger than all with the prefix; null for everything. */
+  readonly end: string | null;
+  readonly reverse: boolean;
+}
+
+/** An open store. */
+export interface Engine {
+  putSync?(key: string, value: Uint8Array): void;
+  put?(key: string, value: Uint8Array): Promise<unknown>;
+  /** All entries at once: a batch or transaction, in the way that the store does it best. */
+  writeBatch?(keys: readonly string[], values: readonly Uint8Array[]): Promise<unknown> | void;
+  getSync?(key: string): Uint8Array | null | undefined;
+  get?(key: string): Promise<Uint8Array | null | undefined>;
+  getMany?(keys: readonly string[]): Promise<readonly (Uint8Array | null | undefined)[]>;
+  /** `for (… of …)` over entries. */
+  scanForOf?(range: ScanRange, see: See): void;
+  /** `for await (… of …)` over entries. */
+  scanForAwait?(range: ScanRange, see: See): Promise<void>;
+  /** The fastest way to see many entries: a callback, pages, or whatever the store calls it. */
+  scanBulk?(range: ScanRange, see: See): Promise<void> | void;
+  /** Puts the files into the shape that the store likes best; not measured. */
+  compact?(): Promise<unknown> | void;
+  close(): Promise<unknown> | void;
+}
+
+/** A store that can be measured. */
+export interface EngineKind {
+  readonly name: string;
+  /** Runtimes on which it is measured unless told otherwise. */
+  readonly runtimes: readonly ("node" | "deno" | "bun")[];
+  /** A floor does no work: its answers are not checked, and no ratio counts it as a peer. */
+  readonly isFloor?: boolean;
+  /** A variant of tinykvs: no ratio counts it as a peer. */
+  readonly isOwn?: boolean;
+  /** Prefixes of the names of the workloads for which it is of interest; all by default. */
+  readonly only?: readonly string[];
+  /** What a write survives in either durability, and what else a reader has to know. */
+  readonly notes: string;
+  /**
+   * Loads the package. Throws where the runtime can't.
+   *
+   * @returns its version and a function that opens a store
+   */
+  load(): Promise<LoadedEngine>;
+}
+
+/** A store whose package is loaded. */
+export interface LoadedEngine {
+  readonly version: string;
+  open(options: OpenOptions): Promise<Engine> | Engine;
+}
+
+/** Reads a numeric or text version out of the package.json beside this file's node_modules. */
+export async function versionOf(name: string): Promise<string> {
+  const { readFileSync } = await import("node:fs");
+  const file = new URL(`./node_modules/${name}/package.json`, import.meta.url);
+  return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+}

@@ -1,0 +1,430 @@
+/**
+ * The measured loops that workloads.ts composes: puts, gets, batches, scans, opens over an Engine.
+ *
+ * As in bench/operations.ts, keys and values are made outside of the measured time, a chunk at a
+ * time; loops of promises give the event loop a turn after each chunk, in the measured time, so
+ * that background work counts. Answers are summed up while they arrive (digests.ts) and checked
+ * afterwards; the first value of each chunk is compared byte by byte. A loop that has used up its
+ * budget of time stops after the chunk at hand, and says so.
+ */
+
+import {
+  keyOf,
+  missingKeyOf,
+  type SeededRandom,
+  valueLength,
+  type ValuePool,
+} from "../key_values.ts";
+import { type Stopwatch, turn } from "../measure.ts";
+import { digestValue, EntrySum, sumOf, weighted } from "./digests.ts";
+import type { Engine, ScanRange } from "./engine.ts";
+
+/** What a workload works on. */
+export interface Bench {
+  readonly engine: Engine;
+  /** Whether the engine is a floor, whose answers are nothing. */
+  readonly isFloor: boolean;
+  /** Entries of the full store: keys 0 to `entries` - 1. */
+  readonly entries: number;
+  /** Seconds after which a loop stops. */
+  readonly budgetSeconds: number;
+  readonly values: ValuePool;
+  /** A generator of random numbers, the same each time. */
+  readonly newRandom: () => SeededRandom;
+  readonly stopwatch: Stopwatch;
+}
+
+/** What a loop did. */
+export interface Done {
+  readonly operations: number;
+  /** Whether the budget ended it. */
+  readonly stopped: boolean;
+  /** True where the store did it synchronously, without turns of the event loop in between. */
+  readonly wasSync?: boolean;
+}
+
+/** How operations are issued: one by one, each awaited, or 64 in flight. */
+export type Mode = "sync" | "await" | "64";
+
+/** The number of the entry at a position. Draws from `random` at most once. */
+export type Order = (position: number, random: SeededRandom, entries: number) => number;
+
+export const inKeyOrder: Order = (position) => position;
+export const atRandom: Order = (_position, random, entries) => random.below(entries);
+
+/** Entries whose blocks fit in any cache of 64 MB. */
+export function hotEntries(entries: number): number {
+  return Math.min(200_000, entries);
+}
+export const inHotPart: Order = (_position, random, entries) => random.below(hotEntries(entries));
+
+const chunks = { least: 128, most: 1024 } as const;
+const lanes = 64;
+
+/** The engine's operation, which `workloads.ts` has made sure is there. */
+function need<T>(operation: T | undefined, name: string): T {
+  if (operation === undefined) throw new Error(`The engine has no ${name}`);
+  return operation;
+}
+
+/** Runs `operation` for each position below `length`, 64 at a time. */
+async function inFlight(length: number, operation: (i: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < length) await operation(next++);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/**
+ * Runs `body` for chunk after chunk, until all is done or the budget is used up. Chunks grow from
+ * `least` to `most` operations while they are quick, so that a slow store stops in time, too.
+ */
+async function inChunks(
+  bench: Bench,
+  total: number,
+  { least, most }: { readonly least: number; readonly most: number },
+  make: (start: number, end: number) => void,
+  body: (start: number, length: number) => Promise<void> | void,
+): Promise<Done> {
+  let start = 0;
+  let length = least;
+  while (start < total && bench.stopwatch.seconds < bench.budgetSeconds) {
+    const end = Math.min(start + length, total);
+    const before = bench.stopwatch.seconds;
+    make(start, end);
+    bench.stopwatch.start();
+    const pending = body(start, end - start);
+    if (pending !== undefined) {
+      await pending;
+      await turn();
+    }
+    bench.stopwatch.stop();
+    if (bench.stopwatch.seconds - before < 0.1) length = Math.min(most, length * 2);
+    start = end;
+  }
+  return { operations: start, stopped: start < total };
+}
+
+/** Issues `sync` or `async` for the positions of a chunk. */
+function issue(
+  mode: Mode,
+  length: number,
+  sync: (i: number) => void,
+  async: (i: number) => Promise<void>,
+): Promise<void> | void {
+  if (mode === "sync") {
+    for (let i = 0; i < length; i++) sync(i);
+    return;
+  }
+  if (mode === "64") return inFlight(length, async);
+  return (async () => {
+    for (let i = 0; i < length; i++) await async(i);
+  })();
+}
+
+/** Single puts. */
+export function put(bench: Bench, mode: Mode, order: Order, total: number): Promise<Done> {
+  const { engine, values, entries } = bench;
+  const random = bench.newRandom();
+  const keys: string[] = [];
+  const chunk: Uint8Array[] = [];
+  return inChunks(bench, total, chunks, (start, end) => {
+    for (let i = 0; i < end - start; i++) {
+      const index = order(start + i, random, entries);
+      keys[i] = keyOf(index);
+      chunk[i] = values.valueOf(index);
+    }
+  }, (_start, length) =>
+    issue(
+      mode,
+      length,
+      (i) => engine.putSync!(keys[i]!, chunk[i]!),
+      async (i) => void await engine.put!(keys[i]!, chunk[i]!),
+    ));
+}
+
+/** Batches of `size` entries; counts entries. */
+export function putBatches(
+  bench: Bench,
+  order: Order,
+  size: number,
+  total: number,
+): Promise<Done> {
+  const { engine, values, entries } = bench;
+  const random = bench.newRandom();
+  let keys: string[] = [];
+  let batch: Uint8Array[] = [];
+  return inChunks(bench, total, { least: size, most: size }, (start, end) => {
+    keys = [];
+    batch = [];
+    for (let i = start; i < end; i++) {
+      const index = order(i, random, entries);
+      keys.push(keyOf(index));
+      batch.push(values.valueOf(index));
+    }
+  }, async () => void await need(engine.writeBatch, "writeBatch")(keys, batch));
+}
+
+/** Puts in groups of 16 with a turn of the event loop after each, as a busy server does. */
+export async function putWithTurns(bench: Bench, total: number): Promise<Done> {
+  const { engine, values, entries, stopwatch } = bench;
+  const random = bench.newRandom();
+  const groupLength = 16;
+  let operations = 0;
+  stopwatch.start();
+  while (operations < total) {
+    const pending: Promise<unknown>[] = [];
+    for (let i = 0; i < groupLength; i++) {
+      const index = random.below(entries);
+      if (engine.put !== undefined) pending.push(engine.put(keyOf(index), values.valueOf(index)));
+      else need(engine.putSync, "put")(keyOf(index), values.valueOf(index));
+    }
+    await Promise.all(pending);
+    await turn();
+    operations += groupLength;
+    stopwatch.stop();
+    if (stopwatch.seconds >= bench.budgetSeconds) break;
+    stopwatch.start();
+  }
+  stopwatch.stop();
+  return { operations, stopped: operations < total };
+}
+
+/** Which entries the first `operations` writes of an order leave behind, in the order of keys. */
+export function* writtenBy(bench: Bench, order: Order, operations: number): Generator<number> {
+  const random = bench.newRandom();
+  const written = new Uint8Array(bench.entries);
+  for (let i = 0; i < operations; i++) written[order(i, random, bench.entries)] = 1;
+  for (let index = 0; index < written.length; index++) if (written[index] === 1) yield index;
+}
+
+const everything: ScanRange = { prefix: null, end: null, reverse: false };
+
+/** Scans by the first of the ways that the engine has. */
+async function scanAny(engine: Engine, range: ScanRange, sum: EntrySum): Promise<void> {
+  if (engine.scanForOf !== undefined) engine.scanForOf(range, sum.see);
+  else if (engine.scanBulk !== undefined) await engine.scanBulk(range, sum.see);
+  else await need(engine.scanForAwait, "scan")(range, sum.see);
+}
+
+/** Throws unless the store holds exactly the entries with these numbers. */
+export async function checkContent(
+  engine: Engine,
+  indexes: Iterable<number>,
+  values: ValuePool,
+): Promise<void> {
+  const sum = new EntrySum();
+  await scanAny(engine, everything, sum);
+  sum.check(sumOf(indexes, values));
+}
+
+/** Compares byte by byte; the value of a reused buffer may lie in a longer one. */
+function compare(key: string, value: Uint8Array | null | undefined, expected: Uint8Array): void {
+  let same = value?.length === expected.length;
+  for (let at = 0; same && at < valueLength; at++) same = value![at] === expected[at];
+  if (!same) throw new Error(`Wrong answer for key "${key}"`);
+}
+
+/** Single gets of entries, or of keys that are not there. */
+export async function get(
+  bench: Bench,
+  mode: Mode,
+  order: Order,
+  isMissing = false,
+): Promise<Done> {
+  const { engine, values, entries, isFloor } = bench;
+  const random = bench.newRandom();
+  const keys: string[] = [];
+  let first: Uint8Array = new Uint8Array(0);
+  let sum = 0;
+  let expected = 0;
+  const see = (position: number, i: number, value: Uint8Array | null | undefined): void => {
+    sum = (sum + weighted(digestValue(value), position + i)) | 0;
+    if (i === 0 && !isMissing && !isFloor) compare(keys[0]!, value, first);
+  };
+  const done = await inChunks(bench, entries, chunks, (start, end) => {
+    for (let i = 0; i < end - start; i++) {
+      const index = order(start + i, random, entries);
+      const value = isMissing ? undefined : values.valueOf(index);
+      keys[i] = isMissing ? missingKeyOf(index) : keyOf(index);
+      if (i === 0 && value !== undefined) first = value;
+      expected = (expected + weighted(digestValue(value), start + i)) | 0;
+    }
+  }, (start, length) =>
+    issue(
+      mode,
+      length,
+      (i) => see(start, i, engine.getSync!(keys[i]!)),
+      async (i) => see(start, i, await engine.get!(keys[i]!)),
+    ));
+  checkSum(bench, sum, expected, done.operations);
+  return done;
+}
+
+function checkSum(bench: Bench, sum: number, expected: number, operations: number): void {
+  if (sum !== expected && !bench.isFloor) {
+    throw new Error(`Wrong answer: one or more of ${operations} gets gave another value`);
+  }
+}
+
+/** Gets of 100 keys at a time; counts keys. */
+export async function getMany(bench: Bench): Promise<Done> {
+  const { engine, values, entries } = bench;
+  const random = bench.newRandom();
+  let keys: string[] = [];
+  let sum = 0;
+  let expected = 0;
+  const done = await inChunks(bench, entries, { least: 100, most: 100 }, (start, end) => {
+    keys = [];
+    for (let i = start; i < end; i++) {
+      const index = random.below(entries);
+      keys.push(keyOf(index));
+      expected = (expected + weighted(digestValue(values.valueOf(index)), i)) | 0;
+    }
+  }, async (start) => {
+    const found = await need(engine.getMany, "getMany")(keys);
+    for (let i = 0; i < found.length; i++) {
+      sum = (sum + weighted(digestValue(found[i]), start + i)) | 0;
+    }
+  });
+  checkSum(bench, sum, expected, done.operations);
+  return done;
+}
+
+/** Reads something of every block of the hot part, or of all, so that it is cached. */
+export async function warmUp(bench: Bench, limit: number): Promise<void> {
+  const { engine } = bench;
+  const untilMs = performance.now() + bench.budgetSeconds * 1000;
+  for (let index = 0; index < limit && performance.now() < untilMs; index += 8) {
+    if (engine.getSync !== undefined) engine.getSync(keyOf(index));
+    else await engine.get?.(keyOf(index));
+  }
+}
+
+/** A scan over everything. */
+export async function scanAll(
+  bench: Bench,
+  way: "scanForOf" | "scanForAwait" | "scanBulk" | "any",
+  reverse: boolean,
+): Promise<Done> {
+  const { engine, entries, stopwatch } = bench;
+  const range = { ...everything, reverse };
+  const sum = new EntrySum();
+  stopwatch.start();
+  const pending = way === "any"
+    ? scanAny(engine, range, sum)
+    : need(engine[way], way).call(engine, range, sum.see);
+  const wasSync = pending === undefined;
+  if (!wasSync) await pending;
+  stopwatch.stop();
+  const indexes = Array.from({ length: entries }, (_, i) => reverse ? entries - 1 - i : i);
+  sum.check(sumOf(indexes, bench.values));
+  return { operations: entries, stopped: false, wasSync };
+}
+
+/** Scans of the 100 entries that share a prefix; counts scans. */
+export async function prefixScans(bench: Bench, isSync: boolean): Promise<Done> {
+  const { engine, entries, values } = bench;
+  const random = bench.newRandom();
+  const groups = Math.floor(entries / 100);
+  const ranges: ScanRange[] = [];
+  const expected: number[] = [];
+  const sums: EntrySum[] = [];
+  const run = isSync ? engine.scanForOf : engine.scanBulk ?? engine.scanForAwait;
+  const total = Math.max(10, Math.floor(entries / 500) * 10);
+  return await inChunks(bench, total, { least: 10, most: 10 }, () => {
+    ranges.length = 0;
+    sums.length = 0;
+    expected.length = 0;
+    for (let i = 0; i < 10; i++) {
+      const group = random.below(groups);
+      const prefix = keyOf(group * 100).slice(0, -2);
+      const last = prefix.length - 1;
+      const end = prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
+      ranges.push({ prefix, end, reverse: false });
+      sums.push(new EntrySum());
+      expected.push(group * 100);
+    }
+  }, async (_start, length) => {
+    for (let i = 0; i < length; i++) {
+      const pending = need(run, "scan")(ranges[i]!, sums[i]!.see);
+      if (pending !== undefined) await pending;
+    }
+    bench.stopwatch.stop();
+    for (let i = 0; i < length; i++) {
+      const indexes = Array.from({ length: 100 }, (_, at) => expected[i]! + at);
+      sums[i]!.check(sumOf(indexes, values));
+    }
+    bench.stopwatch.start();
+  });
+}
+
+/** Four gets of five operations, one put; every get must see the latest put. */
+export async function mixed(bench: Bench, mode: "sync" | "await", limit: number): Promise<Done> {
+  const { engine, values } = bench;
+  const random = bench.newRandom();
+  const generations = new Uint8Array(bench.entries);
+  const keys: string[] = [];
+  const chunk: Uint8Array[] = [];
+  const isPut: boolean[] = [];
+  let sum = 0;
+  let expected = 0;
+  const see = (position: number, value: Uint8Array | null | undefined): void => {
+    sum = (sum + weighted(digestValue(value), position)) | 0;
+  };
+  const done = await inChunks(bench, bench.entries, chunks, (start, end) => {
+    for (let i = 0; i < end - start; i++) {
+      const index = random.below(limit);
+      isPut[i] = random.below(5) === 0;
+      if (isPut[i]) generations[index] = (generations[index]! + 1) & 0xff;
+      keys[i] = keyOf(index);
+      chunk[i] = values.valueOf(index, generations[index]);
+      if (!isPut[i]) expected = (expected + weighted(digestValue(chunk[i]), start + i)) | 0;
+    }
+  }, (start, length) =>
+    issue(
+      mode,
+      length,
+      (i) => {
+        if (isPut[i]) engine.putSync!(keys[i]!, chunk[i]!);
+        else see(start + i, engine.getSync!(keys[i]!));
+      },
+      async (i) => {
+        if (isPut[i]) await engine.put!(keys[i]!, chunk[i]!);
+        else {
+          const value = engine.get === undefined
+            ? engine.getSync!(keys[i]!)
+            : await engine.get(keys[i]!);
+          see(start + i, value);
+        }
+      },
+    ));
+  checkSum(bench, sum, expected, done.operations);
+  return done;
+}
+
+/**
+ * Opens, reads one entry, closes; returns the milliseconds from open to answer of each. The caller
+ * has closed the store.
+ */
+export async function openOften(
+  bench: Bench,
+  open: () => Promise<Engine> | Engine,
+): Promise<number[]> {
+  const random = bench.newRandom();
+  const times: number[] = [];
+  for (let i = 0; i < 20; i++) {
+    const index = random.below(bench.entries);
+    const key = keyOf(index);
+    const startedMs = performance.now();
+    const engine = await open();
+    const value = engine.getSync === undefined
+      ? await need(engine.get, "get")(key)
+      : engine.getSync(key);
+    times.push(performance.now() - startedMs);
+    compare(key, value, bench.values.valueOf(index));
+    await engine.close();
+  }
+  return times;
+}

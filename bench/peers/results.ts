@@ -1,0 +1,103 @@
+/**
+ * What the processes report, and what is made of it: medians, spreads and ratios. Pure; report.ts
+ * turns it into text.
+ */
+
+/** What run_one.ts prints where it measured. */
+export interface Measured {
+  readonly kind: "measured";
+  /** Version of the store. */
+  readonly version: string;
+  readonly operations: number;
+  /** Whether the budget of time ended it before all operations were done. */
+  readonly stopped: boolean;
+  readonly seconds: number;
+  /** What the row shows: operations a second, or milliseconds. */
+  readonly figure: number;
+  /** For opens: the first in the process. */
+  readonly firstMilliseconds: number | null;
+  readonly longestStallMs: number | null;
+  readonly peakMemoryBytes: number;
+  /** Bytes on disk after closing. */
+  readonly diskBytes: number;
+}
+
+/** What run_one.ts prints, or run.ts makes of a process that did not end well. */
+export type Outcome =
+  | Measured
+  | { readonly kind: "unavailable"; readonly reason: string }
+  | { readonly kind: "unsupported"; readonly reason: string }
+  | { readonly kind: "failed"; readonly reason: string };
+
+/** One process: which store and row, in which round, and what came of it. */
+export interface Run {
+  readonly engine: string;
+  readonly workload: string;
+  readonly round: number;
+  readonly outcome: Outcome;
+}
+
+/** The middle of the numbers; the mean of the two in the middle where their count is even. */
+export function median(numbers: readonly number[]): number {
+  if (numbers.length === 0) throw new RangeError("Cannot take the median of no numbers");
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const half = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
+}
+
+/** Difference of the largest and the smallest, as a part of the median. */
+export function spread(numbers: readonly number[]): number {
+  return (Math.max(...numbers) - Math.min(...numbers)) / median(numbers);
+}
+
+/** A cell of the table. */
+export interface Cell {
+  /** The median, or undefined where there is none. */
+  readonly figure: number | undefined;
+  readonly spread: number;
+  /** Whether a round was ended by the budget of time. */
+  readonly stopped: boolean;
+  /** Why there is no figure. */
+  readonly problem: Exclude<Outcome, Measured> | undefined;
+}
+
+/** What the rounds of one store and row give: a figure only where every round measured. */
+export function cellOf(
+  outcomes: readonly Outcome[],
+  figureOf: (measured: Measured) => number,
+): Cell | undefined {
+  if (outcomes.length === 0) return undefined;
+  const problem = outcomes.find((outcome) => outcome.kind !== "measured");
+  if (problem !== undefined) return { figure: undefined, spread: 0, stopped: false, problem };
+  const measured = outcomes as readonly Measured[];
+  const figures = measured.map(figureOf);
+  return {
+    figure: median(figures),
+    spread: spread(figures),
+    stopped: measured.some(({ stopped }) => stopped),
+    problem: undefined,
+  };
+}
+
+/** The best peer of a row, and how many times better than it the store is. */
+export interface Comparison {
+  readonly peer: string;
+  /** Above 1 where the store is ahead. */
+  readonly ratio: number;
+}
+
+/** Compares a figure with those of the peers that have one. */
+export function compareWithBest(
+  own: number,
+  peers: ReadonlyMap<string, number>,
+  isLowerBetter: boolean,
+): Comparison | undefined {
+  let best: string | undefined;
+  for (const [name, figure] of peers) {
+    const against = best === undefined ? undefined : peers.get(best)!;
+    if (against === undefined || (isLowerBetter ? figure < against : figure > against)) best = name;
+  }
+  if (best === undefined) return undefined;
+  const figure = peers.get(best)!;
+  return { peer: best, ratio: isLowerBetter ? figure / own : own / figure };
+}

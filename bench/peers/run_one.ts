@@ -1,0 +1,118 @@
+/**
+ * Runs one workload on one store in this process, and prints what was measured as one line of JSON,
+ * the last of stdout. run.ts starts it: a fresh process each, so that memory, compiled code and
+ * caches are each measurement's own.
+ *
+ *   node bench/peers/run_one.ts --engine lmdb --workload fillseq-64 --directory /tmp/empty
+ *
+ * A store that this runtime can't load, or that lacks the operation, is a result; a wrong answer is
+ * an exit with 1.
+ */
+
+import { readdirSync, statSync } from "node:fs";
+import * as path from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { SeededRandom, ValuePool } from "../key_values.ts";
+import { peakMemoryBytes, StallMeter, Stopwatch } from "../measure.ts";
+import type { LoadedEngine } from "./engine.ts";
+import { engineKinds } from "./engines.ts";
+import type { Bench } from "./loops.ts";
+import type { Measured, Outcome } from "./results.ts";
+import { prepareWorkload, probeWorkload, verify, workloads } from "./workloads.ts";
+
+const { values: given } = parseArgs({
+  options: {
+    engine: { type: "string" },
+    workload: { type: "string" },
+    directory: { type: "string" },
+    entries: { type: "string", default: "100000" },
+    seed: { type: "string", default: "1" },
+    budget: { type: "string", default: "10" },
+  },
+});
+const kind = engineKinds.find(({ name }) => name === given.engine);
+const workload = [prepareWorkload, probeWorkload, ...workloads].find(({ name }) =>
+  name === given.workload
+);
+const { directory } = given;
+if (kind === undefined || workload === undefined || directory === undefined) {
+  throw new RangeError(
+    `Cannot run workload "${given.workload}" on "${given.engine}" in "${directory}": expected ` +
+      `one of ${workloads.map(({ name }) => name).join(", ")}, one of ` +
+      `${engineKinds.map(({ name }) => name).join(", ")}, and a directory`,
+  );
+}
+
+/** Prints the result, and ends: native libraries may keep threads that would hold the process. */
+function finish(outcome: Outcome): never {
+  process.stdout.write(`${JSON.stringify(outcome)}\n`);
+  process.exit(0);
+}
+
+/** Bytes that the files of a directory take on disk; files may have holes. */
+function allocatedBytes(folder: string): number {
+  let total = 0;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const name = path.join(folder, entry.name);
+    if (entry.isDirectory()) total += allocatedBytes(name);
+    else total += statSync(name).blocks * 512;
+  }
+  return total;
+}
+
+let loaded: LoadedEngine;
+try {
+  loaded = await kind.load();
+} catch (error) {
+  finish({ kind: "unavailable", reason: (error as Error).message.split("\n")[0]! });
+}
+const { durability, cacheBytes } = workload;
+const open = () => loaded.open({ directory, durability, cacheBytes });
+let engine;
+try {
+  engine = await open();
+} catch (error) {
+  const { message } = error as Error;
+  if (/^Cannot open durably/.test(message)) finish({ kind: "unsupported", reason: message });
+  throw error;
+}
+if (!workload.needs(engine)) finish({ kind: "unsupported", reason: "has no such operation" });
+
+const seed = Number(given.seed);
+const bench: Bench = {
+  engine,
+  isFloor: kind.isFloor === true,
+  entries: Number(given.entries),
+  budgetSeconds: Number(given.budget),
+  values: new ValuePool(seed),
+  newRandom: () => new SeededRandom(seed),
+  stopwatch: new Stopwatch(),
+};
+await workload.setUp?.(bench);
+const stalls = new StallMeter();
+const done = await workload.run(bench, open);
+const longestStallMs = stalls.stop();
+const peak = peakMemoryBytes();
+if (workload.name !== "open") await engine.close();
+
+const measured: Measured = {
+  kind: "measured",
+  version: loaded.version,
+  operations: done.operations,
+  stopped: done.stopped,
+  seconds: bench.stopwatch.seconds,
+  figure: workload.unit === "operations a second"
+    ? done.operations / bench.stopwatch.seconds
+    : done.milliseconds ?? longestStallMs,
+  firstMilliseconds: done.firstMilliseconds ?? null,
+  longestStallMs: workload.isAsync && done.wasSync !== true ? longestStallMs : null,
+  peakMemoryBytes: peak,
+  diskBytes: allocatedBytes(directory),
+};
+if (workload.leaves !== undefined && !bench.isFloor) {
+  const reopened = await open();
+  await verify(workload, { ...bench, engine: reopened }, done);
+  await reopened.close();
+}
+finish(measured);
