@@ -36,6 +36,12 @@ const differingCounts: Readonly<Record<string, string>> = {};
 /** Folders under tests/ with the files that take longest: they start first. */
 const slowFolders = ["seeded_bugs", "faults", "properties", "fuzz", "store"];
 
+/** Files that mostly wait, for a slow disk or for other processes: they run beside the others, one by one. */
+const waitingFiles: ReadonlySet<string> = new Set([
+  "tests/faults/soak_test.ts",
+  "tests/faults/kill_test.ts",
+]);
+
 const maximumOutputLength = 20_000;
 
 /** The last part of a text that is too long to show. */
@@ -142,21 +148,25 @@ const checkTasks = (everything ? allChecks() : []).map((check) => async () => {
   }
 });
 const timeoutMs = 300_000 * Math.max(1, scale);
-const testTasks = files.flatMap((file) =>
-  chosen.map((runtime) => async () => {
-    const result = await runTestFile(runtime, file, timeoutMs);
-    results.push(result);
-    figures.collect(runtime, result.output);
-    printFailure(result);
-  })
-);
-await runPool([...checkTasks, ...testTasks], jobs);
+const tasksOf = (some: readonly string[]): (() => Promise<void>)[] =>
+  some.flatMap((file) =>
+    chosen.map((runtime) => async () => {
+      const result = await runTestFile(runtime, file, timeoutMs);
+      results.push(result);
+      figures.collect(runtime, result.output);
+      printFailure(result);
+    })
+  );
+const waiting = tasksOf(files.filter((file) => waitingFiles.has(file)));
+const working = [...checkTasks, ...tasksOf(files.filter((file) => !waitingFiles.has(file)))];
+if (jobs === 1) await runPool([...working, ...waiting], 1);
+else await Promise.all([runPool(working, jobs), runPool(waiting, 1)]);
 
 if (files.length === 0) fail(`no test file's path contains "${options.filter ?? ""}"`);
 for (const problem of disagreements(results, chosen)) fail(problem);
 for (const line of figures.lines()) console.log(line);
 if (everything) { for (const problem of figures.problems()) fail(problem); }
-const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 5);
+const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 12);
 console.log(
   `slowest: ${
     slowest.map((r) => `${r.file} (${r.runtime}, ${r.seconds.toFixed(1)} s)`).join(", ")

@@ -38,7 +38,7 @@ export interface Workload {
   readonly prepare?: (fileSystem: FaultFileSystem, history: History) => void;
   /** Names of files that opening leaves alone. */
   readonly mayRemain?: (name: string) => boolean;
-  /** States taken of every kind with a choice; 4 unless given. */
+  /** States taken of every kind with a choice; 3 unless given. */
   readonly variants?: number;
   /** Whether the last write is cut at every byte. */
   readonly everyByte?: boolean;
@@ -87,7 +87,7 @@ export async function exploreWorkload(
   const fileSystem = new FaultFileSystem(seed, scheduler, workload.profile);
   workload.prepare?.(fileSystem, history);
   const run = new Run(seed, fileSystem, scheduler, history, workload.options);
-  const { name, checkOptions = run.options, mayRemain, variants = 4, everyByte } = workload;
+  const { name, checkOptions = run.options, mayRemain, variants = 3, everyByte } = workload;
   const explorer = new CrashExplorer({
     ...{ workload: name, seed, run, checkOptions, mayRemain, variants, everyByte, oneIn },
     ...{ lastEvent, only: repeated, testFile, counts },
