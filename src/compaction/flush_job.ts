@@ -1,9 +1,9 @@
 /**
- * Writes an immutable memtable to a level-0 table: the newest version of every key, tombstones
- * included, since older tables may hold what they hide.
+ * Writes memtables to a level-0 table: the newest version of every key, tombstones included, since
+ * older tables may hold what they hide. A flush writes one, a checkpoint what all of them show.
  */
 
-import { AT_ENTRY } from "../iterator/entry_cursor.ts";
+import { AT_ENTRY, type EntryCursor } from "../iterator/entry_cursor.ts";
 import type { Memtable } from "../memtable/memtable.ts";
 import type { Task } from "../platform/task.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
@@ -13,15 +13,23 @@ import { TableOutput, type TableOutputOptions } from "./table_output.ts";
 const ENTRIES_PER_PAUSE = 32;
 
 /** A task that writes the memtable; its result is the durable table, or undefined for no entry. */
-export function* flushJob(
+export function flushJob(
   memtable: Memtable,
+  options: TableOutputOptions,
+  newFileNumber: () => number,
+): Task<TableMetadata | undefined> {
+  return writeTable(memtable.cursor(Number.MAX_SAFE_INTEGER, false), options, newFileNumber);
+}
+
+/** As `flushJob`, for what a forward cursor over memtables shows. */
+export function* writeTable(
+  cursor: EntryCursor,
   options: TableOutputOptions,
   newFileNumber: () => number,
 ): Task<TableMetadata | undefined> {
   const output = new TableOutput(options, 0, newFileNumber);
   let isFinished = false;
   try {
-    const cursor = memtable.cursor(Number.MAX_SAFE_INTEGER, false);
     let entries = 0;
     for (let at = cursor.seekToStart(); at === AT_ENTRY; at = cursor.advance()) {
       output.add(cursor.entry);

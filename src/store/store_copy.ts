@@ -12,9 +12,8 @@
 
 import { crc32 } from "../bytes/crc32.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
-import { TableOutput } from "../compaction/table_output.ts";
+import { writeTable } from "../compaction/flush_job.ts";
 import { CorruptionError, DecodeError } from "../errors.ts";
-import { AT_ENTRY } from "../iterator/entry_cursor.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { syncDirectoryStep, syncStep, type Task } from "../platform/task.ts";
@@ -35,8 +34,6 @@ import type { StoreState } from "./store_state.ts";
 const CHUNK_BYTES = 256 * 1024;
 /** One table is open at a time; the pool keeps no fewer. */
 const MAX_OPEN_FILES = 4;
-/** Entries between two points where the task may be paused: some 30 microseconds. */
-const ENTRIES_PER_PAUSE = 32;
 
 /** A task that makes the files of a store that holds what the lease shows. */
 export function* copyStore(
@@ -83,30 +80,15 @@ export function* copyStore(
 }
 
 /** Writes what the memtables show, tombstones too; the result is undefined where that is nothing. */
-function* writeMemtables(
+function writeMemtables(
   state: StoreState,
   { view, sequence }: Lease,
   target: NewDirectory,
   newFileNumber: () => number,
 ): Task<TableMetadata | undefined> {
-  const output = new TableOutput({ ...state.tableOutput, ...target }, 0, newFileNumber);
-  let isFinished = false;
-  try {
-    const cursor = new MergingCursor(
-      view.memtables.map((memtable) => memtable.cursor(sequence, false)),
-      false,
-    );
-    let entries = 0;
-    for (let at = cursor.seekToStart(); at === AT_ENTRY; at = cursor.advance()) {
-      output.add(cursor.entry);
-      if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
-    }
-    const tables = yield* output.finish();
-    isFinished = true;
-    return tables[0];
-  } finally {
-    if (!isFinished) output.abandon();
-  }
+  const cursors = view.memtables.map((memtable) => memtable.cursor(sequence, false));
+  const options = { ...state.tableOutput, ...target };
+  return writeTable(new MergingCursor(cursors, false), options, newFileNumber);
 }
 
 function* copyTable(

@@ -32,6 +32,7 @@
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { crc32 } from "../bytes/crc32.ts";
+import { fileTag, storeIdText } from "../bytes/store_id.ts";
 import { DecodeError } from "../errors.ts";
 import { manifestName, parseFileName } from "./file_names.ts";
 import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from "./version_edit.ts";
@@ -69,7 +70,7 @@ export function encodeManifestRecord(
   const start = writer.length;
   writer.appendUint32(0);
   writer.appendUint32(0);
-  writer.appendUint32(manifestTag(storeId, number));
+  writer.appendUint32(fileTag(storeId, number));
   writer.appendUint32(ordinal);
   encodeVersionEdit(writer, edit);
   const { bytes, view, length } = writer;
@@ -117,12 +118,12 @@ export function decodeManifest(
   }
   if (view.getUint32(16, true) !== storeId) {
     throw new DecodeError(
-      `the manifest belongs to the store ${hexId(view.getUint32(16, true))}, ` +
-        `CURRENT says ${hexId(storeId)}`,
+      `the manifest belongs to the store ${storeIdText(view.getUint32(16, true))}, ` +
+        `CURRENT says ${storeIdText(storeId)}`,
       16,
     );
   }
-  const tag = manifestTag(storeId, number);
+  const tag = fileTag(storeId, number);
   const edits: VersionEdit[] = [];
   let offset = MANIFEST_HEADER_BYTES;
   while (offset < bytes.length) {
@@ -180,7 +181,7 @@ export interface Current {
 
 /** The content of CURRENT. */
 export function encodeCurrent({ storeId, manifestNumber }: Current): Uint8Array {
-  const text = `tinykvs 1 ${manifestName(manifestNumber)} store=${hexId(storeId)}`;
+  const text = `tinykvs 1 ${manifestName(manifestNumber)} store=${storeIdText(storeId)}`;
   const bytes = asciiBytes(text);
   const crc = crc32(bytes, new DataView(bytes.buffer), 0, bytes.length);
   return asciiBytes(`${text} crc32=${crc.toString(16).padStart(8, "0")}\n`);
@@ -222,15 +223,6 @@ export function otherCurrentVersion(bytes: Uint8Array): number | undefined {
   const text = asciiBytes(match[1]!);
   const crc = crc32(text, new DataView(text.buffer), 0, text.length);
   return crc === Number.parseInt(match[3]!, 16) ? Number(match[2]) : undefined;
-}
-
-/** What the records of a manifest carry: a number that those of other manifests and stores don't. */
-function manifestTag(storeId: number, number: number): number {
-  return (storeId ^ number) >>> 0;
-}
-
-function hexId(storeId: number): string {
-  return storeId.toString(16).padStart(8, "0");
 }
 
 function asciiBytes(text: string): Uint8Array<ArrayBuffer> {

@@ -83,11 +83,6 @@ export interface RecordHeader {
   type: number;
 }
 
-/** What the records of a log carry: a number that those of other logs and stores don't. */
-export function logTag(storeId: number, logNumber: number): number {
-  return (storeId ^ logNumber) >>> 0;
-}
-
 /** Appends a file header. */
 export function encodeLogHeader(writer: ByteWriter, header: LogHeader): void {
   const start = writer.length;

@@ -11,6 +11,7 @@
  */
 
 import { crc32 } from "../bytes/crc32.ts";
+import { fileTag, storeIdText } from "../bytes/store_id.ts";
 import { DecodeError } from "../errors.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import type { Task } from "../platform/task.ts";
@@ -21,7 +22,6 @@ import {
   decodeRecordHeader,
   LOG_HEADER_BYTES,
   type LogHeader,
-  logTag,
   OPERATION_PUT,
   RECORD_END,
   RECORD_HEADER_BYTES,
@@ -79,7 +79,7 @@ export function* readLog(
   visit: LogEntryVisitor,
 ): Task<LogSummary | NewerLogVersion> {
   const window = new LogWindow(handle);
-  const tag = logTag(storeId, logNumber);
+  const tag = fileTag(storeId, logNumber);
   const size = window.sizeBytes;
   if (size < LOG_HEADER_BYTES) return summary(undefined, "torn", 0, 0, 0);
   window.require(0, LOG_HEADER_BYTES);
@@ -95,7 +95,9 @@ export function* readLog(
   }
   if (header.storeId !== storeId) {
     throw new DecodeError(
-      `the log belongs to the store ${hexId(header.storeId)}, this is ${hexId(storeId)}`,
+      `the log belongs to the store ${storeIdText(header.storeId)}, this is ${
+        storeIdText(storeId)
+      }`,
       24,
     );
   }
@@ -128,10 +130,6 @@ export function* readLog(
     yield undefined;
   }
   return summary(header, "open", offset, sequence, durableOffset);
-}
-
-function hexId(storeId: number): string {
-  return storeId.toString(16).padStart(8, "0");
 }
 
 function summary(

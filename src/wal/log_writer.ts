@@ -8,11 +8,11 @@
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
+import { fileTag } from "../bytes/store_id.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import {
   encodeLogHeader,
-  logTag,
   MAX_PAYLOAD_BYTES,
   RECORD_END,
   RECORD_ENTRIES,
@@ -48,7 +48,7 @@ export class LogWriter {
     this.handle = fileSystem.createSync(path);
     this.number = number;
     this.buffer = new ByteWriter(BUFFER_BYTES);
-    this.#tag = logTag(storeId, number);
+    this.#tag = fileTag(storeId, number);
     encodeLogHeader(this.buffer, { storeId, logNumber: number, firstSequence });
   }
 

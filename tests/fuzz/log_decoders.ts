@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { ByteReader } from "../../src/bytes/byte_reader.ts";
 import { crc32 } from "../../src/bytes/crc32.ts";
+import { fileTag } from "../../src/bytes/store_id.ts";
 import { DecodeError } from "../../src/errors.ts";
 import type { FileHandle } from "../../src/platform/file_system.ts";
 import { runTaskSync } from "../../src/platform/task.ts";
@@ -20,7 +21,6 @@ import type { VersionEdit } from "../../src/version/version_edit.ts";
 import {
   encodeLogHeader,
   LOG_HEADER_BYTES,
-  logTag,
   RECORD_END,
   RECORD_ENTRIES,
   RECORD_HEADER_BYTES,
@@ -46,7 +46,7 @@ function encodeLog(content: LogContent, recordEntries: number, random?: Random):
   return written((writer) => {
     const { firstSequence, entries, isClosed } = content;
     encodeLogHeader(writer, { storeId: STORE_ID, logNumber: NUMBER, firstSequence });
-    const tag = logTag(STORE_ID, NUMBER);
+    const tag = fileTag(STORE_ID, NUMBER);
     const append = (type: number, sequence: number, count: number, write: () => void): void => {
       const start = writer.length;
       writer.reserve(RECORD_HEADER_BYTES);

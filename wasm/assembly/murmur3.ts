@@ -5,7 +5,7 @@
  *
  * Algorithm: MurmurHash3 by Austin Appleby, public domain,
  * https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp; positions as in
- * shared/GO_FORMAT.md 2. Deviation: the two inputs share all whole blocks of the key, so these are
+ * docs/FORMAT.md. Deviation: the two inputs share all whole blocks of the key, so these are
  * mixed once and only the tails twice.
  *
  * Memory (two pages, no allocator):
