@@ -64,6 +64,12 @@ export interface Options {
   levelSizeMultiplier?: number;
   /** Number of levels, level 0 included, 2 to 7. Default 7. */
   maxLevels?: number;
+  /**
+   * Whether flushes and compactions of 1 MiB and more run in a worker thread, where the runtime gives one;
+   * with false, or where it does not, they take turns with the caller's code. A store with a `fileSystem`
+   * of its own never has the thread. Default true.
+   */
+  backgroundThread?: boolean;
 }
 
 /** Options with every value filled in. */
@@ -101,6 +107,7 @@ export function defaultOptions(): Options {
     l0CompactionTrigger: 4,
     levelSizeMultiplier: 10,
     maxLevels: 7,
+    backgroundThread: true,
   };
 }
 
@@ -190,6 +197,7 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   l0CompactionTrigger: integer(2, 1000),
   levelSizeMultiplier: integer(2, 100),
   maxLevels: integer(2, 7),
+  backgroundThread: isBoolean,
 };
 
 /**
@@ -229,6 +237,8 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
   return {
     ...resolved,
     fileSystem: given.fileSystem ?? defaultFileSystem(),
+    // Another thread can reach the runtime's own file system only, not an object of this one.
+    backgroundThread: resolved.backgroundThread === true && given.fileSystem === undefined,
   } as ResolvedOptions;
 }
 

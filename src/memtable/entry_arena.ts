@@ -113,6 +113,18 @@ export class EntryArena {
     return this.#largeViews[index]!;
   }
 
+  /** Shows the entries of another arena, from a copy of its memory, to be read only. */
+  adopt(bytes: Uint8Array, largeValues: readonly Uint8Array[]): void {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.used = bytes.length;
+    for (const value of largeValues) {
+      this.largeValues.push(value);
+      this.#largeViews.push(new DataView(value.buffer, value.byteOffset, value.byteLength));
+      this.#largeBytes += value.length;
+    }
+  }
+
   /** Forgets every entry and keeps the memory. */
   clear(): void {
     this.used = FIRST_OFFSET;

@@ -7,12 +7,27 @@
  */
 
 import { AT_END, AT_ENTRY, emptyEntryView } from "../iterator/entry_cursor.ts";
-import type { EntryCursor, EntryView, Position } from "../iterator/entry_cursor.ts";
+import type { EntryCursor, EntrySequence, EntryView, Position } from "../iterator/entry_cursor.ts";
 import { ENTRY_HEADER_BYTES, EntryArena } from "./entry_arena.ts";
 import { EntryTree } from "./entry_tree.ts";
 
 const KEY = ENTRY_HEADER_BYTES + 4;
 const MAX_RELATIVE_SEQUENCE = 0xffffffff;
+
+/** The newest version of every key of a memtable, as `copyNewest` lays them out. */
+export interface NewestEntries {
+  /** The entries. */
+  readonly bytes: Uint8Array;
+  /** Offsets of the newest version of each key, in key order. */
+  readonly order: Uint32Array;
+  /** Values kept outside of `bytes`. */
+  readonly largeValues: readonly Uint8Array[];
+}
+
+/** Where the order lies behind `used` bytes of entries. */
+function orderStart(used: number): number {
+  return Math.ceil(used / 4) * 4;
+}
 
 /** Sorted, versioned entries in memory. */
 export class Memtable {
@@ -103,6 +118,37 @@ export class Memtable {
     return new MemtableCursor(this, this.#tree, sequence, reverse);
   }
 
+  /** Bytes of memory that `copyNewest` fills. */
+  get copyBytes(): number {
+    return orderStart(this.#arena.used) + 4 * this.#tree.keyCount;
+  }
+
+  /**
+   * Copies what a flush needs to `memory`, from its start on: the arena and, in key order, where the newest
+   * version of each key is. Unlike the tree that takes 4 bytes a key, and a walk over the leaves (some
+   * 10 ns a key). The large values are not copied; their memory is the memtable's.
+   */
+  copyNewest(memory: SharedArrayBuffer | ArrayBuffer): NewestEntries {
+    const arena = this.#arena;
+    const tree = this.#tree;
+    const bytes = new Uint8Array(memory, 0, arena.used);
+    bytes.set(arena.bytes.subarray(0, arena.used));
+    const order = new Uint32Array(memory, orderStart(arena.used), tree.keyCount);
+    let count = 0;
+    for (let leaf = tree.firstLeaf; leaf >= 0; leaf = tree.nextLeaf(leaf)) {
+      const slots = tree.countAt(leaf);
+      for (let slot = 0; slot < slots; slot++) order[count++] = tree.entryAt(leaf, slot);
+    }
+    return { bytes, order, largeValues: arena.largeValues };
+  }
+
+  /** A cursor over such a copy, maybe in another thread. It can only go through all of it. */
+  static newestCursor({ bytes, order, largeValues }: NewestEntries): EntrySequence {
+    const table = new Memtable(0, 0);
+    table.#arena.adopt(bytes, largeValues);
+    return new NewestCursor(table, order);
+  }
+
   /** The first in the chain of versions that starts at `entry` that may be seen, or 0. Internal. */
   visibleVersion(entry: number, sequence: number): number {
     const arena = this.#arena;
@@ -132,6 +178,31 @@ export class Memtable {
       result.valueStart = 0;
       result.valueEnd = value.length;
     }
+  }
+}
+
+/** Walks the order of a copy. */
+class NewestCursor implements EntrySequence {
+  readonly entry: EntryView = emptyEntryView();
+  readonly #table: Memtable;
+  readonly #order: Uint32Array;
+  #at = 0;
+
+  constructor(table: Memtable, order: Uint32Array) {
+    this.#table = table;
+    this.#order = order;
+  }
+
+  seekToStart(): Position {
+    this.#at = -1;
+    return this.advance();
+  }
+
+  advance(): Position {
+    const entry = this.#order[++this.#at];
+    if (entry === undefined) return AT_END;
+    this.#table.show(entry, this.entry);
+    return AT_ENTRY;
   }
 }
 
