@@ -132,8 +132,8 @@ export class JobThread {
   *flush(memtable: Memtable): Task<TableMetadata | undefined> {
     const { copyBytes } = memtable;
     if (this.#copy === undefined || this.#copy.byteLength < copyBytes) {
-      // Memtables are about as large as each other. A new buffer of this size each time would cost a major
-      // collection every 64 MB.
+      // Memtables are about as large as each other, so this happens once. Shared memory is not counted as
+      // new by V8 when it arrives, and Bun does not copy it, as happens with buffers that change hands.
       this.#copy = new SharedArrayBuffer(Math.ceil(copyBytes * 1.1));
     }
     try {
@@ -171,9 +171,15 @@ export class JobThread {
     const job = new Job(request.id);
     this.#idleTimer?.cancel();
     this.#jobs.set(job.id, job);
-    thread.keepAlive();
     try {
+      thread.keepAlive();
       thread.post(request);
+    } catch (error) {
+      // The thread knows nothing of it.
+      this.#jobs.delete(job.id);
+      throw error;
+    }
+    try {
       yield this.#stepOf(job, thread);
     } finally {
       if (!job.isSettled) {

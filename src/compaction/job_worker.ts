@@ -69,11 +69,12 @@ function work(): void {
 
 function accept(request: JobRequest): void {
   if (request.kind === "cancel") {
-    // It may have ended just now; then its answer is on the way, and this one is one too many.
     const job = jobs.find(({ id }) => id === request.id);
-    job?.task.cancel(new ClosedError("store"));
-    if (job !== undefined) drop(job);
-    port.post({ id: request.id, kind: "cancelled" } satisfies JobAnswer);
+    // One that is not there has ended just now: its answer is on the way.
+    if (job === undefined) return;
+    job.task.cancel(new ClosedError("store"));
+    drop(job);
+    port.post({ id: job.id, kind: "cancelled" } satisfies JobAnswer);
     return;
   }
   const isFlush = request.kind === "flush";

@@ -114,14 +114,14 @@ export class EntryArena {
   }
 
   /** Shows the entries of another arena, from a copy of its memory, to be read only. */
-  adopt(bytes: Uint8Array, largeValues: readonly Uint8Array[]): void {
+  adopt(bytes: Uint8Array, largeValues: readonly (SharedArrayBuffer | ArrayBuffer)[]): void {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.used = bytes.length;
     for (const value of largeValues) {
-      this.largeValues.push(value);
-      this.#largeViews.push(new DataView(value.buffer, value.byteOffset, value.byteLength));
-      this.#largeBytes += value.length;
+      this.largeValues.push(new Uint8Array(value));
+      this.#largeViews.push(new DataView(value));
+      this.#largeBytes += value.byteLength;
     }
   }
 

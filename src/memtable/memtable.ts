@@ -14,14 +14,19 @@ import { EntryTree } from "./entry_tree.ts";
 const KEY = ENTRY_HEADER_BYTES + 4;
 const MAX_RELATIVE_SEQUENCE = 0xffffffff;
 
-/** The newest version of every key of a memtable, as `copyNewest` lays them out. */
+/**
+ * The newest version of every key of a memtable, as `copyNewest` lays them out. Buffers, not views on them:
+ * Deno 2.9 takes seconds to send a view of some megabytes to another thread, since it goes through its indices.
+ */
 export interface NewestEntries {
-  /** The entries. */
-  readonly bytes: Uint8Array;
-  /** Offsets of the newest version of each key, in key order. */
-  readonly order: Uint32Array;
-  /** Values kept outside of `bytes`. */
-  readonly largeValues: readonly Uint8Array[];
+  /** Entries and, behind them, the offsets of the newest version of each key, in key order. */
+  readonly memory: SharedArrayBuffer | ArrayBuffer;
+  /** Bytes of entries. */
+  readonly usedBytes: number;
+  /** Number of keys. */
+  readonly keyCount: number;
+  /** Values kept outside. */
+  readonly largeValues: readonly (SharedArrayBuffer | ArrayBuffer)[];
 }
 
 /** Where the order lies behind `used` bytes of entries. */
@@ -139,14 +144,22 @@ export class Memtable {
       const slots = tree.countAt(leaf);
       for (let slot = 0; slot < slots; slot++) order[count++] = tree.entryAt(leaf, slot);
     }
-    return { bytes, order, largeValues: arena.largeValues };
+    return {
+      memory,
+      usedBytes: arena.used,
+      keyCount: tree.keyCount,
+      // Each has a buffer to itself.
+      largeValues: arena.largeValues.map(({ buffer }) => buffer as ArrayBuffer),
+    };
   }
 
   /** A cursor over such a copy, maybe in another thread. It can only go through all of it. */
-  static newestCursor({ bytes, order, largeValues }: NewestEntries): EntrySequence {
+  static newestCursor(
+    { memory, usedBytes, keyCount, largeValues }: NewestEntries,
+  ): EntrySequence {
     const table = new Memtable(0, 0);
-    table.#arena.adopt(bytes, largeValues);
-    return new NewestCursor(table, order);
+    table.#arena.adopt(new Uint8Array(memory, 0, usedBytes), largeValues);
+    return new NewestCursor(table, new Uint32Array(memory, orderStart(usedBytes), keyCount));
   }
 
   /** The first in the chain of versions that starts at `entry` that may be seen, or 0. Internal. */
