@@ -49,7 +49,12 @@ test("resolveOptions fills in the defaults of the documentation", () => {
 });
 
 test("Presets change what their names promise and nothing else", () => {
-  const low = { ...defaultOptions(), blockCacheSizeBytes: 0, bloomFalsePositiveRate: false };
+  const low = {
+    ...defaultOptions(),
+    blockCacheSizeBytes: 0,
+    bloomFalsePositiveRate: false,
+    backgroundThread: false,
+  };
   const high = {
     ...defaultOptions(),
     memtableSizeBytes: 64 * MIB,
