@@ -90,10 +90,36 @@ export class Block {
     return slot >= 0 ? slot : ~slot;
   }
 
-  /** Slot of the entry with exactly this key, or -1. */
+  /**
+   * Slot of the entry with exactly this key, or -1. The shared prefix is not compared beforehand: the
+   * key of the slot that the words lead to is compared as a whole. That saves the cache lines of the
+   * first entry, two of about ten that a get of a random key misses.
+   */
   find(key: DataView, start: number, end: number): number {
-    const slot = this.#search(key, start, end);
-    return slot >= 0 ? slot : -1;
+    const slots = this.#slots;
+    const view = this.view;
+    const from = start + this.#prefix;
+    const word = keyWord(key, from, end);
+    const words = this.count + 1;
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = slots[words + middle]!;
+      if (other < word) {
+        low = middle + 1;
+      } else if (other > word) {
+        high = middle;
+      } else {
+        const at = slots[middle]!;
+        const keyEnd = at + 4 + view.getUint32(at, true);
+        const order = compareRanges(view, at + 4, keyEnd, key, start, end);
+        if (order === 0) return middle;
+        if (order < 0) low = middle + 1;
+        else high = middle;
+      }
+    }
+    return -1;
   }
 
   /** Points the buffers of `entry` at this block; `showAt` then sets the offsets. */

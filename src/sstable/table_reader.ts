@@ -146,6 +146,14 @@ export class TableReader implements CacheOwner {
     return entry.value;
   }
 
+  /** As `cachedBlock`, for a caller that can do without: that it is missing does not count as a miss. */
+  blockInMemory(block: number): Block | undefined {
+    const entry = this.#blocks[block];
+    if (entry === undefined) return undefined;
+    this.#resources.blocks.hit(entry);
+    return entry.value;
+  }
+
   /** The block cache dropped a block. */
   evicted(slot: number): void {
     this.#blocks[slot] = undefined;

@@ -33,12 +33,15 @@ export class LiveTable {
 export class Version {
   /** The tables of each level: level 0 newest first, the others by key. */
   readonly levels: readonly (readonly LiveTable[])[];
+  /** Number of levels down to the lowest that has a table; 0 without tables. */
+  readonly depth: number;
   /** How many hold it. Internal to the version set. */
   references = 0;
 
   /** Makes a version of levels that are in order. */
   constructor(levels: readonly (readonly LiveTable[])[]) {
     this.levels = levels;
+    this.depth = levels.findLastIndex((tables) => tables.length > 0) + 1;
   }
 
   /** A version without tables. */
