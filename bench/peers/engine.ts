@@ -67,7 +67,7 @@ export interface EngineKind {
   /** A variant of tinykvs: no ratio counts it as a peer. */
   readonly isOwn?: boolean;
   /** Prefixes of the names of the workloads for which it is of interest; all by default. */
-  readonly only?: readonly string[];
+  readonly rowsOfInterest?: readonly string[];
   /** What a write survives in either durability, and what else a reader has to know. */
   readonly notes: string;
   /**

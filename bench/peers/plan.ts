@@ -39,7 +39,7 @@ export function budgetOf(kind: EngineKind, row: Workload, budgets: Budgets): num
 
 /** Whether a store is of interest in a row. */
 export function isFor(kind: EngineKind, row: { readonly name: string }): boolean {
-  return kind.only?.some((prefix) => row.name.startsWith(prefix)) ?? true;
+  return kind.rowsOfInterest?.some((prefix) => row.name.startsWith(prefix)) ?? true;
 }
 
 /** Every process of the rounds, in order. */

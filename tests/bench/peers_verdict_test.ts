@@ -206,7 +206,7 @@ const workloadOf = (name: string): Workload => workloads.find((one) => one.name 
 const budgets = { readSeconds: 2, fillSeconds: 4 };
 
 test("Engines of a row follow each other in an order that rotates, rounds are outermost", () => {
-  const kinds = [kind("a"), kind("b", { only: ["get"] }), kind("c")];
+  const kinds = [kind("a"), kind("b", { rowsOfInterest: ["get"] }), kind("c")];
   const planned = plannedRuns(kinds, [workloadOf("get-hot-sync"), workloadOf("open")], 2);
   assert.deepEqual(
     planned.map((one) => `${one.round} ${one.row.name} ${one.kind.name}`),

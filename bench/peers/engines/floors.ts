@@ -100,7 +100,7 @@ export const floorKinds: readonly EngineKind[] = [
     name: "empty loop",
     runtimes: ["node", "deno", "bun"],
     isFloor: true,
-    only: ["fill", "durable", "get", "mixed", "stall", "prefix100-async"],
+    rowsOfInterest: ["fill", "durable", "get", "mixed", "stall", "prefix100-async"],
     notes: "the loop of the workload around functions that do nothing",
     load: () => Promise.resolve({ version: "", open: () => nothing }),
   },
@@ -108,7 +108,7 @@ export const floorKinds: readonly EngineKind[] = [
     name: "append",
     runtimes: ["node", "deno", "bun"],
     isFloor: true,
-    only: ["fill", "durable", "stall"],
+    rowsOfInterest: ["fill", "durable", "stall"],
     notes:
       "none: one write for each put or batch. durable: the same and an fdatasync, shared by the " +
       "puts in flight: the rate of fsync",

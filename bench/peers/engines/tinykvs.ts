@@ -118,7 +118,7 @@ export const tinykvsKinds: readonly EngineKind[] = [
     name: "tinykvs none",
     runtimes,
     isOwn: true,
-    only: ["get-random-sync", "get-nocache-sync", "mixed-cold-sync"],
+    rowsOfInterest: ["get-random-sync", "get-nocache-sync", "mixed-cold-sync"],
     notes: 'as tinykvs, with compression "none"',
     load: () => load({ compression: "none" }),
   },
@@ -126,7 +126,7 @@ export const tinykvsKinds: readonly EngineKind[] = [
     name: "tinykvs low-memory",
     runtimes,
     isOwn: true,
-    only: ["fillseq", "fillrandom", "get-random", "scan", "mixed-cold"],
+    rowsOfInterest: ["fillseq", "fillrandom", "get-random", "scan", "mixed-cold"],
     notes: 'as tinykvs, with preset "low-memory": no block cache, no filters',
     load: () => load({ preset: "low-memory" }),
   },
@@ -134,7 +134,7 @@ export const tinykvsKinds: readonly EngineKind[] = [
     name: "tinykvs inline",
     runtimes,
     isOwn: true,
-    only: ["fillrandom", "fillbatch-random", "stall"],
+    rowsOfInterest: ["fillrandom", "fillbatch-random", "stall"],
     notes:
       "as tinykvs, with backgroundThread false: flushes and compactions in slices on the main " +
       "thread",
