@@ -81,7 +81,7 @@ export class Memtable {
       throw new RangeError("Cannot insert into the memtable: it holds 2^32 entries");
     }
     const previous = this.#tree.locateForInsert(fromView, start + 4, keyEnd);
-    this.#tree.insert(this.#arena.append(previous, relative, from, start, keyEnd, end));
+    this.#tree.insert(this.#arena.append(previous, relative, from, fromView, start, keyEnd, end));
     this.entryCount++;
   }
 
