@@ -324,6 +324,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
     this.#isFinished = true;
     this.#dropChunk();
     abandoned.unregister(this);
+    this.#scan.release();
     this.#lease.release();
   }
 }

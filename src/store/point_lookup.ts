@@ -49,6 +49,8 @@ export class PointLookup {
   #block: Block | undefined;
   /** Rises with each search that the last table disappoints, falls with each that finds its key. */
   #absences = 0;
+  /** Whether `#block` came with a pin, as from an awaited load; the rest is looked at within one stretch. */
+  #isPinned = false;
   /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
   #isHashed = false;
 
@@ -99,10 +101,29 @@ export class PointLookup {
     const { reader } = this.#table!;
     if (this.#missing === "index") this.#index = await reader.loadIndex();
     else if (this.#missing === "filter") this.#filter = await reader.loadFilter();
-    else this.#block = await reader.loadBlock(this.#index!, this.#blockNumber);
+    else {
+      const block = await reader.loadBlock(this.#index!, this.#blockNumber);
+      // A second block of the table, behind the first.
+      this.#unpin();
+      this.#block = block;
+      this.#isPinned = true;
+    }
+  }
+
+  /** Gives back what it holds in memory: the entry that was found is not to be looked at any more. */
+  release(): void {
+    this.#dropTable();
+    this.#view = undefined;
+  }
+
+  #unpin(): void {
+    if (!this.#isPinned) return;
+    this.#isPinned = false;
+    this.#table!.reader.unpin(this.#block!);
   }
 
   #dropTable(): void {
+    this.#unpin();
     this.#table = undefined;
     this.#index = undefined;
     this.#filter = undefined;
