@@ -13,6 +13,7 @@
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
+import type { EntryRun } from "../iterator/entry_run.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
 
 const MIN_ENTRY_BYTES = 9;
@@ -113,6 +114,27 @@ export class Block {
     entry.keyEnd = keyEnd;
     entry.valueStart = keyEnd + 4;
     entry.valueEnd = slots[slot + 1]!;
+  }
+
+  /** Points `run` at the entries of this block. */
+  showRun(run: EntryRun): void {
+    run.bytes = this.bytes;
+    run.view = this.view;
+    run.offsets = this.#slots;
+    run.isDense = true;
+  }
+
+  /** Compares the key in `slot` with the given one: negative where it comes first. */
+  compareKey(slot: number, key: DataView, start: number, end: number): number {
+    const at = this.#slots[slot]! + 4;
+    return compareRanges(
+      this.view,
+      at,
+      at + this.view.getUint32(at - 4, true),
+      key,
+      start,
+      end,
+    );
   }
 
   /** Slot of the entry with this key; where there is none, the complement of where it would be. */
