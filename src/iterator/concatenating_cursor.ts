@@ -10,6 +10,7 @@ import {
   type EntryView,
   type Position,
 } from "./entry_cursor.ts";
+import type { EntryRun, RunBound } from "./entry_run.ts";
 
 /** Sources in key order. */
 export interface OrderedSources {
@@ -50,6 +51,15 @@ export class ConcatenatingCursor implements EntryCursor {
 
   advance(): Position {
     return this.#settle(this.#current!.advance());
+  }
+
+  takeRun(run: EntryRun, bound: RunBound | undefined): number {
+    return this.#current!.takeRun(run, bound);
+  }
+
+  skip(count: number): void {
+    this.#current!.skip(count);
+    this.entry = this.#current!.entry;
   }
 
   loadSync(): void {

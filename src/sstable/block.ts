@@ -13,6 +13,7 @@
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
+import type { EntryRun } from "../iterator/entry_run.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
 
 const MIN_ENTRY_BYTES = 9;
@@ -136,22 +137,23 @@ export class Block implements BlockMemory {
    * first entry, two of about ten that a get of a random key misses.
    */
   find(key: DataView, start: number, end: number): number {
-    const slots = this.#slots;
     const view = this.view;
+    const words = this.#words;
+    const slots = this.#slots;
     const from = start + this.#prefix;
     const word = keyWord(key, from, end);
-    const words = this.count + 1;
+    const firstWord = slots + this.count + 1;
     let low = 0;
     let high = this.count;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const other = slots[words + middle]!;
+      const other = words[firstWord + middle]!;
       if (other < word) {
         low = middle + 1;
       } else if (other > word) {
         high = middle;
       } else {
-        const at = slots[middle]!;
+        const at = words[slots + middle]!;
         const keyEnd = at + 4 + view.getUint32(at, true);
         const order = compareRanges(view, at + 4, keyEnd, key, start, end);
         if (order === 0) return middle;
@@ -179,6 +181,15 @@ export class Block implements BlockMemory {
     entry.keyEnd = keyEnd;
     entry.valueStart = keyEnd + 4;
     entry.valueEnd = this.#words[place + 1]!;
+  }
+
+  /** Makes `run` begin at the entry in `slot`: behind its offset lie those of the next ones. */
+  showRun(slot: number, run: EntryRun): void {
+    run.bytes = this.bytes;
+    run.view = this.view;
+    run.offsets = this.#words;
+    run.first = this.#slots + slot;
+    run.isDense = true;
   }
 
   /** Slot of the entry with this key; where there is none, the complement of where it would be. */

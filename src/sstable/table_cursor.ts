@@ -15,6 +15,7 @@ import {
   NEEDS_LOAD,
   type Position,
 } from "../iterator/entry_cursor.ts";
+import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
 import type { Block } from "./block.ts";
 import type { TableIndex } from "./table_index.ts";
 import type { TableReader } from "./table_reader.ts";
@@ -106,6 +107,34 @@ export class TableCursor implements EntryCursor {
     return this.#enter();
   }
 
+  takeRun(run: EntryRun, bound: RunBound | undefined): number {
+    const block = this.#block!;
+    const slot = this.#slot;
+    const { reverse } = this.#options;
+    let count = reverse ? slot + 1 : block.count - slot;
+    if (bound !== undefined) {
+      // Looked at in this order: a block that lies inside is the rule where one source is walked, and one or
+      // two entries are where several interleave; a search costs as much as eight of these.
+      const last = reverse ? 0 : block.count - 1;
+      if (!isBefore(block, last, bound, reverse)) {
+        if (!isBefore(block, slot, bound, reverse)) return 0;
+        // The last one is not before the bound: there is a next slot.
+        if (!isBefore(block, reverse ? slot - 1 : slot + 1, bound, reverse)) return 1;
+        count = runLength(block, slot, bound, reverse);
+      }
+    }
+    if (count > 1) {
+      block.showRun(slot, run);
+      run.step = reverse ? -1 : 1;
+    }
+    return count;
+  }
+
+  skip(count: number): void {
+    this.#slot += this.#options.reverse ? -count : count;
+    this.#block!.showAt(this.#slot, this.entry);
+  }
+
   loadSync(): void {
     if (this.#index === undefined) this.#index = this.#reader.loadIndexSync();
     else this.#block = this.#window.loadSync(this.#index, this.#blockNumber);
@@ -183,6 +212,21 @@ export class TableCursor implements EntryCursor {
       if (!reverse) this.#move = "on";
     }
   }
+}
+
+/** Whether the entry in a slot comes before the bound in that direction. */
+function isBefore(block: Block, slot: number, bound: RunBound, reverse: boolean): boolean {
+  const order = block.compareKey(slot, bound.view, bound.start, bound.end);
+  return order === 0 ? bound.isIncluded : (order < 0) !== reverse;
+}
+
+/** How many entries from `slot` on come before a bound that lies within the block. */
+function runLength(block: Block, slot: number, bound: RunBound, reverse: boolean): number {
+  const { view, start, end, isIncluded } = bound;
+  let at = block.lowerBound(view, start, end);
+  const isExact = at < block.count && block.compareKey(at, view, start, end) === 0;
+  if (isExact && isIncluded !== reverse) at++;
+  return reverse ? slot + 1 - at : at - slot;
 }
 
 /** Stored blocks that were read in one go and not decoded yet. Blocks that it gives are pinned. */

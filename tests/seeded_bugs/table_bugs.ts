@@ -120,10 +120,8 @@ export const tableBugs: readonly Bug[] = [
     does: "shows the key at the upper bound of a range",
     edits: [{
       file: "src/store/entry_scan.ts",
-      find:
-        "      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) >= 0;\n",
-      replace:
-        "      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) > 0;\n",
+      find: "end: bound.bytes.length, isIncluded: reverse }",
+      replace: "end: bound.bytes.length, isIncluded: true }",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,
