@@ -16,7 +16,7 @@ import {
   type StoreErrorCode,
   UnsupportedFormatError,
 } from "../errors.ts";
-import type { NewestEntries } from "../memtable/memtable.ts";
+import type { NewestEntries } from "../memtable/newest_entries.ts";
 import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
 import type { Compaction } from "./compaction.ts";
 

@@ -14,6 +14,7 @@
 import { JOB_WORKER_SOURCE } from "../../wasm/generated/job_worker.ts";
 import { ZSTD_WASM_DEFLATED_BASE64 } from "../../wasm/generated/zstd_wasm.ts";
 import type { Memtable } from "../memtable/memtable.ts";
+import { copyNewest, newestBytes } from "../memtable/newest_entries.ts";
 import type { Scheduler, Timer } from "../platform/scheduler.ts";
 import type { IoStep, Task } from "../platform/task.ts";
 import { startThread, type Thread } from "../platform/thread.ts";
@@ -130,14 +131,14 @@ export class JobThread {
 
   /** As `flushJob`. One at a time: there is one copy. */
   *flush(memtable: Memtable): Task<TableMetadata | undefined> {
-    const { copyBytes } = memtable;
+    const copyBytes = newestBytes(memtable);
     if (this.#copy === undefined || this.#copy.byteLength < copyBytes) {
       // Memtables are about as large as each other, so this happens once. Shared memory is not counted as
       // new by V8 when it arrives, and Bun does not copy it, as happens with buffers that change hands.
       this.#copy = new SharedArrayBuffer(Math.ceil(copyBytes * 1.1));
     }
     try {
-      const entries = memtable.copyNewest(this.#copy);
+      const entries = copyNewest(memtable, this.#copy);
       const tables = yield* this.#run({ id: ++this.#lastId, kind: "flush", entries });
       return tables[0];
     } finally {

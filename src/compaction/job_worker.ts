@@ -10,7 +10,7 @@
 
 import { compressorFor } from "../compression/compressors.ts";
 import { ClosedError } from "../errors.ts";
-import { Memtable } from "../memtable/memtable.ts";
+import { newestSequence } from "../memtable/newest_entries.ts";
 import { defaultFileSystem } from "../platform/default_file_system.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
@@ -88,7 +88,7 @@ function accept(request: JobRequest): void {
 function* flush(
   { entries }: JobRequest & { kind: "flush" },
 ): Task<readonly TableMetadata[]> {
-  const table = yield* writeTable(Memtable.newestCursor(entries), options, newFileNumber);
+  const table = yield* writeTable(newestSequence(entries), options, newFileNumber);
   return table === undefined ? [] : [table];
 }
 

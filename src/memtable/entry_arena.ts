@@ -17,6 +17,8 @@
  * resizable ArrayBuffer would make every access several times slower (MEASUREMENTS.md E).
  */
 
+import { copyRange } from "../bytes/copy.ts";
+
 /** Values of this encoded size or more are kept outside the arena. */
 export const LARGE_VALUE_BYTES: number = 64 * 1024;
 
@@ -26,6 +28,9 @@ export const ENTRY_HEADER_BYTES = 8;
 const LARGE_VALUE_FLAG = 0x80000000;
 const FIRST_OFFSET = 8;
 const MAX_ARENA_BYTES = 0xffffffff;
+
+/** Memory that another thread may share. */
+export type SharedBytes = SharedArrayBuffer | ArrayBuffer;
 
 /** Append-only storage of entries. */
 export class EntryArena {
@@ -61,6 +66,7 @@ export class EntryArena {
     previous: number,
     relativeSequence: number,
     from: Uint8Array,
+    fromView: DataView,
     start: number,
     keyEnd: number,
     end: number,
@@ -73,7 +79,7 @@ export class EntryArena {
     const view = this.view;
     view.setUint32(offset, previous, true);
     view.setUint32(offset + 4, relativeSequence, true);
-    this.bytes.set(from.subarray(start, copyEnd), offset + ENTRY_HEADER_BYTES);
+    copyRange(from, fromView, start, copyEnd, this.bytes, view, offset + ENTRY_HEADER_BYTES);
     let used = offset + ENTRY_HEADER_BYTES + (copyEnd - start);
     if (isLarge) {
       const value = from.slice(valueStart, end);
@@ -114,7 +120,7 @@ export class EntryArena {
   }
 
   /** Shows the entries of another arena, from a copy of its memory, to be read only. */
-  adopt(bytes: Uint8Array, largeValues: readonly (SharedArrayBuffer | ArrayBuffer)[]): void {
+  adopt(bytes: Uint8Array, largeValues: readonly SharedBytes[]): void {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.used = bytes.length;

@@ -86,8 +86,14 @@ export class ReadPath {
         lookup.key.length = 0;
         lookup.key.appendBytes(encoded.bytes, start, ends[at]!);
         let position = lookup.find(lease.view, lease.sequence);
-        while (position === NEEDS_LOAD) position = await this.#load(lookup, lease);
+        while (position === NEEDS_LOAD) {
+          await lookup.load();
+          lease.requireHeld("store");
+          position = lookup.resume();
+        }
+        // In the stretch of the search's last step: what it found in memory is not pinned.
         results[at] = this.#result(position, lookup, decode);
+        lookup.release();
         const turn = this.#state.turns.due();
         if (turn !== undefined) {
           await turn;
@@ -129,18 +135,18 @@ export class ReadPath {
     const lease = this.#state.lease(snapshot);
     this.#lookup = this.#newLookup();
     try {
-      let position: Position = NEEDS_LOAD;
-      while (position === NEEDS_LOAD) position = await this.#load(lookup, lease);
+      let position: Position;
+      do {
+        await lookup.load();
+        lease.requireHeld("store");
+        position = lookup.resume();
+      } while (position === NEEDS_LOAD);
+      // In the stretch of the search's last step: what it found in memory is not pinned.
       return this.#result(position, lookup, decode);
     } finally {
+      lookup.release();
       lease.release();
     }
-  }
-
-  async #load(lookup: PointLookup, lease: Lease): Promise<Position> {
-    await lookup.load();
-    lease.requireHeld("store");
-    return lookup.resume();
   }
 
   #result<T>(position: Position, lookup: PointLookup, decode: DecodeEntry<T>): T | undefined {

@@ -117,7 +117,7 @@ export class Store implements Reader, AsyncDisposable {
    */
   write(operations: readonly Operation[] | Batch, options?: WriteOptions): Promise<void> {
     try {
-      return this.#writes.write(batchOf(operations), options);
+      return this.#writes.write(batchOf(operations, this.#writes), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -125,12 +125,13 @@ export class Store implements Reader, AsyncDisposable {
 
   /** As `write`. */
   writeSync(operations: readonly Operation[] | Batch): void {
-    this.#writes.writeSync(batchOf(operations));
+    this.#writes.writeSync(batchOf(operations, this.#writes));
   }
 
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
   batch(): Batch {
-    return new Batch((batch, options) => this.#writes.write(batch, options));
+    const memory = this.#writes.takeBatchMemory();
+    return new Batch((batch, options) => this.#writes.write(batch, options), memory);
   }
 
   /**
@@ -164,17 +165,17 @@ export class Store implements Reader, AsyncDisposable {
 
   /** Iterates over keys and values in the order of the keys' bytes. */
   entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
-    return openCursor(this.#state, range, this.#decoder.pair);
+    return openCursor(this.#state, range, this.#decoder.scannedPair);
   }
 
   /** Iterates over keys. */
   keys(range?: Range): Cursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.key);
+    return openCursor(this.#state, range, this.#decoder.scannedKey);
   }
 
   /** Iterates over values, in the order of their keys. */
   values(range?: Range): Cursor<Value> {
-    return openCursor(this.#state, range, this.#decodeValue);
+    return openCursor(this.#state, range, this.#decoder.scannedValue);
   }
 
   /** The number of keys in a range. Reads them all. */
@@ -404,10 +405,11 @@ export class Store implements Reader, AsyncDisposable {
     range: Range,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
   ): Promise<void> {
+    const { scannedKey, scannedValue } = this.#decoder;
     return visitEntries(
       this.#state,
       resolveRange(range),
-      (entry) => visit(this.#decoder.key(entry), this.#decodeValue(entry)),
+      (scan) => visit(scannedKey(scan), scannedValue(scan)),
     );
   }
 }
@@ -419,7 +421,7 @@ function requireType(isRight: boolean, value: unknown, expected: string): void {
   );
 }
 
-function batchOf(operations: readonly Operation[] | Batch): Batch {
+function batchOf(operations: readonly Operation[] | Batch, writes: WritePath): Batch {
   if (operations instanceof Batch) return operations;
   if (!Array.isArray(operations)) {
     throw new TypeError(
@@ -428,7 +430,7 @@ function batchOf(operations: readonly Operation[] | Batch): Batch {
       }, expected an array of operations or a batch`,
     );
   }
-  const batch = new Batch();
+  const batch = new Batch(undefined, writes.takeBatchMemory());
   for (const [at, operation] of (operations as readonly Operation[]).entries()) {
     if (operation?.type === "put") batch.put(operation.key, operation.value);
     else if (operation?.type === "delete") batch.delete(operation.key);

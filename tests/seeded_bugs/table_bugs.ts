@@ -120,10 +120,8 @@ export const tableBugs: readonly Bug[] = [
     does: "shows the key at the upper bound of a range",
     edits: [{
       file: "src/store/entry_scan.ts",
-      find:
-        "      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) >= 0;\n",
-      replace:
-        "      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) > 0;\n",
+      find: "end: bound.bytes.length, isIncluded: reverse }",
+      replace: "end: bound.bytes.length, isIncluded: true }",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,
@@ -195,6 +193,21 @@ export const tableBugs: readonly Bug[] = [
     }],
     caughtBy: directed("tests/store/range_test.ts", /^resolveRange takes copies of the bytes/),
     symptom: /strictly equal/,
+  },
+  {
+    name: "cached-block-without-pin",
+    item: "beyond the list",
+    does: "lets a cursor stand in a block whose memory is given to another one",
+    edits: [{
+      file: "src/sstable/table_cursor.ts",
+      find: "        this.#reader.pin(cached);\n",
+      replace: "",
+    }],
+    caughtBy: directed(
+      "tests/store/block_memory_test.ts",
+      /^Reads that overlap never meet memory that was given to another block/,
+    ),
+    symptom: /strictly deep-equal|not ascend|ends within/,
   },
   {
     name: "alias-stored-bytes",
