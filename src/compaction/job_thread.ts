@@ -13,11 +13,14 @@
 
 import { JOB_WORKER_SOURCE } from "../../wasm/generated/job_worker.ts";
 import { ZSTD_WASM_DEFLATED_BASE64 } from "../../wasm/generated/zstd_wasm.ts";
+import { IoError } from "../errors.ts";
 import type { Memtable } from "../memtable/memtable.ts";
 import { copyNewest, newestBytes } from "../memtable/newest_entries.ts";
+import type { FileSystem } from "../platform/file_system.ts";
 import type { Scheduler, Timer } from "../platform/scheduler.ts";
 import type { IoStep, Task } from "../platform/task.ts";
 import { startThread, type Thread } from "../platform/thread.ts";
+import { tableName } from "../version/file_names.ts";
 import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
 import { type Compaction, totalSize } from "./compaction.ts";
 import {
@@ -84,6 +87,7 @@ class Job {
 /** The worker thread of a store. */
 export class JobThread {
   readonly #data: JobThreadData;
+  readonly #fileSystem: FileSystem;
   readonly #scheduler: Scheduler;
   readonly #minJobBytes: number;
   readonly #source: string;
@@ -99,8 +103,14 @@ export class JobThread {
   #copy: SharedArrayBuffer | undefined;
 
   /** Prepares for a thread; none is started yet. */
-  constructor(settings: JobThreadSettings, scheduler: Scheduler, limits: JobThreadLimits = {}) {
+  constructor(
+    settings: JobThreadSettings,
+    fileSystem: FileSystem,
+    scheduler: Scheduler,
+    limits: JobThreadLimits = {},
+  ) {
     this.#data = { settings, zstdWasm: ZSTD_WASM_DEFLATED_BASE64 };
+    this.#fileSystem = fileSystem;
     this.#scheduler = scheduler;
     this.#minJobBytes = limits.minJobBytes ?? MIN_JOB_BYTES;
     this.#source = limits.source ?? JOB_WORKER_SOURCE;
@@ -180,15 +190,33 @@ export class JobThread {
       this.#jobs.delete(job.id);
       throw error;
     }
+    let isGivenUp = true;
     try {
       yield this.#stepOf(job, thread);
+      isGivenUp = false;
     } finally {
-      if (!job.isSettled) {
-        thread.post({ id: job.id, kind: "cancel" });
-        thread.waitSync(() => job.isSettled, Infinity);
-      }
+      if (isGivenUp) this.#giveUp(job, thread);
     }
     return job.tables();
+  }
+
+  /** Ends a job whose result nobody wants any more. */
+  #giveUp(job: Job, thread: Thread): void {
+    if (!job.isSettled) {
+      thread.post({ id: job.id, kind: "cancel" });
+      thread.waitSync(() => job.isSettled, Infinity);
+    }
+    // The thread may have been done before it heard of that: then its tables are there, and no version's.
+    if (job.answer?.kind !== "done") return;
+    for (const { number } of job.answer.tables) {
+      try {
+        const { directory } = this.#data.settings;
+        this.#fileSystem.removeSync(this.#fileSystem.joinPath(directory, tableName(number)));
+      } catch (error) {
+        // It is in nobody's way; the next open removes it.
+        if (!(error instanceof IoError)) throw error;
+      }
+    }
   }
 
   #stepOf(job: Job, thread: Thread): IoStep {

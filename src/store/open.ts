@@ -218,6 +218,7 @@ function* openLocked(
     jobThread: options.backgroundThread && !readOnly
       ? new JobThread(
         { ...jobSettings(directory, options), fileNumbers: recovered.versions.fileNumbers.counter },
+        fileSystem,
         scheduler,
       )
       : undefined,

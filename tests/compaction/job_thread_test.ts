@@ -41,6 +41,7 @@ function setup(limits: JobThreadLimits = {}, scheduler: Scheduler = systemSchedu
   const shape = { directory, blockSizeBytes: 1024, bloomFalsePositiveRate: 0.01 };
   const thread = new JobThread(
     { ...shape, compression: "zstd", compressionLevel: 1, fileNumbers: counter },
+    defaultFileSystem(),
     scheduler,
     { minJobBytes: 0, ...limits },
   );
@@ -215,6 +216,22 @@ test("A job that is given up has removed its files when that call returns", asyn
     assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
     assert.equal(all.thread.isInUse, true);
     assert.ok(runTaskSync(all.thread.flush(memtableOf([["a", "1"]]))) !== undefined);
+  } finally {
+    all.dispose();
+  }
+});
+
+test("A job that is given up when it has just been done leaves no files either", async () => {
+  const all = setup();
+  try {
+    const compaction = someMerge(all);
+    await comeUp(all.thread, compaction);
+    const merge = new RunningTask(all.thread.merge(compaction), () => {});
+    merge.slice(systemScheduler, 0);
+    while (merge.isElsewhere) await systemScheduler.yield();
+    assert.ok(outputsFrom(all.directory, FIRST_OUTPUT).length > 3);
+    merge.cancel(new Error("on purpose"));
+    assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
   } finally {
     all.dispose();
   }
