@@ -35,6 +35,7 @@ import { Figures } from "./figures.ts";
 import {
   budgetOf,
   type Budgets,
+  canRun,
   isFor,
   minutesLeft,
   type PlannedRun,
@@ -268,7 +269,8 @@ async function probe(kind: EngineKind): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
   const version = outcome.kind === "measured" ? outcome.version : "";
   const problem = outcome.kind === "measured" ? undefined : outcome.reason;
-  session.columns.push({ engine: name, version, isFloor, isOwn, notes, problem });
+  const operations = outcome.kind === "measured" ? outcome.engineOperations ?? [] : [];
+  session.columns.push({ engine: name, version, isFloor, isOwn, notes, problem, operations });
   say(0, "probe", name, outcome);
   save();
 }
@@ -329,6 +331,14 @@ async function runAll(): Promise<boolean> {
     session.columns.some(({ engine, problem }) => engine === name && problem === undefined)
   );
   const planned = plannedRuns(usable, rows, rounds);
+  for (const run of planned) {
+    const { kind, row, round } = run;
+    const operations = session.columns.find(({ engine }) => engine === kind.name)?.operations;
+    if (operations === undefined || canRun(row, operations)) continue;
+    if (standingOf(run, session.runs) !== "due") continue;
+    const outcome = { kind: "unsupported", reason: "has no such operation" } as const;
+    session.runs.push({ engine: kind.name, workload: row.name, round, outcome });
+  }
   const unprepared = usable.filter((kind) =>
     rows.some((row) => row.store !== "empty" && isFor(kind, row)) &&
     !session.runs.some(({ engine, workload }) => engine === kind.name && workload === "prepare")

@@ -6,6 +6,7 @@ import type { EngineKind } from "../../bench/peers/engine.ts";
 import { Figures } from "../../bench/peers/figures.ts";
 import {
   budgetOf,
+  canRun,
   minutesLeft,
   type PlannedRun,
   plannedRuns,
@@ -230,6 +231,13 @@ test("Only peers are stopped early when they fill a store", () => {
   assert.equal(budgetOf(kind("lmdb"), fill, budgets), 4);
   assert.ok(budgetOf(kind("tinykvs", { isOwn: true }), fill, budgets) >= 60);
   assert.equal(budgetOf(kind("tinykvs", { isOwn: true }), workloadOf("open"), budgets), 2);
+});
+
+test("A row that a store lacks the operation for takes no process, unless durability may change that", () => {
+  assert.equal(canRun(workloadOf("get-hot-sync"), ["getSync", "putSync"]), true);
+  assert.equal(canRun(workloadOf("get-hot-await"), ["getSync", "putSync"]), false);
+  assert.equal(canRun(workloadOf("scan-bulk"), ["scanForOf"]), false);
+  assert.equal(canRun(workloadOf("durable-one"), []), true);
 });
 
 test("A run goes on with what is not done, has not failed and may still be the best", () => {
