@@ -24,6 +24,8 @@ import type { LiveTable } from "../version/version.ts";
 import { compareRanges } from "../bytes/compare.ts";
 import type { ReadView } from "./read_view.ts";
 
+const nothing = emptyEntryView();
+
 type Missing = "index" | "filter" | "block";
 
 /** From here on the last table's filter is asked first, too. */
@@ -114,6 +116,9 @@ export class PointLookup {
   release(): void {
     this.#dropTable();
     this.#view = undefined;
+    const { entry } = this;
+    entry.keyBytes = entry.valueBytes = nothing.keyBytes;
+    entry.keyView = entry.valueView = nothing.keyView;
   }
 
   #unpin(): void {
