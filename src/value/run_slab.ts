@@ -58,9 +58,7 @@ export class RunSlab {
   copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
     const length = end - start;
     if (start < this.#start || end > this.#end || length === 0 || this.#slab.length === 0) {
-      const isShared = length > 0 && length <= SHARED_MAX &&
-        start >= this.#runStart && end <= this.#runEnd;
-      if (!isShared) return copyBytes(bytes, start, end);
+      if (length === 0 || length > SHARED_MAX) return copyBytes(bytes, start, end);
       this.#fill(bytes, start, end);
     }
     // `subarray` takes twice as long on V8: it asks for the species.
@@ -68,10 +66,14 @@ export class RunSlab {
   }
 
   #fill(bytes: Uint8Array, start: number, end: number): void {
-    const size = this.#nextBytes;
-    if (size < MOST_BYTES) this.#nextBytes = size * 2;
-    const from = this.#reverse ? Math.max(this.#runStart, end - size) : start;
-    const to = this.#reverse ? end : Math.min(this.#runEnd, start + size);
+    let from = start;
+    let to = end;
+    if (start >= this.#runStart && end <= this.#runEnd) {
+      const size = this.#nextBytes;
+      if (size < MOST_BYTES) this.#nextBytes = size * 2;
+      if (this.#reverse) from = Math.max(this.#runStart, end - size);
+      else to = Math.min(this.#runEnd, start + size);
+    }
     if (slabUsed + (to - from) > slab.length) {
       slab = new Uint8Array(SLAB_BYTES);
       slabUsed = 0;
