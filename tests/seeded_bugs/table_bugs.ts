@@ -188,7 +188,10 @@ export const tableBugs: readonly Bug[] = [
     edits: [{
       file: "src/store/range.ts",
       find: "  encodeKey(key, writer);\n",
-      replace: '  if (typeof key !== "string") return boundOf(key as Uint8Array);\n' +
+      replace: '  if (typeof key !== "string") {\n' +
+        "    const { buffer, byteOffset, length } = key as Uint8Array;\n" +
+        "    return { bytes: key as Uint8Array, view: new DataView(buffer, byteOffset, length) };\n" +
+        "  }\n" +
         "  encodeKey(key, writer);\n",
     }],
     caughtBy: directed("tests/store/range_test.ts", /^resolveRange takes copies of the bytes/),
