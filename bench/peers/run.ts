@@ -36,7 +36,6 @@ import {
   budgetOf,
   type Budgets,
   canRun,
-  isFor,
   minutesLeft,
   type PlannedRun,
   plannedRuns,
@@ -154,7 +153,6 @@ function startOrGoOn(): Session {
     }
     if (!existsSync(found.folder)) {
       found.folder = mkdtempSync(path.join(given.directory, "tinykvs-peers-"));
-      found.runs = withoutPrepared(found.runs);
     }
     return found;
   }
@@ -278,6 +276,7 @@ async function probe(kind: EngineKind): Promise<void> {
 /** Fills the store of an engine that the reading rows share. */
 async function prepare(kind: EngineKind): Promise<void> {
   const { name } = kind;
+  session.runs = withoutPrepared(session.runs, name);
   rmSync(sharedOf(name), { recursive: true, force: true });
   mkdirSync(sharedOf(name), { recursive: true });
   if (kind.isFloor === true) return;
@@ -339,10 +338,17 @@ async function runAll(): Promise<boolean> {
     const outcome = { kind: "unsupported", reason: "has no such operation" } as const;
     session.runs.push({ engine: kind.name, workload: row.name, round, outcome });
   }
-  const unprepared = usable.filter((kind) =>
-    rows.some((row) => row.store !== "empty" && isFor(kind, row)) &&
-    !session.runs.some(({ engine, workload }) => engine === kind.name && workload === "prepare")
-  );
+  // Only where something is left to read: a finished run makes its report without any store.
+  const unprepared = usable.filter((kind) => {
+    const isWanted = planned.some((run) =>
+      run.kind === kind && run.row.store !== "empty" && standingOf(run, session.runs) === "due"
+    );
+    const made = session.runs.find(({ engine, workload }) =>
+      engine === kind.name && workload === "prepare"
+    );
+    const isThere = existsSync(sharedOf(kind.name)) || made?.outcome.kind === "failed";
+    return isWanted && !((made !== undefined || kind.isFloor === true) && isThere);
+  });
   const left = (stores: number): string =>
     `${minutesLeft(planned, stores, session.runs, budgets, entries).toFixed(0)} minutes`;
   console.log(`about ${left(unprepared.length)} to go`);
