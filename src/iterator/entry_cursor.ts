@@ -85,6 +85,9 @@ export interface EntryCursor {
   release?(): void;
 }
 
+/** What goes through entries once, from the first to the last, with everything in memory. */
+export type EntrySequence = Pick<EntryCursor, "entry" | "seekToStart" | "advance">;
+
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
 

@@ -10,7 +10,7 @@ import { compareRanges } from "../bytes/compare.ts";
 import { AT_END, AT_ENTRY, emptyEntryView, singleRun } from "../iterator/entry_cursor.ts";
 import type { EntryCursor, EntryView, Position } from "../iterator/entry_cursor.ts";
 import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
-import { ENTRY_HEADER_BYTES, EntryArena } from "./entry_arena.ts";
+import { ENTRY_HEADER_BYTES, EntryArena, type SharedBytes } from "./entry_arena.ts";
 import { EntryTree } from "./entry_tree.ts";
 
 const KEY = ENTRY_HEADER_BYTES + 4;
@@ -108,6 +108,33 @@ export class Memtable {
   /** As a forward `cursor` that may see every version, for a caller that is going to walk all of it. */
   wholeCursor(): EntryCursor {
     return new MemtableCursor(this, this.#tree, Number.MAX_SAFE_INTEGER, false, true);
+  }
+
+  /** Shows the entries of another memtable from a copy of its memory, by their offsets: `show`. */
+  static over(bytes: Uint8Array, largeValues: readonly SharedBytes[]): Memtable {
+    const table = new Memtable(0, 0);
+    table.#arena.adopt(bytes, largeValues);
+    return table;
+  }
+
+  /** The memory of all entries. Valid until the next insert. Internal: newest_entries.ts. */
+  get usedBytes(): Uint8Array {
+    return this.#arena.bytes.subarray(0, this.#arena.used);
+  }
+
+  /** The buffers of values that are kept outside, each of which has one to itself. Internal. */
+  largeBuffers(): SharedBytes[] {
+    return this.#arena.largeValues.map(({ buffer }) => buffer as ArrayBuffer);
+  }
+
+  /** Puts the offset of the newest version of each key into `order`, in key order. Internal. */
+  fillOrder(order: Uint32Array): void {
+    const tree = this.#tree;
+    let count = 0;
+    for (let leaf = tree.firstLeaf; leaf >= 0; leaf = tree.nextLeaf(leaf)) {
+      const slots = tree.countAt(leaf);
+      for (let slot = 0; slot < slots; slot++) order[count++] = tree.entryAt(leaf, slot);
+    }
   }
 
   /** The first in the chain of versions that starts at `entry` that may be seen, or 0. Internal. */

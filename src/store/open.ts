@@ -5,6 +5,8 @@
  * is read, and a lock that was taken is released on every way out.
  */
 
+import type { JobThreadSettings } from "../compaction/job_messages.ts";
+import { JobThread } from "../compaction/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts";
 import { isGoStore } from "../go/go_store.ts";
@@ -213,9 +215,23 @@ function* openLocked(
     scheduler,
     resources,
     tableOutput: recovery.tableOutput,
+    jobThread: options.backgroundThread && !readOnly
+      ? new JobThread(
+        { ...jobSettings(directory, options), fileNumbers: recovered.versions.fileNumbers.counter },
+        scheduler,
+      )
+      : undefined,
     ...recovered,
   });
   return new Store(state, lock);
+}
+
+function jobSettings(
+  directory: string,
+  options: ResolvedOptions,
+): Omit<JobThreadSettings, "fileNumbers"> {
+  const { compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate } = options;
+  return { directory, compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate };
 }
 
 /** A directory without CURRENT may be made a store, unless there was one. */

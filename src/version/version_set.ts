@@ -15,13 +15,8 @@ import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { type IoStep, runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import {
-  CURRENT_NAME,
-  CURRENT_TEMPORARY_NAME,
-  manifestName,
-  MAX_FILE_NUMBER,
-  tableName,
-} from "./file_names.ts";
+import { CURRENT_NAME, CURRENT_TEMPORARY_NAME, manifestName, tableName } from "./file_names.ts";
+import { FileNumbers, sharedFileNumber } from "./file_numbers.ts";
 import { encodeCurrent, encodeManifestHeader, encodeManifestRecord } from "./manifest_format.ts";
 import type { TableMetadata } from "./table_metadata.ts";
 import { LiveTable, Version, VersionBuilder } from "./version.ts";
@@ -89,11 +84,12 @@ export function stateAfter(
 export class VersionSet {
   /** A random number of 32 bits that tells the store's logs and manifests from those of others. */
   readonly storeId: number;
+  /** The numbers of its files, which jobs in another thread take from the same counter. */
+  readonly fileNumbers: FileNumbers;
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
   readonly #resources: TableResources;
   #state: VersionState;
-  #nextFileNumber: number;
   #manifest: OpenManifest | undefined;
   #manifestNumber: number | undefined;
   #poison: unknown;
@@ -119,7 +115,7 @@ export class VersionSet {
     this.#resources = resources;
     this.storeId = storeId;
     this.#state = state;
-    this.#nextFileNumber = state.nextFileNumber;
+    this.fileNumbers = new FileNumbers(directory, sharedFileNumber(state.nextFileNumber));
     this.#manifestNumber = manifestNumber;
     this.#adopt(state.version);
   }
@@ -151,17 +147,12 @@ export class VersionSet {
 
   /** A number that no file of this store ever had. */
   newFileNumber(): number {
-    if (this.#nextFileNumber >= MAX_FILE_NUMBER) {
-      // 2^32 files of the store's own take centuries; a hostile manifest may say so at once.
-      const reason = "the store has used up its 2^32 file numbers";
-      throw new IoError("create a file in", this.#directory, reason, undefined);
-    }
-    return this.#nextFileNumber++;
+    return this.fileNumbers.take();
   }
 
   /** Keeps every number up to `number` from being handed out. */
   reserveFileNumber(number: number): void {
-    if (number >= this.#nextFileNumber) this.#nextFileNumber = number + 1;
+    this.fileNumbers.reserve(number);
   }
 
   /** Holds the current version, so that its tables stay readable. */
@@ -193,7 +184,7 @@ export class VersionSet {
    */
   *apply(edit: VersionEdit): Task<void> {
     this.#requireWritable();
-    const full: VersionEdit = { ...edit, nextFileNumber: this.#nextFileNumber };
+    const full: VersionEdit = { ...edit, nextFileNumber: this.fileNumbers.next };
     // Checked before anything is written: an edit that does not fit is a bug, not a state.
     this.#state.version.apply(full, (table) => this.liveTable(table));
     let manifest = this.#manifest;
@@ -250,7 +241,7 @@ export class VersionSet {
       const after = applyEdit(this.#state, edit, (table) => this.liveTable(table));
       const manifest = new OpenManifest(handle, this.storeId, number);
       manifest.appendFirst({
-        nextFileNumber: this.#nextFileNumber,
+        nextFileNumber: this.fileNumbers.next,
         lastSequence: after.lastSequence,
         log: after.log,
         removed: [],

@@ -71,8 +71,8 @@ export const tableBugs: readonly Bug[] = [
     does: "forgets the older version of a key that an open cursor shows",
     edits: [{
       file: "src/memtable/memtable.ts",
-      find: "this.#arena.append(previous, relative, from, start, keyEnd, end)",
-      replace: "this.#arena.append(0 * previous, relative, from, start, keyEnd, end)",
+      find: "this.#arena.append(previous, relative, from, fromView, start, keyEnd, end)",
+      replace: "this.#arena.append(0 * previous, relative, from, fromView, start, keyEnd, end)",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,
