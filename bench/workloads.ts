@@ -6,7 +6,7 @@
  * operations in flight.
  */
 
-import type { Options, Store } from "../mod.ts";
+import { defaultOptions, type Options, type Store } from "../mod.ts";
 import { keyOf } from "./key_values.ts";
 import { turn } from "./measure.ts";
 import {
@@ -14,6 +14,7 @@ import {
   type Bench,
   check,
   get,
+  getMany,
   getMissing,
   inHotPart,
   inKeyOrder,
@@ -114,6 +115,18 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
+/**
+ * What the background thread brings, where this version has one. It takes jobs from 1 MiB on, so memtables
+ * must not be smaller for it to have a part in a short run.
+ */
+const threadOptions: Readonly<Record<string, Options>> =
+  Object.hasOwn(defaultOptions(), "backgroundThread")
+    ? {
+      inline: { backgroundThread: false, memtableSizeBytes: 2 ** 20 } as Options,
+      thread: { backgroundThread: true, memtableSizeBytes: 2 ** 20 } as Options,
+    }
+    : {};
+
 /** Every workload, in the order in which they run. */
 export const workloads: readonly Workload[] = [
   {
@@ -143,6 +156,14 @@ export const workloads: readonly Workload[] = [
     isAsync: mode !== "sync",
     options: {},
     run: (bench, store) => put(bench, store, mode, atRandom, bench.entries),
+    verify: (bench, store) => verifyRandom(bench, store, bench.entries),
+  })),
+  ...Object.entries(threadOptions).map(([way, options]): Workload => ({
+    name: `fillrandom-${way}`,
+    store: "empty",
+    isAsync: true,
+    options,
+    run: (bench, store) => put(bench, store, "64", atRandom, bench.entries),
     verify: (bench, store) => verifyRandom(bench, store, bench.entries),
   })),
   {
@@ -207,6 +228,13 @@ export const workloads: readonly Workload[] = [
     options: noCache,
     run: (bench, store) => get(bench, store, mode, atRandom),
   })),
+  {
+    name: "getmany-cold",
+    store: "shared",
+    isAsync: true,
+    options: noCache,
+    run: getMany,
+  },
   ...twoModes.map((mode): Workload => ({
     name: `readmissing-${mode}`,
     store: "shared",

@@ -39,6 +39,7 @@ test("resolveOptions fills in the defaults of the documentation", () => {
     l0CompactionTrigger: 4,
     levelSizeMultiplier: 10,
     maxLevels: 7,
+    backgroundThread: true,
   };
   for (const given of [undefined, {}, { preset: "default" }, { ...defaultOptions() }]) {
     const resolved = resolve(given);
@@ -48,7 +49,12 @@ test("resolveOptions fills in the defaults of the documentation", () => {
 });
 
 test("Presets change what their names promise and nothing else", () => {
-  const low = { ...defaultOptions(), blockCacheSizeBytes: 0, bloomFalsePositiveRate: false };
+  const low = {
+    ...defaultOptions(),
+    blockCacheSizeBytes: 0,
+    bloomFalsePositiveRate: false,
+    backgroundThread: false,
+  };
   const high = {
     ...defaultOptions(),
     memtableSizeBytes: 64 * MIB,
@@ -98,6 +104,7 @@ const accepted: Record<string, readonly unknown[]> = {
   l0CompactionTrigger: [2, 1000],
   levelSizeMultiplier: [2, 100],
   maxLevels: [2, 7],
+  backgroundThread: [true, false],
 };
 
 const refusedNumbers = [NaN, Infinity, -Infinity, -1, 1.5, "4", 4n, true, [4], 2 ** 53];
@@ -122,6 +129,7 @@ const refused: Record<string, readonly unknown[]> = {
   l0CompactionTrigger: [...refusedNumbers, 0, 1, 1001],
   levelSizeMultiplier: [...refusedNumbers, 0, 1, 101],
   maxLevels: [...refusedNumbers, 0, 1, 8],
+  backgroundThread: [0, 1, "worker", null],
 };
 
 test("resolveOptions accepts both ends of every range and every word", () => {
@@ -227,6 +235,13 @@ test("resolveOptions takes undefined for not given", () => {
   assert.deepEqual(resolved, defaultOptions());
   const preset = resolve({ preset: "low-memory", blockCacheSizeBytes: undefined });
   assert.equal(preset.blockCacheSizeBytes, 0);
+});
+
+test("A store with a file system of its own is not given the background thread", () => {
+  const fileSystem = memoryFileSystem();
+  assert.equal(resolve({ fileSystem }).backgroundThread, false);
+  assert.equal(resolve({ fileSystem, backgroundThread: true }).backgroundThread, false);
+  assert.equal(resolve({}).backgroundThread, true);
 });
 
 test("resolveOptions reads every option once", () => {

@@ -1,6 +1,7 @@
 /**
- * Embeds the zstd WebAssembly module: reads `zstd.wasm` of the pinned npm package
- * `@bokuweb/zstd-wasm`, checks its version and SHA-256, makes two functions of it faster, and writes
+ * Makes what is embedded: the program of the job thread (build_job_worker.ts) and the zstd WebAssembly
+ * module. Reads `zstd.wasm` of the pinned npm package `@bokuweb/zstd-wasm`, checks its version and
+ * SHA-256, makes two functions of it faster, and writes
  * `wasm/generated/zstd_wasm.ts`, which `src/compression/zstd_wasm.ts` imports.
  *
  *     node wasm/build.ts              # writes the file
@@ -19,6 +20,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { isJobWorkerUpToDate, jobWorkerModule } from "./build_job_worker.ts";
 
 const PACKAGE = "@bokuweb/zstd-wasm";
 const VERSION = "0.0.27";
@@ -49,14 +51,15 @@ const REPLACED_BODIES: readonly { before: string; instructions: string }[] = [
 
 const here = dirname(fileURLToPath(import.meta.url));
 const outputPath = join(here, "generated", "zstd_wasm.ts");
+const jobWorkerPath = join(here, "generated", "job_worker.ts");
 const stamp = `// generator ${GENERATOR}, ${PACKAGE} ${VERSION}, sha256 ${WASM_SHA256}\n`;
 
-/** Whether the output exists and says that it was made by this generator from this module. */
-function isUpToDate(): boolean {
+/** The text of a generated file, or "" where there is none. */
+function generatedText(path: string): string {
   try {
-    return readFileSync(outputPath, "latin1").startsWith(stamp);
+    return readFileSync(path, "utf8");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
     throw error;
   }
 }
@@ -90,14 +93,14 @@ function withBulkMemory(wasm: Uint8Array): Uint8Array {
   return Buffer.from(text, "hex");
 }
 
-function writeGenerated(wasm: Uint8Array): number {
+function zstdModule(wasm: Uint8Array): string {
   const deflated = deflateRawSync(wasm, { level: 9 });
   if (!inflateRawSync(deflated).equals(wasm)) {
     throw new Error(`Cannot embed "${PACKAGE}": the deflated module does not inflate to itself`);
   }
   const notice = readFileSync(join(here, "NOTICE.txt"), "utf8")
     .trimEnd().split("\n").map((line) => `// ${line}`.trimEnd()).join("\n");
-  const text = `${stamp}//
+  return `${stamp}//
 // Made by wasm/build.ts; do not edit.
 //
 ${notice}
@@ -115,15 +118,23 @@ export const ZSTD_WASM_DEFLATED_LENGTH: number = ${deflated.length};
 export const ZSTD_WASM_DEFLATED_BASE64: string =
   "${deflated.toString("base64")}";
 `;
-  mkdirSync(dirname(outputPath), { recursive: true });
-  // Written aside and renamed: two installs at once, or a killed one, leave no half file behind.
-  const temporaryPath = `${outputPath}.${process.pid}.tmp`;
-  writeFileSync(temporaryPath, text);
-  renameSync(temporaryPath, outputPath);
-  return text.length;
 }
 
-if (!(process.argv.includes("--if-stale") && isUpToDate())) {
-  const length = writeGenerated(withBulkMemory(readPinnedModule()));
-  console.log(`wrote ${outputPath} (${length} bytes)`);
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  // Written aside and renamed: two installs at once, or a killed one, leave no half file behind.
+  const temporaryPath = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporaryPath, text);
+  renameSync(temporaryPath, path);
+  console.log(`wrote ${path} (${text.length} bytes)`);
+}
+
+const onlyIfStale = process.argv.includes("--if-stale");
+const root = join(here, "..");
+const wasm = withBulkMemory(readPinnedModule());
+if (!onlyIfStale || !generatedText(outputPath).startsWith(stamp)) {
+  write(outputPath, zstdModule(wasm));
+}
+if (!onlyIfStale || !isJobWorkerUpToDate(root, generatedText(jobWorkerPath))) {
+  write(jobWorkerPath, await jobWorkerModule(root, wasm.length));
 }

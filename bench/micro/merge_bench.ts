@@ -44,6 +44,14 @@ class PackedCursor implements EntryCursor {
     return this.#show(this.entry.keyEnd);
   }
 
+  takeRun(): number {
+    throw new Error("Cannot take a run: the bench moves one by one, as compactions do");
+  }
+
+  skip(): void {
+    throw new Error("Cannot skip: no run was taken");
+  }
+
   loadSync(): void {}
 
   load(): Promise<void> {

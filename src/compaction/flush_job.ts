@@ -3,7 +3,7 @@
  * older tables may hold what they hide. A flush writes one, a checkpoint what all of them show.
  */
 
-import { AT_ENTRY, type EntryCursor } from "../iterator/entry_cursor.ts";
+import { AT_ENTRY, type EntrySequence } from "../iterator/entry_cursor.ts";
 import type { Memtable } from "../memtable/memtable.ts";
 import type { Task } from "../platform/task.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
@@ -21,9 +21,9 @@ export function flushJob(
   return writeTable(memtable.wholeCursor(), options, newFileNumber);
 }
 
-/** As `flushJob`, for what a forward cursor over memtables shows. */
+/** As `flushJob`, for what a forward cursor over memtables, or over a copy of one, shows. */
 export function* writeTable(
-  cursor: EntryCursor,
+  cursor: EntrySequence,
   options: TableOutputOptions,
   newFileNumber: () => number,
 ): Task<TableMetadata | undefined> {

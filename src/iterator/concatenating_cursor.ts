@@ -10,6 +10,7 @@ import {
   type EntryView,
   type Position,
 } from "./entry_cursor.ts";
+import type { EntryRun, RunBound } from "./entry_run.ts";
 
 /** Sources in key order. */
 export interface OrderedSources {
@@ -52,6 +53,15 @@ export class ConcatenatingCursor implements EntryCursor {
     return this.#settle(this.#current!.advance());
   }
 
+  takeRun(run: EntryRun, bound: RunBound | undefined): number {
+    return this.#current!.takeRun(run, bound);
+  }
+
+  skip(count: number): void {
+    this.#current!.skip(count);
+    this.entry = this.#current!.entry;
+  }
+
   loadSync(): void {
     this.#current!.loadSync();
   }
@@ -64,6 +74,10 @@ export class ConcatenatingCursor implements EntryCursor {
     return this.#settle(this.#current!.resume());
   }
 
+  release(): void {
+    this.#current?.release?.();
+  }
+
   #startAt(index: number): Position {
     if (index < 0 || index >= this.#sources.count) {
       this.#current = undefined;
@@ -74,6 +88,7 @@ export class ConcatenatingCursor implements EntryCursor {
   }
 
   #open(index: number): void {
+    this.#current?.release?.();
     this.#index = index;
     this.#current = this.#sources.cursorAt(index);
   }

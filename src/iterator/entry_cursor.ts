@@ -10,7 +10,14 @@
  * A cursor shows each user key at most once, with the newest version that its view may see;
  * tombstones are shown (a value of the tombstone type) and are dropped by whoever may drop them.
  * Shown bytes are views, valid until the next call on the cursor.
+ *
+ * Who walks far takes runs (entry_run.ts): `takeRun` says how many entries can be taken from memory, from
+ * the shown one on; `skip` moves to the last of them when they are used up, and `advance` goes on. What a
+ * run points at stays as it is until the cursor is moved, whatever is written to the store meanwhile.
  */
+
+import { compareRanges } from "../bytes/compare.ts";
+import type { EntryRun, RunBound } from "./entry_run.ts";
 
 /** There is no (further) entry in that direction. */
 export const AT_END = 0;
@@ -58,13 +65,28 @@ export interface EntryCursor {
   seek(key: DataView, start: number, end: number): Position;
   /** Moves to the next entry in its direction; the cursor must stand on one. */
   advance(): Position;
+  /**
+   * How many entries, from the one it stands on, come before `bound` and can be taken as a run: 0 where
+   * the shown one does not. `run` points at them where it is more than one. The cursor stays.
+   */
+  takeRun(run: EntryRun, bound: RunBound | undefined): number;
+  /** Moves by `count` entries within the run that was taken last. */
+  skip(count: number): void;
   /** Loads what the last move missed. */
   loadSync(): void;
   /** Loads what the last move missed, several pieces at a time where several are missing. */
   load(): Promise<void>;
   /** Goes on with the move that answered `NEEDS_LOAD`, after a load. */
   resume(): Position;
+  /**
+   * Gives back what it holds in memory; it stands nowhere then. Who drops a cursor without it leaves
+   * that to the garbage collector.
+   */
+  release?(): void;
 }
+
+/** What goes through entries once, from the first to the last, with everything in memory. */
+export type EntrySequence = Pick<EntryCursor, "entry" | "seekToStart" | "advance">;
 
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
@@ -81,4 +103,28 @@ export function emptyEntryView(): EntryView {
     valueStart: 0,
     valueEnd: 0,
   };
+}
+
+/**
+ * Whether the entry comes before the bound, in the given direction: 1 forward, -1 in reverse. The run of
+ * a cursor that knows no longer ones.
+ */
+export function singleRun(entry: EntryView, bound: RunBound | undefined, sign: number): 0 | 1 {
+  if (bound === undefined) return 1;
+  const { view, start, end, isIncluded } = bound;
+  const order = sign *
+    compareRanges(entry.keyView, entry.keyStart, entry.keyEnd, view, start, end);
+  return order < 0 || (order === 0 && isIncluded) ? 1 : 0;
+}
+
+/** Makes `into` show what `from` shows. */
+export function copyEntryView(from: EntryView, into: EntryView): void {
+  into.keyBytes = from.keyBytes;
+  into.keyView = from.keyView;
+  into.keyStart = from.keyStart;
+  into.keyEnd = from.keyEnd;
+  into.valueBytes = from.valueBytes;
+  into.valueView = from.valueView;
+  into.valueStart = from.valueStart;
+  into.valueEnd = from.valueEnd;
 }

@@ -16,7 +16,9 @@ import {
   type EntryView,
   NEEDS_LOAD,
   type Position,
+  singleRun,
 } from "./entry_cursor.ts";
+import type { EntryRun, RunBound } from "./entry_run.ts";
 
 /** A merged view of `sources`, newest first, all of the same direction. */
 export class MergingCursor implements EntryCursor {
@@ -30,12 +32,15 @@ export class MergingCursor implements EntryCursor {
   #ties = 0;
   /** Sources whose last move waits for a load. */
   readonly #pending: number[] = [];
+  /** Where the source behind the front one stands: a run of the front one ends before it. */
+  readonly #next: RunBound;
 
   /** Makes a cursor that stands nowhere yet. */
   constructor(sources: readonly EntryCursor[], reverse: boolean) {
     this.#sources = sources;
     this.#sign = reverse ? -1 : 1;
     this.#order = new Int32Array(sources.length);
+    this.#next = { view: this.entry.keyView, start: 0, end: 0, isIncluded: false };
   }
 
   /** Index among the sources of the one whose entry is shown. */
@@ -98,6 +103,30 @@ export class MergingCursor implements EntryCursor {
     return this.#settle();
   }
 
+  takeRun(run: EntryRun, bound: RunBound | undefined): number {
+    const front = this.#sources[this.#order[0]!]!;
+    if (this.#active === 1) return front.takeRun(run, bound);
+    // The other sources move along with this entry only.
+    if (this.#ties > 0) return singleRun(this.entry, bound, this.#sign);
+    const other = this.#sources[this.#order[1]!]!.entry;
+    if (bound !== undefined) {
+      const { view, start, end } = bound;
+      const order = compareRanges(other.keyView, other.keyStart, other.keyEnd, view, start, end);
+      if (this.#sign * order > 0) return front.takeRun(run, bound);
+    }
+    const next = this.#next;
+    next.view = other.keyView;
+    next.start = other.keyStart;
+    next.end = other.keyEnd;
+    return front.takeRun(run, next);
+  }
+
+  skip(count: number): void {
+    const front = this.#sources[this.#order[0]!]!;
+    front.skip(count);
+    this.entry = front.entry;
+  }
+
   loadSync(): void {
     for (const source of this.#pending) this.#sources[source]!.loadSync();
   }
@@ -114,6 +143,11 @@ export class MergingCursor implements EntryCursor {
     const pending = this.#pending.splice(0);
     for (const source of pending) this.#accept(source, this.#sources[source]!.resume());
     return this.#settle();
+  }
+
+  release(): void {
+    this.#reset();
+    for (const source of this.#sources) source.release?.();
   }
 
   #reset(): void {

@@ -29,6 +29,9 @@ const LARGE_VALUE_FLAG = 0x80000000;
 const FIRST_OFFSET = 8;
 const MAX_ARENA_BYTES = 0xffffffff;
 
+/** Memory that another thread may share. */
+export type SharedBytes = SharedArrayBuffer | ArrayBuffer;
+
 /** Append-only storage of entries. */
 export class EntryArena {
   /** The memory; replaced when it grows. */
@@ -114,6 +117,18 @@ export class EntryArena {
   /** A view on a large value. */
   largeView(index: number): DataView {
     return this.#largeViews[index]!;
+  }
+
+  /** Shows the entries of another arena, from a copy of its memory, to be read only. */
+  adopt(bytes: Uint8Array, largeValues: readonly SharedBytes[]): void {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.used = bytes.length;
+    for (const value of largeValues) {
+      this.largeValues.push(new Uint8Array(value));
+      this.#largeViews.push(new DataView(value));
+      this.#largeBytes += value.byteLength;
+    }
   }
 
   /** Forgets every entry and keeps the memory. */

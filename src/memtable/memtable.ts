@@ -6,9 +6,11 @@
  * read by its flush job and by readers that pin it, then dropped.
  */
 
-import { AT_END, AT_ENTRY, emptyEntryView } from "../iterator/entry_cursor.ts";
+import { compareRanges } from "../bytes/compare.ts";
+import { AT_END, AT_ENTRY, emptyEntryView, singleRun } from "../iterator/entry_cursor.ts";
 import type { EntryCursor, EntryView, Position } from "../iterator/entry_cursor.ts";
-import { ENTRY_HEADER_BYTES, EntryArena } from "./entry_arena.ts";
+import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
+import { ENTRY_HEADER_BYTES, EntryArena, type SharedBytes } from "./entry_arena.ts";
 import { EntryTree } from "./entry_tree.ts";
 
 const KEY = ENTRY_HEADER_BYTES + 4;
@@ -108,6 +110,33 @@ export class Memtable {
     return new MemtableCursor(this, this.#tree, Number.MAX_SAFE_INTEGER, false, true);
   }
 
+  /** Shows the entries of another memtable from a copy of its memory, by their offsets: `show`. */
+  static over(bytes: Uint8Array, largeValues: readonly SharedBytes[]): Memtable {
+    const table = new Memtable(0, 0);
+    table.#arena.adopt(bytes, largeValues);
+    return table;
+  }
+
+  /** The memory of all entries. Valid until the next insert. Internal: newest_entries.ts. */
+  get usedBytes(): Uint8Array {
+    return this.#arena.bytes.subarray(0, this.#arena.used);
+  }
+
+  /** The buffers of values that are kept outside, each of which has one to itself. Internal. */
+  largeBuffers(): SharedBytes[] {
+    return this.#arena.largeValues.map(({ buffer }) => buffer as ArrayBuffer);
+  }
+
+  /** Puts the offset of the newest version of each key into `order`, in key order. Internal. */
+  fillOrder(order: Uint32Array): void {
+    const tree = this.#tree;
+    let count = 0;
+    for (let leaf = tree.firstLeaf; leaf >= 0; leaf = tree.nextLeaf(leaf)) {
+      const slots = tree.countAt(leaf);
+      for (let slot = 0; slot < slots; slot++) order[count++] = tree.entryAt(leaf, slot);
+    }
+  }
+
   /** The first in the chain of versions that starts at `entry` that may be seen, or 0. Internal. */
   visibleVersion(entry: number, sequence: number): number {
     const arena = this.#arena;
@@ -139,6 +168,25 @@ export class Memtable {
     return sum;
   }
 
+  /** Points a run at this memory. Internal. */
+  showRun(run: EntryRun): void {
+    run.bytes = this.#arena.bytes;
+    run.view = this.#arena.view;
+    run.isDense = false;
+  }
+
+  /** Compares an entry's key with a bound: negative where it comes first. Internal. */
+  compareKey(entry: number, bound: RunBound): number {
+    const { view } = this.#arena;
+    const keyEnd = this.#arena.keyEndOf(entry);
+    return compareRanges(view, entry + KEY, keyEnd, bound.view, bound.start, bound.end);
+  }
+
+  /** Whether an entry's value lies in a buffer of its own. Internal. */
+  hasLargeValue(entry: number): boolean {
+    return this.#arena.largeValueIndex(this.#arena.keyEndOf(entry)) >= 0;
+  }
+
   /** Points `result` at an entry. Internal. */
   show(entry: number, result: EntryView): void {
     const arena = this.#arena;
@@ -163,6 +211,9 @@ export class Memtable {
   }
 }
 
+/** The most entries of a run: what a leaf holds. */
+const MAX_RUN = 64;
+
 /** Walks the leaves; finds its place again by its key when keys were inserted since its last move. */
 class MemtableCursor implements EntryCursor {
   readonly entry: EntryView = emptyEntryView();
@@ -170,12 +221,17 @@ class MemtableCursor implements EntryCursor {
   readonly #tree: EntryTree;
   readonly #sequence: number;
   readonly #reverse: boolean;
+  readonly #isWhole: boolean;
   #leaf = -1;
   #slot = 0;
   #structureVersion = -1;
-  readonly #isWhole: boolean;
   /** Not read: it keeps engines from leaving out the accesses of `touchEntries`. */
   touched = 0;
+  /** Where the entries of the last run lie, and their slots in the leaf. */
+  #runOffsets: Uint32Array | undefined;
+  #runSlots: Uint8Array | undefined;
+  /** The most entries of the next run: one of the first few is often all that is wanted. */
+  #nextRun = 8;
 
   constructor(
     table: Memtable,
@@ -223,6 +279,50 @@ class MemtableCursor implements EntryCursor {
     }
     this.#slot++;
     return this.#settleForward();
+  }
+
+  takeRun(run: EntryRun, bound: RunBound | undefined): number {
+    const sign = this.#reverse ? -1 : 1;
+    // A tree that was changed since the last move may have other entries in the slots around this one.
+    if (this.#structureVersion !== this.#tree.structureVersion) {
+      return singleRun(this.entry, bound, sign);
+    }
+    const offsets = this.#runOffsets ??= new Uint32Array(MAX_RUN);
+    const slots = this.#runSlots ??= new Uint8Array(MAX_RUN);
+    const table = this.#table;
+    const tree = this.#tree;
+    const end = this.#reverse ? -1 : tree.countAt(this.#leaf);
+    let count = 0;
+    const most = this.#nextRun;
+    if (most < MAX_RUN) this.#nextRun = most * 2;
+    for (let slot = this.#slot; slot !== end && count < most; slot += sign) {
+      const entry = table.visibleVersion(tree.entryAt(this.#leaf, slot), this.#sequence);
+      if (entry === 0) continue;
+      const order = bound === undefined ? -1 : sign * table.compareKey(entry, bound);
+      if (order > 0 || (order === 0 && !bound!.isIncluded)) break;
+      // One whose value lies elsewhere is shown by itself.
+      if (table.hasLargeValue(entry)) {
+        if (count === 0) return 1;
+        break;
+      }
+      offsets[count] = entry + ENTRY_HEADER_BYTES;
+      slots[count] = slot;
+      count++;
+    }
+    if (count > 1) {
+      table.showRun(run);
+      run.offsets = offsets;
+      run.first = 0;
+      run.step = 1;
+    }
+    return count;
+  }
+
+  skip(count: number): void {
+    if (count === 0) return;
+    // Where keys were inserted meanwhile the slot is another entry's, and `advance` looks for its place.
+    this.#slot = this.#runSlots![count]!;
+    this.#table.show(this.#runOffsets![count]! - ENTRY_HEADER_BYTES, this.entry);
   }
 
   /** Everything is in memory: no move ever asks for a load. */

@@ -17,6 +17,11 @@ export interface IoStep {
   runSync(): void;
   /** Does it while other work goes on. */
   run(): Promise<void>;
+  /**
+   * Where it is being done elsewhere, in another thread, whoever asks: waits for that for about
+   * `budgetMs`, 0 to just look, and says whether it is done. `runSync` then returns at once.
+   */
+  waitSync?(budgetMs: number): boolean;
 }
 
 /** Pausable work with a result. */
@@ -115,6 +120,11 @@ export class RunningTask<T> {
     return this.#step !== undefined;
   }
 
+  /** Whether a step is under way in another thread; a synchronous driver could only wait for it. */
+  get isElsewhere(): boolean {
+    return this.#step?.waitSync !== undefined && !this.#step.waitSync(0);
+  }
+
   /** Resolves when the step that is under way has ended; never rejects. */
   get wake(): Promise<void> {
     return this.#wake;
@@ -140,17 +150,25 @@ export class RunningTask<T> {
     }
   }
 
-  /** Works for about `budgetMs`, doing slow steps at once, also one that is under way. */
+  /**
+   * Works for about `budgetMs`, doing slow steps at once, also one that is under way. One that is being
+   * done in another thread is waited for, and left to it when the time is over.
+   */
   driveSync(scheduler: Scheduler, budgetMs: number): void {
     const startMs = scheduler.nowMs();
     while (this.#state === "running") {
+      const leftMs = budgetMs - (scheduler.nowMs() - startMs);
+      if (this.#step?.waitSync?.(Math.max(0, leftMs)) === false) return;
       const step = this.#takeStep();
       this.#accept(
         () => step === undefined ? this.#task.next() : runStepSync(this.#task, step),
         true,
       );
       // A step that the task has just asked for is not left lying: nobody would start it.
-      if (this.#step === undefined && isOver(scheduler, startMs, budgetMs)) return;
+      if (
+        (this.#step === undefined || this.#step.waitSync !== undefined) &&
+        isOver(scheduler, startMs, budgetMs)
+      ) return;
     }
   }
 
@@ -178,7 +196,10 @@ export class RunningTask<T> {
         this.#result = value;
       } else if (value !== undefined) {
         this.#step = value;
-        if (!isSync) this.#wake = this.#await(value, this.#stepNumber);
+        // A synchronous driver leaves a step of another thread behind, for the loop to wait for.
+        if (!isSync || value.waitSync !== undefined) {
+          this.#wake = this.#await(value, this.#stepNumber);
+        }
       }
     } catch (error) {
       this.#state = "failed";

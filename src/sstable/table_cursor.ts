@@ -15,6 +15,7 @@ import {
   NEEDS_LOAD,
   type Position,
 } from "../iterator/entry_cursor.ts";
+import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
 import type { Block } from "./block.ts";
 import type { TableIndex } from "./table_index.ts";
 import type { TableReader } from "./table_reader.ts";
@@ -54,6 +55,7 @@ export class TableCursor implements EntryCursor {
   readonly #options: TableScanOptions;
   readonly #window: ReadWindow;
   #index: TableIndex | undefined;
+  /** Where it stands, pinned: other cursors and reads decode blocks between its moves. */
   #block: Block | undefined;
   #blockNumber = 0;
   #slot = 0;
@@ -101,8 +103,36 @@ export class TableCursor implements EntryCursor {
       this.#blockNumber++;
     }
     this.#move = "on";
-    this.#block = undefined;
+    this.#leaveBlock();
     return this.#enter();
+  }
+
+  takeRun(run: EntryRun, bound: RunBound | undefined): number {
+    const block = this.#block!;
+    const slot = this.#slot;
+    const { reverse } = this.#options;
+    let count = reverse ? slot + 1 : block.count - slot;
+    if (bound !== undefined) {
+      // Looked at in this order: a block that lies inside is the rule where one source is walked, and one or
+      // two entries are where several interleave; a search costs as much as eight of these.
+      const last = reverse ? 0 : block.count - 1;
+      if (!isBefore(block, last, bound, reverse)) {
+        if (!isBefore(block, slot, bound, reverse)) return 0;
+        // The last one is not before the bound: there is a next slot.
+        if (!isBefore(block, reverse ? slot - 1 : slot + 1, bound, reverse)) return 1;
+        count = runLength(block, slot, bound, reverse);
+      }
+    }
+    if (count > 1) {
+      block.showRun(slot, run);
+      run.step = reverse ? -1 : 1;
+    }
+    return count;
+  }
+
+  skip(count: number): void {
+    this.#slot += this.#options.reverse ? -count : count;
+    this.#block!.showAt(this.#slot, this.entry);
   }
 
   loadSync(): void {
@@ -119,9 +149,21 @@ export class TableCursor implements EntryCursor {
     return this.#block === undefined ? this.#locate() : this.#enter();
   }
 
+  release(): void {
+    this.#leaveBlock();
+    this.#window.release();
+  }
+
+  #leaveBlock(): void {
+    const block = this.#block;
+    if (block === undefined) return;
+    this.#block = undefined;
+    this.#reader.unpin(block);
+  }
+
   /** Chooses the block to start in. */
   #locate(): Position {
-    this.#block = undefined;
+    this.#leaveBlock();
     const index = this.#index ??= this.#reader.index;
     if (index === undefined) return NEEDS_LOAD;
     if (this.#move === "start") {
@@ -164,7 +206,7 @@ export class TableCursor implements EntryCursor {
         block.showAt(slot, this.entry);
         return AT_ENTRY;
       }
-      this.#block = undefined;
+      this.#leaveBlock();
       this.#blockNumber += reverse ? -1 : 1;
       // Backwards the place in the block before is still to be looked for.
       if (!reverse) this.#move = "on";
@@ -172,17 +214,38 @@ export class TableCursor implements EntryCursor {
   }
 }
 
-/** Stored blocks that were read in one go and not decoded yet. */
+/** Whether the entry in a slot comes before the bound in that direction. */
+function isBefore(block: Block, slot: number, bound: RunBound, reverse: boolean): boolean {
+  const order = block.compareKey(slot, bound.view, bound.start, bound.end);
+  return order === 0 ? bound.isIncluded : (order < 0) !== reverse;
+}
+
+/** How many entries from `slot` on come before a bound that lies within the block. */
+function runLength(block: Block, slot: number, bound: RunBound, reverse: boolean): number {
+  const { view, start, end, isIncluded } = bound;
+  let at = block.lowerBound(view, start, end);
+  const isExact = at < block.count && block.compareKey(at, view, start, end) === 0;
+  if (isExact && isIncluded !== reverse) at++;
+  return reverse ? slot + 1 - at : at - slot;
+}
+
+const NO_BYTES = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
+
+/** Stored blocks that were read in one go and not decoded yet. Blocks that it gives are pinned. */
 class ReadWindow {
   readonly #reader: TableReader;
   readonly #options: TableScanOptions;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array = NO_BYTES;
+  #view: DataView = NO_VIEW;
   /** File range that `#bytes` holds. */
   #start = 0;
   #end = 0;
   #nextBytes = 0;
-  /** Nobody but the cursor sees a block that is not in the cache, so the next one takes its memory. */
+  /**
+   * Nobody but the cursor sees a block that is not in the cache, so the next one takes its memory. The
+   * window has a pin of its own on it.
+   */
   #spare: Block | undefined;
 
   constructor(reader: TableReader, options: TableScanOptions) {
@@ -195,11 +258,22 @@ class ReadWindow {
     this.#nextBytes = 0;
   }
 
+  /** Gives the memory back. */
+  release(): void {
+    const spare = this.#spare;
+    if (spare === undefined) return;
+    this.#spare = undefined;
+    this.#reader.unpin(spare);
+  }
+
   /** The block if no read is needed for it. */
   present(index: TableIndex, block: number): Block | undefined {
     if (this.#options.useCache) {
       const cached = this.#reader.cachedBlock(block);
-      if (cached !== undefined) return cached;
+      if (cached !== undefined) {
+        this.#reader.pin(cached);
+        return cached;
+      }
     }
     const offset = index.blockOffset(block);
     if (offset < this.#start || offset + index.blockSize(block) > this.#end) return undefined;
@@ -262,8 +336,14 @@ class ReadWindow {
       verifyChecksums,
       isOffered ? undefined : this.#spare,
     );
+    // Before it is offered: a cache that drops it at once would give its memory away.
+    this.#reader.pin(decoded);
     if (isOffered) return this.#reader.keep(block, decoded);
-    this.#spare = decoded;
+    if (decoded !== this.#spare) {
+      this.release();
+      this.#reader.pin(decoded);
+      this.#spare = decoded;
+    }
     return decoded;
   }
 }

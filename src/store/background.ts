@@ -1,10 +1,12 @@
 /**
  * Flushes and compactions of an open store: what is to be done next, and who drives it.
  *
- * There is at most one flush and one compaction at a time. The loop gives them turns of a few
- * milliseconds, the flush first, and lets the event loop go round in between. A caller that writes
- * synchronously, and so may never let it, does a share of the work itself (`assist`). The first failure
- * is noted in the state and ends all background work: the store then answers reads only.
+ * There is at most one flush and one compaction at a time. Large ones run in the job thread, where there is
+ * one; what is left to do here is to wait for them and to put their tables in force. For the others the loop
+ * gives turns of a few milliseconds, the flush first, and lets the event loop go round in between. A caller
+ * that writes synchronously, and so may never let it, does a share of that itself (`assist`), and waits for
+ * the thread only where the bounds on memtables and level 0 ask for it. The first failure is noted in the
+ * state and ends all background work: the store then answers reads only.
  */
 
 import { flushJob } from "../compaction/flush_job.ts";
@@ -14,6 +16,9 @@ import { pickCompaction, planFullCompaction } from "../compaction/picker.ts";
 import { ClosedError } from "../errors.ts";
 import { isOver } from "../platform/scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
+import type { Memtable } from "../memtable/memtable.ts";
+import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
+import type { TableMetadata } from "../version/table_metadata.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
 import type { ImmutableMemtable, StoreState } from "./store_state.ts";
 
@@ -125,10 +130,13 @@ export class Background {
     if (this.#bytesSinceAssist < this.#assistBytes) return;
     this.#bytesSinceAssist = 0;
     if (!this.#fillSlots()) return;
+    this.#acceptElsewhere();
     const isSlow = this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR) ||
       this.#state.immutables.length >= MAX_WAITING_MEMTABLES;
-    this.#driveSync(isSlow ? ASSIST_BEHIND_MS : ASSIST_MS);
-    while (this.#isBehind() && this.#fillSlots()) this.#driveSync(ASSIST_BEHIND_MS);
+    if (this.#nextHere() !== undefined) {
+      this.#driveSync(isSlow ? ASSIST_BEHIND_MS : ASSIST_MS, false);
+    }
+    while (this.#isBehind() && this.#fillSlots()) this.#driveSync(ASSIST_BEHIND_MS, true);
   }
 
   /** Called before a memtable is frozen: flushes at once where too many wait, whoever is to blame. */
@@ -174,7 +182,7 @@ export class Background {
   compactSync(range: CompactionRange): void {
     const request = { range, isStarted: false, isDone: false };
     this.#manual.push(request);
-    while (!request.isDone && this.#fillSlots()) this.#driveSync(Infinity);
+    while (!request.isDone && this.#fillSlots()) this.#driveSync(Infinity, true);
     this.#requireSuccess();
   }
 
@@ -195,6 +203,7 @@ export class Background {
     this.#flush = undefined;
     this.#compaction = undefined;
     this.#manual = [];
+    this.#state.jobThread?.close();
     this.#wakeWaiters();
   }
 
@@ -222,15 +231,33 @@ export class Background {
     this.#isLooping = false;
   }
 
-  /** Works synchronously for about `budgetMs`, on the flush first. */
-  #driveSync(budgetMs: number): void {
+  /**
+   * Works synchronously for about `budgetMs`, on the flush first; where all there is to do is being done by
+   * the job thread, waits for that if it `mayWait`.
+   */
+  #driveSync(budgetMs: number, mayWait: boolean): void {
     const { scheduler } = this.#state;
     const startMs = scheduler.nowMs();
     do {
-      const task = this.#flush ?? this.#compaction;
-      task?.driveSync(scheduler, budgetMs - (scheduler.nowMs() - startMs));
+      const task = this.#nextHere() ?? (mayWait ? this.#flush ?? this.#compaction : undefined);
+      if (task === undefined) return;
+      task.driveSync(scheduler, budgetMs - (scheduler.nowMs() - startMs));
       this.#settle();
     } while (!isOver(scheduler, startMs, budgetMs) && this.#fillSlots());
+  }
+
+  /** The task that this thread can get on with, the flush first. */
+  #nextHere(): RunningTask<void> | undefined {
+    if (this.#flush !== undefined && !this.#flush.isElsewhere) return this.#flush;
+    return this.#compaction?.isElsewhere ? undefined : this.#compaction;
+  }
+
+  /** Goes on at once with a task whose part in the job thread is done: a table is to be put in force. */
+  #acceptElsewhere(): void {
+    for (const task of [this.#flush, this.#compaction]) {
+      if (task?.isWaiting && !task.isElsewhere) task.driveSync(this.#state.scheduler, 0);
+    }
+    this.#settle();
   }
 
   /** Starts what there is to start; says whether anything is in progress. */
@@ -289,11 +316,7 @@ export class Background {
     const state = this.#state;
     const { versions, logs } = state;
     const newestLog = logs.active!.number;
-    const table = yield* flushJob(
-      immutable.memtable,
-      state.tableOutput,
-      () => versions.newFileNumber(),
-    );
+    const table = yield* this.#flushed(immutable.memtable);
     // The job has synced the directory, and with the table's name those of the logs.
     if (table !== undefined) logs.markNamesDurable(newestLog);
     const nextLog = logs.numberAfter(immutable.logNumber);
@@ -309,13 +332,43 @@ export class Background {
     this.counters.flushedBytes += table?.sizeBytes ?? 0;
   }
 
+  /** Writes a memtable to a table, in the job thread if it is not busy. */
+  *#flushed(memtable: Memtable): Task<TableMetadata | undefined> {
+    const { jobThread, tableOutput, versions } = this.#state;
+    if (!this.#isThreadBehind() && jobThread?.takesFlush(memtable)) {
+      try {
+        return yield* jobThread.flush(memtable);
+      } catch (error) {
+        requireHelpable(error);
+      }
+    }
+    return yield* flushJob(memtable, tableOutput, () => versions.newFileNumber());
+  }
+
+  /** Carries out a merge, in the job thread if it is large enough. */
+  *#merged(compaction: Compaction): Task<readonly TableMetadata[]> {
+    const { jobThread, tableOutput, versions } = this.#state;
+    if (jobThread?.takesMerge(compaction)) {
+      try {
+        return yield* jobThread.merge(compaction);
+      } catch (error) {
+        requireHelpable(error);
+      }
+    }
+    return yield* mergeJob(compaction, tableOutput, () => versions.newFileNumber());
+  }
+
+  /** Whether merges alone keep the thread busy: then the writers' own thread does the flushes. */
+  #isThreadBehind(): boolean {
+    return this.#compaction?.isElsewhere === true &&
+      this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR);
+  }
+
   *#compactionTask(compaction: Compaction): Task<void> {
     const state = this.#state;
     const { versions } = state;
     const { inputs, outputLevel } = compaction;
-    const tables = compaction.kind === "move"
-      ? inputs[0]!.tables
-      : yield* mergeJob(compaction, state.tableOutput, () => versions.newFileNumber());
+    const tables = compaction.kind === "move" ? inputs[0]!.tables : yield* this.#merged(compaction);
     const edit: VersionEdit = {
       removed: inputs.flatMap(({ level, tables }) =>
         tables.map(({ number }) => ({ level, number }))
@@ -372,4 +425,12 @@ export class Background {
     if (this.#state.failure !== undefined) throw this.#state.failure;
     if (this.#isStopped) throw new ClosedError("store");
   }
+}
+
+/**
+ * Throws what a job in the thread has thrown, except that it had no descriptor to open a file with: the
+ * store can free some of its own (descriptor_sharing.ts) and do the job itself. What the thread wrote is removed.
+ */
+function requireHelpable(error: unknown): void {
+  if (!isOutOfDescriptors(error)) throw error;
 }

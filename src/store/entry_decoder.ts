@@ -1,28 +1,36 @@
-/** Entries to what users get: keys as text or bytes, values by their type. One for a whole store. */
+/**
+ * Entries to what users get: keys as text or bytes, values by their type. One for a whole store.
+ *
+ * A scan hands itself over, and not only its entry: it knows what comes next and copies many at once.
+ */
 
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { ResolvedOptions } from "../options.ts";
+import { asciiText, isAsciiTextFast } from "../value/ascii_text.ts";
 import { decodeKeyText } from "../value/key_codec.ts";
 import type { Value } from "../value/value.ts";
-import { ValueDecoder } from "../value/value_codec.ts";
+import { bytesContentAt, ValueDecoder } from "../value/value_codec.ts";
+import type { EntryScan } from "./entry_scan.ts";
 import { corruptValue, type DecodeEntry } from "./read_path.ts";
+
+/** Makes an item of the entry that a scan stands on. */
+export type TakeItem<T> = (scan: EntryScan) => T;
 
 /** Decodes the entries of one store; results are copies that the caller owns. */
 export class EntryDecoder {
-  /** The key, as `keyEncoding` says. */
-  readonly key: DecodeEntry<string | Uint8Array>;
   /** The value. @throws {CorruptionError} what is stored can't be read */
   readonly value: DecodeEntry<Value>;
-  /** Key and value. */
-  readonly pair: DecodeEntry<[string | Uint8Array, Value]>;
+  /** The key of a scan's entry, as `keyEncoding` says. */
+  readonly scannedKey: TakeItem<string | Uint8Array>;
+  /** The value of a scan's entry. @throws {CorruptionError} what is stored can't be read */
+  readonly scannedValue: TakeItem<Value>;
+  /** Key and value of a scan's entry. */
+  readonly scannedPair: TakeItem<[string | Uint8Array, Value]>;
 
   /** Makes the decoder of the store in `directory`. */
   constructor(directory: string, options: ResolvedOptions) {
     const values = new ValueDecoder({ int64: options.int64 });
-    const key: DecodeEntry<string | Uint8Array> = options.keyEncoding === "utf8"
-      ? ({ keyBytes, keyStart, keyEnd }) => decodeKeyText(keyBytes, keyStart, keyEnd)
-      : ({ keyBytes, keyStart, keyEnd }) => keyBytes.slice(keyStart, keyEnd);
     const value = ({ valueBytes, valueView, valueStart, valueEnd }: EntryView): Value => {
       try {
         return values.decode(valueBytes, valueView, valueStart, valueEnd);
@@ -31,8 +39,35 @@ export class EntryDecoder {
         throw error;
       }
     };
-    this.key = key;
+    const scannedValue = (scan: EntryScan): Value => {
+      const { valueBytes, valueView, valueStart, valueEnd } = scan.entry;
+      let content: number;
+      try {
+        content = bytesContentAt(valueBytes, valueView, valueStart, valueEnd);
+      } catch (error) {
+        if (error instanceof DecodeError) throw corruptValue(directory, error);
+        throw error;
+      }
+      if (content < 0) return value(scan.entry);
+      const length = valueView.getUint32(content - 4, true);
+      return scan.slab.copy(valueBytes, content, content + length);
+    };
+    const scannedKey: TakeItem<string | Uint8Array> = options.keyEncoding === "utf8"
+      ? textKey
+      : bytesKey;
     this.value = value;
-    this.pair = (entry) => [key(entry), value(entry)];
+    this.scannedKey = scannedKey;
+    this.scannedValue = scannedValue;
+    this.scannedPair = (scan) => [scannedKey(scan), scannedValue(scan)];
   }
+}
+
+function textKey({ entry }: EntryScan): string {
+  const { keyBytes, keyView, keyStart, keyEnd } = entry;
+  const text = isAsciiTextFast ? asciiText(keyView, keyStart, keyEnd - keyStart) : undefined;
+  return text ?? decodeKeyText(keyBytes, keyStart, keyEnd);
+}
+
+function bytesKey({ entry, slab }: EntryScan): Uint8Array {
+  return slab.copy(entry.keyBytes, entry.keyStart, entry.keyEnd);
 }

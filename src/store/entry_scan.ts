@@ -9,13 +9,17 @@ import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
 import {
   AT_END,
   AT_ENTRY,
+  copyEntryView,
+  emptyEntryView,
   type EntryCursor,
   type EntryView,
   NEEDS_LOAD,
   type Position,
 } from "../iterator/entry_cursor.ts";
+import { EntryRun, type RunBound } from "../iterator/entry_run.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
 import { type ScanProgress, TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
+import { RunSlab } from "../value/run_slab.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../version/version.ts";
 import type { ReadView } from "./read_view.ts";
@@ -26,13 +30,28 @@ const READAHEAD_BYTES = 128 * 1024;
 
 /** A walk over one range. */
 export class EntryScan {
+  /**
+   * The entry it stands on. The scan's own: within a run only offsets change, and what reads them sees
+   * one kind of object.
+   */
+  readonly entry: EntryView = emptyEntryView();
+  /** Makes copies of what lies in the present run, many entries at a time. */
+  readonly slab: RunSlab;
   readonly #cursor: EntryCursor;
   readonly #range: ResolvedRange;
   readonly #progress: ScanProgress = { decodedBlocks: 0 };
+  readonly #run = new EntryRun();
+  /** Where runs end, from the range. */
+  readonly #bound: RunBound | undefined;
   #remaining: number;
   #isStarted = false;
   #isEnded = false;
   #seekKey: BoundKey | undefined;
+  /** Entries of the present run that were not shown yet, and the slot of the last one that was. */
+  #left = 0;
+  #slot = 0;
+  /** How far the cursor is behind in the present run. */
+  #unskipped = 0;
 
   /** Makes a walk that has not started. The view must stay held while it is used. */
   constructor(
@@ -43,28 +62,31 @@ export class EntryScan {
   ) {
     this.#range = range;
     this.#remaining = range.limit;
+    this.slab = new RunSlab(range.reverse);
+    this.#bound = runBoundOf(range);
     this.#cursor = openSources(view, sequence, range, verifyChecksums, this.#progress);
   }
 
-  /** The entry it stands on. */
-  get entry(): EntryView {
-    return this.#cursor.entry;
-  }
-
-  /** Moves to the next live entry; the first call moves to the first. */
+  /**
+   * Moves to the next live entry; the first call moves to the first. Its bytes stay as they are until the
+   * next move, whatever is written or read in between.
+   */
   next(): Position {
-    if (this.#isEnded || this.#remaining <= 0) return AT_END;
-    return this.#settle(this.#isStarted ? this.#cursor.advance() : this.#start());
+    if (this.#remaining <= 0) return AT_END;
+    if (this.#left > 0 && this.#showNext()) return AT_ENTRY;
+    if (this.#isEnded) return AT_END;
+    return this.#settle(this.#isStarted ? this.#advance() : this.#start());
   }
 
   /**
    * Makes the next call of `next` go to the first entry at or behind the key in the direction of the
-   * walk, and within the range. The last `unused` entries do not count towards the limit.
+   * walk, and within the range.
    */
-  seek(key: BoundKey, unused: number): void {
+  seek(key: BoundKey): void {
     this.#isStarted = false;
     this.#isEnded = false;
-    this.#remaining += unused;
+    this.#left = 0;
+    this.#unskipped = 0;
     this.#seekKey = key;
   }
 
@@ -81,6 +103,12 @@ export class EntryScan {
   /** Goes on after a load. */
   resume(): Position {
     return this.#settle(this.#cursor.resume());
+  }
+
+  /** Gives back what it holds in memory. It must not be moved any more. */
+  release(): void {
+    this.#isEnded = true;
+    this.#cursor.release?.();
   }
 
   #start(): Position {
@@ -104,31 +132,80 @@ export class EntryScan {
     return this.#cursor.seek(bound.view, 0, bound.bytes.length);
   }
 
+  /** Moves the cursor behind the run that was used up. */
+  #advance(): Position {
+    if (this.#unskipped > 0) {
+      this.#cursor.skip(this.#unskipped);
+      this.#unskipped = 0;
+    }
+    return this.#cursor.advance();
+  }
+
+  /** Shows the next live entry of the run; false where there is none in it. */
+  #showNext(): boolean {
+    const run = this.#run;
+    const { bytes, view, offsets, step } = run;
+    let slot = this.#slot;
+    let left = this.#left;
+    while (left > 0) {
+      left--;
+      slot += step;
+      const at = offsets[slot]!;
+      const keyEnd = at + 4 + view.getUint32(at, true);
+      const valueStart = keyEnd + 4;
+      if (isTombstone(bytes, valueStart)) continue;
+      const { entry } = this;
+      entry.keyStart = at + 4;
+      entry.keyEnd = keyEnd;
+      entry.valueStart = valueStart;
+      entry.valueEnd = valueStart + view.getUint32(keyEnd, true);
+      this.#slot = slot;
+      this.#left = left;
+      this.#remaining--;
+      return true;
+    }
+    this.#left = 0;
+    return false;
+  }
+
+  /** Takes the run that begins where the cursor stands; shows the first live entry from there on. */
   #settle(position: Position): Position {
     while (position === AT_ENTRY) {
-      const { entry } = this.#cursor;
-      if (this.#isOutside(entry)) break;
-      if (!isTombstone(entry.valueBytes, entry.valueStart)) {
+      const count = this.#cursor.takeRun(this.#run, this.#bound);
+      if (count === 0) break;
+      copyEntryView(this.#cursor.entry, this.entry);
+      this.#unskipped = count - 1;
+      this.#left = count - 1;
+      if (count > 1) this.#beginRun(count);
+      else this.slab.end();
+      if (!isTombstone(this.entry.valueBytes, this.entry.valueStart)) {
         this.#remaining--;
         return AT_ENTRY;
       }
-      position = this.#cursor.advance();
+      if (this.#showNext()) return AT_ENTRY;
+      position = this.#advance();
     }
     if (position === NEEDS_LOAD) return NEEDS_LOAD;
     this.#isEnded = true;
     return AT_END;
   }
 
-  #isOutside(entry: EntryView): boolean {
-    const { keyView, keyStart, keyEnd } = entry;
-    const { lower, upper, reverse } = this.#range;
-    if (reverse) {
-      return lower !== undefined &&
-        compareRanges(keyView, keyStart, keyEnd, lower.view, 0, lower.bytes.length) < 0;
-    }
-    return upper !== undefined &&
-      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) >= 0;
+  #beginRun(count: number): void {
+    const { first, step, offsets, isDense } = this.#run;
+    this.#slot = first;
+    if (!isDense) return this.slab.end();
+    // What the limit does not let through need not be copied.
+    const wanted = count < this.#remaining ? count : this.#remaining;
+    if (step > 0) this.slab.begin(offsets[first]!, offsets[first + wanted]!);
+    else this.slab.begin(offsets[first + 1 - wanted]!, offsets[first + 1]!);
   }
+}
+
+/** Where runs end: before the upper bound, in reverse at the lower one. */
+function runBoundOf({ lower, upper, reverse }: ResolvedRange): RunBound | undefined {
+  const bound = reverse ? lower : upper;
+  if (bound === undefined) return undefined;
+  return { view: bound.view, start: 0, end: bound.bytes.length, isIncluded: reverse };
 }
 
 function openSources(
@@ -150,7 +227,10 @@ function openSources(
   for (const memtable of view.memtables) {
     if (memtable.entryCount > 0) sources.push(memtable.cursor(sequence, reverse));
   }
-  for (const [level, tables] of view.version.levels.entries()) {
+  const { levels } = view.version;
+  for (let level = 0; level < levels.length; level++) {
+    const tables = levels[level]!;
+    if (tables.length === 0) continue;
     if (level === 0) {
       for (const table of tables) {
         if (endsBefore(table, range) || startsBehind(table, range)) continue;
@@ -186,7 +266,7 @@ function tablesInRange(tables: readonly LiveTable[], range: ResolvedRange): read
     to = firstEndingAtOrAfter(tables, upper.view, 0, upper.bytes.length);
     if (to < tables.length && !startsBehind(tables[to]!, range)) to++;
   }
-  return tables.slice(from, to);
+  return from === 0 && to === tables.length ? tables : tables.slice(from, to);
 }
 
 function endsBefore(table: LiveTable, { lower }: ResolvedRange): boolean {

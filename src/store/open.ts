@@ -5,6 +5,8 @@
  * is read, and a lock that was taken is released on every way out.
  */
 
+import type { JobThreadSettings } from "../compaction/job_messages.ts";
+import { JobThread } from "../compaction/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts";
 import { isGoStore } from "../go/go_store.ts";
@@ -14,6 +16,7 @@ import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
 import { TableBufferPool } from "../sstable/table_buffers.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
@@ -170,7 +173,7 @@ function* openLocked(
   const options = { ...given, fileSystem: sharingFileSystem(given.fileSystem, handles) };
   const resources: TableResources = {
     handles,
-    blocks: new WeightedCache(options.blockCacheSizeBytes),
+    blocks: new BlockCache(options.blockCacheSizeBytes),
     metadata: new WeightedCache(
       Math.max(MIN_METADATA_CACHE_BYTES, options.blockCacheSizeBytes / 4),
     ),
@@ -212,9 +215,23 @@ function* openLocked(
     scheduler,
     resources,
     tableOutput: recovery.tableOutput,
+    jobThread: options.backgroundThread && !readOnly
+      ? new JobThread(
+        { ...jobSettings(directory, options), fileNumbers: recovered.versions.fileNumbers.counter },
+        scheduler,
+      )
+      : undefined,
     ...recovered,
   });
   return new Store(state, lock);
+}
+
+function jobSettings(
+  directory: string,
+  options: ResolvedOptions,
+): Omit<JobThreadSettings, "fileNumbers"> {
+  const { compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate } = options;
+  return { directory, compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate };
 }
 
 /** A directory without CURRENT may be made a store, unless there was one. */

@@ -89,17 +89,17 @@ export class Snapshot implements Reader, Disposable {
 
   /** Iterates over keys and values in the order of the keys' bytes. */
   entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
-    return openCursor(this.#state, range, this.#decoder.pair, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.scannedPair, this.#lease);
   }
 
   /** Iterates over keys. */
   keys(range?: Range): Cursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.key, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.scannedKey, this.#lease);
   }
 
   /** Iterates over values, in the order of their keys. */
   values(range?: Range): Cursor<Value> {
-    return openCursor(this.#state, range, this.#decoder.value, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.scannedValue, this.#lease);
   }
 
   /** The number of keys in a range. Reads them all. */

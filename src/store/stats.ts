@@ -65,6 +65,11 @@ export interface Stats {
     /** For how long together, in milliseconds. */
     readonly totalMs: number;
   };
+  /**
+   * Where large flushes and compactions run: in a worker thread, or in turns with the caller's code, as they
+   * do until the first one has started the thread, and where there is none.
+   */
+  readonly background: "worker" | "inline";
   /** Finished flushes. */
   readonly flush: {
     /** How many. */
@@ -109,6 +114,7 @@ export function collectStats(state: StoreState, background: Background): Stats {
     })),
     pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
     stalls: { count: counters.stalls, totalMs: counters.stalledMs },
+    background: state.jobThread?.isInUse ? "worker" : "inline",
     flush: { count: counters.flushes, bytesWritten: counters.flushedBytes },
     compaction: {
       count: counters.compactions,

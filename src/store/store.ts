@@ -165,17 +165,17 @@ export class Store implements Reader, AsyncDisposable {
 
   /** Iterates over keys and values in the order of the keys' bytes. */
   entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
-    return openCursor(this.#state, range, this.#decoder.pair);
+    return openCursor(this.#state, range, this.#decoder.scannedPair);
   }
 
   /** Iterates over keys. */
   keys(range?: Range): Cursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.key);
+    return openCursor(this.#state, range, this.#decoder.scannedKey);
   }
 
   /** Iterates over values, in the order of their keys. */
   values(range?: Range): Cursor<Value> {
-    return openCursor(this.#state, range, this.#decodeValue);
+    return openCursor(this.#state, range, this.#decoder.scannedValue);
   }
 
   /** The number of keys in a range. Reads them all. */
@@ -405,10 +405,11 @@ export class Store implements Reader, AsyncDisposable {
     range: Range,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
   ): Promise<void> {
+    const { scannedKey, scannedValue } = this.#decoder;
     return visitEntries(
       this.#state,
       resolveRange(range),
-      (entry) => visit(this.#decoder.key(entry), this.#decodeValue(entry)),
+      (scan) => visit(scannedKey(scan), scannedValue(scan)),
     );
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import type { CompactionOptions } from "../compaction/compaction.ts";
+import type { JobThread } from "../compaction/job_thread.ts";
 import type { TableOutputOptions } from "../compaction/table_output.ts";
 import { BackgroundError, ClosedError, StoreError } from "../errors.ts";
 import { Memtable } from "../memtable/memtable.ts";
@@ -40,6 +41,8 @@ export class StoreState {
   readonly compaction: CompactionOptions;
   /** How tables are written. */
   readonly tableOutput: TableOutputOptions;
+  /** The thread that large jobs run in, if the store may have one. */
+  readonly jobThread: JobThread | undefined;
   /** Clock and turns. */
   readonly scheduler: Scheduler;
   /** Keeps the event loop turning. */
@@ -73,6 +76,7 @@ export class StoreState {
     versions: VersionSet;
     resources: TableResources;
     tableOutput: TableOutputOptions;
+    jobThread: JobThread | undefined;
     lastSequence: number;
     memtable: Memtable | undefined;
   }) {
@@ -86,6 +90,7 @@ export class StoreState {
     this.lastSequence = parts.lastSequence;
     this.compaction = compactionOptions(options);
     this.tableOutput = parts.tableOutput;
+    this.jobThread = parts.jobThread;
     this.logs = new Logs(options.fileSystem, directory, parts.versions.storeId);
     this.memtable = parts.memtable ?? this.newMemtable();
     this.#view = this.#makeView();

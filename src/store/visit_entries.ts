@@ -3,7 +3,7 @@
  * promise for each. `scanPrefix`, `scanRange` and `count` are made of it.
  */
 
-import { AT_ENTRY, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import { AT_ENTRY, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
 import { EntryScan } from "./entry_scan.ts";
 import { type Range, type ResolvedRange, resolveRange } from "./range.ts";
 import type { Lease } from "./read_view.ts";
@@ -13,14 +13,14 @@ import type { StoreState } from "./store_state.ts";
 export async function visitEntries(
   state: StoreState,
   range: ResolvedRange,
-  visit: (entry: EntryView) => boolean | void,
+  visit: (scan: EntryScan) => boolean | void,
   snapshot?: Lease,
 ): Promise<void> {
   state.requireReadable(snapshot);
   const lease = state.lease(snapshot);
+  const { verifyChecksums } = state.options;
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
   try {
-    const { verifyChecksums } = state.options;
-    const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
     let position = scan.next();
     for (;;) {
       while (position === NEEDS_LOAD) {
@@ -30,7 +30,7 @@ export async function visitEntries(
       }
       range.signal?.throwIfAborted();
       if (position !== AT_ENTRY) return;
-      if (visit(scan.entry) === false) return;
+      if (visit(scan) === false) return;
       const turn = state.turns.due();
       if (turn !== undefined) await turn;
       // Also where the visitor itself has closed the store.
@@ -38,6 +38,7 @@ export async function visitEntries(
       position = scan.next();
     }
   } finally {
+    scan.release();
     lease.release();
   }
 }

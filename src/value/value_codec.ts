@@ -263,6 +263,23 @@ export class ValueDecoder {
 }
 
 /**
+ * Where the content of a bytes value at the front of `bytes[start, end)` starts, or -1 for a value of any
+ * other type. The four bytes before the content hold its length.
+ *
+ * @throws {DecodeError} it is a bytes value and malformed
+ */
+export function bytesContentAt(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+): number {
+  if (start >= end || bytes[start] !== TYPE_BYTES) return -1;
+  blobLength(bytes, view, start, end);
+  return start + BLOB_HEADER_BYTES;
+}
+
+/**
  * The type of the value at the front of `bytes[start, end)`, without decoding it.
  *
  * @throws {DecodeError} the range is empty or the type unknown

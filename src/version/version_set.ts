@@ -15,16 +15,11 @@ import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { type IoStep, runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import {
-  CURRENT_NAME,
-  CURRENT_TEMPORARY_NAME,
-  manifestName,
-  MAX_FILE_NUMBER,
-  tableName,
-} from "./file_names.ts";
+import { CURRENT_NAME, CURRENT_TEMPORARY_NAME, manifestName, tableName } from "./file_names.ts";
+import { FileNumbers, sharedFileNumber } from "./file_numbers.ts";
 import { encodeCurrent, encodeManifestHeader, encodeManifestRecord } from "./manifest_format.ts";
 import type { TableMetadata } from "./table_metadata.ts";
-import { LiveTable, Version } from "./version.ts";
+import { LiveTable, Version, VersionBuilder } from "./version.ts";
 import type { AddedTable, LogState, VersionEdit } from "./version_edit.ts";
 
 /** A manifest smaller than this is never rewritten. */
@@ -68,15 +63,33 @@ export function applyEdit(
   };
 }
 
+/** The state after all edits of a manifest, the first of which started from nothing. */
+export function stateAfter(
+  edits: readonly VersionEdit[],
+  live: (table: TableMetadata) => LiveTable,
+): VersionState {
+  const empty = emptyVersionState();
+  const builder = new VersionBuilder(empty.version, Infinity);
+  let { nextFileNumber, lastSequence, log } = empty;
+  for (const edit of edits) {
+    builder.apply(edit, live);
+    nextFileNumber = Math.max(nextFileNumber, edit.nextFileNumber ?? 0);
+    lastSequence = Math.max(lastSequence, edit.lastSequence ?? 0);
+    log = edit.log ?? log;
+  }
+  return { version: builder.build(), nextFileNumber, lastSequence, log };
+}
+
 /** The versions of an open store. */
 export class VersionSet {
   /** A random number of 32 bits that tells the store's logs and manifests from those of others. */
   readonly storeId: number;
+  /** The numbers of its files, which jobs in another thread take from the same counter. */
+  readonly fileNumbers: FileNumbers;
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
   readonly #resources: TableResources;
   #state: VersionState;
-  #nextFileNumber: number;
   #manifest: OpenManifest | undefined;
   #manifestNumber: number | undefined;
   #poison: unknown;
@@ -102,7 +115,7 @@ export class VersionSet {
     this.#resources = resources;
     this.storeId = storeId;
     this.#state = state;
-    this.#nextFileNumber = state.nextFileNumber;
+    this.fileNumbers = new FileNumbers(directory, sharedFileNumber(state.nextFileNumber));
     this.#manifestNumber = manifestNumber;
     this.#adopt(state.version);
   }
@@ -134,17 +147,12 @@ export class VersionSet {
 
   /** A number that no file of this store ever had. */
   newFileNumber(): number {
-    if (this.#nextFileNumber >= MAX_FILE_NUMBER) {
-      // 2^32 files of the store's own take centuries; a hostile manifest may say so at once.
-      const reason = "the store has used up its 2^32 file numbers";
-      throw new IoError("create a file in", this.#directory, reason, undefined);
-    }
-    return this.#nextFileNumber++;
+    return this.fileNumbers.take();
   }
 
   /** Keeps every number up to `number` from being handed out. */
   reserveFileNumber(number: number): void {
-    if (number >= this.#nextFileNumber) this.#nextFileNumber = number + 1;
+    this.fileNumbers.reserve(number);
   }
 
   /** Holds the current version, so that its tables stay readable. */
@@ -176,7 +184,7 @@ export class VersionSet {
    */
   *apply(edit: VersionEdit): Task<void> {
     this.#requireWritable();
-    const full: VersionEdit = { ...edit, nextFileNumber: this.#nextFileNumber };
+    const full: VersionEdit = { ...edit, nextFileNumber: this.fileNumbers.next };
     // Checked before anything is written: an edit that does not fit is a bug, not a state.
     this.#state.version.apply(full, (table) => this.liveTable(table));
     let manifest = this.#manifest;
@@ -233,7 +241,7 @@ export class VersionSet {
       const after = applyEdit(this.#state, edit, (table) => this.liveTable(table));
       const manifest = new OpenManifest(handle, this.storeId, number);
       manifest.appendFirst({
-        nextFileNumber: this.#nextFileNumber,
+        nextFileNumber: this.fileNumbers.next,
         lastSequence: after.lastSequence,
         log: after.log,
         removed: [],

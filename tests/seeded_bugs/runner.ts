@@ -4,7 +4,7 @@
  * copy is mended for the next bug. The repository itself is only read.
  */
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
@@ -22,7 +22,7 @@ export const repository: string = fileURLToPath(new URL("../..", import.meta.url
 /** A bug that makes its test run for longer than this counts as not caught. */
 const TIME_LIMIT_MS = 150_000;
 /** What is copied; all else is linked or not needed. */
-const COPIED = ["mod.ts", "package.json", "deno.json", "src", "scripts", "tests", "wasm/generated"];
+const COPIED = ["mod.ts", "package.json", "deno.json", "src", "scripts", "tests", "wasm"];
 /** What is only read, and large. */
 const LINKED = ["node_modules", "tests/fixtures"];
 /** Left out: the gate does not run itself. */
@@ -68,10 +68,12 @@ export class BrokenTree {
         if (!before.has(file)) before.set(file, source);
         writeFileSync(file, applyEdit(source, edit));
       }
+      embedJobWorker(this.#directory.path);
       const run = await runTests(this.#directory.path, bug.caughtBy);
       return { verdict: judge(run, baseline, bug), seconds: run.seconds };
     } finally {
       for (const [file, source] of before) writeFileSync(file, source);
+      embedJobWorker(this.#directory.path);
     }
   }
 
@@ -91,6 +93,15 @@ export class BrokenTree {
       this.#baselines.set(key, run);
     }
     return run;
+  }
+}
+
+/** Brings a bug into the program of the job thread, too, which is made of the same sources. */
+function embedJobWorker(directory: string): void {
+  const { command, args } = runtimeCommand("node", "wasm/build.ts", ["--if-stale"]);
+  const result = spawnSync(command, args, { cwd: directory, encoding: "utf8" });
+  if (result.status !== 0) {
+    throw new Error(`Cannot embed the job thread's program: ${result.stderr}`);
   }
 }
 

@@ -71,8 +71,8 @@ export const tableBugs: readonly Bug[] = [
     does: "forgets the older version of a key that an open cursor shows",
     edits: [{
       file: "src/memtable/memtable.ts",
-      find: "this.#arena.append(previous, relative, from, start, keyEnd, end)",
-      replace: "this.#arena.append(0 * previous, relative, from, start, keyEnd, end)",
+      find: "this.#arena.append(previous, relative, from, fromView, start, keyEnd, end)",
+      replace: "this.#arena.append(0 * previous, relative, from, fromView, start, keyEnd, end)",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,
@@ -120,10 +120,8 @@ export const tableBugs: readonly Bug[] = [
     does: "shows the key at the upper bound of a range",
     edits: [{
       file: "src/store/entry_scan.ts",
-      find:
-        "      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) >= 0;\n",
-      replace:
-        "      compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) > 0;\n",
+      find: "end: bound.bytes.length, isIncluded: reverse }",
+      replace: "end: bound.bytes.length, isIncluded: true }",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,
@@ -190,11 +188,29 @@ export const tableBugs: readonly Bug[] = [
     edits: [{
       file: "src/store/range.ts",
       find: "  encodeKey(key, writer);\n",
-      replace: '  if (typeof key !== "string") return boundOf(key as Uint8Array);\n' +
+      replace: '  if (typeof key !== "string") {\n' +
+        "    const { buffer, byteOffset, length } = key as Uint8Array;\n" +
+        "    return { bytes: key as Uint8Array, view: new DataView(buffer, byteOffset, length) };\n" +
+        "  }\n" +
         "  encodeKey(key, writer);\n",
     }],
     caughtBy: directed("tests/store/range_test.ts", /^resolveRange takes copies of the bytes/),
     symptom: /strictly equal/,
+  },
+  {
+    name: "cached-block-without-pin",
+    item: "beyond the list",
+    does: "lets a cursor stand in a block whose memory is given to another one",
+    edits: [{
+      file: "src/sstable/table_cursor.ts",
+      find: "        this.#reader.pin(cached);\n",
+      replace: "",
+    }],
+    caughtBy: directed(
+      "tests/store/block_memory_test.ts",
+      /^Reads that overlap never meet memory that was given to another block/,
+    ),
+    symptom: /strictly deep-equal|not ascend|ends within/,
   },
   {
     name: "alias-stored-bytes",

@@ -14,7 +14,8 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const PROGRAM = "tests/store/store_program.ts";
 const EXPECTED = ["zstd", "snappy", "none"]
-  .map((name) => `${name} 1000 key 998,key 999 1,2,3 undefined LOCKED\n`).join("");
+  .map((name) => `${name} 1000 key 998,key 999 1,2,3 undefined LOCKED\n`).join("") +
+  "worker\n";
 const OWN_DIRECTORY = ["--allow-read=.", "--allow-write=."];
 
 function checkBundle(bundler: Bundler, runners: readonly BundleRunner[]): void {

@@ -46,6 +46,7 @@ test("Options on Object.prototype change nothing about an open", async () => {
     l0CompactionTrigger: 2,
     levelSizeMultiplier: 2,
     maxLevels: 2,
+    backgroundThread: false,
   };
   await whilePolluted(polluted, () => {
     const store = openSync("/db", { fileSystem });

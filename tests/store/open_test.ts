@@ -36,6 +36,7 @@ const limits: { [Name in keyof Options]-?: [good: unknown[], bad: unknown[]] } =
   l0CompactionTrigger: [[2, 1000], [1, 1001, 2.5, null]],
   levelSizeMultiplier: [[2, 100], [1, 101, null]],
   maxLevels: [[2, 7], [1, 8, null]],
+  backgroundThread: [[true, false], [1, "worker", null]],
 };
 
 /** A file system that fails on the first use of it. */

@@ -1,10 +1,10 @@
 /**
  * A small program for bundles_test.ts: a store on the disk under each codec, in the directory `store` of
- * the working directory, written, flushed, compacted, crashed over and read again. It imports nothing
- * but the library, so a bundle of it stands for the library alone.
+ * the working directory, written, flushed, compacted, crashed over and read again; then one whose jobs are
+ * large enough for the worker thread. It imports nothing but the library, so a bundle of it stands for the library alone.
  */
 
-import { type CompressionName, open, openSync } from "../../mod.ts";
+import { type CompressionName, open, openSync, type Store } from "../../mod.ts";
 
 const lines: string[] = [];
 for (const compression of ["zstd", "snappy", "none"] as CompressionName[]) {
@@ -34,4 +34,17 @@ for (const compression of ["zstd", "snappy", "none"] as CompressionName[]) {
   );
   again.closeSync();
 }
+lines.push(await backgroundOf(openSync("store/large", { memtableSizeBytes: 1 << 20 })));
 console.log(lines.join("\n"));
+
+/** Where jobs run that are large enough for a thread, when it has had time to come up. */
+async function backgroundOf(store: Store): Promise<string> {
+  const text = "x".repeat(50_000);
+  for (let i = 0; i < 2000 && store.stats().background === "inline"; i++) {
+    await store.put(`key ${i % 100}`, `${text}${i}`);
+  }
+  const { background } = store.stats();
+  await store.compact();
+  store.closeSync();
+  return background;
+}

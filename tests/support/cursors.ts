@@ -8,8 +8,19 @@ import {
   type EntryView,
   NEEDS_LOAD,
   type Position,
+  singleRun,
 } from "../../src/iterator/entry_cursor.ts";
-import { compareKeys, dataViewOf, type PlainEntry, plainOf, textOf, viewOf } from "./entries.ts";
+import { EntryRun, type RunBound } from "../../src/iterator/entry_run.ts";
+import {
+  compareKeys,
+  dataViewOf,
+  type EncodedEntry,
+  encodeEntry,
+  type PlainEntry,
+  plainOf,
+  textOf,
+  viewOf,
+} from "./entries.ts";
 
 /** Says whether a move is to pretend that something is missing. */
 export type Misses = () => boolean;
@@ -48,6 +59,29 @@ export class ListCursor implements EntryCursor {
     if (this.#isMissing) throw new Error("advance() although a load is due");
     this.#at += this.#reverse ? -1 : 1;
     return this.#settle();
+  }
+
+  takeRun(run: EntryRun, bound: RunBound | undefined): number {
+    const step = this.#reverse ? -1 : 1;
+    const encoded: EncodedEntry[] = [];
+    for (let at = this.#at; this.#entries[at] !== undefined; at += step) {
+      if (singleRun(viewOf(this.#entries[at]!), bound, step) === 0) break;
+      encoded.push(encodeEntry(this.#entries[at]!));
+    }
+    run.offsets = new Uint32Array(encoded.length + 1);
+    encoded.forEach(({ end }, i) => run.offsets[i + 1] = run.offsets[i]! + end);
+    run.bytes = new Uint8Array(run.offsets[encoded.length]!);
+    encoded.forEach(({ bytes }, i) => run.bytes.set(bytes, run.offsets[i]));
+    run.view = dataViewOf(run.bytes);
+    run.first = 0;
+    run.step = 1;
+    run.isDense = false;
+    return encoded.length;
+  }
+
+  skip(count: number): void {
+    this.#at += this.#reverse ? -count : count;
+    this.entry = viewOf(this.#entries[this.#at]!);
   }
 
   loadSync(): void {
@@ -126,6 +160,36 @@ export async function drain(
   while (position === AT_ENTRY && found.length < limit) {
     found.push(textOf(plainOf(cursor.entry)));
     position = await settle(cursor, cursor.advance());
+  }
+  return found;
+}
+
+/** As `drainSync`, a run at a time and up to a bound; notes the length of each run in `lengths`. */
+export function drainRunsSync(
+  cursor: EntryCursor,
+  from?: From,
+  bound?: RunBound,
+  lengths: number[] = [],
+): string[] {
+  const found: string[] = [];
+  const run = new EntryRun();
+  let position = settleSync(cursor, begin(cursor, from));
+  while (position === AT_ENTRY) {
+    const count = cursor.takeRun(run, bound);
+    if (count === 0) break;
+    lengths.push(count);
+    const taken = [textOf(plainOf(cursor.entry))];
+    for (let i = 0; count > 1 && i < count; i++) {
+      const at = run.offsets[run.first + i * run.step]!;
+      const keyEnd = at + 4 + run.view.getUint32(at, true);
+      const valueEnd = keyEnd + 4 + run.view.getUint32(keyEnd, true);
+      const key = run.bytes.slice(at + 4, keyEnd);
+      taken[i] = textOf({ key, value: run.bytes.slice(keyEnd + 4, valueEnd) });
+    }
+    cursor.skip(count - 1);
+    if (textOf(plainOf(cursor.entry)) !== taken.at(-1)) throw new Error("skip() went elsewhere");
+    found.push(...taken);
+    position = settleSync(cursor, cursor.advance());
   }
   return found;
 }

@@ -1,0 +1,169 @@
+/**
+ * A worker thread as its host sees it: started from source text, sent plain messages, and listened to
+ * both ways: by events, and synchronously by a caller that does not let the event loop turn.
+ *
+ * The source is a `data:` URL, the one form that starts from source trees, bundles and single-file
+ * executables on Node, Deno and Bun, without any file and any permission of Deno (MEASUREMENTS.md G).
+ * The thread starts without the host's event loop, and a message is there to be fetched as soon as the
+ * signal word says so, on all three.
+ *
+ * Its end is noticed by an event, or, by a host that waits synchronously, from the state word, which the
+ * thread sets when it exits, whatever for. Only where it is killed from outside or runs out of memory
+ * does it have no time for that. So a thread that was waited for `SILENCE_MS` and did not even begin a slice
+ * of its work meanwhile (a few milliseconds, or one call of the system) counts as ended.
+ */
+
+import { Buffer } from "node:buffer";
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  Worker,
+} from "node:worker_threads";
+import type { ThreadStart } from "./thread_port.ts";
+import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP, WORD_COUNT } from "./thread_words.ts";
+
+/** How long a thread may be silent while it is waited for. */
+const SILENCE_MS = 60_000;
+/** Signs of life are looked for this often. Only time that was really waited is counted: not a suspended machine. */
+const NAP_MS = 50;
+/**
+ * For V8's young generation, which is what a merge fills: its long-lived data lies outside of the heap. There
+ * is no limit of the old one: what exceeds it ends the whole process on Node 24, not just the thread.
+ */
+const MAX_YOUNG_MB = 2;
+
+/** Who is told what the thread says. */
+export interface ThreadListener {
+  /** A message has arrived. */
+  received(message: unknown): void;
+  /** The thread has ended without being told to. */
+  ended(error: Error): void;
+}
+
+/** A running thread. */
+export class Thread {
+  readonly #worker: Worker;
+  readonly #port: MessagePort;
+  readonly #words: Int32Array;
+  readonly #listener: ThreadListener;
+  readonly #silenceMs: number;
+  #isOver = false;
+
+  /** Internal: `startThread` makes it. */
+  constructor(source: string, data: unknown, listener: ThreadListener, silenceMs: number) {
+    const { port1, port2 } = new MessageChannel();
+    this.#words = new Int32Array(new SharedArrayBuffer(4 * WORD_COUNT));
+    this.#port = port1;
+    this.#listener = listener;
+    this.#silenceMs = silenceMs;
+    const start: ThreadStart = { port: port2, words: this.#words, data };
+    const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
+    this.#worker = new Worker(new URL(url), {
+      workerData: start,
+      transferList: [port2],
+      // Not what the program was started with: preloaded modules, a test runner, a profiler.
+      execArgv: [],
+      resourceLimits: { maxYoungGenerationSizeMb: MAX_YOUNG_MB },
+      name: "tinykvs",
+    });
+    this.#worker.on("error", (error: unknown) => {
+      this.#end(error instanceof Error ? error : new Error(String(error)));
+    });
+    this.#worker.on("exit", (code) => this.#end(new Error(`exit code ${code}`)));
+    port1.on("message", (message: unknown) => this.#deliver(message));
+    this.mayExit();
+  }
+
+  /** Whether the thread takes messages. */
+  get isUp(): boolean {
+    return !this.#isOver && Atomics.load(this.#words, STATE) === STATE_UP;
+  }
+
+  /** Sends a message. */
+  post(message: unknown): void {
+    this.#port.postMessage(message);
+  }
+
+  /** Keeps the process alive from now on. */
+  keepAlive(): void {
+    this.#worker.ref();
+    this.#port.ref();
+  }
+
+  /** Lets the process end although the thread is there. */
+  mayExit(): void {
+    this.#worker.unref();
+    this.#port.unref();
+  }
+
+  /** Delivers what has arrived, without waiting. */
+  poll(): void {
+    // First, so that messages in front of the end are not lost.
+    const hasEnded = Atomics.load(this.#words, STATE) === STATE_ENDED;
+    while (!this.#isOver) {
+      const next = receiveMessageOnPort(this.#port);
+      if (next === undefined) break;
+      this.#deliver(next.message);
+    }
+    if (hasEnded) this.#end(new Error("it has exited"));
+  }
+
+  /** Waits until `isDone`, about `budgetMs` at most, delivering what arrives; says whether it is done. */
+  waitSync(isDone: () => boolean, budgetMs: number): boolean {
+    let waitedMs = 0;
+    let silentMs = 0;
+    for (;;) {
+      const signal = Atomics.load(this.#words, SIGNAL);
+      const beats = Atomics.load(this.#words, BEATS);
+      this.poll();
+      if (isDone() || this.#isOver) return isDone();
+      if (waitedMs >= budgetMs) return false;
+      const napMs = Math.min(NAP_MS, budgetMs - waitedMs);
+      const isSignalled = Atomics.wait(this.#words, SIGNAL, signal, napMs) !== "timed-out";
+      waitedMs += napMs;
+      silentMs = isSignalled || Atomics.load(this.#words, BEATS) !== beats ? 0 : silentMs + napMs;
+      if (silentMs >= this.#silenceMs) {
+        this.#end(new Error(`it has not shown any sign of life for ${silentMs / 1000} seconds`));
+      }
+    }
+  }
+
+  /** Ends the thread; nothing more is delivered. */
+  stop(): void {
+    this.#isOver = true;
+    this.#port.close();
+    this.mayExit();
+    // It resolves when the thread has ended, which nobody waits for; it has no way to fail.
+    void this.#worker.terminate();
+  }
+
+  #deliver(message: unknown): void {
+    if (!this.#isOver) this.#listener.received(message);
+  }
+
+  #end(error: Error): void {
+    if (this.#isOver) return;
+    this.stop();
+    this.#listener.ended(error);
+  }
+}
+
+/**
+ * Starts a thread that runs `source`, an ES module, which calls `openThreadPort`. Returns undefined where
+ * the runtime has none to give: by its permissions, for example.
+ */
+export function startThread(
+  source: string,
+  data: unknown,
+  listener: ThreadListener,
+  silenceMs: number = SILENCE_MS,
+): Thread | undefined {
+  try {
+    return new Thread(source, data, listener, silenceMs);
+  } catch (error) {
+    // Whatever the reason is: the work can be done without a thread.
+    if (error instanceof Error) return undefined;
+    throw error;
+  }
+}

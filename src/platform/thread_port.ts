@@ -1,0 +1,56 @@
+/**
+ * The inside of a worker thread that `thread.ts` has started: messages from the host, which can be asked
+ * for in the middle of work too, answers, and signs of life.
+ */
+
+import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import process from "node:process";
+import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP } from "./thread_words.ts";
+
+/** What the host hands over; `data` is for the program of the thread. */
+export interface ThreadStart {
+  /** This side of the channel. */
+  readonly port: MessagePort;
+  /** See thread_words.ts. */
+  readonly words: Int32Array;
+  /** Plain data. */
+  readonly data: unknown;
+}
+
+/** The channel to the host. */
+export interface ThreadPort {
+  /** What the host started the thread with. */
+  readonly data: unknown;
+  /** The next message if there is one; `beat` says that the thread gets on. */
+  receive(): { readonly message: unknown } | undefined;
+  /** Sends a message. */
+  post(message: unknown): void;
+}
+
+/** Takes up the channel and says that the thread is up; `wake` is called for messages while it is idle. */
+export function openThreadPort(wake: (message: unknown) => void): ThreadPort {
+  const { port, words, data } = workerData as ThreadStart;
+  const signal = (): void => {
+    Atomics.add(words, SIGNAL, 1);
+    Atomics.notify(words, SIGNAL);
+  };
+  // Also after an uncaught error; a host that waits synchronously would never hear of an event.
+  process.on("exit", () => {
+    Atomics.store(words, STATE, STATE_ENDED);
+    signal();
+  });
+  port.on("message", wake);
+  Atomics.store(words, STATE, STATE_UP);
+  signal();
+  return {
+    data,
+    receive() {
+      Atomics.add(words, BEATS, 1);
+      return receiveMessageOnPort(port);
+    },
+    post(message) {
+      port.postMessage(message);
+      signal();
+    },
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * The numbers of a store's files: one space, handed out upwards and never reused.
+ *
+ * The counter is one word of shared memory, so that a job in another thread takes numbers from the same
+ * space as the store does. Nothing has to be reserved for a job, asked for on the way, or given back.
+ */
+
+import { IoError } from "../errors.ts";
+import { MAX_FILE_NUMBER } from "./file_names.ts";
+
+/** Hands out file numbers. Any number of them, in any number of threads, may share a counter. */
+export class FileNumbers {
+  /** The counter: its one word is the next number. */
+  readonly counter: Uint32Array<ArrayBufferLike>;
+  readonly #directory: string;
+
+  /** Takes numbers from a counter, which `sharedFileNumber` makes. */
+  constructor(directory: string, counter: Uint32Array<ArrayBufferLike>) {
+    this.#directory = directory;
+    this.counter = counter;
+  }
+
+  /** Every number from here on is free. */
+  get next(): number {
+    return Atomics.load(this.counter, 0);
+  }
+
+  /** A number that no file of this store ever had. */
+  take(): number {
+    for (;;) {
+      const number = this.next;
+      if (number >= MAX_FILE_NUMBER) {
+        // 2^32 files of the store's own take centuries; a hostile manifest may say so at once.
+        const reason = "the store has used up its 2^32 file numbers";
+        throw new IoError("create a file in", this.#directory, reason, undefined);
+      }
+      if (Atomics.compareExchange(this.counter, 0, number, number + 1) === number) return number;
+    }
+  }
+
+  /** Keeps every number up to `number` from being handed out. */
+  reserve(number: number): void {
+    // One word holds no more than the largest number, from which on `take` refuses.
+    const after = Math.min(number + 1, MAX_FILE_NUMBER);
+    for (;;) {
+      const next = this.next;
+      if (after <= next) return;
+      if (Atomics.compareExchange(this.counter, 0, next, after) === next) return;
+    }
+  }
+}
+
+/** A counter that starts at `next`. */
+export function sharedFileNumber(next: number): Uint32Array<ArrayBufferLike> {
+  const counter = new Uint32Array(new SharedArrayBuffer(4));
+  counter[0] = next;
+  return counter;
+}

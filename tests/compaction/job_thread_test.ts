@@ -1,0 +1,329 @@
+// Jobs in the thread do what they do outside of it; and they end, however they end. On the real disk.
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
+import { test } from "node:test";
+import { ByteWriter } from "../../src/bytes/byte_writer.ts";
+import type { Compaction } from "../../src/compaction/compaction.ts";
+import { flushJob } from "../../src/compaction/flush_job.ts";
+import { JobThread, type JobThreadLimits } from "../../src/compaction/job_thread.ts";
+import { mergeJob } from "../../src/compaction/merge_job.ts";
+import type { TableOutputOptions } from "../../src/compaction/table_output.ts";
+import { compressorFor } from "../../src/compression/compressors.ts";
+import { CorruptionError } from "../../src/errors.ts";
+import { Memtable } from "../../src/memtable/memtable.ts";
+import { defaultFileSystem } from "../../src/platform/default_file_system.ts";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
+import { RunningTask, runTask, runTaskSync, type Task } from "../../src/platform/task.ts";
+import { encodeTombstone, encodeValue } from "../../src/value/value_codec.ts";
+import { tableName } from "../../src/version/file_names.ts";
+import { FileNumbers, sharedFileNumber } from "../../src/version/file_numbers.ts";
+import type { TableMetadata } from "../../src/version/table_metadata.ts";
+import { Random } from "../support/random.ts";
+import { bytesOf, type TestEntry, writeTable } from "../support/store_tables.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
+
+const FIRST_OUTPUT = 1000;
+
+interface Setup {
+  readonly directory: string;
+  readonly options: TableOutputOptions;
+  readonly numbers: FileNumbers;
+  readonly thread: JobThread;
+  readonly dispose: () => void;
+}
+
+function setup(limits: JobThreadLimits = {}): Setup {
+  const { path: directory, dispose } = temporaryDirectory("jobs");
+  const counter = sharedFileNumber(FIRST_OUTPUT);
+  const shape = { directory, blockSizeBytes: 1024, bloomFalsePositiveRate: 0.01 };
+  const thread = new JobThread(
+    { ...shape, compression: "zstd", compressionLevel: 1, fileNumbers: counter },
+    systemScheduler,
+    { minJobBytes: 0, ...limits },
+  );
+  return {
+    directory,
+    options: {
+      ...shape,
+      fileSystem: defaultFileSystem(),
+      compressor: compressorFor("zstd", 1),
+    },
+    numbers: new FileNumbers(directory, counter),
+    thread,
+    dispose() {
+      thread.close();
+      dispose();
+    },
+  };
+}
+
+/** Asks for the thread until it is up, as jobs of a store do. */
+async function comeUp(thread: JobThread, compaction: Compaction): Promise<void> {
+  while (!thread.takesMerge(compaction)) await systemScheduler.yield();
+}
+
+function someEntries(random: Random, count: number): TestEntry[] {
+  const keys = new Set<string>();
+  while (keys.size < count) keys.add(`key ${random.below(100_000)}`);
+  return [...keys].sort().map((
+    key,
+  ) => [key, random.below(10) === 0 ? undefined : `value ${random.below(1e9)}`.repeat(5)]);
+}
+
+/** A merge of three overlapping tables. */
+function someMerge({ options }: Setup, count = 2000): Compaction {
+  const random = new Random(7);
+  const tables = [3, 2, 1].map((number) =>
+    writeTable(options, number, 0, someEntries(random, count))
+  );
+  return {
+    kind: "merge",
+    inputs: [{ level: 0, tables }],
+    outputLevel: 1,
+    maxFileSizeBytes: 32 * 1024,
+    deeper: [],
+  };
+}
+
+function memtableOf(entries: readonly TestEntry[]): Memtable {
+  const memtable = new Memtable(1, 4096);
+  for (const [index, [key, value]] of entries.entries()) {
+    const writer = new ByteWriter(64);
+    const bytes = bytesOf(key);
+    writer.appendUint32(bytes.length);
+    writer.appendBytes(bytes, 0, bytes.length);
+    const lengthAt = writer.length;
+    writer.appendUint32(0);
+    if (value === undefined) encodeTombstone(writer);
+    else encodeValue(value, writer);
+    writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
+    memtable.insert(index + 1, writer.bytes, writer.view, 0, lengthAt, writer.length);
+  }
+  return memtable;
+}
+
+/** Bytes of tables without what differs by their numbers: sizes, counts, keys. */
+function summaryOf(tables: readonly TableMetadata[]): unknown {
+  return tables.map(({ sizeBytes, entryCount, tombstoneCount, smallest, largest }) => ({
+    sizeBytes,
+    entryCount,
+    tombstoneCount,
+    smallest,
+    largest,
+  }));
+}
+
+/** Names of the files from a number on. */
+function outputsFrom(directory: string, number: number): string[] {
+  return readdirSync(directory).filter((name) => name >= tableName(number));
+}
+
+test("A merge in the thread writes the tables that it writes here", async () => {
+  const all = setup();
+  try {
+    const compaction = someMerge(all);
+    const here = runTaskSync(mergeJob(compaction, all.options, () => all.numbers.take()));
+    assert.ok(here.length > 3);
+    await comeUp(all.thread, compaction);
+    const next = all.numbers.next;
+    const there = await runTask(all.thread.merge(compaction), systemScheduler, 1);
+    assert.deepEqual(summaryOf(there), summaryOf(here));
+    assert.deepEqual(there.map(({ number }) => number), here.map((_, index) => next + index));
+    assert.equal(all.numbers.next, next + here.length);
+    const again = runTaskSync(all.thread.merge(compaction));
+    assert.deepEqual(summaryOf(again), summaryOf(here));
+    for (const { number, sizeBytes } of again) {
+      assert.equal(
+        readFileSync(path.join(all.directory, tableName(number))).length,
+        sizeBytes,
+      );
+    }
+  } finally {
+    all.dispose();
+  }
+});
+
+test("A flush in the thread writes the table that it writes here, large values included", async () => {
+  const all = setup();
+  try {
+    const compaction = someMerge(all, 10);
+    const random = new Random(3);
+    const entries = someEntries(random, 3000);
+    entries.push(["key 5", "old"], ["large 1", "L".repeat(100_000)], ["key 5", "new"]);
+    entries.push(["large 2", "M".repeat(70_000)], ["large 1", "N".repeat(80_000)], ["", "empty"]);
+    const memtable = memtableOf(entries);
+    const here = runTaskSync(flushJob(memtable, all.options, () => 500))!;
+    await comeUp(all.thread, compaction);
+    const there = await runTask(all.thread.flush(memtable), systemScheduler, 1);
+    assert.deepEqual(summaryOf([there!]), summaryOf([here]));
+    // The second one finds the memory of the first.
+    const other = memtableOf([["a", "1"], ["b", undefined]]);
+    const small = runTaskSync(all.thread.flush(other))!;
+    assert.deepEqual([small.entryCount, small.tombstoneCount], [2, 1]);
+    assert.equal(runTaskSync(all.thread.flush(new Memtable(1, 4096))), undefined);
+  } finally {
+    all.dispose();
+  }
+});
+
+test("A flush overtakes a merge that the thread is busy with", async () => {
+  const all = setup();
+  try {
+    const compaction = someMerge(all, 20_000);
+    await comeUp(all.thread, compaction);
+    const merge = new RunningTask(all.thread.merge(compaction), () => {});
+    merge.slice(systemScheduler, 0);
+    assert.equal(merge.isElsewhere, true);
+    runTaskSync(all.thread.flush(memtableOf([["a", "1"]])));
+    assert.equal(merge.isElsewhere, true);
+    merge.driveSync(systemScheduler, Infinity);
+    assert.ok(merge.result.length > 3);
+  } finally {
+    all.dispose();
+  }
+});
+
+test("A job whose time is not up yet is left to the thread by a synchronous driver", async () => {
+  const all = setup();
+  try {
+    const compaction = someMerge(all, 20_000);
+    await comeUp(all.thread, compaction);
+    const merge = new RunningTask(all.thread.merge(compaction), () => {});
+    merge.driveSync(systemScheduler, 1);
+    assert.deepEqual([merge.isSettled, merge.isElsewhere, merge.isWaiting], [false, true, true]);
+    await merge.wake;
+    assert.equal(merge.isElsewhere, false);
+    merge.driveSync(systemScheduler, 0);
+    assert.ok(merge.result.length > 3);
+  } finally {
+    all.dispose();
+  }
+});
+
+test("A job that is given up has removed its files when that call returns", async () => {
+  const all = setup();
+  try {
+    const compaction = someMerge(all, 20_000);
+    await comeUp(all.thread, compaction);
+    const merge = new RunningTask(all.thread.merge(compaction), () => {});
+    merge.slice(systemScheduler, 0);
+    while (outputsFrom(all.directory, FIRST_OUTPUT).length === 0) await systemScheduler.yield();
+    merge.cancel(new Error("on purpose"));
+    assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
+    assert.equal(all.thread.isInUse, true);
+    assert.ok(runTaskSync(all.thread.flush(memtableOf([["a", "1"]]))) !== undefined);
+  } finally {
+    all.dispose();
+  }
+});
+
+test("Damage that the thread finds arrives as the CorruptionError that it is", async () => {
+  const all = setup();
+  try {
+    const compaction = someMerge(all);
+    const file = path.join(all.directory, tableName(2));
+    const bytes = readFileSync(file);
+    bytes[bytes.length >>> 2]! ^= 1;
+    writeFileSync(file, bytes);
+    await comeUp(all.thread, compaction);
+    const errors: unknown[] = [];
+    for (
+      const task of [
+        mergeJob(compaction, all.options, () => all.numbers.take()),
+        all.thread.merge(compaction),
+      ]
+    ) {
+      const running = new RunningTask(task as Task<unknown>, () => {});
+      running.driveSync(systemScheduler, Infinity);
+      errors.push(running.error);
+    }
+    const [here, there] = errors as CorruptionError[];
+    assert.ok(here instanceof CorruptionError && there instanceof CorruptionError);
+    assert.deepEqual([there.file, there.offset, there.code], [file, here.offset, "CORRUPTION"]);
+    assert.equal(there.message, here.message);
+    assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
+    assert.equal(all.thread.isInUse, true, "the thread has survived it");
+  } finally {
+    all.dispose();
+  }
+});
+
+/** A program that is up, takes jobs, and then does as it is told by `act`. */
+function actor(act: string): string {
+  return `
+import { workerData } from "node:worker_threads";
+import process from "node:process";
+const { port, words } = workerData;
+const signal = () => { Atomics.add(words, 0, 1); Atomics.notify(words, 0); };
+process.on("exit", () => { Atomics.store(words, 1, 2); signal(); });
+port.on("message", () => { ${act} });
+Atomics.store(words, 1, 1);
+signal();
+`;
+}
+
+const deaths: readonly [how: string, act: string, reason: RegExp][] = [
+  ["exits", "process.exit(5);", /the worker thread has ended: /],
+  ["throws", `throw new Error("on purpose");`, /the worker thread has ended: /],
+  ["falls silent", "Atomics.wait(words, 2, 0);", /has not shown any sign of life/],
+];
+
+for (const [how, act, reason] of deaths) {
+  test(`A job fails with a thread that ${how}, and no further one is given to any`, async () => {
+    const all = setup({ source: actor(act), silenceMs: 200 });
+    try {
+      const compaction = someMerge(all, 10);
+      await comeUp(all.thread, compaction);
+      assert.throws(() => runTaskSync(all.thread.merge(compaction)), reason);
+      assert.equal(all.thread.isInUse, false);
+      assert.equal(all.thread.takesMerge(compaction), false);
+    } finally {
+      all.dispose();
+    }
+  });
+}
+
+test("A job that is awaited fails with a thread that exits", async () => {
+  const all = setup({ source: actor("process.exit(5);") });
+  try {
+    const compaction = someMerge(all, 10);
+    await comeUp(all.thread, compaction);
+    await assert.rejects(
+      runTask(all.thread.merge(compaction), systemScheduler, 1),
+      /the worker thread has ended/,
+    );
+  } finally {
+    all.dispose();
+  }
+});
+
+test("A thread that can't start takes no job, and nobody waits for it", async () => {
+  const all = setup({ source: "this is no program" });
+  try {
+    const compaction = someMerge(all, 10);
+    for (let i = 0; i < 50; i++) {
+      assert.equal(all.thread.takesMerge(compaction), false);
+      await systemScheduler.yield();
+    }
+    assert.equal(all.thread.isInUse, false);
+  } finally {
+    all.dispose();
+  }
+});
+
+test("Small jobs start no thread", async () => {
+  const all = setup({ minJobBytes: 1 << 20 });
+  try {
+    const compaction = someMerge(all, 100);
+    for (let i = 0; i < 50; i++) {
+      assert.equal(all.thread.takesMerge(compaction), false);
+      assert.equal(all.thread.takesFlush(memtableOf([["a", "1"]])), false);
+      await systemScheduler.yield();
+    }
+    assert.equal(all.thread.isInUse, false);
+  } finally {
+    all.dispose();
+  }
+});
