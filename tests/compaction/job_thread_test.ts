@@ -14,6 +14,7 @@ import { compressorFor } from "../../src/compression/compressors.ts";
 import { CorruptionError } from "../../src/errors.ts";
 import { Memtable } from "../../src/memtable/memtable.ts";
 import { defaultFileSystem } from "../../src/platform/default_file_system.ts";
+import type { Scheduler } from "../../src/platform/scheduler.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { RunningTask, runTask, runTaskSync, type Task } from "../../src/platform/task.ts";
 import { encodeTombstone, encodeValue } from "../../src/value/value_codec.ts";
@@ -34,13 +35,13 @@ interface Setup {
   readonly dispose: () => void;
 }
 
-function setup(limits: JobThreadLimits = {}): Setup {
+function setup(limits: JobThreadLimits = {}, scheduler: Scheduler = systemScheduler): Setup {
   const { path: directory, dispose } = temporaryDirectory("jobs");
   const counter = sharedFileNumber(FIRST_OUTPUT);
   const shape = { directory, blockSizeBytes: 1024, bloomFalsePositiveRate: 0.01 };
   const thread = new JobThread(
     { ...shape, compression: "zstd", compressionLevel: 1, fileNumbers: counter },
-    systemScheduler,
+    scheduler,
     { minJobBytes: 0, ...limits },
   );
   return {
@@ -308,6 +309,33 @@ test("A thread that can't start takes no job, and nobody waits for it", async ()
       await systemScheduler.yield();
     }
     assert.equal(all.thread.isInUse, false);
+  } finally {
+    all.dispose();
+  }
+});
+
+test("A thread without work ends after a while, and another one is started for the next job", async () => {
+  const timers = new Set<() => void>();
+  const all = setup({}, {
+    ...systemScheduler,
+    setTimer(callback) {
+      timers.add(callback);
+      return { cancel: () => void timers.delete(callback) };
+    },
+  });
+  try {
+    const compaction = someMerge(all, 10);
+    await comeUp(all.thread, compaction);
+    assert.equal(timers.size, 0);
+    for (let i = 0; i < 2; i++) {
+      runTaskSync(all.thread.merge(compaction));
+      assert.equal(timers.size, 1, "the time starts again with each job");
+    }
+    for (const callback of timers) callback();
+    assert.equal(all.thread.takesMerge(compaction), false, "it has ended");
+    assert.equal(all.thread.isInUse, true);
+    await comeUp(all.thread, compaction);
+    assert.ok(runTaskSync(all.thread.merge(compaction)).length > 0);
   } finally {
     all.dispose();
   }
