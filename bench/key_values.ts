@@ -9,7 +9,7 @@ export const keyLength = 16;
 /** Bytes of a value. */
 export const valueLength = 100;
 
-/** Distinct values; entry `i` has value `i` modulo this, about 1 MB of data in all. */
+/** Distinct values; entry `i` has value `i` modulo this, 1 MB of data in all. */
 const valueCount = 10_007;
 
 /**
@@ -49,12 +49,14 @@ export function missingKeyOf(index: number): string {
 export class ValuePool {
   readonly #values: Uint8Array[] = [];
 
-  /** Makes the values of a seed: each is 50 random printable characters, twice. */
-  constructor(seed: number) {
+  /** Makes the values of a seed, of an even length: each is half as many random printable characters, twice. */
+  constructor(seed: number, length: number = valueLength) {
     const random = new SeededRandom(seed);
-    const half = valueLength / 2;
+    const half = length / 2;
+    // Views of one buffer: 10,007 buffers would take 4 MB, which looks like memory of the store.
+    const all = new Uint8Array(valueCount * length);
     for (let i = 0; i < valueCount; i++) {
-      const value = new Uint8Array(valueLength);
+      const value = all.subarray(i * length, (i + 1) * length);
       for (let at = 0; at < half; at++) value[at] = 32 + random.below(95);
       value.copyWithin(half, 0, half);
       this.#values.push(value);

@@ -62,6 +62,11 @@ export function peakMemoryBytes(): number {
   return process.resourceUsage().maxRSS * 1024;
 }
 
+/** The memory that this process has resident now, in bytes. */
+export function residentMemoryBytes(): number {
+  return process.memoryUsage.rss();
+}
+
 /** Sum of the sizes of the files in a directory. */
 export function directorySizeBytes(directory: string): number {
   let total = 0;

@@ -168,6 +168,27 @@ export function get(bench: Bench, store: Store, mode: Mode, order: Order): Promi
   );
 }
 
+/** Gets of 100 keys at a time, each checked; counts keys. */
+export async function getMany(bench: Bench, store: Store): Promise<number> {
+  const total = Math.max(100, Math.floor(bench.reads / 100) * 100);
+  for (let start = 0; start < total; start += 100) {
+    const keys: string[] = [];
+    const expected: Uint8Array[] = [];
+    for (let i = 0; i < 100; i++) {
+      const index = atRandom(bench, start + i);
+      keys.push(keyOf(index));
+      expected.push(bench.values.valueOf(index));
+    }
+    bench.stopwatch.start();
+    const found = await store.getMany(keys);
+    await turn();
+    bench.stopwatch.stop();
+    if (found.length !== keys.length) wrong(keys[0]!, `getMany gave ${found.length} answers`);
+    for (let i = 0; i < 100; i++) check(keys[i]!, found[i], expected[i]!, i === 0);
+  }
+  return total;
+}
+
 /** Reads something of every block of the hot part, so that all of them are cached. */
 export function warmUp(bench: Bench, store: Store): void {
   for (let index = 0; index < hotEntries(bench); index += 32) store.getSync(keyOf(index));

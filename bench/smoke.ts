@@ -91,14 +91,18 @@ const guarded: Readonly<Record<string, FloorName>> = {
   "fillrandom-sync": "append",
   "fillseq-await": "memory",
   "fillrandom-64": "memory",
+  "fillrandom-inline": "memory",
+  "fillbatch-seq": "memory",
   "fillbatch-random": "memory",
   "readrandom-hot-sync": "memory",
   "readrandom-hot-await": "memory",
   "readrandom-cold-sync": "memory",
+  "getmany-cold": "memory",
   "readmissing-sync": "memory",
   "scan-for-of": "memory",
   "scan-reverse": "memory",
   "prefix100-sync": "memory",
+  "prefix100-await": "memory",
   "mixed-sync": "memory",
 };
 

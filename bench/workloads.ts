@@ -6,7 +6,7 @@
  * operations in flight.
  */
 
-import type { Options, Store } from "../mod.ts";
+import { defaultOptions, type Options, type Store } from "../mod.ts";
 import { keyOf } from "./key_values.ts";
 import { turn } from "./measure.ts";
 import {
@@ -14,6 +14,7 @@ import {
   type Bench,
   check,
   get,
+  getMany,
   getMissing,
   inHotPart,
   inKeyOrder,
@@ -114,6 +115,11 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
+/** For what the background thread brings, where this version has one. */
+const inline: Options | undefined = Object.hasOwn(defaultOptions(), "backgroundThread")
+  ? { backgroundThread: false } as Options
+  : undefined;
+
 /** Every workload, in the order in which they run. */
 export const workloads: readonly Workload[] = [
   {
@@ -145,6 +151,16 @@ export const workloads: readonly Workload[] = [
     run: (bench, store) => put(bench, store, mode, atRandom, bench.entries),
     verify: (bench, store) => verifyRandom(bench, store, bench.entries),
   })),
+  ...(inline === undefined ? [] : [
+    {
+      name: "fillrandom-inline",
+      store: "empty",
+      isAsync: true,
+      options: inline,
+      run: (bench, store) => put(bench, store, "64", atRandom, bench.entries),
+      verify: (bench, store) => verifyRandom(bench, store, bench.entries),
+    } satisfies Workload,
+  ]),
   {
     name: "fillbatch-seq",
     store: "empty",
@@ -207,6 +223,13 @@ export const workloads: readonly Workload[] = [
     options: noCache,
     run: (bench, store) => get(bench, store, mode, atRandom),
   })),
+  {
+    name: "getmany-cold",
+    store: "shared",
+    isAsync: true,
+    options: noCache,
+    run: getMany,
+  },
   ...twoModes.map((mode): Workload => ({
     name: `readmissing-${mode}`,
     store: "shared",

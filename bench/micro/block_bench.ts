@@ -27,8 +27,8 @@ const SEARCHES = 4096;
 /** The cases. */
 export function blockCases(): MicroCase[] {
   const payload = blockPayload();
-  const block = Block.decode(payload, payload.length);
-  const spare = Block.decode(payload, payload.length);
+  const block = Block.decode(payload, 0, payload.length);
+  const spare = Block.decode(payload, 0, payload.length);
   const numbers = Array.from(shuffledNumbers(SEARCHES), (i) => i % BLOCK_ENTRIES);
   const slots = numbers.reduce((sum, slot) => sum + slot, 0);
   const present = packedKeys(numbers.map((slot) => keyOf(2 * slot)));
@@ -95,7 +95,7 @@ export function blockCases(): MicroCase[] {
       expected: DECODES * BLOCK_ENTRIES,
       run: () => {
         let sum = 0;
-        for (let n = 0; n < DECODES; n++) sum += Block.decode(payload, payload.length).count;
+        for (let n = 0; n < DECODES; n++) sum += Block.decode(payload, 0, payload.length).count;
         return sum;
       },
     },
@@ -106,7 +106,7 @@ export function blockCases(): MicroCase[] {
       run: () => {
         let sum = 0;
         for (let n = 0; n < DECODES; n++) {
-          sum += Block.decode(payload, payload.length, spare).count;
+          sum += Block.decode(payload, 0, payload.length, spare).count;
         }
         return sum;
       },

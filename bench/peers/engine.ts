@@ -47,6 +47,11 @@ export interface Engine {
   scanForAwait?(range: ScanRange, see: See): Promise<void>;
   /** The fastest way to see many entries: a callback, pages, or whatever the store calls it. */
   scanBulk?(range: ScanRange, see: See): Promise<void> | void;
+  /**
+   * Bytes written to files by `puts` single puts into a new store, logs included, after background work
+   * has come to rest. For the write amplification of stores that count them.
+   */
+  writtenBytes?(puts: number): Promise<number>;
   /** Puts the files into the shape that the store likes best; not measured. */
   compact?(): Promise<unknown> | void;
   close(): Promise<unknown> | void;
@@ -62,7 +67,7 @@ export interface EngineKind {
   /** A variant of tinykvs: no ratio counts it as a peer. */
   readonly isOwn?: boolean;
   /** Prefixes of the names of the workloads for which it is of interest; all by default. */
-  readonly only?: readonly string[];
+  readonly rowsOfInterest?: readonly string[];
   /** What a write survives in either durability, and what else a reader has to know. */
   readonly notes: string;
   /**

@@ -1,5 +1,6 @@
 /**
- * The measured loops that workloads.ts composes: puts, gets, batches, scans, opens over an Engine.
+ * The measured loops that workloads.ts composes: puts, gets, batches, opens over an Engine; those of
+ * scans are in scan_loops.ts.
  *
  * As in bench/operations.ts, keys and values are made outside of the measured time, a chunk at a
  * time; loops of promises give the event loop a turn after each chunk, in the measured time, so
@@ -16,8 +17,8 @@ import {
   type ValuePool,
 } from "../key_values.ts";
 import { type Stopwatch, turn } from "../measure.ts";
-import { digestValue, EntrySum, sumOf, weighted } from "./digests.ts";
-import type { Engine, ScanRange } from "./engine.ts";
+import { digestValue, weighted } from "./digests.ts";
+import type { Engine } from "./engine.ts";
 
 /** What a workload works on. */
 export interface Bench {
@@ -58,11 +59,27 @@ export function hotEntries(entries: number): number {
 }
 export const inHotPart: Order = (_position, random, entries) => random.below(hotEntries(entries));
 
-const chunks = { least: 128, most: 1024 } as const;
+/** How many operations make a chunk; the second number is the most. */
+interface ChunkLengths {
+  readonly least: number;
+  readonly most: number;
+}
+
+/**
+ * A store whose promises resolve without a turn of the event loop holds it up for a whole chunk: 1024
+ * awaited gets of 4 µs would show as a stall of 4 ms that the loop made, not the store. A turn costs
+ * 2 µs, so 128 of them in between cost 1 % at 600k operations a second. With 64 in flight a chunk
+ * is longer, because its end leaves lanes idle.
+ */
+const chunksOf: Readonly<Record<Mode, ChunkLengths>> = {
+  sync: { least: 128, most: 1024 },
+  await: { least: 32, most: 128 },
+  "64": { least: 128, most: 512 },
+};
 const lanes = 64;
 
 /** The engine's operation, which `workloads.ts` has made sure is there. */
-function need<T>(operation: T | undefined, name: string): T {
+export function need<T>(operation: T | undefined, name: string): T {
   if (operation === undefined) throw new Error(`The engine has no ${name}`);
   return operation;
 }
@@ -80,10 +97,10 @@ async function inFlight(length: number, operation: (i: number) => Promise<void>)
  * Runs `body` for chunk after chunk, until all is done or the budget is used up. Chunks grow from
  * `least` to `most` operations while they are quick, so that a slow store stops in time, too.
  */
-async function inChunks(
+export async function inChunks(
   bench: Bench,
   total: number,
-  { least, most }: { readonly least: number; readonly most: number },
+  { least, most }: ChunkLengths,
   make: (start: number, end: number) => void,
   body: (start: number, length: number) => Promise<void> | void,
 ): Promise<Done> {
@@ -129,7 +146,7 @@ export function put(bench: Bench, mode: Mode, order: Order, total: number): Prom
   const random = bench.newRandom();
   const keys: string[] = [];
   const chunk: Uint8Array[] = [];
-  return inChunks(bench, total, chunks, (start, end) => {
+  return inChunks(bench, total, chunksOf[mode], (start, end) => {
     for (let i = 0; i < end - start; i++) {
       const index = order(start + i, random, entries);
       keys[i] = keyOf(index);
@@ -199,26 +216,6 @@ export function* writtenBy(bench: Bench, order: Order, operations: number): Gene
   for (let index = 0; index < written.length; index++) if (written[index] === 1) yield index;
 }
 
-const everything: ScanRange = { prefix: null, end: null, reverse: false };
-
-/** Scans by the first of the ways that the engine has. */
-async function scanAny(engine: Engine, range: ScanRange, sum: EntrySum): Promise<void> {
-  if (engine.scanForOf !== undefined) engine.scanForOf(range, sum.see);
-  else if (engine.scanBulk !== undefined) await engine.scanBulk(range, sum.see);
-  else await need(engine.scanForAwait, "scan")(range, sum.see);
-}
-
-/** Throws unless the store holds exactly the entries with these numbers. */
-export async function checkContent(
-  engine: Engine,
-  indexes: Iterable<number>,
-  values: ValuePool,
-): Promise<void> {
-  const sum = new EntrySum();
-  await scanAny(engine, everything, sum);
-  sum.check(sumOf(indexes, values));
-}
-
 /** Compares byte by byte; the value of a reused buffer may lie in a longer one. */
 function compare(key: string, value: Uint8Array | null | undefined, expected: Uint8Array): void {
   let same = value?.length === expected.length;
@@ -243,7 +240,7 @@ export async function get(
     sum = (sum + weighted(digestValue(value), position + i)) | 0;
     if (i === 0 && !isMissing && !isFloor) compare(keys[0]!, value, first);
   };
-  const done = await inChunks(bench, entries, chunks, (start, end) => {
+  const done = await inChunks(bench, entries, chunksOf[mode], (start, end) => {
     for (let i = 0; i < end - start; i++) {
       const index = order(start + i, random, entries);
       const value = isMissing ? undefined : values.valueOf(index);
@@ -292,72 +289,17 @@ export async function getMany(bench: Bench): Promise<Done> {
   return done;
 }
 
-/** Reads something of every block of the hot part, or of all, so that it is cached. */
-export async function warmUp(bench: Bench, limit: number): Promise<void> {
+/**
+ * Reads every `step`th entry below `limit`, so that the cache holds what of it fits. Every 8th reaches
+ * each block of any store; every 64th suffices where the cache is too small for all of them anyway.
+ */
+export async function warmUp(bench: Bench, limit: number, step: number): Promise<void> {
   const { engine } = bench;
   const untilMs = performance.now() + bench.budgetSeconds * 1000;
-  for (let index = 0; index < limit && performance.now() < untilMs; index += 8) {
+  for (let index = 0; index < limit && performance.now() < untilMs; index += step) {
     if (engine.getSync !== undefined) engine.getSync(keyOf(index));
     else await engine.get?.(keyOf(index));
   }
-}
-
-/** A scan over everything. */
-export async function scanAll(
-  bench: Bench,
-  way: "scanForOf" | "scanForAwait" | "scanBulk" | "any",
-  reverse: boolean,
-): Promise<Done> {
-  const { engine, entries, stopwatch } = bench;
-  const range = { ...everything, reverse };
-  const sum = new EntrySum();
-  stopwatch.start();
-  const pending = way === "any"
-    ? scanAny(engine, range, sum)
-    : need(engine[way], way).call(engine, range, sum.see);
-  const wasSync = pending === undefined;
-  if (!wasSync) await pending;
-  stopwatch.stop();
-  const indexes = Array.from({ length: entries }, (_, i) => reverse ? entries - 1 - i : i);
-  sum.check(sumOf(indexes, bench.values));
-  return { operations: entries, stopped: false, wasSync };
-}
-
-/** Scans of the 100 entries that share a prefix; counts scans. */
-export async function prefixScans(bench: Bench, isSync: boolean): Promise<Done> {
-  const { engine, entries, values } = bench;
-  const random = bench.newRandom();
-  const groups = Math.floor(entries / 100);
-  const ranges: ScanRange[] = [];
-  const expected: number[] = [];
-  const sums: EntrySum[] = [];
-  const run = isSync ? engine.scanForOf : engine.scanBulk ?? engine.scanForAwait;
-  const total = Math.max(10, Math.floor(entries / 500) * 10);
-  return await inChunks(bench, total, { least: 10, most: 10 }, () => {
-    ranges.length = 0;
-    sums.length = 0;
-    expected.length = 0;
-    for (let i = 0; i < 10; i++) {
-      const group = random.below(groups);
-      const prefix = keyOf(group * 100).slice(0, -2);
-      const last = prefix.length - 1;
-      const end = prefix.slice(0, last) + String.fromCharCode(prefix.charCodeAt(last) + 1);
-      ranges.push({ prefix, end, reverse: false });
-      sums.push(new EntrySum());
-      expected.push(group * 100);
-    }
-  }, async (_start, length) => {
-    for (let i = 0; i < length; i++) {
-      const pending = need(run, "scan")(ranges[i]!, sums[i]!.see);
-      if (pending !== undefined) await pending;
-    }
-    bench.stopwatch.stop();
-    for (let i = 0; i < length; i++) {
-      const indexes = Array.from({ length: 100 }, (_, at) => expected[i]! + at);
-      sums[i]!.check(sumOf(indexes, values));
-    }
-    bench.stopwatch.start();
-  });
 }
 
 /** Four gets of five operations, one put; every get must see the latest put. */
@@ -373,7 +315,7 @@ export async function mixed(bench: Bench, mode: "sync" | "await", limit: number)
   const see = (position: number, value: Uint8Array | null | undefined): void => {
     sum = (sum + weighted(digestValue(value), position)) | 0;
   };
-  const done = await inChunks(bench, bench.entries, chunks, (start, end) => {
+  const done = await inChunks(bench, bench.entries, chunksOf[mode], (start, end) => {
     for (let i = 0; i < end - start; i++) {
       const index = random.below(limit);
       isPut[i] = random.below(5) === 0;

@@ -3,34 +3,20 @@
  * writes the files.
  */
 
+import { Figures } from "./figures.ts";
+import { renderMemory, renderStalls, renderVerdict, renderWrites } from "./report_tables.ts";
 import {
   type Cell,
   cellOf,
+  type Column,
   compareWithBest,
   type Measured,
   type Outcome,
+  type Row,
   type Run,
 } from "./results.ts";
-
-/** A column. */
-export interface Column {
-  readonly engine: string;
-  readonly version: string;
-  readonly isFloor: boolean;
-  readonly isOwn: boolean;
-  /** What its writes survive, and what else a reader has to know. */
-  readonly notes: string;
-  /** Why it can't be measured on this runtime, or undefined where it can. */
-  readonly problem: string | undefined;
-}
-
-/** A row that is measured. */
-export interface Row {
-  readonly name: string;
-  readonly title: string;
-  readonly family: string;
-  readonly isLowerBetter: boolean;
-}
+import { renderTable, shortNumber } from "./table_text.ts";
+import type { Judged } from "./verdict.ts";
 
 /** Everything that the report says about the circumstances. */
 export interface About {
@@ -44,44 +30,23 @@ export interface About {
   readonly command: string;
   readonly entries: number;
   readonly rounds: number;
-  readonly budgetSeconds: number;
+  readonly readSeconds: number;
+  readonly fillSeconds: number;
   readonly seed: number;
   readonly minutes: number;
-  /** Load average over a minute when it started and when it ended. */
-  readonly load: readonly [number, number];
+  /** Load averages over a minute when each part of the run started and ended. */
+  readonly loads: readonly number[];
 }
 
 /** The store that all others are compared with. */
 const own = "tinykvs";
 
-/** A number with three digits that count: 8.05k, 412k, 1.24M. */
-export function shortNumber(value: number): string {
-  const [scaled, suffix] = value >= 999_500
-    ? [value / 1e6, "M"]
-    : value >= 999.5
-    ? [value / 1e3, "k"]
-    : [value, ""];
-  const digits = scaled >= 99.95 ? 0 : scaled >= 9.995 ? 1 : 2;
-  return scaled.toFixed(digits) + suffix;
-}
-
-function textOf(cell: Cell | undefined): string {
+function textOf(cell: Cell | undefined, rounds: number): string {
   if (cell === undefined) return "";
-  if (cell.figure !== undefined) return shortNumber(cell.figure) + (cell.stopped ? "*" : "");
+  if (cell.figure !== undefined) {
+    return shortNumber(cell.figure) + (cell.stopped ? "*" : "") + (cell.rounds < rounds ? "°" : "");
+  }
   return cell.problem?.kind === "unsupported" ? "–" : "✗";
-}
-
-function line(cells: readonly string[]): string {
-  return `| ${cells.join(" | ")} |`;
-}
-
-/** Renders a table whose first column is text and whose others are numbers. */
-export function renderTable(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-): string {
-  const rule = header.map((_, i) => i === 0 ? "---" : "---:");
-  return [line(header), line(rule), ...rows.map(line)].join("\n");
 }
 
 /** Cells of a row by engine. */
@@ -126,7 +91,7 @@ function cellsOf(
   return cells;
 }
 
-/** Rows that are read off all measurements: the largest of each round, then the median. */
+/** Rows that are read off all measurements: the largest of each round, then the median. The store is made once. */
 function derivedRows(runs: readonly Run[]): { title: string; cells: Map<string, Cell> }[] {
   const megabytes = (bytes: number): number => bytes / 1e6;
   const largest = (
@@ -147,7 +112,8 @@ function derivedRows(runs: readonly Run[]): { title: string; cells: Map<string, 
       const outcomes = [...rounds.values()].map((figure) =>
         ({ kind: "measured", figure }) as Measured
       );
-      cells.set(engine, cellOf(outcomes, ({ figure }) => figure)!);
+      // One preparation is all there is, not a round that was left out.
+      cells.set(engine, { ...cellOf(outcomes, ({ figure }) => figure)!, rounds: Infinity });
     }
     return cells;
   };
@@ -213,17 +179,25 @@ export function renderReport(
   columns: readonly Column[],
   rows: readonly Row[],
   runs: readonly Run[],
+  verdicts: readonly Judged[],
 ): string {
+  const { rounds } = about;
+  const figures = new Figures(columns, rows, runs);
   const shown = columns.filter(({ problem }) => problem === undefined);
   const header = ["", ...shown.map(({ engine }) => engine), "against the best peer", "spread"];
   const cellsByRow = new Map<string, Cells>();
-  for (const { name } of rows) {
+  for (const { name, isFill = false } of rows) {
     const outcomes = outcomesOf(runs, ({ workload }) => workload === name);
-    cellsByRow.set(name, cellsOf(outcomes, ({ figure }) => figure));
+    const cells = cellsOf(outcomes, ({ figure }) => figure);
+    // The rate of reads is the same however many of them there are.
+    if (!isFill) {
+      for (const [engine, cell] of cells) cells.set(engine, { ...cell, stopped: false });
+    }
+    cellsByRow.set(name, cells);
   }
   const rowOf = (title: string, cells: Cells, isLowerBetter: boolean): string[] => [
     title,
-    ...shown.map(({ engine }) => textOf(cells.get(engine))),
+    ...shown.map(({ engine }) => textOf(cells.get(engine), rounds)),
     ...comparisonOf(cells, columns, isLowerBetter),
   ];
   const table = [
@@ -245,14 +219,16 @@ export function renderReport(
     `${about.system}, ${about.cpu}, ${
       Math.round(about.memoryMB / 1000)
     } GB of memory, load average ` +
-    `${about.load[0].toFixed(1)} at the start and ${about.load[1].toFixed(1)} at the end; ` +
+    `${Math.min(...about.loads).toFixed(1)} to ${Math.max(...about.loads).toFixed(1)}; ` +
     `${about.entries.toLocaleString("en-US")} entries, seed ${about.seed}, median of ` +
     `${about.rounds} interleaved rounds, ${about.minutes.toFixed(0)} minutes:`,
     "",
     "```\n" + about.command + "\n```",
     "",
     "Operations a second unless a row says otherwise. –: no such operation. ✗: see below. *: " +
-    `ended by the budget of ${about.budgetSeconds} s, so over fewer entries. The last two columns: ` +
+    `ended by the budget of ${about.fillSeconds} s for peers that fill a store, which then has fewer entries to ` +
+    `sort (rows that read take ${about.readSeconds} s). °: in the first round it was less than a third of the best ` +
+    "peer, and left out of the others. The last two columns: " +
     "how many times better tinykvs is than the best peer of the row (above 1 is ahead), and by how " +
     "much the rounds of those two differ.",
     "",
@@ -264,28 +240,14 @@ export function renderReport(
       renderTable(header, bestTable),
       "",
     ]),
+    ...renderVerdict(verdicts),
+    ...renderStalls(figures, shown, rows),
+    ...renderMemory(figures, shown, rows),
+    ...renderWrites(figures, shown, rows),
     ...(problems.length > 0 ? [...problems, ""] : []),
     ...shown.map(({ engine, version, notes }) =>
       `- ${engine}${version === "" ? "" : ` ${version}`}: ${notes}.`
     ),
     "",
   ].join("\n");
-}
-
-/** The comments between which the report of a runtime stands. */
-export function markersOf(runtime: string): readonly [string, string] {
-  return [`<!-- bench/peers ${runtime}: begin -->`, `<!-- bench/peers ${runtime}: end -->`];
-}
-
-/** Puts `report` between the markers of a runtime. Throws where the document lacks them. */
-export function replaceReport(document: string, runtime: string, report: string): string {
-  const [begin, end] = markersOf(runtime);
-  const from = document.indexOf(begin);
-  const to = document.indexOf(end, from);
-  if (from < 0 || to < 0) {
-    throw new Error(
-      `Cannot update the report: the document lacks "${begin}" and "${end}" after it`,
-    );
-  }
-  return `${document.slice(0, from + begin.length)}\n${report.trimEnd()}\n${document.slice(to)}`;
 }

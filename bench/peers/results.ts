@@ -20,6 +20,10 @@ export interface Measured {
   readonly peakMemoryBytes: number;
   /** Bytes on disk after closing. */
   readonly diskBytes: number;
+  /** Bytes written to files for a byte of keys and values, where the row is about it. */
+  readonly writeAmplification: number | null;
+  /** What the store can do; told by the probe only. */
+  readonly engineOperations?: readonly string[];
 }
 
 /** What run_one.ts prints, or run.ts makes of a process that did not end well. */
@@ -35,6 +39,34 @@ export interface Run {
   readonly workload: string;
   readonly round: number;
   readonly outcome: Outcome;
+  /** Whether the store is one that tinykvs is compared with. */
+  readonly isPeer?: boolean;
+  /** Seconds that the process took, setting up and checking included. */
+  readonly processSeconds?: number;
+}
+
+/** A column. */
+export interface Column {
+  readonly engine: string;
+  readonly version: string;
+  readonly isFloor: boolean;
+  readonly isOwn: boolean;
+  /** What its writes survive, and what else a reader has to know. */
+  readonly notes: string;
+  /** Why it can't be measured on this runtime, or undefined where it can. */
+  readonly problem: string | undefined;
+  /** Names of its operations, where it can be measured. */
+  readonly operations?: readonly string[];
+}
+
+/** A row that is measured. */
+export interface Row {
+  readonly name: string;
+  readonly title: string;
+  readonly family: string;
+  readonly isLowerBetter: boolean;
+  /** Whether it fills a store: one that was stopped early had fewer entries to sort. */
+  readonly isFill?: boolean;
 }
 
 /** The middle of the numbers; the mean of the two in the middle where their count is even. */
@@ -57,6 +89,8 @@ export interface Cell {
   readonly spread: number;
   /** Whether a round was ended by the budget of time. */
   readonly stopped: boolean;
+  /** How many rounds it was measured in. */
+  readonly rounds: number;
   /** Why there is no figure. */
   readonly problem: Exclude<Outcome, Measured> | undefined;
 }
@@ -68,13 +102,16 @@ export function cellOf(
 ): Cell | undefined {
   if (outcomes.length === 0) return undefined;
   const problem = outcomes.find((outcome) => outcome.kind !== "measured");
-  if (problem !== undefined) return { figure: undefined, spread: 0, stopped: false, problem };
+  if (problem !== undefined) {
+    return { figure: undefined, spread: 0, stopped: false, rounds: outcomes.length, problem };
+  }
   const measured = outcomes as readonly Measured[];
   const figures = measured.map(figureOf);
   return {
     figure: median(figures),
     spread: spread(figures),
     stopped: measured.some(({ stopped }) => stopped),
+    rounds: measured.length,
     problem: undefined,
   };
 }

@@ -5,6 +5,8 @@
  *
  *   node bench/peers/run_one.ts --engine lmdb --workload fillseq-64 --directory /tmp/empty
  *
+ * `--no-verify` leaves out the comparison of everything after a writing row, not that of what is read.
+ *
  * A store that this runtime can't load, or that lacks the operation, is a result; a wrong answer is
  * an exit with 1.
  */
@@ -13,7 +15,7 @@ import { readdirSync, statSync } from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { SeededRandom, ValuePool } from "../key_values.ts";
+import { keyLength, SeededRandom, valueLength, ValuePool } from "../key_values.ts";
 import { peakMemoryBytes, StallMeter, Stopwatch } from "../measure.ts";
 import type { LoadedEngine } from "./engine.ts";
 import { engineKinds } from "./engines.ts";
@@ -29,6 +31,7 @@ const { values: given } = parseArgs({
     entries: { type: "string", default: "100000" },
     seed: { type: "string", default: "1" },
     budget: { type: "string", default: "10" },
+    "no-verify": { type: "boolean", default: false },
   },
 });
 const kind = engineKinds.find(({ name }) => name === given.engine);
@@ -94,6 +97,10 @@ const stalls = new StallMeter();
 const done = await workload.run(bench, open);
 const longestStallMs = stalls.stop();
 const peak = peakMemoryBytes();
+const userBytes = done.operations * (keyLength + valueLength);
+const written = workload.showsWriteAmplification
+  ? await engine.writtenBytes?.(done.operations)
+  : undefined;
 if (workload.name !== "open") await engine.close();
 
 const measured: Measured = {
@@ -109,8 +116,10 @@ const measured: Measured = {
   longestStallMs: workload.isAsync && done.wasSync !== true ? longestStallMs : null,
   peakMemoryBytes: peak,
   diskBytes: allocatedBytes(directory),
+  writeAmplification: written === undefined ? null : written / userBytes,
+  ...(workload === probeWorkload ? { engineOperations: Object.keys(engine) } : {}),
 };
-if (workload.leaves !== undefined && !bench.isFloor) {
+if (workload.leaves !== undefined && !bench.isFloor && !given["no-verify"]) {
   const reopened = await open();
   await verify(workload, { ...bench, engine: reopened }, done);
   await reopened.close();

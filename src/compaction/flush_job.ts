@@ -18,7 +18,7 @@ export function flushJob(
   options: TableOutputOptions,
   newFileNumber: () => number,
 ): Task<TableMetadata | undefined> {
-  return writeTable(memtable.cursor(Number.MAX_SAFE_INTEGER, false), options, newFileNumber);
+  return writeTable(memtable.wholeCursor(), options, newFileNumber);
 }
 
 /** As `flushJob`, for what a forward cursor over memtables shows. */

@@ -13,6 +13,7 @@ import { AT_END, type EntryCursor, type EntryView, NEEDS_LOAD } from "../iterato
 import { MergingCursor } from "../iterator/merging_cursor.ts";
 import type { Task } from "../platform/task.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
 import { TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
@@ -44,7 +45,7 @@ export function* mergeJob(
 ): Task<readonly TableMetadata[]> {
   const resources: TableResources = {
     handles: new HandlePool(options.fileSystem, MAX_OPEN_FILES),
-    blocks: new WeightedCache(0),
+    blocks: new BlockCache(0),
     metadata: new WeightedCache(0),
     verifyChecksums: true,
   };

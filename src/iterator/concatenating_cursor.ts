@@ -74,6 +74,10 @@ export class ConcatenatingCursor implements EntryCursor {
     return this.#settle(this.#current!.resume());
   }
 
+  release(): void {
+    this.#current?.release?.();
+  }
+
   #startAt(index: number): Position {
     if (index < 0 || index >= this.#sources.count) {
       this.#current = undefined;
@@ -84,6 +88,7 @@ export class ConcatenatingCursor implements EntryCursor {
   }
 
   #open(index: number): void {
+    this.#current?.release?.();
     this.#index = index;
     this.#current = this.#sources.cursorAt(index);
   }

@@ -78,6 +78,11 @@ export interface EntryCursor {
   load(): Promise<void>;
   /** Goes on with the move that answered `NEEDS_LOAD`, after a load. */
   resume(): Position;
+  /**
+   * Gives back what it holds in memory; it stands nowhere then. Who drops a cursor without it leaves
+   * that to the garbage collector.
+   */
+  release?(): void;
 }
 
 const NO_BYTES = new Uint8Array(0);

@@ -29,9 +29,9 @@ export class EntryRun {
   bytes: Uint8Array = NO_BYTES;
   /** A view on the same memory. */
   view: DataView = NO_VIEW;
-  /** Offsets of entries, by slot. */
+  /** Offsets of entries. */
   offsets: Uint32Array = NO_OFFSETS;
-  /** Slot of the first entry of the run. */
+  /** Where in `offsets` that of the first entry of the run is. */
   first = 0;
   /** From the slot of an entry to that of the next: 1 or -1. */
   step = 1;

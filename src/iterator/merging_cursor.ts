@@ -145,6 +145,11 @@ export class MergingCursor implements EntryCursor {
     return this.#settle();
   }
 
+  release(): void {
+    this.#reset();
+    for (const source of this.#sources) source.release?.();
+  }
+
   #reset(): void {
     this.#active = 0;
     this.#ties = 0;

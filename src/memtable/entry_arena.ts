@@ -17,6 +17,8 @@
  * resizable ArrayBuffer would make every access several times slower (MEASUREMENTS.md E).
  */
 
+import { copyRange } from "../bytes/copy.ts";
+
 /** Values of this encoded size or more are kept outside the arena. */
 export const LARGE_VALUE_BYTES: number = 64 * 1024;
 
@@ -61,6 +63,7 @@ export class EntryArena {
     previous: number,
     relativeSequence: number,
     from: Uint8Array,
+    fromView: DataView,
     start: number,
     keyEnd: number,
     end: number,
@@ -73,7 +76,7 @@ export class EntryArena {
     const view = this.view;
     view.setUint32(offset, previous, true);
     view.setUint32(offset + 4, relativeSequence, true);
-    this.bytes.set(from.subarray(start, copyEnd), offset + ENTRY_HEADER_BYTES);
+    copyRange(from, fromView, start, copyEnd, this.bytes, view, offset + ENTRY_HEADER_BYTES);
     let used = offset + ENTRY_HEADER_BYTES + (copyEnd - start);
     if (isLarge) {
       const value = from.slice(valueStart, end);

@@ -83,7 +83,7 @@ export class Memtable {
       throw new RangeError("Cannot insert into the memtable: it holds 2^32 entries");
     }
     const previous = this.#tree.locateForInsert(fromView, start + 4, keyEnd);
-    this.#tree.insert(this.#arena.append(previous, relative, from, start, keyEnd, end));
+    this.#tree.insert(this.#arena.append(previous, relative, from, fromView, start, keyEnd, end));
     this.entryCount++;
   }
 
@@ -102,7 +102,12 @@ export class Memtable {
 
   /** A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. */
   cursor(sequence: number, reverse: boolean): EntryCursor {
-    return new MemtableCursor(this, this.#tree, sequence, reverse);
+    return new MemtableCursor(this, this.#tree, sequence, reverse, false);
+  }
+
+  /** As a forward `cursor` that may see every version, for a caller that is going to walk all of it. */
+  wholeCursor(): EntryCursor {
+    return new MemtableCursor(this, this.#tree, Number.MAX_SAFE_INTEGER, false, true);
   }
 
   /** The first in the chain of versions that starts at `entry` that may be seen, or 0. Internal. */
@@ -111,6 +116,29 @@ export class Memtable {
     const relative = sequence - this.#firstSequence;
     while (entry !== 0 && arena.sequenceOf(entry) > relative) entry = arena.previousOf(entry);
     return entry;
+  }
+
+  /**
+   * Reads a byte of each cache line that the entries of a leaf begin with, for a walk over all of it.
+   * Internal.
+   *
+   * Entries that were put at random lie at random, and a walk waits for each of them in turn; these
+   * accesses do not depend on one another, so the processor waits for many at a time. With three lines
+   * an entry (of 138 bytes) a flush without compression takes 255 instead of 360 ns an entry of CPU on
+   * Node, and 204 instead of 322 on Bun; with two of them 345 on Node.
+   */
+  touchEntries(leaf: number): number {
+    const tree = this.#tree;
+    const { bytes } = this.#arena;
+    const last = bytes.length - 1;
+    const count = tree.countAt(leaf);
+    let sum = 0;
+    for (let slot = 0; slot < count; slot++) {
+      const entry = tree.entryAt(leaf, slot);
+      sum += bytes[entry]! + bytes[Math.min(entry + 64, last)]! +
+        bytes[Math.min(entry + 128, last)]!;
+    }
+    return sum;
   }
 
   /** Points a run at this memory. Internal. */
@@ -166,20 +194,30 @@ class MemtableCursor implements EntryCursor {
   readonly #tree: EntryTree;
   readonly #sequence: number;
   readonly #reverse: boolean;
+  readonly #isWhole: boolean;
   #leaf = -1;
   #slot = 0;
   #structureVersion = -1;
+  /** Not read: it keeps engines from leaving out the accesses of `touchEntries`. */
+  touched = 0;
   /** Where the entries of the last run lie, and their slots in the leaf. */
   #runOffsets: Uint32Array | undefined;
   #runSlots: Uint8Array | undefined;
   /** The most entries of the next run: one of the first few is often all that is wanted. */
   #nextRun = 8;
 
-  constructor(table: Memtable, tree: EntryTree, sequence: number, reverse: boolean) {
+  constructor(
+    table: Memtable,
+    tree: EntryTree,
+    sequence: number,
+    reverse: boolean,
+    isWhole: boolean,
+  ) {
     this.#table = table;
     this.#tree = tree;
     this.#sequence = sequence;
     this.#reverse = reverse;
+    this.#isWhole = isWhole;
   }
 
   seekToStart(): Position {
@@ -287,6 +325,7 @@ class MemtableCursor implements EntryCursor {
         if (next < 0) return AT_END;
         this.#leaf = next;
         this.#slot = 0;
+        if (this.#isWhole) this.touched = this.#table.touchEntries(next);
         continue;
       }
       if (this.#showSlot()) return AT_ENTRY;

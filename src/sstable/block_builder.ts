@@ -60,15 +60,15 @@ export class BlockBuilder {
   add(entry: EntryView): void {
     const writer = this.writer;
     const before = writer.length;
-    const { keyBytes, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = entry;
+    const { keyBytes, keyView, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = entry;
     if (keyBytes === valueBytes && valueStart === keyEnd + 4) {
       // Wherever key and value lie in one buffer they lie there in this very form.
-      writer.appendBytes(keyBytes, keyStart - 4, valueEnd);
+      writer.appendRange(keyBytes, keyView, keyStart - 4, valueEnd);
     } else {
       writer.appendUint32(keyEnd - keyStart);
-      writer.appendBytes(keyBytes, keyStart, keyEnd);
+      writer.appendRange(keyBytes, keyView, keyStart, keyEnd);
       writer.appendUint32(valueEnd - valueStart);
-      writer.appendBytes(valueBytes, valueStart, valueEnd);
+      writer.appendRange(valueBytes, entry.valueView, valueStart, valueEnd);
     }
     if (this.#entryCount === 0) this.firstKeyEnd = before + 4 + (keyEnd - keyStart);
     this.#entryCount++;

@@ -3,13 +3,15 @@
  * it is the block that the index leads to. The table reader and its cursors call it; layout:
  * table_format.ts.
  *
- * The scratch memory is shared by all stores of the realm and used in one synchronous stretch only.
+ * Scratch memory and read buffers are shared by all stores of the realm. Scratch memory is used in one
+ * synchronous stretch only, a read buffer belongs to one read.
  */
 
 import { crc32 } from "../bytes/crc32.ts";
+import { CODEC_NONE } from "../compression/compressor.ts";
 import { decompressorFor } from "../compression/compressors.ts";
 import { DecodeError } from "../errors.ts";
-import { Block } from "./block.ts";
+import { Block, type BlockMemory } from "./block.ts";
 import { type BlockFooter, decodeBlockFooter, UnknownTableFeature } from "./table_format.ts";
 import type { TableIndex } from "./table_index.ts";
 
@@ -22,23 +24,18 @@ const MAX_BLOCK_BYTES = 2 ** 30 + 2 ** 20;
  * @throws {DecodeError} they are not
  */
 export function requireItsKeys(index: TableIndex, block: number, decoded: Block): void {
-  const start = index.firstKeyStart(block);
-  const end = index.firstKeyEnd(block);
-  if (decoded.find(index.view, start, end) !== 0) {
+  const { view } = index;
+  // The keys of a decoded block ascend: its first and its last one stand for all of them.
+  if (decoded.compareKey(0, view, index.firstKeyStart(block), index.firstKeyEnd(block)) !== 0) {
     throw new DecodeError("its first key is not the one that the index names", 0);
   }
+  const last = decoded.count - 1;
   if (block + 1 < index.blockCount) {
-    const next = decoded.lowerBound(
-      index.view,
-      index.firstKeyStart(block + 1),
-      index.firstKeyEnd(block + 1),
-    );
-    if (next !== decoded.count) {
+    const start = index.firstKeyStart(block + 1);
+    if (decoded.compareKey(last, view, start, index.firstKeyEnd(block + 1)) >= 0) {
       throw new DecodeError("it holds keys that belong to the next block", 0);
     }
-  } else if (
-    decoded.find(index.view, index.largestStart, index.largestEnd) !== decoded.count - 1
-  ) {
+  } else if (decoded.compareKey(last, view, index.largestStart, index.largestEnd) !== 0) {
     throw new DecodeError("its last key is not the largest one that the index names", 0);
   }
 }
@@ -72,6 +69,28 @@ export function storedScratch(length: number): Scratch {
   return scratch;
 }
 
+/** Read buffers that are kept: as many as one `getMany` has reads in flight. */
+const MAX_READ_BUFFERS = 64;
+/** A kept read buffer has this size: a block and what its footer adds. Larger ones are made to measure. */
+const READ_BUFFER_BYTES = 17 * 1024;
+const readBuffers: Scratch[] = [];
+
+/**
+ * Memory for an asynchronous read, the caller's until `giveReadBuffer`. A buffer for each read would be
+ * garbage outside of the JavaScript heap, about as much as the blocks that come of it.
+ */
+export function takeReadBuffer(length: number): Scratch {
+  if (length > READ_BUFFER_BYTES) return scratchOf(length);
+  return readBuffers.pop() ?? scratchOf(READ_BUFFER_BYTES);
+}
+
+/** Gives a read buffer back. No read into it may be under way. */
+export function giveReadBuffer(buffer: Scratch): void {
+  if (buffer.bytes.length === READ_BUFFER_BYTES && readBuffers.length < MAX_READ_BUFFERS) {
+    readBuffers.push(buffer);
+  }
+}
+
 function inflatedScratch(length: number): Scratch {
   if (length <= inflated.bytes.length) return inflated;
   const scratch = scratchOf(length);
@@ -80,7 +99,7 @@ function inflatedScratch(length: number): Scratch {
 }
 
 /**
- * Checks and decodes the stored block in `bytes[start, end)`, into `reuse` where one is given and fits.
+ * Checks and decodes the stored block in `bytes[start, end)`, into memory of `memory` where it has some.
  *
  * @throws {DecodeError} it is damaged
  * @throws {UnknownTableFeature} its codec is unknown
@@ -91,7 +110,7 @@ export function decodeStoredBlock(
   start: number,
   end: number,
   verify: boolean,
-  reuse: Block | undefined,
+  memory: BlockMemory | undefined,
 ): Block {
   const footer = blockFooter;
   decodeBlockFooter(view, start, end, footer);
@@ -121,7 +140,9 @@ export function decodeStoredBlock(
       0,
     );
   }
+  // Its stated length is that of the stored bytes: they are the payload.
+  if (footer.codec === CODEC_NONE) return Block.decode(bytes, start, payloadEnd, memory);
   const scratch = inflatedScratch(length);
   compressor.decompress(bytes, start, payloadEnd, scratch.bytes, 0, length);
-  return Block.decode(scratch.bytes, length, reuse);
+  return Block.decode(scratch.bytes, 0, length, memory);
 }

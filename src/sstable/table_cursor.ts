@@ -55,6 +55,7 @@ export class TableCursor implements EntryCursor {
   readonly #options: TableScanOptions;
   readonly #window: ReadWindow;
   #index: TableIndex | undefined;
+  /** Where it stands, pinned: other cursors and reads decode blocks between its moves. */
   #block: Block | undefined;
   #blockNumber = 0;
   #slot = 0;
@@ -102,7 +103,7 @@ export class TableCursor implements EntryCursor {
       this.#blockNumber++;
     }
     this.#move = "on";
-    this.#block = undefined;
+    this.#leaveBlock();
     return this.#enter();
   }
 
@@ -123,8 +124,7 @@ export class TableCursor implements EntryCursor {
       }
     }
     if (count > 1) {
-      block.showRun(run);
-      run.first = slot;
+      block.showRun(slot, run);
       run.step = reverse ? -1 : 1;
     }
     return count;
@@ -149,9 +149,21 @@ export class TableCursor implements EntryCursor {
     return this.#block === undefined ? this.#locate() : this.#enter();
   }
 
+  release(): void {
+    this.#leaveBlock();
+    this.#window.release();
+  }
+
+  #leaveBlock(): void {
+    const block = this.#block;
+    if (block === undefined) return;
+    this.#block = undefined;
+    this.#reader.unpin(block);
+  }
+
   /** Chooses the block to start in. */
   #locate(): Position {
-    this.#block = undefined;
+    this.#leaveBlock();
     const index = this.#index ??= this.#reader.index;
     if (index === undefined) return NEEDS_LOAD;
     if (this.#move === "start") {
@@ -194,7 +206,7 @@ export class TableCursor implements EntryCursor {
         block.showAt(slot, this.entry);
         return AT_ENTRY;
       }
-      this.#block = undefined;
+      this.#leaveBlock();
       this.#blockNumber += reverse ? -1 : 1;
       // Backwards the place in the block before is still to be looked for.
       if (!reverse) this.#move = "on";
@@ -220,7 +232,7 @@ function runLength(block: Block, slot: number, bound: RunBound, reverse: boolean
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
 
-/** Stored blocks that were read in one go and not decoded yet. */
+/** Stored blocks that were read in one go and not decoded yet. Blocks that it gives are pinned. */
 class ReadWindow {
   readonly #reader: TableReader;
   readonly #options: TableScanOptions;
@@ -230,7 +242,10 @@ class ReadWindow {
   #start = 0;
   #end = 0;
   #nextBytes = 0;
-  /** Nobody but the cursor sees a block that is not in the cache, so the next one takes its memory. */
+  /**
+   * Nobody but the cursor sees a block that is not in the cache, so the next one takes its memory. The
+   * window has a pin of its own on it.
+   */
   #spare: Block | undefined;
 
   constructor(reader: TableReader, options: TableScanOptions) {
@@ -243,11 +258,22 @@ class ReadWindow {
     this.#nextBytes = 0;
   }
 
+  /** Gives the memory back. */
+  release(): void {
+    const spare = this.#spare;
+    if (spare === undefined) return;
+    this.#spare = undefined;
+    this.#reader.unpin(spare);
+  }
+
   /** The block if no read is needed for it. */
   present(index: TableIndex, block: number): Block | undefined {
     if (this.#options.useCache) {
       const cached = this.#reader.cachedBlock(block);
-      if (cached !== undefined) return cached;
+      if (cached !== undefined) {
+        this.#reader.pin(cached);
+        return cached;
+      }
     }
     const offset = index.blockOffset(block);
     if (offset < this.#start || offset + index.blockSize(block) > this.#end) return undefined;
@@ -310,8 +336,14 @@ class ReadWindow {
       verifyChecksums,
       isOffered ? undefined : this.#spare,
     );
+    // Before it is offered: a cache that drops it at once would give its memory away.
+    this.#reader.pin(decoded);
     if (isOffered) return this.#reader.keep(block, decoded);
-    this.#spare = decoded;
+    if (decoded !== this.#spare) {
+      this.release();
+      this.#reader.pin(decoded);
+      this.#spare = decoded;
+    }
     return decoded;
   }
 }

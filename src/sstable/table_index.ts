@@ -9,11 +9,15 @@
  *
  * Decoding checks that the blocks lie back to back from offset 0, that the first keys ascend, and that
  * they start with the smallest key.
+ *
+ * A search compares words, as in a block (block.ts): the four bytes of each first key behind the prefix
+ * that all of them share. The words of 600 blocks are 2.4 KB that stay in the fastest cache, where
+ * following an offset to each key costs two cache lines a step.
  */
 
 import { ByteReader } from "../bytes/byte_reader.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { compareRanges } from "../bytes/compare.ts";
+import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
 import { DecodeError } from "../errors.ts";
 
 const MIN_INDEX_ENTRY_BYTES = 16;
@@ -22,7 +26,7 @@ const TWO_32 = 0x1_0000_0000;
 
 /** Where a table's blocks are. */
 export class TableIndex {
-  /** The section, with the offset array behind it. */
+  /** The section, with the offset array and the words behind it. */
   readonly bytes: Uint8Array;
   /** A view on the same memory. */
   readonly view: DataView;
@@ -39,6 +43,10 @@ export class TableIndex {
   /** Offset behind the largest key. */
   readonly largestEnd: number;
   readonly #offsets: Uint32Array;
+  /** Length of the prefix that all first keys share. */
+  readonly #prefix: number;
+  /** Four bytes of each first key, behind the prefix. */
+  readonly #words: Uint32Array;
 
   /**
    * Copies and checks the section `from[start, end)`.
@@ -69,13 +77,15 @@ export class TableIndex {
       );
     }
     const offsetsAt = (length + 3) & ~3;
-    const buffer = new ArrayBuffer(offsetsAt + count * 4);
+    const buffer = new ArrayBuffer(offsetsAt + count * 8);
     this.bytes = new Uint8Array(buffer);
     this.bytes.set(reader.bytes);
     this.view = new DataView(buffer);
     this.blockCount = count;
     this.#offsets = new Uint32Array(buffer, offsetsAt, count);
     this.#fillOffsets(reader, dataEnd);
+    this.#words = new Uint32Array(buffer, offsetsAt + count * 4, count);
+    this.#prefix = this.#fillWords();
   }
 
   /** Bytes of memory to charge for the index. */
@@ -86,23 +96,23 @@ export class TableIndex {
   /** The block that holds the key if any does: the last whose first key is at or before it, or -1. */
   blockFor(key: DataView, start: number, end: number): number {
     const view = this.view;
-    const offsets = this.#offsets;
+    const prefix = this.#prefix;
+    const from = start + prefix;
+    if (prefix > 0) {
+      const first = this.#offsets[0]! + 4;
+      const order = compareRanges(key, start, from < end ? from : end, view, first, first + prefix);
+      if (order !== 0) return order < 0 ? -1 : this.blockCount - 1;
+    }
+    const words = this.#words;
+    const word = keyWord(key, from, end);
     let low = 0;
     let high = this.blockCount;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const at = offsets[middle]!;
-      const keyStart = at + 4;
-      const order = compareRanges(
-        view,
-        keyStart,
-        keyStart + view.getUint32(at, true),
-        key,
-        start,
-        end,
-      );
-      if (order <= 0) low = middle + 1;
-      else high = middle;
+      const other = words[middle]!;
+      if (other < word) low = middle + 1;
+      else if (other > word || this.#compareFirstKey(middle, key, start, end) > 0) high = middle;
+      else low = middle + 1;
     }
     return low - 1;
   }
@@ -127,6 +137,35 @@ export class TableIndex {
   /** Size of a block in the file, its footer included. */
   blockSize(block: number): number {
     return this.view.getUint32(this.firstKeyEnd(block) + 8, true);
+  }
+
+  #compareFirstKey(block: number, key: DataView, start: number, end: number): number {
+    return compareRanges(
+      this.view,
+      this.firstKeyStart(block),
+      this.firstKeyEnd(block),
+      key,
+      start,
+      end,
+    );
+  }
+
+  /** Fills in the words once the offsets are known; returns the length of the shared prefix. */
+  #fillWords(): number {
+    const { view, blockCount } = this;
+    const prefix = commonPrefixLength(
+      view,
+      this.firstKeyStart(0),
+      this.firstKeyEnd(0),
+      view,
+      this.firstKeyStart(blockCount - 1),
+      this.firstKeyEnd(blockCount - 1),
+    );
+    for (let block = 0; block < blockCount; block++) {
+      const start = this.firstKeyStart(block) + prefix;
+      this.#words[block] = keyWord(view, start, this.firstKeyEnd(block));
+    }
+    return prefix;
   }
 
   #fillOffsets(reader: ByteReader, dataEnd: number): void {

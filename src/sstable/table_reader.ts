@@ -4,8 +4,9 @@
  *
  * - The tail (footer and metadata) is read and checked with the first use, together with the index
  *   where that is small, and kept: some hundred bytes.
- * - Index and filter are kept in the metadata cache, data blocks in the block cache; both caches may
- *   drop them at any time, and holders of a reference go on using what they hold.
+ * - Index and filter are kept in the metadata cache, data blocks in the block cache; both caches may drop
+ *   them at any time. Holders of an index or filter go on using it; the memory of a block is decoded into
+ *   again, unless its holder pins it (block_cache.ts).
  * - Every stored block is checked against its CRC before it is decompressed, and after that against
  *   the index: its first key must be the one the index names, so a block in a wrong place is found,
  *   and the last key of the last block the largest of the table.
@@ -14,12 +15,12 @@
  * read.
  */
 
-import { crc32 } from "../bytes/crc32.ts";
 import type { CacheEntry, CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
 import { CorruptionError, corruptionFrom, DecodeError, UnsupportedFormatError } from "../errors.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { readFullySync } from "../platform/transfer.ts";
-import type { Block } from "./block.ts";
+import type { Block, BlockMemory } from "./block.ts";
+import type { BlockCache } from "./block_cache.ts";
 import { Filter } from "./filter.ts";
 import { type HandlePool, PooledFile } from "./handle_pool.ts";
 import {
@@ -30,8 +31,16 @@ import {
   type TableProperties,
   UnknownTableFeature,
 } from "./table_format.ts";
-import { decodeStoredBlock, requireItsKeys, storedScratch } from "./stored_block.ts";
+import {
+  decodeStoredBlock,
+  giveReadBuffer,
+  requireItsKeys,
+  type Scratch,
+  storedScratch,
+  takeReadBuffer,
+} from "./stored_block.ts";
 import { TableIndex } from "./table_index.ts";
+import { requireCrc, shifted } from "./table_sections.ts";
 
 /** The first read of a table takes this much from its end: usually the index comes along. */
 const TAIL_READ_BYTES = 16 * 1024;
@@ -42,8 +51,8 @@ const FILTER_SLOT = 1;
 export interface TableResources {
   /** Open files. */
   readonly handles: HandlePool;
-  /** Decoded data blocks. */
-  readonly blocks: WeightedCache<Block>;
+  /** Decoded data blocks, and memory for more. */
+  readonly blocks: BlockCache;
   /** Indexes and filters. */
   readonly metadata: WeightedCache<TableIndex | Filter>;
   /** Whether block checksums are checked on reads by users. */
@@ -68,6 +77,12 @@ export interface TableTail {
   readonly properties: TableProperties;
 }
 
+/** An asynchronous load of a block, and how many wait for it. */
+interface BlockLoad {
+  readonly promise: Promise<Block>;
+  waiters: number;
+}
+
 /** One table. */
 export class TableReader implements CacheOwner {
   readonly cacheId: number;
@@ -79,7 +94,7 @@ export class TableReader implements CacheOwner {
   #index: CacheEntry<TableIndex | Filter> | undefined;
   #filter: CacheEntry<TableIndex | Filter> | undefined;
   #blocks: (CacheEntry<Block> | undefined)[] = [];
-  readonly #loading = new Map<number, Promise<Block>>();
+  readonly #loading = new Map<number, BlockLoad>();
   #loadingIndex: Promise<TableIndex> | undefined;
   #loadingFilter: Promise<Filter> | undefined;
   readonly #metadataOwner: CacheOwner;
@@ -135,13 +150,21 @@ export class TableReader implements CacheOwner {
     return this.#tail !== undefined && this.#tail.footer.filterSize > 0;
   }
 
-  /** A block if it is in memory. */
+  /** A block if it is in memory; unpinned, as `loadBlockSync` gives it. */
   cachedBlock(block: number): Block | undefined {
     const entry = this.#blocks[block];
     if (entry === undefined) {
-      this.#resources.blocks.misses++;
+      this.#resources.blocks.miss();
       return undefined;
     }
+    this.#resources.blocks.hit(entry);
+    return entry.value;
+  }
+
+  /** As `cachedBlock`, for a caller that can do without: that it is missing does not count as a miss. */
+  blockInMemory(block: number): Block | undefined {
+    const entry = this.#blocks[block];
+    if (entry === undefined) return undefined;
     this.#resources.blocks.hit(entry);
     return entry.value;
   }
@@ -221,27 +244,37 @@ export class TableReader implements CacheOwner {
     return this.#acceptFilter(await this.#read(filterOffset, filterSize));
   }
 
-  /** Loads a block and offers it to the cache. */
+  /**
+   * Loads a block and offers it to the cache. It is not pinned: whoever looks at it after another block
+   * may have been decoded has to pin it at once.
+   */
   loadBlockSync(index: TableIndex, block: number): Block {
     const size = index.blockSize(block);
-    const offset = index.blockOffset(block);
     const scratch = storedScratch(size);
-    readFullySync(this.#acquire(), scratch.bytes, 0, size, offset);
-    const { verifyChecksums } = this.#resources;
-    return this.keep(
-      block,
-      this.decodeBlock(index, block, scratch.bytes, scratch.view, 0, verifyChecksums),
-    );
+    readFullySync(this.#acquire(), scratch.bytes, 0, size, index.blockOffset(block));
+    return this.#accept(index, block, scratch);
   }
 
-  /** As `loadBlockSync`. */
+  /** As `loadBlockSync`, but every caller gets a pin of its own with it, to be given back by `unpin`. */
   loadBlock(index: TableIndex, block: number): Promise<Block> {
-    let loading = this.#loading.get(block);
-    if (loading === undefined) {
-      loading = this.#loadBlock(index, block).finally(() => this.#loading.delete(block));
-      this.#loading.set(block, loading);
+    const loading = this.#loading.get(block);
+    if (loading !== undefined) {
+      loading.waiters++;
+      return loading.promise;
     }
-    return loading;
+    const promise = this.#loadBlock(index, block);
+    this.#loading.set(block, { promise, waiters: 1 });
+    return promise;
+  }
+
+  /** Keeps a block's memory from being decoded into, until `unpin`. */
+  pin(block: Block): void {
+    this.#resources.blocks.pin(block);
+  }
+
+  /** Lets go of a pinned block, which must not be looked at any more. */
+  unpin(block: Block): void {
+    this.#resources.blocks.unpin(block);
   }
 
   /** Reads `[offset, offset + length)` of the file into `into`. */
@@ -254,17 +287,17 @@ export class TableReader implements CacheOwner {
     return this.#resources.handles.read(this.file, into, 0, length, offset);
   }
 
-  /** Offers a block to the cache; returns it. */
+  /** Offers a block to the cache; returns it. One that is not pinned may be dropped at once. */
   keep(block: number, decoded: Block): Block {
     if (this.#blocks[block] === undefined) {
-      this.#blocks[block] = this.#resources.blocks.insert(this, block, decoded, decoded.sizeBytes);
+      this.#blocks[block] = this.#resources.blocks.insert(this, block, decoded);
     }
     return decoded;
   }
 
   /**
-   * Checks and decodes the stored block that starts at `start` in `stored`, into `reuse` where one is
-   * given and it fits.
+   * Checks and decodes the stored block that starts at `start` in `stored`, into memory of `memory`, by
+   * default into what the cache has dropped.
    *
    * @throws {CorruptionError} naming the file and the block's offset
    */
@@ -275,12 +308,12 @@ export class TableReader implements CacheOwner {
     view: DataView,
     start: number,
     verify: boolean,
-    reuse?: Block,
+    memory: BlockMemory = this.#resources.blocks,
   ): Block {
     const offset = index.blockOffset(block);
     try {
       const end = start + index.blockSize(block);
-      const decoded = decodeStoredBlock(stored, view, start, end, verify, reuse);
+      const decoded = decodeStoredBlock(stored, view, start, end, verify, memory);
       requireItsKeys(index, block, decoded);
       return decoded;
     } catch (error) {
@@ -293,10 +326,34 @@ export class TableReader implements CacheOwner {
   }
 
   async #loadBlock(index: TableIndex, block: number): Promise<Block> {
-    const stored = await this.#read(index.blockOffset(block), index.blockSize(block));
-    const view = new DataView(stored.buffer);
-    const { verifyChecksums } = this.#resources;
-    return this.keep(block, this.decodeBlock(index, block, stored, view, 0, verifyChecksums));
+    const size = index.blockSize(block);
+    const buffer = takeReadBuffer(size);
+    try {
+      await this.#resources.handles.read(
+        this.file,
+        buffer.bytes,
+        0,
+        size,
+        index.blockOffset(block),
+      );
+    } catch (error) {
+      this.#loading.delete(block);
+      throw error;
+    }
+    // From here to the end nothing else runs: nobody joins the load whose waiters are counted.
+    const { waiters } = this.#loading.get(block)!;
+    this.#loading.delete(block);
+    const decoded = this.#accept(index, block, buffer, waiters);
+    giveReadBuffer(buffer);
+    return decoded;
+  }
+
+  /** Decodes a block that was read to the start of `stored`, pins it so often, and offers it to the cache. */
+  #accept(index: TableIndex, block: number, stored: Scratch, pins = 0): Block {
+    const { verifyChecksums, blocks } = this.#resources;
+    const decoded = this.decodeBlock(index, block, stored.bytes, stored.view, 0, verifyChecksums);
+    for (let pin = 0; pin < pins; pin++) blocks.pin(decoded);
+    return this.keep(block, decoded);
   }
 
   #acquire(): FileHandle {
@@ -415,33 +472,6 @@ export class TableReader implements CacheOwner {
       error.message,
       "table format 1, codecs zstd, snappy, none and MinLZ",
       { cause: error },
-    );
-  }
-}
-
-/** Runs a decoder; adds `base` to the offset of what it throws. */
-function shifted<T>(base: number, decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof DecodeError) throw new DecodeError(error.message, base + error.offset);
-    throw error;
-  }
-}
-
-function requireCrc(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  expected: number,
-  what: string,
-): void {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const found = crc32(bytes, view, start, end);
-  if (found !== expected) {
-    throw new DecodeError(
-      `the checksum of the ${what} is 0x${found.toString(16)}, expected 0x${expected.toString(16)}`,
-      0,
     );
   }
 }

@@ -7,10 +7,12 @@
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { ClosedError } from "../errors.ts";
-import { encodeKey } from "../value/key_codec.ts";
 import type { Key, Value } from "../value/value.ts";
-import { encodeTombstone, encodeValue } from "../value/value_codec.ts";
-import { MAX_PAYLOAD_BYTES, OPERATION_PUT } from "../wal/log_format.ts";
+import { MAX_PAYLOAD_BYTES } from "../wal/log_format.ts";
+import { encodeDelete, encodePut } from "./operation_encoding.ts";
+
+/** What a batch that was written holds on to. */
+const NO_MEMORY = new ByteWriter(0);
 
 /** What one write may be told. */
 export interface WriteOptions {
@@ -47,16 +49,21 @@ export type Operation =
  * ```
  */
 export class Batch {
-  readonly #writer = new ByteWriter(256);
+  #writer: ByteWriter;
   readonly #write: ((batch: Batch, options?: WriteOptions) => Promise<void>) | undefined;
   #count = 0;
   #isWritten = false;
+  #writtenBytes = 0;
   /** Whether a put is half encoded: getters of its record may call back. */
   #isEncoding = false;
 
   /** Made by `store.batch()`. */
-  constructor(write?: (batch: Batch, options?: WriteOptions) => Promise<void>) {
+  constructor(
+    write?: (batch: Batch, options?: WriteOptions) => Promise<void>,
+    memory: ByteWriter = new ByteWriter(256),
+  ) {
     this.#write = write;
+    this.#writer = memory;
   }
 
   /** Number of operations so far. */
@@ -66,16 +73,7 @@ export class Batch {
 
   /** Size in bytes of the operations so far, as they go into the log. */
   get sizeBytes(): number {
-    return this.#writer.length;
-  }
-
-  /**
-   * The encoded operations, a view. Internal to the write path.
-   *
-   * @internal
-   */
-  get payload(): ByteWriter {
-    return this.#writer;
+    return this.#isWritten ? this.#writtenBytes : this.#writer.length;
   }
 
   /**
@@ -134,15 +132,20 @@ export class Batch {
   }
 
   /**
-   * Marks the batch as written. Internal to the write path.
+   * Marks the batch as written; returns its encoded operations, whose memory is the caller's from then
+   * on. Internal to the write path.
    *
    * @internal
    * @throws {ClosedError} it was written already
    * @throws {TypeError} one of its values is half encoded
    */
-  finish(): void {
+  finish(): ByteWriter {
     this.#requireOpen();
+    const payload = this.#writer;
     this.#isWritten = true;
+    this.#writtenBytes = payload.length;
+    this.#writer = NO_MEMORY;
+    return payload;
   }
 
   #added(start: number): this {
@@ -162,28 +165,4 @@ export class Batch {
       );
     }
   }
-}
-
-/** Appends a put in the form of a log record's payload; on any error the writer has to be truncated. */
-export function encodePut(writer: ByteWriter, key: Key, value: Value): void {
-  encodeKeyField(writer, key);
-  const lengthAt = writer.length;
-  writer.appendUint32(0);
-  encodeValue(value, writer);
-  writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
-}
-
-/** Appends a delete in the form of a log record's payload; on any error the writer has to be truncated. */
-export function encodeDelete(writer: ByteWriter, key: Key): void {
-  encodeKeyField(writer, key);
-  writer.appendUint32(1);
-  encodeTombstone(writer);
-}
-
-function encodeKeyField(writer: ByteWriter, key: Key): void {
-  writer.appendUint8(OPERATION_PUT);
-  const lengthAt = writer.length;
-  writer.appendUint32(0);
-  encodeKey(key, writer);
-  writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
 }

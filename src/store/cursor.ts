@@ -276,6 +276,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
     if (this.#isFinished) return;
     this.#isFinished = true;
     abandoned.unregister(this);
+    this.#scan.release();
     this.#lease.release();
   }
 }

@@ -105,6 +105,12 @@ export class EntryScan {
     return this.#settle(this.#cursor.resume());
   }
 
+  /** Gives back what it holds in memory. It must not be moved any more. */
+  release(): void {
+    this.#isEnded = true;
+    this.#cursor.release?.();
+  }
+
   #start(): Position {
     this.#isStarted = true;
     this.#progress.decodedBlocks = 0;

@@ -14,6 +14,7 @@ import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
 import { TableBufferPool } from "../sstable/table_buffers.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
@@ -170,7 +171,7 @@ function* openLocked(
   const options = { ...given, fileSystem: sharingFileSystem(given.fileSystem, handles) };
   const resources: TableResources = {
     handles,
-    blocks: new WeightedCache(options.blockCacheSizeBytes),
+    blocks: new BlockCache(options.blockCacheSizeBytes),
     metadata: new WeightedCache(
       Math.max(MIN_METADATA_CACHE_BYTES, options.blockCacheSizeBytes / 4),
     ),

@@ -24,7 +24,12 @@ import type { LiveTable } from "../version/version.ts";
 import { compareRanges } from "../bytes/compare.ts";
 import type { ReadView } from "./read_view.ts";
 
+const nothing = emptyEntryView();
+
 type Missing = "index" | "filter" | "block";
+
+/** From here on the last table's filter is asked first, too. */
+const MANY_ABSENCES = 8;
 
 /** One search at a time. */
 export class PointLookup {
@@ -44,6 +49,10 @@ export class PointLookup {
   #index: TableIndex | undefined;
   #filter: Filter | undefined;
   #block: Block | undefined;
+  /** Rises with each search that the last table disappoints, falls with each that finds its key. */
+  #absences = 0;
+  /** Whether `#block` came with a pin, as from an awaited load; the rest is looked at within one stretch. */
+  #isPinned = false;
   /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
   #isHashed = false;
 
@@ -58,7 +67,9 @@ export class PointLookup {
     const key = this.key;
     const { memtables } = view;
     for (let i = 0; i < memtables.length; i++) {
-      if (memtables[i]!.find(key.view, 0, key.length, sequence, this.entry)) return AT_ENTRY;
+      const memtable = memtables[i]!;
+      if (memtable.entryCount === 0) continue;
+      if (memtable.find(key.view, 0, key.length, sequence, this.entry)) return AT_ENTRY;
     }
     this.#view = view;
     this.#level = 0;
@@ -92,10 +103,32 @@ export class PointLookup {
     const { reader } = this.#table!;
     if (this.#missing === "index") this.#index = await reader.loadIndex();
     else if (this.#missing === "filter") this.#filter = await reader.loadFilter();
-    else this.#block = await reader.loadBlock(this.#index!, this.#blockNumber);
+    else {
+      const block = await reader.loadBlock(this.#index!, this.#blockNumber);
+      // A second block of the table, behind the first.
+      this.#unpin();
+      this.#block = block;
+      this.#isPinned = true;
+    }
+  }
+
+  /** Gives back what it holds in memory: the entry that was found is not to be looked at any more. */
+  release(): void {
+    this.#dropTable();
+    this.#view = undefined;
+    const { entry } = this;
+    entry.keyBytes = entry.valueBytes = nothing.keyBytes;
+    entry.keyView = entry.valueView = nothing.keyView;
+  }
+
+  #unpin(): void {
+    if (!this.#isPinned) return;
+    this.#isPinned = false;
+    this.#table!.reader.unpin(this.#block!);
   }
 
   #dropTable(): void {
+    this.#unpin();
     this.#table = undefined;
     this.#index = undefined;
     this.#filter = undefined;
@@ -117,7 +150,7 @@ export class PointLookup {
       }
       this.#level = 1;
     }
-    while (this.#level < version.levels.length) {
+    while (this.#level < version.depth) {
       const table = version.tableFor(this.#level++, view, 0, length);
       if (table !== undefined) return table;
     }
@@ -130,24 +163,38 @@ export class PointLookup {
     const index = this.#index ??= reader.index;
     if (index === undefined) return this.#need("index");
     if (this.#block === undefined) {
-      // No checksum is on the filter of a Go table: one flipped bit in it would hide a key.
-      if (this.#useFilters && reader.hasFilter && table.metadata.checksum !== undefined) {
-        const filter = this.#filter ??= reader.filter;
-        if (filter === undefined) return this.#need("filter");
-        if (!this.#isHashed) {
-          hashKey(key.bytes, 0, key.length);
-          this.#isHashed = true;
-        }
-        if (!filter.mayContainHashed()) return AT_END;
+      let number = -1;
+      // Most keys that come as far as the last table are there, unless the searches before say
+      // otherwise: a block in memory then answers at once, where the filter would cost seven cache lines
+      // to let the key pass.
+      if (this.#absences < MANY_ABSENCES && this.#level === this.#view!.version.depth) {
+        number = index.blockFor(key.view, 0, key.length);
+        if (number < 0) return AT_END;
+        this.#block = reader.blockInMemory(number);
       }
-      this.#blockNumber = index.blockFor(key.view, 0, key.length);
-      if (this.#blockNumber < 0) return AT_END;
-      this.#block = reader.cachedBlock(this.#blockNumber);
+      if (this.#block === undefined) {
+        // No checksum is on the filter of a Go table: one flipped bit in it would hide a key.
+        if (this.#useFilters && reader.hasFilter && table.metadata.checksum !== undefined) {
+          const filter = this.#filter ??= reader.filter;
+          if (filter === undefined) return this.#need("filter");
+          if (!this.#isHashed) {
+            hashKey(key.bytes, 0, key.length);
+            this.#isHashed = true;
+          }
+          if (!filter.mayContainHashed()) return this.#absent();
+        }
+        if (number < 0) number = index.blockFor(key.view, 0, key.length);
+        if (number < 0) return AT_END;
+        this.#block = reader.cachedBlock(number);
+      }
+      this.#blockNumber = number;
       if (this.#block === undefined) return this.#need("block");
     }
     const slot = this.#block.find(key.view, 0, key.length);
     if (slot < 0) {
-      if (table.metadata.checksum !== undefined || !this.#isBehindBlock(index)) return AT_END;
+      if (table.metadata.checksum !== undefined || !this.#isBehindBlock(index)) {
+        return this.#absent();
+      }
       // Nor is one on its index. What lies between two blocks has to lie before the second one, too:
       // its first key is checked when it is loaded.
       this.#blockNumber++;
@@ -156,7 +203,16 @@ export class PointLookup {
     }
     this.#block.showBuffers(this.entry);
     this.#block.showAt(slot, this.entry);
+    if (this.#absences > 0) this.#absences--;
     return AT_ENTRY;
+  }
+
+  /** The table does not have the key; notes it if no table follows. */
+  #absent(): Position {
+    if (this.#level === this.#view!.version.depth && this.#absences < 2 * MANY_ABSENCES) {
+      this.#absences += 2;
+    }
+    return AT_END;
   }
 
   /** Whether the key comes after all of the block, and another block follows. */

@@ -40,8 +40,8 @@ import {
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { LiveTable } from "../version/version.ts";
 import {
-  applyEdit,
   emptyVersionState,
+  stateAfter,
   VersionSet,
   type VersionState,
 } from "../version/version_set.ts";
@@ -241,9 +241,7 @@ function readManifest(options: RecoveryOptions, storeId: number, number: number)
         "manifest version 1",
       );
     }
-    let state = emptyVersionState();
-    for (const edit of edits) state = applyEdit(state, edit, live);
-    return state;
+    return stateAfter(edits, live);
   } catch (error) {
     throw corruptionFrom(error, "the manifest", path, 0);
   }

@@ -117,7 +117,7 @@ export class Store implements Reader, AsyncDisposable {
    */
   write(operations: readonly Operation[] | Batch, options?: WriteOptions): Promise<void> {
     try {
-      return this.#writes.write(batchOf(operations), options);
+      return this.#writes.write(batchOf(operations, this.#writes), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -125,12 +125,13 @@ export class Store implements Reader, AsyncDisposable {
 
   /** As `write`. */
   writeSync(operations: readonly Operation[] | Batch): void {
-    this.#writes.writeSync(batchOf(operations));
+    this.#writes.writeSync(batchOf(operations, this.#writes));
   }
 
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
   batch(): Batch {
-    return new Batch((batch, options) => this.#writes.write(batch, options));
+    const memory = this.#writes.takeBatchMemory();
+    return new Batch((batch, options) => this.#writes.write(batch, options), memory);
   }
 
   /**
@@ -420,7 +421,7 @@ function requireType(isRight: boolean, value: unknown, expected: string): void {
   );
 }
 
-function batchOf(operations: readonly Operation[] | Batch): Batch {
+function batchOf(operations: readonly Operation[] | Batch, writes: WritePath): Batch {
   if (operations instanceof Batch) return operations;
   if (!Array.isArray(operations)) {
     throw new TypeError(
@@ -429,7 +430,7 @@ function batchOf(operations: readonly Operation[] | Batch): Batch {
       }, expected an array of operations or a batch`,
     );
   }
-  const batch = new Batch();
+  const batch = new Batch(undefined, writes.takeBatchMemory());
   for (const [at, operation] of (operations as readonly Operation[]).entries()) {
     if (operation?.type === "put") batch.put(operation.key, operation.value);
     else if (operation?.type === "delete") batch.delete(operation.key);

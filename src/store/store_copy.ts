@@ -18,6 +18,7 @@ import { MergingCursor } from "../iterator/merging_cursor.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { syncDirectoryStep, syncStep, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
+import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
 import { type BlockFooter, decodeBlockFooter } from "../sstable/table_format.ts";
 import type { TableIndex } from "../sstable/table_index.ts";
@@ -44,7 +45,7 @@ export function* copyStore(
   const { fileSystem, directory } = target;
   const resources: TableResources = {
     handles: new HandlePool(fileSystem, MAX_OPEN_FILES),
-    blocks: new WeightedCache(0),
+    blocks: new BlockCache(0),
     metadata: new WeightedCache(0),
     verifyChecksums: true,
   };

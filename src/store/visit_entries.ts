@@ -18,9 +18,9 @@ export async function visitEntries(
 ): Promise<void> {
   state.requireReadable(snapshot);
   const lease = state.lease(snapshot);
+  const { verifyChecksums } = state.options;
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
   try {
-    const { verifyChecksums } = state.options;
-    const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
     let position = scan.next();
     for (;;) {
       while (position === NEEDS_LOAD) {
@@ -38,6 +38,7 @@ export async function visitEntries(
       position = scan.next();
     }
   } finally {
+    scan.release();
     lease.release();
   }
 }

@@ -33,6 +33,12 @@ import {
 /** Type byte, flag and length before the payload of a string or bytes. */
 const BLOB_HEADER_BYTES = 6;
 
+/** Bytes in front of the payload of encoded bytes. */
+export const BYTES_HEADER_BYTES: number = BLOB_HEADER_BYTES;
+
+/** Up to this many bytes are copied by a loop. */
+const LOOP_COPY_MAX = 40;
+
 /** Type byte and length before the MessagePack of a record. */
 const RECORD_HEADER_BYTES = 5;
 
@@ -132,12 +138,27 @@ function encodeBytes(value: Uint8Array, writer: ByteWriter): void {
   const length = value.length;
   if (length + BLOB_HEADER_BYTES > MAX_VALUE_BYTES) throw tooLong(`${length} bytes`);
   writer.reserve(BLOB_HEADER_BYTES + length);
-  const { bytes, view, length: at } = writer;
+  writeBytesValue(value, writer.bytes, writer.view, writer.length);
+  writer.length += BLOB_HEADER_BYTES + length;
+}
+
+/**
+ * Writes the encoding of bytes to `bytes[at...]`, where there must be room for `BYTES_HEADER_BYTES` more
+ * than the value has; `view` looks at the same memory.
+ */
+export function writeBytesValue(
+  value: Uint8Array,
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+): void {
+  const { length } = value;
   bytes[at] = TYPE_BYTES;
   bytes[at + 1] = 0;
   view.setUint32(at + 2, length, true);
-  writer.length = at + BLOB_HEADER_BYTES;
-  writer.appendBytes(value, 0, length);
+  const from = at + BLOB_HEADER_BYTES;
+  if (length > LOOP_COPY_MAX) bytes.set(value, from);
+  else for (let i = 0; i < length; i++) bytes[from + i] = value[i]!;
 }
 
 function encodeRecord(value: RecordValue, writer: ByteWriter): void {

@@ -24,7 +24,7 @@ import {
 } from "./file_names.ts";
 import { encodeCurrent, encodeManifestHeader, encodeManifestRecord } from "./manifest_format.ts";
 import type { TableMetadata } from "./table_metadata.ts";
-import { LiveTable, Version } from "./version.ts";
+import { LiveTable, Version, VersionBuilder } from "./version.ts";
 import type { AddedTable, LogState, VersionEdit } from "./version_edit.ts";
 
 /** A manifest smaller than this is never rewritten. */
@@ -66,6 +66,23 @@ export function applyEdit(
     lastSequence: Math.max(state.lastSequence, edit.lastSequence ?? 0),
     log: edit.log ?? state.log,
   };
+}
+
+/** The state after all edits of a manifest, the first of which started from nothing. */
+export function stateAfter(
+  edits: readonly VersionEdit[],
+  live: (table: TableMetadata) => LiveTable,
+): VersionState {
+  const empty = emptyVersionState();
+  const builder = new VersionBuilder(empty.version, Infinity);
+  let { nextFileNumber, lastSequence, log } = empty;
+  for (const edit of edits) {
+    builder.apply(edit, live);
+    nextFileNumber = Math.max(nextFileNumber, edit.nextFileNumber ?? 0);
+    lastSequence = Math.max(lastSequence, edit.lastSequence ?? 0);
+    log = edit.log ?? log;
+  }
+  return { version: builder.build(), nextFileNumber, lastSequence, log };
 }
 
 /** The versions of an open store. */

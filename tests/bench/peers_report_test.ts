@@ -4,24 +4,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { keyOf, ValuePool } from "../../bench/key_values.ts";
 import { EntrySum, sumOf } from "../../bench/peers/digests.ts";
-import {
-  type About,
-  type Column,
-  markersOf,
-  renderReport,
-  replaceReport,
-  type Row,
-  shortNumber,
-} from "../../bench/peers/report.ts";
+import { type About, renderReport } from "../../bench/peers/report.ts";
 import {
   cellOf,
+  type Column,
   compareWithBest,
   type Measured,
   median,
   type Outcome,
+  type Row,
   type Run,
   spread,
 } from "../../bench/peers/results.ts";
+import { shortNumber } from "../../bench/peers/table_text.ts";
 
 function measured(figure: number, more: Partial<Measured> = {}): Measured {
   return {
@@ -35,6 +30,7 @@ function measured(figure: number, more: Partial<Measured> = {}): Measured {
     longestStallMs: null,
     peakMemoryBytes: 50e6,
     diskBytes: 10e6,
+    writeAmplification: null,
     ...more,
   };
 }
@@ -90,10 +86,11 @@ const about: About = {
   command: "node bench/peers/run.ts node",
   entries: 1000,
   rounds: 2,
-  budgetSeconds: 10,
+  readSeconds: 2,
+  fillSeconds: 4,
   seed: 1,
   minutes: 1,
-  load: [0.1, 0.2],
+  loads: [0.1, 0.2],
 };
 
 function column(engine: string, more: Partial<Column> = {}): Column {
@@ -117,8 +114,8 @@ test("The report compares with the best peer, and leaves out no store without sa
     column("append", { isFloor: true }),
   ];
   const rows: Row[] = [
-    { name: "put-sync", title: "put, sync", family: "put", isLowerBetter: false },
-    { name: "put-await", title: "put, await", family: "put", isLowerBetter: false },
+    { name: "put-sync", title: "put, sync", family: "put", isLowerBetter: false, isFill: true },
+    { name: "put-await", title: "put, await", family: "put", isLowerBetter: false, isFill: true },
   ];
   const runs: Run[] = [];
   const add = (engine: string, workload: string, outcomes: readonly Outcome[]): void =>
@@ -130,22 +127,13 @@ test("The report compares with the best peer, and leaves out no store without sa
   add("tinykvs", "put-await", [measured(200_000), measured(200_000)]);
   add("fast", "put-await", [measured(250_000), measured(250_000)]);
   add("slow", "put-await", [{ kind: "failed", reason: "timed out after 60 s" }]);
-  const lines = renderReport(about, columns, rows, runs).split("\n");
+  const lines = renderReport(about, columns, rows, runs, []).split("\n");
   assert.ok(lines.includes("| put, sync | 400k | – | 100k* | 900k | 4.00 slow | 50 % |"));
   assert.ok(lines.includes("| put, await | 200k | 250k | ✗ |  | 0.80 fast | 0 % |"));
   assert.ok(lines.includes("| put | 400k | 250k | 100k* | 900k | 1.60 fast | 50 % |"));
   assert.ok(lines.includes("- broken could not be measured: was ended by SIGABRT"));
   assert.ok(lines.includes("- slow failed: timed out after 60 s (put-await)"));
   assert.ok(lines.includes("node bench/peers/run.ts node"));
-});
-
-test("Only what stands between the markers of a runtime is replaced", () => {
-  const [begin, end] = markersOf("node");
-  const document = `# Title\n${begin}\nold\n${end}\nafter\n`;
-  const once = replaceReport(document, "node", "new\n\n");
-  assert.equal(once, `# Title\n${begin}\nnew\n${end}\nafter\n`);
-  assert.equal(replaceReport(once, "node", "new"), once);
-  assert.throws(() => replaceReport(document, "bun", "new"), /lacks "<!-- bench\/peers bun: begin/);
 });
 
 test("The sum over a scan notices entries that are missing, doubled, swapped or different", () => {

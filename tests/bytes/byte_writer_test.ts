@@ -43,6 +43,13 @@ test("ByteWriter appends ranges of every length from every kind of offset", () =
     writer.appendBytes(from, 5, 5 + length);
     assert.equal(written(writer), "aa" + Buffer.from(from.subarray(5, 5 + length)).toString("hex"));
   }
+  const view = new DataView(from.buffer);
+  for (let length = 0; length <= 280; length++) {
+    const writer = new ByteWriter(1);
+    writer.appendUint8(0xaa);
+    writer.appendRange(from, view, 5, 5 + length);
+    assert.equal(written(writer), "aa" + Buffer.from(from.subarray(5, 5 + length)).toString("hex"));
+  }
   const whole = new ByteWriter(0);
   whole.appendBytes(from, 0, from.length);
   assert.equal(written(whole), Buffer.from(from).toString("hex"));

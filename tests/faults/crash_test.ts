@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { WeightedCache } from "../../src/cache/weighted_cache.ts";
 import type { Options } from "../../src/options.ts";
+import { BlockCache } from "../../src/sstable/block_cache.ts";
 import { HandlePool } from "../../src/sstable/handle_pool.ts";
 import type { TableResources } from "../../src/sstable/table_reader.ts";
 import { openSync } from "../../src/store/open.ts";
@@ -98,7 +99,7 @@ test("A record of the manifest is not written before the one in front of it is d
   fileSystem.makeDirectorySync(DIRECTORY);
   const resources: TableResources = {
     handles: new HandlePool(fileSystem, 4),
-    blocks: new WeightedCache(0),
+    blocks: new BlockCache(0),
     metadata: new WeightedCache(0),
     verifyChecksums: true,
   };

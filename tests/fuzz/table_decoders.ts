@@ -87,7 +87,7 @@ export const blockDecoder: FuzzedDecoder = {
         const { writer } = builder;
         const payload = block.bytes.subarray(0, writer.length);
         requireSame(bytesIn(writer), payload);
-        requireSame(bytesIn(writer), Block.decode(payload, payload.length).bytes);
+        requireSame(bytesIn(writer), Block.decode(payload, 0, payload.length).bytes);
       },
     };
   },

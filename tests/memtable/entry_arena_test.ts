@@ -14,8 +14,8 @@ import { randomBytes } from "../support/seeded.ts";
 const KEY = ENTRY_HEADER_BYTES + 4;
 
 function append(arena: EntryArena, entry: PlainEntry, sequence = 0, previous = 0): number {
-  const { bytes, start, keyEnd, end } = encodeEntry(entry, 5);
-  return arena.append(previous, sequence, bytes, start, keyEnd, end);
+  const { bytes, view, start, keyEnd, end } = encodeEntry(entry, 5);
+  return arena.append(previous, sequence, bytes, view, start, keyEnd, end);
 }
 
 test("EntryArena lays an entry out in the golden form", () => {
@@ -76,11 +76,11 @@ test("EntryArena keeps values from 64 KiB on outside, and smaller ones inside", 
 test("EntryArena copies what it is given", () => {
   const arena = new EntryArena(1024);
   for (const length of [10, LARGE_VALUE_BYTES]) {
-    const { bytes, start, keyEnd, end } = encodeEntry({
+    const { bytes, view, start, keyEnd, end } = encodeEntry({
       key: bytesOf("key"),
       value: valueOfLength(length, 1),
     });
-    const at = arena.append(0, 0, bytes, start, keyEnd, end);
+    const at = arena.append(0, 0, bytes, view, start, keyEnd, end);
     bytes.fill(0);
     const large = arena.largeValueIndex(arena.keyEndOf(at));
     const found = large < 0

@@ -17,7 +17,7 @@ class Tree {
   insert(key: Uint8Array): void {
     const { bytes, view, start, keyEnd, end } = encodeEntry({ key, value: Uint8Array.of(6) });
     const previous = this.tree.locateForInsert(view, start + 4, keyEnd);
-    this.tree.insert(this.arena.append(previous, 0, bytes, start, keyEnd, end));
+    this.tree.insert(this.arena.append(previous, 0, bytes, view, start, keyEnd, end));
   }
 
   keyAt(entry: number): string {
@@ -122,6 +122,20 @@ test("EntryTree orders keys whose long prefixes come in groups", () => {
     3000,
     (random) => numbered(`${"x".repeat(random.below(4) * 9)}/group`, random.below(100_000)),
   );
+});
+
+test("EntryTree orders keys whose prefix ends anywhere in what a node keeps of it, and behind it", () => {
+  for (let length = 0; length <= 18; length++) {
+    const groups = [length, length, length + 1, Math.max(length - 1, 0)];
+    checkKind(400, (random) => {
+      const prefix = new Uint8Array(random.pick(groups)).fill(0xfe);
+      // Here and there a key that leaves the prefix in its last byte.
+      if (random.below(20) === 0 && prefix.length > 0) {
+        prefix[prefix.length - 1] = random.below(256);
+      }
+      return Uint8Array.from([...prefix, ...randomBytes(random.below(6), random)]);
+    });
+  }
 });
 
 test("EntryTree orders keys that are prefixes of one another", () => {

@@ -85,6 +85,8 @@ test("Memtable answers every reader as of its sequence number", () => {
       }
       assert.equal(table.entryCount, 1500);
       assert.equal(table.keyCount, model.versions.size);
+      const whole = expectedWalk(model.visible(Infinity), false);
+      assert.deepEqual(drainSync(table.wholeCursor()), whole);
       for (const at of [FIRST - 1, FIRST, FIRST + 200, FIRST + 1000, sequence, Infinity]) {
         for (const { key } of model.versions.values()) {
           assert.equal(find(table, key, at), model.get(key, at));
@@ -116,6 +118,7 @@ test("Memtable keeps 100,000 random keys in order", () => {
     const sorted = [...model.values()].sort((a, b) => compareKeys(a.key, b.key));
     const cursors: [EntryCursor, PlainEntry[]][] = [
       [table.cursor(Infinity, false), sorted],
+      [table.wholeCursor(), sorted],
       [table.cursor(Infinity, true), sorted.toReversed()],
     ];
     for (const [cursor, expected] of cursors) {

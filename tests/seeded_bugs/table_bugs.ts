@@ -198,6 +198,21 @@ export const tableBugs: readonly Bug[] = [
     symptom: /strictly equal/,
   },
   {
+    name: "cached-block-without-pin",
+    item: "beyond the list",
+    does: "lets a cursor stand in a block whose memory is given to another one",
+    edits: [{
+      file: "src/sstable/table_cursor.ts",
+      find: "        this.#reader.pin(cached);\n",
+      replace: "",
+    }],
+    caughtBy: directed(
+      "tests/store/block_memory_test.ts",
+      /^Reads that overlap never meet memory that was given to another block/,
+    ),
+    symptom: /strictly deep-equal|not ascend|ends within/,
+  },
+  {
     name: "alias-stored-bytes",
     item: "beyond the list",
     does: "hands out its own memory as values",

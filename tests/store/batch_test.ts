@@ -109,6 +109,38 @@ test("A batch made by itself is written by a store only", async () => {
   assert.deepEqual(await contentOf(store), { a: 1 });
 });
 
+test("Batches that are filled at the same time do not mix, whatever was written before", async () => {
+  const fileSystem = memoryFileSystem();
+  await using store = await open("/db", { fileSystem });
+  const first = store.batch().put("a", "1".repeat(1000));
+  const { sizeBytes } = first;
+  await first.write();
+  assert.deepEqual([first.length, first.sizeBytes], [1, sizeBytes]);
+  const second = store.batch().put("b", 2);
+  const third = store.batch().put("c", 3);
+  const record = {
+    get inner(): number {
+      store.writeSync([{ type: "put", key: "d", value: 4 }]);
+      third.put("e", 5);
+      return 6;
+    },
+  };
+  await store.put("f", record);
+  await second.put("g", 7).write();
+  await store.write([{ type: "put", key: "h", value: 8 }]);
+  await third.write();
+  assert.deepEqual(await afterCrash(fileSystem), {
+    a: "1".repeat(1000),
+    b: 2,
+    c: 3,
+    d: 4,
+    e: 5,
+    f: { inner: 6 },
+    g: 7,
+    h: 8,
+  });
+});
+
 test("clear forgets the operations", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   const batch = store.batch().put("a", 1).delete("b").clear();

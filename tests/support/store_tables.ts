@@ -8,6 +8,7 @@ import { compressorFor } from "../../src/compression/compressors.ts";
 import { AT_END, type EntryView, NEEDS_LOAD } from "../../src/iterator/entry_cursor.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { runTaskSync } from "../../src/platform/task.ts";
+import { BlockCache } from "../../src/sstable/block_cache.ts";
 import { HandlePool } from "../../src/sstable/handle_pool.ts";
 import { TableCursor } from "../../src/sstable/table_cursor.ts";
 import { TableReader, type TableResources } from "../../src/sstable/table_reader.ts";
@@ -105,7 +106,7 @@ export function writeTable(
 export function resourcesOf(fileSystem: FileSystem): TableResources {
   return {
     handles: new HandlePool(fileSystem, 16),
-    blocks: new WeightedCache(0),
+    blocks: new BlockCache(0),
     metadata: new WeightedCache(0),
     verifyChecksums: true,
   };

@@ -11,6 +11,7 @@ import type { FileSystem } from "../../src/platform/file_system.ts";
 import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { readFullySync } from "../../src/platform/transfer.ts";
 import { BlockBuilder } from "../../src/sstable/block_builder.ts";
+import { BlockCache } from "../../src/sstable/block_cache.ts";
 import { HandlePool } from "../../src/sstable/handle_pool.ts";
 import { TableCursor, type TableScanOptions } from "../../src/sstable/table_cursor.ts";
 import { appendBlockFooter, encodeTableTail } from "../../src/sstable/table_format.ts";
@@ -74,7 +75,7 @@ export interface TestResources {
 export function resourcesOn(fileSystem: FileSystem, options: TestResources = {}): TableResources {
   return {
     handles: new HandlePool(fileSystem, options.maxOpenFiles ?? 8),
-    blocks: new WeightedCache(options.blockCacheBytes ?? 1 << 20),
+    blocks: new BlockCache(options.blockCacheBytes ?? 1 << 20),
     metadata: new WeightedCache(options.metadataCacheBytes ?? 1 << 20),
     verifyChecksums: options.verifyChecksums ?? true,
   };

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DecodeError } from "../../src/errors.ts";
 import type { TableMetadata } from "../../src/version/table_metadata.ts";
-import { firstEndingAtOrAfter, LiveTable, Version } from "../../src/version/version.ts";
+import {
+  firstEndingAtOrAfter,
+  LiveTable,
+  Version,
+  VersionBuilder,
+} from "../../src/version/version.ts";
 import type { VersionEdit } from "../../src/version/version_edit.ts";
 import { TableReader } from "../../src/sstable/table_reader.ts";
 import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
@@ -120,4 +125,44 @@ test("firstEndingAtOrAfter agrees with a search from the front", () => {
     }
   }
   assert.equal(firstEndingAtOrAfter([], new DataView(new ArrayBuffer(0)), 0, 0), 0);
+});
+
+test("A builder of many edits gives the same versions and refuses the same edits as one by one", () => {
+  const edits: VersionEdit[] = [
+    { removed: [], added: added("0: 5[a-c] 6[d-f] 7[a-z]\n2: 1[a-b] 2[e-g] 3[p-q]") },
+    { removed: [{ level: 0, number: 5 }], added: added("1: 5[a-c]") },
+    { removed: [{ level: 0, number: 6 }], added: added("1: 6[d-f]") },
+    { removed: [{ level: 2, number: 2 }], added: added("2: 8[c-d] 9[h-i]\n3: 2[e-g]") },
+  ];
+  let oneByOne = Version.empty();
+  const builder = new VersionBuilder(Version.empty(), Infinity);
+  for (const edit of edits) {
+    oneByOne = oneByOne.apply(edit, live);
+    builder.apply(edit, live);
+  }
+  assert.deepEqual(numbersOf(builder.build()), numbersOf(oneByOne));
+  assert.deepEqual(numbersOf(oneByOne).slice(0, 4), [[7], [5, 6], [1, 8, 9, 3], [2]]);
+  const bad: VersionEdit[] = [
+    { removed: [{ level: 1, number: 7 }], added: [] },
+    { removed: [{ level: 2, number: 5 }], added: [] },
+    { removed: [{ level: 2, number: 4 }], added: [] },
+    { removed: [{ level: 2, number: 1 }, { level: 2, number: 1 }], added: [] },
+    { removed: [], added: added("3: 3[x-y]") },
+    { removed: [], added: added("2: 4[d-e]") },
+    { removed: [], added: added("2: 4[a-z]") },
+    { removed: [], added: added("2: 4[j-p]") },
+    { removed: [], added: added("1: 4[c-c]") },
+  ];
+  for (const edit of bad) {
+    const messages = [0, Infinity].map((changes) => {
+      try {
+        new VersionBuilder(oneByOne, changes).apply(edit, live);
+      } catch (error) {
+        assert.ok(error instanceof DecodeError);
+        return error.message;
+      }
+      assert.fail(JSON.stringify(edit));
+    });
+    assert.equal(messages[0], messages[1]);
+  }
 });

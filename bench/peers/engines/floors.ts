@@ -15,6 +15,9 @@ const nothing: Engine = {
   getSync: () => undefined,
   get: () => Promise.resolve(undefined),
   getMany: () => Promise.resolve([]),
+  scanForOf: () => {},
+  scanForAwait: () => Promise.resolve(),
+  scanBulk: () => Promise.resolve(),
   close: () => {},
 };
 
@@ -97,7 +100,7 @@ export const floorKinds: readonly EngineKind[] = [
     name: "empty loop",
     runtimes: ["node", "deno", "bun"],
     isFloor: true,
-    only: ["fill", "durable", "get", "mixed", "stall"],
+    rowsOfInterest: ["fill", "durable", "get", "mixed", "stall", "prefix100-async"],
     notes: "the loop of the workload around functions that do nothing",
     load: () => Promise.resolve({ version: "", open: () => nothing }),
   },
@@ -105,7 +108,7 @@ export const floorKinds: readonly EngineKind[] = [
     name: "append",
     runtimes: ["node", "deno", "bun"],
     isFloor: true,
-    only: ["fill", "durable", "stall"],
+    rowsOfInterest: ["fill", "durable", "stall"],
     notes:
       "none: one write for each put or batch. durable: the same and an fdatasync, shared by the " +
       "puts in flight: the rate of fsync",

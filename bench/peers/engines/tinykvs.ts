@@ -7,17 +7,48 @@
  */
 
 import { readFileSync } from "node:fs";
-import type { open as openStore, Options } from "../../../mod.ts";
+import type { open as openStore, Options, Store } from "../../../mod.ts";
+import { turn } from "../../measure.ts";
 import type { Engine, EngineKind, LoadedEngine, OpenOptions, ScanRange } from "../engine.ts";
+
+/** How long background work may take to come to rest. */
+const restMs = 20_000;
+
+/**
+ * Bytes of flushed tables, of tables that compaction wrote, and of logs. Logs are deleted with their
+ * memtable, so their bytes come from what an entry takes in the log that is still there: all
+ * entries of a filling row are alike.
+ */
+async function writtenBytes(store: Store, puts: number): Promise<number> {
+  const untilMs = performance.now() + restMs;
+  let stats = store.stats();
+  while (
+    (stats.immutableMemtables > 0 || stats.pendingCompactionBytes > 0) &&
+    performance.now() < untilMs
+  ) {
+    await turn();
+    stats = store.stats();
+  }
+  const { memtable, wal, flush, compaction } = stats;
+  if (memtable.entryCount === 0 || stats.immutableMemtables > 0) {
+    throw new Error("Cannot tell the bytes of the logs: no memtable is being filled");
+  }
+  const logBytes = puts * wal.sizeBytes / memtable.entryCount;
+  return flush.bytesWritten + compaction.bytesWritten + logBytes;
+}
+
+/** Options of the measured store: `variant` may name some that this version does not have yet. */
+type Variant = Options & { readonly backgroundThread?: boolean };
 
 async function openEngine(
   open: typeof openStore,
   options: OpenOptions,
-  variant: Options,
+  variant: Variant,
 ): Promise<Engine> {
   const store = await open(options.directory, {
     walSync: options.durability === "durable" ? "batch" : "none",
-    blockCacheSizeBytes: options.cacheBytes,
+    // A preset brings its own.
+    ...(variant.preset === undefined ? { blockCacheSizeBytes: options.cacheBytes } : {}),
     ...variant,
   });
   const rangeOf = ({ prefix, reverse }: ScanRange): { prefix?: string; reverse: boolean } =>
@@ -50,6 +81,7 @@ async function openEngine(
         (key, value) => see(key as string, value as Uint8Array),
       );
     },
+    writtenBytes: (puts) => writtenBytes(store, puts),
     compact: () => store.compact(),
     close: () => store.close(),
   };
@@ -58,18 +90,25 @@ async function openEngine(
   return engine;
 }
 
-async function load(variant: Options): Promise<LoadedEngine> {
-  const { open } = await import("../../../mod.ts");
+async function load(variant: Variant): Promise<LoadedEngine> {
+  const { defaultOptions, open } = await import("../../../mod.ts");
+  for (const name of Object.keys(variant)) {
+    if (name !== "preset" && !Object.hasOwn(defaultOptions(), name)) {
+      throw new Error(`this version has no option "${name}"`);
+    }
+  }
   const file = new URL("../../../package.json", import.meta.url);
   const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
   return { version, open: (options) => openEngine(open, options, variant) };
 }
 
-/** The variants: default options, and uncompressed for the rows in which that matters. */
+const runtimes = ["node", "deno", "bun"] as const;
+
+/** The variants: default options, and others for the rows in which they matter. */
 export const tinykvsKinds: readonly EngineKind[] = [
   {
     name: "tinykvs",
-    runtimes: ["node", "deno", "bun"],
+    runtimes,
     isOwn: true,
     notes: "zstd level 1. none: a put is in the operating system when it returns, fsync at flush " +
       "and close. durable: fdatasync before a put resolves, shared by those in flight",
@@ -77,10 +116,28 @@ export const tinykvsKinds: readonly EngineKind[] = [
   },
   {
     name: "tinykvs none",
-    runtimes: ["node", "deno", "bun"],
+    runtimes,
     isOwn: true,
-    only: ["get-random", "get-nocache", "get-one", "get-many", "mixed-cold", "disk"],
+    rowsOfInterest: ["get-random-sync", "get-nocache-sync", "mixed-cold-sync"],
     notes: 'as tinykvs, with compression "none"',
     load: () => load({ compression: "none" }),
+  },
+  {
+    name: "tinykvs low-memory",
+    runtimes,
+    isOwn: true,
+    rowsOfInterest: ["fillseq", "fillrandom", "get-random", "scan", "mixed-cold"],
+    notes: 'as tinykvs, with preset "low-memory": no block cache, no filters',
+    load: () => load({ preset: "low-memory" }),
+  },
+  {
+    name: "tinykvs inline",
+    runtimes,
+    isOwn: true,
+    rowsOfInterest: ["fillrandom", "fillbatch-random", "stall"],
+    notes:
+      "as tinykvs, with backgroundThread false: flushes and compactions in slices on the main " +
+      "thread",
+    load: () => load({ backgroundThread: false }),
   },
 ];

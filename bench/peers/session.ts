@@ -1,0 +1,80 @@
+/**
+ * The results file: what a run is about, and every process that has ended. A run that was interrupted
+ * goes on from it; the report and the verdict are made from it, also later and from another
+ * runtime's. Parsing and matching are pure; run.ts reads and writes the file.
+ */
+
+import type { Column, Row, Run } from "./results.ts";
+import type { Judged } from "./verdict.ts";
+
+/** What has to be the same when a run goes on. */
+export interface Settings {
+  readonly runtime: string;
+  readonly entries: number;
+  readonly rounds: number;
+  readonly readSeconds: number;
+  readonly fillSeconds: number;
+  readonly seed: number;
+  readonly rows: readonly string[];
+  readonly engines: readonly string[];
+}
+
+/** A run, finished or not. */
+export interface Session {
+  readonly format: 1;
+  readonly settings: Settings;
+  /** Where the stores are that reading rows share. */
+  folder: string;
+  /** Runtime, machine and versions, in the words of the report. */
+  about: Record<string, unknown>;
+  /** Commits of the repository that it was run at: one, unless somebody changed something meanwhile. */
+  commits: string[];
+  /** When its parts began. */
+  dates: string[];
+  /** Load averages over a minute at the beginning and end of each part. */
+  loads: number[];
+  /** How long all parts took together. */
+  seconds: number;
+  columns: Column[];
+  /** The rows, as the report needs them. */
+  readonly rows: readonly Row[];
+  runs: Run[];
+  /** What became of the targets; empty until it is finished. */
+  verdicts: Judged[];
+}
+
+/** Differences between the settings of a file and those asked for, in words. */
+export function differences(recorded: Settings, wanted: Settings): string[] {
+  const found: string[] = [];
+  for (const name of Object.keys(wanted) as (keyof Settings)[]) {
+    const [before, now] = [recorded[name], wanted[name]].map((value) => JSON.stringify(value));
+    if (before !== now) found.push(`${name} is ${before} there, ${now} here`);
+  }
+  return found;
+}
+
+/**
+ * The run in the text of a results file.
+ *
+ * @throws {TypeError} it is none
+ */
+export function parseSession(text: string): Session {
+  const session = JSON.parse(text) as Partial<Session> | null;
+  if (session?.format !== 1 || !Array.isArray(session.runs) || session.settings === undefined) {
+    throw new TypeError("Cannot use the results: expected a file of bench/peers, format 1");
+  }
+  return session as Session;
+}
+
+/**
+ * Forgets the stores that reading rows share, because their files are gone, and what could not be
+ * run for lack of one.
+ */
+export function withoutPrepared(runs: readonly Run[]): Run[] {
+  return runs.filter(({ workload }) => workload !== "prepare");
+}
+
+/** Adds to a list what is not its last item already. */
+export function withItem(list: readonly string[], item: string): string[] {
+  return list.at(-1) === item ? [...list] : [...list, item];
+}
