@@ -1,7 +1,6 @@
 /**
- * Makes what is embedded: the program of the job thread (build_job_worker.ts) and the zstd WebAssembly
- * module. Reads `zstd.wasm` of the pinned npm package `@bokuweb/zstd-wasm`, checks its version and
- * SHA-256, makes two functions of it faster, and writes
+ * Makes what is embedded: the program of the job thread (build_job_worker.ts) and the zstd WebAssembly module. Reads `zstd.wasm` of the pinned npm package
+ * `@bokuweb/zstd-wasm`, checks its version and SHA-256, and writes
  * `wasm/generated/zstd_wasm.ts`, which `src/compression/zstd_wasm.ts` imports.
  *
  *     node wasm/build.ts              # writes the file
@@ -13,7 +12,6 @@
  * wasm/README.md.
  */
 
-import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -27,27 +25,7 @@ const VERSION = "0.0.27";
 const WASM_SHA256 = "80260eee5795ee8072bb5821e203730c74dca3909938f5ac1128da67f96223df";
 
 /** Changed whenever the shape of the generated file changes, so that old ones count as stale. */
-const GENERATOR = 3;
-
-/**
- * Two functions of the module copy and fill memory a byte at a time (it was compiled without the
- * bulk-memory instructions, which all engines have had since 2021). Their bodies are replaced by one
- * instruction each, padded to the same length, so that nothing else moves. Frames stay the same;
- * compressing a block of 16 KiB takes 43 instead of 48 us on Node, 51 for 56 on Deno, of 4 KiB 15 for 19.
- */
-const REPLACED_BODIES: readonly { before: string; instructions: string }[] = [
-  // memcpy(to, from, length): memory.copy
-  {
-    before: "01017f20020440200021030340200320012d00003a0000200341016a2103200141016a2101200241016b" +
-      "22020d000b0b20000b",
-    instructions: "200020012002fc0a00002000",
-  },
-  // memset(to, byte, length): memory.fill
-  {
-    before: "01017f20020440200021030340200320013a0000200341016a2103200241016b22020d000b0b20000b",
-    instructions: "200020012002fc0b002000",
-  },
-];
+const GENERATOR = 2;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const outputPath = join(here, "generated", "zstd_wasm.ts");
@@ -79,20 +57,6 @@ function readPinnedModule(): Uint8Array {
   return wasm;
 }
 
-/** The module with the bodies above replaced: no locals, `nop` as often as it takes, and the instructions. */
-function withBulkMemory(wasm: Uint8Array): Uint8Array {
-  let text = Buffer.from(wasm).toString("hex");
-  for (const { before, instructions } of REPLACED_BODIES) {
-    const padding = "01".repeat((before.length - instructions.length) / 2 - 2);
-    const parts = text.split(before);
-    if (parts.length !== 2) {
-      throw new Error(`Cannot embed "${PACKAGE}": ${parts.length - 1} functions are ${before}`);
-    }
-    text = parts.join(`00${padding}${instructions}0b`);
-  }
-  return Buffer.from(text, "hex");
-}
-
 function zstdModule(wasm: Uint8Array): string {
   const deflated = deflateRawSync(wasm, { level: 9 });
   if (!inflateRawSync(deflated).equals(wasm)) {
@@ -106,7 +70,7 @@ function zstdModule(wasm: Uint8Array): string {
 ${notice}
 
 /** SHA-256 of the WebAssembly module, in hexadecimal. */
-export const ZSTD_WASM_SHA256: string = "${createHash("sha256").update(wasm).digest("hex")}";
+export const ZSTD_WASM_SHA256: string = "${WASM_SHA256}";
 
 /** Length of the WebAssembly module in bytes. */
 export const ZSTD_WASM_LENGTH: number = ${wasm.length};
@@ -131,7 +95,7 @@ function write(path: string, text: string): void {
 
 const onlyIfStale = process.argv.includes("--if-stale");
 const root = join(here, "..");
-const wasm = withBulkMemory(readPinnedModule());
+const wasm = readPinnedModule();
 if (!onlyIfStale || !generatedText(outputPath).startsWith(stamp)) {
   write(outputPath, zstdModule(wasm));
 }

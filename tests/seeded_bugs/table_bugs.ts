@@ -179,7 +179,7 @@ export const tableBugs: readonly Bug[] = [
       "tests/sstable/table_reader_test.ts",
       /^TableReader (?:refuses a wrong claim of a block's length|bounds the claim of a zstd frame)/,
     ),
-    symptom: /claims/,
+    symptom: /claims|the table was accepted/,
   },
   {
     name: "alias-callers-bound",
@@ -210,7 +210,7 @@ export const tableBugs: readonly Bug[] = [
       "tests/store/block_memory_test.ts",
       /^Reads that overlap never meet memory that was given to another block/,
     ),
-    symptom: /strictly deep-equal|not ascend|ends within/,
+    symptom: /strictly deep-equal|not ascend|ends within|outside the bounds/,
   },
   {
     name: "alias-stored-bytes",
