@@ -19,6 +19,7 @@ import {
 } from "../iterator/entry_cursor.ts";
 import type { Block } from "../sstable/block.ts";
 import type { Filter } from "../sstable/filter.ts";
+import type { ReadPace } from "../sstable/read_pace.ts";
 import type { TableIndex } from "../sstable/table_index.ts";
 import type { LiveTable } from "../version/version.ts";
 import { compareRanges } from "../bytes/compare.ts";
@@ -96,6 +97,19 @@ export class PointLookup {
     if (this.#missing === "index") this.#index = reader.loadIndexSync();
     else if (this.#missing === "filter") this.#filter = reader.loadFilterSync();
     else this.#block = reader.loadBlockSync(this.#index!, this.#blockNumber);
+  }
+
+  /**
+   * Loads what is missing where that takes no longer than to wait for it; says whether it did. Then the
+   * search goes on in the same stretch.
+   */
+  loadAtOnce(pace: ReadPace): boolean {
+    if (this.#missing !== "block") return false;
+    const block = this.#table!.reader.loadBlockAtOnce(this.#index!, this.#blockNumber, pace);
+    if (block === undefined) return false;
+    this.#unpin();
+    this.#block = block;
+    return true;
   }
 
   /** Loads what is missing. */
