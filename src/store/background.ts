@@ -85,6 +85,8 @@ export class Background {
   #manual: { range: CompactionRange; isStarted: boolean; isDone: boolean }[] = [];
   #waiters: Waiter[] = [];
   #isLooping = false;
+  /** Has the loop look for work where it waits for a task. */
+  #wakeLoop: () => void = () => {};
   #isStopped = false;
   #mayCompact = true;
   /** Whether the picker found nothing to do in the version that is in force. */
@@ -100,7 +102,14 @@ export class Background {
 
   /** Starts the loop if there is something to do. */
   kick(): void {
-    if (this.#isLooping || !this.#fillSlots()) return;
+    const flush = this.#flush;
+    const compaction = this.#compaction;
+    if (!this.#fillSlots()) return;
+    if (this.#isLooping) {
+      // It may be waiting for the job thread, and would hear of this only when that has finished its job.
+      if (this.#flush !== flush || this.#compaction !== compaction) this.#wakeLoop();
+      return;
+    }
     this.#isLooping = true;
     this.#loop().catch((error: unknown) => {
       this.#state.fail("background work", error);
@@ -218,9 +227,11 @@ export class Background {
         ? compaction
         : undefined;
       if (task === undefined) {
-        await Promise.race(
-          [flush, compaction].filter((slot) => slot !== undefined).map((slot) => slot.wake),
+        const wakes = [flush, compaction].filter((slot) => slot !== undefined).map(({ wake }) =>
+          wake
         );
+        wakes.push(new Promise((resolve) => this.#wakeLoop = resolve));
+        await Promise.race(wakes);
       } else {
         // The turn comes first: whoever called us in this one has been given its share.
         await scheduler.yield();

@@ -12,6 +12,7 @@ import { BATCH_SIZE, keyOf, valueOf } from "./kill_thread_content.ts";
 const [directory] = process.argv.slice(2) as [string];
 const store = await open(directory, {
   memtableSizeBytes: 1 << 20,
+  compression: "none",
   l0CompactionTrigger: 2,
   levelSizeMultiplier: 2,
 });

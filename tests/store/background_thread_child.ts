@@ -9,7 +9,11 @@ import { open } from "../../mod.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 
 const [directory, act] = process.argv.slice(2) as [string, string];
-const store = await open(directory, { memtableSizeBytes: 1 << 20, walSync: "none" });
+const store = await open(directory, {
+  memtableSizeBytes: 1 << 20,
+  compression: "none",
+  walSync: "none",
+});
 
 /** Some 5 MB of keys in no order, so that there are merges. */
 function fill(): void {

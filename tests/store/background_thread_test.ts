@@ -21,8 +21,8 @@ import { Random } from "../support/random.ts";
 import { runtimeCommand } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Memtables that are just large enough for the thread. */
-const options: Options = { memtableSizeBytes: 1 << 20, walSync: "none" };
+/** Memtables that are just large enough for the thread, and merges, too: their inputs are not compressed. */
+const options: Options = { memtableSizeBytes: 1 << 20, compression: "none", walSync: "none" };
 const script = fileURLToPath(new URL("background_thread_child.ts", import.meta.url));
 
 /** What the store should hold, and the writes that bring it there. */
@@ -62,6 +62,11 @@ class Filler {
       assert.equal(value, this.expected.get(key as string));
     }
   }
+}
+
+/** Number of table files, finished or not. */
+function tablesIn(directory: string): number {
+  return readdirSync(directory).filter((name) => name.endsWith(".sst")).length;
 }
 
 /** Fills a store until the thread is up. */
@@ -123,6 +128,31 @@ test("A store that is filled asynchronously is the same with the thread", async 
   }
 });
 
+test("A flush does not wait for the compaction that the thread is busy with", async () => {
+  const { path: directory, dispose } = temporaryDirectory("thread");
+  try {
+    const filler = new Filler();
+    // Nothing is compacted but what is asked for.
+    const store = await open(directory, { ...options, l0CompactionTrigger: 100 });
+    await comeUp(store, filler);
+    filler.fillSync(store, 40_000);
+    await store.flush();
+    const order: string[] = [];
+    const compaction = store.compact().then(() => order.push("compaction"));
+    // From the first output on the loop has nothing to do but to wait for the thread.
+    const before = tablesIn(directory);
+    while (tablesIn(directory) === before) await systemScheduler.yield();
+    filler.fillSync(store, 100);
+    await store.flush();
+    order.push("flush");
+    await compaction;
+    assert.deepEqual(order, ["flush", "compaction"]);
+    await store.close();
+  } finally {
+    dispose();
+  }
+});
+
 test("A store that is closed in the middle of the thread's work leaves no file behind", async () => {
   const { path: directory, dispose } = temporaryDirectory("thread");
   try {
@@ -139,7 +169,7 @@ test("A store that is closed in the middle of the thread's work leaves no file b
       await manual;
       const again = openSync(directory, { ...options, readOnly: true });
       const live = again.stats().levels.reduce((sum, { tables }) => sum + tables, 0);
-      assert.equal(readdirSync(directory).filter((name) => name.endsWith(".sst")).length, live);
+      assert.equal(tablesIn(directory), live);
       filler.check(again);
       again.closeSync();
     }
