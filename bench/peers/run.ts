@@ -29,6 +29,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { binaryOf, failureOf, parseRuntime, root, runProcess } from "../../scripts/processes.ts";
 import { replaceSection } from "../document.ts";
+import { programOf } from "../program.ts";
 import type { EngineKind } from "./engine.ts";
 import { engineKinds } from "./engines.ts";
 import { Figures } from "./figures.ts";
@@ -199,6 +200,8 @@ function save(): void {
   renameSync(`${given.results}.new`, given.results);
 }
 
+const program = await programOf(runtime, path.join(root, "bench", "peers", "run_one.ts"));
+
 /** Runs one workload on one store in a process of its own. */
 async function measure(
   engine: string,
@@ -211,7 +214,7 @@ async function measure(
   const flags = runtime === "deno" ? ["run", "-A", "--no-check", "--unstable-kv"] : [];
   const result = await runProcess(binaryOf(runtime!), [
     ...flags,
-    path.join(root, "bench", "peers", "run_one.ts"),
+    program,
     `--engine=${engine}`,
     `--workload=${workload}`,
     `--directory=${directory}`,
@@ -219,12 +222,7 @@ async function measure(
     `--seed=${seed}`,
     `--budget=${budgetSeconds}`,
     ...more,
-  ], {
-    timeoutMs: timeoutSeconds * 1000,
-    // Stripping types costs Node 30 MB, which a published package of JavaScript does not: with this it is done
-    // by the first process (the probe of each store) and not by those that are measured.
-    environment: { NODE_COMPILE_CACHE: path.join(session.folder, "compiled") },
-  });
+  ], { timeoutMs: timeoutSeconds * 1000 });
   const failure = failureOf(result);
   if (failure === undefined) {
     return JSON.parse(result.stdout.trimEnd().split("\n").at(-1)!) as Outcome;
