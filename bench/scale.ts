@@ -17,6 +17,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { binaryOf, failureOf, parseRuntime, root, runProcess } from "../scripts/processes.ts";
 import { replaceSection } from "./document.ts";
+import { programOf } from "./program.ts";
 import { keyLength } from "./key_values.ts";
 import { type ScaleOrder, scaleValueBytes } from "./scale_data.ts";
 import {
@@ -66,6 +67,7 @@ function versionIn(file: string): string {
 }
 
 const folder = mkdtempSync(path.join(given.directory, "tinykvs-scale-"));
+const program = await programOf(runtime, path.join(root, "bench", "scale_run.ts"));
 
 /** Runs a phase in a process of its own, and returns what it measured. */
 async function runPhase<T>(phase: "load" | "read", name: string, count: number): Promise<T> {
@@ -74,7 +76,7 @@ async function runPhase<T>(phase: "load" | "read", name: string, count: number):
   const isWarmUp = count !== entries;
   const result = await runProcess(binaryOf(runtime!), [
     ...permissions,
-    path.join(root, "bench", "scale_run.ts"),
+    program,
     `--phase=${phase}`,
     `--order=${order!}`,
     `--entries=${count}`,
@@ -82,11 +84,7 @@ async function runPhase<T>(phase: "load" | "read", name: string, count: number):
     `--seed=${given.seed}`,
     `--directory=${path.join(folder, name)}`,
     `--output=${output}`,
-  ], {
-    inherit: !isWarmUp,
-    // So that no measured process holds the 30 MB that Node takes for stripping types.
-    environment: { NODE_COMPILE_CACHE: path.join(folder, "compiled") },
-  });
+  ], { inherit: !isWarmUp });
   const failure = failureOf(result);
   if (failure !== undefined) throw new Error(`The ${phase} process ${failure}\n${result.output}`);
   return JSON.parse(readFileSync(output, "utf8")) as T;

@@ -43,7 +43,9 @@ export interface ReadResult {
   /** The first in the process. */
   readonly firstOpenMs: number;
   readonly openMs: readonly number[];
-  /** Median for a store without tables. */
+  /** Median without the get. */
+  readonly openOnlyMs: number;
+  /** Median for a store without tables, without a get. */
   readonly emptyOpenMs: number;
   readonly randomGets: number;
   readonly getsPerSecond: number;
@@ -54,6 +56,8 @@ export interface ReadResult {
   readonly indexBytes: number;
   readonly filterBytes: number;
   readonly tables: readonly number[];
+  /** The most that was ever resident, after each step. */
+  readonly peaks: readonly { readonly after: string; readonly bytes: number }[];
   readonly peakBytes: number;
   readonly files: number;
   readonly diskBytes: number;
@@ -198,7 +202,8 @@ export function extrapolate({ entries, load, read }: ScaleResult, to: number): E
     manifestBytes: load.manifestBytes * factor,
     residentBytesPerEntry: grows,
     residentBytes: last.residentBytes + Math.max(0, grows) * (to - entries),
-    openMs: read.emptyOpenMs + Math.max(0, median(read.openMs) - read.emptyOpenMs) * factor,
+    openMs: read.emptyOpenMs + Math.max(0, read.openOnlyMs - read.emptyOpenMs) * factor +
+      Math.max(0, median(read.openMs) - read.openOnlyMs),
     loadSeconds: to / end,
   };
 }
@@ -249,6 +254,7 @@ function curve({ load }: ScaleResult): string {
       grouped(byProcessor[at - 1]!),
       megabytes(sample.residentBytes),
       megabytes(sample.heapBytes),
+      megabytes(sample.bufferBytes),
       grouped(sample.files),
       sample.tables.join("/"),
       megabytes(sample.diskBytes),
@@ -261,6 +267,7 @@ function curve({ load }: ScaleResult): string {
     "entries/CPU s",
     "RSS MB",
     "heap MB",
+    "buffers MB",
     "files",
     "tables of each level",
     "disk MB",
@@ -295,10 +302,10 @@ function extrapolationText(result: ScaleResult): string {
   return [
     `Extrapolated to ${
       grouped(billion)
-    } such entries, on the assumptions that tables, disk, manifest and the time of an ` +
-    "open are proportional to entries (the last is an upper bound), that loading goes on at the rate " +
-    "of the last tenth, and that the memory of the loading process goes on growing as it did over " +
-    "the second half of the samples:",
+    } such entries, on the assumptions that tables, disk, manifest and what an ` +
+    "open takes more than that of an empty store are proportional to entries, that a first get takes what it " +
+    "took here, that loading goes on at the rate of the last tenth, and that the memory of the loading " +
+    "process goes on growing as it did over the second half of the samples:",
     "",
     `- ${grouped(more.tables)} tables of ${megabytes(more.bytesPerTable, 2)} MB, ${
       grouped(more.files)
@@ -357,7 +364,9 @@ export function renderScale(result: ScaleResult): string {
       grouped(read.scannedPerSecond)
     } a second, checked; all ${grouped(read.counted)} counted in ${
       read.countSeconds.toFixed(1)
-    } s; ${megabytes(read.peakBytes)} MB resident at the peak.`,
+    } s. Peak resident memory: ${megabytes(load.peakBytes)} MB while loading; ${
+      read.peaks.map(({ after, bytes }) => `${megabytes(bytes)} MB after ${after}`).join(", ")
+    }.`,
     "",
     chart(result),
     "",

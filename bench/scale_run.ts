@@ -125,13 +125,18 @@ function check(index: number, value: unknown): void {
 }
 
 /** Opens a store; returns the milliseconds until it has answered a get. */
-async function openAndGet(index: number): Promise<{ store: Store; milliseconds: number }> {
+async function openAndGet(index: number): Promise<{
+  store: Store;
+  milliseconds: number;
+  openMilliseconds: number;
+}> {
   const startedMs = performance.now();
   const store = await open(directory, options);
+  const openMilliseconds = performance.now() - startedMs;
   const value = store.getSync(data.keyOf(index));
   const milliseconds = performance.now() - startedMs;
   check(index, value);
-  return { store, milliseconds };
+  return { store, milliseconds, openMilliseconds };
 }
 
 /** A scan of consecutive entries from `start`, each checked; returns entries a second. */
@@ -158,7 +163,6 @@ async function emptyOpenMs(): Promise<number> {
   for (let i = 0; i < opens; i++) {
     const startedMs = performance.now();
     const store = await open(empty, options);
-    store.getSync(data.keyOf(0));
     times.push(performance.now() - startedMs);
     await store.close();
   }
@@ -168,14 +172,17 @@ async function emptyOpenMs(): Promise<number> {
 async function read(): Promise<ReadResult> {
   const random = new SeededRandom(Number(given.seed) + 1);
   const openMs: number[] = [];
+  const openOnlyMs: number[] = [];
   for (let i = 0; i < opens - 1; i++) {
-    const { store, milliseconds } = await openAndGet(random.below(entries));
+    const { store, milliseconds, openMilliseconds } = await openAndGet(random.below(entries));
     openMs.push(milliseconds);
+    openOnlyMs.push(openMilliseconds);
     await store.close();
   }
   const { store, milliseconds } = await openAndGet(random.below(entries));
   openMs.push(milliseconds);
   console.log(`open to first get: first ${openMs[0]!.toFixed(1)} ms`);
+  const peaks = [{ after: "opening", bytes: peakMemoryBytes() }];
   const missing = store.getSync(`${data.keyOf(0)}x`);
   if (missing !== undefined) throw new Error("Found a key that was never written");
   const gets = new Stopwatch();
@@ -188,17 +195,22 @@ async function read(): Promise<ReadResult> {
     check(index, value);
   }
   console.log(`${Math.round(randomGets / gets.seconds)} random gets a second`);
+  peaks.push({ after: "random gets", bytes: peakMemoryBytes() });
   const scansPerSecond = scanRate(store, random.below(entries - rangeLength + 1), rangeLength);
+  peaks.push({ after: "the scan", bytes: peakMemoryBytes() });
   const beforeAll = store.stats();
   const startedMs = performance.now();
   const counted = await store.count();
   const countSeconds = (performance.now() - startedMs) / 1000;
   if (counted !== entries) throw new Error(`The store has ${counted} entries, expected ${entries}`);
+  peaks.push({ after: "counting all", bytes: peakMemoryBytes() });
   const stats = store.stats();
   await store.close();
   return {
+    peaks,
     firstOpenMs: openMs[0]!,
     openMs,
+    openOnlyMs: median(openOnlyMs),
     emptyOpenMs: await emptyOpenMs(),
     randomGets,
     getsPerSecond: randomGets / gets.seconds,

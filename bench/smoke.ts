@@ -92,6 +92,7 @@ const guarded: Readonly<Record<string, FloorName>> = {
   "fillseq-await": "memory",
   "fillrandom-64": "memory",
   "fillrandom-inline": "memory",
+  "fillrandom-thread": "memory",
   "fillbatch-seq": "memory",
   "fillbatch-random": "memory",
   "readrandom-hot-sync": "memory",

@@ -115,10 +115,17 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** For what the background thread brings, where this version has one. */
-const inline: Options | undefined = Object.hasOwn(defaultOptions(), "backgroundThread")
-  ? { backgroundThread: false } as Options
-  : undefined;
+/**
+ * What the background thread brings, where this version has one. It takes jobs from 1 MiB on, so memtables
+ * must not be smaller for it to have a part in a short run.
+ */
+const threadOptions: Readonly<Record<string, Options>> =
+  Object.hasOwn(defaultOptions(), "backgroundThread")
+    ? {
+      inline: { backgroundThread: false, memtableSizeBytes: 2 ** 20 } as Options,
+      thread: { backgroundThread: true, memtableSizeBytes: 2 ** 20 } as Options,
+    }
+    : {};
 
 /** Every workload, in the order in which they run. */
 export const workloads: readonly Workload[] = [
@@ -151,16 +158,14 @@ export const workloads: readonly Workload[] = [
     run: (bench, store) => put(bench, store, mode, atRandom, bench.entries),
     verify: (bench, store) => verifyRandom(bench, store, bench.entries),
   })),
-  ...(inline === undefined ? [] : [
-    {
-      name: "fillrandom-inline",
-      store: "empty",
-      isAsync: true,
-      options: inline,
-      run: (bench, store) => put(bench, store, "64", atRandom, bench.entries),
-      verify: (bench, store) => verifyRandom(bench, store, bench.entries),
-    } satisfies Workload,
-  ]),
+  ...Object.entries(threadOptions).map(([way, options]): Workload => ({
+    name: `fillrandom-${way}`,
+    store: "empty",
+    isAsync: true,
+    options,
+    run: (bench, store) => put(bench, store, "64", atRandom, bench.entries),
+    verify: (bench, store) => verifyRandom(bench, store, bench.entries),
+  })),
   {
     name: "fillbatch-seq",
     store: "empty",

@@ -6,7 +6,7 @@
  * next row, then the next round.
  */
 
-import type { EngineKind } from "./engine.ts";
+import type { Engine, EngineKind } from "./engine.ts";
 import type { Run } from "./results.ts";
 import type { Workload } from "./workloads.ts";
 
@@ -40,6 +40,14 @@ export function budgetOf(kind: EngineKind, row: Workload, budgets: Budgets): num
 /** Whether a store is of interest in a row. */
 export function isFor(kind: EngineKind, row: { readonly name: string }): boolean {
   return kind.rowsOfInterest?.some((prefix) => row.name.startsWith(prefix)) ?? true;
+}
+
+/** Whether a store with these operations can run a row; a durable store may have fewer, and tells itself. */
+export function canRun(row: Workload, operations: readonly string[]): boolean {
+  if (row.durability === "durable") return true;
+  return row.needs(
+    Object.fromEntries(operations.map((name) => [name, () => {}])) as never as Engine,
+  );
 }
 
 /** Every process of the rounds, in order. */

@@ -22,6 +22,8 @@ export interface Measured {
   readonly diskBytes: number;
   /** Bytes written to files for a byte of keys and values, where the row is about it. */
   readonly writeAmplification: number | null;
+  /** What the store can do; told by the probe only. */
+  readonly engineOperations?: readonly string[];
 }
 
 /** What run_one.ts prints, or run.ts makes of a process that did not end well. */
@@ -53,6 +55,8 @@ export interface Column {
   readonly notes: string;
   /** Why it can't be measured on this runtime, or undefined where it can. */
   readonly problem: string | undefined;
+  /** Names of its operations, where it can be measured. */
+  readonly operations?: readonly string[];
 }
 
 /** A row that is measured. */

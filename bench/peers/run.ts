@@ -29,13 +29,14 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { binaryOf, failureOf, parseRuntime, root, runProcess } from "../../scripts/processes.ts";
 import { replaceSection } from "../document.ts";
+import { programOf } from "../program.ts";
 import type { EngineKind } from "./engine.ts";
 import { engineKinds } from "./engines.ts";
 import { Figures } from "./figures.ts";
 import {
   budgetOf,
   type Budgets,
-  isFor,
+  canRun,
   minutesLeft,
   type PlannedRun,
   plannedRuns,
@@ -153,7 +154,6 @@ function startOrGoOn(): Session {
     }
     if (!existsSync(found.folder)) {
       found.folder = mkdtempSync(path.join(given.directory, "tinykvs-peers-"));
-      found.runs = withoutPrepared(found.runs);
     }
     return found;
   }
@@ -200,6 +200,8 @@ function save(): void {
   renameSync(`${given.results}.new`, given.results);
 }
 
+const program = await programOf(runtime, path.join(root, "bench", "peers", "run_one.ts"));
+
 /** Runs one workload on one store in a process of its own. */
 async function measure(
   engine: string,
@@ -212,7 +214,7 @@ async function measure(
   const flags = runtime === "deno" ? ["run", "-A", "--no-check", "--unstable-kv"] : [];
   const result = await runProcess(binaryOf(runtime!), [
     ...flags,
-    path.join(root, "bench", "peers", "run_one.ts"),
+    program,
     `--engine=${engine}`,
     `--workload=${workload}`,
     `--directory=${directory}`,
@@ -220,12 +222,7 @@ async function measure(
     `--seed=${seed}`,
     `--budget=${budgetSeconds}`,
     ...more,
-  ], {
-    timeoutMs: timeoutSeconds * 1000,
-    // Stripping types costs Node 30 MB, which a published package of JavaScript does not: with this it is done
-    // by the first process (the probe of each store) and not by those that are measured.
-    environment: { NODE_COMPILE_CACHE: path.join(session.folder, "compiled") },
-  });
+  ], { timeoutMs: timeoutSeconds * 1000 });
   const failure = failureOf(result);
   if (failure === undefined) {
     return JSON.parse(result.stdout.trimEnd().split("\n").at(-1)!) as Outcome;
@@ -268,7 +265,8 @@ async function probe(kind: EngineKind): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
   const version = outcome.kind === "measured" ? outcome.version : "";
   const problem = outcome.kind === "measured" ? undefined : outcome.reason;
-  session.columns.push({ engine: name, version, isFloor, isOwn, notes, problem });
+  const operations = outcome.kind === "measured" ? outcome.engineOperations ?? [] : [];
+  session.columns.push({ engine: name, version, isFloor, isOwn, notes, problem, operations });
   say(0, "probe", name, outcome);
   save();
 }
@@ -276,6 +274,7 @@ async function probe(kind: EngineKind): Promise<void> {
 /** Fills the store of an engine that the reading rows share. */
 async function prepare(kind: EngineKind): Promise<void> {
   const { name } = kind;
+  session.runs = withoutPrepared(session.runs, name);
   rmSync(sharedOf(name), { recursive: true, force: true });
   mkdirSync(sharedOf(name), { recursive: true });
   if (kind.isFloor === true) return;
@@ -329,10 +328,25 @@ async function runAll(): Promise<boolean> {
     session.columns.some(({ engine, problem }) => engine === name && problem === undefined)
   );
   const planned = plannedRuns(usable, rows, rounds);
-  const unprepared = usable.filter((kind) =>
-    rows.some((row) => row.store !== "empty" && isFor(kind, row)) &&
-    !session.runs.some(({ engine, workload }) => engine === kind.name && workload === "prepare")
-  );
+  for (const run of planned) {
+    const { kind, row, round } = run;
+    const operations = session.columns.find(({ engine }) => engine === kind.name)?.operations;
+    if (operations === undefined || canRun(row, operations)) continue;
+    if (standingOf(run, session.runs) !== "due") continue;
+    const outcome = { kind: "unsupported", reason: "has no such operation" } as const;
+    session.runs.push({ engine: kind.name, workload: row.name, round, outcome });
+  }
+  // Only where something is left to read: a finished run makes its report without any store.
+  const unprepared = usable.filter((kind) => {
+    const isWanted = planned.some((run) =>
+      run.kind === kind && run.row.store !== "empty" && standingOf(run, session.runs) === "due"
+    );
+    const made = session.runs.find(({ engine, workload }) =>
+      engine === kind.name && workload === "prepare"
+    );
+    const isThere = existsSync(sharedOf(kind.name)) || made?.outcome.kind === "failed";
+    return isWanted && !((made !== undefined || kind.isFloor === true) && isThere);
+  });
   const left = (stores: number): string =>
     `${minutesLeft(planned, stores, session.runs, budgets, entries).toFixed(0)} minutes`;
   console.log(`about ${left(unprepared.length)} to go`);

@@ -117,6 +117,7 @@ const measured: Measured = {
   peakMemoryBytes: peak,
   diskBytes: allocatedBytes(directory),
   writeAmplification: written === undefined ? null : written / userBytes,
+  ...(workload === probeWorkload ? { engineOperations: Object.keys(engine) } : {}),
 };
 if (workload.leaves !== undefined && !bench.isFloor && !given["no-verify"]) {
   const reopened = await open();

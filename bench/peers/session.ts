@@ -66,12 +66,9 @@ export function parseSession(text: string): Session {
   return session as Session;
 }
 
-/**
- * Forgets the stores that reading rows share, because their files are gone, and what could not be
- * run for lack of one.
- */
-export function withoutPrepared(runs: readonly Run[]): Run[] {
-  return runs.filter(({ workload }) => workload !== "prepare");
+/** Forgets the making of a store that reading rows share, because its files are gone. */
+export function withoutPrepared(runs: readonly Run[], engine: string): Run[] {
+  return runs.filter((run) => run.workload !== "prepare" || run.engine !== engine);
 }
 
 /** Adds to a list what is not its last item already. */

@@ -93,7 +93,20 @@ export class HandlePool {
       if (this.#reading - this.#waiting.length > this.#limit) await this.#readEnds();
       for (;;) {
         try {
-          await readFullyFrom(() => this.acquire(file), into, offset, length, position);
+          // One read is nearly always all: no promise of a loop over parts then.
+          const handle = this.acquire(file);
+          let done = 0;
+          if (handle.read !== undefined) {
+            done = await handle.read(into, offset, length, position);
+            if (done === length) return;
+          }
+          await readFullyFrom(
+            () => this.acquire(file),
+            into,
+            offset + done,
+            length - done,
+            position + done,
+          );
           return;
         } catch (error) {
           const isAlone = this.#reading - this.#waiting.length <= 1;

@@ -229,12 +229,15 @@ function runLength(block: Block, slot: number, bound: RunBound, reverse: boolean
   return reverse ? slot + 1 - at : at - slot;
 }
 
+const NO_BYTES = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
+
 /** Stored blocks that were read in one go and not decoded yet. Blocks that it gives are pinned. */
 class ReadWindow {
   readonly #reader: TableReader;
   readonly #options: TableScanOptions;
-  #bytes: Uint8Array = new Uint8Array(0);
-  #view: DataView = new DataView(this.#bytes.buffer);
+  #bytes: Uint8Array = NO_BYTES;
+  #view: DataView = NO_VIEW;
   /** File range that `#bytes` holds. */
   #start = 0;
   #end = 0;

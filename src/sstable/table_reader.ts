@@ -39,6 +39,7 @@ import {
   storedScratch,
   takeReadBuffer,
 } from "./stored_block.ts";
+import type { ReadPace } from "./read_pace.ts";
 import { TableIndex } from "./table_index.ts";
 import { requireCrc, shifted } from "./table_sections.ts";
 
@@ -252,6 +253,21 @@ export class TableReader implements CacheOwner {
     const size = index.blockSize(block);
     const scratch = storedScratch(size);
     readFullySync(this.#acquire(), scratch.bytes, 0, size, index.blockOffset(block));
+    return this.#accept(index, block, scratch);
+  }
+
+  /**
+   * As `loadBlockSync` where the block is likely to be in the page cache; undefined where it is better
+   * awaited.
+   */
+  loadBlockAtOnce(index: TableIndex, block: number, pace: ReadPace): Block | undefined {
+    if (!pace.mayReadAtOnce()) return undefined;
+    const size = index.blockSize(block);
+    const scratch = storedScratch(size);
+    const handle = this.#acquire();
+    const startedMs = pace.start();
+    readFullySync(handle, scratch.bytes, 0, size, index.blockOffset(block));
+    pace.finish(startedMs);
     return this.#accept(index, block, scratch);
   }
 

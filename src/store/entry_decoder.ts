@@ -7,7 +7,7 @@
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { ResolvedOptions } from "../options.ts";
-import { asciiText } from "../value/ascii_text.ts";
+import { asciiText, isAsciiTextFast } from "../value/ascii_text.ts";
 import { decodeKeyText } from "../value/key_codec.ts";
 import type { Value } from "../value/value.ts";
 import { bytesContentAt, ValueDecoder } from "../value/value_codec.ts";
@@ -64,8 +64,8 @@ export class EntryDecoder {
 
 function textKey({ entry }: EntryScan): string {
   const { keyBytes, keyView, keyStart, keyEnd } = entry;
-  return asciiText(keyView, keyStart, keyEnd - keyStart) ??
-    decodeKeyText(keyBytes, keyStart, keyEnd);
+  const text = isAsciiTextFast ? asciiText(keyView, keyStart, keyEnd - keyStart) : undefined;
+  return text ?? decodeKeyText(keyBytes, keyStart, keyEnd);
 }
 
 function bytesKey({ entry, slab }: EntryScan): Uint8Array {

@@ -227,7 +227,10 @@ function openSources(
   for (const memtable of view.memtables) {
     if (memtable.entryCount > 0) sources.push(memtable.cursor(sequence, reverse));
   }
-  for (const [level, tables] of view.version.levels.entries()) {
+  const { levels } = view.version;
+  for (let level = 0; level < levels.length; level++) {
+    const tables = levels[level]!;
+    if (tables.length === 0) continue;
     if (level === 0) {
       for (const table of tables) {
         if (endsBefore(table, range) || startsBehind(table, range)) continue;
@@ -263,7 +266,7 @@ function tablesInRange(tables: readonly LiveTable[], range: ResolvedRange): read
     to = firstEndingAtOrAfter(tables, upper.view, 0, upper.bytes.length);
     if (to < tables.length && !startsBehind(tables[to]!, range)) to++;
   }
-  return tables.slice(from, to);
+  return from === 0 && to === tables.length ? tables : tables.slice(from, to);
 }
 
 function endsBefore(table: LiveTable, { lower }: ResolvedRange): boolean {

@@ -19,10 +19,13 @@ import {
 } from "../iterator/entry_cursor.ts";
 import type { Block } from "../sstable/block.ts";
 import type { Filter } from "../sstable/filter.ts";
+import type { ReadPace } from "../sstable/read_pace.ts";
 import type { TableIndex } from "../sstable/table_index.ts";
 import type { LiveTable } from "../version/version.ts";
 import { compareRanges } from "../bytes/compare.ts";
 import type { ReadView } from "./read_view.ts";
+
+const nothing = emptyEntryView();
 
 type Missing = "index" | "filter" | "block";
 
@@ -96,6 +99,19 @@ export class PointLookup {
     else this.#block = reader.loadBlockSync(this.#index!, this.#blockNumber);
   }
 
+  /**
+   * Loads what is missing where that takes no longer than to wait for it; says whether it did. Then the
+   * search goes on in the same stretch.
+   */
+  loadAtOnce(pace: ReadPace): boolean {
+    if (this.#missing !== "block") return false;
+    const block = this.#table!.reader.loadBlockAtOnce(this.#index!, this.#blockNumber, pace);
+    if (block === undefined) return false;
+    this.#unpin();
+    this.#block = block;
+    return true;
+  }
+
   /** Loads what is missing. */
   async load(): Promise<void> {
     const { reader } = this.#table!;
@@ -114,6 +130,9 @@ export class PointLookup {
   release(): void {
     this.#dropTable();
     this.#view = undefined;
+    const { entry } = this;
+    entry.keyBytes = entry.valueBytes = nothing.keyBytes;
+    entry.keyView = entry.valueView = nothing.keyView;
   }
 
   #unpin(): void {

@@ -23,6 +23,11 @@ export class Turns {
     this.#scheduler = scheduler;
   }
 
+  /** The turn that was asked for and has not passed yet. */
+  get pending(): Promise<void> | undefined {
+    return this.#pending;
+  }
+
   /** Counts operations; returns a promise to wait for when a turn is due, else undefined. */
   due(operations = 1): Promise<void> | undefined {
     this.#operations += operations;

@@ -6,6 +6,7 @@ import type { EngineKind } from "../../bench/peers/engine.ts";
 import { Figures } from "../../bench/peers/figures.ts";
 import {
   budgetOf,
+  canRun,
   minutesLeft,
   type PlannedRun,
   plannedRuns,
@@ -232,6 +233,13 @@ test("Only peers are stopped early when they fill a store", () => {
   assert.equal(budgetOf(kind("tinykvs", { isOwn: true }), workloadOf("open"), budgets), 2);
 });
 
+test("A row that a store lacks the operation for takes no process, unless durability may change that", () => {
+  assert.equal(canRun(workloadOf("get-hot-sync"), ["getSync", "putSync"]), true);
+  assert.equal(canRun(workloadOf("get-hot-await"), ["getSync", "putSync"]), false);
+  assert.equal(canRun(workloadOf("scan-bulk"), ["scanForOf"]), false);
+  assert.equal(canRun(workloadOf("durable-one"), []), true);
+});
+
 test("A run goes on with what is not done, has not failed and may still be the best", () => {
   const row = workloadOf("get-hot-sync");
   const planned = (name: string, round: number, more: Partial<EngineKind> = {}): PlannedRun => ({
@@ -311,8 +319,10 @@ test("A results file is read back as it was written, and nothing else is taken f
   }
 });
 
-test("Without the shared stores they are made again, and commits are listed as they change", () => {
-  const runs = [run("lmdb", "prepare", 1, 0), run("lmdb", "open", 1)];
-  assert.deepEqual(withoutPrepared(runs), [runs[1]]);
+test("A store whose files are gone is made again, and commits are listed as they change", () => {
+  const runs = ["lmdb", "slow"].flatMap((
+    engine,
+  ) => [run(engine, "prepare", 1, 0), run(engine, "open", 1)]);
+  assert.deepEqual(withoutPrepared(runs, "lmdb"), runs.slice(1));
   assert.deepEqual(withItem(withItem(withItem([], "a"), "a"), "b"), ["a", "b"]);
 });

@@ -57,6 +57,7 @@ function result(samples: readonly Sample[], more: Partial<ScaleResult["read"]> =
     read: {
       firstOpenMs: 30,
       openMs: [30, 12, 12],
+      openOnlyMs: 10,
       emptyOpenMs: 2,
       randomGets: 100,
       getsPerSecond: 5000,
@@ -67,6 +68,7 @@ function result(samples: readonly Sample[], more: Partial<ScaleResult["read"]> =
       indexBytes: last.tables.reduce((sum, n) => sum + n, 0) * 7000,
       filterBytes: 0,
       tables: last.tables,
+      peaks: [{ after: "opening", bytes: 120e6 }, { after: "counting all", bytes: 150e6 }],
       peakBytes: 150e6,
       files: last.files,
       diskBytes: last.diskBytes,
@@ -130,7 +132,7 @@ test("The extrapolation goes on in a straight line from what was sampled", () =>
   assert.equal(more.manifestBytes, 10e6);
   assert.ok(Math.abs(more.residentBytesPerEntry - 0.1) < 1e-9);
   assert.ok(Math.abs(more.residentBytes - 200e6) < 1);
-  assert.equal(more.openMs, 2 + 10 * 50);
+  assert.equal(more.openMs, 2 + 8 * 50 + 2);
   assert.equal(Math.round(more.loadSeconds), 1000);
 });
 

@@ -118,7 +118,6 @@ test("Memtable keeps 100,000 random keys in order", () => {
     const sorted = [...model.values()].sort((a, b) => compareKeys(a.key, b.key));
     const cursors: [EntryCursor, PlainEntry[]][] = [
       [table.cursor(Infinity, false), sorted],
-      [table.wholeCursor(), sorted],
       [table.cursor(Infinity, true), sorted.toReversed()],
     ];
     for (const [cursor, expected] of cursors) {

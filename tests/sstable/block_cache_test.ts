@@ -59,13 +59,13 @@ test("BlockCache gives no block for what it has no room for, and none that is fa
 });
 
 test("BlockCache holds no more memory than its capacity and a reserve, whatever it is used for", () => {
-  const capacity = 2_000_000;
-  const reserve = 256 * 1024;
+  const capacity = 4_000_000;
+  const reserve = 1280 * 1024;
   const cache = new BlockCache(capacity);
   let peak = 0;
   for (const length of [1000, 30_000, 2000, 100_000, 500]) {
     const entries = [];
-    for (let slot = 0; slot < 3_000_000 / length; slot++) {
+    for (let slot = 0; slot < 6_000_000 / length; slot++) {
       const entry = cache.insert(owner, slot, blockIn(cache, length));
       if (entry !== undefined) entries.push(entry);
       assert.ok(cache.sizeBytes <= capacity);

@@ -1,6 +1,7 @@
 // Ranges as users give them: their checks, and the bounds that come of them.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { type BoundKey, type Range, resolveRange, successor } from "../../src/store/range.ts";
 
@@ -73,4 +74,30 @@ test("resolveRange refuses what is no range", () => {
   for (const [range, expected] of wrong) {
     assert.throws(() => resolveRange(range as Range), expected, JSON.stringify(range));
   }
+});
+
+test("resolveRange sees own fields only, whatever prototypes hold", () => {
+  const prototype = Object.prototype as { gte?: string };
+  prototype.gte = "polluted";
+  try {
+    assert.deepEqual(boundsOf({ lt: "b" }), [undefined, "62"]);
+    assert.deepEqual(boundsOf({}), [undefined, undefined]);
+    assert.deepEqual(boundsOf(Object.create({ lt: "a" }) as Range), [undefined, undefined]);
+  } finally {
+    delete prototype.gte;
+  }
+});
+
+test("resolveRange keeps bounds apart, short and long, text and bytes", () => {
+  const texts = Array.from({ length: 400 }, (_, i) => "ä".repeat(i % 150) + i);
+  const ranges = texts.map((text) => resolveRange({ gt: text, prefix: Buffer.from(text) }));
+  texts.forEach((text, i) => {
+    const { lower, upper } = ranges[i]!;
+    const bytes = Buffer.from(text);
+    assert.equal(hex(lower), `${bytes.toString("hex")}00`);
+    bytes[bytes.length - 1]!++;
+    assert.equal(hex(upper), bytes.toString("hex"));
+    assert.equal(lower!.view.byteLength, lower!.bytes.length);
+    assert.equal(upper!.view.getUint8(0), bytes[0]);
+  });
 });

@@ -6,7 +6,7 @@
  * The library is imported where it is used only, so that the processes of peers do not carry it.
  */
 
-import { readFileSync } from "node:fs";
+import packageJson from "../../../package.json" with { type: "json" };
 import type { open as openStore, Options, Store } from "../../../mod.ts";
 import { turn } from "../../measure.ts";
 import type { Engine, EngineKind, LoadedEngine, OpenOptions, ScanRange } from "../engine.ts";
@@ -97,9 +97,7 @@ async function load(variant: Variant): Promise<LoadedEngine> {
       throw new Error(`this version has no option "${name}"`);
     }
   }
-  const file = new URL("../../../package.json", import.meta.url);
-  const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
-  return { version, open: (options) => openEngine(open, options, variant) };
+  return { version: packageJson.version, open: (options) => openEngine(open, options, variant) };
 }
 
 const runtimes = ["node", "deno", "bun"] as const;

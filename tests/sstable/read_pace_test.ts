@@ -1,0 +1,49 @@
+/** When reads are made at once, and when they are awaited. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ReadPace } from "../../src/sstable/read_pace.ts";
+
+/** A pace whose reads take as long as they are told to. */
+function paced(): { readonly pace: ReadPace; read(tookMs: number): void } {
+  let nowMs = 1000;
+  const pace = new ReadPace(() => nowMs);
+  return {
+    pace,
+    read(tookMs) {
+      const started = pace.start();
+      nowMs += tookMs;
+      pace.finish(started);
+    },
+  };
+}
+
+/** How many reads are awaited until one is made at once again. */
+function awaited(pace: ReadPace): number {
+  let count = 0;
+  while (!pace.mayReadAtOnce()) count++;
+  return count;
+}
+
+test("ReadPace has reads made at once as long as they are fast", () => {
+  const { pace, read } = paced();
+  for (let i = 0; i < 1000; i++) {
+    assert.ok(pace.mayReadAtOnce());
+    read(0.003);
+  }
+});
+
+test("ReadPace has many reads awaited after a slow one, and then tries again", () => {
+  const { pace, read } = paced();
+  assert.ok(pace.mayReadAtOnce());
+  read(8);
+  assert.equal(awaited(pace), 128);
+  read(0.003);
+  assert.equal(awaited(pace), 0);
+});
+
+test("ReadPace takes a clock that went back for a slow read", () => {
+  const { pace, read } = paced();
+  read(-1);
+  assert.equal(awaited(pace), 128);
+});
