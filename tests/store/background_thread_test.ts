@@ -183,7 +183,8 @@ test("Damage that a compaction in the thread finds is the cause of a BackgroundE
   const { path: directory, dispose } = temporaryDirectory("thread");
   try {
     const filler = new Filler();
-    const store = await open(directory, options);
+    // Nothing is compacted, and so deleted, but by the call below.
+    const store = await open(directory, { ...options, l0CompactionTrigger: 100 });
     await comeUp(store, filler);
     filler.fillSync(store, 15_000);
     await store.flush();
