@@ -5,6 +5,7 @@ import { bloomCases } from "./bloom_bench.ts";
 import { cacheCases } from "./cache_bench.ts";
 import { codecCases } from "./codec_bench.ts";
 import { crcCases } from "./crc_bench.ts";
+import { indexCases } from "./index_bench.ts";
 import { keyCases } from "./key_bench.ts";
 import { logCases } from "./log_bench.ts";
 import { memtableCases } from "./memtable_bench.ts";
@@ -20,6 +21,7 @@ export const benches: readonly MicroBench[] = [
   { name: "log", makeCases: logCases },
   { name: "memtable", makeCases: memtableCases },
   { name: "block", makeCases: blockCases },
+  { name: "index", makeCases: indexCases },
   { name: "codec", makeCases: codecCases },
   { name: "bloom", makeCases: bloomCases },
   { name: "cache", makeCases: cacheCases },
