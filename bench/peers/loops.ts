@@ -42,6 +42,8 @@ export interface Done {
   readonly stopped: boolean;
   /** True where the store did it synchronously, without turns of the event loop in between. */
   readonly wasSync?: boolean;
+  /** Throws if an answer was wrong; to be called when stalls are not watched any more. */
+  readonly check?: () => void;
 }
 
 /** How operations are issued: one by one, each awaited, or 64 in flight. */

@@ -96,6 +96,7 @@ await workload.setUp?.(bench);
 const stalls = new StallMeter();
 const done = await workload.run(bench, open);
 const longestStallMs = stalls.stop();
+done.check?.();
 const peak = peakMemoryBytes();
 const userBytes = done.operations * (keyLength + valueLength);
 const written = workload.showsWriteAmplification

@@ -44,8 +44,9 @@ export async function scanAll(
   const wasSync = pending === undefined;
   if (!wasSync) await pending;
   stopwatch.stop();
-  sum.check(sumOf(allIndexes(entries, reverse), bench.values));
-  return { operations: entries, stopped: false, wasSync };
+  // Adding up what was expected takes 150 ms, which are no stall of the store.
+  const check = (): void => sum.check(sumOf(allIndexes(entries, reverse), bench.values));
+  return { operations: entries, stopped: false, wasSync, check };
 }
 
 /** Numbers of all entries in the order of a scan; a generator, as an array would be 8 MB. */
