@@ -12,7 +12,8 @@
  *   and the last key of the last block the largest of the table.
  *
  * A reader is used from one thread. Loads of the same block, index or filter that overlap share one
- * read.
+ * read. The file is longer than most: three kinds of loads, each in a synchronous and an awaited form, work on
+ * the same private state; checks of sections are in table_sections.ts, decoding in stored_block.ts.
  */
 
 import type { CacheEntry, CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
