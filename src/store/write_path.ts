@@ -151,6 +151,11 @@ export class WritePath {
     return memory;
   }
 
+  /** Its bytes stay as they are until the next batch is begun. What a huge batch has stretched is not kept. */
+  #keepBatchMemory(memory: ByteWriter): void {
+    if (memory.bytes.length <= KEEP_BATCH_BYTES) this.#batchMemory = memory;
+  }
+
   /** Appends one operation; returns the number of bytes that it takes in the log. */
   #append(key: Key, value: Value | typeof DELETE): number {
     if (typeof value === "object" && !isBytes(value)) {
@@ -178,13 +183,13 @@ export class WritePath {
     }
     this.#state.requireWritable();
     if (length === 0) {
-      this.#batchMemory = batch.finish();
+      this.#keepBatchMemory(batch.finish());
       return 0;
     }
     if (sizeBytes > LARGE_BATCH_BYTES) this.rotate();
     const log = this.#prepare();
     const payload = batch.finish();
-    if (payload.bytes.length <= KEEP_BATCH_BYTES) this.#batchMemory = payload;
+    this.#keepBatchMemory(payload);
     log.beginRecord();
     log.buffer.appendBytes(payload.bytes, 0, payload.length);
     return this.#commit(log, length);

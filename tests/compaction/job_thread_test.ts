@@ -27,12 +27,11 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const FIRST_OUTPUT = 1000;
 
-interface Setup {
+interface Setup extends Disposable {
   readonly directory: string;
   readonly options: TableOutputOptions;
   readonly numbers: FileNumbers;
   readonly thread: JobThread;
-  readonly dispose: () => void;
 }
 
 function setup(limits: JobThreadLimits = {}, scheduler: Scheduler = systemScheduler): Setup {
@@ -54,7 +53,7 @@ function setup(limits: JobThreadLimits = {}, scheduler: Scheduler = systemSchedu
     },
     numbers: new FileNumbers(directory, counter),
     thread,
-    dispose() {
+    [Symbol.dispose]() {
       thread.close();
       dispose();
     },
@@ -123,149 +122,121 @@ function outputsFrom(directory: string, number: number): string[] {
 }
 
 test("A merge in the thread writes the tables that it writes here", async () => {
-  const all = setup();
-  try {
-    const compaction = someMerge(all);
-    const here = runTaskSync(mergeJob(compaction, all.options, () => all.numbers.take()));
-    assert.ok(here.length > 3);
-    await comeUp(all.thread, compaction);
-    const next = all.numbers.next;
-    const there = await runTask(all.thread.merge(compaction), systemScheduler, 1);
-    assert.deepEqual(summaryOf(there), summaryOf(here));
-    assert.deepEqual(there.map(({ number }) => number), here.map((_, index) => next + index));
-    assert.equal(all.numbers.next, next + here.length);
-    const again = runTaskSync(all.thread.merge(compaction));
-    assert.deepEqual(summaryOf(again), summaryOf(here));
-    for (const { number, sizeBytes } of again) {
-      assert.equal(
-        readFileSync(path.join(all.directory, tableName(number))).length,
-        sizeBytes,
-      );
-    }
-  } finally {
-    all.dispose();
+  using all = setup();
+  const compaction = someMerge(all);
+  const here = runTaskSync(mergeJob(compaction, all.options, () => all.numbers.take()));
+  assert.ok(here.length > 3);
+  await comeUp(all.thread, compaction);
+  const next = all.numbers.next;
+  const there = await runTask(all.thread.merge(compaction), systemScheduler, 1);
+  assert.deepEqual(summaryOf(there), summaryOf(here));
+  assert.deepEqual(there.map(({ number }) => number), here.map((_, index) => next + index));
+  assert.equal(all.numbers.next, next + here.length);
+  const again = runTaskSync(all.thread.merge(compaction));
+  assert.deepEqual(summaryOf(again), summaryOf(here));
+  for (const { number, sizeBytes } of again) {
+    assert.equal(
+      readFileSync(path.join(all.directory, tableName(number))).length,
+      sizeBytes,
+    );
   }
 });
 
 test("A flush in the thread writes the table that it writes here, large values included", async () => {
-  const all = setup();
-  try {
-    const compaction = someMerge(all, 10);
-    const random = new Random(3);
-    const entries = someEntries(random, 3000);
-    entries.push(["key 5", "old"], ["large 1", "L".repeat(100_000)], ["key 5", "new"]);
-    entries.push(["large 2", "M".repeat(70_000)], ["large 1", "N".repeat(80_000)], ["", "empty"]);
-    const memtable = memtableOf(entries);
-    const here = runTaskSync(flushJob(memtable, all.options, () => 500))!;
-    await comeUp(all.thread, compaction);
-    const there = await runTask(all.thread.flush(memtable), systemScheduler, 1);
-    assert.deepEqual(summaryOf([there!]), summaryOf([here]));
-    // The second one finds the memory of the first.
-    const other = memtableOf([["a", "1"], ["b", undefined]]);
-    const small = runTaskSync(all.thread.flush(other))!;
-    assert.deepEqual([small.entryCount, small.tombstoneCount], [2, 1]);
-    assert.equal(runTaskSync(all.thread.flush(new Memtable(1, 4096))), undefined);
-  } finally {
-    all.dispose();
-  }
+  using all = setup();
+  const compaction = someMerge(all, 10);
+  const random = new Random(3);
+  const entries = someEntries(random, 3000);
+  entries.push(["key 5", "old"], ["large 1", "L".repeat(100_000)], ["key 5", "new"]);
+  entries.push(["large 2", "M".repeat(70_000)], ["large 1", "N".repeat(80_000)], ["", "empty"]);
+  const memtable = memtableOf(entries);
+  const here = runTaskSync(flushJob(memtable, all.options, () => 500))!;
+  await comeUp(all.thread, compaction);
+  const there = await runTask(all.thread.flush(memtable), systemScheduler, 1);
+  assert.deepEqual(summaryOf([there!]), summaryOf([here]));
+  // The second one finds the memory of the first.
+  const other = memtableOf([["a", "1"], ["b", undefined]]);
+  const small = runTaskSync(all.thread.flush(other))!;
+  assert.deepEqual([small.entryCount, small.tombstoneCount], [2, 1]);
+  assert.equal(runTaskSync(all.thread.flush(new Memtable(1, 4096))), undefined);
 });
 
 test("A flush overtakes a merge that the thread is busy with", async () => {
-  const all = setup();
-  try {
-    const compaction = someMerge(all, 20_000);
-    await comeUp(all.thread, compaction);
-    const merge = new RunningTask(all.thread.merge(compaction), () => {});
-    merge.slice(systemScheduler, 0);
-    assert.equal(merge.isElsewhere, true);
-    runTaskSync(all.thread.flush(memtableOf([["a", "1"]])));
-    assert.equal(merge.isElsewhere, true);
-    merge.driveSync(systemScheduler, Infinity);
-    assert.ok(merge.result.length > 3);
-  } finally {
-    all.dispose();
-  }
+  using all = setup();
+  const compaction = someMerge(all, 20_000);
+  await comeUp(all.thread, compaction);
+  const merge = new RunningTask(all.thread.merge(compaction), () => {});
+  merge.slice(systemScheduler, 0);
+  assert.equal(merge.isElsewhere, true);
+  runTaskSync(all.thread.flush(memtableOf([["a", "1"]])));
+  assert.equal(merge.isElsewhere, true);
+  merge.driveSync(systemScheduler, Infinity);
+  assert.ok(merge.result.length > 3);
 });
 
 test("A job whose time is not up yet is left to the thread by a synchronous driver", async () => {
-  const all = setup();
-  try {
-    const compaction = someMerge(all, 20_000);
-    await comeUp(all.thread, compaction);
-    const merge = new RunningTask(all.thread.merge(compaction), () => {});
-    merge.driveSync(systemScheduler, 1);
-    assert.deepEqual([merge.isSettled, merge.isElsewhere, merge.isWaiting], [false, true, true]);
-    await merge.wake;
-    assert.equal(merge.isElsewhere, false);
-    merge.driveSync(systemScheduler, 0);
-    assert.ok(merge.result.length > 3);
-  } finally {
-    all.dispose();
-  }
+  using all = setup();
+  const compaction = someMerge(all, 20_000);
+  await comeUp(all.thread, compaction);
+  const merge = new RunningTask(all.thread.merge(compaction), () => {});
+  merge.driveSync(systemScheduler, 1);
+  assert.deepEqual([merge.isSettled, merge.isElsewhere, merge.isWaiting], [false, true, true]);
+  await merge.wake;
+  assert.equal(merge.isElsewhere, false);
+  merge.driveSync(systemScheduler, 0);
+  assert.ok(merge.result.length > 3);
 });
 
 test("A job that is given up has removed its files when that call returns", async () => {
-  const all = setup();
-  try {
-    const compaction = someMerge(all, 20_000);
-    await comeUp(all.thread, compaction);
-    const merge = new RunningTask(all.thread.merge(compaction), () => {});
-    merge.slice(systemScheduler, 0);
-    while (outputsFrom(all.directory, FIRST_OUTPUT).length === 0) await systemScheduler.yield();
-    merge.cancel(new Error("on purpose"));
-    assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
-    assert.equal(all.thread.isInUse, true);
-    assert.ok(runTaskSync(all.thread.flush(memtableOf([["a", "1"]]))) !== undefined);
-  } finally {
-    all.dispose();
-  }
+  using all = setup();
+  const compaction = someMerge(all, 20_000);
+  await comeUp(all.thread, compaction);
+  const merge = new RunningTask(all.thread.merge(compaction), () => {});
+  merge.slice(systemScheduler, 0);
+  while (outputsFrom(all.directory, FIRST_OUTPUT).length === 0) await systemScheduler.yield();
+  merge.cancel(new Error("on purpose"));
+  assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
+  assert.equal(all.thread.isInUse, true);
+  assert.ok(runTaskSync(all.thread.flush(memtableOf([["a", "1"]]))) !== undefined);
 });
 
 test("A job that is given up when it has just been done leaves no files either", async () => {
-  const all = setup();
-  try {
-    const compaction = someMerge(all);
-    await comeUp(all.thread, compaction);
-    const merge = new RunningTask(all.thread.merge(compaction), () => {});
-    merge.slice(systemScheduler, 0);
-    while (merge.isElsewhere) await systemScheduler.yield();
-    assert.ok(outputsFrom(all.directory, FIRST_OUTPUT).length > 3);
-    merge.cancel(new Error("on purpose"));
-    assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
-  } finally {
-    all.dispose();
-  }
+  using all = setup();
+  const compaction = someMerge(all);
+  await comeUp(all.thread, compaction);
+  const merge = new RunningTask(all.thread.merge(compaction), () => {});
+  merge.slice(systemScheduler, 0);
+  while (merge.isElsewhere) await systemScheduler.yield();
+  assert.ok(outputsFrom(all.directory, FIRST_OUTPUT).length > 3);
+  merge.cancel(new Error("on purpose"));
+  assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
 });
 
 test("Damage that the thread finds arrives as the CorruptionError that it is", async () => {
-  const all = setup();
-  try {
-    const compaction = someMerge(all);
-    const file = path.join(all.directory, tableName(2));
-    const bytes = readFileSync(file);
-    bytes[bytes.length >>> 2]! ^= 1;
-    writeFileSync(file, bytes);
-    await comeUp(all.thread, compaction);
-    const errors: unknown[] = [];
-    for (
-      const task of [
-        mergeJob(compaction, all.options, () => all.numbers.take()),
-        all.thread.merge(compaction),
-      ]
-    ) {
-      const running = new RunningTask(task as Task<unknown>, () => {});
-      running.driveSync(systemScheduler, Infinity);
-      errors.push(running.error);
-    }
-    const [here, there] = errors as CorruptionError[];
-    assert.ok(here instanceof CorruptionError && there instanceof CorruptionError);
-    assert.deepEqual([there.file, there.offset, there.code], [file, here.offset, "CORRUPTION"]);
-    assert.equal(there.message, here.message);
-    assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
-    assert.equal(all.thread.isInUse, true, "the thread has survived it");
-  } finally {
-    all.dispose();
+  using all = setup();
+  const compaction = someMerge(all);
+  const file = path.join(all.directory, tableName(2));
+  const bytes = readFileSync(file);
+  bytes[bytes.length >>> 2]! ^= 1;
+  writeFileSync(file, bytes);
+  await comeUp(all.thread, compaction);
+  const errors: unknown[] = [];
+  for (
+    const task of [
+      mergeJob(compaction, all.options, () => all.numbers.take()),
+      all.thread.merge(compaction),
+    ]
+  ) {
+    const running = new RunningTask(task as Task<unknown>, () => {});
+    running.driveSync(systemScheduler, Infinity);
+    errors.push(running.error);
   }
+  const [here, there] = errors as CorruptionError[];
+  assert.ok(here instanceof CorruptionError && there instanceof CorruptionError);
+  assert.deepEqual([there.file, there.offset, there.code], [file, here.offset, "CORRUPTION"]);
+  assert.equal(there.message, here.message);
+  assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
+  assert.equal(all.thread.isInUse, true, "the thread has survived it");
 });
 
 /** A program that is up, takes jobs, and then does as it is told by `act`. */
@@ -290,85 +261,65 @@ const deaths: readonly [how: string, act: string, reason: RegExp][] = [
 
 for (const [how, act, reason] of deaths) {
   test(`A job fails with a thread that ${how}, and no further one is given to any`, async () => {
-    const all = setup({ source: actor(act), silenceMs: 200 });
-    try {
-      const compaction = someMerge(all, 10);
-      await comeUp(all.thread, compaction);
-      assert.throws(() => runTaskSync(all.thread.merge(compaction)), reason);
-      assert.equal(all.thread.isInUse, false);
-      assert.equal(all.thread.takesMerge(compaction), false);
-    } finally {
-      all.dispose();
-    }
+    using all = setup({ source: actor(act), silenceMs: 200 });
+    const compaction = someMerge(all, 10);
+    await comeUp(all.thread, compaction);
+    assert.throws(() => runTaskSync(all.thread.merge(compaction)), reason);
+    assert.equal(all.thread.isInUse, false);
+    assert.equal(all.thread.takesMerge(compaction), false);
   });
 }
 
 test("A job that is awaited fails with a thread that exits", async () => {
-  const all = setup({ source: actor("process.exit(5);") });
-  try {
-    const compaction = someMerge(all, 10);
-    await comeUp(all.thread, compaction);
-    await assert.rejects(
-      runTask(all.thread.merge(compaction), systemScheduler, 1),
-      /the worker thread has ended/,
-    );
-  } finally {
-    all.dispose();
-  }
+  using all = setup({ source: actor("process.exit(5);") });
+  const compaction = someMerge(all, 10);
+  await comeUp(all.thread, compaction);
+  await assert.rejects(
+    runTask(all.thread.merge(compaction), systemScheduler, 1),
+    /the worker thread has ended/,
+  );
 });
 
 test("A thread that can't start takes no job, and nobody waits for it", async () => {
-  const all = setup({ source: "this is no program" });
-  try {
-    const compaction = someMerge(all, 10);
-    for (let i = 0; i < 50; i++) {
-      assert.equal(all.thread.takesMerge(compaction), false);
-      await systemScheduler.yield();
-    }
-    assert.equal(all.thread.isInUse, false);
-  } finally {
-    all.dispose();
+  using all = setup({ source: "this is no program" });
+  const compaction = someMerge(all, 10);
+  for (let i = 0; i < 50; i++) {
+    assert.equal(all.thread.takesMerge(compaction), false);
+    await systemScheduler.yield();
   }
+  assert.equal(all.thread.isInUse, false);
 });
 
 test("A thread without work ends after a while, and another one is started for the next job", async () => {
   const timers = new Set<() => void>();
-  const all = setup({}, {
+  using all = setup({}, {
     ...systemScheduler,
     setTimer(callback) {
       timers.add(callback);
       return { cancel: () => void timers.delete(callback) };
     },
   });
-  try {
-    const compaction = someMerge(all, 10);
-    await comeUp(all.thread, compaction);
-    assert.equal(timers.size, 0);
-    for (let i = 0; i < 2; i++) {
-      runTaskSync(all.thread.merge(compaction));
-      assert.equal(timers.size, 1, "the time starts again with each job");
-    }
-    for (const callback of timers) callback();
-    assert.equal(all.thread.takesMerge(compaction), false, "it has ended");
-    assert.equal(all.thread.isInUse, true);
-    await comeUp(all.thread, compaction);
-    assert.ok(runTaskSync(all.thread.merge(compaction)).length > 0);
-  } finally {
-    all.dispose();
+  const compaction = someMerge(all, 10);
+  await comeUp(all.thread, compaction);
+  assert.equal(timers.size, 0);
+  for (let i = 0; i < 2; i++) {
+    runTaskSync(all.thread.merge(compaction));
+    assert.equal(timers.size, 1, "the time starts again with each job");
   }
+  for (const callback of timers) callback();
+  assert.equal(all.thread.takesMerge(compaction), false, "it has ended");
+  assert.equal(all.thread.isInUse, true);
+  await comeUp(all.thread, compaction);
+  assert.ok(runTaskSync(all.thread.merge(compaction)).length > 0);
 });
 
 test("Small jobs start no thread", async () => {
-  const all = setup({ minJobBytes: 1 << 20 });
-  try {
-    const compaction = someMerge(all, 100);
-    for (let i = 0; i < 50; i++) {
-      assert.equal(all.thread.takesMerge(compaction), false);
-      assert.equal(all.thread.takesFlush(memtableOf([["a", "1"]])), false);
-      await systemScheduler.yield();
-    }
-    assert.equal(all.thread.isInUse, false);
-  } finally {
-    all.dispose();
+  using all = setup({ minJobBytes: 1 << 20 });
+  const compaction = someMerge(all, 100);
+  for (let i = 0; i < 50; i++) {
+    assert.equal(all.thread.takesMerge(compaction), false);
+    assert.equal(all.thread.takesFlush(memtableOf([["a", "1"]])), false);
+    await systemScheduler.yield();
   }
+  assert.equal(all.thread.isInUse, false);
 });
