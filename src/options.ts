@@ -43,7 +43,7 @@ export interface Options {
   blockCacheSizeBytes?: number;
   /**
    * Uncompressed size in bytes at which a data block is closed, from 256 to 64 MiB. Larger compresses
-   * better and makes single reads dearer. Default 16 KiB.
+   * better and makes single reads dearer. Default 8 KiB (docs/decisions/0010-block-size.md).
    */
   blockSizeBytes?: number;
   /** Codec of new blocks; stores may mix all of them. Default "zstd". */
@@ -97,7 +97,7 @@ export function defaultOptions(): Options {
     int64: "bigint",
     memtableSizeBytes: 4 * MIB,
     blockCacheSizeBytes: 64 * MIB,
-    blockSizeBytes: 16 * 1024,
+    blockSizeBytes: 8 * 1024,
     compression: "zstd",
     compressionLevel: 1,
     bloomFalsePositiveRate: 0.01,
@@ -112,8 +112,8 @@ export function defaultOptions(): Options {
 }
 
 /**
- * Options for billions of records in little memory: no block cache, no filters, and no worker thread, which
- * takes 20 to 30 MB.
+ * Options for billions of records in little memory: no block cache, no filters, no worker thread, which
+ * takes 20 to 30 MB, and blocks of 16 KiB, which halve the indexes.
  *
  * @example
  * ```ts
@@ -127,6 +127,7 @@ export function lowMemoryOptions(): Options {
   return {
     ...defaultOptions(),
     blockCacheSizeBytes: 0,
+    blockSizeBytes: 16 * 1024,
     bloomFalsePositiveRate: false,
     backgroundThread: false,
   };

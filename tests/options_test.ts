@@ -29,7 +29,7 @@ test("resolveOptions fills in the defaults of the documentation", () => {
     int64: "bigint",
     memtableSizeBytes: 4 * MIB,
     blockCacheSizeBytes: 64 * MIB,
-    blockSizeBytes: 16 * 1024,
+    blockSizeBytes: 8 * 1024,
     compression: "zstd",
     compressionLevel: 1,
     bloomFalsePositiveRate: 0.01,
@@ -52,6 +52,7 @@ test("Presets change what their names promise and nothing else", () => {
   const low = {
     ...defaultOptions(),
     blockCacheSizeBytes: 0,
+    blockSizeBytes: 16 * 1024,
     bloomFalsePositiveRate: false,
     backgroundThread: false,
   };

@@ -70,7 +70,7 @@ async function checkpointed(
   await store.checkpoint(COPY, { format: "go-v0.4" });
   const content = readGoDirectory(filesOf(fileSystem, COPY), {
     codec: options.compression ?? "zstd",
-    blockSizeBytes: options.blockSizeBytes ?? 16 * 1024,
+    blockSizeBytes: options.blockSizeBytes ?? 8 * 1024,
     hasFilters: options.bloomFalsePositiveRate !== false,
   });
   assert.deepEqual(hexValues(content), expected);
@@ -211,7 +211,7 @@ test("The independent reader notices what it is there for", async () => {
   for (let i = 0; i < 200; i++) store.putSync(`key ${i}`, `value ${i}`.repeat(100));
   await store.checkpoint(COPY, { format: "go-v0.4" });
   const files = new Map(filesOf(fileSystem, COPY));
-  const expected = { codec: "none", blockSizeBytes: 16 * 1024, hasFilters: true } as const;
+  const expected = { codec: "none", blockSizeBytes: 8 * 1024, hasFilters: true } as const;
   assert.equal(readGoDirectory(files, expected).values.size, 200);
   const table = files.get("000001.sst")!;
   const footer = Buffer.from(table.slice(-64));
