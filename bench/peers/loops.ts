@@ -33,6 +33,8 @@ export interface Bench {
   /** A generator of random numbers, the same each time. */
   readonly newRandom: () => SeededRandom;
   readonly stopwatch: Stopwatch;
+  /** Called before each chunk, while nothing is measured. */
+  readonly beforeChunk?: () => void;
 }
 
 /** What a loop did. */
@@ -112,6 +114,7 @@ export async function inChunks(
     const end = Math.min(start + length, total);
     const before = bench.stopwatch.seconds;
     make(start, end);
+    bench.beforeChunk?.();
     bench.stopwatch.start();
     const pending = body(start, end - start);
     if (pending !== undefined) {

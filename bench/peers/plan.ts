@@ -38,7 +38,11 @@ export function budgetOf(kind: EngineKind, row: Workload, budgets: Budgets): num
 }
 
 /** Whether a store is of interest in a row. */
-export function isFor(kind: EngineKind, row: { readonly name: string }): boolean {
+export function isFor(
+  kind: EngineKind,
+  row: { readonly name: string; readonly isFromDisk?: boolean },
+): boolean {
+  if (row.isFromDisk === true && kind.isOwn !== true) return false;
   return kind.rowsOfInterest?.some((prefix) => row.name.startsWith(prefix)) ?? true;
 }
 

@@ -20,6 +20,7 @@ import { peakMemoryBytes, StallMeter, Stopwatch } from "../measure.ts";
 import type { LoadedEngine } from "./engine.ts";
 import { engineKinds } from "./engines.ts";
 import type { Bench } from "./loops.ts";
+import { dropFromPageCache } from "./page_cache.ts";
 import type { Measured, Outcome } from "./results.ts";
 import { prepareWorkload, probeWorkload, verify, workloads } from "./workloads.ts";
 
@@ -91,6 +92,12 @@ const bench: Bench = {
   values: new ValuePool(seed),
   newRandom: () => new SeededRandom(seed),
   stopwatch: new Stopwatch(),
+  ...(workload.isFromDisk === true && {
+    beforeChunk() {
+      const reason = dropFromPageCache(directory);
+      if (reason !== undefined) finish({ kind: "unsupported", reason });
+    },
+  }),
 };
 await workload.setUp?.(bench);
 const stalls = new StallMeter();

@@ -52,6 +52,11 @@ export interface Workload {
   readonly run: (bench: Bench, open: () => Promise<Engine> | Engine) => Promise<Done & Shown>;
   /** Whether the row is the one that write amplification is taken from. */
   readonly showsWriteAmplification?: boolean;
+  /**
+   * Whether files are dropped from the page cache before each chunk. Of tinykvs only: peers that map their
+   * files into memory keep their pages. It holds the event loop, so stalls say nothing there.
+   */
+  readonly isFromDisk?: boolean;
   /** Whether it fills a store with all entries: the more of them, the slower it gets. */
   readonly isFill?: boolean;
   /** Numbers of the entries that the store must hold after writing, in the order of keys. */
@@ -172,10 +177,24 @@ function read(
   };
 }
 
+function many(name: string, title: string, family: string, more: Partial<Workload>): Workload {
+  return {
+    ...base,
+    name,
+    title,
+    family,
+    isAsync: true,
+    needs: (engine) => engine.getMany !== undefined,
+    run: (bench) => getMany(bench),
+    ...more,
+  };
+}
+
 const warm: Partial<Workload> = { setUp: (bench) => warmUp(bench, hotEntries(bench.entries), 8) };
 /** The cache is full from the start, so that a few seconds show what a long run would. */
 const fullCache: Partial<Workload> = { setUp: (bench) => warmUp(bench, bench.entries, 64) };
 const noCache: Partial<Workload> = { cacheBytes: 0 };
+const fromDisk: Partial<Workload> = { cacheBytes: 0, isFromDisk: true, isAsync: false };
 
 function scan(
   name: string,
@@ -274,16 +293,9 @@ export const workloads: readonly Workload[] = [
   read("get-random", "get, random, 64 MB cache", atRandom, "await", fullCache),
   read("get-nocache", "get, random, no cache", atRandom, "sync", noCache),
   read("get-nocache", "get, random, no cache", atRandom, "await", noCache),
-  {
-    ...base,
-    name: "get-many100",
-    title: "getMany of 100, random, no cache, keys",
-    family: "get-nocache",
-    cacheBytes: 0,
-    isAsync: true,
-    needs: (engine) => engine.getMany !== undefined,
-    run: (bench) => getMany(bench),
-  },
+  many("get-many100", "getMany of 100, random, no cache, keys", "get-nocache", noCache),
+  read("get-disk", "get, random, from the disk", atRandom, "await", fromDisk),
+  many("get-disk-many100", "getMany of 100, random, from the disk, keys", "get-disk", fromDisk),
   scan("scan-for-of", "full scan, for…of", "scanForOf"),
   scan("scan-for-await", "full scan, for await", "scanForAwait"),
   scan("scan-bulk", "full scan, callback or pages", "scanBulk"),

@@ -62,14 +62,26 @@ export class ReadPath {
     return this.#result(position, lookup, decode);
   }
 
-  /** As `getSync`. */
+  /**
+   * As `getSync`. A block that is not in memory is read at once as long as the page cache has it
+   * (read_pace.ts) and the stretch of code that calls has not used up its turn of the event loop.
+   */
   get<T>(key: Key, decode: DecodeEntry<T>, snapshot?: Lease): Promise<T | undefined> {
     try {
       const lookup = this.#lookup;
-      const position = this.#find(lookup, key, snapshot);
-      if (position === NEEDS_LOAD) return this.#goOn(lookup, decode, snapshot);
+      const { turns } = this.#state;
+      let operations = 1;
+      let position = this.#find(lookup, key, snapshot);
+      while (position === NEEDS_LOAD) {
+        // Waiting for the turn instead, thousands of gets would all wake in each turn for a few to go on.
+        if (turns.pending !== undefined || !lookup.loadAtOnce(this.#pace)) {
+          return this.#goOn(lookup, decode, snapshot);
+        }
+        operations += OPERATIONS_PER_LOAD;
+        position = lookup.resume();
+      }
       const result = this.#result(position, lookup, decode);
-      const turn = this.#state.turns.due();
+      const turn = turns.due(operations);
       return turn === undefined ? Promise.resolve(result) : turn.then(() => result);
     } catch (error) {
       return Promise.reject(error);

@@ -42,6 +42,19 @@ test("ReadPace has many reads awaited after a slow one, and then tries again", (
   assert.equal(awaited(pace), 0);
 });
 
+test("ReadPace tries a disk that stays slow less and less often, but does not forget it", () => {
+  const { pace, read } = paced();
+  read(8);
+  for (const expected of [128, 256, 512, 1024, 2048, 4096, 8192, 8192]) {
+    assert.equal(awaited(pace), expected);
+    read(8);
+  }
+  awaited(pace);
+  read(0.003);
+  read(8);
+  assert.equal(awaited(pace), 128, "after a fast one");
+});
+
 test("ReadPace takes a clock that went back for a slow read", () => {
   const { pace, read } = paced();
   read(-1);

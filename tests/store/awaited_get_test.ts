@@ -1,0 +1,121 @@
+/** How an awaited get reads blocks that are not in memory: at once, or through a thread. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memoryFileSystem, open, type Store } from "../../mod.ts";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
+import { useScheduler } from "../support/fault_scheduler.ts";
+import { watched } from "./file_systems.ts";
+
+const COUNT = 3000;
+
+const keyOf = (index: number): string => `key${String(index).padStart(6, "0")}`;
+
+/** A compacted store without a cache, on a disk and beside a clock that do as they are told. */
+class Trial {
+  /** How far the clock goes between two looks at it: as long as a read takes. */
+  stepMs = 0.003;
+  /** Reads of tables that held the caller, and those that were awaited. */
+  atOnce = 0;
+  awaited = 0;
+  #nowMs = 1;
+
+  async run(use: (store: Store) => Promise<void>): Promise<void> {
+    const { yield: turn, setTimer, sleepSync, randomHex } = systemScheduler;
+    const nowMs = (): number => this.#nowMs += this.stepMs;
+    const restore = useScheduler({ nowMs, yield: turn, setTimer, sleepSync, randomHex });
+    try {
+      const isTable = (path: string): boolean => path.endsWith(".sst");
+      const fileSystem = watched(
+        memoryFileSystem(),
+        ({ operation, path }) => {
+          if (operation === "read" && isTable(path)) this.atOnce++;
+        },
+        ({ operation, path }) => {
+          if (operation === "read" && isTable(path)) {
+            this.awaited++;
+            this.atOnce--;
+          }
+          return Promise.resolve();
+        },
+      );
+      await using store = await open("/db", {
+        fileSystem,
+        blockCacheSizeBytes: 0,
+        blockSizeBytes: 256,
+        walSync: "none",
+      });
+      for (let i = 0; i < COUNT; i++) store.putSync(keyOf(i), i);
+      await store.compact();
+      // Indexes and filters.
+      store.getSync(keyOf(0));
+      await use(store);
+    } finally {
+      restore();
+    }
+  }
+
+  /** Forgets the reads so far. */
+  forget(): void {
+    this.atOnce = 0;
+    this.awaited = 0;
+  }
+}
+
+test("An awaited get reads at once what comes out of the page cache", async () => {
+  const trial = new Trial();
+  await trial.run(async (store) => {
+    trial.forget();
+    for (let i = 0; i < COUNT; i += 10) assert.equal(await store.get(keyOf(i)), i);
+    assert.deepEqual([trial.atOnce, trial.awaited], [COUNT / 10, 0]);
+  });
+});
+
+test("Awaited gets leave a slow disk to a thread, but for ever fewer", async () => {
+  const trial = new Trial();
+  await trial.run(async (store) => {
+    trial.forget();
+    trial.stepMs = 4;
+    const rounds: number[] = [];
+    for (let i = 0; rounds.length < 4; i = (i + 7) % COUNT) {
+      const before = trial.atOnce;
+      assert.equal(await store.get(keyOf(i)), i);
+      if (trial.atOnce > before) {
+        rounds.push(trial.awaited);
+        trial.awaited = 0;
+      }
+    }
+    assert.deepEqual(rounds, [0, 128, 256, 512]);
+    // The first read that is fast again ends it.
+    trial.stepMs = 0.003;
+    for (let i = 0; i < COUNT; i++) assert.equal(await store.get(keyOf(i)), i);
+    assert.equal(trial.awaited, 1024);
+  });
+});
+
+test("Gets that are begun all at once hold the event loop no longer than its turn, and all are answered", async () => {
+  const trial = new Trial();
+  await trial.run(async (store) => {
+    trial.forget();
+    trial.stepMs = 0.04;
+    const gets = Array.from({ length: COUNT }, (_, i) => store.get(keyOf(i)));
+    const { atOnce } = trial;
+    // Each read looks at the clock twice, and a turn of 1.5 ms has 38 such looks.
+    assert.ok(atOnce > 0 && atOnce < 40, `${atOnce} of ${COUNT} read at once`);
+    assert.deepEqual(await Promise.all(gets), Array.from({ length: COUNT }, (_, i) => i));
+  });
+});
+
+test("Awaited gets keep their place while other blocks are read", async () => {
+  const trial = new Trial();
+  await trial.run(async (store) => {
+    trial.stepMs = 4;
+    store.getSync(keyOf(1));
+    assert.equal(await store.get(keyOf(1)), 1);
+    trial.forget();
+    const gets = Array.from({ length: 100 }, (_, i) => store.get(keyOf(i * 20)));
+    for (let i = 0; i < COUNT; i += 50) assert.equal(store.getSync(keyOf(i)), i);
+    assert.deepEqual(await Promise.all(gets), Array.from({ length: 100 }, (_, i) => i * 20));
+    assert.ok(trial.awaited > 0);
+  });
+});
