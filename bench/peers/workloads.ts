@@ -133,26 +133,17 @@ const durableTotal = ({ entries }: Bench): number => Math.min(entries, 20_000);
 function durable(name: string, title: string, mode: Mode | "batch"): Workload {
   return {
     ...base,
-    name,
+    name: mode === "sync" ? `${name}-sync` : name,
     title,
     family: name,
     store: "empty",
     durability: "durable",
-    isAsync: true,
-    // A durable put of a synchronous store is as good an answer as an awaited one.
-    needs: mode === "batch"
-      ? canBatch
-      : mode === "64"
-      ? canPut["64"]
-      : (engine) => (engine.put ?? engine.putSync) !== undefined,
-    run: async (bench) => {
-      if (mode === "batch") return putBatches(bench, inKeyOrder, 64, durableTotal(bench));
-      const wasSync = bench.engine.put === undefined;
-      return {
-        ...await put(bench, wasSync ? "sync" : mode, inKeyOrder, durableTotal(bench)),
-        wasSync,
-      };
-    },
+    isAsync: mode !== "sync",
+    needs: mode === "batch" ? canBatch : canPut[mode],
+    run: (bench) =>
+      mode === "batch"
+        ? putBatches(bench, inKeyOrder, 64, durableTotal(bench))
+        : put(bench, mode, inKeyOrder, durableTotal(bench)),
     leaves: (bench, done) => writtenBy(bench, inKeyOrder, done.operations),
   };
 }
@@ -281,7 +272,8 @@ export const workloads: readonly Workload[] = [
   ),
   fillBatch("fillbatch-seq", "batches of 1000, in key order", inKeyOrder),
   fillBatch("fillbatch-random", "batches of 1000, random keys", atRandom),
-  durable("durable-one", "durable put, one at a time", "await"),
+  durable("durable-one", "durable put, one at a time, sync", "sync"),
+  durable("durable-one", "durable put, one at a time, await each", "await"),
   durable("durable-64", "durable put, 64 in flight", "64"),
   durable("durable-batch64", "durable batches of 64, entries", "batch"),
   read("get-hot", "get, cached", inHotPart, "sync", warm),

@@ -22,14 +22,21 @@ export class Logs {
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
   readonly #storeId: number;
+  readonly #expectedBytes: number;
   #logs: OpenLog[] = [];
   #active: LogWriter | undefined;
 
-  /** Starts without a log: the first write opens one. */
-  constructor(fileSystem: FileSystem, directory: string, storeId: number) {
+  /** Starts without a log: the first write opens one. Each will hold about `expectedBytes`. */
+  constructor(
+    fileSystem: FileSystem,
+    directory: string,
+    storeId: number,
+    expectedBytes: number,
+  ) {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
     this.#storeId = storeId;
+    this.#expectedBytes = expectedBytes;
   }
 
   /** The log that is written to, or undefined before the first write. */
@@ -52,7 +59,14 @@ export class Logs {
       this.#syncNamesSync();
     }
     const path = this.#path(number);
-    const writer = new LogWriter(this.#fileSystem, path, this.#storeId, number, firstSequence);
+    const writer = new LogWriter(
+      this.#fileSystem,
+      path,
+      this.#storeId,
+      number,
+      firstSequence,
+      this.#expectedBytes,
+    );
     this.#logs.push({ writer, isNameDurable: false, isClosed: false });
     this.#active = writer;
     return writer;
@@ -74,6 +88,7 @@ export class Logs {
       if (log.writer.isDurable) continue;
       if (!log.isNameDurable) this.#syncNamesSync();
       const size = log.writer.writtenBytes;
+      log.writer.extendSync();
       log.writer.handle.syncSync();
       log.writer.markDurable(size);
     }
@@ -96,6 +111,7 @@ export class Logs {
         // A flush may have finished meanwhile: then the entries are durable in a table.
         if (log.isClosed) continue;
       }
+      log.writer.extendSync();
       if (handle.sync === undefined) handle.syncSync();
       else await handle.sync();
       log.writer.markDurable(size);

@@ -91,7 +91,12 @@ export class StoreState {
     this.compaction = compactionOptions(options);
     this.tableOutput = parts.tableOutput;
     this.jobThread = parts.jobThread;
-    this.logs = new Logs(options.fileSystem, directory, parts.versions.storeId);
+    this.logs = new Logs(
+      options.fileSystem,
+      directory,
+      parts.versions.storeId,
+      options.memtableSizeBytes,
+    );
     this.memtable = parts.memtable ?? this.newMemtable();
     this.#view = this.#makeView();
     this.versions.onInstalled = () => this.publish();

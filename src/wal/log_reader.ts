@@ -2,7 +2,10 @@
  * Reads one write-ahead log from front to back, for recovery, and says how it ended.
  *
  * A log ends in one of three ways: with its end record ("closed"), behind its last record ("open":
- * the process was killed), or in bytes that are no record ("torn": a write that a crash cut short).
+ * the process was killed), or in bytes that are no record ("torn": a write that a crash cut short). Zeros
+ * may follow the first two: the log was extended ahead of records that were never written (log_writer.ts).
+ * A power loss may leave anything there, so behind an end record only another record is damage.
+ *
  * Bytes that are no record although a later record proves that they were durable once are damage,
  * and an error: nothing behind them may be dropped silently. Damage to the last durable record of a
  * log that was not closed can't be told from a torn write; docs/DURABILITY.md says so.
@@ -108,6 +111,7 @@ export function* readLog(
   let durableOffset = 0;
   while (offset < size) {
     if (!window.readRecord(offset, tag, record)) {
+      if (isZeros(window, offset)) break;
       requireTornTail(window, tag, offset);
       return summary(header, "torn", offset, sequence, durableOffset);
     }
@@ -118,9 +122,7 @@ export function* readLog(
       if (record.payloadLength !== 0 || record.entryCount !== 0) {
         throw new DecodeError("the end record holds something", offset);
       }
-      if (end !== size) {
-        throw new DecodeError(`${size - end} bytes follow the end record`, end);
-      }
+      requireNoRecord(window, tag, end);
       return summary(header, "closed", end, sequence, durableOffset);
     }
     requireEntries(window, offset, record);
@@ -225,13 +227,7 @@ function visitEntries(
 
 /** @throws {DecodeError} a later record proves that what lies at `offset` was durable once */
 function requireTornTail(window: LogWindow, tag: number, offset: number): void {
-  const record = emptyRecordHeader();
-  const last = window.sizeBytes - RECORD_HEADER_BYTES;
-  for (let at = offset + 1; at <= last; at++) {
-    window.require(at, RECORD_HEADER_BYTES);
-    const inWindow = at - window.position;
-    if (window.view.getUint32(inWindow + 12, true) !== tag) continue;
-    if (!decodeRecordHeader(window.bytes, window.view, inWindow, tag, record)) continue;
+  for (const { at, record } of recordsFrom(window, tag, offset + 1)) {
     // What claims more than there is in front of it is no record, but bytes that look like one.
     if (record.durableOffset > offset && record.durableOffset <= at) {
       throw new DecodeError(
@@ -241,6 +237,38 @@ function requireTornTail(window: LogWindow, tag: number, offset: number): void {
       );
     }
   }
+}
+
+/** @throws {DecodeError} a record of this log follows its end */
+function requireNoRecord(window: LogWindow, tag: number, end: number): void {
+  for (const { at } of recordsFrom(window, tag, end)) {
+    throw new DecodeError(`a record follows the end record, which ends at offset ${end}`, at);
+  }
+}
+
+/** Whatever has the header of a record of this log, from `offset` on. The record is reused. */
+function* recordsFrom(
+  window: LogWindow,
+  tag: number,
+  offset: number,
+): Generator<{ at: number; record: RecordHeader }> {
+  const record = emptyRecordHeader();
+  const last = window.sizeBytes - RECORD_HEADER_BYTES;
+  for (let at = offset; at <= last; at++) {
+    window.require(at, RECORD_HEADER_BYTES);
+    const inWindow = at - window.position;
+    if (window.view.getUint32(inWindow + 12, true) !== tag) continue;
+    if (decodeRecordHeader(window.bytes, window.view, inWindow, tag, record)) yield { at, record };
+  }
+}
+
+/** Whether nothing but zeros lies from `offset` to the end. */
+function isZeros(window: LogWindow, offset: number): boolean {
+  for (let at = offset; at < window.sizeBytes; at++) {
+    window.require(at, 1);
+    if (window.bytes[at - window.position] !== 0) return false;
+  }
+  return true;
 }
 
 /** A window on the file that slides forward. */

@@ -44,6 +44,23 @@ const workloads: readonly Workload[] = [
     },
   })),
   {
+    name: "extended-logs",
+    title: "Small durable puts, into logs that are extended ahead of them",
+    options: { walSync: "batch", memtableSizeBytes: 12 * 1024 },
+    variants: 2,
+    peaks: { extendedLogs: 2 },
+    script: async (run) => {
+      await run.open();
+      for (let i = 0; i < 90; i++) {
+        const calls = Array.from({ length: 1 + run.random.below(3) }, () => run.put(24, 40));
+        await run.wait(Promise.all(calls));
+        if (i % 40 === 39) await run.wait(run.batch(8, 24, 900));
+      }
+      run.checkAll();
+      await run.close();
+    },
+  },
+  {
     name: "large-batches",
     title: "Batches larger than the log's buffer and than a memtable",
     options: { walSync: "none" },

@@ -1,6 +1,7 @@
 /**
  * Error injection into two scripts of about 200 file-system operations: a new store that is filled,
- * flushed and compacted, and one that is recovered, filled by overlapping writes, compacted and closed.
+ * flushed and compacted, and one that is recovered, filled by small syncs that extend its log and by
+ * overlapping writes, compacted and closed.
  * What is required is in tests/support/error_injection.ts.
  */
 
@@ -48,6 +49,8 @@ const scripts: readonly Script[] = [
       const { run } = trial;
       if (!await trial.open()) return;
       await trial.read();
+      // Enough small syncs for the log to be extended.
+      for (let i = 0; i < 5; i++) await trial.write("a put", () => run.put(12, 30));
       await trial.write("puts", async () => {
         const puts = [run.put(12, 60), run.put(12, 60), run.put(12, 60)];
         for (const call of await Promise.allSettled(puts)) {

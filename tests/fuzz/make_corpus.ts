@@ -86,7 +86,16 @@ function wal(): Made[] {
       }),
     ],
     ["hostile-durable", "a record that claims more durable bytes than precede it", set(56, 999)],
-    ["hostile-behind-end", "a byte behind the end record", joined(log, Uint8Array.of(0))],
+    [
+      "valid-extended",
+      "zeros behind the end record, ahead of records that were never written",
+      joined(log, new Uint8Array(64)),
+    ],
+    [
+      "hostile-behind-end",
+      "a second end record behind the first",
+      joined(log, log.slice(log.length - 40)),
+    ],
     ["hostile-middle", "a damaged record that a later one says was durable", damaged],
   ];
 }

@@ -34,6 +34,31 @@ export const durabilityBugs: readonly Bug[] = [
     symptom: CRASH_STATE,
   },
   {
+    name: "extend-over-records",
+    item: "beyond the list",
+    does: "extends a log from where it is durable, over records that are not yet",
+    edits: [{
+      file: "src/wal/log_writer.ts",
+      find: "Math.max(this.#writtenBytes, this.#extendedBytes)",
+      replace: "Math.max(this.#durableBytes, this.#extendedBytes)",
+    }],
+    caughtBy: crashes("Small durable puts, into logs that are extended ahead of them"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "refuse-extension",
+    item: "beyond the list",
+    does: "takes the zeros of an extension behind an end record for damage",
+    edits: [{
+      file: "src/wal/log_reader.ts",
+      find: "      requireNoRecord(window, tag, end);\n",
+      replace:
+        '      if (end !== size) throw new DecodeError("bytes follow the end record", end);\n',
+    }],
+    caughtBy: crashes("Small durable puts, into logs that are extended ahead of them"),
+    symptom: CRASH_STATE,
+  },
+  {
     name: "skip-table-sync",
     item: "skip SST sync",
     does: "puts tables in force whose content is not durable",

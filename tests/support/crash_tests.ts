@@ -45,7 +45,11 @@ export interface Workload {
   /** Whose rules the file system keeps. */
   readonly profile?: Profile;
   /** What the run must have reached at some time, or it does not show what its title says. */
-  readonly peaks?: { readonly levels?: number; readonly immutables?: number };
+  readonly peaks?: {
+    readonly levels?: number;
+    readonly immutables?: number;
+    readonly extendedLogs?: number;
+  };
   readonly script: (run: Run) => Promise<void>;
 }
 
@@ -111,9 +115,10 @@ export async function exploreWorkload(
     restore();
     process.off("unhandledRejection", onUnhandled);
   }
-  const { levels = 0, immutables = 0 } = workload.peaks ?? {};
+  const { levels = 0, immutables = 0, extendedLogs = 0 } = workload.peaks ?? {};
   assert.ok(run.peaks.levels >= levels, `at most ${run.peaks.levels} levels had tables`);
   assert.ok(run.peaks.immutables >= immutables, `at most ${run.peaks.immutables} memtables waited`);
+  assert.ok(run.peaks.extendedLogs >= extendedLogs, `${run.peaks.extendedLogs} logs were extended`);
   if (repeated !== undefined) {
     assert.ok(counts.opened + counts.nested > 0, "TINYKVS_CRASH names no state of this run");
   }

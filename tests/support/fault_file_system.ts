@@ -284,10 +284,15 @@ export class FaultFileSystem implements FileSystem {
     }
   }
 
-  #perform<T>(operation: OperationName, path: string, effect: (fault?: Fault) => T): T {
+  #perform<T>(
+    operation: OperationName,
+    path: string,
+    effect: (fault?: Fault) => T,
+    isZeros = false,
+  ): T {
     const index = this.operationCount++;
     this.onOperation?.({ index, operation, path, phase: "before" });
-    const fault = this.faultFor?.({ index, operation, path });
+    const fault = this.faultFor?.({ index, operation, path, isZeros });
     if (fault?.mode === "before") throw refused(operation, path, fault.code);
     const result = effect(fault);
     this.onOperation?.({ index, operation, path, phase: "after" });
@@ -361,7 +366,7 @@ export class FaultFileSystem implements FileSystem {
     opened: (change) => void (this.openHandles += change),
     violated: (what) => void this.violations.push(what),
     part: (length) => this.#part(length),
-    perform: (operation, path, effect) => this.#perform(operation, path, effect),
+    perform: (operation, path, effect, isZeros) => this.#perform(operation, path, effect, isZeros),
     performAsync: (operation, path, prepare, settled) =>
       this.#performAsync(operation, path, prepare, settled),
     isQueued: () => this.#queue !== undefined,

@@ -18,7 +18,12 @@ export interface HandleOwner {
   /** How much of a transfer is done. */
   part(length: number): number;
   /** Makes an operation, or has it fail. */
-  perform<T>(operation: OperationName, path: string, effect: (fault?: Fault) => T): T;
+  perform<T>(
+    operation: OperationName,
+    path: string,
+    effect: (fault?: Fault) => T,
+    isZeros?: boolean,
+  ): T;
   /** As `perform`, when the queue says so. */
   performAsync<T>(
     operation: OperationName,
@@ -90,13 +95,14 @@ export function openHandle(
       if (!(position >= 0 && position + length <= MAX_FILE_BYTES)) {
         throw new RangeError(`Cannot write "${path}": the position is ${position}`);
       }
+      const isZeros = from.subarray(offset, offset + length).every((byte) => byte === 0);
       return owner.perform("write", path, (fault) => {
         const isCut = fault?.mode === "short" || fault?.mode === "partial";
         const count = isCut ? length >>> 1 : owner.part(length);
         write(owner, file, path, from, offset, count, position);
         if (fault?.mode === "partial") throw refused("write", path, fault.code);
         return count;
-      });
+      }, isZeros);
     },
     syncSync: () => {
       check("sync");

@@ -23,6 +23,8 @@ export interface Operation {
   readonly operation: OperationName;
   /** On which path; for a rename the new one. */
   readonly path: string;
+  /** Whether it is a write of nothing but zeros: the extension of a log. */
+  readonly isZeros?: boolean;
 }
 
 /**

@@ -41,7 +41,12 @@ export class Run {
   /** Called with a file system that the workload goes on with, and again when it is recovered. */
   onRestart: (fileSystem: FaultFileSystem) => void = () => {};
   /** What `peak` has seen. */
-  readonly peaks: { levels: number; immutables: number } = { levels: 0, immutables: 0 };
+  readonly peaks: { levels: number; immutables: number; extendedLogs: number } = {
+    levels: 0,
+    immutables: 0,
+    extendedLogs: 0,
+  };
+  readonly #extendedLogs = new Set<string>();
   #store: Store | undefined;
   #unsettled = 0;
 
@@ -69,13 +74,19 @@ export class Run {
     return this.#unsettled;
   }
 
-  /** Notes how many levels have tables and how many frozen memtables wait. */
+  /** Notes how many levels have tables, how many frozen memtables wait, and which logs were extended. */
   peak(): void {
     if (this.#store?.status !== "open") return;
-    const { levels, immutableMemtables } = this.#store.stats();
+    const { levels, immutableMemtables, wal } = this.#store.stats();
     const used = levels.filter(({ tables }) => tables > 0).length;
     this.peaks.levels = Math.max(this.peaks.levels, used);
     this.peaks.immutables = Math.max(this.peaks.immutables, immutableMemtables);
+    const logs = this.fileSystem.listSync(DIRECTORY).filter((name) => name.endsWith(".wal"));
+    const [log] = logs;
+    if (logs.length !== 1 || log === undefined) return;
+    const sizeBytes = this.fileSystem.statSync(`${DIRECTORY}/${log}`)?.sizeBytes ?? 0;
+    if (sizeBytes > wal.sizeBytes) this.#extendedLogs.add(log);
+    this.peaks.extendedLogs = this.#extendedLogs.size;
   }
 
   /** Awaits a call by driving everything that may settle it. */

@@ -209,14 +209,14 @@ test("readLog finds damage whose proof lies megabytes behind it", () => {
   requireRefused(mutant, /no whole record is here/, 32);
 });
 
-test("readLog takes zeros and garbage behind the last record for a torn tail", () => {
+test("readLog takes garbage behind the last record for a torn tail, and zeros for a log that was extended", () => {
   const log = writeLog(LOG, FIRST, small);
   withSeed(5, (random) => {
     for (const length of [1, 31, 32, 39, 40, 41, 100, 4096]) {
       for (const tail of [new Uint8Array(length), randomBytes(length, random)]) {
         const { summary, entries } = readLogBytes(Uint8Array.from([...log.bytes, ...tail]), LOG);
         assert.deepEqual(entries, textsOf(small));
-        assert.equal(summary.end, "torn");
+        assert.equal(summary.end, tail.every((byte) => byte === 0) ? "open" : "torn");
         assert.equal(summary.endOffset, log.bytes.length);
       }
     }
@@ -265,13 +265,50 @@ test("readLog refuses a gap and a step back in the sequence numbers", () => {
   }
 });
 
-test("readLog refuses what follows an end record", () => {
+test("readLog looks past what the extension of a log has left behind its end record", () => {
   const log = writeLog(LOG, FIRST, small, true);
-  requireRefused(
-    Uint8Array.from([...log.bytes, 0]),
-    /1 bytes follow the end record/,
-    log.bytes.length,
-  );
+  withSeed(6, (random) => {
+    for (const length of [1, 39, 40, 4096, 1_100_000]) {
+      for (const tail of [new Uint8Array(length), randomBytes(length, random)]) {
+        const bytes = new Uint8Array(log.bytes.length + length);
+        bytes.set(log.bytes);
+        bytes.set(tail, log.bytes.length);
+        const { summary, entries } = readLogBytes(bytes, LOG);
+        assert.deepEqual(entries, textsOf(small));
+        assert.equal(summary.end, "closed");
+        assert.equal(summary.endOffset, log.bytes.length);
+      }
+    }
+  });
+});
+
+test("readLog refuses a record that follows an end record", () => {
+  const log = writeLog(LOG, FIRST, small, true);
+  const record = log.bytes.subarray(log.ends[1], log.ends[2]);
+  for (const gap of [0, 1, 5000]) {
+    requireRefused(
+      Uint8Array.from([...log.bytes, ...new Uint8Array(gap), ...record]),
+      /a record follows the end record/,
+      log.bytes.length + gap,
+    );
+  }
+});
+
+test("readLog of an extended log whose tail is torn anywhere gives whole batches and no error", () => {
+  const log = writeLog(LOG, FIRST, small);
+  const synced = log.ends[2]!;
+  for (let from = synced; from < log.bytes.length; from++) {
+    for (const until of [from + 1, log.bytes.length]) {
+      // What was not synced may be there in part, and the rest is still zeros.
+      const bytes = new Uint8Array(log.bytes.length + 600);
+      bytes.set(log.bytes);
+      bytes.fill(0, from, until);
+      const { entries } = readLogBytes(bytes, LOG);
+      const lost = bytes.some((byte, at) => at < log.bytes.length && byte !== log.bytes[at]);
+      const whole = lost ? log.ends.filter((end) => end <= from).length : small.length;
+      assert.equal(wholeBatches(entries, small), whole, `zeros from ${from} to ${until}`);
+    }
+  }
 });
 
 test("readLog refuses an end record that holds entries or a payload", () => {

@@ -138,3 +138,102 @@ test("LogWriter writes all of a record although the file takes few bytes at a ti
   writer.writeOutSync();
   assert.equal(readLogBytes(fileBytes(writer), 3).entries.length, 1);
 });
+
+/** A log that expects to hold so much, and what is done to its file. */
+function extendable(expectedBytes: number, refuse?: (position: number) => string | undefined): {
+  readonly writer: LogWriter;
+  /** Appends a record of about so many bytes and syncs it. */
+  sync(length: number): void;
+} {
+  const inner = memoryFileSystem();
+  const fileSystem: FileSystem = Object.create(inner, {
+    createSync: {
+      value: (path: string) => {
+        const handle = inner.createSync(path);
+        return {
+          path,
+          readSync: handle.readSync.bind(handle),
+          sizeSync: handle.sizeSync.bind(handle),
+          writeSync(from: Uint8Array, offset: number, length: number, position: number) {
+            const code = refuse?.(position);
+            if (code !== undefined) throw new IoError("write", path, "refused", code);
+            return handle.writeSync(from, offset, length, position);
+          },
+        };
+      },
+    },
+  });
+  const writer = new LogWriter(fileSystem, "/log", TEST_STORE_ID, 3, 10, expectedBytes);
+  writer.writeOutSync();
+  writer.markDurable(writer.writtenBytes);
+  let sequence = 10;
+  return {
+    writer,
+    sync(length) {
+      appendBatch(writer, sequence++, [{ key: bytesOf("k"), value: valueOfLength(length, 1) }]);
+      writer.writeOutSync();
+      writer.extendSync();
+      writer.markDurable(writer.writtenBytes);
+    },
+  };
+}
+
+test("LogWriter extends a log that is synced often, and writes into the zeros", () => {
+  const { writer, sync } = extendable(4 * 1024 * 1024);
+  for (let i = 0; i < 2; i++) sync(50);
+  assert.equal(writer.handle.sizeSync(), writer.writtenBytes, "a few syncs");
+  sync(50);
+  const extended = writer.writtenBytes + 256 * 1024;
+  assert.equal(writer.handle.sizeSync(), extended);
+  while (writer.writtenBytes < extended - 200) {
+    sync(50);
+    assert.equal(writer.handle.sizeSync(), extended);
+  }
+  sync(50);
+  sync(50);
+  assert.equal(writer.handle.sizeSync(), extended + 256 * 1024);
+  const bytes = fileBytes(writer);
+  assert.ok(bytes.subarray(writer.writtenBytes).every((byte) => byte === 0));
+  const { entries, summary } = readLogBytes(bytes, 3);
+  assert.equal(summary.end, "open");
+  assert.equal(entries.length, (writer.writtenBytes - 32) / (40 + 9 + 1 + 50));
+});
+
+test("LogWriter does not extend a log for large syncs, nor one of a tiny memtable by more than its part", () => {
+  const large = extendable(4 * 1024 * 1024);
+  for (let i = 0; i < 20; i++) large.sync(70_000);
+  assert.equal(large.writer.handle.sizeSync(), large.writer.writtenBytes);
+  const tiny = extendable(4096);
+  for (let i = 0; i < 3; i++) tiny.sync(50);
+  assert.equal(tiny.writer.handle.sizeSync(), tiny.writer.writtenBytes + 1024);
+  const never = extendable(0);
+  for (let i = 0; i < 20; i++) never.sync(50);
+  assert.equal(never.writer.handle.sizeSync(), never.writer.writtenBytes);
+});
+
+test("LogWriter does not extend a log behind its end record", () => {
+  const { writer, sync } = extendable(4096);
+  for (let i = 0; i < 2; i++) sync(50);
+  writer.appendEnd(12);
+  writer.writeOutSync();
+  writer.extendSync();
+  assert.equal(writer.handle.sizeSync(), writer.writtenBytes);
+  assert.equal(readLogBytes(fileBytes(writer), 3).summary.end, "closed");
+});
+
+test("LogWriter goes on without an extension that a full disk refuses, and reports any other failure", () => {
+  for (const code of ["ENOSPC", "EDQUOT"]) {
+    let isFull = false;
+    const { writer, sync } = extendable(4096, () => isFull ? code : undefined);
+    for (let i = 0; i < 2; i++) sync(50);
+    isFull = true;
+    writer.extendSync();
+    isFull = false;
+    for (let i = 0; i < 4; i++) sync(50);
+    assert.equal(writer.handle.sizeSync(), writer.writtenBytes);
+    assert.equal(readLogBytes(fileBytes(writer), 3).entries.length, 6);
+  }
+  const { writer, sync } = extendable(4096, (at) => at > 220 ? "EIO" : undefined);
+  for (let i = 0; i < 2; i++) sync(50);
+  assert.throws(() => writer.extendSync(), IoError);
+});

@@ -71,11 +71,12 @@ function openAppend({ directory, durability }: OpenOptions): Engine {
   const close = (): void => closeSync(file);
   if (durability === "durable") {
     return {
+      putSync,
       put,
       writeBatch: (keys, values) => {
         addAll(keys, values);
-        waiting ??= group(running);
-        return waiting;
+        write();
+        fdatasyncSync(file);
       },
       close,
     };

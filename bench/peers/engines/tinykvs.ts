@@ -85,8 +85,11 @@ async function openEngine(
     compact: () => store.compact(),
     close: () => store.close(),
   };
-  // In "batch" mode putSync waits for an fsync each, which no workload measures.
-  if (options.durability === "durable") delete engine.putSync;
+  if (options.durability === "durable") {
+    // One at a time, a sync in the call takes less than one through a thread and back.
+    engine.writeBatch = (keys, values) =>
+      store.writeSync(keys.map((key, i) => ({ type: "put", key, value: values[i]! })));
+  }
   return engine;
 }
 
