@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memoryFileSystem, open, type Store } from "../../mod.ts";
-import { systemScheduler } from "../../src/platform/system_scheduler.ts";
-import { useScheduler } from "../support/fault_scheduler.ts";
+import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { watched } from "./file_systems.ts";
 
 const COUNT = 3000;
@@ -18,12 +17,9 @@ class Trial {
   /** Reads of tables that held the caller, and those that were awaited. */
   atOnce = 0;
   awaited = 0;
-  #nowMs = 1;
 
   async run(use: (store: Store) => Promise<void>): Promise<void> {
-    const { yield: turn, setTimer, sleepSync, randomHex } = systemScheduler;
-    const nowMs = (): number => this.#nowMs += this.stepMs;
-    const restore = useScheduler({ nowMs, yield: turn, setTimer, sleepSync, randomHex });
+    const restore = useScheduler(steppingScheduler(() => this.stepMs));
     try {
       const isTable = (path: string): boolean => path.endsWith(".sst");
       const fileSystem = watched(

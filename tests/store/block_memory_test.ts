@@ -6,9 +6,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Cursor, open, type Options, type Store } from "../../mod.ts";
-import type { FileSystem } from "../../src/platform/file_system.ts";
-import { defaultFileSystem } from "../../src/platform/default_file_system.ts";
-import { interceptingFileSystem } from "../support/intercepting_file_system.ts";
+import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import type { Random } from "../support/random.ts";
 import { withSeedAsync } from "../support/seeded.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -16,8 +14,8 @@ import { temporaryDirectory } from "../support/temporary.ts";
 const KEYS = 1500;
 const STEPS = 1500;
 
-/** How long a read holds its caller: gets do not wait for a page cache, but for a slow disk (read_pace.ts). */
-const disks = { "page cache": 0, "slow disk": 0.06 } as const;
+/** How long a read takes: gets do not wait for a page cache, but for a slow disk (read_pace.ts). */
+const disks = { "page cache": 0.003, "slow disk": 0.2 } as const;
 
 /** Caches that hold nothing, a few blocks, and about a quarter of them. */
 const optionSets: readonly Options[] = [
@@ -195,17 +193,6 @@ class Trial {
   }
 }
 
-/** A file system whose synchronous reads take so long. */
-function diskOf(readMs: number): FileSystem {
-  return interceptingFileSystem(defaultFileSystem(), {
-    charge(operation) {
-      if (operation !== "read") return;
-      const untilMs = performance.now() + readMs;
-      while (performance.now() < untilMs);
-    },
-  });
-}
-
 async function runTrial(seed: number, options: Options): Promise<void> {
   const directory = temporaryDirectory("block-memory");
   try {
@@ -227,8 +214,11 @@ for (const [disk, readMs] of Object.entries(disks)) {
   for (const options of optionSets) {
     const { blockCacheSizeBytes, compression } = options;
     test(`Reads that overlap never meet memory that was given to another block: ${compression}, cache of ${blockCacheSizeBytes} bytes, ${disk}`, async () => {
-      for (let seed = 1; seed <= 2; seed++) {
-        await runTrial(seed, { ...options, fileSystem: diskOf(readMs) });
+      const restore = useScheduler(steppingScheduler(() => readMs));
+      try {
+        for (let seed = 1; seed <= 2; seed++) await runTrial(seed, options);
+      } finally {
+        restore();
       }
     });
   }

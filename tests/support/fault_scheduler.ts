@@ -161,6 +161,12 @@ export function frozenScheduler(): Scheduler {
   };
 }
 
+/** The system's scheduler beside a clock that goes on by `stepMs()` with every look at it: as long as a read takes. */
+export function steppingScheduler(stepMs: () => number): Scheduler {
+  let nowMs = 1;
+  return { ...systemScheduler, nowMs: () => nowMs += stepMs() };
+}
+
 /** Puts `scheduler` in the place of the system's; the result puts back what was there. */
 export function useScheduler(scheduler: Scheduler): () => void {
   const before = { ...systemScheduler };
