@@ -55,6 +55,7 @@ const workloads: readonly Workload[] = [
     name: "go",
     title: "A Go store that is taken over and written to",
     options: { walSync: "none" },
+    variants: 4,
     prepare,
     mayRemain: (name) => name === "LOCK",
     script: async (run) => {

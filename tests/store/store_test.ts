@@ -438,8 +438,10 @@ async function noting(walSync: WalSync, options: Options = {}): Promise<{
   const gates: (() => void)[] = [];
   let isHeld = false;
   const below = memoryFileSystem();
-  const note = ({ operation, path }: Call): void => {
-    if (path.endsWith(".wal")) calls.push(operation);
+  const note = ({ operation, path, length }: Call): void => {
+    // The zeros that extend a log are none of the writes that are counted (tests/wal/log_writer_test.ts).
+    const isExtension = operation === "write" && length === 256 * 1024;
+    if (path.endsWith(".wal") && !isExtension) calls.push(operation);
   };
   const fileSystem = watched(
     below,
