@@ -128,7 +128,7 @@ export class Memtable {
   }
 
   /** Puts the offset of the newest version of each key into `order`, in key order. Internal. */
-  fillOrder(order: Uint32Array): void {
+  fillOrder(order: Int32Array): void {
     const tree = this.#tree;
     let count = 0;
     for (let leaf = tree.firstLeaf; leaf >= 0; leaf = tree.nextLeaf(leaf)) {
