@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IoError } from "../../src/errors.ts";
-import type { FileSystem } from "../../src/platform/file_system.ts";
+import type { FileHandle, FileSystem } from "../../src/platform/file_system.ts";
 import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { readFullySync } from "../../src/platform/transfer.ts";
 import { LogWriter } from "../../src/wal/log_writer.ts";
@@ -14,6 +14,26 @@ function fileBytes(writer: LogWriter): Uint8Array {
   const bytes = new Uint8Array(writer.handle.sizeSync());
   readFullySync(writer.handle, bytes, 0, bytes.length, 0);
   return bytes;
+}
+
+type Write = FileHandle["writeSync"];
+
+/** A file system whose writes go through `through`. */
+function writingWith(through: (write: Write, ...args: Parameters<Write>) => number): FileSystem {
+  const inner = memoryFileSystem();
+  const createSync = (path: string): FileHandle => {
+    const handle = inner.createSync(path);
+    const write = handle.writeSync.bind(handle);
+    return {
+      path,
+      readSync: handle.readSync.bind(handle),
+      writeSync: (...args) => through(write, ...args),
+      syncSync: handle.syncSync.bind(handle),
+      sizeSync: handle.sizeSync.bind(handle),
+      closeSync: handle.closeSync.bind(handle),
+    };
+  };
+  return Object.create(inner, { createSync: { value: createSync } });
 }
 
 function durableOffsetAt(bytes: Uint8Array, record: number): number {
@@ -118,21 +138,9 @@ test("LogWriter gives a buffer back that a large batch has stretched", () => {
 });
 
 test("LogWriter writes all of a record although the file takes few bytes at a time", () => {
-  const inner = memoryFileSystem();
-  const slow: FileSystem = Object.create(inner, {
-    createSync: {
-      value: (path: string) => {
-        const handle = inner.createSync(path);
-        return {
-          path,
-          readSync: handle.readSync.bind(handle),
-          sizeSync: handle.sizeSync.bind(handle),
-          writeSync: (from: Uint8Array, offset: number, length: number, position: number) =>
-            handle.writeSync(from, offset, Math.min(length, 7), position),
-        };
-      },
-    },
-  });
+  const slow = writingWith((write, from, offset, length, position) =>
+    write(from, offset, Math.min(length, 7), position)
+  );
   const writer = new LogWriter(slow, "/log", TEST_STORE_ID, 3, 10);
   appendBatch(writer, 10, [{ key: bytesOf("a"), value: valueOfLength(100, 1) }]);
   writer.writeOutSync();
@@ -145,23 +153,10 @@ function extendable(expectedBytes: number, refuse?: (position: number) => string
   /** Appends a record of about so many bytes and syncs it. */
   sync(length: number): void;
 } {
-  const inner = memoryFileSystem();
-  const fileSystem: FileSystem = Object.create(inner, {
-    createSync: {
-      value: (path: string) => {
-        const handle = inner.createSync(path);
-        return {
-          path,
-          readSync: handle.readSync.bind(handle),
-          sizeSync: handle.sizeSync.bind(handle),
-          writeSync(from: Uint8Array, offset: number, length: number, position: number) {
-            const code = refuse?.(position);
-            if (code !== undefined) throw new IoError("write", path, "refused", code);
-            return handle.writeSync(from, offset, length, position);
-          },
-        };
-      },
-    },
+  const fileSystem = writingWith((write, from, offset, length, position) => {
+    const code = refuse?.(position);
+    if (code !== undefined) throw new IoError("write", "/log", "refused", code);
+    return write(from, offset, length, position);
   });
   const writer = new LogWriter(fileSystem, "/log", TEST_STORE_ID, 3, 10, expectedBytes);
   writer.writeOutSync();
