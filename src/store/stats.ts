@@ -34,7 +34,7 @@ export interface Stats {
   readonly immutableMemtables: number;
   /** The write-ahead logs. */
   readonly wal: {
-    /** Bytes in the logs of memtables that are not flushed yet. */
+    /** Bytes of records in the logs of memtables that are not flushed yet; the files may be longer (docs/FORMAT.md). */
     readonly sizeBytes: number;
   };
   /** The cache of data blocks. */

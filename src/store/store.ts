@@ -135,7 +135,8 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /**
-   * The key's value, or undefined where there is none.
+   * The key's value, or undefined where there is none. What is not in memory is read at once where the
+   * system's page cache seems to have it (reads take microseconds), and by a thread where a disk takes its time.
    *
    * @throws {CorruptionError} what is stored can't be read
    */

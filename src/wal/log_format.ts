@@ -138,11 +138,11 @@ export function sealRecord(
   durableOffset: number,
 ): void {
   const payload = start + RECORD_HEADER_BYTES;
-  // `| 0`: handed a fraction, JavaScriptCore's code leaves for its interpreter, a tenth of a put on Bun.
   view.setUint32(start + 4, crc32(bytes, view, payload, end), true);
   view.setUint32(start + 8, end - payload, true);
   view.setUint32(start + 12, tag, true);
   view.setUint32(start + 16, firstSequence, true);
+  // `| 0`: handed a fraction, JavaScriptCore's code leaves for its interpreter, a tenth of a put on Bun.
   view.setUint32(start + 20, (firstSequence / TWO_32) | 0, true);
   view.setUint32(start + 24, durableOffset, true);
   view.setUint32(start + 28, (durableOffset / TWO_32) | 0, true);

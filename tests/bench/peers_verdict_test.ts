@@ -7,6 +7,7 @@ import { Figures } from "../../bench/peers/figures.ts";
 import {
   budgetOf,
   canRun,
+  isFor,
   minutesLeft,
   type PlannedRun,
   plannedRuns,
@@ -231,6 +232,13 @@ test("Only peers are stopped early when they fill a store", () => {
   assert.equal(budgetOf(kind("lmdb"), fill, budgets), 4);
   assert.ok(budgetOf(kind("tinykvs", { isOwn: true }), fill, budgets) >= 60);
   assert.equal(budgetOf(kind("tinykvs", { isOwn: true }), workloadOf("open"), budgets), 2);
+});
+
+test("Rows from the disk are measured of tinykvs only: peers keep what they have mapped", () => {
+  for (const name of ["get-disk-await", "get-disk-many100"]) {
+    assert.equal(isFor(kind("lmdb"), workloadOf(name)), false);
+    assert.equal(isFor(kind("tinykvs", { isOwn: true }), workloadOf(name)), true);
+  }
 });
 
 test("A row that a store lacks the operation for takes no process, unless durability may change that", () => {

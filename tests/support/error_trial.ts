@@ -208,9 +208,9 @@ type Attempt<T> =
   | { readonly isDone: false; readonly error: unknown };
 
 /** A failure that the store can't do without: nobody knows what the disk holds after it. */
-function isFatal({ operation, fault, isZeros }: Struck): boolean {
+function isFatal({ operation, path, fault, isZeros }: Struck): boolean {
   // A disk that is too full for a log to be extended may have room for its records.
-  if (isZeros && fault.code === "ENOSPC") return false;
+  if (isZeros && path.endsWith(".wal") && fault.code === "ENOSPC") return false;
   // A short write goes on; for want of descriptors files are closed, and the call is made again.
   if (fault.mode === "short" || fault.code === "EMFILE") return false;
   if (operation === "sync directory" || operation === "write" || operation === "sync") return true;

@@ -140,6 +140,17 @@ export class FaultFileSystem implements FileSystem {
     return node instanceof File ? `${node.live.size} ${node.live.low} ${node.live.high}` : "";
   }
 
+  /** Sizes of the files in a directory, by name: no operation, so that whoever watches changes nothing. */
+  sizesIn(directory: string): ReadonlyMap<string, number> {
+    const sizes = new Map<string, number>();
+    const node = this.#find(directory);
+    if (!(node instanceof Directory)) return sizes;
+    for (const [name, file] of node.entries) {
+      if (file instanceof File) sizes.set(name, file.live.size);
+    }
+    return sizes;
+  }
+
   /** Bytes of the last write of all, if it is not durable yet: so many crashes "torn" are there. */
   get tornBytes(): number {
     return this.#lastWritten?.pending.at(-1)?.data.length ?? 0;

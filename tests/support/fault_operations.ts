@@ -23,7 +23,7 @@ export interface Operation {
   readonly operation: OperationName;
   /** On which path; for a rename the new one. */
   readonly path: string;
-  /** Whether it is a write of nothing but zeros: the extension of a log. */
+  /** Whether it is a write of nothing but zeros, as the extension of a log is. */
   readonly isZeros?: boolean;
 }
 

@@ -81,11 +81,10 @@ export class Run {
     const used = levels.filter(({ tables }) => tables > 0).length;
     this.peaks.levels = Math.max(this.peaks.levels, used);
     this.peaks.immutables = Math.max(this.peaks.immutables, immutableMemtables);
-    const logs = this.fileSystem.listSync(DIRECTORY).filter((name) => name.endsWith(".wal"));
+    const logs = [...this.fileSystem.sizesIn(DIRECTORY)].filter(([name]) => name.endsWith(".wal"));
+    // With one log it is the one whose records the statistics count.
     const [log] = logs;
-    if (logs.length !== 1 || log === undefined) return;
-    const sizeBytes = this.fileSystem.statSync(`${DIRECTORY}/${log}`)?.sizeBytes ?? 0;
-    if (sizeBytes > wal.sizeBytes) this.#extendedLogs.add(log);
+    if (logs.length === 1 && log![1] > wal.sizeBytes) this.#extendedLogs.add(log![0]);
     this.peaks.extendedLogs = this.#extendedLogs.size;
   }
 
