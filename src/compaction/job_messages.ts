@@ -62,7 +62,12 @@ export interface PlainCompaction {
 /** What the store asks for. Answers carry the same id. */
 export type JobRequest =
   | { readonly id: number; readonly kind: "merge"; readonly compaction: PlainCompaction }
-  | { readonly id: number; readonly kind: "flush"; readonly entries: NewestEntries }
+  | {
+    readonly id: number;
+    readonly kind: "flush";
+    readonly entries: NewestEntries;
+    readonly fileNumber: number;
+  }
   | { readonly id: number; readonly kind: "cancel" };
 
 /** How a job has ended; one that was cancelled has removed what it wrote. */

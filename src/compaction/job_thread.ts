@@ -36,7 +36,7 @@ import {
 const MIN_JOB_BYTES = 1024 * 1024;
 /** Nor one of a memtable that is larger, as a huge batch makes it: it would have to be copied. */
 const MAX_FLUSH_BYTES = 128 * 1024 * 1024;
-/** The copy of a memtable up to this size is kept for the next one. */
+/** Memory for the copy of a memtable is kept for the next one up to this size. */
 const KEPT_COPY_BYTES = 16 * 1024 * 1024;
 /** The thread ends after this time without a job. */
 const IDLE_MS = 10_000;
@@ -99,8 +99,8 @@ export class JobThread {
   #isGivenUp = false;
   #wasUp = false;
   #idleTimer: Timer | undefined;
-  /** Memory for the copy of one memtable. */
-  #copy: SharedArrayBuffer | undefined;
+  /** Memory for copies of memtables that is not in use. */
+  #copies: SharedArrayBuffer[] = [];
 
   /** Prepares for a thread; none is started yet. */
   constructor(
@@ -139,20 +139,21 @@ export class JobThread {
     return yield* this.#run({ id, kind: "merge", compaction: plainCompaction(compaction) });
   }
 
-  /** As `flushJob`. One at a time: there is one copy. */
-  *flush(memtable: Memtable): Task<TableMetadata | undefined> {
+  /** As `flushJob`, to the file of that number. */
+  *flush(memtable: Memtable, fileNumber: number): Task<TableMetadata | undefined> {
     const copyBytes = newestBytes(memtable);
-    if (this.#copy === undefined || this.#copy.byteLength < copyBytes) {
+    let copy = this.#copies.pop();
+    if (copy === undefined || copy.byteLength < copyBytes) {
       // Memtables are about as large as each other, so this happens once. Shared memory is not counted as
       // new by V8 when it arrives, and Bun does not copy it, as happens with buffers that change hands.
-      this.#copy = new SharedArrayBuffer(Math.ceil(copyBytes * 1.1));
+      copy = new SharedArrayBuffer(Math.ceil(copyBytes * 1.1));
     }
     try {
-      const entries = copyNewest(memtable, this.#copy);
-      const tables = yield* this.#run({ id: ++this.#lastId, kind: "flush", entries });
+      const entries = copyNewest(memtable, copy);
+      const tables = yield* this.#run({ id: ++this.#lastId, kind: "flush", entries, fileNumber });
       return tables[0];
     } finally {
-      if (copyBytes > KEPT_COPY_BYTES) this.#copy = undefined;
+      if (copy.byteLength <= KEPT_COPY_BYTES) this.#copies.push(copy);
     }
   }
 
@@ -258,6 +259,6 @@ export class JobThread {
     this.#idleTimer = undefined;
     this.#thread?.stop();
     this.#thread = undefined;
-    this.#copy = undefined;
+    this.#copies = [];
   }
 }

@@ -86,9 +86,9 @@ function accept(request: JobRequest): void {
 }
 
 function* flush(
-  { entries }: JobRequest & { kind: "flush" },
+  { entries, fileNumber }: JobRequest & { kind: "flush" },
 ): Task<readonly TableMetadata[]> {
-  const table = yield* writeTable(newestSequence(entries), options, newFileNumber);
+  const table = yield* writeTable(newestSequence(entries), options, () => fileNumber);
   return table === undefined ? [] : [table];
 }
 

@@ -1,26 +1,25 @@
 /**
  * Flushes and compactions of an open store: what is to be done next, and who drives it.
  *
- * There is at most one flush and one compaction at a time. Large ones run in the job thread, where there is
- * one; what is left to do here is to wait for them and to put their tables in force. For the others the loop
- * gives turns of a few milliseconds, the flush first, and lets the event loop go round in between. A caller
- * that writes synchronously, and so may never let it, does a share of that itself (`assist`), and waits for
- * the thread only where the bounds on memtables and level 0 ask for it. The first failure is noted in the
+ * There is at most one compaction at a time, besides the flushes (flush_queue.ts). Large ones run in the job
+ * thread, where there is one; what is left to do here is to wait for them and to put their tables in force.
+ * For the others the loop gives turns of a few milliseconds, flushes first, and lets the event loop go round
+ * in between. A caller that writes synchronously, and so may never let it, does a share of that itself
+ * (`assist`), and waits for the thread only where the bounds on memtables and level 0 ask for it. The first failure is noted in the
  * state and ends all background work: the store then answers reads only.
  */
 
-import { flushJob } from "../compaction/flush_job.ts";
 import type { Compaction } from "../compaction/compaction.ts";
 import { mergeJob } from "../compaction/merge_job.ts";
 import { pickCompaction, planFullCompaction } from "../compaction/picker.ts";
 import { ClosedError } from "../errors.ts";
 import { isOver } from "../platform/scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
-import type { Memtable } from "../memtable/memtable.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
-import type { ImmutableMemtable, StoreState } from "./store_state.ts";
+import { FlushQueue } from "./flush_queue.ts";
+import type { StoreState } from "./store_state.ts";
 
 /** The longest that the event loop is held at a time. */
 const SLICE_MS = 1.5;
@@ -51,10 +50,6 @@ interface Waiter {
 
 /** Counters for `stats`. */
 export interface BackgroundCounters {
-  /** Finished flushes. */
-  flushes: number;
-  /** Bytes of tables written by flushes. */
-  flushedBytes: number;
   /** Finished compactions, moves included. */
   compactions: number;
   /** Bytes of tables read by merges. */
@@ -69,10 +64,10 @@ export interface BackgroundCounters {
 
 /** Drives background work. */
 export class Background {
-  /** What was done so far. */
+  /** Flushes: those that are in progress, and what they have written. */
+  readonly flushes: FlushQueue;
+  /** What was done so far, besides. */
   readonly counters: BackgroundCounters = {
-    flushes: 0,
-    flushedBytes: 0,
     compactions: 0,
     compactionReadBytes: 0,
     compactionWrittenBytes: 0,
@@ -80,7 +75,6 @@ export class Background {
     stalledMs: 0,
   };
   readonly #state: StoreState;
-  #flush: RunningTask<void> | undefined;
   #compaction: RunningTask<void> | undefined;
   #manual: { range: CompactionRange; isStarted: boolean; isDone: boolean }[] = [];
   #waiters: Waiter[] = [];
@@ -97,17 +91,17 @@ export class Background {
   /** Makes the background of a store. */
   constructor(state: StoreState) {
     this.#state = state;
+    this.flushes = new FlushQueue(state);
     this.#assistBytes = Math.min(ASSIST_BYTES, state.options.memtableSizeBytes);
   }
 
   /** Starts the loop if there is something to do. */
   kick(): void {
-    const flush = this.#flush;
-    const compaction = this.#compaction;
+    const before = this.#tasks();
     if (!this.#fillSlots()) return;
     if (this.#isLooping) {
       // It may be waiting for the job thread, and would hear of this only when that has finished its job.
-      if (this.#flush !== flush || this.#compaction !== compaction) this.#wakeLoop();
+      if (this.#tasks().some((task) => !before.includes(task))) this.#wakeLoop();
       return;
     }
     this.#isLooping = true;
@@ -152,11 +146,8 @@ export class Background {
   makeRoom(): void {
     while (
       this.#state.immutables.length >= HARD_MAX_WAITING_MEMTABLES && this.#fillSlots() &&
-      this.#flush !== undefined
-    ) {
-      this.#flush.driveSync(this.#state.scheduler, Infinity);
-      this.#settle();
-    }
+      this.#flushSync()
+    );
     if (this.#state.failure !== undefined) throw this.#state.failure;
   }
 
@@ -170,10 +161,7 @@ export class Background {
 
   /** Flushes every frozen memtable now. */
   flushedSync(): void {
-    while (this.#state.immutables.length > 0 && this.#fillSlots() && this.#flush !== undefined) {
-      this.#flush.driveSync(this.#state.scheduler, Infinity);
-      this.#settle();
-    }
+    while (this.#state.immutables.length > 0 && this.#fillSlots() && this.#flushSync());
     this.#requireSuccess();
   }
 
@@ -207,9 +195,8 @@ export class Background {
   stop(): void {
     this.#isStopped = true;
     const reason = new ClosedError("store");
-    this.#flush?.cancel(reason);
+    this.flushes.cancel(reason);
     this.#compaction?.cancel(reason);
-    this.#flush = undefined;
     this.#compaction = undefined;
     this.#manual = [];
     this.#state.jobThread?.close();
@@ -219,17 +206,10 @@ export class Background {
   async #loop(): Promise<void> {
     const { scheduler } = this.#state;
     while (this.#fillSlots()) {
-      const flush = this.#flush;
-      const compaction = this.#compaction;
-      const task = flush !== undefined && !flush.isWaiting
-        ? flush
-        : compaction !== undefined && !compaction.isWaiting
-        ? compaction
-        : undefined;
+      const tasks = this.#tasks();
+      const task = tasks.find(({ isWaiting }) => !isWaiting);
       if (task === undefined) {
-        const wakes = [flush, compaction].filter((slot) => slot !== undefined).map(({ wake }) =>
-          wake
-        );
+        const wakes = tasks.map(({ wake }) => wake);
         wakes.push(new Promise((resolve) => this.#wakeLoop = resolve));
         await Promise.race(wakes);
       } else {
@@ -243,30 +223,44 @@ export class Background {
   }
 
   /**
-   * Works synchronously for about `budgetMs`, on the flush first; where all there is to do is being done by
+   * Works synchronously for about `budgetMs`, on flushes first; where all there is to do is being done by
    * the job thread, waits for that if it `mayWait`.
    */
   #driveSync(budgetMs: number, mayWait: boolean): void {
     const { scheduler } = this.#state;
     const startMs = scheduler.nowMs();
     do {
-      const task = this.#nextHere() ?? (mayWait ? this.#flush ?? this.#compaction : undefined);
+      const task = this.#nextHere() ?? (mayWait ? this.#tasks()[0] : undefined);
       if (task === undefined) return;
       task.driveSync(scheduler, budgetMs - (scheduler.nowMs() - startMs));
       this.#settle();
     } while (!isOver(scheduler, startMs, budgetMs) && this.#fillSlots());
   }
 
-  /** The task that this thread can get on with, the flush first. */
-  #nextHere(): RunningTask<void> | undefined {
-    if (this.#flush !== undefined && !this.#flush.isElsewhere) return this.#flush;
-    return this.#compaction?.isElsewhere ? undefined : this.#compaction;
+  /** Gets on with the flushes; false where there is none. */
+  #flushSync(): boolean {
+    const { tasks } = this.flushes;
+    const task = tasks.find(({ isElsewhere }) => !isElsewhere) ?? tasks[0];
+    task?.driveSync(this.#state.scheduler, Infinity);
+    this.#settle();
+    return task !== undefined;
+  }
+
+  /** All that is in progress, most urgent first. */
+  #tasks(): readonly RunningTask<unknown>[] {
+    const { tasks } = this.flushes;
+    return this.#compaction === undefined ? tasks : [...tasks, this.#compaction];
+  }
+
+  /** The task that this thread can get on with, flushes first. */
+  #nextHere(): RunningTask<unknown> | undefined {
+    return this.#tasks().find(({ isElsewhere }) => !isElsewhere);
   }
 
   /** Goes on at once with a task whose part in the job thread is done: a table is to be put in force. */
   #acceptElsewhere(): void {
-    for (const task of [this.#flush, this.#compaction]) {
-      if (task?.isWaiting && !task.isElsewhere) task.driveSync(this.#state.scheduler, 0);
+    for (const task of this.#tasks()) {
+      if (task.isWaiting && !task.isElsewhere) task.driveSync(this.#state.scheduler, 0);
     }
     this.#settle();
   }
@@ -275,15 +269,14 @@ export class Background {
   #fillSlots(): boolean {
     const state = this.#state;
     if (this.#isStopped || state.failure !== undefined) return false;
-    const oldest = state.immutables.at(-1);
-    if (this.#flush === undefined && oldest !== undefined) {
-      this.#flush = this.#running(this.#flushTask(oldest));
-    }
+    this.flushes.start(!this.#isThreadBehind());
     if (this.#compaction === undefined && this.#mayCompact) {
       const task = this.#nextCompaction();
-      if (task !== undefined) this.#compaction = this.#running(task);
+      if (task !== undefined) {
+        this.#compaction = new RunningTask(task, (error) => this.#state.fail("a sync", error));
+      }
     }
-    return this.#flush !== undefined || this.#compaction !== undefined;
+    return this.#tasks().length > 0;
   }
 
   #nextCompaction(): Task<void> | undefined {
@@ -301,59 +294,19 @@ export class Background {
     return undefined;
   }
 
-  /** Empties the slots of tasks that have ended. */
+  /** Takes note of tasks that have ended. */
   #settle(): void {
-    if (this.#flush?.isSettled) {
-      this.#note("a flush", this.#flush);
-      this.#flush = undefined;
-    }
+    this.flushes.settle((error) => this.#note("a flush", error));
     if (this.#compaction?.isSettled) {
-      this.#note("a compaction", this.#compaction);
+      this.#note("a compaction", this.#compaction.error);
       this.#compaction = undefined;
       if (this.#manual[0]?.isStarted) this.#manual.shift()!.isDone = true;
     }
     this.#wakeWaiters();
   }
 
-  #note(work: string, task: RunningTask<void>): void {
-    if (task.error !== undefined && !this.#isStopped) this.#state.fail(work, task.error);
-  }
-
-  #running(task: Task<void>): RunningTask<void> {
-    return new RunningTask(task, (error) => this.#state.fail("a sync", error));
-  }
-
-  *#flushTask(immutable: ImmutableMemtable): Task<void> {
-    const state = this.#state;
-    const { versions, logs } = state;
-    const newestLog = logs.active!.number;
-    const table = yield* this.#flushed(immutable.memtable);
-    // The job has synced the directory, and with the table's name those of the logs.
-    if (table !== undefined) logs.markNamesDurable(newestLog);
-    const nextLog = logs.numberAfter(immutable.logNumber);
-    yield* versions.apply({
-      lastSequence: immutable.lastSequence,
-      log: { number: nextLog, live: true },
-      removed: [],
-      added: table === undefined ? [] : [{ level: 0, table }],
-    });
-    state.dropImmutable(immutable);
-    logs.removeBelow(nextLog);
-    this.counters.flushes++;
-    this.counters.flushedBytes += table?.sizeBytes ?? 0;
-  }
-
-  /** Writes a memtable to a table, in the job thread if it is not busy. */
-  *#flushed(memtable: Memtable): Task<TableMetadata | undefined> {
-    const { jobThread, tableOutput, versions } = this.#state;
-    if (!this.#isThreadBehind() && jobThread?.takesFlush(memtable)) {
-      try {
-        return yield* jobThread.flush(memtable);
-      } catch (error) {
-        requireHelpable(error);
-      }
-    }
-    return yield* flushJob(memtable, tableOutput, () => versions.newFileNumber());
+  #note(work: string, error: unknown): void {
+    if (error !== undefined && !this.#isStopped) this.#state.fail(work, error);
   }
 
   /** Carries out a merge, in the job thread if it is large enough. */
@@ -363,7 +316,8 @@ export class Background {
       try {
         return yield* jobThread.merge(compaction);
       } catch (error) {
-        requireHelpable(error);
+        // The store can free some of its own (descriptor_sharing.ts) and do the job itself.
+        if (!isOutOfDescriptors(error)) throw error;
       }
     }
     return yield* mergeJob(compaction, tableOutput, () => versions.newFileNumber());
@@ -436,12 +390,4 @@ export class Background {
     if (this.#state.failure !== undefined) throw this.#state.failure;
     if (this.#isStopped) throw new ClosedError("store");
   }
-}
-
-/**
- * Throws what a job in the thread has thrown, except that it had no descriptor to open a file with: the
- * store can free some of its own (descriptor_sharing.ts) and do the job itself. What the thread wrote is removed.
- */
-function requireHelpable(error: unknown): void {
-  if (!isOutOfDescriptors(error)) throw error;
 }

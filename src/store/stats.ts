@@ -91,7 +91,7 @@ export interface Stats {
 /** Takes the statistics of a store. */
 export function collectStats(state: StoreState, background: Background): Stats {
   const { memtable, immutables, logs, resources, versions, compaction } = state;
-  const { counters } = background;
+  const { counters, flushes } = background;
   const { tables } = versions.current;
   return {
     memtable: { sizeBytes: memtable.sizeBytes, entryCount: memtable.entryCount },
@@ -115,7 +115,7 @@ export function collectStats(state: StoreState, background: Background): Stats {
     pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
     stalls: { count: counters.stalls, totalMs: counters.stalledMs },
     background: state.jobThread?.isInUse ? "worker" : "inline",
-    flush: { count: counters.flushes, bytesWritten: counters.flushedBytes },
+    flush: { count: flushes.count, bytesWritten: flushes.writtenBytes },
     compaction: {
       count: counters.compactions,
       bytesRead: counters.compactionReadBytes,

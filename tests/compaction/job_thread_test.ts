@@ -152,13 +152,13 @@ test("A flush in the thread writes the table that it writes here, large values i
   const memtable = memtableOf(entries);
   const here = runTaskSync(flushJob(memtable, all.options, () => 500))!;
   await comeUp(all.thread, compaction);
-  const there = await runTask(all.thread.flush(memtable), systemScheduler, 1);
+  const there = await runTask(all.thread.flush(memtable, all.numbers.take()), systemScheduler, 1);
   assert.deepEqual(summaryOf([there!]), summaryOf([here]));
   // The second one finds the memory of the first.
   const other = memtableOf([["a", "1"], ["b", undefined]]);
-  const small = runTaskSync(all.thread.flush(other))!;
+  const small = runTaskSync(all.thread.flush(other, all.numbers.take()))!;
   assert.deepEqual([small.entryCount, small.tombstoneCount], [2, 1]);
-  assert.equal(runTaskSync(all.thread.flush(new Memtable(1, 4096))), undefined);
+  assert.equal(runTaskSync(all.thread.flush(new Memtable(1, 4096), all.numbers.take())), undefined);
 });
 
 test("A flush overtakes a merge that the thread is busy with", async () => {
@@ -168,7 +168,7 @@ test("A flush overtakes a merge that the thread is busy with", async () => {
   const merge = new RunningTask(all.thread.merge(compaction), () => {});
   merge.slice(systemScheduler, 0);
   assert.equal(merge.isElsewhere, true);
-  runTaskSync(all.thread.flush(memtableOf([["a", "1"]])));
+  runTaskSync(all.thread.flush(memtableOf([["a", "1"]]), all.numbers.take()));
   assert.equal(merge.isElsewhere, true);
   merge.driveSync(systemScheduler, Infinity);
   assert.ok(merge.result.length > 3);
@@ -197,7 +197,9 @@ test("A job that is given up has removed its files when that call returns", asyn
   merge.cancel(new Error("on purpose"));
   assert.deepEqual(outputsFrom(all.directory, FIRST_OUTPUT), []);
   assert.equal(all.thread.isInUse, true);
-  assert.ok(runTaskSync(all.thread.flush(memtableOf([["a", "1"]]))) !== undefined);
+  assert.ok(
+    runTaskSync(all.thread.flush(memtableOf([["a", "1"]]), all.numbers.take())) !== undefined,
+  );
 });
 
 test("A job that is given up when it has just been done leaves no files either", async () => {

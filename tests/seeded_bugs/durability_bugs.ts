@@ -138,7 +138,7 @@ export const durabilityBugs: readonly Bug[] = [
     item: "GC before manifest durable",
     does: "deletes a log before the edit that replaces it is durable",
     edits: [{
-      file: "src/store/background.ts",
+      file: "src/store/flush_queue.ts",
       find: "    const nextLog = logs.numberAfter(immutable.logNumber);\n",
       replace: "    const nextLog = logs.numberAfter(immutable.logNumber);\n" +
         "    logs.removeBelow(nextLog);\n",

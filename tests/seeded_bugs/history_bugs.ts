@@ -97,12 +97,25 @@ export const historyBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "flushes the newest of several waiting memtables first",
     edits: [{
-      file: "src/store/background.ts",
-      find: "    const oldest = state.immutables.at(-1);\n",
-      replace: "    const oldest = state.immutables[0];\n",
+      file: "src/store/flush_queue.ts",
+      find: "immutables.at(-1 - this.#flushes.length);\n",
+      replace: "immutables.at(this.#flushes.length);\n",
     }],
     caughtBy: crashes("Two memtables that wait for their flush"),
     symptom: CRASH_STATE,
+  },
+  {
+    name: "flush-in-force-when-written",
+    item: "beyond the list",
+    does:
+      "puts the table in force that the thread has written first, not that of the oldest memtable",
+    edits: [{
+      file: "src/store/flush_queue.ts",
+      find: "    const first = this.#flushes[0];\n",
+      replace: "    const first = this.#flushes.find(({ table }) => table.isSettled);\n",
+    }],
+    caughtBy: directed("tests/store/flush_queue_test.ts", /^A flush that ends before an older one/),
+    symptom: /AssertionError/,
   },
   {
     name: "reuse-file-number",

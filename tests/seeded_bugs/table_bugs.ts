@@ -147,9 +147,9 @@ export const tableBugs: readonly Bug[] = [
     item: "double flush",
     does: "flushes every memtable a second time",
     edits: [{
-      file: "src/store/background.ts",
-      find: "    state.dropImmutable(immutable);\n",
-      replace: "    if (this.counters.flushes % 2 === 1) state.dropImmutable(immutable);\n",
+      file: "src/store/flush_queue.ts",
+      find: "    this.#state.dropImmutable(immutable);\n",
+      replace: "    if (this.count % 2 === 1) this.#state.dropImmutable(immutable);\n",
     }],
     caughtBy: directed("tests/store/stats_test.ts", /^Entries are counted in the memtable, and/),
     symptom: /tables/,

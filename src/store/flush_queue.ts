@@ -1,0 +1,134 @@
+/**
+ * Flushes of frozen memtables. The job thread is given the next one before it has finished the first, so that
+ * it does not sleep while the first one's table is put in force; here they are written one by one. They are
+ * put in force one after the other, the oldest first: recovery starts at the log behind the newest one that
+ * is. Their numbers are taken in that order, too: level 0 is searched by number.
+ */
+
+import { flushJob } from "../compaction/flush_job.ts";
+import { RunningTask, type Task } from "../platform/task.ts";
+import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
+import type { TableMetadata } from "../version/table_metadata.ts";
+import type { ImmutableMemtable, StoreState } from "./store_state.ts";
+
+/** So many are with the thread at most: one that it works on, one that it finds when it is done. */
+const MAX_UNFINISHED = 2;
+
+/** The writing of one memtable's table. */
+interface Flush {
+  readonly immutable: ImmutableMemtable;
+  readonly inThread: boolean;
+  /** The active log when it began. */
+  readonly newestLog: number;
+  readonly table: RunningTask<TableMetadata | undefined>;
+}
+
+/** Writes frozen memtables to tables and puts them in force. */
+export class FlushQueue {
+  /** Finished flushes. */
+  count = 0;
+  /** Bytes of tables written by them. */
+  writtenBytes = 0;
+  readonly #state: StoreState;
+  /** Begun and not in force yet, oldest first. */
+  #flushes: Flush[] = [];
+  /** Puts the first one's table in force. */
+  #install: RunningTask<void> | undefined;
+
+  /** Makes the queue of a store. */
+  constructor(state: StoreState) {
+    this.#state = state;
+  }
+
+  /** What is in progress, most urgent first. */
+  get tasks(): readonly RunningTask<unknown>[] {
+    const tasks: RunningTask<unknown>[] = this.#flushes.map(({ table }) => table);
+    if (this.#install !== undefined) tasks.unshift(this.#install);
+    return tasks.filter(({ isSettled }) => !isSettled);
+  }
+
+  /** Starts what there is to start; `mayUseThread` says whether the thread has time for it. */
+  start(mayUseThread: boolean): void {
+    const first = this.#flushes[0];
+    if (this.#install === undefined && first?.table.isSettled) {
+      this.#install = this.#running(this.#installTask(first));
+    }
+    const { immutables, jobThread } = this.#state;
+    const next = immutables.at(-1 - this.#flushes.length);
+    if (next === undefined) return;
+    const unfinished = this.#flushes.filter(({ table }) => !table.isSettled);
+    if (unfinished.length >= MAX_UNFINISHED) return;
+    const inThread = mayUseThread && jobThread?.takesFlush(next.memtable) === true;
+    if (!unfinished.every((other) => other.inThread && inThread)) return;
+    this.#flushes.push({
+      immutable: next,
+      inThread,
+      newestLog: this.#state.logs.active!.number,
+      table: this.#running(inThread ? this.#writtenInThread(next) : this.#writtenHere(next)),
+    });
+  }
+
+  /** Takes note of what has ended; tells of failures, after which nothing more is put in force. */
+  settle(onFailure: (error: unknown) => void): void {
+    for (const { table } of this.#flushes) if (table.error !== undefined) onFailure(table.error);
+    if (!this.#install?.isSettled) return;
+    if (this.#install.error !== undefined) return onFailure(this.#install.error);
+    this.#install = undefined;
+    this.#flushes.shift();
+  }
+
+  /** Ends everything where it stands; unfinished tables are removed. */
+  cancel(reason: unknown): void {
+    this.#install?.cancel(reason);
+    for (const { table } of this.#flushes) table.cancel(reason);
+    this.#install = undefined;
+    this.#flushes = [];
+  }
+
+  #running<T>(task: Task<T>): RunningTask<T> {
+    return new RunningTask(task, (error) => this.#state.fail("a sync", error));
+  }
+
+  #writtenHere(
+    { memtable }: ImmutableMemtable,
+    fileNumber: number = this.#state.versions.newFileNumber(),
+  ): Task<TableMetadata | undefined> {
+    return flushJob(memtable, this.#state.tableOutput, () => fileNumber);
+  }
+
+  /** One number for the thread's file, and one for ours, should the thread have no descriptor for it. */
+  #writtenInThread(immutable: ImmutableMemtable): Task<TableMetadata | undefined> {
+    const { jobThread, versions } = this.#state;
+    const [theirs, ours] = [versions.newFileNumber(), versions.newFileNumber()];
+    return function* (this: FlushQueue): Task<TableMetadata | undefined> {
+      // It may have ended since it was asked.
+      if (jobThread!.takesFlush(immutable.memtable)) {
+        try {
+          return yield* jobThread!.flush(immutable.memtable, theirs);
+        } catch (error) {
+          // The store can free some of its own (descriptor_sharing.ts). What the thread wrote is removed.
+          if (!isOutOfDescriptors(error)) throw error;
+        }
+      }
+      return yield* this.#writtenHere(immutable, ours);
+    }.call(this);
+  }
+
+  *#installTask({ immutable, newestLog, table }: Flush): Task<void> {
+    const { versions, logs } = this.#state;
+    const added = table.result;
+    // The job has synced the directory, and with the table's name those of the logs.
+    if (added !== undefined) logs.markNamesDurable(newestLog);
+    const nextLog = logs.numberAfter(immutable.logNumber);
+    yield* versions.apply({
+      lastSequence: immutable.lastSequence,
+      log: { number: nextLog, live: true },
+      removed: [],
+      added: added === undefined ? [] : [{ level: 0, table: added }],
+    });
+    this.#state.dropImmutable(immutable);
+    logs.removeBelow(nextLog);
+    this.count++;
+    this.writtenBytes += added?.sizeBytes ?? 0;
+  }
+}

@@ -1,0 +1,166 @@
+// Flushes that are with the thread two at a time: in force in the order of their memtables, whatever ends first.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { IoError, memoryFileSystem } from "../../mod.ts";
+import { WeightedCache } from "../../src/cache/weighted_cache.ts";
+import { flushJob } from "../../src/compaction/flush_job.ts";
+import type { JobThread } from "../../src/compaction/job_thread.ts";
+import { compressorFor } from "../../src/compression/compressors.ts";
+import type { Memtable } from "../../src/memtable/memtable.ts";
+import { resolveOptions } from "../../src/options.ts";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
+import type { Task } from "../../src/platform/task.ts";
+import { BlockCache } from "../../src/sstable/block_cache.ts";
+import { HandlePool } from "../../src/sstable/handle_pool.ts";
+import type { TableResources } from "../../src/sstable/table_reader.ts";
+import type { Background } from "../../src/store/background.ts";
+import { FlushQueue } from "../../src/store/flush_queue.ts";
+import { makeDirectory } from "../../src/store/store_directory.ts";
+import { StoreState } from "../../src/store/store_state.ts";
+import { WritePath } from "../../src/store/write_path.ts";
+import type { TableMetadata } from "../../src/version/table_metadata.ts";
+import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
+
+/** A flush that the thread was given, which it does when it is told to. */
+interface Given {
+  readonly fileNumber: number;
+  /** Lets it happen. */
+  finish(): void;
+  /** Lets it fail for want of a descriptor. */
+  fail(): void;
+}
+
+/** A store with `memtables` frozen memtables, and a thread that is told when to do what it was given. */
+function setup(memtables: number) {
+  const options = resolveOptions({ fileSystem: memoryFileSystem(), walSync: "none" });
+  const { fileSystem } = options;
+  const directory = fileSystem.resolvePath("/db");
+  makeDirectory(fileSystem, directory);
+  const resources: TableResources = {
+    handles: new HandlePool(fileSystem, 16),
+    blocks: new BlockCache(0),
+    metadata: new WeightedCache(0),
+    verifyChecksums: true,
+  };
+  const tableOutput = {
+    fileSystem,
+    directory,
+    compressor: compressorFor("none", 1),
+    blockSizeBytes: 1024,
+    bloomFalsePositiveRate: 0.01,
+  };
+  const given: Given[] = [];
+  const thread = {
+    takesFlush: () => true,
+    *flush(memtable: Memtable, fileNumber: number): Task<TableMetadata | undefined> {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      given.push({
+        fileNumber,
+        finish: resolve,
+        fail: () => reject(new IoError("create", "/db/table", "too many open files", "EMFILE")),
+      });
+      yield { run: () => promise, runSync: () => assert.fail("nobody waits for the thread here") };
+      return yield* flushJob(memtable, tableOutput, () => fileNumber);
+    },
+  };
+  const state = new StoreState({
+    directory,
+    options,
+    scheduler: systemScheduler,
+    versions: new VersionSet(fileSystem, directory, resources, 7, emptyVersionState(), undefined),
+    resources,
+    tableOutput,
+    jobThread: thread as unknown as JobThread,
+    lastSequence: 0,
+    memtable: undefined,
+  });
+  const queue = new FlushQueue(state);
+  // Its own background does not know of the queue under test, and must not flush by itself.
+  const writes = new WritePath(
+    state,
+    { makeRoom() {}, kick() {}, assist() {} } as unknown as Background,
+  );
+  for (let i = 0; i < memtables; i++) {
+    writes.putSync("key", `value ${i}`);
+    writes.rotate();
+  }
+  const failures: unknown[] = [];
+  const drive = async (): Promise<void> => {
+    // As often as it takes for every step that can end to have ended.
+    for (let i = 0; i < 20; i++) {
+      queue.start(true);
+      for (const task of queue.tasks) if (!task.isWaiting) task.slice(systemScheduler, 1000);
+      queue.settle((error) => failures.push(error));
+      await systemScheduler.yield();
+    }
+  };
+  return { state, queue, given, drive, failures };
+}
+
+/** Numbers of the tables of level 0, newest first. */
+function tablesOf(state: StoreState): number[] {
+  return state.versions.current.levels[0]!.map(({ metadata }) => metadata.number);
+}
+
+test("The thread gets the second flush while it does the first, and no third one", async () => {
+  const { state, queue, given, drive } = setup(4);
+  await drive();
+  assert.equal(given.length, 2);
+  assert.equal(queue.tasks.length, 2);
+  given[0]!.finish();
+  await drive();
+  assert.equal(given.length, 3);
+  assert.deepEqual(tablesOf(state), [given[0]!.fileNumber]);
+  assert.equal(state.immutables.length, 3);
+  queue.cancel(new Error("the test ends"));
+});
+
+test("A flush that ends before an older one is in force after it", async () => {
+  const { state, queue, given, drive, failures } = setup(2);
+  const [newer, older] = state.immutables;
+  await drive();
+  given[1]!.finish();
+  await drive();
+  assert.deepEqual(tablesOf(state), []);
+  assert.deepEqual(state.immutables, [newer, older]);
+  assert.equal(state.versions.log.live, true);
+  assert.equal(state.versions.log.number, older!.logNumber);
+  given[0]!.finish();
+  await drive();
+  assert.deepEqual(tablesOf(state), [given[1]!.fileNumber, given[0]!.fileNumber]);
+  assert.deepEqual(state.immutables, []);
+  assert.equal(state.versions.log.number, state.logs.active!.number);
+  assert.deepEqual([queue.count, failures], [2, []]);
+});
+
+test("A flush that the thread has no descriptor for is written here, and stays older than the next", async () => {
+  const { state, queue, given, drive, failures } = setup(2);
+  await drive();
+  given[1]!.finish();
+  given[0]!.fail();
+  await drive();
+  const [newest, oldest] = tablesOf(state);
+  assert.equal(newest, given[1]!.fileNumber);
+  assert.ok(oldest! < newest! && oldest !== given[0]!.fileNumber);
+  assert.deepEqual([queue.count, failures], [2, []]);
+});
+
+test("A flush that fails keeps a younger one from being in force", async () => {
+  const { state, queue, given, drive, failures } = setup(2);
+  const { fileSystem } = state;
+  await drive();
+  given[1]!.finish();
+  await drive();
+  // What the thread was to do is done here, and the disk takes no file.
+  fileSystem.createSync = () => {
+    throw new IoError("create", "/db/table", "no space left on device", "ENOSPC");
+  };
+  given[0]!.finish();
+  await drive();
+  assert.deepEqual(tablesOf(state), []);
+  assert.equal(state.immutables.length, 2);
+  assert.ok(failures.every((error) => error instanceof IoError && error.osCode === "ENOSPC"));
+  assert.ok(failures.length > 0);
+  queue.cancel(new Error("the test ends"));
+});
