@@ -59,7 +59,8 @@ export class FlushQueue {
     const unfinished = this.#flushes.filter(({ table }) => !table.isSettled);
     if (unfinished.length >= MAX_UNFINISHED) return;
     const inThread = mayUseThread && jobThread?.takesFlush(next.memtable) === true;
-    if (!unfinished.every((other) => other.inThread && inThread)) return;
+    // Two that are written here would only take turns.
+    if (unfinished.length > 0 && !inThread) return;
     this.#flushes.push({
       immutable: next,
       inThread,
