@@ -13,7 +13,7 @@ import type { NativeZstd } from "../platform/natives.ts";
 import { CODEC_ZSTD } from "./compressor.ts";
 import type { CompressionLevel, Compressor } from "./compressor.ts";
 import { checkZstdFrame, maxZstdContent, statedZstdContent } from "./zstd_frame.ts";
-import { zstdWasmCompress, zstdWasmDecompress } from "./zstd_wasm.ts";
+import { hasZstdWasm, zstdWasmCompress, zstdWasmDecompress } from "./zstd_wasm.ts";
 
 /** Which zstd runs: the faster one here, the embedded module, or the runtime's own. */
 export type ZstdImplementation = "auto" | "wasm" | "native";
@@ -27,6 +27,22 @@ const NATIVE_FROM = {
   deno: { compress: 12 << 10, decompress: 32 << 10 },
   bun: { compress: 0, decompress: 0 },
 } as const;
+
+/**
+ * So many blocks, however short, are decompressed by the runtime's own zstd before the embedded module is
+ * made for it: inflated, compiled and run for the first time it takes 4 to 5 ms on Node and Deno, which is
+ * what so many blocks of 8 KiB take longer. A program that reads a few values never needs it. What is
+ * written does not depend on how often something was written before: it is left to the module.
+ */
+const NATIVE_FIRST_BLOCKS = 256;
+
+/** Blocks of this realm that the module was spared. */
+let sparedBlocks = 0;
+
+/** Whether this block is still one for which it does not pay to make the module. */
+function isSpared(): boolean {
+  return sparedBlocks < NATIVE_FIRST_BLOCKS && !hasZstdWasm() && ++sparedBlocks > 0;
+}
 
 /**
  * A zstd codec that compresses at `level` and decompresses frames of any level.
@@ -107,7 +123,7 @@ class ZstdCompressor implements Compressor {
     length: number,
   ): void {
     const stated = checkZstdFrame(from, start, end, length);
-    if (this.#native === undefined || length < this.#nativeDecompressFrom) {
+    if (this.#native === undefined || length < this.#nativeDecompressFrom && !isSpared()) {
       zstdWasmDecompress(from, start, end, into, offset, length);
       return;
     }

@@ -153,6 +153,11 @@ export function zstdWasmDecompress(
   keepInstance(instance);
 }
 
+/** Whether the module is there: the next call does not have to make it. */
+export function hasZstdWasm(): boolean {
+  return compiled !== undefined;
+}
+
 /** Bytes of WebAssembly memory that the shared instance holds; 0 when there is none. For tests. */
 export function zstdWasmMemoryBytes(): number {
   return shared === undefined ? 0 : shared.memory.buffer.byteLength;

@@ -13,8 +13,9 @@
  * in a buffer of its own (`largeValues`): its length field has the top bit set and is followed by
  * nothing, and the other 31 bits are the index. That keeps the arena near its budget.
  *
- * The buffer doubles when it is full (offsets stay valid, `bytes` and `view` are replaced): a
- * resizable ArrayBuffer would make every access several times slower (MEASUREMENTS.md E).
+ * The buffer is small until it is full for the first time: a store that is only read, or hardly written
+ * to, has no use for the memory. It has room for the capacity then, and doubles from there on (offsets stay
+ * valid, `bytes` and `view` are replaced): a resizable ArrayBuffer would make every access several times slower (MEASUREMENTS.md E).
  */
 
 import { copyRange } from "../bytes/copy.ts";
@@ -28,6 +29,7 @@ export const ENTRY_HEADER_BYTES = 8;
 const LARGE_VALUE_FLAG = 0x80000000;
 const FIRST_OFFSET = 8;
 const MAX_ARENA_BYTES = 0xffffffff;
+const FIRST_BYTES = 16 * 1024;
 
 /** Memory that another thread may share. */
 export type SharedBytes = SharedArrayBuffer | ArrayBuffer;
@@ -44,10 +46,12 @@ export class EntryArena {
   readonly largeValues: Uint8Array[] = [];
   #largeViews: DataView[] = [];
   #largeBytes = 0;
+  readonly #capacityBytes: number;
 
-  /** Makes an arena with room for `capacityBytes`. */
+  /** Makes an arena for about `capacityBytes`. */
   constructor(capacityBytes: number) {
-    this.bytes = new Uint8Array(Math.max(capacityBytes, 64));
+    this.#capacityBytes = capacityBytes;
+    this.bytes = new Uint8Array(Math.min(Math.max(capacityBytes, 64), FIRST_BYTES));
     this.view = new DataView(this.bytes.buffer);
   }
 
@@ -145,9 +149,8 @@ export class EntryArena {
     if (needed > MAX_ARENA_BYTES) {
       throw new RangeError(`Cannot grow the memtable to ${needed} bytes: the limit is 4 GiB`);
     }
-    const grown = new Uint8Array(
-      Math.min(MAX_ARENA_BYTES, Math.max(needed, this.bytes.length * 2)),
-    );
+    const wanted = Math.max(needed, this.bytes.length * 2, this.#capacityBytes);
+    const grown = new Uint8Array(Math.min(MAX_ARENA_BYTES, wanted));
     grown.set(this.bytes.subarray(0, this.used));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);

@@ -18,11 +18,10 @@
 
 import * as fs from "node:fs";
 import * as nodePath from "node:path";
-import process from "node:process";
 import type { DatabaseSync } from "node:sqlite";
 import { IoError, LockedError } from "../errors.ts";
 import type { FileLock } from "./file_system.ts";
-import { runtimeName, runtimeVersion } from "./natives.ts";
+import { process, runtimeName, runtimeVersion } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { systemScheduler } from "./system_scheduler.ts";

@@ -8,8 +8,15 @@
  */
 
 import { Buffer } from "node:buffer";
+import type nodeProcess from "node:process";
 import * as zlib from "node:zlib";
-import process from "node:process";
+
+/**
+ * The runtime's `process`. To import "node:process" makes Node evaluate all that is in it, standard input
+ * included: 2 to 3 ms, a sixth of what the first use of the library takes.
+ */
+export const process: typeof nodeProcess =
+  (globalThis as unknown as { process: typeof nodeProcess }).process;
 
 /** The runtime at hand. */
 export type RuntimeName = "node" | "deno" | "bun";

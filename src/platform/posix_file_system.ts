@@ -13,11 +13,11 @@
 
 import * as fs from "node:fs";
 import * as nodePath from "node:path";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { IoError } from "../errors.ts";
 import { lockDirectorySync } from "./directory_lock.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
+import { process } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 

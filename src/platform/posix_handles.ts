@@ -19,9 +19,9 @@
 
 import * as fs from "node:fs";
 import { constants } from "node:os";
-import process from "node:process";
 import { IoError } from "../errors.ts";
 import type { FileHandle } from "./file_system.ts";
+import { process } from "./natives.ts";
 
 // Windows has no O_NOFOLLOW. It syncs only what is open for writing.
 const WITNESS_FLAGS = fs.constants.O_RDWR | (fs.constants.O_NOFOLLOW ?? 0);

@@ -3,7 +3,9 @@
  * may touch them; the engine gets a Scheduler.
  */
 
+import * as fs from "node:fs";
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { runtimeName } from "./natives.ts";
 import type { Scheduler } from "./scheduler.ts";
 
 /** Time and turns of the runtime at hand. */
@@ -24,9 +26,26 @@ export const systemScheduler: Scheduler = {
   },
 
   randomHex(byteCount) {
-    const bytes = crypto.getRandomValues(new Uint8Array(byteCount));
+    const bytes = randomBytes(byteCount);
     let hex = "";
     for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
     return hex;
   },
 };
+
+/** The system's own device where that is quicker: on Node the first use of `crypto` takes 3 ms. */
+function randomBytes(count: number): Uint8Array {
+  const bytes = new Uint8Array(count);
+  if (runtimeName === "node") {
+    let descriptor: number | undefined;
+    try {
+      descriptor = fs.openSync("/dev/urandom", "r");
+      if (fs.readSync(descriptor, bytes, 0, count, null) === count) return bytes;
+    } catch {
+      // A system without it, or a process that may not open it.
+    } finally {
+      if (descriptor !== undefined) fs.closeSync(descriptor);
+    }
+  }
+  return crypto.getRandomValues(bytes);
+}

@@ -14,12 +14,8 @@
  */
 
 import { Buffer } from "node:buffer";
-import {
-  MessageChannel,
-  type MessagePort,
-  receiveMessageOnPort,
-  Worker,
-} from "node:worker_threads";
+import type { MessagePort, Worker } from "node:worker_threads";
+import { process } from "./natives.ts";
 import type { ThreadStart } from "./thread_port.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP, WORD_COUNT } from "./thread_words.ts";
 
@@ -33,6 +29,8 @@ const NAP_MS = 50;
  */
 const MAX_YOUNG_MB = 2;
 
+type WorkerThreads = typeof import("node:worker_threads");
+
 /** Who is told what the thread says. */
 export interface ThreadListener {
   /** A message has arrived. */
@@ -43,6 +41,7 @@ export interface ThreadListener {
 
 /** A running thread. */
 export class Thread {
+  readonly #threads: WorkerThreads;
   readonly #worker: Worker;
   readonly #port: MessagePort;
   readonly #words: Int32Array;
@@ -51,15 +50,22 @@ export class Thread {
   #isOver = false;
 
   /** Internal: `startThread` makes it. */
-  constructor(source: string, data: unknown, listener: ThreadListener, silenceMs: number) {
-    const { port1, port2 } = new MessageChannel();
+  constructor(
+    threads: WorkerThreads,
+    source: string,
+    data: unknown,
+    listener: ThreadListener,
+    silenceMs: number,
+  ) {
+    const { port1, port2 } = new threads.MessageChannel();
+    this.#threads = threads;
     this.#words = new Int32Array(new SharedArrayBuffer(4 * WORD_COUNT));
     this.#port = port1;
     this.#listener = listener;
     this.#silenceMs = silenceMs;
     const start: ThreadStart = { port: port2, words: this.#words, data };
     const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
-    this.#worker = new Worker(new URL(url), {
+    this.#worker = new threads.Worker(new URL(url), {
       workerData: start,
       transferList: [port2],
       // Not what the program was started with: preloaded modules, a test runner, a profiler.
@@ -102,7 +108,7 @@ export class Thread {
     // First, so that messages in front of the end are not lost.
     const hasEnded = Atomics.load(this.#words, STATE) === STATE_ENDED;
     while (!this.#isOver) {
-      const next = receiveMessageOnPort(this.#port);
+      const next = this.#threads.receiveMessageOnPort(this.#port);
       if (next === undefined) break;
       this.#deliver(next.message);
     }
@@ -160,7 +166,9 @@ export function startThread(
   silenceMs: number = SILENCE_MS,
 ): Thread | undefined {
   try {
-    return new Thread(source, data, listener, silenceMs);
+    // Not imported: that takes 2 to 5 ms, also of a program whose stores never need a thread.
+    const threads = process.getBuiltinModule("node:worker_threads");
+    return new Thread(threads, source, data, listener, silenceMs);
   } catch (error) {
     // Whatever the reason is: the work can be done without a thread.
     if (error instanceof Error) return undefined;

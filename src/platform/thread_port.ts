@@ -5,8 +5,7 @@
 
 import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { setPriority } from "node:os";
-import process from "node:process";
-import { runtimeName } from "./natives.ts";
+import { process, runtimeName } from "./natives.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP } from "./thread_words.ts";
 
 /** What the host hands over; `data` is for the program of the thread. */
