@@ -2,36 +2,24 @@
  * Reads one SSTable. What it holds in memory it answers at once; what it does not, it loads by
  * `load...Sync` or `await load...`, which share everything but the read itself.
  *
- * - The tail (footer and metadata) is read and checked with the first use, together with the index
- *   where that is small, and kept: some hundred bytes.
- * - Index and filter are kept in the metadata cache, data blocks in the block cache; both caches may drop
- *   them at any time. Holders of an index or filter go on using it; the memory of a block is decoded into
- *   again, unless its holder pins it (block_cache.ts).
+ * - Data blocks are kept in the block cache, index and filter (table_sections.ts) in the metadata cache; both
+ *   may drop them at any time. Holders of an index or filter go on using it; the memory of a block is
+ *   decoded into again, unless its holder pins it (block_cache.ts).
  * - Every stored block is checked against its CRC before it is decompressed, and after that against
  *   the index: its first key must be the one the index names, so a block in a wrong place is found,
  *   and the last key of the last block the largest of the table.
  *
- * A reader is used from one thread. Loads of the same block, index or filter that overlap share one
- * read. The file is longer than most: three kinds of loads, each in a synchronous and an awaited form, work on
- * the same private state; checks of sections are in table_sections.ts, decoding in stored_block.ts.
+ * A reader is used from one thread. Loads of the same block that overlap share one read.
  */
 
-import type { CacheEntry, CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
-import { CorruptionError, corruptionFrom, DecodeError, UnsupportedFormatError } from "../errors.ts";
+import type { CacheEntry, CacheOwner } from "../cache/weighted_cache.ts";
+import { CorruptionError, DecodeError } from "../errors.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { readFullySync } from "../platform/transfer.ts";
 import type { Block, BlockMemory } from "./block.ts";
 import type { BlockCache } from "./block_cache.ts";
-import { Filter } from "./filter.ts";
-import { type HandlePool, PooledFile } from "./handle_pool.ts";
-import {
-  decodeFooter,
-  decodeProperties,
-  FOOTER_BYTES,
-  type TableFooter,
-  type TableProperties,
-  UnknownTableFeature,
-} from "./table_format.ts";
+import type { Filter } from "./filter.ts";
+import { PooledFile } from "./handle_pool.ts";
 import {
   decodeStoredBlock,
   giveReadBuffer,
@@ -41,42 +29,22 @@ import {
   takeReadBuffer,
 } from "./stored_block.ts";
 import type { ReadPace } from "./read_pace.ts";
-import { TableIndex } from "./table_index.ts";
-import { requireCrc, shifted } from "./table_sections.ts";
-
-/** The first read of a table takes this much from its end: usually the index comes along. */
-const TAIL_READ_BYTES = 16 * 1024;
-const INDEX_SLOT = 0;
-const FILTER_SLOT = 1;
+import { UnknownTableFeature } from "./table_format.ts";
+import type { TableIndex } from "./table_index.ts";
+import {
+  type SectionResources,
+  type TableIdentity,
+  TableSections,
+  type TableTail,
+  unsupported,
+} from "./table_sections.ts";
 
 /** What readers of one store share. */
-export interface TableResources {
-  /** Open files. */
-  readonly handles: HandlePool;
+export interface TableResources extends SectionResources {
   /** Decoded data blocks, and memory for more. */
   readonly blocks: BlockCache;
-  /** Indexes and filters. */
-  readonly metadata: WeightedCache<TableIndex | Filter>;
   /** Whether block checksums are checked on reads by users. */
   readonly verifyChecksums: boolean;
-}
-
-/** What is known of a table before it is opened. */
-export interface TableIdentity {
-  /** Number of the table. */
-  readonly number: number;
-  /** Size of the file in bytes. */
-  readonly sizeBytes: number;
-  /** CRC-32 over its metadata and footer, or undefined for a table of the Go program. */
-  readonly checksum: number | undefined;
-}
-
-/** Footer and metadata of an opened table. */
-export interface TableTail {
-  /** Where the sections are. */
-  readonly footer: TableFooter;
-  /** What the metadata says. */
-  readonly properties: TableProperties;
 }
 
 /** An asynchronous load of a block, and how many wait for it. */
@@ -90,66 +58,77 @@ export class TableReader implements CacheOwner {
   readonly cacheId: number;
   /** The file, opened on demand. */
   readonly file: PooledFile;
-  readonly #identity: TableIdentity;
   readonly #resources: TableResources;
-  #tail: TableTail | undefined;
-  #index: CacheEntry<TableIndex | Filter> | undefined;
-  #filter: CacheEntry<TableIndex | Filter> | undefined;
+  readonly #sections: TableSections;
   #blocks: (CacheEntry<Block> | undefined)[] = [];
   readonly #loading = new Map<number, BlockLoad>();
-  #loadingIndex: Promise<TableIndex> | undefined;
-  #loadingFilter: Promise<Filter> | undefined;
-  readonly #metadataOwner: CacheOwner;
 
   /** Names a table; nothing is read yet. */
   constructor(path: string, identity: TableIdentity, resources: TableResources) {
     this.file = new PooledFile(path);
     this.cacheId = identity.number;
-    this.#identity = identity;
     this.#resources = resources;
-    this.#metadataOwner = {
-      cacheId: identity.number,
-      evicted: (slot) => {
-        if (slot === INDEX_SLOT) this.#index = undefined;
-        else this.#filter = undefined;
-      },
-    };
+    this.#sections = new TableSections(this.file, identity, resources);
   }
 
   /** Footer and metadata if the table was opened. */
   get tail(): TableTail | undefined {
-    return this.#tail;
+    return this.#sections.tail;
   }
 
   /** The index if it is in memory. */
   get index(): TableIndex | undefined {
-    const entry = this.#index;
-    if (entry === undefined) return undefined;
-    this.#resources.metadata.hit(entry);
-    return entry.value as TableIndex;
+    return this.#sections.index;
   }
 
   /** The filter if it is in memory. */
   get filter(): Filter | undefined {
-    const entry = this.#filter;
-    if (entry === undefined) return undefined;
-    this.#resources.metadata.hit(entry);
-    return entry.value as Filter;
+    return this.#sections.filter;
   }
 
   /** Bytes of memory that the index takes at the moment. */
   get indexBytes(): number {
-    return this.#index?.chargeBytes ?? 0;
+    return this.#sections.indexBytes;
   }
 
   /** Bytes of memory that the filter takes at the moment. */
   get filterBytes(): number {
-    return this.#filter?.chargeBytes ?? 0;
+    return this.#sections.filterBytes;
   }
 
   /** Whether the table has a filter; known once the tail was read. */
   get hasFilter(): boolean {
-    return this.#tail !== undefined && this.#tail.footer.filterSize > 0;
+    return this.#sections.hasFilter;
+  }
+
+  /** Opens the table if need be and loads its index. */
+  loadIndexSync(): TableIndex {
+    return this.#sections.loadIndexSync();
+  }
+
+  /** As `loadIndexSync` where it is likely to be in the page cache; undefined where it is better awaited. */
+  loadIndexAtOnce(pace: ReadPace): TableIndex | undefined {
+    return this.#sections.loadIndexAtOnce(pace);
+  }
+
+  /** As `loadIndexSync`. */
+  loadIndex(): Promise<TableIndex> {
+    return this.#sections.loadIndex();
+  }
+
+  /** Loads the filter of a table whose tail says that it has one. */
+  loadFilterSync(): Filter {
+    return this.#sections.loadFilterSync();
+  }
+
+  /** As `loadFilterSync` where it is likely to be in the page cache; undefined where it is better awaited. */
+  loadFilterAtOnce(pace: ReadPace): Filter | undefined {
+    return this.#sections.loadFilterAtOnce(pace);
+  }
+
+  /** As `loadFilterSync`. */
+  loadFilter(): Promise<Filter> {
+    return this.#sections.loadFilter();
   }
 
   /** A block if it is in memory; unpinned, as `loadBlockSync` gives it. */
@@ -183,67 +162,7 @@ export class TableReader implements CacheOwner {
       if (entry !== undefined) this.#resources.blocks.remove(entry);
     }
     this.#blocks = [];
-    if (this.#index !== undefined) this.#resources.metadata.remove(this.#index);
-    if (this.#filter !== undefined) this.#resources.metadata.remove(this.#filter);
-    this.#index = undefined;
-    this.#filter = undefined;
-  }
-
-  /** Opens the table if need be and loads its index. */
-  loadIndexSync(): TableIndex {
-    const handle = this.#acquire();
-    let chunk: Uint8Array | undefined;
-    if (this.#tail === undefined) {
-      chunk = this.#readSync(handle, ...this.#tailRange());
-      const missing = this.#acceptTail(chunk);
-      if (missing > 0) {
-        chunk = this.#readSync(handle, this.#identity.sizeBytes - missing, missing);
-        this.#acceptTail(chunk);
-      }
-    }
-    const { indexOffset, indexSize } = this.#tail!.footer;
-    const start = chunk === undefined ? -1 : indexOffset - this.#offsetOf(chunk);
-    if (chunk !== undefined && start >= 0) return this.#acceptIndex(chunk, start);
-    return this.#acceptIndex(this.#readSync(handle, indexOffset, indexSize), 0);
-  }
-
-  /** As `loadIndexSync`. */
-  loadIndex(): Promise<TableIndex> {
-    return this.#loadingIndex ??= this.#loadIndex().finally(() => this.#loadingIndex = undefined);
-  }
-
-  async #loadIndex(): Promise<TableIndex> {
-    let chunk: Uint8Array | undefined;
-    if (this.#tail === undefined) {
-      chunk = await this.#read(...this.#tailRange());
-      const missing = this.#acceptTail(chunk);
-      if (missing > 0) {
-        chunk = await this.#read(this.#identity.sizeBytes - missing, missing);
-        this.#acceptTail(chunk);
-      }
-    }
-    const { indexOffset, indexSize } = this.#tail!.footer;
-    const start = chunk === undefined ? -1 : indexOffset - this.#offsetOf(chunk);
-    if (chunk !== undefined && start >= 0) return this.#acceptIndex(chunk, start);
-    return this.#acceptIndex(await this.#read(indexOffset, indexSize), 0);
-  }
-
-  /** Loads the filter of a table whose tail says that it has one. */
-  loadFilterSync(): Filter {
-    const { filterOffset, filterSize } = this.#tail!.footer;
-    return this.#acceptFilter(this.#readSync(this.#acquire(), filterOffset, filterSize));
-  }
-
-  /** As `loadFilterSync`. */
-  loadFilter(): Promise<Filter> {
-    return this.#loadingFilter ??= this.#loadFilter().finally(() =>
-      this.#loadingFilter = undefined
-    );
-  }
-
-  async #loadFilter(): Promise<Filter> {
-    const { filterOffset, filterSize } = this.#tail!.footer;
-    return this.#acceptFilter(await this.#read(filterOffset, filterSize));
+    this.#sections.dispose();
   }
 
   /**
@@ -334,7 +253,7 @@ export class TableReader implements CacheOwner {
       requireItsKeys(index, block, decoded);
       return decoded;
     } catch (error) {
-      if (error instanceof UnknownTableFeature) throw this.#unsupported(error);
+      if (error instanceof UnknownTableFeature) throw unsupported(this.file.path, error);
       if (!(error instanceof DecodeError)) throw error;
       const message = `Cannot read the block at offset ${offset} of "${this.file.path}": ` +
         error.message;
@@ -375,120 +294,5 @@ export class TableReader implements CacheOwner {
 
   #acquire(): FileHandle {
     return this.#resources.handles.acquire(this.file);
-  }
-
-  #readSync(handle: FileHandle, offset: number, length: number): Uint8Array {
-    const bytes = new Uint8Array(length);
-    readFullySync(handle, bytes, 0, length, offset);
-    return bytes;
-  }
-
-  async #read(offset: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
-    await this.#resources.handles.read(this.file, bytes, 0, length, offset);
-    return bytes;
-  }
-
-  /** Where the first read goes; it stays inside the file because sizes come from the manifest. */
-  #tailRange(): [offset: number, length: number] {
-    const { sizeBytes } = this.#identity;
-    const actual = this.#acquire().sizeSync();
-    if (actual !== sizeBytes || sizeBytes < FOOTER_BYTES) {
-      throw new CorruptionError(
-        `Cannot open table "${this.file.path}": it has ${actual} bytes, expected ${sizeBytes}`,
-        this.file.path,
-        Math.min(actual, sizeBytes),
-      );
-    }
-    const length = Math.min(sizeBytes, TAIL_READ_BYTES);
-    return [sizeBytes - length, length];
-  }
-
-  /** File offset of a chunk that was read from the end of the file. */
-  #offsetOf(chunk: Uint8Array): number {
-    return this.#identity.sizeBytes - chunk.length;
-  }
-
-  /** Takes footer and metadata from the end of the file; returns how many bytes it needs if `chunk` has too few. */
-  #acceptTail(chunk: Uint8Array): number {
-    const { sizeBytes, checksum } = this.#identity;
-    const base = sizeBytes - chunk.length;
-    const view = new DataView(chunk.buffer);
-    const footerStart = chunk.length - FOOTER_BYTES;
-    try {
-      const footer = shifted(base + footerStart, () => decodeFooter(view, footerStart, sizeBytes));
-      const needed = footer.metadataSize + FOOTER_BYTES;
-      if (needed > chunk.length) return needed;
-      const start = footerStart - footer.metadataSize;
-      const properties = shifted(
-        base,
-        () => decodeProperties(chunk, view, start, footer.metadataSize),
-      );
-      if (properties.extension?.checksum !== checksum) {
-        throw new DecodeError(
-          "this is another table than the one the manifest names",
-          base + start,
-        );
-      }
-      this.#tail = { footer, properties };
-      return 0;
-    } catch (error) {
-      if (error instanceof UnknownTableFeature) throw this.#unsupported(error);
-      throw corruptionFrom(error, "the table's tail", this.file.path, 0);
-    }
-  }
-
-  #acceptIndex(chunk: Uint8Array, start: number): TableIndex {
-    const { footer, properties } = this.#tail!;
-    const end = start + footer.indexSize;
-    try {
-      if (properties.extension !== undefined) {
-        requireCrc(chunk, start, end, properties.extension.indexCrc, "index");
-      }
-      const index = new TableIndex(chunk, start, end, footer.filterOffset, footer.blockCount);
-      if (index.entryCount !== footer.entryCount) {
-        throw new DecodeError(
-          `the index counts ${index.entryCount} entries, the footer ${footer.entryCount}`,
-          0,
-        );
-      }
-      this.#index ??= this.#resources.metadata.insert(
-        this.#metadataOwner,
-        INDEX_SLOT,
-        index,
-        index.sizeBytes,
-      );
-      return index;
-    } catch (error) {
-      throw corruptionFrom(error, "the index", this.file.path, footer.indexOffset);
-    }
-  }
-
-  #acceptFilter(section: Uint8Array): Filter {
-    const { footer, properties } = this.#tail!;
-    try {
-      if (properties.extension !== undefined) {
-        requireCrc(section, 0, section.length, properties.extension.filterCrc, "filter");
-      }
-      const filter = Filter.decode(section);
-      this.#filter ??= this.#resources.metadata.insert(
-        this.#metadataOwner,
-        FILTER_SLOT,
-        filter,
-        filter.sizeBytes,
-      );
-      return filter;
-    } catch (error) {
-      throw corruptionFrom(error, "the filter", this.file.path, footer.filterOffset);
-    }
-  }
-
-  #unsupported(error: UnknownTableFeature): UnsupportedFormatError {
-    return new UnsupportedFormatError(
-      this.file.path,
-      error.message,
-      "table format 1, codecs zstd, snappy, none and MinLZ",
-      { cause: error },
-    );
   }
 }

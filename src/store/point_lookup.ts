@@ -104,8 +104,14 @@ export class PointLookup {
    * search goes on in the same stretch.
    */
   loadAtOnce(pace: ReadPace): boolean {
-    if (this.#missing !== "block") return false;
-    const block = this.#table!.reader.loadBlockAtOnce(this.#index!, this.#blockNumber, pace);
+    const { reader } = this.#table!;
+    if (this.#missing === "index") {
+      return (this.#index = reader.loadIndexAtOnce(pace)) !== undefined;
+    }
+    if (this.#missing === "filter") {
+      return (this.#filter = reader.loadFilterAtOnce(pace)) !== undefined;
+    }
+    const block = reader.loadBlockAtOnce(this.#index!, this.#blockNumber, pace);
     if (block === undefined) return false;
     this.#unpin();
     this.#block = block;

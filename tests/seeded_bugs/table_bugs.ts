@@ -13,7 +13,7 @@ export const tableBugs: readonly Bug[] = [
     item: "checksum without length",
     does: "leaves a filter's sizes out of its checksum",
     edits: [{
-      file: "src/sstable/table_reader.ts",
+      file: "src/sstable/table_sections.ts",
       find:
         '        requireCrc(section, 0, section.length, properties.extension.filterCrc, "filter");\n',
       replace:
@@ -210,7 +210,7 @@ export const tableBugs: readonly Bug[] = [
       "tests/store/block_memory_test.ts",
       /^Reads that overlap never meet memory that was given to another block/,
     ),
-    symptom: /strictly deep-equal|not ascend|ends within|outside the bounds/,
+    symptom: /strictly deep-equal|not ascend|ends within|outside the bounds|Cannot read a value/,
   },
   {
     name: "alias-stored-bytes",

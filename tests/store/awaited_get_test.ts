@@ -1,4 +1,4 @@
-/** How an awaited get reads blocks that are not in memory: at once, or through a thread. */
+/** How an awaited get reads what is not in memory: at once, or through a thread. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -18,7 +18,13 @@ class Trial {
   atOnce = 0;
   awaited = 0;
 
-  async run(use: (store: Store) => Promise<void>): Promise<void> {
+  async run(
+    use: (store: Store) => Promise<void>,
+    { isLoaded, keys }: { isLoaded: boolean; keys: readonly string[] } = {
+      isLoaded: true,
+      keys: Array.from({ length: COUNT }, (_, i) => keyOf(i)),
+    },
+  ): Promise<void> {
     const restore = useScheduler(steppingScheduler(() => this.stepMs));
     try {
       const isTable = (path: string): boolean => path.endsWith(".sst");
@@ -41,10 +47,10 @@ class Trial {
         blockSizeBytes: 256,
         walSync: "none",
       });
-      for (let i = 0; i < COUNT; i++) store.putSync(keyOf(i), i);
+      for (const [i, key] of keys.entries()) store.putSync(key, i);
       await store.compact();
       // Indexes and filters.
-      store.getSync(keyOf(0));
+      if (isLoaded) store.getSync(keys[0]!);
       await use(store);
     } finally {
       restore();
@@ -114,4 +120,35 @@ test("Awaited gets keep their place while other blocks are read", async () => {
     assert.deepEqual(await Promise.all(gets), Array.from({ length: 100 }, (_, i) => i * 20));
     assert.ok(trial.awaited > 0);
   });
+});
+
+test("An awaited get loads index and filter at once where they come out of the page cache, too", async () => {
+  const keys = Array.from({ length: COUNT }, (_, i) => keyOf(i));
+  const trial = new Trial();
+  await trial.run(async (store) => {
+    trial.forget();
+    assert.equal(await store.get(keyOf(7)), 7);
+    // The tail with the index, the filter, and the block.
+    assert.deepEqual([trial.atOnce, trial.awaited], [3, 0]);
+  }, { isLoaded: false, keys });
+  await trial.run(async (store) => {
+    trial.forget();
+    trial.stepMs = 4;
+    assert.equal(await store.get(keyOf(7)), 7);
+    assert.deepEqual([trial.atOnce, trial.awaited], [1, 2]);
+  }, { isLoaded: false, keys });
+});
+
+test("An awaited get waits for an index that is long", async () => {
+  const keys = Array.from({ length: 100 }, (_, i) => keyOf(i).padEnd(2000, "."));
+  const trial = new Trial();
+  await trial.run(async (store) => {
+    trial.forget();
+    assert.equal(await store.get(keys[7]!), 7);
+    // At once the tail, which tells how long the index is; a get that has begun to wait goes on waiting.
+    assert.deepEqual([trial.atOnce, trial.awaited], [1, 3]);
+    trial.forget();
+    assert.equal(await store.get(keys[8]!), 8);
+    assert.deepEqual([trial.atOnce, trial.awaited], [1, 0]);
+  }, { isLoaded: false, keys });
 });
