@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Cursor, memoryFileSystem, open, type Options, type Store } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
+import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { watched } from "./file_systems.ts";
 
 const small: Options = { memtableSizeBytes: 4096, blockSizeBytes: 256, compression: "none" };
@@ -431,15 +432,25 @@ test("A store that is closed while a cursor waits for a read answers with a Clos
     () => {},
     ({ operation }) => isHolding && operation === "read" ? held : Promise.resolve(),
   );
-  const store = await open("/db", { ...small, fileSystem: slow });
-  isHolding = true;
-  const cursor = store.keys();
-  const waiting = [cursor.nextMany(1), store.get(keyOf(7)), store.getMany([keyOf(1), keyOf(250)])];
-  const settled = Promise.allSettled(waiting);
-  store.closeSync();
-  letGo();
-  for (const result of await settled) {
-    assert.equal(result.status, "rejected");
-    assert.equal((result as PromiseRejectedResult).reason.code, "CLOSED");
+  // On a slow disk: otherwise gets would read at once.
+  const restore = useScheduler(steppingScheduler(() => 4));
+  try {
+    const store = await open("/db", { ...small, fileSystem: slow });
+    await store.get(keyOf(100));
+    isHolding = true;
+    const waiting = [
+      store.keys().nextMany(1),
+      store.get(keyOf(7)),
+      store.getMany([keyOf(1), keyOf(250)]),
+    ];
+    const settled = Promise.allSettled(waiting);
+    store.closeSync();
+    letGo();
+    for (const result of await settled) {
+      assert.equal(result.status, "rejected");
+      assert.equal((result as PromiseRejectedResult).reason.code, "CLOSED");
+    }
+  } finally {
+    restore();
   }
 });
