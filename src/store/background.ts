@@ -23,8 +23,12 @@ import type { StoreState } from "./store_state.ts";
 
 /** The longest that the event loop is held at a time. */
 const SLICE_MS = 1.5;
-/** Acknowledgements wait while this many memtables wait for their flush. */
+/**
+ * Acknowledgements wait while this many memtables wait for their flush: one more where the job thread has two
+ * of them, so that writers need not wait whenever it is the slower one for a while, as in its first second.
+ */
 const MAX_WAITING_MEMTABLES = 2;
+const MAX_WAITING_WITH_THREAD = 3;
 /** A writer that does not wait for acknowledgements flushes by itself beyond this many. */
 const HARD_MAX_WAITING_MEMTABLES = 4;
 /** Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop. */
@@ -85,6 +89,7 @@ export class Background {
   #mayCompact = true;
   /** Whether the picker found nothing to do in the version that is in force. */
   #idleVersion: unknown;
+  readonly #maxWaitingMemtables: number;
   readonly #assistBytes: number;
   #bytesSinceAssist = 0;
 
@@ -92,6 +97,9 @@ export class Background {
   constructor(state: StoreState) {
     this.#state = state;
     this.flushes = new FlushQueue(state);
+    this.#maxWaitingMemtables = state.jobThread === undefined
+      ? MAX_WAITING_MEMTABLES
+      : MAX_WAITING_WITH_THREAD;
     this.#assistBytes = Math.min(ASSIST_BYTES, state.options.memtableSizeBytes);
   }
 
@@ -135,7 +143,7 @@ export class Background {
     if (!this.#fillSlots()) return;
     this.#acceptElsewhere();
     const isSlow = this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR) ||
-      this.#state.immutables.length >= MAX_WAITING_MEMTABLES;
+      this.#state.immutables.length >= this.#maxWaitingMemtables;
     if (this.#nextHere() !== undefined) {
       this.#driveSync(isSlow ? ASSIST_BEHIND_MS : ASSIST_MS, false);
     }
@@ -366,7 +374,7 @@ export class Background {
 
   #isBehind(): boolean {
     if (this.#isStopped || this.#state.failure !== undefined) return false;
-    return this.#state.immutables.length >= MAX_WAITING_MEMTABLES ||
+    return this.#state.immutables.length >= this.#maxWaitingMemtables ||
       (this.#mayCompact && this.#level0Count() >= this.#level0Limit(STOP_FACTOR));
   }
 
