@@ -5,8 +5,8 @@
  * thread, where there is one; what is left to do here is to wait for them and to put their tables in force.
  * For the others the loop gives turns of a few milliseconds, flushes first, and lets the event loop go round
  * in between. A caller that writes synchronously, and so may never let it, does a share of that itself
- * (`assist`), and waits for the thread only where the bounds on memtables and level 0 ask for it. The first failure is noted in the
- * state and ends all background work: the store then answers reads only.
+ * (`assist`), and waits for the thread only where the bounds on memtables and level 0 ask for it. The first
+ * failure is noted in the state and ends all background work: the store then answers reads only.
  */
 
 import type { Compaction } from "../compaction/compaction.ts";

@@ -17,7 +17,6 @@ const MAX_UNFINISHED = 2;
 /** The writing of one memtable's table. */
 interface Flush {
   readonly immutable: ImmutableMemtable;
-  readonly inThread: boolean;
   /** The active log when it began. */
   readonly newestLog: number;
   readonly table: RunningTask<TableMetadata | undefined>;
@@ -63,7 +62,6 @@ export class FlushQueue {
     if (unfinished.length > 0 && !inThread) return;
     this.#flushes.push({
       immutable: next,
-      inThread,
       newestLog: this.#state.logs.active!.number,
       table: this.#running(inThread ? this.#writtenInThread(next) : this.#writtenHere(next)),
     });
