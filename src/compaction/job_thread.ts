@@ -153,7 +153,8 @@ export class JobThread {
       const tables = yield* this.#run({ id: ++this.#lastId, kind: "flush", entries, fileNumber });
       return tables[0];
     } finally {
-      if (copy.byteLength <= KEPT_COPY_BYTES) this.#copies.push(copy);
+      // Not where the thread has ended meanwhile: nobody would take it.
+      if (this.#thread !== undefined && copy.byteLength <= KEPT_COPY_BYTES) this.#copies.push(copy);
     }
   }
 

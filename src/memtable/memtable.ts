@@ -27,8 +27,8 @@ export class Memtable {
   references = 0;
 
   /**
-   * Makes an empty memtable for entries from `firstSequence` on, with room for about
-   * `capacityBytes` before its memory has to grow.
+   * Makes an empty memtable for about `capacityBytes` of entries from `firstSequence` on. Its memory is
+   * small at first (entry_arena.ts).
    */
   constructor(firstSequence: number, capacityBytes: number) {
     this.#firstSequence = firstSequence;

@@ -60,10 +60,16 @@ export class FlushQueue {
     const inThread = mayUseThread && jobThread?.takesFlush(next.memtable) === true;
     // Two that are written here would only take turns.
     if (unfinished.length > 0 && !inThread) return;
+    const { logs, versions } = this.#state;
+    // Taken now, not when it gets its turn: the next one's are higher.
+    const number = versions.newFileNumber();
+    const task = inThread
+      ? this.#writtenInThread(next, number, versions.newFileNumber())
+      : this.#writtenHere(next, number);
     this.#flushes.push({
       immutable: next,
-      newestLog: this.#state.logs.active!.number,
-      table: this.#running(inThread ? this.#writtenInThread(next) : this.#writtenHere(next)),
+      newestLog: logs.active!.number,
+      table: this.#running(task),
     });
   }
 
@@ -90,27 +96,28 @@ export class FlushQueue {
 
   #writtenHere(
     { memtable }: ImmutableMemtable,
-    fileNumber: number = this.#state.versions.newFileNumber(),
+    fileNumber: number,
   ): Task<TableMetadata | undefined> {
     return flushJob(memtable, this.#state.tableOutput, () => fileNumber);
   }
 
-  /** One number for the thread's file, and one for ours, should the thread have no descriptor for it. */
-  #writtenInThread(immutable: ImmutableMemtable): Task<TableMetadata | undefined> {
-    const { jobThread, versions } = this.#state;
-    const [theirs, ours] = [versions.newFileNumber(), versions.newFileNumber()];
-    return function* (this: FlushQueue): Task<TableMetadata | undefined> {
-      // It may have ended since it was asked.
-      if (jobThread!.takesFlush(immutable.memtable)) {
-        try {
-          return yield* jobThread!.flush(immutable.memtable, theirs);
-        } catch (error) {
-          // The store can free some of its own (descriptor_sharing.ts). What the thread wrote is removed.
-          if (!isOutOfDescriptors(error)) throw error;
-        }
+  /** `theirs` is the number of the thread's file, `ours` of ours, should the thread have no descriptor for it. */
+  *#writtenInThread(
+    immutable: ImmutableMemtable,
+    theirs: number,
+    ours: number,
+  ): Task<TableMetadata | undefined> {
+    const { jobThread } = this.#state;
+    // It may have ended since it was asked.
+    if (jobThread?.takesFlush(immutable.memtable)) {
+      try {
+        return yield* jobThread.flush(immutable.memtable, theirs);
+      } catch (error) {
+        // The store can free some of its own (descriptor_sharing.ts). What the thread wrote is removed.
+        if (!isOutOfDescriptors(error)) throw error;
       }
-      return yield* this.#writtenHere(immutable, ours);
-    }.call(this);
+    }
+    return yield* this.#writtenHere(immutable, ours);
   }
 
   *#installTask({ immutable, newestLog, table }: Flush): Task<void> {

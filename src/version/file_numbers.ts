@@ -1,8 +1,9 @@
 /**
  * The numbers of a store's files: one space, handed out upwards and never reused.
  *
- * The counter is one word of shared memory, so that a job in another thread takes numbers from the same
- * space as the store does. Nothing has to be reserved for a job, asked for on the way, or given back.
+ * The counter is one word of shared memory, so that a merge in another thread takes numbers from the same
+ * space as the store does. Nothing has to be reserved for it, asked for on the way, or given back. (A flush is
+ * told its number: flush_queue.ts.)
  */
 
 import { IoError } from "../errors.ts";
