@@ -95,7 +95,7 @@ function setup(memtables: number) {
       await systemScheduler.yield();
     }
   };
-  return { state, queue, given, drive, failures };
+  return { state, queue, thread, given, drive, failures };
 }
 
 /** Numbers of the tables of level 0, newest first. */
@@ -144,6 +144,20 @@ test("A flush that the thread has no descriptor for is written here, and stays o
   assert.equal(newest, given[1]!.fileNumber);
   assert.ok(oldest! < newest! && oldest !== given[0]!.fileNumber);
   assert.deepEqual([queue.count, failures], [2, []]);
+});
+
+test("A flush that was meant for a thread which has ended since is written here", async () => {
+  const { state, queue, thread, given, drive, failures } = setup(2);
+  queue.start(true);
+  queue.start(true);
+  assert.equal(queue.tasks.length, 2);
+  thread.takesFlush = () => false;
+  await drive();
+  assert.deepEqual([given, failures, queue.count], [[], [], 2]);
+  assert.equal(tablesOf(state).length, 2);
+  const [newest, oldest] = state.versions.current.levels[0]!;
+  assert.ok(newest!.metadata.number > oldest!.metadata.number);
+  assert.deepEqual(state.immutables, []);
 });
 
 test("A flush that fails keeps a younger one from being in force", async () => {
