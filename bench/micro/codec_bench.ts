@@ -1,6 +1,6 @@
 /**
  * The block codecs on a data block of 16 KiB of db_bench's entries: decompressing it by each codec
- * that can be in a table (zstd by WebAssembly and by the runtime, too), and compressing it by those
+ * that can be in a table (zstd at two levels, by WebAssembly and by the runtime, too), and compressing it by those
  * that this library writes.
  *
  * A get that misses the cache decompresses one block, most of its cost with zstd; compaction
@@ -64,6 +64,7 @@ export function codecCases(): MicroCase[] {
   };
   const zstdBlock = stored("zstd", payload);
   return [
+    decompress("zstd level -1", zstdCompressor(-1), stored("zstd", payload, -1)),
     decompress("zstd", zstdCompressor(1), zstdBlock),
     decompress("zstd by WebAssembly", zstdCompressor(1, "wasm"), zstdBlock),
     ...(nativeZstd === undefined
@@ -72,6 +73,7 @@ export function codecCases(): MicroCase[] {
     decompress("snappy", compressorFor("snappy", 1), stored("snappy", payload)),
     decompress("minlz", minlzDecompressor(), minlzCompress(payload)),
     decompress("none", compressorFor("none", 1), payload),
+    compress("zstd level -1", compressorFor("zstd", -1)),
     compress("zstd level 1", compressorFor("zstd", 1)),
     compress("snappy", compressorFor("snappy", 1)),
   ];

@@ -4,6 +4,7 @@
  */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
+import type { CompressionLevel, CompressionName } from "../../src/compression/compressor.ts";
 import { compressorFor } from "../../src/compression/compressors.ts";
 import { emptyEntryView, type EntryView } from "../../src/iterator/entry_cursor.ts";
 import { BlockBuilder } from "../../src/sstable/block_builder.ts";
@@ -81,9 +82,13 @@ export function blockPayload(): Uint8Array {
   return builder.writer.bytes.slice(0, builder.writer.length);
 }
 
-/** `payload` as a codec stores it. */
-export function stored(name: "zstd" | "snappy" | "none", payload: Uint8Array): Uint8Array {
-  const codec = compressorFor(name, 1);
+/** `payload` as a codec stores it, zstd at a level. */
+export function stored(
+  name: CompressionName,
+  payload: Uint8Array,
+  level: CompressionLevel = 1,
+): Uint8Array {
+  const codec = compressorFor(name, level);
   const into = new Uint8Array(codec.maxCompressedLength(payload.length));
   return into.slice(0, codec.compress(payload, 0, payload.length, into, 0));
 }

@@ -103,7 +103,7 @@ export class Figures {
       case "memory":
         return this.#worst((row) => this.memoryMB(row, source.engine));
       case "disk":
-        return this.median("prepare", "tinykvs", ({ diskBytes }) => diskBytes / 1e6);
+        return this.median("prepare", source.engine, ({ diskBytes }) => diskBytes / 1e6);
       case "write amplification":
         return this.#worst((row) => this.writeAmplification(row, "tinykvs"));
     }

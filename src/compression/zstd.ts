@@ -23,8 +23,8 @@ export type ZstdImplementation = "auto" | "wasm" | "native";
  * buffer included. Below them the cost of making a native stream a call outweighs its speed.
  */
 const NATIVE_FROM = {
-  node: { compress: 24 << 10, decompress: 32 << 10 },
-  deno: { compress: 12 << 10, decompress: 32 << 10 },
+  node: { compress: 24 << 10, decompress: 64 << 10 },
+  deno: { compress: 12 << 10, decompress: 64 << 10 },
   bun: { compress: 0, decompress: 0 },
 } as const;
 

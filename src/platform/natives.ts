@@ -65,8 +65,8 @@ export function utf8Slice(bytes: Uint8Array, start: number, end: number): string
 /** The runtime's own zstd. Results are the caller's. */
 export interface NativeZstd {
   /**
-   * Compresses `bytes` at a zstd level to one frame that states its content size; `capacity` is
-   * the largest that the frame can be.
+   * Compresses `bytes` at a zstd level, from -1 on, to one frame that states its content size;
+   * `capacity` is the largest that the frame can be.
    */
   compress(bytes: Uint8Array, level: number, capacity: number): Uint8Array;
   /**
@@ -80,10 +80,22 @@ export interface NativeZstd {
 /** Output chunks of `node:zlib` are one allocation up to this size. */
 const MAX_ZSTD_CHUNK_BYTES = 4 << 20;
 
+/**
+ * zstd's parameters for a level. `node:zlib` can't hand a negative level on (Node makes an unsigned number of it,
+ * and compresses with the greatest); for zstd it is level 1 with that much acceleration: its "target length", which
+ * with the strategy of level 1 also leaves literals as they are (zstd.h, ZSTD_c_targetLength).
+ */
+function zstdParameters(level: number): Record<number, number> {
+  const { ZSTD_c_compressionLevel, ZSTD_c_targetLength } = zlib.constants;
+  return level > 0
+    ? { [ZSTD_c_compressionLevel]: level }
+    : { [ZSTD_c_compressionLevel]: 1, [ZSTD_c_targetLength]: -level };
+}
+
 const nodeZstd: NativeZstd = {
   compress(bytes: Uint8Array, level: number, capacity: number): Uint8Array {
     return zlib.zstdCompressSync(bytes, {
-      params: { [zlib.constants.ZSTD_c_compressionLevel]: level },
+      params: zstdParameters(level),
       chunkSize: Math.min(Math.max(capacity, 64), MAX_ZSTD_CHUNK_BYTES),
       // Deno leaves the content size out without it.
       pledgedSrcSize: bytes.length,
@@ -107,8 +119,11 @@ interface BunZstd {
 /** Bun's own calls: the fastest there, but the output is bounded only by what the frame states. */
 function bunZstd(bun: BunZstd): NativeZstd {
   return {
-    compress(bytes: Uint8Array, level: number): Uint8Array {
-      return bun.zstdCompressSync(bytes, { level });
+    compress(bytes: Uint8Array, level: number, capacity: number): Uint8Array {
+      // Bun's own refuses negative levels.
+      return level > 0
+        ? bun.zstdCompressSync(bytes, { level })
+        : nodeZstd.compress(bytes, level, capacity);
     },
     decompress(bytes: Uint8Array, length: number, stated: boolean): Uint8Array {
       return stated ? bun.zstdDecompressSync(bytes) : nodeZstd.decompress(bytes, length, stated);

@@ -146,10 +146,12 @@ test("Memory, disk and write amplification are the worst of any row", () => {
     run("tinykvs", "fillrandom-64", measured(1, { peakMemoryBytes: 160e6, writeAmplification: 5 })),
     run("tinykvs low-memory", "fillseq-sync", measured(1, { peakMemoryBytes: 100e6 })),
     run("tinykvs", "prepare", measured(1, { diskBytes: 59.3e6 }), 0),
+    run("tinykvs level 1", "prepare", measured(1, { diskBytes: 59.4e6 }), 0),
   ]);
   assert.deepEqual(verdictsOf(judged, "any row, MB"), ["missed"]);
   assert.deepEqual(verdictsOf(judged, "any row, low-memory, MB"), ["met"]);
   assert.deepEqual(verdictsOf(judged, "MB"), ["met"]);
+  assert.deepEqual(verdictsOf(judged, "MB, level 1"), ["missed"]);
   assert.deepEqual(verdictsOf(judged, "any fillrandom row"), ["met"]);
 });
 

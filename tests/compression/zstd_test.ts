@@ -22,7 +22,7 @@ import {
 const SEED = 20_261_122;
 /** All three runtimes have a zstd of their own, so each of these runs everywhere. */
 const implementations: readonly ZstdImplementation[] = ["wasm", "native", "auto"];
-const levels: readonly CompressionLevel[] = [1, 2, 3, 4];
+const levels: readonly CompressionLevel[] = [-1, 1, 2, 3, 4];
 
 const text =
   ("the quick brown fox jumps over the lazy dog. the quick brown fox jumps over the lazy " +
@@ -142,6 +142,23 @@ test("zstd shrinks structured data and stores random data with little overhead",
   }
 });
 
+test("zstd leaves literals as they are at level -1, by WebAssembly and by the runtime", () => {
+  // Letters without a repetition to refer to: only coding their entropy makes them shorter.
+  const letters = new Uint8Array(8192);
+  let state = SEED;
+  for (let i = 0; i < letters.length; i++) {
+    state = Math.imul(state, 1_664_525) + 1_013_904_223;
+    letters[i] = 97 + (state >>> 28);
+  }
+  for (const implementation of implementations) {
+    const [fastest, coded] = ([-1, 1] as const).map((level) =>
+      compressed(zstdCompressor(level, implementation), letters).length
+    );
+    assert.ok(fastest! >= letters.length * 0.95, `${implementation}: ${fastest} bytes at level -1`);
+    assert.ok(coded! < letters.length * 0.6, `${implementation}: ${coded} bytes at level 1`);
+  }
+});
+
 test("zstd decodes fixed frames of every header form", () => {
   for (const implementation of implementations) {
     const codec = zstdCompressor(1, implementation);
@@ -240,13 +257,13 @@ test("zstd codecs of several levels may be used in turns", () => {
     const codecs = levels.map((level) => zstdCompressor(level, implementation));
     const frames = new Map<number, Uint8Array>();
     for (let round = 0; round < 40; round++) {
-      const codec = codecs[round % 4]!;
+      const codec = codecs[round % codecs.length]!;
       const input = structuredBytes(1 + round * 997, SEED + round);
       const frame = compressed(codec, input);
       frames.set(round, frame);
       const earlier = round >> 1;
       assertSameBytes(
-        decompressed(codecs[(round + 1) % 4]!, frames.get(earlier)!, 1 + earlier * 997),
+        decompressed(codecs[(round + 1) % codecs.length]!, frames.get(earlier)!, 1 + earlier * 997),
         structuredBytes(1 + earlier * 997, SEED + earlier),
         `${implementation}: round ${earlier} read in round ${round}, seed ${SEED}`,
       );

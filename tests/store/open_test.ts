@@ -28,7 +28,7 @@ const limits: { [Name in keyof Options]-?: [good: unknown[], bad: unknown[]] } =
   blockCacheSizeBytes: [[0, 1, 2 ** 40], [-1, 0.5, 2 ** 53, Infinity, null]],
   blockSizeBytes: [[256, 64 * 2 ** 20], [255, 64 * 2 ** 20 + 1, null]],
   compression: [["zstd", "snappy", "none"], ["gzip", "", 0, null, false]],
-  compressionLevel: [[1, 2, 3, 4], [0, 5, 1.5, "1", null]],
+  compressionLevel: [[-1, 1, 2, 3, 4], [0, -2, 5, 1.5, "1", null]],
   bloomFalsePositiveRate: [[false, 0.5, 1e-9, 0.999], [0, 1, -0.1, NaN, true, "0.01", null]],
   walSync: [["none", "interval", "batch", "write"], ["always", true, null]],
   walSyncIntervalMs: [[1, 2 ** 31 - 1], [0, 1.5, 2 ** 31, null]],

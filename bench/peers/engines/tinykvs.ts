@@ -111,7 +111,8 @@ export const tinykvsKinds: readonly EngineKind[] = [
     name: "tinykvs",
     runtimes,
     isOwn: true,
-    notes: "zstd level 1. none: a put is in the operating system when it returns, fsync at flush " +
+    notes:
+      "zstd level -1. none: a put is in the operating system when it returns, fsync at flush " +
       "and close. durable: fdatasync before a put resolves, shared by those in flight",
     load: () => load({}),
   },
@@ -122,6 +123,14 @@ export const tinykvsKinds: readonly EngineKind[] = [
     rowsOfInterest: ["get-random-sync", "get-nocache-sync", "mixed-cold-sync"],
     notes: 'as tinykvs, with compression "none"',
     load: () => load({ compression: "none" }),
+  },
+  {
+    name: "tinykvs level 1",
+    runtimes,
+    isOwn: true,
+    rowsOfInterest: ["fillbatch-random", "get-random-sync", "get-nocache-sync", "scan-for-of"],
+    notes: "as tinykvs, with compressionLevel 1",
+    load: () => load({ compressionLevel: 1 }),
   },
   {
     name: "tinykvs low-memory",
