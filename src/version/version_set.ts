@@ -95,6 +95,9 @@ export class VersionSet {
   #poison: unknown;
   /** Edits that are in the manifest and not yet in force. */
   #pendingEdits = 0;
+  /** Files that an edit has made obsolete and its task has not deleted yet. */
+  #obsolete: string[] = [];
+  #isInstalling = false;
   /** Called with every version that takes effect. */
   onInstalled: () => void = () => {};
 
@@ -177,8 +180,9 @@ export class VersionSet {
   }
 
   /**
-   * Makes an edit durable and then puts it in force. Edits may overlap in time as long as they do not
-   * touch the same tables: each is one record, and they are put in force one after the other.
+   * Makes an edit durable, puts it in force, and deletes the files that it has made obsolete, one at a time: a table
+   * takes the system half a millisecond and more, and a compaction leaves up to twenty. Edits may overlap in time
+   * as long as they do not touch the same tables: each is one record, and they are put in force one after the other.
    *
    * @throws {IoError} the manifest could not be written or synced; it is poisoned from then on
    */
@@ -202,6 +206,7 @@ export class VersionSet {
     // A new manifest starts with the state in force, so it must not be started over a pending edit.
     if (manifest === undefined || (manifest.isOvergrown && this.#pendingEdits === 0)) {
       yield* this.#rewrite(full);
+      yield* this.#removeObsolete();
       return;
     }
     this.#pendingEdits++;
@@ -215,6 +220,7 @@ export class VersionSet {
     }
     this.#requireWritable();
     this.#install(full);
+    yield* this.#removeObsolete();
   }
 
   /** As `apply`, at once. */
@@ -222,8 +228,9 @@ export class VersionSet {
     runTaskSync(this.apply(edit));
   }
 
-  /** Closes the manifest and every table's file. */
+  /** Closes the manifest and every table's file; deletes what a task that was given up has left. */
   close(): void {
+    for (const name of this.#obsolete.splice(0)) this.#removeQuietly(name);
     this.#manifest?.handle.closeSync();
     this.#manifest = undefined;
     this.#resources.handles.close();
@@ -283,8 +290,10 @@ export class VersionSet {
     const before = this.#state.version;
     this.#state = applyEdit(this.#state, edit, (table) => this.liveTable(table));
     this.#adopt(this.#state.version);
+    this.#isInstalling = true;
     this.onInstalled();
     this.release(before);
+    this.#isInstalling = false;
   }
 
   /** Counts a version that comes into force as held by the set itself. */
@@ -295,11 +304,24 @@ export class VersionSet {
 
   #discard(table: LiveTable): void {
     table.reader.dispose();
-    if (this.#poison === undefined) this.#removeQuietly(tableName(table.metadata.number));
+    const name = tableName(table.metadata.number);
+    if (this.#isInstalling) this.#obsolete.push(name);
+    else this.#removeQuietly(name);
   }
 
-  /** Deletes an obsolete file. One that can't be deleted now is an orphan, and the next open tries again. */
+  *#removeObsolete(): Task<void> {
+    for (let name = this.#obsolete.pop(); name !== undefined; name = this.#obsolete.pop()) {
+      this.#removeQuietly(name);
+      yield undefined;
+    }
+  }
+
+  /**
+   * Deletes an obsolete file, unless nobody can tell any more whether the next open needs it. One that can't be
+   * deleted now is an orphan, and the next open tries again.
+   */
   #removeQuietly(name: string): void {
+    if (this.#poison !== undefined) return;
     try {
       this.#fileSystem.removeSync(this.#fileSystem.joinPath(this.#directory, name));
     } catch (error) {
