@@ -18,6 +18,14 @@ import {
   totalSize,
 } from "./compaction.ts";
 
+/**
+ * So many neighbours go down together: the tables of the next level that they meet only in part, at both ends, are
+ * rewritten once for all of them.
+ */
+const MAX_WINDOW = 8;
+/** Several go together only if they and what they meet are no more than so many tables of the next level. */
+const MAX_INPUT_FILES = 12;
+
 /** Tables by level: level 0 newest first, the others by key. */
 export type Levels = readonly (readonly TableMetadata[])[];
 
@@ -149,33 +157,56 @@ function pickFromLevel0(levels: Levels, options: CompactionOptions): Compaction 
 function pickFromLevel(levels: Levels, level: number, options: CompactionOptions): Compaction {
   const tables = levels[level]!;
   const next = levels[level + 1]!;
-  let best = tables[0]!;
-  let bestRatio = Infinity;
-  let from = 0;
-  for (const table of tables) {
-    while (from < next.length && compareViews(next[from]!.largestView, table.smallestView) < 0) {
-      from++;
-    }
-    let bytes = 0;
-    for (let i = from; i < next.length; i++) {
-      if (compareViews(next[i]!.smallestView, table.largestView) > 0) break;
-      bytes += next[i]!.sizeBytes;
-    }
-    const ratio = bytes / table.sizeBytes;
-    if (ratio < bestRatio) {
-      best = table;
-      bestRatio = ratio;
-      if (ratio === 0) break;
+  const { begins, ends } = overlaps(tables, next);
+  const bytesBefore = runningSizes(next);
+  const maxBytes = MAX_INPUT_FILES * maxFileSize(options, level + 1);
+  let [bestFrom, bestTo, bestRatio] = [0, 0, Infinity];
+  for (let from = 0; from < tables.length && bestRatio > 0; from++) {
+    const begin = begins[from]!;
+    let own = 0;
+    for (let to = from; to < Math.min(tables.length, from + MAX_WINDOW); to++) {
+      own += tables[to]!.sizeBytes;
+      const bytes = bytesBefore[Math.max(begin, ends[to]!)]! - bytesBefore[begin]!;
+      if (to > from && own + bytes > maxBytes) break;
+      const ratio = bytes / own;
+      if (ratio < bestRatio) [bestFrom, bestTo, bestRatio] = [from, to, ratio];
     }
   }
-  if (bestRatio === 0) return move(level, best, levels, options);
-  const below = overlapping(next, rangeOf([best]));
+  if (bestRatio === 0) return move(level, tables[bestFrom]!, levels, options);
   return merge(
-    [{ level, tables: [best] }, { level: level + 1, tables: below }],
+    [
+      { level, tables: tables.slice(bestFrom, bestTo + 1) },
+      { level: level + 1, tables: next.slice(begins[bestFrom], ends[bestTo]) },
+    ],
     level + 1,
     levels,
     options,
   );
+}
+
+/** For each table, which of `next` its key range meets: from `begins` to `ends`, that one excluded. */
+function overlaps(
+  tables: readonly TableMetadata[],
+  next: readonly TableMetadata[],
+): { begins: number[]; ends: number[] } {
+  const begins: number[] = [];
+  const ends: number[] = [];
+  let begin = 0;
+  let end = 0;
+  for (const { smallestView, largestView } of tables) {
+    while (begin < next.length && compareViews(next[begin]!.largestView, smallestView) < 0) begin++;
+    while (end < next.length && compareViews(next[end]!.smallestView, largestView) <= 0) end++;
+    begins.push(begin);
+    ends.push(end);
+  }
+  return { begins, ends };
+}
+
+/** Sums of the sizes of the first tables: of none, of one, ... of all. */
+function runningSizes(tables: readonly TableMetadata[]): number[] {
+  const sums = [0];
+  for (const { sizeBytes } of tables) sums.push(sums.at(-1)! + sizeBytes);
+  return sums;
 }
 
 function move(

@@ -32,8 +32,8 @@ const MAX_WAITING_WITH_THREAD = 3;
 /** A writer that does not wait for acknowledgements flushes by itself beyond this many. */
 const HARD_MAX_WAITING_MEMTABLES = 4;
 /** Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop. */
-const SLOWDOWN_FACTOR = 2;
-const STOP_FACTOR = 4;
+const SLOWDOWN_FACTOR = 3;
+const STOP_FACTOR = 5;
 /** A synchronous writer helps out once for this many bytes that it wrote, and for each memtable. */
 const ASSIST_BYTES = 64 * 1024;
 const ASSIST_MS = 1.5;

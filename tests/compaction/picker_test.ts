@@ -193,12 +193,41 @@ test("pickCompaction chooses the table that drags along the fewest bytes for eac
     # One that meets nothing is moved, though others are larger.
     1: 10[a-c]x4 11[d-e] 12[f-g]
     2: 20[a-b] 22[g-z]
-    => move 1: 11 -> 2
+    => move 1: 11 -> 2`,
+    picked,
+  );
+});
 
-    # A table of the next level that spans two: both drag it along.
+test("pickCompaction takes neighbours along that share what they meet", () => {
+  runScripts(
+    `
     1: 10[a-b]x3 11[c-d]x4
     2: 20[b-c]x7
-    => merge 1: 11 | 2: 20 -> 2`,
+    => merge 1: 10 11 | 2: 20 -> 2
+
+    # One by one 10 and 12 meet twice their size, 11 four times; together less.
+    1: 10[a-d]x2 11[e-h]x2 12[i-l]x2
+    2: 20[c-e]x4 21[g-j]x4
+    => merge 1: 10 11 12 | 2: 20 21 -> 2
+
+    # A neighbour that brings more than it has stays.
+    1: 10[a-d]x3 11[e-h]x3
+    2: 20[c-e]x3 21[g-j]x9
+    => merge 1: 10 | 2: 20 -> 2
+
+    # No more than twelve tables' worth: 2,400 bytes in level 2.
+    1: 10[a-d]x4 11[e-h]x4
+    2: 20[c-e]x16
+    => merge 1: 10 11 | 2: 20 -> 2
+
+    1: 10[a-d]x4 11[e-h]x5
+    2: 20[c-e]x16
+    => merge 1: 11 | 2: 20 -> 2
+
+    # Nor more than eight tables.
+    1: 10[a-a] 11[b-b] 12[c-c] 13[d-d] 14[e-e] 15[f-f] 16[g-g] 17[h-h] 18[i-i]
+    2: 20[a-z]x9
+    => merge 1: 10 11 12 13 14 15 16 17 | 2: 20 -> 2`,
     picked,
   );
 });
