@@ -9,5 +9,5 @@ import { PosixFileSystem } from "./posix_file_system.ts";
 
 /** The disk, as Bun reaches it. */
 export function bunFileSystem(): FileSystem {
-  return new PosixFileSystem("bun");
+  return new PosixFileSystem("bun", true);
 }

@@ -12,7 +12,9 @@ import { PosixFileSystem } from "./posix_file_system.ts";
 
 class DenoFileSystem extends PosixFileSystem {
   constructor() {
-    super("deno");
+    // Deno starts a call of its pool when the event loop turns: a program that never lets it would run out of
+    // descriptors, and of space.
+    super("deno", false);
   }
 
   override removeSync(path: string): void {

@@ -9,5 +9,5 @@ import { PosixFileSystem } from "./posix_file_system.ts";
 
 /** The disk, as Node reaches it. */
 export function nodeFileSystem(): FileSystem {
-  return new PosixFileSystem("node");
+  return new PosixFileSystem("node", true);
 }

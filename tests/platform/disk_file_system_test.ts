@@ -108,6 +108,30 @@ for (const umask of ["000", "022"]) {
   });
 }
 
+test("disk file system removes large files, and frees them without a turn of the event loop", () => {
+  const { path, dispose } = temporaryDirectory("large");
+  try {
+    const fileSystem = defaultFileSystem();
+    const openCount = (): number => fs.readdirSync("/proc/self/fd").length;
+    const before = openCount();
+    const content = new Uint8Array(1024 * 1024);
+    for (let i = 0; i < 200; i++) {
+      const file = join(path, String(i));
+      const handle = fileSystem.createSync(file);
+      handle.writeSync(content, 0, content.length, 0);
+      handle.closeSync();
+      fileSystem.removeSync(file);
+      assert.equal(fs.existsSync(file), false);
+      assert.throws(() => fileSystem.removeSync(file), { operation: "remove", osCode: "ENOENT" });
+    }
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    for (let naps = 0; naps < 500 && openCount() > before; naps++) Atomics.wait(word, 0, 0, 10);
+    assert.equal(openCount(), before);
+  } finally {
+    dispose();
+  }
+});
+
 test("disk file system leaves the modes of what exists alone", () => {
   const { path, dispose } = temporaryDirectory("existing");
   try {
