@@ -154,7 +154,7 @@ export const durabilityBugs: readonly Bug[] = [
       file: "src/version/version_set.ts",
       find: "      manifest.append(full);\n      yield manifest.syncStep();\n",
       replace: "      manifest.append(full);\n      this.#install(full);\n" +
-        "      yield manifest.syncStep();\n      return;\n",
+        "      yield* this.#removeObsolete();\n      yield manifest.syncStep();\n      return;\n",
     }],
     caughtBy: crashes("Compactions over three levels with deletes and open iterators"),
     symptom: CRASH_STATE,

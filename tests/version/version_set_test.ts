@@ -220,6 +220,46 @@ test("VersionSet refuses an edit that does not fit without writing or being pois
   setup.versions.applySync(remove(1, table));
 });
 
+test("VersionSet deletes the files that an edit has made obsolete one at a time", () => {
+  const setup = newVersions();
+  const { fileSystem, versions } = setup;
+  const tables = ["abc", "def", "ghi"].map((keys) => makeTable(setup, keys, 1));
+  versions.applySync(add(1, ...tables));
+  const left = (): number => tables.filter((table) => has(fileSystem, table)).length;
+  const edit = versions.apply(remove(1, ...tables));
+  edit.next().value!.runSync();
+  assert.equal(left(), 3);
+  for (const expected of [2, 1, 0]) {
+    assert.deepEqual(edit.next(), { done: false, value: undefined });
+    assert.equal(left(), expected);
+    assert.deepEqual(versions.current.tables[1], []);
+  }
+  assert.ok(edit.next().done);
+});
+
+test("VersionSet deletes on closing what an edit that was given up has left, unless the manifest failed", () => {
+  for (const isPoisoned of [false, true]) {
+    const setup = newVersions();
+    const { fileSystem, versions } = setup;
+    const tables = ["abc", "def", "ghi"].map((keys) => makeTable(setup, keys, 1));
+    versions.applySync(add(1, ...tables));
+    const edit = versions.apply(remove(1, ...tables));
+    edit.next().value!.runSync();
+    edit.next();
+    edit.return();
+    if (isPoisoned) {
+      fileSystem.before = (operation, path) => {
+        if (operation === "sync") throw refused(operation, path, "EIO");
+      };
+      assert.throws(() => versions.applySync({ removed: [], added: [] }), IoError);
+      fileSystem.before = () => undefined;
+    }
+    versions.close();
+    const left = tables.filter((table) => has(fileSystem, table)).length;
+    assert.equal(left, isPoisoned ? 2 : 0);
+  }
+});
+
 test("VersionSet puts edits that overlap in time in force one after the other", () => {
   const setup = newVersions();
   const { versions } = setup;
@@ -247,6 +287,9 @@ test("VersionSet puts edits that overlap in time in force one after the other", 
   assert.ok(flush.next().done);
   assert.deepEqual(versions.current.tables.map((tables) => tables.length).slice(0, 2), [2, 0]);
   compactionSync.value!.runSync();
+  // One step for the file of the table that is obsolete now.
+  assert.deepEqual(compaction.next(), { done: false, value: undefined });
+  assert.equal(has(setup.fileSystem, old), false);
   assert.ok(compaction.next().done);
   const expected = [[flushed.number], [compacted.number], [], [], [], [], []];
   assert.deepEqual(
