@@ -95,9 +95,8 @@ export class VersionSet {
   #poison: unknown;
   /** Edits that are in the manifest and not yet in force. */
   #pendingEdits = 0;
-  /** Files that an edit has made obsolete and its task has not deleted yet. */
-  #obsolete: string[] = [];
-  #isInstalling = false;
+  /** Collects the files that the edit that is being put in force makes obsolete. */
+  #obsolete: string[] | undefined;
   /** Called with every version that takes effect. */
   onInstalled: () => void = () => {};
 
@@ -206,7 +205,6 @@ export class VersionSet {
     // A new manifest starts with the state in force, so it must not be started over a pending edit.
     if (manifest === undefined || (manifest.isOvergrown && this.#pendingEdits === 0)) {
       yield* this.#rewrite(full);
-      yield* this.#removeObsolete();
       return;
     }
     this.#pendingEdits++;
@@ -219,8 +217,7 @@ export class VersionSet {
       this.#pendingEdits--;
     }
     this.#requireWritable();
-    this.#install(full);
-    yield* this.#removeObsolete();
+    yield* this.#removeInSteps(this.#install(full));
   }
 
   /** As `apply`, at once. */
@@ -228,9 +225,8 @@ export class VersionSet {
     runTaskSync(this.apply(edit));
   }
 
-  /** Closes the manifest and every table's file; deletes what a task that was given up has left. */
+  /** Closes the manifest and every table's file. */
   close(): void {
-    for (const name of this.#obsolete.splice(0)) this.#removeQuietly(name);
     this.#manifest?.handle.closeSync();
     this.#manifest = undefined;
     this.#resources.handles.close();
@@ -266,9 +262,10 @@ export class VersionSet {
       handle?.closeSync();
       throw this.#poisonWith(error);
     }
-    this.#install(edit);
+    const obsolete = this.#install(edit);
     if (previous !== undefined) this.#removeQuietly(manifestName(previous));
     yield undefined;
+    yield* this.#removeInSteps(obsolete);
   }
 
   #replaceCurrent(manifestNumber: number): void {
@@ -286,14 +283,17 @@ export class VersionSet {
     fileSystem.renameSync(temporary, fileSystem.joinPath(this.#directory, CURRENT_NAME));
   }
 
-  #install(edit: VersionEdit): void {
+  /** Puts an edit in force; returns the files that nothing needs any more. */
+  #install(edit: VersionEdit): readonly string[] {
     const before = this.#state.version;
     this.#state = applyEdit(this.#state, edit, (table) => this.liveTable(table));
     this.#adopt(this.#state.version);
-    this.#isInstalling = true;
+    const obsolete: string[] = [];
+    this.#obsolete = obsolete;
     this.onInstalled();
     this.release(before);
-    this.#isInstalling = false;
+    this.#obsolete = undefined;
+    return obsolete;
   }
 
   /** Counts a version that comes into force as held by the set itself. */
@@ -305,14 +305,20 @@ export class VersionSet {
   #discard(table: LiveTable): void {
     table.reader.dispose();
     const name = tableName(table.metadata.number);
-    if (this.#isInstalling) this.#obsolete.push(name);
-    else this.#removeQuietly(name);
+    if (this.#obsolete === undefined) this.#removeQuietly(name);
+    else this.#obsolete.push(name);
   }
 
-  *#removeObsolete(): Task<void> {
-    for (let name = this.#obsolete.pop(); name !== undefined; name = this.#obsolete.pop()) {
-      this.#removeQuietly(name);
-      yield undefined;
+  *#removeInSteps(names: readonly string[]): Task<void> {
+    let next = 0;
+    try {
+      while (next < names.length) {
+        this.#removeQuietly(names[next++]!);
+        yield undefined;
+      }
+    } finally {
+      // The task was given up: the store is being closed.
+      for (; next < names.length; next++) this.#removeQuietly(names[next]!);
     }
   }
 

@@ -153,8 +153,9 @@ export const durabilityBugs: readonly Bug[] = [
     edits: [{
       file: "src/version/version_set.ts",
       find: "      manifest.append(full);\n      yield manifest.syncStep();\n",
-      replace: "      manifest.append(full);\n      this.#install(full);\n" +
-        "      yield* this.#removeObsolete();\n      yield manifest.syncStep();\n      return;\n",
+      replace: "      manifest.append(full);\n" +
+        "      yield* this.#removeInSteps(this.#install(full));\n" +
+        "      yield manifest.syncStep();\n      return;\n",
     }],
     caughtBy: crashes("Compactions over three levels with deletes and open iterators"),
     symptom: CRASH_STATE,
