@@ -127,7 +127,8 @@ test("Level 0 stays bounded under a writer that never lets the event loop go rou
       mostImmutables = Math.max(mostImmutables, immutableMemtables);
     }
   }
-  assert.ok(most <= 4 * 4 + 1, `${most} tables in level 0`);
+  // Writers stop at five times the trigger (decision 15); a flush may be on its way.
+  assert.ok(most <= 4 * 5 + 1, `${most} tables in level 0`);
   assert.ok(mostImmutables <= 4, `${mostImmutables} immutable memtables`);
   assert.ok(store.stats().compaction.count > 0);
 });
