@@ -61,7 +61,10 @@ export interface Options {
   walSyncIntervalMs?: number;
   /** Whether reads check block checksums; compaction always does. Default true. */
   verifyChecksums?: boolean;
-  /** Number of level-0 tables at which they are compacted, 2 to 1000. Default 4. */
+  /**
+   * Number of level-0 tables at which they are compacted, 2 to 1000; at three times as many writers slow down, at
+   * five times as many they wait. Default 4.
+   */
   l0CompactionTrigger?: number;
   /** How many times larger each level may be than the one above, 2 to 100. Default 10. */
   levelSizeMultiplier?: number;
