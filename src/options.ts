@@ -49,8 +49,8 @@ export interface Options {
   /** Codec of new blocks; stores may mix all of them. Default "zstd". */
   compression?: CompressionName;
   /**
-   * zstd level: -1 (fastest), or 1 to 4 (smallest). Tables take a fifth to a third less at 1 than at -1, and
-   * their blocks twice as long to decompress and compress. Default -1 (docs/decisions/0014-compression-level.md).
+   * zstd level: -1 (fastest), or 1 to 4 (smallest). Tables take a tenth to a third less at 1 than at -1, and
+   * their blocks 1.5 to 3 times as long to decompress, 1.3 to 1.8 times to compress. Default -1 (docs/decisions/0014-compression-level.md).
    */
   compressionLevel?: CompressionLevel;
   /** Rate of false positives of the Bloom filters, between 0 and 1; false for none. Default 0.01. */

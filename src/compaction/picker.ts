@@ -158,21 +158,21 @@ function pickFromLevel(levels: Levels, level: number, options: CompactionOptions
   const tables = levels[level]!;
   const next = levels[level + 1]!;
   const { begins, ends } = overlaps(tables, next);
+  if (begins.length < tables.length) return move(level, tables[begins.length]!, levels, options);
   const bytesBefore = runningSizes(next);
   const maxBytes = MAX_INPUT_FILES * maxFileSize(options, level + 1);
   let [bestFrom, bestTo, bestRatio] = [0, 0, Infinity];
-  for (let from = 0; from < tables.length && bestRatio > 0; from++) {
+  for (let from = 0; from < tables.length; from++) {
     const begin = begins[from]!;
     let own = 0;
     for (let to = from; to < Math.min(tables.length, from + MAX_WINDOW); to++) {
       own += tables[to]!.sizeBytes;
-      const bytes = bytesBefore[Math.max(begin, ends[to]!)]! - bytesBefore[begin]!;
+      const bytes = bytesBefore[ends[to]!]! - bytesBefore[begin]!;
       if (to > from && own + bytes > maxBytes) break;
       const ratio = bytes / own;
       if (ratio < bestRatio) [bestFrom, bestTo, bestRatio] = [from, to, ratio];
     }
   }
-  if (bestRatio === 0) return move(level, tables[bestFrom]!, levels, options);
   return merge(
     [
       { level, tables: tables.slice(bestFrom, bestTo + 1) },
@@ -184,7 +184,10 @@ function pickFromLevel(levels: Levels, level: number, options: CompactionOptions
   );
 }
 
-/** For each table, which of `next` its key range meets: from `begins` to `ends`, that one excluded. */
+/**
+ * For each table, which of `next` its key range meets: from `begins` to `ends`, that one excluded. Ends in front of a
+ * table that meets none: in a load in key order that is the first one, each time.
+ */
 function overlaps(
   tables: readonly TableMetadata[],
   next: readonly TableMetadata[],
@@ -196,6 +199,7 @@ function overlaps(
   for (const { smallestView, largestView } of tables) {
     while (begin < next.length && compareViews(next[begin]!.largestView, smallestView) < 0) begin++;
     while (end < next.length && compareViews(next[end]!.smallestView, largestView) <= 0) end++;
+    if (begin === end) break;
     begins.push(begin);
     ends.push(end);
   }

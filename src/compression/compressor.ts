@@ -14,8 +14,8 @@
 export type CompressionName = "zstd" | "snappy" | "none";
 
 /**
- * zstd level: -1 is the fastest, 4 the smallest. From 1 on, literals are entropy-coded, which takes a fifth to a
- * third off the size and two to three times as long to decompress.
+ * zstd level: -1 is the fastest, 4 the smallest. From 1 on, literals are entropy-coded, which takes a tenth to a
+ * third off the size and 1.5 to 3 times as long to decompress.
  */
 export type CompressionLevel = -1 | 1 | 2 | 3 | 4;
 

@@ -178,7 +178,7 @@ export class PosixFileSystem implements FileSystem {
  */
 function openLarge(path: string): number | undefined {
   try {
-    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
+    const stats = lstat("remove", path);
     if (stats === undefined || !stats.isFile() || stats.size < LARGE_FILE_BYTES) return undefined;
     return fs.openSync(path, OPEN_READ_FLAGS);
   } catch {

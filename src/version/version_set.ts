@@ -290,9 +290,12 @@ export class VersionSet {
     this.#adopt(this.#state.version);
     const obsolete: string[] = [];
     this.#obsolete = obsolete;
-    this.onInstalled();
-    this.release(before);
-    this.#obsolete = undefined;
+    try {
+      this.onInstalled();
+      this.release(before);
+    } finally {
+      this.#obsolete = undefined;
+    }
     return obsolete;
   }
 
