@@ -10,6 +10,8 @@
  * lookup is an array access and not a hash; the cache tells the owner when it drops one.
  */
 
+import { GhostTable } from "./ghost_table.ts";
+
 /** Somebody who keeps cache entries in numbered slots. */
 export interface CacheOwner {
   /** A number that no other owner of the cache has. */
@@ -43,9 +45,6 @@ export class CacheEntry<T> {
 }
 
 const MAX_USES = 3;
-/** Slots of one owner are below this in the keys of the ghost queue. */
-const SLOT_RANGE = 0x100_0000;
-const MAX_GHOSTS = 8192;
 /** A queue with this many entries that were removed meanwhile, and more than half of them, is tidied. */
 const MAX_DEAD = 32;
 
@@ -114,9 +113,8 @@ export class WeightedCache<T> {
   #sizeBytes = 0;
   readonly #small = new Fifo<T>();
   readonly #main = new Fifo<T>();
-  /** Keys of entries that lately fell out of the small queue, oldest first. */
-  readonly #ghosts = new Set<number>();
-
+  /** Which entries lately fell out of the small queue. */
+  readonly #ghosts = new GhostTable();
   readonly #onDropped: ((value: T) => void) | undefined;
 
   /**
@@ -156,7 +154,7 @@ export class WeightedCache<T> {
   ): CacheEntry<T> | undefined {
     if (chargeBytes > this.capacityBytes) return undefined;
     const entry = new CacheEntry(value, chargeBytes, owner, slot);
-    if (this.#ghosts.delete(ghostKey(owner, slot))) {
+    if (this.#ghosts.delete(owner.cacheId, slot)) {
       this.#pushMain(entry);
     } else {
       this.#small.push(entry);
@@ -180,6 +178,14 @@ export class WeightedCache<T> {
     if (this.#onDropped !== undefined) this.#onDropped(value);
   }
 
+  /** Takes an entry out and tells its owner. */
+  drop(entry: CacheEntry<T>): void {
+    const { owner } = entry;
+    if (owner === undefined) return;
+    owner.evicted(entry.slot);
+    this.remove(entry);
+  }
+
   #evictOne(): void {
     const fromSmall = this.#small.sizeBytes > this.capacityBytes / 10 || this.#main.sizeBytes === 0;
     if (fromSmall) this.#evictFromSmall();
@@ -197,7 +203,7 @@ export class WeightedCache<T> {
         this.#pushMain(entry);
         return;
       }
-      this.#rememberGhost(ghostKey(entry.owner, entry.slot));
+      this.#ghosts.add(entry.owner.cacheId, entry.slot);
       this.#drop(entry);
       return;
     }
@@ -234,18 +240,4 @@ export class WeightedCache<T> {
     owner.evicted(entry.slot);
     if (this.#onDropped !== undefined) this.#onDropped(value);
   }
-
-  #rememberGhost(key: number): void {
-    this.#ghosts.add(key);
-    if (this.#ghosts.size > MAX_GHOSTS) {
-      for (const oldest of this.#ghosts) {
-        this.#ghosts.delete(oldest);
-        break;
-      }
-    }
-  }
-}
-
-function ghostKey(owner: CacheOwner, slot: number): number {
-  return owner.cacheId * SLOT_RANGE + slot;
 }

@@ -1,6 +1,6 @@
 /**
- * A decoded data block: its payload, the offset of each entry, and a word of each key, in one
- * allocation (V8 pays 1 to 2 microseconds for each buffer of this size). There is no object an entry.
+ * A decoded data block: its payload, the offset of each entry, and a word of each key, one after the other
+ * in a part of a slab. There is no object an entry.
  *
  * A word is the four key bytes behind the prefix that all keys of the block share. A search compares
  * the prefix once, then words, which lie side by side, and looks at keys only where words tie: against
@@ -11,17 +11,15 @@
  */
 
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
+import type { CacheEntry } from "../cache/weighted_cache.ts";
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { EntryRun } from "../iterator/entry_run.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
 
 const MIN_ENTRY_BYTES = 9;
-/**
- * What a block costs besides its buffer: five objects, a cache entry, and what the engine and the
- * allocator note of the buffer (1.0 KB resident, of which 570 bytes of heap, on Node and Bun alike).
- */
-const OVERHEAD_BYTES = 1000;
+/** What a block costs besides its memory: an object, a cache entry, their places, a share of the slab's objects. */
+const OVERHEAD_BYTES = 250;
 /** Larger buffers are made to measure: they are not decoded into again. */
 const MAX_ROUNDED_BYTES = 1024 * 1024;
 
@@ -29,6 +27,8 @@ const MAX_ROUNDED_BYTES = 1024 * 1024;
 export interface BlockMemory {
   /** A block that nobody looks at any more, with room for `neededBytes`; or undefined. */
   take(neededBytes: number): Block | undefined;
+  /** Takes a block back that `take` gave, and that did not become one. */
+  giveBack(block: Block): void;
 }
 
 /**
@@ -50,19 +50,54 @@ function capacityStep(bytes: number): number {
   return 1 << Math.max(6, 27 - Math.clz32(bytes - 1));
 }
 
-/** A sorted run of entries; immutable until its memory is given to another one. */
-export class Block implements BlockMemory {
-  /** The payload; behind it offsets and words of the keys. */
+/**
+ * One buffer for the memory of several blocks. A buffer of its own with its three views costs a block 800
+ * bytes of objects, V8 2 to 3 microseconds, and every get that looks at a block the cache lines of those objects.
+ */
+export class BlockSlab {
+  /** All of the memory. */
   readonly bytes: Uint8Array;
   /** A view on the same memory. */
   readonly view: DataView;
+  /** The same memory as words. */
+  readonly words: Uint32Array;
+  /** Its blocks. Filled by who makes them. */
+  readonly blocks: Block[] = [];
+  /** How many of its blocks wait to be taken. Changed by `BlockPool` only. */
+  spareCount = 0;
+  /** Whether its blocks go to the collector once nobody looks at them. */
+  isRetired = false;
+
+  /** Makes a slab of `length` bytes, a multiple of 4. */
+  constructor(length: number) {
+    const buffer = new ArrayBuffer(length);
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    this.words = new Uint32Array(buffer);
+  }
+}
+
+/** A sorted run of entries; immutable until its memory is given to another one. */
+export class Block implements BlockMemory {
+  /** The slab that its memory is a part of. */
+  readonly slab: BlockSlab;
+  /** All of the slab's memory: offsets of entries are those in it. */
+  readonly bytes: Uint8Array;
+  /** A view on the same memory. */
+  readonly view: DataView;
+  /** Where in the slab its memory begins, with the payload; behind it lie offsets and words of the keys. */
+  readonly start: number;
+  /** Bytes of its memory. */
+  readonly capacity: number;
   /** Number of entries. */
   count = 0;
   /** How many look at it across an `await` or the user's code. Changed by `BlockCache` only. */
   pins = 0;
   /** Whether the block cache holds it. Changed by `BlockCache` only. */
   isCached = false;
-  /** All of the memory as words: an array over the slots alone would be one more object a block. */
+  /** What the cache knows of it while it is there. Changed by `BlockCache` only. */
+  entry: CacheEntry<Block> | undefined;
+  /** All of the slab as words. */
   readonly #words: Uint32Array;
   /**
    * Where in `#words` the slots begin: the offset of each entry's key length field, then the end of the
@@ -72,16 +107,19 @@ export class Block implements BlockMemory {
   /** Length of the prefix that all keys share. */
   #prefix = 0;
 
-  private constructor(capacity: number) {
-    const buffer = new ArrayBuffer(capacity);
-    this.bytes = new Uint8Array(buffer);
-    this.view = new DataView(buffer);
-    this.#words = new Uint32Array(buffer);
+  /** Makes a block of `capacity` bytes of a slab, both a multiple of 4; `decode` fills it. */
+  constructor(slab: BlockSlab, start: number, capacity: number) {
+    this.slab = slab;
+    this.bytes = slab.bytes;
+    this.view = slab.view;
+    this.#words = slab.words;
+    this.start = start;
+    this.capacity = capacity;
   }
 
   /**
-   * Copies and checks the payload `from[start, end)`, into memory of `memory` where it has some: a new
-   * buffer of 16 KiB takes V8 as long as all checks do, and is garbage later.
+   * Copies and checks the payload `from[start, end)`, into memory of `memory` where it has some, otherwise
+   * into a slab of its own.
    *
    * @throws {DecodeError} offsets are those in the payload
    */
@@ -99,23 +137,45 @@ export class Block implements BlockMemory {
     }
     const slots = (length + 3) >>> 2;
     const neededBytes = (slots + 2 * count + 1) * 4;
-    const block = memory?.take(neededBytes) ?? new Block(blockCapacity(neededBytes));
-    block.bytes.set(start === 0 && end === from.length ? from : from.subarray(start, end));
+    const block = memory?.take(neededBytes) ?? Block.#alone(blockCapacity(neededBytes));
+    const payload = start === 0 && end === from.length ? from : from.subarray(start, end);
+    block.bytes.set(payload, block.start);
     block.count = count;
-    block.#slots = slots;
-    block.#fillOffsets(length);
-    block.#fillWords();
+    block.#slots = (block.start >>> 2) + slots;
+    try {
+      block.#fillOffsets(block.start + length);
+      block.#fillWords();
+    } catch (error) {
+      memory?.giveBack(block);
+      throw error;
+    }
+    return block;
+  }
+
+  static #alone(capacity: number): Block {
+    const slab = new BlockSlab(capacity);
+    const block = new Block(slab, 0, capacity);
+    slab.blocks.push(block);
+    slab.isRetired = true;
     return block;
   }
 
   /** Itself, for a user of one block after the other. */
   take(neededBytes: number): Block | undefined {
-    return this.bytes.length >= neededBytes ? this : undefined;
+    return this.capacity >= neededBytes ? this : undefined;
+  }
+
+  /** It is its user's all the time. */
+  giveBack(): void {}
+
+  /** The bytes that it was decoded from, as long as it is this block. */
+  get payload(): Uint8Array {
+    return this.bytes.subarray(this.start, this.#words[this.#slots + this.count]);
   }
 
   /** Bytes of memory to charge for the block. */
   get sizeBytes(): number {
-    return this.bytes.length + OVERHEAD_BYTES;
+    return this.capacity + OVERHEAD_BYTES;
   }
 
   /** The key in `slot` compared with another one: negative, 0 or positive. */
@@ -228,31 +288,40 @@ export class Block implements BlockMemory {
   }
 
   /** Finds the entries: every length is checked against the payload. */
-  #fillOffsets(length: number): void {
-    const { view, count } = this;
+  #fillOffsets(payloadEnd: number): void {
+    const { view, count, start } = this;
     const words = this.#words;
     const slots = this.#slots;
-    let at = BLOCK_HEADER_BYTES;
+    let at = start + BLOCK_HEADER_BYTES;
     for (let slot = 0; slot < count; slot++) {
-      if (length - at < MIN_ENTRY_BYTES) {
-        throw new DecodeError(`the block ends within entry ${slot} of ${count}`, at);
+      if (payloadEnd - at < MIN_ENTRY_BYTES) {
+        throw new DecodeError(`the block ends within entry ${slot} of ${count}`, at - start);
       }
       const keyLength = view.getUint32(at, true);
-      if (keyLength > length - at - 8) {
-        throw new DecodeError(`a key of ${keyLength} bytes passes the end of the block`, at);
+      if (keyLength > payloadEnd - at - 8) {
+        throw new DecodeError(
+          `a key of ${keyLength} bytes passes the end of the block`,
+          at - start,
+        );
       }
       const keyEnd = at + 4 + keyLength;
       const valueLength = view.getUint32(keyEnd, true);
-      if (valueLength === 0 || valueLength > length - keyEnd - 4) {
-        throw new DecodeError(`a value of ${valueLength} bytes does not fit the block`, keyEnd);
+      if (valueLength === 0 || valueLength > payloadEnd - keyEnd - 4) {
+        throw new DecodeError(
+          `a value of ${valueLength} bytes does not fit the block`,
+          keyEnd - start,
+        );
       }
       words[slots + slot] = at;
       at = keyEnd + 4 + valueLength;
     }
-    if (at !== length) {
-      throw new DecodeError(`${length - at} bytes follow the last entry of the block`, at);
+    if (at !== payloadEnd) {
+      throw new DecodeError(
+        `${payloadEnd - at} bytes follow the last entry of the block`,
+        at - start,
+      );
     }
-    words[slots + count] = length;
+    words[slots + count] = payloadEnd;
   }
 
   /**
@@ -314,7 +383,7 @@ export class Block implements BlockMemory {
     while (slot < this.count - 1 && this.#compareNeighbours(slot) < 0) slot++;
     return new DecodeError(
       `the key of entry ${slot} does not come after the one before`,
-      this.#words[this.#slots + slot]!,
+      this.#words[this.#slots + slot]! - this.start,
     );
   }
 }

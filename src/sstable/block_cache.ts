@@ -3,20 +3,24 @@
  *
  * Left to the garbage collector, dropped blocks pile up outside of the JavaScript heap until the engine
  * collects everything: random reads over four times the cache took 260 MB on Node and 490 on Bun with a
- * cache of 64. A new buffer a block also costs 2 to 3 microseconds on V8, as much as all checks of it.
+ * cache of 64.
  *
  * A block's memory is taken for another one only when the cache has dropped it and nobody pins it:
  *
  * - Whoever looks at a block across anything that may decode another one (an `await`, the user's code,
- *   the next move of a merge) pins it and unpins it. Forgetting to unpin leaves it to the collector.
+ *   the next move of a merge) pins it and unpins it. What is never unpinned is lost for as long as the slab
+ *   that it is a part of has other blocks in use.
  * - A synchronous search needs no pin: memory that is given back is not written to until the next block is
  *   decoded, and by then it has made its result or gone on to that block.
  *
- * What waits to be taken counts towards the cache's capacity, but for a small reserve.
+ * What waits to be taken counts towards the cache's capacity, but for a small reserve. Where it is too much,
+ * as when blocks of another size are read now, the slab with the most of it goes, and what the cache holds of
+ * that slab.
  */
 
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
-import { type Block, blockCapacity, type BlockMemory, nextBlockCapacity } from "./block.ts";
+import type { Block, BlockMemory, BlockSlab } from "./block.ts";
+import { BlockPool } from "./block_pool.ts";
 
 /**
  * Spare memory that is kept in any case: a cache that is full, or of capacity 0, turns over in it. One
@@ -29,15 +33,15 @@ const MAX_SPARE_BYTES = 1024 * 1024;
 /** A cache of decoded blocks that recycles their memory. */
 export class BlockCache implements BlockMemory {
   readonly #cache: WeightedCache<Block>;
-  /** Blocks to decode into, by the size of their memory. */
-  readonly #spare = new Map<number, Block[]>();
-  #spareBytes = 0;
+  /** Blocks to decode into. */
+  readonly #pool = new BlockPool();
 
   /** Makes an empty cache; a capacity of 0 keeps nothing. */
   constructor(capacityBytes: number) {
     this.#cache = new WeightedCache(capacityBytes, (block) => {
       block.isCached = false;
-      if (block.pins === 0) this.#give(block);
+      block.entry = undefined;
+      if (block.pins === 0) this.#pool.give(block);
     });
   }
 
@@ -53,7 +57,7 @@ export class BlockCache implements BlockMemory {
 
   /** Bytes of memory that waits to be taken. */
   get spareBytes(): number {
-    return this.#spareBytes;
+    return this.#pool.spareBytes;
   }
 
   /** Lookups that were answered. */
@@ -83,18 +87,21 @@ export class BlockCache implements BlockMemory {
   insert(owner: CacheOwner, slot: number, block: Block): CacheEntry<Block> | undefined {
     block.isCached = true;
     const entry = this.#cache.insert(owner, slot, block, block.sizeBytes);
-    // Refused at once, without having been dropped.
-    if (entry === undefined && block.isCached) {
+    if (entry !== undefined) {
+      block.entry = entry;
+    } else if (block.isCached) {
+      // Refused at once, without having been dropped.
       block.isCached = false;
-      if (block.pins === 0) this.#give(block);
+      this.giveBack(block);
     }
-    this.#trim();
+    this.#trim(block.slab);
     return entry;
   }
 
   /** Takes an entry out, as when its table is deleted. */
   remove(entry: CacheEntry<Block>): void {
     this.#cache.remove(entry);
+    this.#trim(undefined);
   }
 
   /** Keeps a block's memory from being taken until `unpin`. */
@@ -104,49 +111,35 @@ export class BlockCache implements BlockMemory {
 
   /** Lets go of a block; the caller must not look at it any more. */
   unpin(block: Block): void {
-    if (--block.pins === 0 && !block.isCached) this.#give(block);
+    block.pins--;
+    this.giveBack(block);
   }
 
-  /** A block with room for `neededBytes` that nobody looks at, or undefined. It is the caller's. */
+  /** A block with room for `neededBytes` that nobody looks at. It is the caller's; undefined if it is too large. */
   take(neededBytes: number): Block | undefined {
-    if (this.#spareBytes === 0 || neededBytes > MAX_SPARE_BYTES) return undefined;
-    // Up to a quarter more than needed: neighbouring blocks differ by an entry or two.
-    let capacity = blockCapacity(neededBytes);
-    for (let step = 0; step < 3; step++) {
-      const block = this.#spare.get(capacity)?.pop();
-      if (block !== undefined) {
-        this.#spareBytes -= block.sizeBytes;
-        return block;
-      }
-      capacity = nextBlockCapacity(capacity);
-    }
-    return undefined;
+    if (neededBytes > MAX_SPARE_BYTES) return undefined;
+    return this.#pool.take(neededBytes) ?? this.#pool.grow(neededBytes);
   }
 
-  /** Takes back memory that nobody looks at. */
-  #give(block: Block): void {
-    const capacity = block.bytes.length;
-    const { sizeBytes } = block;
-    if (capacity > MAX_SPARE_BYTES || this.#spareBytes + sizeBytes > this.#spareLimit()) return;
-    const list = this.#spare.get(capacity);
-    if (list === undefined) this.#spare.set(capacity, [block]);
-    else list.push(block);
-    this.#spareBytes += sizeBytes;
+  /** Takes a block back unless it is pinned or in the cache. It may be looked at until the next one is decoded. */
+  giveBack(block: Block): void {
+    if (block.pins > 0 || block.isCached) return;
+    this.#pool.give(block);
+    this.#trim(undefined);
+  }
+
+  /** Retires slabs with spare blocks, but `except`, where more is spare than the cache has room for. */
+  #trim(except: BlockSlab | undefined): void {
+    const pool = this.#pool;
+    while (pool.spareBytes > this.#spareLimit()) {
+      const slab = pool.sparsest(except);
+      if (slab === undefined) return;
+      pool.retire(slab);
+      for (const { entry } of slab.blocks) if (entry !== undefined) this.#cache.drop(entry);
+    }
   }
 
   #spareLimit(): number {
     return Math.max(RESERVE_BYTES, this.#cache.capacityBytes - this.#cache.sizeBytes);
-  }
-
-  /** Drops spare memory that the cache has grown into: blocks of another size than are read now. */
-  #trim(): void {
-    const limit = this.#spareLimit();
-    if (this.#spareBytes <= limit) return;
-    for (const list of this.#spare.values()) {
-      while (list.length > 0 && this.#spareBytes > limit) {
-        this.#spareBytes -= list.pop()!.sizeBytes;
-      }
-      if (this.#spareBytes <= limit) return;
-    }
   }
 }

@@ -225,8 +225,11 @@ export class TableReader implements CacheOwner {
 
   /** Offers a block to the cache; returns it. One that is not pinned may be dropped at once. */
   keep(block: number, decoded: Block): Block {
+    const { blocks } = this.#resources;
     if (this.#blocks[block] === undefined) {
-      this.#blocks[block] = this.#resources.blocks.insert(this, block, decoded);
+      this.#blocks[block] = blocks.insert(this, block, decoded);
+    } else {
+      blocks.giveBack(decoded);
     }
     return decoded;
   }
@@ -247,12 +250,14 @@ export class TableReader implements CacheOwner {
     memory: BlockMemory = this.#resources.blocks,
   ): Block {
     const offset = index.blockOffset(block);
+    let decoded: Block | undefined;
     try {
       const end = start + index.blockSize(block);
-      const decoded = decodeStoredBlock(stored, view, start, end, verify, memory);
+      decoded = decodeStoredBlock(stored, view, start, end, verify, memory);
       requireItsKeys(index, block, decoded);
       return decoded;
     } catch (error) {
+      if (decoded !== undefined) memory.giveBack(decoded);
       if (error instanceof UnknownTableFeature) throw unsupported(this.file.path, error);
       if (!(error instanceof DecodeError)) throw error;
       const message = `Cannot read the block at offset ${offset} of "${this.file.path}": ` +

@@ -8,7 +8,13 @@
  */
 
 import { ClosedError } from "../errors.ts";
-import { AT_END, AT_ENTRY, NEEDS_LOAD, type Position } from "../iterator/entry_cursor.ts";
+import {
+  AT_END,
+  AT_ENTRY,
+  type EntryCursor,
+  NEEDS_LOAD,
+  type Position,
+} from "../iterator/entry_cursor.ts";
 import type { Key } from "../value/value.ts";
 import type { TakeItem } from "./entry_decoder.ts";
 import { EntryScan } from "./entry_scan.ts";
@@ -17,8 +23,17 @@ import type { Lease } from "./read_view.ts";
 import type { StoreState } from "./store_state.ts";
 import type { Turns } from "./turns.ts";
 
-/** Cursors that were dropped without being closed give their leases back here. */
-const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
+/** What a cursor has to give back. Neither may lead to the cursor: a range's signal may, by a listener. */
+interface Holdings {
+  readonly sources: EntryCursor;
+  readonly lease: Lease;
+}
+
+/** Cursors that were dropped without being closed give back here what they hold. */
+const abandoned = new FinalizationRegistry<Holdings>(({ sources, lease }) => {
+  sources.release?.();
+  lease.release();
+});
 
 /** What a cursor needs to know besides the scan. */
 export interface CursorSource<T> {
@@ -86,7 +101,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
     this.#signal = source.range.signal;
     this.#turns = source.turns;
     this.#takeItem = source.take;
-    abandoned.register(this, source.lease, this);
+    abandoned.register(this, { sources: source.scan.sources, lease: source.lease }, this);
   }
 
   /** Iterates synchronously; blocks are read synchronously where they are not in memory. */

@@ -37,7 +37,8 @@ export class EntryScan {
   readonly entry: EntryView = emptyEntryView();
   /** Makes copies of what lies in the present run, many entries at a time. */
   readonly slab: RunSlab;
-  readonly #cursor: EntryCursor;
+  /** Memtables and tables, merged. */
+  readonly sources: EntryCursor;
   readonly #range: ResolvedRange;
   readonly #progress: ScanProgress = { decodedBlocks: 0 };
   readonly #run = new EntryRun();
@@ -64,7 +65,7 @@ export class EntryScan {
     this.#remaining = range.limit;
     this.slab = new RunSlab(range.reverse);
     this.#bound = runBoundOf(range);
-    this.#cursor = openSources(view, sequence, range, verifyChecksums, this.#progress);
+    this.sources = openSources(view, sequence, range, verifyChecksums, this.#progress);
   }
 
   /**
@@ -92,23 +93,23 @@ export class EntryScan {
 
   /** Loads what the last move missed. */
   loadSync(): void {
-    this.#cursor.loadSync();
+    this.sources.loadSync();
   }
 
   /** Loads what the last move missed. */
   load(): Promise<void> {
-    return this.#cursor.load();
+    return this.sources.load();
   }
 
   /** Goes on after a load. */
   resume(): Position {
-    return this.#settle(this.#cursor.resume());
+    return this.#settle(this.sources.resume());
   }
 
   /** Gives back what it holds in memory. It must not be moved any more. */
   release(): void {
     this.#isEnded = true;
-    this.#cursor.release?.();
+    this.sources.release?.();
   }
 
   #start(): Position {
@@ -128,17 +129,17 @@ export class EntryScan {
       );
       if (bound === undefined || (reverse ? order < 0 : order > 0)) bound = wanted;
     }
-    if (bound === undefined) return this.#cursor.seekToStart();
-    return this.#cursor.seek(bound.view, 0, bound.bytes.length);
+    if (bound === undefined) return this.sources.seekToStart();
+    return this.sources.seek(bound.view, 0, bound.bytes.length);
   }
 
   /** Moves the cursor behind the run that was used up. */
   #advance(): Position {
     if (this.#unskipped > 0) {
-      this.#cursor.skip(this.#unskipped);
+      this.sources.skip(this.#unskipped);
       this.#unskipped = 0;
     }
-    return this.#cursor.advance();
+    return this.sources.advance();
   }
 
   /** Shows the next live entry of the run; false where there is none in it. */
@@ -171,9 +172,9 @@ export class EntryScan {
   /** Takes the run that begins where the cursor stands; shows the first live entry from there on. */
   #settle(position: Position): Position {
     while (position === AT_ENTRY) {
-      const count = this.#cursor.takeRun(this.#run, this.#bound);
+      const count = this.sources.takeRun(this.#run, this.#bound);
       if (count === 0) break;
-      copyEntryView(this.#cursor.entry, this.entry);
+      copyEntryView(this.sources.entry, this.entry);
       this.#unskipped = count - 1;
       this.#left = count - 1;
       if (count > 1) this.#beginRun(count);

@@ -109,8 +109,7 @@ export class ReadPath {
     const lease = this.#state.lease(snapshot);
     const results: (T | undefined)[] = new Array(ends.length).fill(undefined);
     let next = 0;
-    const work = async (): Promise<void> => {
-      const lookup = this.#takeLookup();
+    const work = async (lookup: PointLookup): Promise<void> => {
       while (next < ends.length) {
         // Another worker has used up this turn of the event loop.
         const pending = turns.pending;
@@ -142,11 +141,14 @@ export class ReadPath {
           lease.requireHeld("store");
         }
       }
-      this.#giveLookup(lookup);
+    };
+    const worker = (): Promise<void> => {
+      const lookup = this.#takeLookup();
+      return work(lookup).finally(() => this.#giveLookup(lookup));
     };
     try {
       // Every worker settles before the lease goes, also where one of them fails.
-      const workers = Array.from({ length: Math.min(MAX_PARALLEL, ends.length) }, work);
+      const workers = Array.from({ length: Math.min(MAX_PARALLEL, ends.length) }, worker);
       const settled = await Promise.allSettled(workers);
       for (const worker of settled) if (worker.status === "rejected") throw worker.reason;
       return results;

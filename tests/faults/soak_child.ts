@@ -12,6 +12,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { memoryFileSystem, open, type Options, type Store } from "../../mod.ts";
+import { collectGarbage } from "../support/garbage.ts";
 import { interceptingFileSystem } from "../support/intercepting_file_system.ts";
 import { Random } from "../support/random.ts";
 import { CACHE_BYTES, MEMTABLE_BYTES, type SoakReport } from "./soak_report.ts";
@@ -165,16 +166,6 @@ async function calibrate(): Promise<{ idleLagMs: number; heldLagMs: number }> {
   await pause(20);
   held.stop();
   return { idleLagMs: idle.maxClockMs, heldLagMs: held.maxBusyMs };
-}
-
-/** Makes garbage until the collector has told of the cursors that were left: it comes when it likes. */
-async function collectGarbage(isDone: () => boolean): Promise<void> {
-  for (let round = 0; round < 200 && !isDone(); round++) {
-    (globalThis as { Bun?: { gc(full: boolean): void } }).Bun?.gc(true);
-    const garbage = Array.from({ length: 100 }, () => new Array<number>(20_000).fill(round));
-    assert.equal(garbage.length, 100);
-    await pause(2);
-  }
 }
 
 const calibration = await calibrate();

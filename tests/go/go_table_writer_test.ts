@@ -142,7 +142,7 @@ test("GoTableBuilder makes the blocks, filter and index of compressed Go stores 
           reader.loadBlockSync(index, i),
           table.reader.loadBlockSync(goIndex, i),
         ];
-        assert.ok(Buffer.from(block.bytes).equals(goBlock.bytes), `${table.name} block ${i}`);
+        assert.ok(Buffer.from(block.payload).equals(goBlock.payload), `${table.name} block ${i}`);
         blocks++;
       }
     }

@@ -49,8 +49,7 @@ function recompressed(name: string): Table {
     footer.blockCount,
   );
   for (let i = 0; i < index.blockCount; i++) {
-    const block = reader.loadBlockSync(index, i);
-    const payload = block.bytes.subarray(0, payloadLength(block.bytes));
+    const { payload } = reader.loadBlockSync(index, i);
     const stored = minlzCompress(payload);
     const offset = table.length;
     table.appendBytes(stored, 0, stored.length);
@@ -82,17 +81,6 @@ function recompressed(name: string): Table {
   view.setBigUint64(footerAt + 24, BigInt(metadataOffset), true);
   view.setBigUint64(footerAt + 48, BigInt(table.length), true);
   return { bytes: table.bytes.slice(0, table.length), blockEnds, entries };
-}
-
-/** The length of a block's payload, whose buffer may be longer: its entries end it. */
-function payloadLength(bytes: Uint8Array): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  let at = 3;
-  for (let left = view.getUint16(1, true); left > 0; left--) {
-    at += 4 + view.getUint32(at, true);
-    at += 4 + view.getUint32(at, true);
-  }
-  return at;
 }
 
 test("TableReader reads tables of MinLZ blocks, whole, backwards and by key", () => {

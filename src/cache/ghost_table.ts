@@ -1,0 +1,41 @@
+/**
+ * Remembers which entries lately fell out of a cache's small queue: the ghost queue of S3-FIFO (source:
+ * weighted_cache.ts) as a table in which a newer ghost takes the place of an older one. Of the last 1,000 ghosts
+ * 94 % are found on the average, of those 8,000 back 38 %, where a queue of 8,192 finds all; a set took 5 % of the
+ * time of random reads over twice the cache, a table takes next to nothing.
+ */
+
+/** A power of 2. */
+const PLACES = 8192;
+/** Slots of one owner are below this in the keys. */
+const SLOT_RANGE = 0x100_0000;
+/** No key. */
+const EMPTY = -1;
+
+/** A lossy set of the last few thousand pairs of owner and slot. */
+export class GhostTable {
+  /** Made with the first ghost: a cache that holds all it is given needs none. */
+  #keys: Float64Array | undefined;
+
+  /** Remembers a pair. */
+  add(cacheId: number, slot: number): void {
+    this.#keys ??= new Float64Array(PLACES).fill(EMPTY);
+    this.#keys[placeOf(cacheId, slot)] = cacheId * SLOT_RANGE + slot;
+  }
+
+  /** Forgets a pair; returns whether it was remembered. */
+  delete(cacheId: number, slot: number): boolean {
+    const keys = this.#keys;
+    if (keys === undefined) return false;
+    const place = placeOf(cacheId, slot);
+    if (keys[place] !== cacheId * SLOT_RANGE + slot) return false;
+    keys[place] = EMPTY;
+    return true;
+  }
+}
+
+/** Two rounds of multiplicative hashing: neighbouring slots, and equal ones of neighbours, come to different places. */
+function placeOf(cacheId: number, slot: number): number {
+  const hash = Math.imul(cacheId, 0x9e3779b1) + slot | 0;
+  return Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) >>> 19;
+}

@@ -1,0 +1,109 @@
+/**
+ * Memory for blocks, in slabs, that waits to be decoded into. Which blocks are looked at is the block
+ * cache's business; the pool has those that nobody looks at.
+ *
+ * A slab has blocks of one size. When blocks of another size are read, slabs are retired: the pool forgets
+ * their spare blocks and takes no more of them, and the collector has the slab with the last of its blocks.
+ */
+
+import { Block, blockCapacity, BlockSlab, nextBlockCapacity } from "./block.ts";
+
+/** The most that a slab may have, unless it has one block: larger ones are no better. */
+const MAX_SLAB_BYTES = 256 * 1024;
+
+/** The blocks of one size. */
+interface SizeClass {
+  readonly spare: Block[];
+  /** How many there were in all slabs until now. */
+  made: number;
+}
+
+/** Spare blocks. */
+export class BlockPool {
+  /** By the size of their memory. */
+  readonly #classes = new Map<number, SizeClass>();
+  #spareBytes = 0;
+
+  /** Bytes of memory that waits to be taken. */
+  get spareBytes(): number {
+    return this.#spareBytes;
+  }
+
+  /** A spare block with room for `neededBytes`, or undefined where there is none. */
+  take(neededBytes: number): Block | undefined {
+    // Up to a quarter more than needed: neighbouring blocks differ by an entry or two.
+    let capacity = blockCapacity(neededBytes);
+    for (let step = 0; step < 3; step++) {
+      const block = this.#classes.get(capacity)?.spare.pop();
+      if (block !== undefined) {
+        block.slab.spareCount--;
+        this.#spareBytes -= block.sizeBytes;
+        return block;
+      }
+      capacity = nextBlockCapacity(capacity);
+    }
+    return undefined;
+  }
+
+  /**
+   * A block of a new slab, whose other blocks are spare. Slabs begin with one block and double what there is:
+   * a store that is opened for a few reads has a few blocks.
+   */
+  grow(neededBytes: number): Block {
+    const capacity = blockCapacity(neededBytes);
+    const sizeClass = this.#classOf(capacity);
+    const most = Math.max(1, Math.floor(MAX_SLAB_BYTES / capacity));
+    const count = Math.min(Math.max(1, sizeClass.made), most);
+    sizeClass.made += count;
+    const slab = new BlockSlab(count * capacity);
+    for (let i = 0; i < count; i++) slab.blocks.push(new Block(slab, i * capacity, capacity));
+    for (let i = count - 1; i > 0; i--) this.give(slab.blocks[i]!);
+    return slab.blocks[0]!;
+  }
+
+  /** Takes a block that nobody looks at. */
+  give(block: Block): void {
+    const { slab } = block;
+    if (slab.isRetired) return;
+    slab.spareCount++;
+    this.#spareBytes += block.sizeBytes;
+    this.#classOf(block.capacity).spare.push(block);
+  }
+
+  /** The slab with the largest share of spare blocks, if there is a spare one outside of `except`. */
+  sparsest(except: BlockSlab | undefined): BlockSlab | undefined {
+    let best: BlockSlab | undefined;
+    let bestShare = 0;
+    for (const { spare } of this.#classes.values()) {
+      for (const { slab } of spare) {
+        const share = slab.spareCount / slab.blocks.length;
+        if (share <= bestShare || slab === except) continue;
+        best = slab;
+        bestShare = share;
+        if (share === 1) return best;
+      }
+    }
+    return best;
+  }
+
+  /** Forgets the spare blocks of a slab and takes no more of them. */
+  retire(slab: BlockSlab): void {
+    slab.isRetired = true;
+    const { capacity, sizeBytes } = slab.blocks[0]!;
+    const { spare } = this.#classOf(capacity);
+    let kept = 0;
+    for (const block of spare) if (block.slab !== slab) spare[kept++] = block;
+    spare.length = kept;
+    this.#spareBytes -= slab.spareCount * sizeBytes;
+    slab.spareCount = 0;
+  }
+
+  #classOf(capacity: number): SizeClass {
+    let sizeClass = this.#classes.get(capacity);
+    if (sizeClass === undefined) {
+      sizeClass = { spare: [], made: 0 };
+      this.#classes.set(capacity, sizeClass);
+    }
+    return sizeClass;
+  }
+}

@@ -1,0 +1,47 @@
+/** Cursors that are dropped without being closed give back the memory of the blocks that they stand on. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { memoryFileSystem, open, type Store } from "../../mod.ts";
+import { BlockCache } from "../../src/sstable/block_cache.ts";
+import { collectGarbage } from "../support/garbage.ts";
+
+/** Counts the pins from here on: every one that is given is to be taken back. */
+function countPins(): { value: number } {
+  const count = { value: 0 };
+  const { pin, unpin } = BlockCache.prototype;
+  BlockCache.prototype.pin = function (block) {
+    count.value++;
+    pin.call(this, block);
+  };
+  BlockCache.prototype.unpin = function (block) {
+    count.value--;
+    unpin.call(this, block);
+  };
+  return count;
+}
+
+/** In a function of its own: what is on the stack is no garbage. */
+async function openSome(store: Store): Promise<void> {
+  for (let n = 0; n < 20; n++) {
+    const controller = new AbortController();
+    const cursor = store.entries({ gte: `key${n}`, signal: controller.signal });
+    // What is kept to give the blocks back must not lead to the cursor, not even through its signal.
+    controller.signal.addEventListener("abort", () => void cursor.close());
+    const iterator = cursor[Symbol.iterator]();
+    for (let i = 0; i < 3; i++) assert.equal(iterator.next().done, false);
+    await store.entries({ gte: `key${n}` }).nextMany(3);
+  }
+}
+
+test("A cursor that is garbage gives its blocks back, also if a listener of its signal knows it", async () => {
+  const fileSystem = memoryFileSystem();
+  await using store = await open("/db", { fileSystem, blockSizeBytes: 512, walSync: "none" });
+  for (let n = 0; n < 1000; n++) store.putSync(`key${n}`, "x".repeat(50));
+  await store.compact();
+  const pins = countPins();
+  await openSome(store);
+  assert.ok(pins.value >= 40, `${pins.value} pins`);
+  await collectGarbage(() => pins.value === 0);
+  assert.equal(pins.value, 0);
+});
