@@ -43,7 +43,7 @@ export interface Options {
   blockCacheSizeBytes?: number;
   /**
    * Uncompressed size in bytes at which a data block is closed, from 256 to 64 MiB. Larger compresses
-   * better and makes single reads dearer. Default 8 KiB (docs/decisions/0010-block-size.md).
+   * better and makes single reads dearer. Default 8 KiB, 4 KiB with `compression: "none"` (docs/decisions/0010-block-size.md).
    */
   blockSizeBytes?: number;
   /** Codec of new blocks; stores may mix all of them. Default "zstd". */
@@ -158,6 +158,9 @@ export function highPerformanceOptions(): Options {
   };
 }
 
+/** Where blocks are not compressed, smaller ones cost nothing but an index of twice the size. */
+const UNCOMPRESSED_BLOCK_SIZE_BYTES = 4 * 1024;
+
 type Check = (value: unknown) => string | undefined;
 
 const isBoolean: Check = (value) => typeof value === "boolean" ? undefined : "true or false";
@@ -246,6 +249,10 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
     : given.preset === "high-performance"
     ? highPerformanceOptions()
     : defaultOptions();
+  const isDefault = given.preset === undefined || given.preset === "default";
+  if (isDefault && given.compression === "none") {
+    preset.blockSizeBytes = UNCOMPRESSED_BLOCK_SIZE_BYTES;
+  }
   const { preset: _, ...resolved } = { ...preset, ...given };
   return {
     ...resolved,

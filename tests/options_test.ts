@@ -79,6 +79,15 @@ test("Single options override a preset, wherever they stand", () => {
   }
 });
 
+test("Blocks that are not compressed are smaller, unless a preset or the caller says how large", () => {
+  assert.equal(resolve({ compression: "none" }).blockSizeBytes, 4096);
+  assert.equal(resolve({ compression: "none", preset: "default" }).blockSizeBytes, 4096);
+  assert.equal(resolve({ compression: "snappy" }).blockSizeBytes, 8192);
+  assert.equal(resolve({ compression: "none", blockSizeBytes: 8192 }).blockSizeBytes, 8192);
+  assert.equal(resolve({ compression: "none", preset: "low-memory" }).blockSizeBytes, 16 * 1024);
+  assert.equal(defaultOptions().blockSizeBytes, 8192);
+});
+
 test("Presets hand out a new object every time", () => {
   defaultOptions().maxLevels = 2;
   assert.equal(defaultOptions().maxLevels, 7);
