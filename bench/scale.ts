@@ -69,13 +69,20 @@ function versionIn(file: string): string {
 const folder = mkdtempSync(path.join(given.directory, "tinykvs-scale-"));
 const program = await programOf(runtime, path.join(root, "bench", "scale_run.ts"));
 
+/** What README advises for little memory: V8's young generation takes up to 100 MB otherwise. */
+const nodeFlags = ["--max-semi-space-size=16"];
+
 /** Runs a phase in a process of its own, and returns what it measured. */
 async function runPhase<T>(phase: "load" | "read", name: string, count: number): Promise<T> {
   const output = path.join(folder, `${name}-${phase}.json`);
-  const permissions = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
+  const flags = runtime === "deno"
+    ? ["run", "-A", "--no-check"]
+    : runtime === "node"
+    ? nodeFlags
+    : [];
   const isWarmUp = count !== entries;
   const result = await runProcess(binaryOf(runtime!), [
-    ...permissions,
+    ...flags,
     program,
     `--phase=${phase}`,
     `--order=${order!}`,
@@ -100,7 +107,8 @@ try {
   const result: ScaleResult = {
     order,
     runtime: `${{ node: "Node", deno: "Deno", bun: "Bun" }[runtime]} ` +
-      versionIn(`node_modules/${runtime}/package.json`),
+      [versionIn(`node_modules/${runtime}/package.json`), ...(runtime === "node" ? nodeFlags : [])]
+        .join(" "),
     about: `@tinykvs/core ${versionIn("package.json")} (${commit}), ` +
       `${new Date().toISOString().slice(0, 10)}, ${process.platform} ${release()}, ` +
       `${cpus().length} x ${cpus()[0]?.model.trim() ?? "unknown"}, ` +
