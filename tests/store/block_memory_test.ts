@@ -1,11 +1,13 @@
 /**
  * The memory of dropped blocks is decoded into again: reads of every kind, interleaved over caches of a few
- * blocks, must never show what another block has written there.
+ * blocks, must never show what another block has written there. TINYKVS_TEST_SCALE=20 tries 20 times the seeds.
  */
 
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
 import { type Cursor, open, type Options, type Store } from "../../mod.ts";
+import { BlockPool } from "../../src/sstable/block_pool.ts";
 import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import type { Random } from "../support/random.ts";
 import { withSeedAsync } from "../support/seeded.ts";
@@ -13,15 +15,41 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const KEYS = 1500;
 const STEPS = 1500;
+const SEEDS = Math.max(1, Math.round(2 * Number(process.env["TINYKVS_TEST_SCALE"] ?? "1")));
 
 /** How long a read takes: gets do not wait for a page cache, but for a slow disk (read_pace.ts). */
 const disks = { "page cache": 0.003, "slow disk": 0.2 } as const;
 
+interface OptionSet {
+  readonly name: string;
+  readonly options: Options;
+  /** Values are up to so many bytes longer with each key. */
+  readonly bytesPerKey: number;
+}
+
 /** Caches that hold nothing, a few blocks, and about a quarter of them. */
-const optionSets: readonly Options[] = [
-  { blockCacheSizeBytes: 0, compression: "none" },
-  { blockCacheSizeBytes: 3000, compression: "zstd" },
-  { blockCacheSizeBytes: 40_000, compression: "none" },
+const optionSets: readonly OptionSet[] = [
+  {
+    name: "none, cache of 0 bytes",
+    options: { blockCacheSizeBytes: 0, compression: "none" },
+    bytesPerKey: 0,
+  },
+  {
+    name: "zstd, cache of 3000 bytes",
+    options: { blockCacheSizeBytes: 3000, compression: "zstd" },
+    bytesPerKey: 0,
+  },
+  {
+    name: "none, cache of 40000 bytes",
+    options: { blockCacheSizeBytes: 40_000, compression: "none" },
+    bytesPerKey: 0,
+  },
+  // Each block has one entry, and a size of its own: what is dropped seldom fits the next one.
+  {
+    name: "blocks of all sizes",
+    options: { blockCacheSizeBytes: 500_000, compression: "none", memtableSizeBytes: 256 * 1024 },
+    bytesPerKey: 12,
+  },
 ];
 
 function keyOf(n: number): string {
@@ -38,15 +66,17 @@ interface Walk {
 class Trial {
   readonly #store: Store;
   readonly #random: Random;
+  readonly #bytesPerKey: number;
   readonly #model = new Map<string, string>();
   readonly #walks: Walk[] = [];
   readonly #pending: Promise<void>[] = [];
   #generation = 0;
   #failure: unknown;
 
-  constructor(store: Store, random: Random) {
+  constructor(store: Store, random: Random, bytesPerKey: number) {
     this.#store = store;
     this.#random = random;
+    this.#bytesPerKey = bytesPerKey;
   }
 
   async run(): Promise<void> {
@@ -61,6 +91,10 @@ class Trial {
     }
     await Promise.all(this.#pending);
     if (this.#failure !== undefined) throw this.#failure;
+    // From the smallest blocks to the largest, while cursors stand on some of them.
+    for (let n = 0; n < KEYS; n++) {
+      assert.equal(this.#store.getSync(keyOf(n)), this.#model.get(keyOf(n)));
+    }
     for (const walk of this.#walks) {
       assert.deepEqual(await walk.cursor.toArray(), walk.expected);
     }
@@ -113,7 +147,8 @@ class Trial {
 
   #put(n: number): void {
     const key = keyOf(n);
-    const value = `${key} ${this.#generation++} ${"x".repeat(this.#random.below(60))}`;
+    const length = this.#random.below(60 + n * this.#bytesPerKey);
+    const value = `${key} ${this.#generation++} ${"x".repeat(length)}`;
     this.#store.putSync(key, value);
     this.#model.set(key, value);
   }
@@ -193,7 +228,7 @@ class Trial {
   }
 }
 
-async function runTrial(seed: number, options: Options): Promise<void> {
+async function runTrial(seed: number, { options, bytesPerKey }: OptionSet): Promise<void> {
   const directory = temporaryDirectory("block-memory");
   try {
     await withSeedAsync(seed, async (random) => {
@@ -203,7 +238,7 @@ async function runTrial(seed: number, options: Options): Promise<void> {
         walSync: "none",
         ...options,
       });
-      await new Trial(store, random).run();
+      await new Trial(store, random, bytesPerKey).run();
     });
   } finally {
     directory.dispose();
@@ -211,15 +246,29 @@ async function runTrial(seed: number, options: Options): Promise<void> {
 }
 
 for (const [disk, readMs] of Object.entries(disks)) {
-  for (const options of optionSets) {
-    const { blockCacheSizeBytes, compression } = options;
-    test(`Reads that overlap never meet memory that was given to another block: ${compression}, cache of ${blockCacheSizeBytes} bytes, ${disk}`, async () => {
+  for (const set of optionSets) {
+    test(`Reads that overlap never meet memory that was given to another block: ${set.name}, ${disk}`, async () => {
       const restore = useScheduler(steppingScheduler(() => readMs));
       try {
-        for (let seed = 1; seed <= 2; seed++) await runTrial(seed, options);
+        for (let seed = 1; seed <= SEEDS; seed++) await runTrial(seed, set);
       } finally {
         restore();
       }
     });
   }
 }
+
+test("Blocks of all sizes make the cache give up slabs", async () => {
+  const { retire } = BlockPool.prototype;
+  let retired = 0;
+  BlockPool.prototype.retire = function (slab): void {
+    retired++;
+    retire.call(this, slab);
+  };
+  try {
+    await runTrial(1, optionSets.at(-1)!);
+  } finally {
+    BlockPool.prototype.retire = retire;
+  }
+  assert.ok(retired > 10, `${retired} slabs`);
+});
