@@ -6,6 +6,7 @@
 import {
   type Compaction,
   type CompactionOptions,
+  MAX_OVERLAP_FACTOR,
   totalSize,
 } from "../src/compaction/compaction.ts";
 import { pickCompaction } from "../src/compaction/picker.ts";
@@ -13,8 +14,6 @@ import { type TableMetadata, tableMetadata } from "../src/version/table_metadata
 
 /** Keys that stand for the entries of a flush. */
 export const FLUSH_KEYS = 1500;
-/** An output that meets more than this many times its size below is closed, as in merge_job.ts. */
-const MAX_OVERLAP_FACTOR = 10;
 
 /** What a load is like. */
 export interface RewriteOptions {

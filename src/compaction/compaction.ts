@@ -45,6 +45,9 @@ export interface Compaction {
   readonly deeper: readonly (readonly TableMetadata[])[];
 }
 
+/** An output table that meets more than this many times its size in the level below it is closed. */
+export const MAX_OVERLAP_FACTOR = 10;
+
 /** No output table reaches this size unless one entry alone does. */
 const MAX_FILE_SIZE_BYTES = 64 * 1024 * 1024;
 

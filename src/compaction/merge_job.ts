@@ -21,7 +21,7 @@ import { isTombstone } from "../value/value_codec.ts";
 import { tableName } from "../version/file_names.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
-import type { Compaction } from "./compaction.ts";
+import { type Compaction, MAX_OVERLAP_FACTOR } from "./compaction.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
 
 /** Entries between two points where the task may be paused: some 30 microseconds. */
@@ -32,8 +32,6 @@ const ENTRIES_PER_PAUSE = 32;
  */
 const READAHEAD_BYTES = 64 * 1024;
 const MAX_OPEN_FILES = 64;
-/** An output that meets more than this many times its size in the level below it is closed. */
-const MAX_OVERLAP_FACTOR = 10;
 const SCAN: TableScanOptions = {
   reverse: false,
   readaheadBytes: READAHEAD_BYTES,

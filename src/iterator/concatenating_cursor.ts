@@ -80,6 +80,7 @@ export class ConcatenatingCursor implements EntryCursor {
 
   #startAt(index: number): Position {
     if (index < 0 || index >= this.#sources.count) {
+      this.#current?.release?.();
       this.#current = undefined;
       return AT_END;
     }

@@ -79,8 +79,8 @@ export interface EntryCursor {
   /** Goes on with the move that answered `NEEDS_LOAD`, after a load. */
   resume(): Position;
   /**
-   * Gives back what it holds in memory; it stands nowhere then. Who drops a cursor without it leaves
-   * that to the garbage collector.
+   * Gives back what it holds in memory; it stands nowhere then, and is not moved any more. A load that is
+   * under way brings nothing then. Without it the blocks that the cursor stands on are lost to their cache.
    */
   release?(): void;
 }

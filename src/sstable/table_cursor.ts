@@ -59,6 +59,7 @@ export class TableCursor implements EntryCursor {
   #block: Block | undefined;
   #blockNumber = 0;
   #slot = 0;
+  #isReleased = false;
   #move: Move = "start";
   #key: DataView;
   #keyStart = 0;
@@ -136,13 +137,22 @@ export class TableCursor implements EntryCursor {
   }
 
   loadSync(): void {
-    if (this.#index === undefined) this.#index = this.#reader.loadIndexSync();
-    else this.#block = this.#window.loadSync(this.#index, this.#blockNumber);
+    if (this.#index === undefined) {
+      this.#index = this.#reader.loadIndexSync();
+    } else {
+      this.#window.readSync(this.#index, this.#blockNumber);
+      this.#block = this.#window.decode(this.#index, this.#blockNumber);
+    }
   }
 
   async load(): Promise<void> {
-    if (this.#index === undefined) this.#index = await this.#reader.loadIndex();
-    else this.#block = await this.#window.load(this.#index, this.#blockNumber);
+    if (this.#index === undefined) {
+      this.#index = await this.#reader.loadIndex();
+    } else {
+      await this.#window.read(this.#index, this.#blockNumber);
+      // Released meanwhile, by a close: nobody would let go of the block.
+      if (!this.#isReleased) this.#block = this.#window.decode(this.#index, this.#blockNumber);
+    }
   }
 
   resume(): Position {
@@ -150,6 +160,7 @@ export class TableCursor implements EntryCursor {
   }
 
   release(): void {
+    this.#isReleased = true;
     this.#leaveBlock();
     this.#window.release();
   }
@@ -277,23 +288,23 @@ class ReadWindow {
     }
     const offset = index.blockOffset(block);
     if (offset < this.#start || offset + index.blockSize(block) > this.#end) return undefined;
-    return this.#decode(index, block);
+    return this.decode(index, block);
   }
 
-  loadSync(index: TableIndex, block: number): Block {
+  /** Reads the block, and with it neighbours that are likely to come next. */
+  readSync(index: TableIndex, block: number): void {
     const { start, end } = this.#plan(index, block);
     this.#reader.readRangeSync(this.#bytes, start, end - start);
     this.#start = start;
     this.#end = end;
-    return this.#decode(index, block);
   }
 
-  async load(index: TableIndex, block: number): Promise<Block> {
+  /** As `readSync`. */
+  async read(index: TableIndex, block: number): Promise<void> {
     const { start, end } = this.#plan(index, block);
     await this.#reader.readRange(this.#bytes, start, end - start);
     this.#start = start;
     this.#end = end;
-    return this.#decode(index, block);
   }
 
   /** Chooses the run of blocks to read, which contains `block`, and empties the window for it. */
@@ -322,7 +333,8 @@ class ReadWindow {
     return { start, end: start + length };
   }
 
-  #decode(index: TableIndex, block: number): Block {
+  /** Decodes a block that was read. */
+  decode(index: TableIndex, block: number): Block {
     const at = index.blockOffset(block) - this.#start;
     const { useCache, progress, verifyChecksums } = this.#options;
     const isOffered = useCache &&

@@ -55,8 +55,8 @@ export function* writeGoStore(
     maxTableBytes: Math.max(tableBytes, bytes / TABLES),
     maxTableKeys: Math.max(tableKeys, entries / TABLES),
   });
+  const scan = new EntryScan(view, sequence, resolveRange(undefined), true);
   try {
-    const scan = new EntryScan(view, sequence, resolveRange(undefined), true);
     let written = 0;
     for (let at = scan.next();;) {
       while (at === NEEDS_LOAD) {
@@ -72,6 +72,7 @@ export function* writeGoStore(
     }
     yield* writer.finish();
   } finally {
+    scan.release();
     writer.close();
   }
 }

@@ -3,23 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memoryFileSystem, open, type Store } from "../../mod.ts";
-import { BlockCache } from "../../src/sstable/block_cache.ts";
 import { collectGarbage } from "../support/garbage.ts";
-
-/** Counts the pins from here on: every one that is given is to be taken back. */
-function countPins(): { value: number } {
-  const count = { value: 0 };
-  const { pin, unpin } = BlockCache.prototype;
-  BlockCache.prototype.pin = function (block) {
-    count.value++;
-    pin.call(this, block);
-  };
-  BlockCache.prototype.unpin = function (block) {
-    count.value--;
-    unpin.call(this, block);
-  };
-  return count;
-}
+import { countPins } from "../support/pins.ts";
 
 /** In a function of its own: what is on the stack is no garbage. */
 async function openSome(store: Store): Promise<void> {

@@ -1,0 +1,89 @@
+/**
+ * Whatever walks over blocks lets go of all of them in the end: a block that stays pinned is lost to the cache,
+ * with its place in a slab.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ClosedError, memoryFileSystem, open, type Store } from "../../mod.ts";
+import { countPins } from "../support/pins.ts";
+import { withSeedAsync } from "../support/seeded.ts";
+
+const KEYS = 6000;
+
+function keyOf(n: number): string {
+  return `key${String(n).padStart(5, "0")}`;
+}
+
+/** A store with tables in several levels, none of which ends where another one does. */
+async function openLevels(): Promise<Store> {
+  const store = await open("/db", {
+    fileSystem: memoryFileSystem(),
+    memtableSizeBytes: 16 * 1024,
+    levelSizeMultiplier: 3,
+    compression: "none",
+    blockSizeBytes: 512,
+    blockCacheSizeBytes: 20_000,
+    walSync: "none",
+  });
+  for (let n = 0; n < KEYS; n++) store.putSync(keyOf((n * 7919) % KEYS), "x".repeat(80));
+  await store.flush();
+  while (store.stats().pendingCompactionBytes > 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const { levels } = store.stats();
+  assert.ok(levels.filter(({ tables }) => tables > 1).length > 1, JSON.stringify(levels));
+  return store;
+}
+
+test("Scans of every kind, and cursors that seek, let go of their blocks", async () => {
+  await withSeedAsync(1, async (random) => {
+    await using store = await openLevels();
+    const pins = countPins();
+    const seekSome = async (reverse: boolean): Promise<void> => {
+      const cursor = store.entries({ reverse });
+      for (let step = 0; step < 100; step++) {
+        // Not as far as the last entries: a cursor that ends is closed.
+        cursor.seek(keyOf(random.below(KEYS - 20) + 10));
+        if (random.below(2) === 0) await cursor.nextMany(1 + random.below(9));
+      }
+      await cursor.close();
+    };
+    const ways: Record<string, () => Promise<unknown>> = {
+      "for of": () => Promise.resolve([...store.entries()]),
+      "for of, reverse": () => Promise.resolve([...store.entries({ reverse: true })]),
+      "for await": () => store.entries().toArray(),
+      "break": async () => {
+        let left = 3000;
+        for await (const _ of store.entries()) if (--left === 0) break;
+      },
+      "callback": () => store.scanPrefix("key", () => {}),
+      "callback that throws": () =>
+        assert.rejects(store.scanPrefix("key", () => {
+          throw new Error("stop");
+        })),
+      "count": () => store.count({ gte: keyOf(50) }),
+      "seeks": () => seekSome(false),
+      "seeks, reverse": () => seekSome(true),
+      "close while a block is read": async () => {
+        for (let n = 0; n < 20; n++) {
+          const cursor = store.entries({ gte: keyOf(n * 100) });
+          const step = cursor.nextMany(50);
+          for (let turns = n % 5; turns > 0; turns--) await Promise.resolve();
+          await cursor.close();
+          await assert.rejects(step, ClosedError);
+        }
+      },
+      "getMany": () => store.getMany(Array.from({ length: 200 }, (_, n) => keyOf(n * 17))),
+      "gets": () => Promise.all(Array.from({ length: 200 }, (_, n) => store.get(keyOf(n * 17)))),
+    };
+    let checkpoints = 0;
+    for (const format of ["tinykvs", "go-v0.4"] as const) {
+      ways[`checkpoint, ${format}`] = () => store.checkpoint(`/copy${checkpoints++}`, { format });
+    }
+    for (const [way, run] of Object.entries(ways)) {
+      await run();
+      assert.equal(pins.value, 0, `pins after "${way}"`);
+    }
+  });
+});
