@@ -106,10 +106,12 @@ async function endWriters(walSync: WriterTask["walSync"], round: number): Promis
   try {
     for (let step = 0; step < stores[0]!.length; step++) {
       for (let pair = 0; pair < runs.length; pair += 2) {
-        await Promise.all([pair, pair + 1].map(async (index) => {
+        // Both end, also where one has failed: the other one would write into a directory that is being removed.
+        const ended = await Promise.allSettled([pair, pair + 1].map(async (index) => {
           const life = stores[index]![step]!;
           if (life !== "check") await live(runs[index]!, life);
         }));
+        for (const end of ended) if (end.status === "rejected") throw end.reason;
       }
       if (stores[0]![step] === "check") await verify(runs);
     }
