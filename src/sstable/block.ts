@@ -224,6 +224,18 @@ export class Block implements BlockMemory {
     return -1;
   }
 
+  /** Whether there is an entry in `slot`, and it has this key. */
+  isAt(slot: number, key: DataView, start: number, end: number): boolean {
+    if (slot >= this.count) return false;
+    const words = this.#words;
+    const place = this.#slots + slot;
+    // Mostly decides, of keys that are asked for in no order.
+    if (words[place + this.count + 1]! !== keyWord(key, start + this.#prefix, end)) return false;
+    const at = words[place]! + 4;
+    const { view } = this;
+    return compareRanges(view, at, at + view.getUint32(at - 4, true), key, start, end) === 0;
+  }
+
   /** Points the buffers of `entry` at this block; `showAt` then sets the offsets. */
   showBuffers(entry: EntryView): void {
     entry.keyBytes = this.bytes;

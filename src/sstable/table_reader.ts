@@ -150,6 +150,11 @@ export class TableReader implements CacheOwner {
     return entry.value;
   }
 
+  /** As `blockInMemory`, for a caller that may not use it after all: nothing is noted. */
+  peekBlock(block: number): Block | undefined {
+    return this.#blocks[block]?.value;
+  }
+
   /** The block cache dropped a block. */
   evicted(slot: number): void {
     this.#blocks[slot] = undefined;

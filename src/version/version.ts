@@ -39,15 +39,16 @@ export class Version {
   references = 0;
 
   /**
-   * The table of each level that was found last: of keys that are near each other mostly the one to find.
+   * Where each level was searched last, as `firstEndingAtOrAfter` says it: of keys that are near each other the
+   * next one mostly belongs in the same table, or the same gap between two.
    * Gets in key order take 356 for 420 ns on Node and 281 for 310 on Bun, others as long as before.
    */
-  readonly #recent: (LiveTable | undefined)[];
+  readonly #recent: number[];
 
   /** Makes a version of levels that are in order. */
   constructor(levels: readonly (readonly LiveTable[])[]) {
     this.levels = levels;
-    this.#recent = levels.map(() => undefined);
+    this.#recent = levels.map(() => 0);
     this.depth = levels.findLastIndex((tables) => tables.length > 0) + 1;
   }
 
@@ -63,20 +64,18 @@ export class Version {
 
   /** The table of a level from 1 on that may hold the key, or undefined. */
   tableFor(level: number, key: DataView, start: number, end: number): LiveTable | undefined {
-    const recent = this.#recent[level];
-    if (recent !== undefined) {
-      const { smallestView, smallest, largestView, largest } = recent.metadata;
-      if (
-        compareRanges(smallestView, 0, smallest.length, key, start, end) <= 0 &&
-        compareRanges(largestView, 0, largest.length, key, start, end) >= 0
-      ) return recent;
+    const tables = this.levels[level]!;
+    const recent = this.#recent[level]!;
+    const near = tables[recent];
+    if (near !== undefined && startsAtOrBefore(near, key, start, end)) {
+      if (!endsBefore(near, key, start, end)) return near;
+    } else if (recent === 0 || endsBefore(tables[recent - 1]!, key, start, end)) {
+      return undefined;
     }
-    const table = this.levels[level]![firstEndingAtOrAfter(this.levels[level]!, key, start, end)];
-    if (table === undefined) return undefined;
-    const { smallestView, smallest } = table.metadata;
-    if (compareRanges(smallestView, 0, smallest.length, key, start, end) > 0) return undefined;
-    this.#recent[level] = table;
-    return table;
+    const at = firstEndingAtOrAfter(tables, key, start, end);
+    this.#recent[level] = at;
+    const table = tables[at];
+    return table !== undefined && startsAtOrBefore(table, key, start, end) ? table : undefined;
   }
 
   /**
@@ -90,6 +89,16 @@ export class Version {
     builder.apply(edit, live);
     return builder.build();
   }
+}
+
+function startsAtOrBefore(table: LiveTable, key: DataView, start: number, end: number): boolean {
+  const { smallestView, smallest } = table.metadata;
+  return compareRanges(smallestView, 0, smallest.length, key, start, end) <= 0;
+}
+
+function endsBefore(table: LiveTable, key: DataView, start: number, end: number): boolean {
+  const { largestView, largest } = table.metadata;
+  return compareRanges(largestView, 0, largest.length, key, start, end) < 0;
 }
 
 /** With so many changes ahead it pays to know every table by its number instead of looking for it. */

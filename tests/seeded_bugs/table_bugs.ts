@@ -213,6 +213,21 @@ export const tableBugs: readonly Bug[] = [
     symptom: /strictly deep-equal|not ascend|ends within|outside the bounds|Cannot read a value/,
   },
   {
+    name: "next-key-of-another-version",
+    item: "beyond the list",
+    does: "looks for a key behind the last one in a table that this view does not have",
+    edits: [{
+      file: "src/store/point_lookup.ts",
+      find: " && version === this.#nearVersion",
+      replace: "",
+    }],
+    caughtBy: directed(
+      "tests/store/point_lookup_test.ts",
+      /^PointLookup finds keys that are asked for in order while the store changes/,
+    ),
+    symptom: /key\d{6}\s+(\d+|undefined) !== (\d+|undefined)/,
+  },
+  {
     name: "alias-stored-bytes",
     item: "beyond the list",
     does: "hands out its own memory as values",

@@ -56,6 +56,9 @@ test("Block finds every key, and the place of every other one", () => {
         assert.equal(block.lowerBound(view, 0, probe.length), bound);
         const isThere = bound < entries.length && compareKeys(entries[bound]!.key, probe) === 0;
         assert.equal(block.find(view, 0, probe.length), isThere ? bound : -1);
+        for (let slot = 0; slot <= entries.length; slot++) {
+          assert.equal(block.isAt(slot, view, 0, probe.length), isThere && slot === bound);
+        }
       }
       entries.forEach((entry, slot) => assert.equal(textAt(block, slot), textOf(entry)));
     });
