@@ -3,8 +3,7 @@
  * it is the block that the index leads to. The table reader and its cursors call it; layout:
  * table_format.ts.
  *
- * Scratch memory and read buffers are shared by all stores of the realm. Scratch memory is used in one
- * synchronous stretch only, a read buffer belongs to one read.
+ * Scratch memory is shared by all stores of the realm and used in one synchronous stretch only.
  */
 
 import { crc32 } from "../bytes/crc32.ts";
@@ -12,6 +11,7 @@ import { CODEC_NONE } from "../compression/compressor.ts";
 import { decompressorFor } from "../compression/compressors.ts";
 import { DecodeError } from "../errors.ts";
 import { Block, type BlockMemory } from "./block.ts";
+import { newReadBuffer, type ReadBuffer } from "./read_buffers.ts";
 import { type BlockFooter, decodeBlockFooter, UnknownTableFeature } from "./table_format.ts";
 import type { TableIndex } from "./table_index.ts";
 
@@ -40,60 +40,25 @@ export function requireItsKeys(index: TableIndex, block: number, decoded: Block)
   }
 }
 
-/** Memory with a view on it. */
-export interface Scratch {
-  /** The memory. */
-  bytes: Uint8Array;
-  /** A view on it. */
-  view: DataView;
-}
-
 const KEEP_SCRATCH_BYTES = 1024 * 1024;
-let stored: Scratch = scratchOf(64 * 1024);
-let inflated: Scratch = scratchOf(64 * 1024);
+let stored: ReadBuffer = newReadBuffer(64 * 1024);
+let inflated: ReadBuffer = newReadBuffer(64 * 1024);
 const blockFooter: BlockFooter = { crc: 0, uncompressedLength: 0, storedLength: 0, codec: 0 };
-
-function scratchOf(length: number): Scratch {
-  const bytes = new Uint8Array(length);
-  return { bytes, view: new DataView(bytes.buffer) };
-}
 
 /**
  * Reusable memory for stored bytes, used and done with in one synchronous stretch: a new 16 KB
  * buffer costs as much as the read (MEASUREMENTS.md D). What a huge block needed is not kept.
  */
-export function storedScratch(length: number): Scratch {
+export function storedScratch(length: number): ReadBuffer {
   if (length <= stored.bytes.length) return stored;
-  const scratch = scratchOf(length);
+  const scratch = newReadBuffer(length);
   if (length <= KEEP_SCRATCH_BYTES) stored = scratch;
   return scratch;
 }
 
-/** Read buffers that are kept: as many as one `getMany` has reads in flight. */
-const MAX_READ_BUFFERS = 64;
-/** A kept read buffer has this size: a block and what its footer adds. Larger ones are made to measure. */
-const READ_BUFFER_BYTES = 17 * 1024;
-const readBuffers: Scratch[] = [];
-
-/**
- * Memory for an asynchronous read, the caller's until `giveReadBuffer`. A buffer for each read would be
- * garbage outside of the JavaScript heap, about as much as the blocks that come of it.
- */
-export function takeReadBuffer(length: number): Scratch {
-  if (length > READ_BUFFER_BYTES) return scratchOf(length);
-  return readBuffers.pop() ?? scratchOf(READ_BUFFER_BYTES);
-}
-
-/** Gives a read buffer back. No read into it may be under way. */
-export function giveReadBuffer(buffer: Scratch): void {
-  if (buffer.bytes.length === READ_BUFFER_BYTES && readBuffers.length < MAX_READ_BUFFERS) {
-    readBuffers.push(buffer);
-  }
-}
-
-function inflatedScratch(length: number): Scratch {
+function inflatedScratch(length: number): ReadBuffer {
   if (length <= inflated.bytes.length) return inflated;
-  const scratch = scratchOf(length);
+  const scratch = newReadBuffer(length);
   if (length <= KEEP_SCRATCH_BYTES) inflated = scratch;
   return scratch;
 }

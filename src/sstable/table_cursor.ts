@@ -17,6 +17,7 @@ import {
 } from "../iterator/entry_cursor.ts";
 import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
 import type { Block } from "./block.ts";
+import { giveReadBuffer, newReadBuffer, type ReadBuffer, takeReadBuffer } from "./read_buffers.ts";
 import type { TableIndex } from "./table_index.ts";
 import type { TableReader } from "./table_reader.ts";
 
@@ -240,16 +241,16 @@ function runLength(block: Block, slot: number, bound: RunBound, reverse: boolean
   return reverse ? slot + 1 - at : at - slot;
 }
 
-const NO_BYTES = new Uint8Array(0);
-const NO_VIEW = new DataView(NO_BYTES.buffer);
+const NO_BUFFER: ReadBuffer = newReadBuffer(0);
 
 /** Stored blocks that were read in one go and not decoded yet. Blocks that it gives are pinned. */
 class ReadWindow {
   readonly #reader: TableReader;
   readonly #options: TableScanOptions;
-  #bytes: Uint8Array = NO_BYTES;
-  #view: DataView = NO_VIEW;
-  /** File range that `#bytes` holds. */
+  #buffer = NO_BUFFER;
+  /** Whether an asynchronous read into `#buffer` is under way. */
+  #isReading = false;
+  /** File range that `#buffer` holds. */
   #start = 0;
   #end = 0;
   #nextBytes = 0;
@@ -271,10 +272,23 @@ class ReadWindow {
 
   /** Gives the memory back. */
   release(): void {
+    this.#start = 0;
+    this.#end = 0;
+    this.#giveBuffer();
+    this.#giveSpare();
+  }
+
+  #giveSpare(): void {
     const spare = this.#spare;
     if (spare === undefined) return;
     this.#spare = undefined;
     this.#reader.unpin(spare);
+  }
+
+  #giveBuffer(): void {
+    // Released in the middle of a read, by a close: the collector has it when the read is done.
+    if (!this.#isReading) giveReadBuffer(this.#buffer);
+    this.#buffer = NO_BUFFER;
   }
 
   /** The block if no read is needed for it. */
@@ -294,7 +308,7 @@ class ReadWindow {
   /** Reads the block, and with it neighbours that are likely to come next. */
   readSync(index: TableIndex, block: number): void {
     const { start, end } = this.#plan(index, block);
-    this.#reader.readRangeSync(this.#bytes, start, end - start);
+    this.#reader.readRangeSync(this.#buffer.bytes, start, end - start);
     this.#start = start;
     this.#end = end;
   }
@@ -302,7 +316,12 @@ class ReadWindow {
   /** As `readSync`. */
   async read(index: TableIndex, block: number): Promise<void> {
     const { start, end } = this.#plan(index, block);
-    await this.#reader.readRange(this.#bytes, start, end - start);
+    this.#isReading = true;
+    try {
+      await this.#reader.readRange(this.#buffer.bytes, start, end - start);
+    } finally {
+      this.#isReading = false;
+    }
     this.#start = start;
     this.#end = end;
   }
@@ -325,9 +344,9 @@ class ReadWindow {
     }
     this.#start = 0;
     this.#end = 0;
-    if (this.#bytes.length < length) {
-      this.#bytes = new Uint8Array(length);
-      this.#view = new DataView(this.#bytes.buffer);
+    if (this.#buffer.bytes.length < length) {
+      this.#giveBuffer();
+      this.#buffer = takeReadBuffer(length);
     }
     const start = index.blockOffset(first);
     return { start, end: start + length };
@@ -342,8 +361,8 @@ class ReadWindow {
     const decoded = this.#reader.decodeBlock(
       index,
       block,
-      this.#bytes,
-      this.#view,
+      this.#buffer.bytes,
+      this.#buffer.view,
       at,
       verifyChecksums,
       isOffered ? undefined : this.#spare,
@@ -352,7 +371,7 @@ class ReadWindow {
     this.#reader.pin(decoded);
     if (isOffered) return this.#reader.keep(block, decoded);
     if (decoded !== this.#spare) {
-      this.release();
+      this.#giveSpare();
       this.#reader.pin(decoded);
       this.#spare = decoded;
     }

@@ -20,15 +20,9 @@ import type { Block, BlockMemory } from "./block.ts";
 import type { BlockCache } from "./block_cache.ts";
 import type { Filter } from "./filter.ts";
 import { PooledFile } from "./handle_pool.ts";
-import {
-  decodeStoredBlock,
-  giveReadBuffer,
-  requireItsKeys,
-  type Scratch,
-  storedScratch,
-  takeReadBuffer,
-} from "./stored_block.ts";
+import { giveReadBuffer, type ReadBuffer, takeReadBuffer } from "./read_buffers.ts";
 import type { ReadPace } from "./read_pace.ts";
+import { decodeStoredBlock, requireItsKeys, storedScratch } from "./stored_block.ts";
 import { UnknownTableFeature } from "./table_format.ts";
 import type { TableIndex } from "./table_index.ts";
 import {
@@ -295,7 +289,7 @@ export class TableReader implements CacheOwner {
   }
 
   /** Decodes a block that was read to the start of `stored`, pins it so often, and offers it to the cache. */
-  #accept(index: TableIndex, block: number, stored: Scratch, pins = 0): Block {
+  #accept(index: TableIndex, block: number, stored: ReadBuffer, pins = 0): Block {
     const { verifyChecksums, blocks } = this.#resources;
     const decoded = this.decodeBlock(index, block, stored.bytes, stored.view, 0, verifyChecksums);
     for (let pin = 0; pin < pins; pin++) blocks.pin(decoded);

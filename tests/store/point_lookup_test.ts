@@ -88,8 +88,9 @@ test("PointLookup finds keys that are asked for in order while the store changes
           now.delete(key);
           store.deleteSync(key);
         } else {
-          now.set(key, random.below(1000));
-          store.putSync(key, now.get(key));
+          const value = random.below(1000);
+          now.set(key, value);
+          store.putSync(key, value);
         }
       };
       for (let i = 0; i < COUNT; i++) change(i);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import {
   type FileSystem,
   MAX_KEY_BYTES,
@@ -482,18 +483,21 @@ test("In write mode every put that is awaited has a sync of its own", async () =
   await store.close();
 });
 
+/** A turn of the event loop: a store may wait for one, which microtasks alone would never let it have. */
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 test("Puts that come while a sync runs share the next one", async () => {
   const { store, calls, gates, hold } = await noting("batch");
   hold(true);
   const first = store.put("a", 1);
-  while (gates.length === 0) await Promise.resolve();
+  while (gates.length === 0) await turn();
   const isDone = [false, false];
   const others = [store.put("b", 1), store.put("c", 1)].map((put, i) =>
     put.then(() => isDone[i] = true)
   );
   gates.shift()!();
   await first;
-  while (gates.length === 0) await Promise.resolve();
+  while (gates.length === 0) await turn();
   assert.deepEqual(isDone, [false, false]);
   assert.deepEqual(calls, ["write", "sync", "write", "sync"]);
   gates.shift()!();
