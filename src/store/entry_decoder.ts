@@ -50,7 +50,7 @@ export class EntryDecoder {
       }
       if (content < 0) return value(scan.entry);
       const length = valueView.getUint32(content - 4, true);
-      return scan.slab.copy(valueBytes, content, content + length);
+      return scan.slab.copy(valueBytes, valueView, content, content + length);
     };
     const scannedKey: TakeItem<string | Uint8Array> = options.keyEncoding === "utf8"
       ? textKey
@@ -69,5 +69,5 @@ function textKey({ entry }: EntryScan): string {
 }
 
 function bytesKey({ entry, slab }: EntryScan): Uint8Array {
-  return slab.copy(entry.keyBytes, entry.keyStart, entry.keyEnd);
+  return slab.copy(entry.keyBytes, entry.keyView, entry.keyStart, entry.keyEnd);
 }

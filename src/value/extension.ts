@@ -5,7 +5,6 @@
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
-import { copyBytes } from "./owned_bytes.ts";
 
 const TIMESTAMP = -1;
 
@@ -47,7 +46,7 @@ export class Extension {
     }
     if (!isBytes(data)) throw new TypeError("Cannot make an extension: its data is no Uint8Array");
     this.type = type;
-    this.data = copyBytes(data, 0, data.length);
+    this.data = new Uint8Array(data);
   }
 
   /**

@@ -8,6 +8,7 @@
  * The store itself never reads a slab again, and a transferred slab is replaced.
  */
 
+import { copyRange } from "../bytes/copy.ts";
 import { runtimeName } from "../platform/natives.ts";
 
 const SLAB_BYTES = 8192;
@@ -15,33 +16,36 @@ const SLAB_BYTES = 8192;
 /** Copies up to this long come out of a slab. */
 const SLAB_COPY_MAX = runtimeName === "bun" ? 0 : 1024;
 
-/** Below this many bytes a loop beats `set(subarray)`. */
-const LOOP_COPY_MAX = 40;
-
 let slab = new Uint8Array(0);
+let slabView = new DataView(slab.buffer);
 let slabUsed = 0;
 
-/** A copy of `bytes[start, end)`, a plain Uint8Array that nothing else refers to. */
-export function copyBytes(bytes: Uint8Array, start: number, end: number): Uint8Array {
+/**
+ * A copy of `bytes[start, end)`, a plain Uint8Array that nothing else refers to. `view` looks at the same
+ * memory as `bytes`, offset for offset: of 100 bytes most of the time was that of a view for `set` to copy from.
+ */
+export function copyBytes(
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+): Uint8Array {
   const length = end - start;
-  let copy: Uint8Array;
   if (length > SLAB_COPY_MAX || length === 0) {
     // `slice` of a subclass makes a subclass, or, for Node's Buffer, no copy at all.
     if (bytes.constructor === Uint8Array) return bytes.slice(start, end);
-    copy = new Uint8Array(length);
-  } else {
-    if (slabUsed + length > slab.length) {
-      slab = new Uint8Array(SLAB_BYTES);
-      slabUsed = 0;
-    }
-    // Twice as fast as `subarray` on V8, which asks for the species first.
-    copy = new Uint8Array(slab.buffer, slabUsed, length);
-    slabUsed += length;
-  }
-  if (length <= LOOP_COPY_MAX) {
-    for (let i = 0; i < length; i++) copy[i] = bytes[start + i]!;
-  } else {
+    const copy = new Uint8Array(length);
     copy.set(bytes.subarray(start, end));
+    return copy;
   }
-  return copy;
+  if (slabUsed + length > slab.length) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabView = new DataView(slab.buffer);
+    slabUsed = 0;
+  }
+  const at = slabUsed;
+  slabUsed += length;
+  copyRange(bytes, view, start, end, slab, slabView, at);
+  // Twice as fast as `subarray` on V8, which asks for the species first.
+  return new Uint8Array(slab.buffer, at, length);
 }

@@ -166,7 +166,7 @@ export class RecordDecoder {
 
   #bin(length: number): Uint8Array {
     const start = this.#take(length);
-    return copyBytes(this.#bytes, start, start + length);
+    return copyBytes(this.#bytes, this.#view, start, start + length);
   }
 
   #extension(length: number): Extension {

@@ -8,6 +8,7 @@
  * library never reads one again, and one that the user has transferred is replaced.
  */
 
+import { copyRange } from "../bytes/copy.ts";
 import { runtimeName } from "../platform/natives.ts";
 import { copyBytes } from "./owned_bytes.ts";
 
@@ -21,6 +22,7 @@ const MOST_BYTES = 8192;
 const SHARED_MAX = runtimeName === "bun" ? 0 : 1024;
 
 let slab = new Uint8Array(0);
+let slabView = new DataView(slab.buffer);
 let slabUsed = 0;
 
 /** Makes the copies of one scan. */
@@ -54,18 +56,18 @@ export class RunSlab {
     this.#end = 0;
   }
 
-  /** A copy of `bytes[start, end)`, a plain Uint8Array that the caller owns. */
-  copy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  /** A copy of `bytes[start, end)`, a plain Uint8Array that the caller owns; `view` looks at the same memory. */
+  copy(bytes: Uint8Array, view: DataView, start: number, end: number): Uint8Array {
     const length = end - start;
     if (start < this.#start || end > this.#end || length === 0 || this.#slab.length === 0) {
-      if (length === 0 || length > SHARED_MAX) return copyBytes(bytes, start, end);
-      this.#fill(bytes, start, end);
+      if (length === 0 || length > SHARED_MAX) return copyBytes(bytes, view, start, end);
+      this.#fill(bytes, view, start, end);
     }
     // `subarray` takes twice as long on V8: it asks for the species.
     return new Uint8Array(this.#slab.buffer, this.#slabStart + start - this.#start, length);
   }
 
-  #fill(bytes: Uint8Array, start: number, end: number): void {
+  #fill(bytes: Uint8Array, view: DataView, start: number, end: number): void {
     let from = start;
     let to = end;
     if (start >= this.#runStart && end <= this.#runEnd) {
@@ -76,9 +78,10 @@ export class RunSlab {
     }
     if (slabUsed + (to - from) > slab.length) {
       slab = new Uint8Array(SLAB_BYTES);
+      slabView = new DataView(slab.buffer);
       slabUsed = 0;
     }
-    slab.set(bytes.subarray(from, to), slabUsed);
+    copyRange(bytes, view, from, to, slab, slabView, slabUsed);
     this.#slab = slab;
     this.#slabStart = slabUsed;
     this.#start = from;

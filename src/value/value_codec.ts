@@ -217,7 +217,7 @@ export class ValueDecoder {
       case TYPE_BYTES: {
         const length = blobLength(bytes, view, start, end);
         const from = start + BLOB_HEADER_BYTES;
-        return copyBytes(bytes, from, from + length);
+        return copyBytes(bytes, view, from, from + length);
       }
       case TYPE_INT64: {
         checkLength(start, end, 9);

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RunSlab } from "../../src/value/run_slab.ts";
+import { dataViewOf } from "../support/entries.ts";
 import { randomBytes, withSeed } from "../support/seeded.ts";
 
 /** Places of values in a row, with lengths from `lengths` in turn and some bytes between them. */
@@ -34,7 +35,7 @@ test("RunSlab copies values of any length in both directions, and they stay when
           slab.begin(Math.min(...starts), Math.max(...part.map(([, end]) => end)));
         }
         const [start, end] = order[i]!;
-        copies.push(slab.copy(source, start, end));
+        copies.push(slab.copy(source, dataViewOf(source), start, end));
       }
       source.fill(0);
       copies.forEach((copy, i) => assert.deepEqual(copy, original.slice(...order[i]!)));
@@ -47,7 +48,9 @@ test("Writing to one copy changes no other", () => {
   const source = new Uint8Array(5000).map((_, i) => i);
   const slab = new RunSlab(false);
   slab.begin(0, 5000);
-  const copies = placesOf([40], 100).map(([start, end]) => slab.copy(source, start, end));
+  const copies = placesOf([40], 100).map(([start, end]) =>
+    slab.copy(source, dataViewOf(source), start, end)
+  );
   const before = copies.map((copy) => copy.slice());
   copies.forEach((copy, i) => {
     if (i % 2 === 0) copy.fill(0xee);
@@ -62,7 +65,7 @@ test("A copy whose buffer was transferred takes no later copy along", () => {
   const slab = new RunSlab(false);
   slab.begin(0, 5000);
   for (let i = 0; i < 50; i++) {
-    const copy = slab.copy(source, i * 50, i * 50 + 40);
+    const copy = slab.copy(source, dataViewOf(source), i * 50, i * 50 + 40);
     assert.deepEqual(copy, source.slice(i * 50, i * 50 + 40));
     if (i % 10 === 3) structuredClone(copy, { transfer: [copy.buffer] });
   }
@@ -72,11 +75,11 @@ test("A run of other bytes in the same memory gets copies of its own", () => {
   const source = new Uint8Array(1000).fill(1);
   const slab = new RunSlab(false);
   slab.begin(0, 1000);
-  assert.deepEqual(slab.copy(source, 10, 14), Uint8Array.of(1, 1, 1, 1));
+  assert.deepEqual(slab.copy(source, dataViewOf(source), 10, 14), Uint8Array.of(1, 1, 1, 1));
   source.fill(2);
   slab.begin(0, 1000);
-  assert.deepEqual(slab.copy(source, 10, 14), Uint8Array.of(2, 2, 2, 2));
+  assert.deepEqual(slab.copy(source, dataViewOf(source), 10, 14), Uint8Array.of(2, 2, 2, 2));
   source.fill(3);
   slab.end();
-  assert.deepEqual(slab.copy(source, 10, 14), Uint8Array.of(3, 3, 3, 3));
+  assert.deepEqual(slab.copy(source, dataViewOf(source), 10, 14), Uint8Array.of(3, 3, 3, 3));
 });
