@@ -84,6 +84,12 @@ class Job {
   }
 }
 
+/** What a flush has made. */
+export interface FlushedTable {
+  /** The table, or undefined for no entry. */
+  readonly table: TableMetadata | undefined;
+}
+
 /** The worker thread of a store. */
 export class JobThread {
   readonly #data: JobThreadData;
@@ -139,8 +145,11 @@ export class JobThread {
     return yield* this.#run({ id, kind: "merge", compaction: plainCompaction(compaction) });
   }
 
-  /** As `flushJob`, to the file of that number. */
-  *flush(memtable: Memtable, fileNumber: number): Task<TableMetadata | undefined> {
+  /**
+   * As `flushJob`, to the file of that number. Undefined where the thread has ended before it could be given the
+   * job: nothing was done then.
+   */
+  *flush(memtable: Memtable, fileNumber: number): Task<FlushedTable | undefined> {
     const copyBytes = newestBytes(memtable);
     let copy = this.#copies.pop();
     if (copy === undefined || copy.byteLength < copyBytes) {
@@ -149,9 +158,11 @@ export class JobThread {
       copy = new SharedArrayBuffer(Math.ceil(copyBytes * 1.1));
     }
     try {
-      const entries = copyNewest(memtable, copy);
+      const entries = yield* copyNewest(memtable, copy);
+      // That was paused.
+      if (this.#thread?.isUp !== true) return undefined;
       const tables = yield* this.#run({ id: ++this.#lastId, kind: "flush", entries, fileNumber });
-      return tables[0];
+      return { table: tables[0] };
     } finally {
       // Not where the thread has ended meanwhile: nobody would take it.
       if (this.#thread !== undefined && copy.byteLength <= KEPT_COPY_BYTES) this.#copies.push(copy);

@@ -18,9 +18,12 @@ import {
   type EntryView,
   type Position,
 } from "../iterator/entry_cursor.ts";
+import type { Task } from "../platform/task.ts";
 import type { SharedBytes } from "./entry_arena.ts";
 import { Memtable } from "./memtable.ts";
 
+/** Bytes that are copied between two points where the task may be paused. */
+const BYTES_PER_PAUSE = 64 * 1024;
 /** Entries that are looked at together: see `NewestCursor`. */
 const TOUCHED = 64;
 
@@ -41,11 +44,18 @@ export function newestBytes(memtable: Memtable): number {
   return orderStart(memtable.usedBytes.length) + 4 * memtable.keyCount;
 }
 
-/** Copies what a flush of a memtable needs to `memory`, from its start on. */
-export function copyNewest(memtable: Memtable, memory: SharedBytes): NewestEntries {
+/**
+ * Copies what a flush of a frozen memtable needs to `memory`, from its start on. It may be paused every 64 KiB:
+ * where the memory is new the system makes its pages now, which took 10 ms for 4 MiB on a virtual machine.
+ */
+export function* copyNewest(memtable: Memtable, memory: SharedBytes): Task<NewestEntries> {
   const { usedBytes, keyCount } = memtable;
   const { length } = usedBytes;
-  new Uint8Array(memory, 0, length).set(usedBytes);
+  const bytes = new Uint8Array(memory, 0, length);
+  for (let at = 0; at < length; at += BYTES_PER_PAUSE) {
+    if (at > 0) yield undefined;
+    bytes.set(usedBytes.subarray(at, at + BYTES_PER_PAUSE), at);
+  }
   memtable.fillOrder(new Int32Array(memory, orderStart(length), keyCount));
   return { memory, usedBytes: length, keyCount, largeValues: memtable.largeBuffers() };
 }

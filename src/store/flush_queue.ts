@@ -111,7 +111,8 @@ export class FlushQueue {
     // It may have ended since it was asked.
     if (jobThread?.takesFlush(immutable.memtable)) {
       try {
-        return yield* jobThread.flush(immutable.memtable, theirs);
+        const flushed = yield* jobThread.flush(immutable.memtable, theirs);
+        if (flushed !== undefined) return flushed.table;
       } catch (error) {
         // The store can free some of its own (descriptor_sharing.ts). What the thread wrote is removed.
         if (!isOutOfDescriptors(error)) throw error;

@@ -153,12 +153,25 @@ test("A flush in the thread writes the table that it writes here, large values i
   const here = runTaskSync(flushJob(memtable, all.options, () => 500))!;
   await comeUp(all.thread, compaction);
   const there = await runTask(all.thread.flush(memtable, all.numbers.take()), systemScheduler, 1);
-  assert.deepEqual(summaryOf([there!]), summaryOf([here]));
+  assert.deepEqual(summaryOf([there!.table!]), summaryOf([here]));
   // The second one finds the memory of the first.
   const other = memtableOf([["a", "1"], ["b", undefined]]);
-  const small = runTaskSync(all.thread.flush(other, all.numbers.take()))!;
+  const small = runTaskSync(all.thread.flush(other, all.numbers.take()))!.table!;
   assert.deepEqual([small.entryCount, small.tombstoneCount], [2, 1]);
-  assert.equal(runTaskSync(all.thread.flush(new Memtable(1, 4096), all.numbers.take())), undefined);
+  assert.deepEqual(runTaskSync(all.thread.flush(new Memtable(1, 4096), all.numbers.take())), {
+    table: undefined,
+  });
+});
+
+test("A flush may be paused while its memtable is copied, and leaves nothing behind if the thread ends then", async () => {
+  using all = setup();
+  await comeUp(all.thread, someMerge(all, 10));
+  const before = all.numbers.next;
+  const flush = all.thread.flush(memtableOf(someEntries(new Random(3), 5000)), before);
+  assert.deepEqual(flush.next(), { done: false, value: undefined });
+  all.thread.close();
+  assert.equal(runTaskSync(flush), undefined);
+  assert.deepEqual(outputsFrom(all.directory, before), []);
 });
 
 test("A flush overtakes a merge that the thread is busy with", async () => {
