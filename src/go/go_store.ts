@@ -261,11 +261,11 @@ function openTable(
   const path = fileSystem.joinPath(directory, tableName(number));
   const sizeBytes = requireGoTable(options, path);
   const reader = new TableReader(path, { number, sizeBytes, checksum: undefined }, resources);
-  const index = reader.loadIndexSync();
+  const index = reader.sections.loadIndexSync();
   // The index has no checksum; loading checks that these blocks begin and end with its outermost keys.
   reader.loadBlockSync(index, 0);
   if (index.blockCount > 1) reader.loadBlockSync(index, index.blockCount - 1);
-  const { footer, properties } = reader.tail!;
+  const { footer, properties } = reader.sections.tail!;
   const metadata = tableMetadata({
     number,
     sizeBytes,

@@ -139,7 +139,7 @@ export class TableCursor implements EntryCursor {
 
   loadSync(): void {
     if (this.#index === undefined) {
-      this.#index = this.#reader.loadIndexSync();
+      this.#index = this.#reader.sections.loadIndexSync();
     } else {
       this.#window.readSync(this.#index, this.#blockNumber);
       this.#block = this.#window.decode(this.#index, this.#blockNumber);
@@ -148,7 +148,7 @@ export class TableCursor implements EntryCursor {
 
   async load(): Promise<void> {
     if (this.#index === undefined) {
-      this.#index = await this.#reader.loadIndex();
+      this.#index = await this.#reader.sections.loadIndex();
     } else {
       await this.#window.read(this.#index, this.#blockNumber);
       // Released meanwhile, by a close: nobody would let go of the block.
@@ -176,7 +176,7 @@ export class TableCursor implements EntryCursor {
   /** Chooses the block to start in. */
   #locate(): Position {
     this.#leaveBlock();
-    const index = this.#index ??= this.#reader.index;
+    const index = this.#index ??= this.#reader.sections.index;
     if (index === undefined) return NEEDS_LOAD;
     if (this.#move === "start") {
       this.#blockNumber = this.#options.reverse ? index.blockCount - 1 : 0;
@@ -191,7 +191,9 @@ export class TableCursor implements EntryCursor {
         this.#blockNumber = block;
         // No checksum is on the index of a Go table: that nothing before the key lies in the next block
         // is known when that was loaded, which checks its first key. Going forwards comes by it anyway.
-        if (this.#options.reverse && this.#reader.tail!.properties.extension === undefined) {
+        if (
+          this.#options.reverse && this.#reader.sections.tail!.properties.extension === undefined
+        ) {
           this.#blockNumber = Math.min(block + 1, index.blockCount - 1);
         }
       }

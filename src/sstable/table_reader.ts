@@ -2,7 +2,7 @@
  * Reads one SSTable. What it holds in memory it answers at once; what it does not, it loads by
  * `load...Sync` or `await load...`, which share everything but the read itself.
  *
- * - Data blocks are kept in the block cache, index and filter (table_sections.ts) in the metadata cache; both
+ * - Data blocks are kept in the block cache, index and filter (`sections`) in the metadata cache; both
  *   may drop them at any time. Holders of an index or filter go on using it; the memory of a block is
  *   decoded into again, unless its holder pins it (block_cache.ts).
  * - Every stored block is checked against its CRC before it is decompressed, and after that against
@@ -18,7 +18,6 @@ import type { FileHandle } from "../platform/file_system.ts";
 import { readFullySync } from "../platform/transfer.ts";
 import type { Block, BlockMemory } from "./block.ts";
 import type { BlockCache } from "./block_cache.ts";
-import type { Filter } from "./filter.ts";
 import { PooledFile } from "./handle_pool.ts";
 import { giveReadBuffer, type ReadBuffer, takeReadBuffer } from "./read_buffers.ts";
 import type { ReadPace } from "./read_pace.ts";
@@ -29,7 +28,6 @@ import {
   type SectionResources,
   type TableIdentity,
   TableSections,
-  type TableTail,
   unsupported,
 } from "./table_sections.ts";
 
@@ -52,8 +50,9 @@ export class TableReader implements CacheOwner {
   readonly cacheId: number;
   /** The file, opened on demand. */
   readonly file: PooledFile;
+  /** Its index, its filter, and what its metadata says. */
+  readonly sections: TableSections;
   readonly #resources: TableResources;
-  readonly #sections: TableSections;
   #blocks: (CacheEntry<Block> | undefined)[] = [];
   readonly #loading = new Map<number, BlockLoad>();
 
@@ -62,67 +61,7 @@ export class TableReader implements CacheOwner {
     this.file = new PooledFile(path);
     this.cacheId = identity.number;
     this.#resources = resources;
-    this.#sections = new TableSections(this.file, identity, resources);
-  }
-
-  /** Footer and metadata if the table was opened. */
-  get tail(): TableTail | undefined {
-    return this.#sections.tail;
-  }
-
-  /** The index if it is in memory. */
-  get index(): TableIndex | undefined {
-    return this.#sections.index;
-  }
-
-  /** The filter if it is in memory. */
-  get filter(): Filter | undefined {
-    return this.#sections.filter;
-  }
-
-  /** Bytes of memory that the index takes at the moment. */
-  get indexBytes(): number {
-    return this.#sections.indexBytes;
-  }
-
-  /** Bytes of memory that the filter takes at the moment. */
-  get filterBytes(): number {
-    return this.#sections.filterBytes;
-  }
-
-  /** Whether the table has a filter; known once the tail was read. */
-  get hasFilter(): boolean {
-    return this.#sections.hasFilter;
-  }
-
-  /** Opens the table if need be and loads its index. */
-  loadIndexSync(): TableIndex {
-    return this.#sections.loadIndexSync();
-  }
-
-  /** As `loadIndexSync` where it is likely to be in the page cache; undefined where it is better awaited. */
-  loadIndexAtOnce(pace: ReadPace): TableIndex | undefined {
-    return this.#sections.loadIndexAtOnce(pace);
-  }
-
-  /** As `loadIndexSync`. */
-  loadIndex(): Promise<TableIndex> {
-    return this.#sections.loadIndex();
-  }
-
-  /** Loads the filter of a table whose tail says that it has one. */
-  loadFilterSync(): Filter {
-    return this.#sections.loadFilterSync();
-  }
-
-  /** As `loadFilterSync` where it is likely to be in the page cache; undefined where it is better awaited. */
-  loadFilterAtOnce(pace: ReadPace): Filter | undefined {
-    return this.#sections.loadFilterAtOnce(pace);
-  }
-
-  /** As `loadFilterSync`. */
-  loadFilter(): Promise<Filter> {
-    return this.#sections.loadFilter();
+    this.sections = new TableSections(this.file, identity, resources);
   }
 
   /** A block if it is in memory; unpinned, as `loadBlockSync` gives it. */
@@ -161,7 +100,7 @@ export class TableReader implements CacheOwner {
       if (entry !== undefined) this.#resources.blocks.remove(entry);
     }
     this.#blocks = [];
-    this.#sections.dispose();
+    this.sections.dispose();
   }
 
   /**

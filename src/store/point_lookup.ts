@@ -113,8 +113,8 @@ export class PointLookup {
   /** Loads what is missing. */
   loadSync(): void {
     const { reader } = this.#table!;
-    if (this.#missing === "index") this.#index = reader.loadIndexSync();
-    else if (this.#missing === "filter") this.#filter = reader.loadFilterSync();
+    if (this.#missing === "index") this.#index = reader.sections.loadIndexSync();
+    else if (this.#missing === "filter") this.#filter = reader.sections.loadFilterSync();
     else this.#block = reader.loadBlockSync(this.#index!, this.#blockNumber);
   }
 
@@ -125,10 +125,10 @@ export class PointLookup {
   loadAtOnce(pace: ReadPace): boolean {
     const { reader } = this.#table!;
     if (this.#missing === "index") {
-      return (this.#index = reader.loadIndexAtOnce(pace)) !== undefined;
+      return (this.#index = reader.sections.loadIndexAtOnce(pace)) !== undefined;
     }
     if (this.#missing === "filter") {
-      return (this.#filter = reader.loadFilterAtOnce(pace)) !== undefined;
+      return (this.#filter = reader.sections.loadFilterAtOnce(pace)) !== undefined;
     }
     const block = reader.loadBlockAtOnce(this.#index!, this.#blockNumber, pace);
     if (block === undefined) return false;
@@ -140,8 +140,8 @@ export class PointLookup {
   /** Loads what is missing. */
   async load(): Promise<void> {
     const { reader } = this.#table!;
-    if (this.#missing === "index") this.#index = await reader.loadIndex();
-    else if (this.#missing === "filter") this.#filter = await reader.loadFilter();
+    if (this.#missing === "index") this.#index = await reader.sections.loadIndex();
+    else if (this.#missing === "filter") this.#filter = await reader.sections.loadFilter();
     else {
       const block = await reader.loadBlock(this.#index!, this.#blockNumber);
       // A second block of the table, behind the first.
@@ -219,7 +219,7 @@ export class PointLookup {
     const { key } = this;
     const { reader } = table;
     if (this.#block === undefined) {
-      const index = this.#index ??= reader.index;
+      const index = this.#index ??= reader.sections.index;
       if (index === undefined) return this.#need("index");
       let number = -1;
       const isLast = this.#level === this.#view!.version.depth;
@@ -234,10 +234,10 @@ export class PointLookup {
       if (this.#block === undefined) {
         // No checksum is on the filter of a Go table: one flipped bit in it would hide a key.
         if (
-          this.#useFilters && reader.hasFilter && table.metadata.checksum !== undefined &&
+          this.#useFilters && reader.sections.hasFilter && table.metadata.checksum !== undefined &&
           !(isLast && this.#found === MANY_FOUND)
         ) {
-          const filter = this.#filter ??= reader.filter;
+          const filter = this.#filter ??= reader.sections.filter;
           if (filter === undefined) return this.#need("filter");
           if (!this.#isHashed) {
             hashKey(key.bytes, 0, key.length);

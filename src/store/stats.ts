@@ -128,8 +128,8 @@ function metadataBytes(state: StoreState): { indexBytes: number; filterBytes: nu
   let indexBytes = 0;
   let filterBytes = 0;
   for (const { reader } of state.versions.current.levels.flat()) {
-    indexBytes += reader.indexBytes;
-    filterBytes += reader.filterBytes;
+    indexBytes += reader.sections.indexBytes;
+    filterBytes += reader.sections.filterBytes;
   }
   return { indexBytes, filterBytes };
 }

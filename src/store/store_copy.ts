@@ -106,11 +106,11 @@ function* copyTable(
   );
   const handle = fileSystem.createSync(fileSystem.joinPath(directory, name));
   try {
-    const index = reader.loadIndexSync();
-    if (reader.hasFilter) reader.loadFilterSync();
+    const index = reader.sections.loadIndexSync();
+    if (reader.sections.hasFilter) reader.sections.loadFilterSync();
     const copy = new TableCopy(reader, handle);
     yield* copy.blocks(index);
-    yield* copy.rest(reader.tail!.footer.filterOffset, table.sizeBytes);
+    yield* copy.rest(reader.sections.tail!.footer.filterOffset, table.sizeBytes);
     yield syncStep(handle);
   } finally {
     reader.dispose();
@@ -146,7 +146,7 @@ class TableCopy {
       for (let at = first; at < block; at++) this.#check(index, at, start);
       writeFullySync(this.#handle, this.#bytes, 0, length, start);
     }
-    const extension = this.#reader.tail!.properties.extension;
+    const extension = this.#reader.sections.tail!.properties.extension;
     if (extension !== undefined && extension.contentCrc !== this.#contentCrc) {
       throw this.#damaged(0, "its blocks are not those that its metadata was written for");
     }

@@ -27,7 +27,7 @@ interface GoTable {
 
 function readerOf(bytes: Uint8Array): TableReader {
   const reader = readerOfBytes(bytes, { sizeBytes: bytes.length, checksum: undefined });
-  reader.loadIndexSync();
+  reader.sections.loadIndexSync();
   return reader;
 }
 
@@ -46,7 +46,7 @@ function tablesOf(store: string): GoTable[] {
 
 /** The number of keys that Go sized the filter for: its inputs' sum, which no field tells. */
 function filterKeyCount({ bytes, reader, name }: GoTable): number {
-  const { filterOffset, filterSize } = reader.tail!.footer;
+  const { filterOffset, filterSize } = reader.sections.tail!.footer;
   if (filterSize === 0) return 0;
   const view = new DataView(bytes.buffer, filterOffset);
   const bits = Number(view.getBigUint64(0));
@@ -83,7 +83,7 @@ function rebuilt(
 
 /** The options that Go wrote a table with. */
 function optionsOf(table: GoTable, codec: CompressionName): GoTableOptions {
-  const { footer, properties } = table.reader.tail!;
+  const { footer, properties } = table.reader.sections.tail!;
   const metadata = new DataView(table.bytes.buffer, footer.metadataOffset);
   return {
     level: properties.level,
@@ -113,7 +113,7 @@ test("GoTableBuilder makes the blocks, filter and index of compressed Go stores 
     for (const table of tablesOf(store)) {
       const bytes = rebuilt(table.entries, optionsOf(table, codec));
       const reader = readerOf(bytes);
-      const [mine, theirs] = [reader.tail!.footer, table.reader.tail!.footer];
+      const [mine, theirs] = [reader.sections.tail!.footer, table.reader.sections.tail!.footer];
       for (
         const [section, size] of [["filterOffset", "filterSize"], [
           "indexOffset",
@@ -132,7 +132,10 @@ test("GoTableBuilder makes the blocks, filter and index of compressed Go stores 
         hexOf(bytes.slice(mine.metadataOffset, mine.metadataOffset + GO_METADATA_BYTES)),
         hexOf(table.bytes.slice(theirs.metadataOffset, theirs.metadataOffset + GO_METADATA_BYTES)),
       );
-      const [index, goIndex] = [reader.loadIndexSync(), table.reader.loadIndexSync()];
+      const [index, goIndex] = [
+        reader.sections.loadIndexSync(),
+        table.reader.sections.loadIndexSync(),
+      ];
       assert.equal(index.blockCount, goIndex.blockCount, table.name);
       for (let i = 0; i < index.blockCount; i++) {
         const key = index.bytes.slice(index.firstKeyStart(i), index.firstKeyEnd(i));
@@ -162,7 +165,7 @@ test("GoTableBuilder closes a block before its 16-bit count can wrap", () => {
     bloomFalsePositiveRate: false,
   });
   const reader = readerOf(bytes);
-  assert.equal(reader.loadIndexSync().blockCount, 2);
+  assert.equal(reader.sections.loadIndexSync().blockCount, 2);
   assert.equal(drainSync(cursorOf(reader)).length, 70_000);
 });
 

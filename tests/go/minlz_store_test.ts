@@ -33,10 +33,10 @@ function rebuilt(bytes: Uint8Array): Uint8Array {
     return { key: key!, value: value! };
   });
   const builder = new GoTableBuilder({
-    level: reader.tail!.properties.level,
+    level: reader.sections.tail!.properties.level,
     compressor: minlzCodec,
     blockSizeBytes: 16_384,
-    bloomFalsePositiveRate: reader.tail!.properties.level === 0 ? 0.01 : false,
+    bloomFalsePositiveRate: reader.sections.tail!.properties.level === 0 ? 0.01 : false,
   });
   for (const entry of entries) builder.add(viewOf(entry));
   builder.finish();

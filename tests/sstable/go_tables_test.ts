@@ -38,8 +38,14 @@ function tablesOf(store: string): GoTable[] {
   return readdirSync(folder).filter((name) => name.endsWith(".sst")).sort().map((name) => {
     const bytes = new Uint8Array(readFileSync(new URL(name, folder)));
     const reader = readerOfBytes(bytes, { sizeBytes: bytes.length, checksum: undefined });
-    const index = reader.loadIndexSync();
-    return { number: parseInt(name), bytes, reader, index, level: reader.tail!.properties.level };
+    const index = reader.sections.loadIndexSync();
+    return {
+      number: parseInt(name),
+      bytes,
+      reader,
+      index,
+      level: reader.sections.tail!.properties.level,
+    };
   });
 }
 
@@ -111,13 +117,17 @@ test("TableReader finds every key of every Go table, through Go's filters", () =
   for (const store of [...closedStores, ...crashedStores]) {
     for (const { reader, number } of tablesOf(store)) {
       const all = drainSync(cursorOf(reader));
-      assert.equal(all.length, reader.tail!.footer.entryCount, `${store} ${number}`);
+      assert.equal(all.length, reader.sections.tail!.footer.entryCount, `${store} ${number}`);
       for (const text of all) {
         const key = new Uint8Array(Buffer.from(text.slice(0, text.indexOf("=")), "hex"));
         assert.equal(lookUp(reader, key), text);
       }
       const tombstones = all.filter((text) => !isLive(text)).length;
-      assert.equal(reader.tail!.properties.tombstoneCount, tombstones, `${store} ${number}`);
+      assert.equal(
+        reader.sections.tail!.properties.tombstoneCount,
+        tombstones,
+        `${store} ${number}`,
+      );
     }
   }
 });
@@ -201,7 +211,7 @@ test("encodeIndexHead rebuilds the index of Go's uncompressed tables, byte for b
       writer.appendUint32(payload.length + 13);
       offset += payload.length + 13;
     }
-    const { indexOffset, indexSize } = table.reader.tail!.footer;
+    const { indexOffset, indexSize } = table.reader.sections.tail!.footer;
     assert.equal(
       hexOf(writer.bytes.slice(0, writer.length)),
       hexOf(table.bytes.slice(indexOffset, indexOffset + indexSize)),
@@ -232,12 +242,12 @@ test("TableReader refuses a zstd block that is labelled MinLZ, and reads the oth
   bytes[end - 1] = 3;
   const mislabelled = readerOfBytes(bytes, { sizeBytes: bytes.length, checksum: undefined });
   assert.throws(
-    () => mislabelled.loadBlockSync(mislabelled.loadIndexSync(), 1),
+    () => mislabelled.loadBlockSync(mislabelled.sections.loadIndexSync(), 1),
     (error) =>
       error instanceof CorruptionError &&
       /a MinLZ block begins with 0, found 40/.test(error.message),
   );
-  const index = mislabelled.loadIndexSync();
+  const index = mislabelled.sections.loadIndexSync();
   assert.ok(mislabelled.loadBlockSync(index, 0).count > 0);
   assert.ok(mislabelled.loadBlockSync(index, 2).count > 0);
 });
@@ -245,14 +255,14 @@ test("TableReader refuses a zstd block that is labelled MinLZ, and reads the oth
 test("TableReader refuses a Go table under an identity with a checksum", () => {
   const [table] = tablesOf("v0.4.0-none");
   const reader = readerOfBytes(table!.bytes, { sizeBytes: table!.bytes.length, checksum: 1 });
-  assert.throws(() => reader.loadIndexSync(), CorruptionError);
+  assert.throws(() => reader.sections.loadIndexSync(), CorruptionError);
 });
 
 test("TableReader scans damaged Go tables to all of their entries or to an error", () => {
   for (const store of ["v0.3.1-zstd", "v0.4.0-snappy"]) {
     const table = tablesOf(store).find(({ number }) => number === 11)!;
     const expected = drainSync(cursorOf(table.reader));
-    const { filterOffset, indexOffset } = table.reader.tail!.footer;
+    const { filterOffset, indexOffset } = table.reader.sections.tail!.footer;
     let refused = 0;
     for (let at = 0; at < table.bytes.length; at += at < filterOffset ? 7 : 1) {
       // Go has no checksum on the filter and nothing to find its damage by; a scan does not use it.

@@ -35,8 +35,8 @@ function keyOf(entry: string): Uint8Array {
 function recompressed(name: string): Table {
   const bytes = new Uint8Array(readFileSync(new URL(name, folder)));
   const reader = readerOfBytes(bytes, { sizeBytes: bytes.length, checksum: undefined });
-  const index = reader.loadIndexSync();
-  const { footer } = reader.tail!;
+  const index = reader.sections.loadIndexSync();
+  const { footer } = reader.sections.tail!;
   const entries = drainSync(cursorOf(reader));
   const table = new ByteWriter(bytes.length);
   const newIndex = new ByteWriter(1024);

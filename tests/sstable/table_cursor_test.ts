@@ -144,7 +144,7 @@ test("TableCursor reads one block first and then ever larger runs up to its boun
   for (const reverse of [false, true]) {
     const counting = countingFileSystem(fileSystem);
     const reader = readerOf(counting, summary);
-    const blockCount = reader.loadIndexSync().blockCount;
+    const blockCount = reader.sections.loadIndexSync().blockCount;
     const { counts } = counting;
     const before = { ...counts };
     const cursor = cursorOf(reader, { reverse, readaheadBytes: 16 * 1024 });
@@ -162,7 +162,7 @@ test("TableCursor reads block by block where it may not read ahead", () => {
   const { fileSystem, summary } = writeTable(numbered(100, 100), { blockSizeBytes: 1000 });
   const counting = countingFileSystem(fileSystem);
   const reader = readerOf(counting, summary);
-  const blockCount = reader.loadIndexSync().blockCount;
+  const blockCount = reader.sections.loadIndexSync().blockCount;
   const before = counting.counts.reads;
   drainSync(cursorOf(reader, { readaheadBytes: 0 }));
   assert.equal(counting.counts.reads - before, blockCount);
@@ -197,7 +197,7 @@ test("TableCursor leaves the cache alone where it is told to", () => {
   const { fileSystem, summary } = writeTable(numbered(100, 100), { blockSizeBytes: 1000 });
   const reader = readerOf(fileSystem, summary);
   assert.equal(drainSync(cursorOf(reader, { useCache: false })).length, 100);
-  const index = reader.loadIndexSync();
+  const index = reader.sections.loadIndexSync();
   for (let block = 0; block < index.blockCount; block++) {
     assert.equal(reader.cachedBlock(block), undefined);
   }

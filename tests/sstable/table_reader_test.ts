@@ -57,8 +57,8 @@ test("TableReader gives back every table, for all codecs, block sizes and cache 
           for (const absent of ["", "key", "key 0000 ", "key 0299x", "z"]) {
             assert.equal(lookUp(reader, bytesOf(absent)), undefined);
           }
-          assert.equal(reader.hasFilter, filter !== false);
-          assert.deepEqual(reader.tail?.properties.tombstoneCount, summary.tombstoneCount);
+          assert.equal(reader.sections.hasFilter, filter !== false);
+          assert.deepEqual(reader.sections.tail?.properties.tombstoneCount, summary.tombstoneCount);
         }
       }
     }
@@ -68,7 +68,7 @@ test("TableReader gives back every table, for all codecs, block sizes and cache 
 test("TableReader reads a small table's tail and index in one go", () => {
   const { fileSystem, summary } = writeTable(numbered(50));
   const counting = countingFileSystem(fileSystem);
-  readerOf(counting, summary).loadIndexSync();
+  readerOf(counting, summary).sections.loadIndexSync();
   assert.equal(counting.counts.reads, 1);
 });
 
@@ -78,11 +78,11 @@ test("TableReader reads an index that is longer than its first read", async () =
   for (const isAsync of [false, true]) {
     const counting = countingFileSystem(fileSystem, { isAsync });
     const reader = readerOf(counting, summary);
-    const index = isAsync ? await reader.loadIndex() : reader.loadIndexSync();
+    const index = isAsync ? await reader.sections.loadIndex() : reader.sections.loadIndexSync();
     assert.equal(index.blockCount, 3000);
     assert.equal(counting.counts.reads, 2);
-    assert.equal(reader.index, index);
-    assert.ok(reader.indexBytes > 16 * 1024);
+    assert.equal(reader.sections.index, index);
+    assert.ok(reader.sections.indexBytes > 16 * 1024);
   }
 });
 
@@ -105,7 +105,7 @@ test("TableReader reads metadata that is longer than its first read, with fields
   const checksum = crc32(longer, view, at, longer.length, metadataCrc);
   view.setUint32(at - 4, checksum, true);
   const reader = readerOfBytes(longer, { sizeBytes: longer.length, checksum });
-  await reader.loadIndex();
+  await reader.sections.loadIndex();
   assert.deepEqual(drainSync(cursorOf(reader)), entries.map(textOf));
   const synchronous = readerOfBytes(longer, { sizeBytes: longer.length, checksum });
   assert.deepEqual(drainSync(cursorOf(synchronous)), entries.map(textOf));
@@ -115,7 +115,7 @@ test("TableReader shares one read among concurrent loads of a block", async () =
   const { fileSystem, summary } = writeTable(numbered(100));
   const counting = countingFileSystem(fileSystem, { isAsync: true });
   const reader = readerOf(counting, summary, { blockCacheBytes: 0 });
-  const index = await reader.loadIndex();
+  const index = await reader.sections.loadIndex();
   const before = counting.counts.reads;
   const blocks = await Promise.all(Array.from({ length: 20 }, () => reader.loadBlock(index, 2)));
   assert.equal(counting.counts.reads - before, 1);
@@ -128,10 +128,10 @@ test("TableReader shares one read among concurrent loads of the index and of the
   const { fileSystem, summary } = writeTable(numbered(100));
   const counting = countingFileSystem(fileSystem, { isAsync: true });
   const reader = readerOf(counting, summary, { metadataCacheBytes: 0 });
-  const indexes = await Promise.all(Array.from({ length: 20 }, () => reader.loadIndex()));
+  const indexes = await Promise.all(Array.from({ length: 20 }, () => reader.sections.loadIndex()));
   assert.equal(counting.counts.reads, 1);
   assert.equal(new Set(indexes).size, 1);
-  const filters = await Promise.all(Array.from({ length: 20 }, () => reader.loadFilter()));
+  const filters = await Promise.all(Array.from({ length: 20 }, () => reader.sections.loadFilter()));
   assert.equal(counting.counts.reads, 2);
   assert.equal(new Set(filters).size, 1);
 });
@@ -141,7 +141,7 @@ test("TableReader lets a load be tried again after a failed one", async () => {
   const mutant = bytes.slice();
   mutant[10]! ^= 1;
   const reader = readerOfBytes(mutant, summary);
-  const index = await reader.loadIndex();
+  const index = await reader.sections.loadIndex();
   await assert.rejects(reader.loadBlock(index, 0), CorruptionError);
   await assert.rejects(reader.loadBlock(index, 0), CorruptionError);
   assert.equal((await reader.loadBlock(index, 1)).count > 0, true);
@@ -152,10 +152,10 @@ test("TableReader gives caches back everything of a table that is disposed of", 
   const counting = countingFileSystem(fileSystem);
   const reader = readerOf(counting, summary);
   for (const { key } of numbered(100)) lookUp(reader, key);
-  assert.ok(reader.indexBytes > 0 && reader.filterBytes > 0);
+  assert.ok(reader.sections.indexBytes > 0 && reader.sections.filterBytes > 0);
   assert.equal(counting.counts.openHandles, 1);
   reader.dispose();
-  assert.deepEqual([reader.indexBytes, reader.filterBytes], [0, 0]);
+  assert.deepEqual([reader.sections.indexBytes, reader.sections.filterBytes], [0, 0]);
   assert.equal(reader.cachedBlock(0), undefined);
   assert.equal(counting.counts.openHandles, 0);
 });
@@ -164,7 +164,7 @@ test("TableReader refuses a file of another size before it reads it", () => {
   const { bytes, summary } = writeTable(numbered(10));
   for (const wrong of [bytes.slice(1), Uint8Array.from([...bytes, 0]), new Uint8Array(0)]) {
     const reader = readerOfBytes(wrong, summary);
-    assert.throws(() => reader.loadIndexSync(), CorruptionError);
+    assert.throws(() => reader.sections.loadIndexSync(), CorruptionError);
   }
 });
 
@@ -179,7 +179,7 @@ test("TableReader refuses another table than the manifest names", () => {
   );
   assert.equal(one.bytes.length, other.bytes.length);
   assert.throws(
-    () => readerOfBytes(other.bytes, one.summary).loadIndexSync(),
+    () => readerOfBytes(other.bytes, one.summary).sections.loadIndexSync(),
     (error) => error instanceof CorruptionError && /another table/.test(error.message),
   );
 });
@@ -204,7 +204,7 @@ function readAll(bytes: Uint8Array, table: TestTable, entries: readonly PlainEnt
       throw error;
     }
   };
-  const isOpen = attempt(() => reader.loadIndexSync());
+  const isOpen = attempt(() => reader.sections.loadIndexSync());
   let isWhole = attempt(() => assert.deepEqual(drainSync(cursorOf(reader)), expected));
   isWhole =
     attempt(() =>
@@ -216,7 +216,7 @@ function readAll(bytes: Uint8Array, table: TestTable, entries: readonly PlainEnt
   if (isWhole) throw new Error("the damage was not noticed");
   if (!isOpen) {
     assert.throws(
-      () => reader.loadIndexSync(),
+      () => reader.sections.loadIndexSync(),
       (error) => error instanceof CorruptionError || error instanceof UnsupportedFormatError,
     );
   }
@@ -246,7 +246,7 @@ test("TableReader refuses a table cut off anywhere", () => {
   const table = writeTable(numbered(12), { codec: "zstd", blockSizeBytes: 128 });
   for (let length = 0; length < table.bytes.length; length++) {
     const reader = readerOfBytes(table.bytes.slice(0, length), table.summary);
-    assert.throws(() => reader.loadIndexSync(), CorruptionError, `cut to ${length}`);
+    assert.throws(() => reader.sections.loadIndexSync(), CorruptionError, `cut to ${length}`);
   }
 });
 
@@ -255,7 +255,7 @@ test("TableReader refuses a cut table under the identity of its own size", () =>
   for (let length = 0; length < bytes.length; length++) {
     for (const checksum of [undefined, 0]) {
       const reader = readerOfBytes(bytes.slice(0, length), { sizeBytes: length, checksum });
-      assert.throws(() => reader.loadIndexSync(), CorruptionError, `cut to ${length}`);
+      assert.throws(() => reader.sections.loadIndexSync(), CorruptionError, `cut to ${length}`);
     }
   }
 });
@@ -263,7 +263,7 @@ test("TableReader refuses a cut table under the identity of its own size", () =>
 test("TableReader notices two blocks that have changed places", () => {
   const entries = numbered(40, 30).map(({ key }, i) => ({ key, value: valueOfLength(30, i) }));
   const table = writeTable(entries, { blockSizeBytes: 200 });
-  const index = readerOf(table.fileSystem, table.summary).loadIndexSync();
+  const index = readerOf(table.fileSystem, table.summary).sections.loadIndexSync();
   const [a, b, size] = [index.blockOffset(1), index.blockOffset(3), index.blockSize(1)];
   assert.equal(index.blockSize(3), size);
   const mutant = table.bytes.slice();
@@ -455,9 +455,9 @@ test("TableReader refuses a filter that is none under a valid checksum", () => {
         filter: new Uint8Array(length).fill(byte),
       });
       const reader = readerOfBytes(table.bytes, table);
-      reader.loadIndexSync();
+      reader.sections.loadIndexSync();
       assert.throws(
-        () => reader.loadFilterSync(),
+        () => reader.sections.loadFilterSync(),
         (error) => error instanceof CorruptionError && /filter/.test(error.message),
       );
     }

@@ -87,7 +87,7 @@ test("TableWriter cuts a block where the next entry would pass the block size", 
   ) {
     const entries = numbered(60, (i) => valueOfLength(32, i));
     const { fileSystem, summary } = writeTable(entries, { blockSizeBytes: blockSizeBytes! });
-    const index = readerOf(fileSystem, summary).loadIndexSync();
+    const index = readerOf(fileSystem, summary).sections.loadIndexSync();
     assert.equal(index.blockCount, 60 / perBlock!, `block size ${blockSizeBytes}`);
   }
 });
@@ -98,7 +98,7 @@ test("TableWriter gives an entry that is larger than a block a block of its own"
   for (const codec of ["none", "snappy", "zstd"] as const) {
     const { fileSystem, summary } = writeTable(entries, { codec });
     const reader = readerOf(fileSystem, summary);
-    assert.equal(reader.loadIndexSync().blockCount, 6);
+    assert.equal(reader.sections.loadIndexSync().blockCount, 6);
     assert.deepEqual(drainSync(cursorOf(reader)), entries.map(textOf));
     for (const entry of entries) assert.equal(lookUp(reader, entry.key), textOf(entry));
   }
@@ -113,7 +113,7 @@ test("TableWriter puts no more than 65,535 entries into a block of any size", ()
   assert.equal(summary.entryCount, 70_000);
   assert.equal(summary.tombstoneCount, 70_000);
   const reader = readerOf(fileSystem, summary, { blockCacheBytes: 64 << 20 });
-  const index = reader.loadIndexSync();
+  const index = reader.sections.loadIndexSync();
   assert.equal(index.blockCount, 2);
   assert.equal(reader.loadBlockSync(index, 0).count, 65_535);
   for (const i of [0, 1, 65_534, 65_535, 65_536, 69_999]) {

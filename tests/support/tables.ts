@@ -119,9 +119,9 @@ export function cursorOf(
 
 /** Looks a key up as `get` does: filter, index, block. Returns "key=value" or undefined. */
 export function lookUp(reader: TableReader, key: Uint8Array): string | undefined {
-  const index = reader.index ?? reader.loadIndexSync();
-  if (reader.hasFilter) {
-    const filter = reader.filter ?? reader.loadFilterSync();
+  const index = reader.sections.index ?? reader.sections.loadIndexSync();
+  if (reader.sections.hasFilter) {
+    const filter = reader.sections.filter ?? reader.sections.loadFilterSync();
     hashKey(key, 0, key.length);
     if (!filter.mayContainHashed()) return undefined;
   }
