@@ -250,7 +250,7 @@ class ReadWindow {
   readonly #reader: TableReader;
   readonly #options: TableScanOptions;
   #buffer = NO_BUFFER;
-  /** Whether an asynchronous read into `#buffer` is under way. */
+  /** Whether an asynchronous read into `#buffer` is under way, or has failed in whatever way. */
   #isReading = false;
   /** File range that `#buffer` holds. */
   #start = 0;
@@ -288,7 +288,7 @@ class ReadWindow {
   }
 
   #giveBuffer(): void {
-    // Released in the middle of a read, by a close: the collector has it when the read is done.
+    // Released in the middle of a read, by a close: the collector has the buffer when the read is done.
     if (!this.#isReading) giveReadBuffer(this.#buffer);
     this.#buffer = NO_BUFFER;
   }
@@ -319,11 +319,8 @@ class ReadWindow {
   async read(index: TableIndex, block: number): Promise<void> {
     const { start, end } = this.#plan(index, block);
     this.#isReading = true;
-    try {
-      await this.#reader.readRange(this.#buffer.bytes, start, end - start);
-    } finally {
-      this.#isReading = false;
-    }
+    await this.#reader.readRange(this.#buffer.bytes, start, end - start);
+    this.#isReading = false;
     this.#start = start;
     this.#end = end;
   }
