@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { IoError, memoryFileSystem } from "../../mod.ts";
 import { WeightedCache } from "../../src/cache/weighted_cache.ts";
 import { flushJob } from "../../src/compaction/flush_job.ts";
-import type { JobThread } from "../../src/compaction/job_thread.ts";
+import type { FlushedTable, JobThread } from "../../src/compaction/job_thread.ts";
 import { compressorFor } from "../../src/compression/compressors.ts";
 import type { Memtable } from "../../src/memtable/memtable.ts";
 import { resolveOptions } from "../../src/options.ts";
@@ -19,7 +19,6 @@ import { FlushQueue } from "../../src/store/flush_queue.ts";
 import { makeDirectory } from "../../src/store/store_directory.ts";
 import { StoreState } from "../../src/store/store_state.ts";
 import { WritePath } from "../../src/store/write_path.ts";
-import type { TableMetadata } from "../../src/version/table_metadata.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
 
 /** A flush that the thread was given, which it does when it is told to. */
@@ -53,7 +52,7 @@ function setup(memtables: number) {
   const given: Given[] = [];
   const thread = {
     takesFlush: () => true,
-    *flush(memtable: Memtable, fileNumber: number): Task<TableMetadata | undefined> {
+    *flush(memtable: Memtable, fileNumber: number): Task<FlushedTable | undefined> {
       const { promise, resolve, reject } = Promise.withResolvers<void>();
       given.push({
         fileNumber,
@@ -61,7 +60,7 @@ function setup(memtables: number) {
         fail: () => reject(new IoError("create", "/db/table", "too many open files", "EMFILE")),
       });
       yield { run: () => promise, runSync: () => assert.fail("nobody waits for the thread here") };
-      return yield* flushJob(memtable, tableOutput, () => fileNumber);
+      return { table: yield* flushJob(memtable, tableOutput, () => fileNumber) };
     },
   };
   const state = new StoreState({
@@ -157,6 +156,19 @@ test("A flush that was meant for a thread which has ended since is written here"
   assert.equal(tablesOf(state).length, 2);
   const [newest, oldest] = state.versions.current.levels[0]!;
   assert.ok(newest!.metadata.number > oldest!.metadata.number);
+  assert.deepEqual(state.immutables, []);
+});
+
+test("A flush whose thread has ended while its memtable was copied is written here", async () => {
+  const { state, queue, thread, given, drive, failures } = setup(2);
+  thread.flush = function* (): Task<undefined> {
+    yield undefined;
+    return undefined;
+  };
+  await drive();
+  assert.deepEqual([given, failures, queue.count], [[], [], 2]);
+  const [newest, oldest] = tablesOf(state);
+  assert.ok(newest! > oldest!);
   assert.deepEqual(state.immutables, []);
 });
 
