@@ -55,6 +55,24 @@ test("ReadPace tries a disk that stays slow less and less often, but does not fo
   assert.equal(awaited(pace), 128, "after a fast one");
 });
 
+test("ReadPace forgives a slow read among many fast ones, but not many, nor one that takes long", () => {
+  const { pace, read } = paced();
+  for (let i = 0; i < 10_000; i++) {
+    assert.ok(pace.mayReadAtOnce(), `read ${i}`);
+    read(i % 100 === 99 ? 0.2 : 0.005);
+  }
+  let atOnce = 0;
+  while (pace.mayReadAtOnce()) {
+    read(0.1);
+    atOnce++;
+  }
+  assert.ok(atOnce > 1 && atOnce < 10, `${atOnce} reads of a disk before they are awaited`);
+  awaited(pace);
+  for (let i = 0; i < 1000; i++) read(0.005);
+  read(1);
+  assert.equal(awaited(pace), 128);
+});
+
 test("ReadPace takes a clock that went back for a slow read", () => {
   const { pace, read } = paced();
   read(-1);
