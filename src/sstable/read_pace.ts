@@ -5,15 +5,15 @@
  *
  * No runtime can ask the system for a read that does not wait (Linux has one, RWF_NOWAIT of preadv2). So
  * reads are made at once as long as that saves time: each fast one saves what it would have cost to await it, and
- * a slow one uses up what was saved. When nothing is left the next ones are awaited,
- * before one is tried at once again, and twice as many each time that it is slow again: a slow disk holds
- * the event loop for one read in `MIN_AWAITED` at first, then for one in `MAX_AWAITED`. A read from the page cache that
- * the system held up is forgiven: one in 300 took over 50 us on a virtual machine, and made a third of all reads wait.
+ * a slow one uses up what was saved. When nothing is left the next ones are awaited, before one is tried at
+ * once again, and twice as many each time that it is slow again: a slow disk holds the event loop for one read in
+ * `MIN_AWAITED` at first, then for one in `MAX_AWAITED`. A read from the page cache that the system held up is
+ * forgiven: one in 300 took over 50 us on a virtual machine, and made a third of all reads wait.
  */
 
 /** What it costs more to await a read, in processor time. */
 const SAVED_MS = 0.03;
-/** The most that is saved up, and so the longest that reads which are not awaited hold the event loop in vain. */
+/** The most that is saved up: slow reads that take longer than this together are put down to the disk. */
 const MAX_SAVED_MS = 0.5;
 /** How many reads are awaited after a first slow one. */
 const MIN_AWAITED = 128;
