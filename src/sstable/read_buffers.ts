@@ -13,7 +13,11 @@ export interface ReadBuffer {
 }
 
 /** The sizes that are kept, and how many of each. What is larger is made to measure. */
-const kept: readonly { readonly bytes: number; readonly most: number; free: ReadBuffer[] }[] = [
+const kept: readonly {
+  readonly bytes: number;
+  readonly most: number;
+  readonly free: ReadBuffer[];
+}[] = [
   // A block of 16 KiB that does not compress, and its footer; one `getMany` has at most so many reads in flight.
   { bytes: 17 * 1024, most: 64, free: [] },
   // What a merge reads ahead, and what a scan does.

@@ -21,8 +21,7 @@ import type { Block } from "../sstable/block.ts";
 import type { Filter } from "../sstable/filter.ts";
 import type { ReadPace } from "../sstable/read_pace.ts";
 import type { TableIndex } from "../sstable/table_index.ts";
-import type { LiveTable, Version } from "../version/version.ts";
-import { compareRanges } from "../bytes/compare.ts";
+import { type LiveTable, mayHold, type Version } from "../version/version.ts";
 import type { ReadView } from "./read_view.ts";
 
 const nothing = emptyEntryView();
@@ -184,11 +183,7 @@ export class PointLookup {
       const level0 = version.levels[0]!;
       while (this.#at < level0.length) {
         const table = level0[this.#at++]!;
-        const { smallest, smallestView, largest, largestView } = table.metadata;
-        if (
-          compareRanges(smallestView, 0, smallest.length, view, 0, length) <= 0 &&
-          compareRanges(largestView, 0, largest.length, view, 0, length) >= 0
-        ) return table;
+        if (mayHold(table, view, 0, length)) return table;
       }
       this.#level = 1;
     }

@@ -91,6 +91,11 @@ export class Version {
   }
 }
 
+/** Whether the key lies in the range of a table's keys. */
+export function mayHold(table: LiveTable, key: DataView, start: number, end: number): boolean {
+  return startsAtOrBefore(table, key, start, end) && !endsBefore(table, key, start, end);
+}
+
 function startsAtOrBefore(table: LiveTable, key: DataView, start: number, end: number): boolean {
   const { smallestView, smallest } = table.metadata;
   return compareRanges(smallestView, 0, smallest.length, key, start, end) <= 0;
@@ -187,8 +192,7 @@ export function firstEndingAtOrAfter(
   let high = tables.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const { largestView, largest } = tables[middle]!.metadata;
-    if (compareRanges(largestView, 0, largest.length, key, start, end) < 0) low = middle + 1;
+    if (endsBefore(tables[middle]!, key, start, end)) low = middle + 1;
     else high = middle;
   }
   return low;
