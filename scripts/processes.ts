@@ -49,6 +49,8 @@ export interface ProcessResult {
 
 /** Options of {@linkcode runProcess}. */
 export interface ProcessOptions {
+  /** Working directory; the repository by default. */
+  readonly directory?: string;
   /** Variables to set on top of the environment of the script. */
   readonly environment?: Readonly<Record<string, string>>;
   /** Milliseconds after which the child and its group are killed; none by default. */
@@ -86,7 +88,7 @@ export function runProcess(
 ): Promise<ProcessResult> {
   const startedMs = performance.now();
   const child = spawn(command, commandArguments, {
-    cwd: root,
+    cwd: options.directory ?? root,
     detached: options.inherit !== true,
     stdio: options.inherit === true ? "inherit" : ["ignore", "pipe", "pipe"],
     env: {

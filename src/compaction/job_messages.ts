@@ -33,7 +33,7 @@ export interface JobThreadSettings {
   /** Rate of false positives of the filter, or false for no filter. */
   readonly bloomFalsePositiveRate: number | false;
   /** The counter of file numbers, in shared memory. */
-  readonly fileNumbers: Uint32Array<ArrayBufferLike>;
+  readonly fileNumbers: Uint32Array;
 }
 
 /** What the thread is started with. */

@@ -12,11 +12,11 @@ import { MAX_FILE_NUMBER } from "./file_names.ts";
 /** Hands out file numbers. Any number of them, in any number of threads, may share a counter. */
 export class FileNumbers {
   /** The counter: its one word is the next number. */
-  readonly counter: Uint32Array<ArrayBufferLike>;
+  readonly counter: Uint32Array;
   readonly #directory: string;
 
   /** Takes numbers from a counter, which `sharedFileNumber` makes. */
-  constructor(directory: string, counter: Uint32Array<ArrayBufferLike>) {
+  constructor(directory: string, counter: Uint32Array) {
     this.#directory = directory;
     this.counter = counter;
   }
@@ -52,7 +52,7 @@ export class FileNumbers {
 }
 
 /** A counter that starts at `next`. */
-export function sharedFileNumber(next: number): Uint32Array<ArrayBufferLike> {
+export function sharedFileNumber(next: number): Uint32Array {
   const counter = new Uint32Array(new SharedArrayBuffer(4));
   counter[0] = next;
   return counter;

@@ -27,7 +27,7 @@ const layerRows: readonly (readonly string[])[] = [
   ["mod"],
 ];
 
-const runtimeDependencies = ["@bokuweb/zstd-wasm", "snappyjs"];
+const runtimeDependencies = ["snappyjs"];
 
 /** Sources by path relative to the repository. */
 type Sources = ReadonlyMap<string, string>;

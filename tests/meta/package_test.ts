@@ -1,6 +1,7 @@
 /**
- * Guards the package itself: one version, the three runtime dependencies, no install scripts
- * beyond our own `prepare`, and tool versions pinned by the lock file.
+ * Guards the package itself: one version, the runtime dependencies, no install scripts beyond our
+ * own `prepare`, and tool versions pinned by the lock file. `npm run test:package` tries the package
+ * that npm serves.
  */
 
 import assert from "node:assert/strict";
@@ -49,10 +50,7 @@ test("package.json, deno.json and the lock file state the same name, version and
 });
 
 test("The runtime dependencies are exactly those that were decided on", () => {
-  assert.deepEqual(Object.keys(packageJson.dependencies).sort(), [
-    "@bokuweb/zstd-wasm",
-    "snappyjs",
-  ]);
+  assert.deepEqual(Object.keys(packageJson.dependencies), ["snappyjs"]);
 });
 
 test("No script of the package runs at installation but prepare", () => {
@@ -136,9 +134,17 @@ test("The list of what is published names no folder of tests, scripts or tools",
   }
 });
 
-test("What npm packs is what JSR publishes", () => {
-  const { files } = packageJson as PackageJson & { files?: string[] };
-  assert.deepEqual(files?.toSorted(), denoJson.publish.include.toSorted());
+test("The checkout refuses to be published: npm gets what build:npm makes", () => {
+  assert.match(packageJson.scripts["prepublishOnly"]!, /refuse_publish/);
+});
+
+test("The release workflow pins its actions by hash and has no secret", () => {
+  const workflow = readSource(".github/workflows/release.yml");
+  const actions = [...workflow.matchAll(/uses: (\S+)/g)].map((match) => match[1]!);
+  assert.ok(actions.length > 0);
+  for (const action of actions) assert.match(action, /@[0-9a-f]{40}$/);
+  assert.doesNotMatch(workflow, /secrets\.|_TOKEN/);
+  assert.match(workflow, /id-token: write/);
 });
 
 test("No seam of the tests is exported: no scheduler, no switch of a fault", () => {
