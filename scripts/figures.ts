@@ -1,5 +1,5 @@
 /**
- * How much the fault programme must have tried for a run of `npm test` to count, for each runtime.
+ * How much the fault programme must have tried for a run of `npm run test:faults` to count, for each runtime.
  * Tests print their counts (tests/support/figures.ts); here they are added up and compared.
  */
 

@@ -1,15 +1,17 @@
 /**
- * `npm test`: the quick checks, then every test file on Node, Deno and Bun.
+ * `npm test` and `npm run test:faults`: test files on Node, Deno and Bun, a process each.
  *
- *   npm test                                  everything
+ *   npm test                                  the quick checks and the quick suite
+ *   npm run test:faults                       the fault programme, with its figures
+ *   npm test -- --suite all                   both suites
  *   npm test -- --runtime deno                one runtime (repeat for more), without the checks
- *   npm test -- --filter sstable/block        files whose path contains the text, without the checks
+ *   npm test -- --filter sstable/block        files of both suites whose path contains the text
  *   npm test -- --jobs 1                      processes at a time; the default is one a core, at most 4
- *   npm run test:long                         seeded tests try ten times as much, as with
+ *   npm run test:long                         both suites; seeded tests try ten times as much, as with
  *   TINYKVS_TEST_SCALE=10 npm test            (any positive factor; the default is 1)
  *
  * Tests of the fault programme report how much they have tried; a whole run adds that up, prints it,
- * and fails where it is less than scripts/figures.ts asks for.
+ * and fails if it is less than scripts/figures.ts asks for.
  *
  * The last line is always `N passed, N failed`, where a check, a test on a runtime, a crashed
  * process and a disagreement between the runtimes count as one each; the exit code is 1 if
@@ -24,11 +26,13 @@ import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
 import { Figures } from "./figures.ts";
 import { parseRuntime, runPool, type Runtime, runtimes } from "./processes.ts";
+import { Progress } from "./progress.ts";
 import { testFiles } from "./source_files.ts";
+import { type Suite, suiteOf, suites } from "./suites.ts";
 import { runTestFile, type TestFileResult } from "./test_file.ts";
 
 /** Fewer tests than this on a runtime mean that some were lost; raise it as tests are added. */
-const minimumTestsPerRuntime = 1_100;
+const minimumTestsPerRuntime: Readonly<Record<Suite, number>> = { quick: 1_000, faults: 120 };
 
 /** Files whose number of tests differs between runtimes, each with the reason. */
 const differingCounts: Readonly<Record<string, string>> = {};
@@ -61,14 +65,22 @@ function inStartingOrder(files: readonly string[]): string[] {
   return files.toSorted((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
 }
 
+/** The line of a file on a runtime that has ended. */
+function lineOf(result: TestFileResult): string {
+  const counts = `${result.passed} passed${result.failed > 0 ? `, ${result.failed} FAILED` : ""}`;
+  const seconds = `${result.seconds.toFixed(1).padStart(6)} s`;
+  return `${seconds}  ${result.file} on ${result.runtime}: ${counts}`;
+}
+
 /** Prints what failed in a file, if anything did. */
 function printFailure(result: TestFileResult): void {
   if (result.failed === 0) return;
-  console.log(`\n--- ${result.file} on ${result.runtime}`);
-  console.log(tail(result.output.trimEnd()));
-  for (const name of result.failedNames) console.log(`FAILED ${result.runtime} "${name}"`);
-  if (result.problem !== undefined) console.log(`FAILED ${result.runtime}: ${result.problem}`);
-  console.log(`repeat: npm test -- --runtime ${result.runtime} --filter ${result.file}\n`);
+  const { runtime, file } = result;
+  progress.print(`\n--- ${file} on ${runtime}`);
+  progress.print(tail(result.output.trimEnd()));
+  for (const name of result.failedNames) progress.print(`FAILED ${runtime} "${name}"`);
+  if (result.problem !== undefined) progress.print(`FAILED ${runtime}: ${result.problem}`);
+  progress.print(`repeat: npm test -- --runtime ${runtime} --filter ${file}\n`);
 }
 
 /** Files on which the runtimes reported different numbers of tests, in words. */
@@ -99,6 +111,7 @@ const { values: options } = parseArgs({
     filter: { type: "string" },
     jobs: { type: "string" },
     scale: { type: "string" },
+    suite: { type: "string" },
   },
 });
 const chosen = runtimes.filter((runtime) => options.runtime?.includes(runtime) ?? true);
@@ -121,39 +134,61 @@ if (!(scale > 0)) {
     `Cannot scale the tests by "${process.env["TINYKVS_TEST_SCALE"]}": expected a number above 0`,
   );
 }
+/** A filter looks in both suites; else the quick one is meant. */
+const suiteName = options.suite ?? (options.filter === undefined ? "quick" : "all");
+const chosenSuites = suites.filter((suite) => suiteName === "all" || suiteName === suite);
+if (chosenSuites.length === 0) {
+  throw new RangeError(
+    `Cannot test the suite "${suiteName}": expected one of ${suites.join(", ")}, all`,
+  );
+}
 const files = inStartingOrder(
-  testFiles().filter((file) => options.filter === undefined || file.includes(options.filter)),
+  testFiles().filter((file) =>
+    chosenSuites.includes(suiteOf(file)) &&
+    (options.filter === undefined || file.includes(options.filter))
+  ),
 );
-const everything = options.filter === undefined && options.runtime === undefined;
+const isWhole = options.filter === undefined && options.runtime === undefined;
 
 let passed = 0;
 let failed = 0;
 /** Counts a failure that belongs to no single test. */
 function fail(message: string): void {
   failed++;
-  console.log(`FAILED ${message}`);
+  progress.print(`FAILED ${message}`);
 }
 
 const started = performance.now();
 const results: TestFileResult[] = [];
 const figures = new Figures();
-const checkTasks = (everything ? allChecks() : []).map((check) => async () => {
+const checks = isWhole && chosenSuites.includes("quick") ? allChecks() : [];
+const progress = new Progress([
+  ...checks.map((check) => `check: ${check.name}`),
+  ...files.flatMap((file) => chosen.map((runtime) => `${file} on ${runtime}`)),
+]);
+const checkTasks = checks.map((check) => async () => {
+  const name = `check: ${check.name}`;
+  progress.begin(name);
   const result = await runCheck(check);
-  const seconds = `${result.seconds.toFixed(1).padStart(5)} s`;
-  if (result.failure === undefined) {
-    passed++;
-    console.log(`ok     ${seconds}  ${check.name}`);
-  } else {
-    fail(`${seconds}  ${check.name}\n${tail(result.failure)}`);
-  }
+  const line = `${result.seconds.toFixed(1).padStart(6)} s  ${name}`;
+  progress.end(
+    name,
+    result.seconds,
+    result.failure === undefined ? `${line}: passed` : `${line}: FAILED`,
+  );
+  if (result.failure === undefined) passed++;
+  else fail(`${check.name}\n${tail(result.failure)}`);
 });
 const timeoutMs = 300_000 * Math.max(1, scale);
 const tasksOf = (some: readonly string[]): (() => Promise<void>)[] =>
   some.flatMap((file) =>
     chosen.map((runtime) => async () => {
+      const name = `${file} on ${runtime}`;
+      progress.begin(name);
       const result = await runTestFile(runtime, file, timeoutMs);
       results.push(result);
       figures.collect(runtime, result.output);
+      progress.end(name, result.seconds, lineOf(result));
       printFailure(result);
     })
   );
@@ -161,11 +196,14 @@ const waiting = tasksOf(files.filter((file) => waitingFiles.has(file)));
 const working = [...checkTasks, ...tasksOf(files.filter((file) => !waitingFiles.has(file)))];
 if (jobs === 1) await runPool([...working, ...waiting], 1);
 else await Promise.all([runPool(working, jobs), runPool(waiting, 1)]);
+progress.save();
 
 if (files.length === 0) fail(`no test file's path contains "${options.filter ?? ""}"`);
 for (const problem of disagreements(results, chosen)) fail(problem);
 for (const line of figures.lines()) console.log(line);
-if (everything) { for (const problem of figures.problems()) fail(problem); }
+if (isWhole && chosenSuites.includes("faults")) {
+  for (const problem of figures.problems()) fail(problem);
+}
 const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 12);
 console.log(
   `slowest: ${
@@ -187,8 +225,9 @@ for (const runtime of chosen) {
       `${sum((result) => result.seconds).toFixed(1)} s of processes`,
   );
   const total = runtimePassed + runtimeFailed;
-  if (everything && total < minimumTestsPerRuntime) {
-    fail(`${runtime} ran ${total} tests, expected at least ${minimumTestsPerRuntime}`);
+  const minimum = chosenSuites.reduce((least, suite) => least + minimumTestsPerRuntime[suite], 0);
+  if (isWhole && total < minimum) {
+    fail(`${runtime} ran ${total} tests, expected at least ${minimum}`);
   }
 }
 console.log(`${((performance.now() - started) / 1000).toFixed(1)} s, ${jobs} processes at a time`);

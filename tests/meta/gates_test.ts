@@ -7,7 +7,10 @@ import { checkPublishedFiles } from "../../scripts/checks.ts";
 import { Figures } from "../../scripts/figures.ts";
 import { parseJunit } from "../../scripts/junit.ts";
 import { root } from "../../scripts/processes.ts";
+import { testFiles } from "../../scripts/source_files.ts";
+import { filesOf, suiteOf } from "../../scripts/suites.ts";
 import { judge } from "../../scripts/test_file.ts";
+import { readSource } from "./source_text.ts";
 
 const nodeReport = `<?xml version="1.0" encoding="utf-8"?>
 <testsuites>
@@ -118,4 +121,16 @@ test("A figure that nobody set a target for is a problem", () => {
   const figures = new Figures();
   figures.collect("node", "figure: heads scratched = 3\n");
   assert.ok(figures.problems().includes('the figure "heads scratched" has no target'));
+});
+
+test("A file that reports a figure belongs to the fault programme, which adds figures up", () => {
+  const reporting = testFiles().filter((file) => /\breportFigure\(/.test(readSource(file)));
+  assert.ok(reporting.length > 10);
+  for (const file of reporting) assert.equal(suiteOf(file), "faults", file);
+});
+
+test("Every test file is in one of the two suites, and neither is empty", () => {
+  const [quick, faults] = [filesOf("quick"), filesOf("faults")];
+  assert.deepEqual([...quick, ...faults].sort(), testFiles());
+  assert.ok(quick.length > 100 && faults.length > 30);
 });

@@ -1,5 +1,5 @@
 /**
- * How a test states how much it has tried: one line on the output, which `npm test` adds up for each
+ * How a test states how much it has tried: one line on the output, which `npm run test:faults` adds up for each
  * runtime, prints at its end, and compares with the targets in scripts/figures.ts.
  */
 
