@@ -1,4 +1,4 @@
-/** The parts of docs/BENCHMARKS.md that programs write: each stands between two comments that name it. */
+/** The parts of docs/benchmarks that programs write: each stands between two comments that name it. */
 
 /** The comments between which the section called `name` stands. */
 export function markersOf(name: string): readonly [string, string] {

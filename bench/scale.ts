@@ -126,7 +126,7 @@ try {
     writeFileSync(given.json, `${JSON.stringify(result, undefined, 1)}\n`);
   }
   if (given["update-docs"]) {
-    const file = path.join(root, "docs", "BENCHMARKS.md");
+    const file = path.join(root, "docs", "benchmarks", "scale.md");
     const text = replaceSection(readFileSync(file, "utf8"), `bench/scale ${order}`, report);
     writeFileSync(file, text);
   }

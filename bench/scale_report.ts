@@ -324,7 +324,7 @@ function extrapolationText(result: ScaleResult): string {
   ].join("\n");
 }
 
-/** The section of docs/BENCHMARKS.md. */
+/** The section of docs/benchmarks/scale.md. */
 export function renderScale(result: ScaleResult): string {
   const { load, read, entries, keyBytes, valueBytes } = result;
   const last = load.samples.at(-1)!;

@@ -1,5 +1,5 @@
 /**
- * Turns measurements into the markdown that stands in docs/BENCHMARKS.md. Pure: run.ts reads and
+ * Turns measurements into the markdown that stands in docs/benchmarks. Pure: run.ts reads and
  * writes the files.
  */
 

@@ -28,6 +28,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { binaryOf, failureOf, parseRuntime, root, runProcess } from "../../scripts/processes.ts";
+import { updateChart } from "../chart.ts";
 import { replaceSection } from "../document.ts";
 import { programOf } from "../program.ts";
 import type { EngineKind } from "./engine.ts";
@@ -403,11 +404,12 @@ if (isFinished) {
   console.log(`\n${report}`);
   if (given.markdown !== undefined) writeFileSync(given.markdown, report);
   if (given["update-docs"]) {
-    const file = path.join(root, "docs", "BENCHMARKS.md");
+    const file = path.join(root, "docs", "benchmarks", `${runtime}.md`);
     writeFileSync(
       file,
       replaceSection(readFileSync(file, "utf8"), `bench/peers ${runtime}`, report),
     );
+    if (runtime === "node") updateChart(root);
   }
 } else console.log(`stopped after ${minutes} minutes: the same command goes on`);
 const ownFailures = session.runs.filter(({ engine, outcome }) =>
