@@ -55,7 +55,7 @@ await build({
   platform: "node",
   target: TARGET,
   // The annotations of the sources are enough for declarations: Oxc makes them, without TypeScript.
-  dts: { generator: "oxc", sourcemap: true },
+  dts: { oxc: true, sourcemap: true },
   sourcemap: true,
   // Runtime dependencies stay imports; nothing else may be left as one.
   deps: { neverBundle: [/^snappyjs(\/|$)/] },
