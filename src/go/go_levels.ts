@@ -4,7 +4,7 @@
  * Go's blocks carry no sequence numbers; what is newer is told by where a table stands. Level 0 is
  * flushed tables, newer ones with higher numbers. Everything in a level is newer than what the levels
  * below it hold for the same key. Levels from 1 on are meant to be disjoint, and are not after a crash in
- * the midst of a compaction (GO_FORMAT.md, defects 5 and 6): outputs stand beside inputs that were not
+ * the midst of a compaction (known defects of the Go program): outputs stand beside inputs that were not
  * deleted yet, or outputs of a merge that failed beside all of its inputs. Go then looks at one of
  * them, whichever comes first.
  *

@@ -16,7 +16,7 @@
  *   says what to do.)
  * - A table that the manifest does not name is left out, as Go does: it was deleted, or is an output of a
  *   compaction whose inputs still count, or was never finished. All but one kind: a whole level-0 table
- *   that the manifest never mentioned is a flush whose record was lost (GO_FORMAT.md, defect 6), or one
+ *   that the manifest never mentioned is a flush whose record was lost (a known defect of the Go program), or one
  *   that a later session left behind. It may be the only copy of what was written, or older than what was
  *   written since. That is an error.
  *

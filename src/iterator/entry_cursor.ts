@@ -4,8 +4,8 @@
  * Memtables, tables, levels and merges of them implement it; nothing above knows which one it has.
  * Moving is synchronous and pure over what is in memory. Where a block or an index is not, a move
  * answers `NEEDS_LOAD`: the driver calls `loadSync()`, or awaits `load()`, then `resume()`, until
- * the answer is another one. So one implementation serves `for...of` and `for await` (D4 in the
- * design), and no Promise is made for an entry that is already here.
+ * the answer is another one. So one implementation serves `for...of` and `for await`,
+ * and no Promise is made for an entry that is already here.
  *
  * A cursor shows each user key at most once, with the newest version that its view may see;
  * tombstones are shown (a value of the tombstone type) and are dropped by whoever may drop them.

@@ -16,7 +16,7 @@
  * The buffer is small until it is full for the first time: a store that is only read, or hardly written
  * to, has no use for the memory. It has room for the capacity then, and doubles from there on (offsets stay
  * valid, `bytes` and `view` are replaced): a resizable ArrayBuffer would make every access several times
- * slower (MEASUREMENTS.md E).
+ * slower.
  */
 
 import { copyRange } from "../bytes/copy.ts";

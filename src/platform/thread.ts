@@ -3,7 +3,7 @@
  * both ways: by events, and synchronously by a caller that does not let the event loop turn.
  *
  * The source is a `data:` URL, the one form that starts from source trees, bundles and single-file
- * executables on Node, Deno and Bun, without any file and any permission of Deno (MEASUREMENTS.md G).
+ * executables on Node, Deno and Bun, without any file and any permission of Deno (decision 7).
  * The thread starts without the host's event loop, and a message is there to be fetched as soon as the
  * signal word says so, on all three.
  *

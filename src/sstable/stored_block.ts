@@ -15,7 +15,7 @@ import { newReadBuffer, type ReadBuffer } from "./read_buffers.ts";
 import { type BlockFooter, decodeBlockFooter, UnknownTableFeature } from "./table_format.ts";
 import type { TableIndex } from "./table_index.ts";
 
-/** A block's stated length may not exceed this: a value of 1 GiB and its key (API.md, limits). */
+/** A block's stated length may not exceed this: a value of 1 GiB and its key (docs/API.md). */
 const MAX_BLOCK_BYTES = 2 ** 30 + 2 ** 20;
 
 /**
@@ -47,7 +47,7 @@ const blockFooter: BlockFooter = { crc: 0, uncompressedLength: 0, storedLength: 
 
 /**
  * Reusable memory for stored bytes, used and done with in one synchronous stretch: a new 16 KB
- * buffer costs as much as the read (MEASUREMENTS.md D). What a huge block needed is not kept.
+ * buffer costs as much as the read. What a huge block needed is not kept.
  */
 export function storedScratch(length: number): ReadBuffer {
   if (length <= stored.bytes.length) return stored;

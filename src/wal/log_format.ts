@@ -29,8 +29,8 @@
  *
  * The header of a record has a checksum of its own so that a record's claims can be believed although its payload
  * is damaged. The durable offset is what tells a damaged middle from a torn tail: a bad record at
- * offset x, with a later record that claims a durable offset above x, was once whole (RELIABILITY.md
- * 3.6; the idea is Pebble's, https://github.com/cockroachdb/pebble, BSD-3-Clause, no code taken).
+ * offset x, with a later record that claims a durable offset above x, was once whole
+ * (the idea is Pebble's, https://github.com/cockroachdb/pebble, BSD-3-Clause, no code taken).
  * An end record closes a log that is followed by another one or was closed in good order.
  */
 

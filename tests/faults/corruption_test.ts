@@ -1,6 +1,6 @@
 /**
  * Damage to write-ahead logs, case by case: the middle of a log is told from its torn tail
- * (RELIABILITY.md 3.6), and a log that is not the store's, not in its place or not whole is noticed. The
+ * (docs/DURABILITY.md), and a log that is not the store's, not in its place or not whole is noticed. The
  * sweeps over every byte are in corruption_small_test.ts, corruption_tables_test.ts and
  * corruption_stores_test.ts, the ones with right checksums in hostile_fields_test.ts.
  */

@@ -318,7 +318,7 @@ test("readGoLog never takes stored data for entries, whole, torn anywhere, or at
   const evil = encodeGoLog(entriesFrom(3, 40).map((entry) => ({ ...entry, key: bytesOf("evil") })));
   const filler = new Uint8Array(32_768 - 7 - 13 - 1 - 6);
   filler.set(evil, 100);
-  // As in GO_FORMAT.md, defect 12: behind a sync the records in the value begin right at 32 KiB.
+  // A known defect of the Go program: after a sync the records in the value begin right at 32 KiB.
   const value = stringValue("").slice(0, 6);
   const content = joined(filler, evil, new Uint8Array(3_000), evil);
   new DataView(value.buffer).setUint32(2, content.length, true);

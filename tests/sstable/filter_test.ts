@@ -50,7 +50,7 @@ function mayContain(filter: Filter, key: Uint8Array): boolean {
   return filter.mayContain(key, 0, key.length);
 }
 
-// The last word was computed by a separate program from the formulas of GO_FORMAT.md 2.
+// The last word was computed by a separate program from the formulas of the Go format.
 test("FilterBuilder makes the golden section", () => {
   const section = build([Buffer.from("a"), Buffer.from("bc"), new Uint8Array(0)], 0.01);
   const header = "000000000000001d" + "0000000000000007" + "000000000000001d";

@@ -5,7 +5,7 @@
  * What a mutant may still hold follows from where the damage is. A store without an active log holds
  * everything, or says what is damaged. In the active log a record in front of the damage may never be
  * lost; what lies behind it may be, unless a whole record behind the damage says that the damaged
- * place was durable: then everything or an error (RELIABILITY.md 3.6).
+ * place was durable: then everything or an error (docs/DURABILITY.md).
  */
 
 import { parseFileName } from "../../src/version/file_names.ts";

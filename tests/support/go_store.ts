@@ -1,6 +1,6 @@
 /**
  * Stores of the Go TinyKVS for tests: the fixtures (tests/fixtures/go/README.md) on a file system in memory,
- * what they must hold, and encoders of Go's log and manifest as GO_FORMAT.md describes them.
+ * what they must hold, and encoders of Go's log and manifest as the Go program writes them.
  */
 
 import { Buffer } from "node:buffer";

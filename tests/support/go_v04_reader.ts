@@ -1,6 +1,6 @@
 /**
- * A reader of the directories of Go TinyKVS v0.4, written from the project's description of its formats
- * (GO_FORMAT.md, sections 1 to 3) and nothing of src/: it stands for the Go program, which is not at
+ * A reader of the directories of Go TinyKVS v0.4, written from a description of its formats
+ * and nothing of src/: it stands for the Go program, which is not at
  * hand in tests (tests/fixtures/go/README.md tells of a check with it). It follows Go's own way to a key (filter, index, block), and requires everything that way relies on.
  */
 

@@ -1,0 +1,63 @@
+/** No text of the repository points to a document that is not in it, or to an issue. */
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import * as path from "node:path";
+import { test } from "node:test";
+import { root } from "../../scripts/processes.ts";
+import { filesUnder } from "../../scripts/source_files.ts";
+import { lineOf, readSource } from "./source_text.ts";
+
+const folders = ["src", "tests", "scripts", "bench", "examples", "wasm"];
+const sources = ["mod.ts", ...folders.flatMap((folder) => filesUnder(folder, ".ts"))];
+const documents = [
+  ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
+  ...["docs", "bench", "tests", "wasm"].flatMap((folder) => filesUnder(folder, ".md")),
+];
+
+/** Names that stand for documents of other projects or of users. */
+const foreign = new Set(["doc/impl.md", "src/notes.md"]);
+
+/** Whether a document is where `file` says it is: beside it, at the root, or in docs/. */
+function exists(file: string, name: string): boolean {
+  const places = [path.dirname(file), ".", "docs", "docs/decisions", "docs/benchmarks"];
+  return places.some((place) => existsSync(path.join(root, place, name)));
+}
+
+test("Every document that a text names is in the repository", () => {
+  const missing: string[] = [];
+  for (const file of [...sources, ...documents]) {
+    const text = readSource(file);
+    for (const match of text.matchAll(/(?<![\w*])(?:[\w.-]+\/)*[\w-]+\.md\b/g)) {
+      const name = match[0];
+      if (foreign.has(name) || name.startsWith("github.com/") || exists(file, name)) continue;
+      missing.push(`${file}:${lineOf(text, match.index)} names "${name}"`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+test("Every link of a document leads to a file of the repository", () => {
+  const missing: string[] = [];
+  for (const file of documents) {
+    const text = readSource(file);
+    for (const [, target] of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)/g)) {
+      if (!existsSync(path.join(root, path.dirname(file), target!))) {
+        missing.push(`${file} links to "${target}"`);
+      }
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+test("No text refers to an issue or to a plan outside of the repository", () => {
+  const found: string[] = [];
+  for (const file of [...sources, ...documents]) {
+    if (file === "tests/meta/references_test.ts") continue;
+    const text = readSource(file);
+    for (const match of text.matchAll(/\b[Ii]ssue \d+|\bshared\/[A-Z]|\bin the design\b/g)) {
+      found.push(`${file}:${lineOf(text, match.index)} says "${match[0]}"`);
+    }
+  }
+  assert.deepEqual(found, []);
+});
