@@ -30,7 +30,7 @@ import {
   type RecoveryOptions,
   remainsOfStore,
 } from "./recovery.ts";
-import { Store } from "./store.ts";
+import { EmbeddedStore } from "./store.ts";
 import { isDirectory, makeDirectory, syncParent } from "./store_directory.ts";
 import { StoreState } from "./store_state.ts";
 
@@ -64,7 +64,7 @@ const SLICE_MS = 2.5;
  * await store.put("name", "Alice");
  * ```
  */
-export async function open(path: string | URL, options?: Options): Promise<Store> {
+export async function open(path: string | URL, options?: Options): Promise<EmbeddedStore> {
   const request = checkRequest(path, options);
   const lock = await takeLock(request, systemScheduler);
   try {
@@ -87,7 +87,7 @@ export async function open(path: string | URL, options?: Options): Promise<Store
  * store.closeSync();
  * ```
  */
-export function openSync(path: string | URL, options?: Options): Store {
+export function openSync(path: string | URL, options?: Options): EmbeddedStore {
   const request = checkRequest(path, options);
   const lock = takeLockSync(request, systemScheduler);
   try {
@@ -168,7 +168,7 @@ function* openLocked(
   { directory, options: given }: Request,
   scheduler: Scheduler,
   lock: FileLock | undefined,
-): Task<Store> {
+): Task<EmbeddedStore> {
   const handles = new HandlePool(given.fileSystem, MAX_OPEN_FILES);
   const options = { ...given, fileSystem: sharingFileSystem(given.fileSystem, handles) };
   const resources: TableResources = {
@@ -224,7 +224,7 @@ function* openLocked(
       : undefined,
     ...recovered,
   });
-  return new Store(state, lock);
+  return new EmbeddedStore(state, lock);
 }
 
 function jobSettings(

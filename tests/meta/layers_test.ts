@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import * as path from "node:path";
 import { test } from "node:test";
+import { entryPoints } from "../../scripts/entry_points.ts";
 import { filesUnder } from "../../scripts/source_files.ts";
 import { importsOf, readSource } from "./source_text.ts";
 
@@ -14,6 +15,7 @@ import { importsOf, readSource } from "./source_text.ts";
 const layerRows: readonly (readonly string[])[] = [
   ["wasm"],
   ["errors"],
+  ["contract"],
   ["platform"],
   ["bytes"],
   ["compression"],
@@ -29,12 +31,15 @@ const layerRows: readonly (readonly string[])[] = [
 
 const runtimeDependencies = ["snappyjs"];
 
+/** The entry points. */
+const entries = entryPoints().map(({ source }) => source);
+
 /** Sources by path relative to the repository. */
 type Sources = ReadonlyMap<string, string>;
 
 /** The layer of a file: its folder under src, or the name of a file that is a layer by itself. */
 function layerOf(file: string): string | undefined {
-  if (file === "mod.ts") return "mod";
+  if (entries.includes(file)) return "mod";
   if (file.startsWith("wasm/generated/")) return "wasm";
   return /^src\/(?:(\w+)\/.+|(\w+)\.ts)$/.exec(file)?.slice(1).find((name) => name !== undefined);
 }
@@ -111,12 +116,33 @@ function importCycles(sources: Sources): string[] {
 }
 
 const sources: Sources = new Map(
-  ["mod.ts", ...filesUnder("src", ".ts")].map((file) => [file, readSource(file)]),
+  [...entries, ...filesUnder("src", ".ts")].map((file) => [file, readSource(file)]),
 );
 
 test("Every module imports only from layers below it or its own folder", () => {
   assert.ok(sources.size > 5, `found only ${sources.size} source files`);
   assert.deepEqual(layerViolations(sources), []);
+});
+
+test("The contract and its suite reach nothing but src/contract/ and the errors", () => {
+  for (const entry of ["contract.ts", "contract_suite.ts"]) {
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { specifier } of importsOf(sources.get(file)!)) {
+        assert.ok(specifier?.startsWith("."), `"${file}" imports "${specifier}"`);
+        visit(resolve(file, specifier!));
+      }
+    };
+    visit(entry);
+    const strange = [...reached].filter((file) =>
+      !entries.includes(file) && !file.startsWith("src/contract/") && file !== "src/errors.ts"
+    );
+    assert.deepEqual(strange, []);
+    assert.ok(reached.size > 5, `only ${reached.size} modules were reached`);
+    assert.ok(!reached.has("mod.ts"));
+  }
 });
 
 test("No module imports itself in a circle", () => {
