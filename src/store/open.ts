@@ -12,6 +12,7 @@ import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts"
 import { isGoStore } from "../go/go_store.ts";
 import { type Options, type ResolvedOptions, resolveOptions } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
+import { requireSupportedRuntime } from "../platform/runtime.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
@@ -107,6 +108,7 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
   if (typeof path !== "string" && !(path instanceof URL)) {
     throw new TypeError(`Cannot open the store: the path is ${typeof path}, expected a string`);
   }
+  requireSupportedRuntime();
   const options = resolveOptions(given);
   const { fileSystem } = options;
   const directory = fileSystem.resolvePath(path);
