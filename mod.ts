@@ -15,14 +15,27 @@
  */
 
 export { open, openSync } from "./src/store/open.ts";
-export { type CompactRange, Store } from "./src/store/store.ts";
+export { type CompactRange, EmbeddedStore } from "./src/store/store.ts";
+export { EmbeddedBatch } from "./src/store/batch.ts";
+export type { EmbeddedCursor } from "./src/store/embedded_cursor.ts";
+export type { EmbeddedReader } from "./src/store/reader.ts";
+export { EmbeddedSnapshot } from "./src/store/snapshot.ts";
+export type {
+  Batch,
+  Cursor,
+  Entry,
+  Operation,
+  Range,
+  Reader,
+  Snapshot,
+  Store,
+  StoreStatus,
+  TypedReads,
+  TypedWrites,
+  WriteOptions,
+  Writer,
+} from "./contract.ts";
 export type { CheckpointFormat, CheckpointOptions } from "./src/store/checkpoint.ts";
-export type { StoreStatus } from "./src/store/store_state.ts";
-export { Batch, type Operation, type WriteOptions } from "./src/store/batch.ts";
-export { Cursor } from "./src/store/cursor.ts";
-export type { Reader } from "./src/store/reader.ts";
-export { Snapshot } from "./src/store/snapshot.ts";
-export type { Range } from "./src/store/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
 export {
   defaultOptions,

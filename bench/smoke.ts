@@ -29,7 +29,7 @@ import { cpus, tmpdir } from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { open, type Options, type Store } from "../mod.ts";
+import { type EmbeddedStore, open, type Options } from "../mod.ts";
 import {
   binaryOf,
   failureOf,
@@ -240,8 +240,8 @@ async function main(): Promise<void> {
 }
 
 /** Opens a copy of the shared store for each set of options that a reading workload wants. */
-async function openReadable(shared: string, folder: string): Promise<Map<string, Store>> {
-  const stores = new Map<string, Store>();
+async function openReadable(shared: string, folder: string): Promise<Map<string, EmbeddedStore>> {
+  const stores = new Map<string, EmbeddedStore>();
   for (const workload of chosen) {
     const key = JSON.stringify(workload.options);
     if (workload.store !== "shared" || stores.has(key)) continue;
@@ -256,7 +256,7 @@ async function openReadable(shared: string, folder: string): Promise<Map<string,
 async function measureAttempt(
   measured: readonly Measured[],
   floors: Readonly<Record<FloorName, Floor>>,
-  readable: ReadonlyMap<string, Store>,
+  readable: ReadonlyMap<string, EmbeddedStore>,
   folder: string,
   goesOn: (doneRounds: number) => boolean,
 ): Promise<void> {
@@ -312,7 +312,7 @@ function makeBench(workload: Workload, directory: string): Bench {
 }
 
 /** Runs a reading workload often enough; returns processor seconds an operation. */
-async function runReading(workload: Workload, store: Store): Promise<number> {
+async function runReading(workload: Workload, store: EmbeddedStore): Promise<number> {
   const bench = makeBench(workload, "");
   workload.setUp?.(bench, store);
   let operations = 0;

@@ -7,6 +7,7 @@
 
 import { existsSync } from "node:fs";
 import * as path from "node:path";
+import { entryPoints } from "./entry_points.ts";
 import { binaryOf, failureOf, root, runProcess } from "./processes.ts";
 import { filesUnder } from "./source_files.ts";
 
@@ -28,6 +29,9 @@ export interface CheckResult {
   readonly failure: string | undefined;
 }
 
+/** The entry points. */
+const ENTRIES = entryPoints().map(({ source }) => source);
+
 /** What a published package may hold besides src/ and wasm/generated/. */
 const publishedFiles = new Set([
   "ARCHITECTURE.md",
@@ -35,7 +39,7 @@ const publishedFiles = new Set([
   "LICENSE",
   "README.md",
   "deno.json",
-  "mod.ts",
+  ...ENTRIES,
 ]);
 
 /**
@@ -61,14 +65,14 @@ export function checkPublishedFiles(output: string, expected: readonly string[])
 
 /** The files that a package must hold. */
 function expectedPublishedFiles(): string[] {
-  const always = ["mod.ts", "deno.json", "LICENSE", ...filesUnder("src", ".ts")];
+  const always = [...ENTRIES, "deno.json", "LICENSE", ...filesUnder("src", ".ts")];
   return [...always, ...filesUnder("wasm/generated", ".ts")];
 }
 
 /** All checks, those that take longest first. */
 export function allChecks(): Check[] {
   const folders = ["src", "tests", "scripts", "bench", "examples", "wasm"];
-  const sources = ["mod.ts", ...folders.flatMap((folder) => filesUnder(folder, ".ts"))];
+  const sources = [...ENTRIES, ...folders.flatMap((folder) => filesUnder(folder, ".ts"))];
   const documents = [
     ...["README.md", "ARCHITECTURE.md"].filter((file) => existsSync(path.join(root, file))),
     ...filesUnder("docs", ".md"),
@@ -84,7 +88,7 @@ export function allChecks(): Check[] {
       verify: (output) => checkPublishedFiles(output, expectedPublishedFiles()),
     },
     { name: "lint", arguments: ["lint"] },
-    { name: "documentation of the public API", arguments: ["doc", "--lint", "mod.ts"] },
+    { name: "documentation of the public API", arguments: ["doc", "--lint", ...ENTRIES] },
     { name: "format", arguments: ["fmt", "--check"] },
   ];
 }

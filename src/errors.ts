@@ -26,6 +26,7 @@ export type StoreErrorCode =
   | "READ_ONLY"
   | "NOT_A_STORE"
   | "ALREADY_EXISTS"
+  | "UNSUPPORTED_RUNTIME"
   | "ABORTED";
 
 /**

@@ -11,10 +11,17 @@
  * 63 ns on Deno and 79 against 88 ns on Bun.
  */
 
-import { nativeCrc32, runtimeName } from "../platform/natives.ts";
+import { hasNativeCrc32, nativeCrc32 } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 
 /** From this many bytes on the runtime's own function is called. */
-const NATIVE_MIN = runtimeName === "node" ? 448 : runtimeName === "deno" ? 96 : 144;
+const NATIVE_MIN = !hasNativeCrc32
+  ? Infinity
+  : runtimeName === "node"
+  ? 448
+  : runtimeName === "deno"
+  ? 96
+  : 144;
 
 /** TABLES[256 * n + b] is the CRC state after byte `b` and then `n` zero bytes. */
 const TABLES = makeTables();

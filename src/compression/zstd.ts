@@ -8,8 +8,9 @@
  */
 
 import { DecodeError } from "../errors.ts";
-import { nativeZstd, runtimeName } from "../platform/natives.ts";
+import { nativeZstd } from "../platform/natives.ts";
 import type { NativeZstd } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 import { CODEC_ZSTD } from "./compressor.ts";
 import type { CompressionLevel, Compressor } from "./compressor.ts";
 import { checkZstdFrame, maxZstdContent, statedZstdContent } from "./zstd_frame.ts";
@@ -26,6 +27,7 @@ const NATIVE_FROM = {
   node: { compress: 24 << 10, decompress: 64 << 10 },
   deno: { compress: 12 << 10, decompress: 64 << 10 },
   bun: { compress: 0, decompress: 0 },
+  other: { compress: Infinity, decompress: Infinity },
 } as const;
 
 /**

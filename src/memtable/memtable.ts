@@ -100,6 +100,12 @@ export class Memtable {
     return true;
   }
 
+  /** Whether it holds a version of the key with a sequence number above `sequence`. */
+  hasNewer(key: DataView, start: number, end: number, sequence: number): boolean {
+    const newest = this.#tree.locate(key, start, end);
+    return newest !== 0 && this.visibleVersion(newest, sequence) !== newest;
+  }
+
   /** A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. */
   cursor(sequence: number, reverse: boolean): EntryCursor {
     return new MemtableCursor(this, this.#tree, sequence, reverse, false);

@@ -3,10 +3,14 @@
 import { bunFileSystem } from "./bun_file_system.ts";
 import { denoFileSystem } from "./deno_file_system.ts";
 import type { FileSystem } from "./file_system.ts";
-import { runtimeName } from "./natives.ts";
 import { nodeFileSystem } from "./node_file_system.ts";
+import { noDisk, runtimeName } from "./runtime.ts";
 
-/** The disk, as the runtime at hand reaches it best. */
+/**
+ * The disk, as the runtime at hand reaches it best.
+ *
+ * @throws {StoreError} code `UNSUPPORTED_RUNTIME`: there is none
+ */
 export function defaultFileSystem(): FileSystem {
   switch (runtimeName) {
     case "node":
@@ -15,5 +19,7 @@ export function defaultFileSystem(): FileSystem {
       return denoFileSystem();
     case "bun":
       return bunFileSystem();
+    case "other":
+      throw noDisk();
   }
 }

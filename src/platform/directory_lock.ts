@@ -16,16 +16,17 @@
  * workers); the map of held locks answers sooner and can say "this process".
  */
 
-import * as fs from "node:fs";
-import * as nodePath from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { IoError, LockedError } from "../errors.ts";
 import type { FileLock } from "./file_system.ts";
-import { process, runtimeName, runtimeVersion } from "./natives.ts";
+import { nodeModule, process, runtimeName, runtimeVersion } from "./runtime.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { systemScheduler } from "./system_scheduler.ts";
 import { writeFullySync } from "./transfer.ts";
+
+const fs = nodeModule("node:fs");
+const nodePath = nodeModule("node:path");
 
 const LOCK_NAME = "LOCK";
 const HOLDER_NAME = "LOCK.holder";

@@ -11,15 +11,16 @@
  * relative path does (it reads the working directory).
  */
 
-import * as fs from "node:fs";
-import * as nodePath from "node:path";
-import { fileURLToPath } from "node:url";
 import { IoError } from "../errors.ts";
 import { lockDirectorySync } from "./directory_lock.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
-import { process } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
+import { isWindows as onWindows, nodeModule } from "./runtime.ts";
+
+const fs = nodeModule("node:fs");
+const nodePath = nodeModule("node:path");
+const { fileURLToPath } = nodeModule("node:url") ?? {};
 
 /** Removing a file of this size takes 0.1 ms. */
 const LARGE_FILE_BYTES = 256 * 1024;
@@ -27,12 +28,11 @@ const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
 // Windows has none of these flags. O_NONBLOCK keeps a FIFO that was swapped in from blocking.
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
-const OPEN_READ_FLAGS = O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
-const OPEN_DIRECTORY_FLAGS = O_RDONLY | (fs.constants.O_DIRECTORY ?? 0);
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } =
+  fs?.constants ?? {};
+const OPEN_READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+const OPEN_DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY;
 const CREATE_FLAGS = O_RDWR | O_CREAT | O_EXCL;
-
-const onWindows = process.platform === "win32";
 
 /** The file system of the operating system. Stateless: any number of instances are one. */
 export class PosixFileSystem implements FileSystem {

@@ -17,14 +17,15 @@
  * given to the next file that is opened, and a late read or sync would hit that file.
  */
 
-import * as fs from "node:fs";
-import { constants } from "node:os";
 import { IoError } from "../errors.ts";
 import type { FileHandle } from "./file_system.ts";
-import { process } from "./natives.ts";
+import { isWindows, nodeModule } from "./runtime.ts";
+
+const fs = nodeModule("node:fs");
 
 // Windows has no O_NOFOLLOW. It syncs only what is open for writing.
-const WITNESS_FLAGS = fs.constants.O_RDWR | (fs.constants.O_NOFOLLOW ?? 0);
+const { O_RDWR, O_NOFOLLOW = 0 } = fs?.constants ?? {};
+const WITNESS_FLAGS = O_RDWR | O_NOFOLLOW;
 
 /** An open descriptor. It is owned by the handle, which closes it exactly once. */
 export class DescriptorHandle implements FileHandle {
@@ -214,8 +215,8 @@ export function osCodeOf(error: unknown): string | undefined {
 function codeOfNumber(message: string): string | undefined {
   const number = /\(os error (\d+)\)$/.exec(message)?.[1];
   // On Windows the numbers are not those of errno.
-  if (number === undefined || process.platform === "win32") return undefined;
-  const codes = Object.entries(constants.errno);
+  if (number === undefined || isWindows) return undefined;
+  const codes = Object.entries(nodeModule("node:os").constants.errno);
   return codes.find(([, value]) => value === Number(number))?.[0];
 }
 

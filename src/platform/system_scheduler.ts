@@ -3,10 +3,11 @@
  * may touch them; the engine gets a Scheduler.
  */
 
-import * as fs from "node:fs";
-import { clearTimeout, setImmediate, setTimeout } from "node:timers";
-import { runtimeName } from "./natives.ts";
+import { nodeModule, runtimeName } from "./runtime.ts";
 import type { Scheduler } from "./scheduler.ts";
+import { clearTimeout, setImmediate, setTimeout, waitSync } from "./timers.ts";
+
+const fs = nodeModule("node:fs");
 
 /** Time and turns of the runtime at hand. */
 export const systemScheduler: Scheduler = {
@@ -21,9 +22,7 @@ export const systemScheduler: Scheduler = {
     return { cancel: () => clearTimeout(timeout) };
   },
 
-  sleepSync(durationMs) {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
-  },
+  sleepSync: waitSync,
 
   randomHex(byteCount) {
     const bytes = randomBytes(byteCount);

@@ -13,9 +13,9 @@
  * of its work meanwhile (a few milliseconds, or one call of the system) counts as ended.
  */
 
-import { Buffer } from "node:buffer";
 import type { MessagePort, Worker } from "node:worker_threads";
-import { process } from "./natives.ts";
+import { encodeBase64 } from "./natives.ts";
+import { process } from "./runtime.ts";
 import type { ThreadStart } from "./thread_port.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP, WORD_COUNT } from "./thread_words.ts";
 
@@ -64,7 +64,7 @@ export class Thread {
     this.#listener = listener;
     this.#silenceMs = silenceMs;
     const start: ThreadStart = { port: port2, words: this.#words, data };
-    const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
+    const url = `data:text/javascript;base64,${encodeBase64(source)}`;
     this.#worker = new threads.Worker(new URL(url), {
       workerData: start,
       transferList: [port2],

@@ -3,10 +3,12 @@
  * for in the middle of work too, answers, and signs of life.
  */
 
-import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { setPriority } from "node:os";
-import { process, runtimeName } from "./natives.ts";
+import type { MessagePort } from "node:worker_threads";
+import { nodeModule, process, runtimeName } from "./runtime.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP } from "./thread_words.ts";
+
+const { receiveMessageOnPort, workerData } = nodeModule("node:worker_threads");
+const { setPriority } = nodeModule("node:os");
 
 /** What the host hands over; `data` is for the program of the thread. */
 export interface ThreadStart {

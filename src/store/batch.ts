@@ -6,36 +6,16 @@
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
+import type { Batch, WriteOptions } from "../contract/writer.ts";
 import { ClosedError } from "../errors.ts";
 import type { Key, Value } from "../value/value.ts";
 import { MAX_PAYLOAD_BYTES } from "../wal/log_format.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
 
+export type { Operation, WriteOptions } from "../contract/writer.ts";
+
 /** What a batch that was written holds on to. */
 const NO_MEMORY = new ByteWriter(0);
-
-/** What one write may be told. */
-export interface WriteOptions {
-  /** Whether the write is made durable before it resolves, whatever `walSync` says. Default false. */
-  sync?: boolean;
-}
-
-/** One operation of `store.write([...])`. */
-export type Operation =
-  | {
-    /** Stores a value. */
-    type: "put";
-    /** The key. */
-    key: Key;
-    /** The value. */
-    value: Value;
-  }
-  | {
-    /** Removes a key. */
-    type: "delete";
-    /** The key. */
-    key: Key;
-  };
 
 /**
  * Collects puts and deletes; `write` applies them in the order in which they were added.
@@ -48,9 +28,9 @@ export type Operation =
  * await store.batch().put("a", 1).put("b", 2).delete("c").write();
  * ```
  */
-export class Batch {
+export class EmbeddedBatch implements Batch {
   #writer: ByteWriter;
-  readonly #write: ((batch: Batch, options?: WriteOptions) => Promise<void>) | undefined;
+  readonly #write: ((batch: EmbeddedBatch, options?: WriteOptions) => Promise<void>) | undefined;
   #count = 0;
   #isWritten = false;
   #writtenBytes = 0;
@@ -59,7 +39,7 @@ export class Batch {
 
   /** Made by `store.batch()`. */
   constructor(
-    write?: (batch: Batch, options?: WriteOptions) => Promise<void>,
+    write?: (batch: EmbeddedBatch, options?: WriteOptions) => Promise<void>,
     memory: ByteWriter = new ByteWriter(256),
   ) {
     this.#write = write;

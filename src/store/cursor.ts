@@ -7,6 +7,7 @@
  * `throw`, by `close`, or when the cursor is garbage.
  */
 
+import { requireCount } from "../contract/cursor_base.ts";
 import { ClosedError } from "../errors.ts";
 import {
   AT_END,
@@ -16,9 +17,17 @@ import {
   type Position,
 } from "../iterator/entry_cursor.ts";
 import type { Key } from "../value/value.ts";
+import { EmbeddedCursorBase } from "./embedded_cursor.ts";
 import type { TakeItem } from "./entry_decoder.ts";
 import { EntryScan } from "./entry_scan.ts";
-import { boundKey, type Range, type ResolvedRange, resolveRange, successor } from "./range.ts";
+import {
+  boundKey,
+  isInRange,
+  type Range,
+  type ResolvedRange,
+  resolveRange,
+  successor,
+} from "./range.ts";
 import type { Lease } from "./read_view.ts";
 import type { StoreState } from "./store_state.ts";
 import type { Turns } from "./turns.ts";
@@ -55,39 +64,30 @@ export function openCursor<T>(
   given: Range | undefined,
   take: TakeItem<T>,
   snapshot?: Lease,
-): Cursor<T> {
+): StoreCursor<T> {
   state.requireReadable(snapshot);
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
   const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
-  return new Cursor({ scan, lease, range, turns: state.turns, take });
+  return new StoreCursor({ scan, lease, range, turns: state.turns, take });
 }
 
 /**
- * Iterates over a range, once: `for (const item of cursor)`, `for await (const item of cursor)`, or by
- * calls. Entries written after the cursor was made are not seen. Close a cursor that is not iterated
- * to its end: until then it keeps the tables that it reads from being deleted.
- *
- * @example
- * ```ts
- * import { memoryFileSystem, open } from "@tinykvs/core";
- *
- * await using store = await open("/db", { fileSystem: memoryFileSystem() });
- * await store.put("user:1", "Alice");
- * for await (const [key, value] of store.entries({ prefix: "user:" })) console.log(key, value);
- * for (const key of store.keys({ reverse: true, limit: 10 })) console.log(key);
- * ```
+ * Iterates over a range, once. At its end it keeps its lease, since it may be sought again, unless a loop
+ * or `toArray` has come to the end: nothing more is wanted then.
  */
-export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable {
+export class StoreCursor<T> extends EmbeddedCursorBase<T> {
   readonly #scan: EntryScan;
   readonly #lease: Lease;
-  readonly #reverse: boolean;
+  readonly #range: ResolvedRange;
   readonly #signal: AbortSignal | undefined;
   readonly #turns: Turns;
   readonly #takeItem: TakeItem<T>;
   #isFinished = false;
   #isClosed = false;
+  /** Whether the end finishes it: a loop goes through it. */
+  #isLooped = false;
   /** Whether the scan's last move waits for a load. */
   #isPending = false;
   /** Settles with the last step that is under way: calls that overlap are served in their order. */
@@ -95,77 +95,51 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
 
   /** Made by `entries`, `keys` and `values`. */
   constructor(source: CursorSource<T>) {
+    super();
     this.#scan = source.scan;
     this.#lease = source.lease;
-    this.#reverse = source.range.reverse;
+    this.#range = source.range;
     this.#signal = source.range.signal;
     this.#turns = source.turns;
     this.#takeItem = source.take;
     abandoned.register(this, { sources: source.scan.sources, lease: source.lease }, this);
   }
 
-  /** Iterates synchronously; blocks are read synchronously where they are not in memory. */
-  [Symbol.iterator](): Iterator<T> {
-    return {
-      next: () => this.#nextSync(),
-      return: () => this.#finishWith(undefined),
-    };
-  }
-
   /** Iterates asynchronously; blocks are read without blocking the thread. */
-  [Symbol.asyncIterator](): AsyncIterator<T> {
-    return {
-      next: () => this.#nextAsync(),
-      return: () => Promise.resolve(this.#finishWith(undefined)),
-    };
+  override [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    this.#isLooped = true;
+    return this;
   }
 
-  /**
-   * The next items, at most `count`; fewer only at the end, and none behind it.
-   *
-   * @throws {RangeError} `count` is not an integer from 1
-   * @throws {ClosedError} the cursor or the store was closed
-   */
-  async nextMany(count: number): Promise<T[]> {
-    if (!Number.isSafeInteger(count) || count < 1) {
-      throw new RangeError(`Cannot read items: the count is ${count}, expected an integer from 1`);
-    }
+  override async nextMany(count: number): Promise<T[]> {
+    requireCount(count, 1);
     return await this.#collect(count);
   }
 
-  /** All items that are left. They have to fit into memory. */
-  toArray(): Promise<T[]> {
+  override toArray(): Promise<T[]> {
+    this.#isLooped = true;
     return this.#collect(Infinity);
   }
 
-  /**
-   * Goes to the first entry at or behind `key` in the direction of the cursor, backwards too, within
-   * its range; the next item is from there.
-   *
-   * @throws {TypeError | RangeError} `key` can't be a key
-   * @throws {ClosedError} the cursor was closed, or was iterated to its end
-   */
-  seek(key: Key): void {
+  override seek(key: Key): void {
     const bound = boundKey(key);
     this.#lease.requireHeld("cursor");
     this.#requireIdle();
     this.#isPending = false;
-    this.#scan.seek(this.#reverse ? successor(bound) : bound);
+    if (!isInRange(bound, this.#range)) this.#scan.end();
+    else this.#scan.seek(this.#range.reverse ? successor(bound) : bound);
   }
 
-  /** Gives everything back that the cursor holds. Closing twice is legal. */
-  close(): Promise<void> {
+  override closeSync(): void {
     this.#isClosed = true;
     this.#finish();
-    return Promise.resolve();
   }
 
-  /** As `close`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  override returnSync(): void {
+    this.#finish();
   }
 
-  #nextSync(): IteratorResult<T> {
+  override nextSync(): IteratorResult<T, undefined> {
     if (this.#isFinished) return this.#end();
     this.#requireIdle();
     try {
@@ -176,7 +150,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
         this.#scan.loadSync();
         position = this.#scan.resume();
       }
-      if (position === AT_END) return this.#finishWith(undefined);
+      if (position === AT_END) return this.#atEnd();
       return { done: false, value: this.#takeItem(this.#scan) };
     } catch (error) {
       this.#finish();
@@ -196,7 +170,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
     return items;
   }
 
-  #nextAsync(): Promise<IteratorResult<T>> {
+  override next(): Promise<IteratorResult<T, undefined>> {
     try {
       const step = this.#next();
       return step instanceof Promise ? step : Promise.resolve(step);
@@ -206,7 +180,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   }
 
   /** The next step, behind those that are under way. */
-  #next(): IteratorResult<T> | Promise<IteratorResult<T>> {
+  #next(): IteratorResult<T, undefined> | Promise<IteratorResult<T, undefined>> {
     const ahead = this.#last;
     const result = ahead === undefined ? this.#step() : ahead.then(() => this.#step());
     if (!(result instanceof Promise)) return result;
@@ -221,7 +195,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   }
 
   /** One step of an asynchronous iteration, a Promise only where it can't be made at once. */
-  #step(): IteratorResult<T> | Promise<IteratorResult<T>> {
+  #step(): IteratorResult<T, undefined> | Promise<IteratorResult<T, undefined>> {
     if (this.#isFinished) return this.#end();
     try {
       this.#check();
@@ -239,7 +213,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   }
 
   /** Lets the turn pass that is due, and loads what is missing for a step. */
-  async #load(turn: Promise<void> | undefined): Promise<IteratorResult<T>> {
+  async #load(turn: Promise<void> | undefined): Promise<IteratorResult<T, undefined>> {
     try {
       if (turn !== undefined) {
         await turn;
@@ -260,8 +234,8 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
     }
   }
 
-  #resultAt(position: Position): IteratorResult<T> {
-    if (position !== AT_ENTRY) return this.#finishWith(undefined);
+  #resultAt(position: Position): IteratorResult<T, undefined> {
+    if (position !== AT_ENTRY) return this.#atEnd();
     return { done: false, value: this.#takeItem(this.#scan) };
   }
 
@@ -272,7 +246,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   }
 
   /** What a finished cursor answers. */
-  #end(): IteratorResult<T> {
+  #end(): IteratorResult<T, undefined> {
     if (this.#isClosed) throw new ClosedError("cursor");
     return { done: true, value: undefined };
   }
@@ -282,9 +256,9 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
     this.#lease.requireHeld("cursor");
   }
 
-  #finishWith(value: undefined): IteratorResult<T> {
-    this.#finish();
-    return { done: true, value };
+  #atEnd(): IteratorResult<T, undefined> {
+    if (this.#isLooped) this.#finish();
+    return { done: true, value: undefined };
   }
 
   #finish(): void {

@@ -4,13 +4,20 @@
  * A scan hands itself over, and not only its entry: it knows what comes next and copies many at once.
  */
 
+import type { Entry } from "../contract/reader.ts";
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { ResolvedOptions } from "../options.ts";
 import { asciiText, isAsciiTextFast } from "../value/ascii_text.ts";
 import { decodeKeyText } from "../value/key_codec.ts";
-import type { Value } from "../value/value.ts";
-import { bytesContentAt, ValueDecoder } from "../value/value_codec.ts";
+import type { Value, ValueTypeName } from "../value/value.ts";
+import {
+  bytesContentAt,
+  expectType,
+  int64At,
+  ValueDecoder,
+  valueTypeAt,
+} from "../value/value_codec.ts";
 import type { EntryScan } from "./entry_scan.ts";
 import { corruptValue, type DecodeEntry } from "./read_path.ts";
 
@@ -21,12 +28,15 @@ export type TakeItem<T> = (scan: EntryScan) => T;
 export class EntryDecoder {
   /** The value. @throws {CorruptionError} what is stored can't be read */
   readonly value: DecodeEntry<Value>;
+  /** Key and value. @throws as for `value` and `scannedKey` */
+  readonly entry: DecodeEntry<Entry>;
   /** The key of a scan's entry, as `keyEncoding` says. */
   readonly scannedKey: TakeItem<string | Uint8Array>;
   /** The value of a scan's entry. @throws {CorruptionError} what is stored can't be read */
   readonly scannedValue: TakeItem<Value>;
   /** Key and value of a scan's entry. */
   readonly scannedPair: TakeItem<[string | Uint8Array, Value]>;
+  readonly #directory: string;
 
   /** Makes the decoder of the store in `directory`. */
   constructor(directory: string, options: ResolvedOptions) {
@@ -56,9 +66,37 @@ export class EntryDecoder {
       ? textKey
       : bytesKey;
     this.value = value;
+    this.#directory = directory;
+    const keyAsText = options.keyEncoding === "utf8";
+    this.entry = (entry) => {
+      const { keyBytes, keyStart, keyEnd } = entry;
+      const key = keyAsText
+        ? decodeKeyText(keyBytes, keyStart, keyEnd)
+        : keyBytes.slice(keyStart, keyEnd);
+      return { key, value: value(entry) };
+    };
     this.scannedKey = scannedKey;
     this.scannedValue = scannedValue;
     this.scannedPair = (scan) => [scannedKey(scan), scannedValue(scan)];
+  }
+
+  /**
+   * Decodes values that must be stored as `type`; an int64 becomes a bigint whatever the options say.
+   *
+   * @throws {TypeMismatchError} the value has another type; {CorruptionError} it can't be read
+   */
+  stored(type: ValueTypeName): DecodeEntry<Value> {
+    return (entry) => {
+      const { valueBytes, valueView, valueStart, valueEnd } = entry;
+      try {
+        expectType(valueTypeAt(valueBytes, valueStart, valueEnd), type);
+        if (type === "int64") return int64At(valueView, valueStart, valueEnd);
+      } catch (error) {
+        if (error instanceof DecodeError) throw corruptValue(this.#directory, error);
+        throw error;
+      }
+      return this.value(entry);
+    };
   }
 }
 

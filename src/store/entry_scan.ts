@@ -91,6 +91,13 @@ export class EntryScan {
     this.#seekKey = key;
   }
 
+  /** Makes the next call of `next` find the end, until the scan is sought again. */
+  end(): void {
+    this.#isEnded = true;
+    this.#left = 0;
+    this.#unskipped = 0;
+  }
+
   /** Loads what the last move missed. */
   loadSync(): void {
     this.sources.loadSync();

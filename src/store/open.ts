@@ -12,6 +12,7 @@ import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts"
 import { isGoStore } from "../go/go_store.ts";
 import { type Options, type ResolvedOptions, resolveOptions } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
+import { requireSupportedRuntime } from "../platform/runtime.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
@@ -30,7 +31,7 @@ import {
   type RecoveryOptions,
   remainsOfStore,
 } from "./recovery.ts";
-import { Store } from "./store.ts";
+import { EmbeddedStore } from "./store.ts";
 import { isDirectory, makeDirectory, syncParent } from "./store_directory.ts";
 import { StoreState } from "./store_state.ts";
 
@@ -64,7 +65,7 @@ const SLICE_MS = 2.5;
  * await store.put("name", "Alice");
  * ```
  */
-export async function open(path: string | URL, options?: Options): Promise<Store> {
+export async function open(path: string | URL, options?: Options): Promise<EmbeddedStore> {
   const request = checkRequest(path, options);
   const lock = await takeLock(request, systemScheduler);
   try {
@@ -87,7 +88,7 @@ export async function open(path: string | URL, options?: Options): Promise<Store
  * store.closeSync();
  * ```
  */
-export function openSync(path: string | URL, options?: Options): Store {
+export function openSync(path: string | URL, options?: Options): EmbeddedStore {
   const request = checkRequest(path, options);
   const lock = takeLockSync(request, systemScheduler);
   try {
@@ -107,6 +108,7 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
   if (typeof path !== "string" && !(path instanceof URL)) {
     throw new TypeError(`Cannot open the store: the path is ${typeof path}, expected a string`);
   }
+  requireSupportedRuntime();
   const options = resolveOptions(given);
   const { fileSystem } = options;
   const directory = fileSystem.resolvePath(path);
@@ -168,7 +170,7 @@ function* openLocked(
   { directory, options: given }: Request,
   scheduler: Scheduler,
   lock: FileLock | undefined,
-): Task<Store> {
+): Task<EmbeddedStore> {
   const handles = new HandlePool(given.fileSystem, MAX_OPEN_FILES);
   const options = { ...given, fileSystem: sharingFileSystem(given.fileSystem, handles) };
   const resources: TableResources = {
@@ -224,7 +226,7 @@ function* openLocked(
       : undefined,
     ...recovered,
   });
-  return new Store(state, lock);
+  return new EmbeddedStore(state, lock);
 }
 
 function jobSettings(

@@ -31,6 +31,12 @@ const OPERATIONS_PER_LOAD = 16;
 /** Makes a result of an entry, whose bytes are only valid during the call. */
 export type DecodeEntry<T> = (entry: EntryView) => T;
 
+/** As `DecodeEntry`, also for a missing key. */
+export type UseEntry<T> = (entry: EntryView | undefined) => T;
+
+/** So often a key is read that others write to meanwhile, before it is read without letting them. */
+const MAX_ATTEMPTS = 4;
+
 /**
  * Reads single keys of a store: as it is, or as a snapshot's lease shows it. One object for both: a
  * second class of sources would cost the hot path its monomorphic calls.
@@ -157,6 +163,70 @@ export class ReadPath {
     }
   }
 
+  /** As `getMany`. */
+  getManySync<T>(
+    keys: readonly Key[],
+    decode: DecodeEntry<T>,
+    snapshot?: Lease,
+  ): (T | undefined)[] {
+    this.#state.requireReadable(snapshot);
+    return Array.from(keys, (key) => this.getSync(key, decode, snapshot));
+  }
+
+  /**
+   * Calls `use` with the key's entry, undefined if it has none, in the stretch of code in which that is
+   * what the store holds: what `use` then writes follows on what it has read. Neither the key's bytes nor
+   * what `use` is shown may be changed meanwhile; `use` must have read it before it calls anything else.
+   */
+  async useCurrent<T>(key: Key, use: UseEntry<T | Promise<T>>): Promise<T> {
+    const state = this.#state;
+    for (let attempt = 1;; attempt++) {
+      const shared = this.#lookup;
+      let position = this.#find(shared, key, undefined);
+      while (position === NEEDS_LOAD) {
+        // Somebody else writes the key again and again: no more waiting.
+        if (attempt === MAX_ATTEMPTS) shared.loadSync();
+        else if (state.turns.pending !== undefined || !shared.loadAtOnce(this.#pace)) break;
+        position = shared.resume();
+      }
+      if (position !== NEEDS_LOAD) return this.#use(position, shared, use);
+      const lookup = shared;
+      this.#lookup = this.#takeLookup();
+      const lease = state.lease();
+      const { memtable } = state;
+      try {
+        do {
+          await lookup.load();
+          lease.requireHeld("store");
+          position = lookup.resume();
+        } while (position === NEEDS_LOAD);
+        if (!state.wasWritten(lookup.key, memtable, lease.sequence)) {
+          return this.#use(position, lookup, use);
+        }
+      } finally {
+        this.#giveLookup(lookup);
+        lease.release();
+      }
+    }
+  }
+
+  /** As `useCurrent`. */
+  useCurrentSync<T>(key: Key, use: UseEntry<T>): T {
+    const lookup = this.#lookup;
+    let position = this.#find(lookup, key, undefined);
+    while (position === NEEDS_LOAD) {
+      lookup.loadSync();
+      position = lookup.resume();
+    }
+    return this.#use(position, lookup, use);
+  }
+
+  #use<T>(position: Position, lookup: PointLookup, use: UseEntry<T>): T {
+    const { entry } = lookup;
+    const isThere = position === AT_ENTRY && !isTombstone(entry.valueBytes, entry.valueStart);
+    return use(isThere ? entry : undefined);
+  }
+
   #takeLookup(): PointLookup {
     return this.#spare.pop() ?? new PointLookup(new ByteWriter(64), this.#useFilters);
   }
@@ -210,8 +280,13 @@ export class ReadPath {
 }
 
 /** What `has` makes of an entry. */
-export function isPresent(): boolean {
+export function isPresent(): true {
   return true;
+}
+
+/** What `hasMany` makes of the answers. */
+export function areThere(found: readonly (true | undefined)[]): boolean[] {
+  return found.map((one) => one === true);
 }
 
 /** A stored value that can't be decoded is damage to the store, not a mistake of the caller. */

@@ -1,48 +1,45 @@
-/** What a store and a snapshot have in common for those who read them. */
+/** What the embedded store and its snapshots have in common for those who read them. */
 
+import type { Entry, Reader } from "../contract/reader.ts";
 import type { Key, Value } from "../value/value.ts";
-import type { Cursor } from "./cursor.ts";
+import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import type { Range } from "./range.ts";
 
 /**
- * Something to read keys and values from: a {@linkcode Store} as it is at the moment of the call, or a
- * {@linkcode Snapshot}.
+ * Something to read keys and values from, also synchronously: an {@linkcode EmbeddedStore} as it is at
+ * the moment of the call, or an {@linkcode EmbeddedSnapshot}.
  *
  * @example
  * ```ts
- * import { memoryFileSystem, open, type Reader } from "@tinykvs/core";
+ * import { type EmbeddedReader, memoryFileSystem, open } from "@tinykvs/core";
  *
- * async function admins(reader: Reader): Promise<number> {
- *   return await reader.count({ prefix: "admin:" });
+ * function admins(reader: EmbeddedReader): string[] {
+ *   return reader.keys({ prefix: "admin:" }).nextManySync(10).map(String);
  * }
  *
  * await using store = await open("/db", { fileSystem: memoryFileSystem() });
  * await store.put("admin:1", "Alice");
  * using snapshot = store.snapshot();
- * console.log(await admins(store), await admins(snapshot)); // 1 1
+ * console.log(admins(store), admins(snapshot)); // [ "admin:1" ] [ "admin:1" ]
  * ```
  */
-export interface Reader {
-  /**
-   * The key's value, or undefined where there is none.
-   *
-   * @throws {CorruptionError} what is stored can't be read
-   */
-  get(key: Key): Promise<Value | undefined>;
+export interface EmbeddedReader extends Reader {
   /** As `get`; reads synchronously what is not in memory. */
   getSync(key: Key): Value | undefined;
-  /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
-  getMany(keys: readonly Key[]): Promise<(Value | undefined)[]>;
-  /** Whether the key has a value. */
-  has(key: Key): Promise<boolean>;
+  /** As `getEntry`. */
+  getEntrySync(key: Key): Entry | undefined;
+  /** As `getMany`. */
+  getManySync(keys: readonly Key[]): (Value | undefined)[];
   /** As `has`. */
   hasSync(key: Key): boolean;
+  /** As `hasMany`. */
+  hasManySync(keys: readonly Key[]): boolean[];
   /** Iterates over keys and values in the order of the keys' bytes. */
-  entries(range?: Range): Cursor<[string | Uint8Array, Value]>;
+  entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
   /** Iterates over keys. */
-  keys(range?: Range): Cursor<string | Uint8Array>;
+  keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
   /** Iterates over values, in the order of their keys. */
-  values(range?: Range): Cursor<Value>;
-  /** The number of keys in a range. Reads them all. */
-  count(range?: Range): Promise<number>;
+  values(range?: Range): EmbeddedCursor<Value>;
+  /** As `count`. */
+  countSync(range?: Range): number;
 }

@@ -7,21 +7,24 @@
  * same time, and the files of tables that compaction has replaced stay on disk.
  */
 
-import type { Key, Value } from "../value/value.ts";
-import { type Cursor, openCursor } from "./cursor.ts";
+import type { Entry, Snapshot } from "../contract/reader.ts";
+import { ReaderBase } from "../contract/reader_base.ts";
+import type { Key, Value, ValueTypeName } from "../value/value.ts";
+import { openCursor } from "./cursor.ts";
+import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import type { EntryDecoder } from "./entry_decoder.ts";
 import type { Range } from "./range.ts";
-import { isPresent, type ReadPath } from "./read_path.ts";
-import type { Reader } from "./reader.ts";
+import { areThere, isPresent, type ReadPath } from "./read_path.ts";
+import type { EmbeddedReader } from "./reader.ts";
 import type { Lease } from "./read_view.ts";
 import type { StoreState } from "./store_state.ts";
-import { countEntries } from "./visit_entries.ts";
+import { countEntries, countEntriesSync } from "./visit_entries.ts";
 
 /** Snapshots that were dropped without being closed give their leases back here. */
 const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
 
 /**
- * A store as it was when {@linkcode Store.snapshot} was called, whatever is written, flushed or compacted
+ * A store as it was when {@linkcode EmbeddedStore.snapshot} was called, whatever is written, flushed or compacted
  * since.
  *
  * Close it when it is not needed any more, or let `using` do that: until then what it shows stays in
@@ -41,7 +44,7 @@ const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
  * }
  * ```
  */
-export class Snapshot implements Reader, Disposable {
+export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedReader {
   readonly #state: StoreState;
   readonly #lease: Lease;
   readonly #reads: ReadPath;
@@ -49,6 +52,7 @@ export class Snapshot implements Reader, Disposable {
 
   /** Made by `store.snapshot()`. */
   constructor(state: StoreState, reads: ReadPath, decoder: EntryDecoder) {
+    super();
     state.requireOpen();
     this.#state = state;
     this.#lease = state.lease();
@@ -63,7 +67,7 @@ export class Snapshot implements Reader, Disposable {
    * @throws {ClosedError} the snapshot or the store was closed
    * @throws {CorruptionError} what is stored can't be read
    */
-  get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<Value | undefined> {
     return this.#reads.get(key, this.#decoder.value, this.#lease);
   }
 
@@ -72,13 +76,28 @@ export class Snapshot implements Reader, Disposable {
     return this.#reads.getSync(key, this.#decoder.value, this.#lease);
   }
 
+  /** The key with what it had, or undefined if there was nothing. */
+  override getEntry(key: Key): Promise<Entry | undefined> {
+    return this.#reads.get(key, this.#decoder.entry, this.#lease);
+  }
+
+  /** As `getEntry`. */
+  getEntrySync(key: Key): Entry | undefined {
+    return this.#reads.getSync(key, this.#decoder.entry, this.#lease);
+  }
+
   /** The values of several keys, in their order, undefined for those that are missing. */
-  getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
     return this.#reads.getMany(keys, this.#decoder.value, this.#lease);
   }
 
+  /** As `getMany`. */
+  getManySync(keys: readonly Key[]): (Value | undefined)[] {
+    return this.#reads.getManySync(keys, this.#decoder.value, this.#lease);
+  }
+
   /** Whether the key had a value. */
-  async has(key: Key): Promise<boolean> {
+  override async has(key: Key): Promise<boolean> {
     return await this.#reads.get(key, isPresent, this.#lease) === true;
   }
 
@@ -87,24 +106,39 @@ export class Snapshot implements Reader, Disposable {
     return this.#reads.getSync(key, isPresent, this.#lease) === true;
   }
 
+  /** Whether each of several keys had a value, in their order. */
+  override async hasMany(keys: readonly Key[]): Promise<boolean[]> {
+    return areThere(await this.#reads.getMany(keys, isPresent, this.#lease));
+  }
+
+  /** As `hasMany`. */
+  hasManySync(keys: readonly Key[]): boolean[] {
+    return areThere(this.#reads.getManySync(keys, isPresent, this.#lease));
+  }
+
   /** Iterates over keys and values in the order of the keys' bytes. */
-  entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
+  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
     return openCursor(this.#state, range, this.#decoder.scannedPair, this.#lease);
   }
 
   /** Iterates over keys. */
-  keys(range?: Range): Cursor<string | Uint8Array> {
+  override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
     return openCursor(this.#state, range, this.#decoder.scannedKey, this.#lease);
   }
 
   /** Iterates over values, in the order of their keys. */
-  values(range?: Range): Cursor<Value> {
+  override values(range?: Range): EmbeddedCursor<Value> {
     return openCursor(this.#state, range, this.#decoder.scannedValue, this.#lease);
   }
 
   /** The number of keys in a range. Reads them all. */
-  count(range?: Range): Promise<number> {
+  override count(range?: Range): Promise<number> {
     return countEntries(this.#state, range, this.#lease);
+  }
+
+  /** As `count`. */
+  countSync(range?: Range): number {
+    return countEntriesSync(this.#state, range, this.#lease);
   }
 
   /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
@@ -116,5 +150,10 @@ export class Snapshot implements Reader, Disposable {
   /** As `close`. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** The value, which must be stored as `type`. */
+  protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
+    return this.#reads.get(key, this.#decoder.stored(type), this.#lease);
   }
 }

@@ -3,27 +3,28 @@
  * order in which a store is closed; everything else is in the paths beside it.
  */
 
-import { isBytes } from "../bytes/is_bytes.ts";
-import { ClosedError, DecodeError } from "../errors.ts";
-import type { EntryView } from "../iterator/entry_cursor.ts";
+import type { Entry } from "../contract/reader.ts";
+import { StoreBase } from "../contract/store_base.ts";
+import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
-import { describeValue, type Key, type RecordValue, type Value } from "../value/value.ts";
+import { describeValue, type Key, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
-import { expectType, valueTypeAt } from "../value/value_codec.ts";
 import { Background } from "./background.ts";
-import { Batch, type Operation, type WriteOptions } from "./batch.ts";
+import { EmbeddedBatch, type Operation, type WriteOptions } from "./batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./checkpoint.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
-import { type Cursor, openCursor } from "./cursor.ts";
+import { ConditionalWrites } from "./conditional_writes.ts";
+import { openCursor } from "./cursor.ts";
+import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import { EntryDecoder } from "./entry_decoder.ts";
 import { boundKey, type Range, resolveRange } from "./range.ts";
-import { corruptValue, type DecodeEntry, isPresent, ReadPath } from "./read_path.ts";
-import type { Reader } from "./reader.ts";
-import { Snapshot } from "./snapshot.ts";
+import { areThere, type DecodeEntry, isPresent, ReadPath } from "./read_path.ts";
+import type { EmbeddedReader } from "./reader.ts";
+import { EmbeddedSnapshot } from "./snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { StoreState, StoreStatus } from "./store_state.ts";
-import { countEntries, visitEntries } from "./visit_entries.ts";
+import { countEntries, countEntriesSync, visitEntries } from "./visit_entries.ts";
 import { WritePath } from "./write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
@@ -51,11 +52,12 @@ export interface CompactRange {
  * console.log(await store.get("name")); // Alice
  * ```
  */
-export class Store implements Reader, AsyncDisposable {
+export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   readonly #state: StoreState;
   readonly #background: Background;
   readonly #writes: WritePath;
   readonly #reads: ReadPath;
+  readonly #conditional: ConditionalWrites;
   readonly #lock: FileLock | undefined;
   readonly #decoder: EntryDecoder;
   readonly #decodeValue: DecodeEntry<Value>;
@@ -63,6 +65,7 @@ export class Store implements Reader, AsyncDisposable {
 
   /** Made by `open`. */
   constructor(state: StoreState, lock: FileLock | undefined) {
+    super();
     this.#state = state;
     this.#lock = lock;
     this.#background = new Background(state);
@@ -70,6 +73,7 @@ export class Store implements Reader, AsyncDisposable {
     this.#reads = new ReadPath(state);
     this.#decoder = new EntryDecoder(state.directory, state.options);
     this.#decodeValue = this.#decoder.value;
+    this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
     if (!state.options.readOnly) this.#background.kick();
   }
 
@@ -79,7 +83,7 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Whether the store is open, being closed, or closed. */
-  get status(): StoreStatus {
+  override get status(): StoreStatus {
     return this.#state.status;
   }
 
@@ -90,7 +94,7 @@ export class Store implements Reader, AsyncDisposable {
    * @throws {TypeError | RangeError} the key or the value can't be stored
    * @throws {BackgroundError} an earlier write failed, and the store has to be reopened
    */
-  put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+  override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
     return this.#writes.put(key, value, options);
   }
 
@@ -100,7 +104,7 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Removes a key; that it is not there is no error. Resolves as `put` does. */
-  delete(key: Key, options?: WriteOptions): Promise<void> {
+  override delete(key: Key, options?: WriteOptions): Promise<void> {
     return this.#writes.delete(key, options);
   }
 
@@ -109,13 +113,94 @@ export class Store implements Reader, AsyncDisposable {
     this.#writes.deleteSync(key);
   }
 
+  /** Removes a key; says whether it was there. */
+  override deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
+    return this.#conditional.deleteIfExists(key, options);
+  }
+
+  /** As `deleteIfExists`. */
+  deleteIfExistsSync(key: Key): boolean {
+    return this.#conditional.deleteIfExistsSync(key);
+  }
+
+  /** Stores a value if the key has none; says whether it did. No other write comes in between. */
+  override putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
+    return this.#conditional.putIfNotExists(key, value, options);
+  }
+
+  /** As `putIfNotExists`. */
+  putIfNotExistsSync(key: Key, value: Value): boolean {
+    return this.#conditional.putIfNotExistsSync(key, value);
+  }
+
+  /**
+   * Replaces the key's value if it equals `expected`; says whether it did. No other write comes in
+   * between. Equal are values of the same stored type with the same bytes: 1 and 1n are not, NaN and NaN
+   * are, and in a record the order of the properties counts.
+   */
+  override putIfEquals(
+    key: Key,
+    value: Value,
+    expected: Value,
+    options?: WriteOptions,
+  ): Promise<boolean> {
+    return this.#conditional.putIfEquals(key, value, expected, options);
+  }
+
+  /** As `putIfEquals`. */
+  putIfEqualsSync(key: Key, value: Value, expected: Value): boolean {
+    return this.#conditional.putIfEqualsSync(key, value, expected);
+  }
+
+  /**
+   * Adds `by`, 1 by default, to the int64 that the key has; a missing key counts as 0. Resolves to the
+   * sum. No other write comes in between.
+   *
+   * @throws {TypeMismatchError} the key's value is no int64
+   * @throws {TypeError} `by` is neither a bigint nor a safe integer
+   * @throws {RangeError} the sum is outside int64; nothing changes
+   */
+  override increment(key: Key, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
+    return this.#conditional.increment(key, by, options);
+  }
+
+  /** As `increment`. */
+  incrementSync(key: Key, by: bigint | number = 1n): bigint {
+    return this.#conditional.incrementSync(key, by);
+  }
+
+  /**
+   * Stores what `change` makes of the key's value; undefined stands for no value, both ways. Resolves to
+   * what `change` returned. No other write comes in between. `change` is not awaited.
+   *
+   * @throws {TypeError | RangeError} what it returns can't be stored, or it has written to the key itself
+   */
+  override update(
+    key: Key,
+    change: (old: Value | undefined) => Value | undefined,
+    options?: WriteOptions,
+  ): Promise<Value | undefined> {
+    return this.#conditional.update(key, change, options);
+  }
+
+  /** As `update`. */
+  updateSync(
+    key: Key,
+    change: (old: Value | undefined) => Value | undefined,
+  ): Value | undefined {
+    return this.#conditional.updateSync(key, change);
+  }
+
   /**
    * Applies several puts and deletes as one: all of them or none, also after a crash.
    *
    * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored; then
    * nothing is applied
    */
-  write(operations: readonly Operation[] | Batch, options?: WriteOptions): Promise<void> {
+  override write(
+    operations: readonly Operation[] | EmbeddedBatch,
+    options?: WriteOptions,
+  ): Promise<void> {
     try {
       return this.#writes.write(batchOf(operations, this.#writes), options);
     } catch (error) {
@@ -124,14 +209,14 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** As `write`. */
-  writeSync(operations: readonly Operation[] | Batch): void {
+  writeSync(operations: readonly Operation[] | EmbeddedBatch): void {
     this.#writes.writeSync(batchOf(operations, this.#writes));
   }
 
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
-  batch(): Batch {
+  override batch(): EmbeddedBatch {
     const memory = this.#writes.takeBatchMemory();
-    return new Batch((batch, options) => this.#writes.write(batch, options), memory);
+    return new EmbeddedBatch((batch, options) => this.#writes.write(batch, options), memory);
   }
 
   /**
@@ -140,7 +225,7 @@ export class Store implements Reader, AsyncDisposable {
    *
    * @throws {CorruptionError} what is stored can't be read
    */
-  get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<Value | undefined> {
     return this.#reads.get(key, this.#decodeValue);
   }
 
@@ -149,13 +234,32 @@ export class Store implements Reader, AsyncDisposable {
     return this.#reads.getSync(key, this.#decodeValue);
   }
 
+  /**
+   * The key with all that is stored for it, or undefined if there is nothing.
+   *
+   * @throws {StoreError} code `KEY_ENCODING`: keys are text here, and this one is not UTF-8
+   */
+  override getEntry(key: Key): Promise<Entry | undefined> {
+    return this.#reads.get(key, this.#decoder.entry);
+  }
+
+  /** As `getEntry`. */
+  getEntrySync(key: Key): Entry | undefined {
+    return this.#reads.getSync(key, this.#decoder.entry);
+  }
+
   /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
-  getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
     return this.#reads.getMany(keys, this.#decodeValue);
   }
 
+  /** As `getMany`. */
+  getManySync(keys: readonly Key[]): (Value | undefined)[] {
+    return this.#reads.getManySync(keys, this.#decodeValue);
+  }
+
   /** Whether the key has a value. */
-  async has(key: Key): Promise<boolean> {
+  override async has(key: Key): Promise<boolean> {
     return await this.#reads.get(key, isPresent) === true;
   }
 
@@ -164,24 +268,39 @@ export class Store implements Reader, AsyncDisposable {
     return this.#reads.getSync(key, isPresent) === true;
   }
 
+  /** Whether each of several keys has a value, as of one moment, in their order. */
+  override async hasMany(keys: readonly Key[]): Promise<boolean[]> {
+    return areThere(await this.#reads.getMany(keys, isPresent));
+  }
+
+  /** As `hasMany`. */
+  hasManySync(keys: readonly Key[]): boolean[] {
+    return areThere(this.#reads.getManySync(keys, isPresent));
+  }
+
   /** Iterates over keys and values in the order of the keys' bytes. */
-  entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
+  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
     return openCursor(this.#state, range, this.#decoder.scannedPair);
   }
 
   /** Iterates over keys. */
-  keys(range?: Range): Cursor<string | Uint8Array> {
+  override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
     return openCursor(this.#state, range, this.#decoder.scannedKey);
   }
 
   /** Iterates over values, in the order of their keys. */
-  values(range?: Range): Cursor<Value> {
+  override values(range?: Range): EmbeddedCursor<Value> {
     return openCursor(this.#state, range, this.#decoder.scannedValue);
   }
 
   /** The number of keys in a range. Reads them all. */
-  count(range?: Range): Promise<number> {
+  override count(range?: Range): Promise<number> {
     return countEntries(this.#state, range);
+  }
+
+  /** As `count`. */
+  countSync(range?: Range): number {
+    return countEntriesSync(this.#state, range);
   }
 
   /**
@@ -190,8 +309,8 @@ export class Store implements Reader, AsyncDisposable {
    *
    * @throws {ClosedError} the store is closed
    */
-  snapshot(): Snapshot {
-    return new Snapshot(this.#state, this.#reads, this.#decoder);
+  override snapshot(): EmbeddedSnapshot {
+    return new EmbeddedSnapshot(this.#state, this.#reads, this.#decoder);
   }
 
   /**
@@ -213,98 +332,6 @@ export class Store implements Reader, AsyncDisposable {
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
   ): Promise<void> {
     await this.#visit({ gte: start, lt: end }, visit);
-  }
-
-  /** Stores a string. @throws {TypeError} it is none */
-  async putString(key: Key, value: string): Promise<void> {
-    requireType(typeof value === "string", value, "a string");
-    await this.put(key, value);
-  }
-
-  /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
-  getString(key: Key): Promise<string | undefined> {
-    return this.#getTyped<string>(key, "string");
-  }
-
-  /** Stores an int64. @throws {TypeError} it is neither a bigint nor an integer */
-  async putInt64(key: Key, value: bigint | number): Promise<void> {
-    const isInteger = typeof value === "bigint" || Number.isSafeInteger(value);
-    requireType(isInteger, value, "a bigint or a safe integer");
-    await this.put(key, BigInt(value));
-  }
-
-  /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
-  getInt64(key: Key): Promise<bigint | undefined> {
-    return this.#reads.get(key, (entry) => {
-      this.#requireStored(entry, "int64");
-      return entry.valueView.getBigInt64(entry.valueStart + 1, true);
-    });
-  }
-
-  /** Stores a float64. @throws {TypeError} it is no number */
-  async putFloat64(key: Key, value: number): Promise<void> {
-    requireType(typeof value === "number", value, "a number");
-    await this.put(key, value);
-  }
-
-  /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
-  getFloat64(key: Key): Promise<number | undefined> {
-    return this.#getTyped<number>(key, "float64");
-  }
-
-  /** Stores a boolean. @throws {TypeError} it is none */
-  async putBool(key: Key, value: boolean): Promise<void> {
-    requireType(typeof value === "boolean", value, "a boolean");
-    await this.put(key, value);
-  }
-
-  /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
-  getBool(key: Key): Promise<boolean | undefined> {
-    return this.#getTyped<boolean>(key, "bool");
-  }
-
-  /** Stores bytes. @throws {TypeError} it is no Uint8Array */
-  async putBytes(key: Key, value: Uint8Array): Promise<void> {
-    requireType(isBytes(value), value, "a Uint8Array");
-    await this.put(key, value);
-  }
-
-  /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
-  getBytes(key: Key): Promise<Uint8Array | undefined> {
-    return this.#getTyped<Uint8Array>(key, "bytes");
-  }
-
-  /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
-  async putJson(key: Key, value: unknown): Promise<void> {
-    const text: string | undefined = JSON.stringify(value);
-    requireType(text !== undefined, value, "a value that JSON can express");
-    await this.put(key, text);
-  }
-
-  /**
-   * What the key's JSON text says. The type is the caller's claim; it is not checked.
-   *
-   * @throws {TypeMismatchError} the key's value is no string
-   * @throws {SyntaxError} the string is no JSON
-   */
-  async getJson<T = unknown>(key: Key): Promise<T | undefined> {
-    const text = await this.getString(key);
-    return text === undefined ? undefined : JSON.parse(text) as T;
-  }
-
-  /** Stores a plain object or an array as a MessagePack record. @throws {TypeError} it is neither */
-  async putMap(key: Key, value: RecordValue): Promise<void> {
-    requireType(
-      typeof value === "object" && value !== null && !isBytes(value),
-      value,
-      "an object",
-    );
-    await this.put(key, value);
-  }
-
-  /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
-  getMap<T extends RecordValue = RecordValue>(key: Key): Promise<T | undefined> {
-    return this.#getTyped<T>(key, "record");
   }
 
   /** Writes what is in memory to a table. Resolves when the table is durable and the log is gone. */
@@ -358,7 +385,7 @@ export class Store implements Reader, AsyncDisposable {
    *
    * @throws {BackgroundError} the store had failed before; it is closed all the same
    */
-  close(): Promise<void> {
+  override close(): Promise<void> {
     this.#closing ??= closeStore(this.#parts());
     return this.#closing;
   }
@@ -372,7 +399,7 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** As `close`. */
-  [Symbol.asyncDispose](): Promise<void> {
+  override [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
@@ -385,21 +412,9 @@ export class Store implements Reader, AsyncDisposable {
     };
   }
 
-  #getTyped<T extends Value>(key: Key, type: ValueTypeName): Promise<T | undefined> {
-    return this.#reads.get(key, (entry) => {
-      this.#requireStored(entry, type);
-      return this.#decodeValue(entry) as T;
-    });
-  }
-
-  #requireStored(entry: EntryView, type: ValueTypeName): void {
-    const { valueBytes, valueStart, valueEnd } = entry;
-    try {
-      expectType(valueTypeAt(valueBytes, valueStart, valueEnd), type);
-    } catch (error) {
-      if (error instanceof DecodeError) throw corruptValue(this.path, error);
-      throw error;
-    }
+  /** The value, which must be stored as `type`. */
+  protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
+    return this.#reads.get(key, this.#decoder.stored(type));
   }
 
   #visit(
@@ -415,15 +430,11 @@ export class Store implements Reader, AsyncDisposable {
   }
 }
 
-function requireType(isRight: boolean, value: unknown, expected: string): void {
-  if (isRight) return;
-  throw new TypeError(
-    `Cannot store the value: found ${describeValue(value)}, expected ${expected}`,
-  );
-}
-
-function batchOf(operations: readonly Operation[] | Batch, writes: WritePath): Batch {
-  if (operations instanceof Batch) return operations;
+function batchOf(
+  operations: readonly Operation[] | EmbeddedBatch,
+  writes: WritePath,
+): EmbeddedBatch {
+  if (operations instanceof EmbeddedBatch) return operations;
   if (!Array.isArray(operations)) {
     throw new TypeError(
       `Cannot write: found ${
@@ -431,7 +442,7 @@ function batchOf(operations: readonly Operation[] | Batch, writes: WritePath): B
       }, expected an array of operations or a batch`,
     );
   }
-  const batch = new Batch(undefined, writes.takeBatchMemory());
+  const batch = new EmbeddedBatch(undefined, writes.takeBatchMemory());
   for (const [at, operation] of (operations as readonly Operation[]).entries()) {
     if (operation?.type === "put") batch.put(operation.key, operation.value);
     else if (operation?.type === "delete") batch.delete(operation.key);

@@ -4,9 +4,11 @@
  * changes here changes in one synchronous stretch, so nobody ever sees half of it.
  */
 
+import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { CompactionOptions } from "../compaction/compaction.ts";
 import type { JobThread } from "../compaction/job_thread.ts";
 import type { TableOutputOptions } from "../compaction/table_output.ts";
+import type { StoreStatus } from "../contract/store.ts";
 import { BackgroundError, ClosedError, StoreError } from "../errors.ts";
 import { Memtable } from "../memtable/memtable.ts";
 import { compactionOptions, type ResolvedOptions } from "../options.ts";
@@ -18,6 +20,8 @@ import { Logs } from "./logs.ts";
 import { Lease, ReadView } from "./read_view.ts";
 import { Turns } from "./turns.ts";
 
+export type { StoreStatus } from "../contract/store.ts";
+
 /** A frozen memtable that waits for its flush. */
 export interface ImmutableMemtable {
   /** The entries. */
@@ -27,9 +31,6 @@ export interface ImmutableMemtable {
   /** The highest sequence number in it. */
   readonly lastSequence: number;
 }
-
-/** What a store is at the moment. */
-export type StoreStatus = "open" | "closing" | "closed";
 
 /** The shared state. */
 export class StoreState {
@@ -127,6 +128,19 @@ export class StoreState {
     // The view of a lease that was given back may have let its tables go; they can't be counted twice.
     snapshot.requireHeld("snapshot");
     return new Lease(snapshot.view, snapshot.sequence, this.leases);
+  }
+
+  /**
+   * Whether the key may have been written after the write `sequence`, at which `memtable` was the one that
+   * is written to. It is known as long as that memtable is in the view.
+   */
+  wasWritten({ view, length }: ByteWriter, memtable: Memtable, sequence: number): boolean {
+    if (this.lastSequence === sequence) return false;
+    for (const newer of this.#view.memtables) {
+      if (newer.hasNewer(view, 0, length, sequence)) return true;
+      if (newer === memtable) return false;
+    }
+    return true;
   }
 
   /** Replaces the view after memtables or tables have changed. */

@@ -56,3 +56,31 @@ export async function countEntries(
   await visitEntries(state, resolveRange(range), visit, snapshot);
   return count;
 }
+
+/** As `countEntries`. */
+export function countEntriesSync(
+  state: StoreState,
+  given: Range | undefined,
+  snapshot?: Lease,
+): number {
+  state.requireReadable(snapshot);
+  const range = resolveRange(given);
+  const lease = state.lease(snapshot);
+  const { verifyChecksums } = state.options;
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+  try {
+    range.signal?.throwIfAborted();
+    let count = 0;
+    for (let position = scan.next();; position = scan.next()) {
+      while (position === NEEDS_LOAD) {
+        scan.loadSync();
+        position = scan.resume();
+      }
+      if (position !== AT_ENTRY) return count;
+      count++;
+    }
+  } finally {
+    scan.release();
+    lease.release();
+  }
+}

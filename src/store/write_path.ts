@@ -15,7 +15,7 @@ import { isOver, type Timer } from "../platform/scheduler.ts";
 import type { Key, Value } from "../value/value.ts";
 import type { LogWriter } from "../wal/log_writer.ts";
 import type { Background } from "./background.ts";
-import { Batch, type WriteOptions } from "./batch.ts";
+import { EmbeddedBatch, type WriteOptions } from "./batch.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
 import type { StoreState } from "./store_state.ts";
 
@@ -99,7 +99,7 @@ export class WritePath {
   }
 
   /** Applies a batch as one log record; resolves as `put` does. */
-  write(batch: Batch, options: WriteOptions | undefined): Promise<void> {
+  write(batch: EmbeddedBatch, options: WriteOptions | undefined): Promise<void> {
     try {
       const sync = this.#needsSync(options);
       this.#appendBatch(batch);
@@ -110,7 +110,7 @@ export class WritePath {
   }
 
   /** As `write`. */
-  writeSync(batch: Batch): void {
+  writeSync(batch: EmbeddedBatch): void {
     this.#acknowledgeSync(this.#appendBatch(batch));
   }
 
@@ -160,7 +160,9 @@ export class WritePath {
   #append(key: Key, value: Value | typeof DELETE): number {
     if (typeof value === "object" && !isBytes(value)) {
       // Encoding a record may run getters of the caller, which may write: not into our buffer.
-      return this.#appendBatch(new Batch(undefined, this.takeBatchMemory()).put(key, value));
+      return this.#appendBatch(
+        new EmbeddedBatch(undefined, this.takeBatchMemory()).put(key, value),
+      );
     }
     const log = this.#prepare();
     log.beginRecord();
@@ -174,7 +176,7 @@ export class WritePath {
     return this.#commit(log, 1);
   }
 
-  #appendBatch(batch: Batch): number {
+  #appendBatch(batch: EmbeddedBatch): number {
     const { length, sizeBytes } = batch;
     if (sizeBytes > MAX_BATCH_BYTES) {
       throw new RangeError(

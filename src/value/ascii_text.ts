@@ -3,7 +3,7 @@
  * one call take 28 ns for 16 bytes on Node, a check byte by byte and the same call 45, `latin1Slice` 60.
  */
 
-import { runtimeName } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 
 /**
  * Whether it is worth trying before `decodeText`: on JSC, where the call with 16 arguments takes 48 ns and

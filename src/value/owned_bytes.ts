@@ -9,7 +9,7 @@
  */
 
 import { copyRange } from "../bytes/copy.ts";
-import { runtimeName } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 
 const SLAB_BYTES = 8192;
 

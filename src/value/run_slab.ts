@@ -9,7 +9,7 @@
  */
 
 import { copyRange } from "../bytes/copy.ts";
-import { runtimeName } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 import { copyBytes } from "./owned_bytes.ts";
 
 const SLAB_BYTES = 32 * 1024;

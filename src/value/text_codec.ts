@@ -9,7 +9,8 @@
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { latin1Slice, runtimeName, utf8Slice } from "../platform/natives.ts";
+import { latin1Slice, utf8Slice } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 
 /** Up to this many characters are written by a loop, as long as they are ASCII. */
 const LOOP_WRITE_MAX = 40;

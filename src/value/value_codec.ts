@@ -324,6 +324,16 @@ export function expectType(found: ValueTypeName | "tombstone", expected: ValueTy
   if (found !== expected) throw new TypeMismatchError(found, expected);
 }
 
+/**
+ * The int64 at the front of `[start, end)`, whose type byte says that it is one.
+ *
+ * @throws {DecodeError} it is cut off
+ */
+export function int64At(view: DataView, start: number, end: number): bigint {
+  checkLength(start, end, 9);
+  return view.getBigInt64(start + 1, true);
+}
+
 /** From this many bytes on a text may be longer than a string can be (V8: 2^29 - 24 units). */
 const LONG_TEXT_BYTES = 2 ** 28;
 

@@ -7,6 +7,7 @@
  */
 
 import { IoError } from "../errors.ts";
+import { sharedMemory } from "../platform/natives.ts";
 import { MAX_FILE_NUMBER } from "./file_names.ts";
 
 /** Hands out file numbers. Any number of them, in any number of threads, may share a counter. */
@@ -53,7 +54,7 @@ export class FileNumbers {
 
 /** A counter that starts at `next`. */
 export function sharedFileNumber(next: number): Uint32Array {
-  const counter = new Uint32Array(new SharedArrayBuffer(4));
+  const counter = new Uint32Array(sharedMemory(4));
   counter[0] = next;
   return counter;
 }

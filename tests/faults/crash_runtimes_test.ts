@@ -15,6 +15,7 @@ const nextRuntime: Readonly<Record<RuntimeName, RuntimeName>> = {
   node: "deno",
   deno: "bun",
   bun: "node",
+  other: "node",
 };
 
 test("Crash states are recovered to the same bytes by another runtime", async () => {

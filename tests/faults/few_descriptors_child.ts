@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { closeSync, openSync as openFile } from "node:fs";
 import process from "node:process";
-import { BackgroundError, IoError, open, type Options, type Store } from "../../mod.ts";
+import { BackgroundError, type EmbeddedStore, IoError, open, type Options } from "../../mod.ts";
 
 const [act, directory] = process.argv.slice(2) as [string, string];
 const KEYS = 9000;
@@ -33,7 +33,7 @@ function valueOf(n: number, generation: number): string {
 }
 
 /** Every key, one by one in an order far from the tables', and by scans. */
-async function readAll(store: Store, generation: (n: number) => number): Promise<void> {
+async function readAll(store: EmbeddedStore, generation: (n: number) => number): Promise<void> {
   for (let i = 0; i < KEYS; i++) {
     const n = i * 4001 % KEYS;
     assert.equal(await store.get(keyOf(n)), valueOf(n, generation(n)));
@@ -51,7 +51,7 @@ async function readAll(store: Store, generation: (n: number) => number): Promise
   assert.deepEqual(values, asked.map((n) => valueOf(n, generation(n))));
 }
 
-function tablesOf(store: Store): number {
+function tablesOf(store: EmbeddedStore): number {
   return store.stats().levels.reduce((sum, level) => sum + level.tables, 0);
 }
 
@@ -115,7 +115,7 @@ async function squeeze(): Promise<void> {
   await first.close();
   for (let left = 0; left < 24 && works < 0; left++) {
     const taken = takeDescriptors(left);
-    let store: Store | undefined;
+    let store: EmbeddedStore | undefined;
     let acknowledged = -1;
     try {
       store = await open(directory, options);

@@ -7,11 +7,11 @@
 import assert from "node:assert/strict";
 import {
   BackgroundError,
+  type EmbeddedStore,
   IoError,
   open,
   type Operation,
   type Options,
-  type Store,
   StoreError,
 } from "../../mod.ts";
 import { Random } from "../support/random.ts";
@@ -73,7 +73,7 @@ function assertFull(error: unknown, code: string): void {
 }
 
 /** Every acknowledged batch, each way to read. */
-async function assertAcknowledged(store: Store, acknowledged: number): Promise<void> {
+async function assertAcknowledged(store: EmbeddedStore, acknowledged: number): Promise<void> {
   const found = new Map(await store.entries().toArray() as [string, Uint8Array][]);
   for (let n = 1; n <= acknowledged; n++) {
     for (let i = 0; i < BATCH_PUTS; i++) {
@@ -86,7 +86,7 @@ async function assertAcknowledged(store: Store, acknowledged: number): Promise<v
 }
 
 /** Writes until a write fails; what failed must be the disk. */
-async function writeUntilFull(store: Store, plan: FillPlan): Promise<FilledDisk> {
+async function writeUntilFull(store: EmbeddedStore, plan: FillPlan): Promise<FilledDisk> {
   let acknowledged = 0;
   let failure: unknown;
   let firstFailed = Infinity;
@@ -163,7 +163,7 @@ async function openWhileFull(plan: FillPlan, { acknowledged }: FilledDisk): Prom
   const readOnly = await open(directory, { ...options, readOnly: true });
   await assertAcknowledged(readOnly, acknowledged);
   await readOnly.close();
-  let store: Store;
+  let store: EmbeddedStore;
   try {
     store = await open(directory, options);
   } catch (error) {

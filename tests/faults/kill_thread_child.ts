@@ -6,7 +6,7 @@
 
 import { writeSync } from "node:fs";
 import process from "node:process";
-import { Batch, open } from "../../mod.ts";
+import { EmbeddedBatch, open } from "../../mod.ts";
 import { BATCH_SIZE, keyOf, valueOf } from "./kill_thread_content.ts";
 
 const [directory] = process.argv.slice(2) as [string];
@@ -19,7 +19,7 @@ const store = await open(directory, {
 const found = await store.get("last") as number | undefined ?? 0;
 let isTold = false;
 for (let n = found + 1;; n++) {
-  const batch = new Batch();
+  const batch = new EmbeddedBatch();
   for (let i = 0; i < BATCH_SIZE; i++) batch.put(keyOf(n, i), valueOf(n, i));
   batch.put("last", n);
   // Both drivers of background work, one after the other.

@@ -8,12 +8,12 @@
 import assert from "node:assert/strict";
 import { readdirSync, writeSync } from "node:fs";
 import process from "node:process";
-import { open, openSync, type Store, type Value } from "../../mod.ts";
+import { type EmbeddedStore, open, openSync, type Value } from "../../mod.ts";
 import { parseFileName } from "../../src/version/file_names.ts";
 import { everyKey, stateAfter, type VerifierTask } from "./kill_history.ts";
 
 /** Every way to read, against what is expected. */
-async function checkContent(store: Store, expected: [string, Value][]): Promise<void> {
+async function checkContent(store: EmbeddedStore, expected: [string, Value][]): Promise<void> {
   assert.deepEqual(await store.entries().toArray(), expected);
   assert.deepEqual([...store.entries({ reverse: true })], expected.toReversed());
   assert.equal(await store.count(), expected.length);
@@ -59,7 +59,7 @@ async function check({ directory, isReadOnly, acknowledged }: VerifierTask): Pro
 
 /** A recovered store takes new writes, and has them when it is opened again. */
 async function checkWrites(
-  store: Store,
+  store: EmbeddedStore,
   expected: [string, Value][],
   ordinal: number,
 ): Promise<void> {

@@ -11,7 +11,7 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { LockedError, open, type Store } from "../../mod.ts";
+import { type EmbeddedStore, LockedError, open } from "../../mod.ts";
 
 /** What a contender answers. */
 export interface LockAnswer {
@@ -30,7 +30,7 @@ export interface LockAnswer {
   };
 }
 
-let store: Store | undefined;
+let store: EmbeddedStore | undefined;
 
 /** Waits busily: contenders shall start within microseconds of one another. */
 function spinUntil(moment: number): void {

@@ -16,7 +16,7 @@ import { test } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { defaultFileSystem } from "../../src/platform/default_file_system.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { type Fault, FaultFileSystem, type Operation } from "../support/fault_file_system.ts";
 import { FaultScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { DIRECTORY, smallOptions } from "../support/fault_workload.ts";
@@ -78,7 +78,7 @@ async function withOverlap(body: (overlap: Overlap) => Promise<void>): Promise<v
   }
 }
 
-function openOn(fileSystem: FaultFileSystem): Store {
+function openOn(fileSystem: FaultFileSystem): EmbeddedStore {
   return openSync(DIRECTORY, { ...smallOptions, fileSystem });
 }
 

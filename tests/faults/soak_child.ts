@@ -11,7 +11,7 @@
 
 import assert from "node:assert/strict";
 import process from "node:process";
-import { memoryFileSystem, open, type Options, type Store } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, open, type Options } from "../../mod.ts";
 import { collectGarbage } from "../support/garbage.ts";
 import { interceptingFileSystem } from "../support/intercepting_file_system.ts";
 import { Random } from "../support/random.ts";
@@ -98,7 +98,7 @@ async function timed(write: Promise<void>): Promise<void> {
   longestWriteMs = Math.max(longestWriteMs, performance.now() - startedMs);
 }
 
-async function writeSome(store: Store, kind: number): Promise<void> {
+async function writeSome(store: EmbeddedStore, kind: number): Promise<void> {
   if (kind < 6) {
     const key = keyOf(anyKey());
     const value = newValue();
@@ -120,7 +120,7 @@ async function writeSome(store: Store, kind: number): Promise<void> {
   }
 }
 
-async function readSome(store: Store): Promise<void> {
+async function readSome(store: EmbeddedStore): Promise<void> {
   const kind = random.below(40);
   const n = anyKey();
   if (kind < 34) {
@@ -139,7 +139,7 @@ async function readSome(store: Store): Promise<void> {
   assert.deepEqual(await store.entries(range).toArray(), expected);
 }
 
-async function work(store: Store, untilMs: number): Promise<void> {
+async function work(store: EmbeddedStore, untilMs: number): Promise<void> {
   let nextBurstMs = performance.now() + BURST_EVERY_MS / 2;
   while (performance.now() < untilMs) {
     if (performance.now() > nextBurstMs) {

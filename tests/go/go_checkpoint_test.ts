@@ -9,7 +9,7 @@ import { StoreError } from "../../src/errors.ts";
 import { goLevelFor } from "../../src/go/go_store_writer.ts";
 import type { Options } from "../../src/options.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { Value } from "../../src/value/value.ts";
 import { encodeValue } from "../../src/value/value_codec.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
@@ -38,7 +38,7 @@ function comparable(value: Buffer): string {
 }
 
 /** The values of a store by the hex of their keys, encoded. */
-function encodedContent(store: Store): Map<string, string> {
+function encodedContent(store: EmbeddedStore): Map<string, string> {
   return new Map(
     [...store.entries()].map(([key, value]) => [
       Buffer.from(key as Uint8Array).toString("hex"),
@@ -51,7 +51,11 @@ function hexValues({ values }: GoContent): Map<string, string> {
   return new Map([...values].map(([key, value]) => [key, comparable(value)]));
 }
 
-function open(fileSystem: CloneableFileSystem, directory: string, options: Options = {}): Store {
+function open(
+  fileSystem: CloneableFileSystem,
+  directory: string,
+  options: Options = {},
+): EmbeddedStore {
   return openSync(directory, {
     fileSystem,
     keyEncoding: "bytes",
@@ -63,7 +67,7 @@ function open(fileSystem: CloneableFileSystem, directory: string, options: Optio
 /** Makes the checkpoint and reads it both ways; returns what the independent reader says. */
 async function checkpointed(
   fileSystem: CloneableFileSystem,
-  store: Store,
+  store: EmbeddedStore,
   options: Options,
 ): Promise<GoContent> {
   const expected = encodedContent(store);

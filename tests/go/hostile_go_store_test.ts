@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { crc32 } from "../../src/bytes/crc32.ts";
 import { decodeFooter, FOOTER_BYTES, type TableFooter } from "../../src/sstable/table_format.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { tableName } from "../../src/version/file_names.ts";
 import type { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { encodeGoManifest, fixtureBytes, goFiles, openGo, pathOf } from "../support/go_store.ts";
@@ -205,7 +205,7 @@ test("A flipped bit in the index of a Go table never hides a key from a scan tha
     const bytes = good.slice();
     bytes[bit >>> 3]! ^= 1 << (bit & 7);
     const fileSystem = storeWith(bytes);
-    let store: Store;
+    let store: EmbeddedStore;
     try {
       store = openFiles(fileSystem);
     } catch (error) {

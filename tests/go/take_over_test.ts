@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CorruptionError, IoError, UnsupportedFormatError } from "../../src/errors.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { logName, manifestName, tableName } from "../../src/version/file_names.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
 import { encodeGoManifest, pathOf } from "../support/go_store.ts";
@@ -95,7 +95,7 @@ test("A failure of any operation of taking over a Go store is an error and leave
     fileSystem.before = (operation, path) => {
       if (count++ === failing) throw refused(operation, path, "EIO");
     };
-    let store: Store | undefined;
+    let store: EmbeddedStore | undefined;
     try {
       store = openFiles(fileSystem);
       fileSystem.before = undefined;

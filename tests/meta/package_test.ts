@@ -95,11 +95,15 @@ test("The lock file holds a checksum for every package", () => {
   assert.deepEqual(without, []);
 });
 
-test("What users get has one entry, and nothing that it reaches is part of the tests", () => {
-  assert.equal(denoJson.exports, "./mod.ts");
+test("What users get has three entries, and nothing that they reach is part of the tests", () => {
+  const entries = { ".": "mod", "./contract": "contract", "./contract-suite": "contract_suite" };
+  assert.deepEqual(
+    denoJson.exports,
+    Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `./${file}.ts`])),
+  );
   const dependencies = Object.keys(packageJson.dependencies);
   const reached = new Set<string>();
-  const waiting = ["mod.ts"];
+  const waiting = Object.values(entries).map((name) => `${name}.ts`);
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (reached.has(file)) continue;
     reached.add(file);
@@ -118,7 +122,7 @@ test("What users get has one entry, and nothing that it reaches is part of the t
   }
   assert.ok(reached.size > 60, `only ${reached.size} modules were reached`);
   const strange = [...reached].filter((file) =>
-    !/^(?:mod\.ts$|src\/|wasm\/generated\/)/.test(file)
+    !/^(?:(?:mod|contract|contract_suite)\.ts$|src\/|wasm\/generated\/)/.test(file)
   );
   assert.deepEqual(strange, []);
 });
@@ -129,7 +133,7 @@ test("The list of what is published names no folder of tests, scripts or tools",
   for (const pattern of include) {
     assert.match(
       pattern,
-      /^(?:[A-Za-z]+\.(?:ts|md|json)|LICENSE|(?:src|docs|wasm\/generated)\/\*\*\/\*\.(?:ts|md))$/,
+      /^(?:[A-Za-z_]+\.(?:ts|md|json)|LICENSE|(?:src|docs|wasm\/generated)\/\*\*\/\*\.(?:ts|md))$/,
     );
   }
 });

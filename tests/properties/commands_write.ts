@@ -1,7 +1,7 @@
 /** Commands that write: single changes in every form, batches, and many puts in a row. */
 
 import fc from "fast-check";
-import type { Key, Store, Value } from "../../mod.ts";
+import type { EmbeddedStore, Key, Value } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { BULK_KEYS, BULK_START, keyCount } from "./keys.ts";
 import type { MapChange } from "./sorted_map.ts";
@@ -77,7 +77,7 @@ export function changeNow(world: World, change: Change): void {
   world.acknowledgeAll();
 }
 
-function putTyped(store: Store, key: Key, value: Value): Promise<void> {
+function putTyped(store: EmbeddedStore, key: Key, value: Value): Promise<void> {
   switch (typeof value) {
     case "string":
       return store.putString(key, value);

@@ -5,14 +5,14 @@
 
 import assert from "node:assert/strict";
 import {
-  type Cursor,
+  type EmbeddedCursor,
+  type EmbeddedSnapshot,
+  type EmbeddedStore,
   type Key,
   open,
   openSync,
   type Options,
   type Range,
-  type Snapshot,
-  type Store,
   type Value,
 } from "../../mod.ts";
 import { Random } from "../support/random.ts";
@@ -41,7 +41,7 @@ export interface WorldOptions {
 
 /** A cursor that stays open over several steps. */
 export interface HeldCursor {
-  readonly cursor: Cursor<[string | Uint8Array, Value]>;
+  readonly cursor: EmbeddedCursor<[string | Uint8Array, Value]>;
   readonly range: RangeChoice;
   /** What it has to show, in its direction, without the limit. */
   readonly entries: readonly Entry[];
@@ -60,7 +60,7 @@ export class World {
   /** Cursors that stay open. */
   readonly cursors: HeldCursor[] = [];
   /** Snapshots that stay open, with what they must show. */
-  readonly snapshots: { readonly snapshot: Snapshot; readonly model: SortedMap }[] = [];
+  readonly snapshots: { readonly snapshot: EmbeddedSnapshot; readonly model: SortedMap }[] = [];
   /** The state of the store. */
   model: SortedMap = new SortedMap();
   /** Keys of the pool that the last step changed. */
@@ -72,7 +72,7 @@ export class World {
   /** What decides, besides the history. */
   readonly random: Random;
   readonly options: WorldOptions;
-  #store!: Store;
+  #store!: EmbeddedStore;
   /** The state as of the last moment at which nothing was under way, and what was issued since. */
   #acknowledged = new SortedMap();
   #issued: (readonly MapChange[])[] = [];
@@ -87,7 +87,7 @@ export class World {
   }
 
   /** The store. */
-  get store(): Store {
+  get store(): EmbeddedStore {
     return this.#store;
   }
 

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryFileSystem, open, type Store } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, open } from "../../mod.ts";
 import { collectGarbage } from "../support/garbage.ts";
 import { countPins } from "../support/pins.ts";
 
 /** In a function of its own: what is on the stack is no garbage. */
-async function openSome(store: Store): Promise<void> {
+async function openSome(store: EmbeddedStore): Promise<void> {
   for (let n = 0; n < 20; n++) {
     const controller = new AbortController();
     const cursor = store.entries({ gte: `key${n}`, signal: controller.signal });

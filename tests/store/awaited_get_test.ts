@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryFileSystem, open, type Store } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, open } from "../../mod.ts";
 import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { watched } from "./file_systems.ts";
 
@@ -19,7 +19,7 @@ class Trial {
   awaited = 0;
 
   async run(
-    use: (store: Store) => Promise<void>,
+    use: (store: EmbeddedStore) => Promise<void>,
     { isLoaded, keys }: { isLoaded: boolean; keys: readonly string[] } = {
       isLoaded: true,
       keys: Array.from({ length: COUNT }, (_, i) => keyOf(i)),

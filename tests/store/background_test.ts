@@ -3,7 +3,13 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { BackgroundError, memoryFileSystem, open, type Options, type Store } from "../../mod.ts";
+import {
+  BackgroundError,
+  type EmbeddedStore,
+  memoryFileSystem,
+  open,
+  type Options,
+} from "../../mod.ts";
 import { IoError } from "../../src/errors.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -195,7 +201,7 @@ test("A load in key order is never rewritten", async () => {
 async function failing(
   isHit: (call: Call) => boolean,
   options: Options = small,
-): Promise<{ store: Store; fail: () => void; mend: () => void; failures: () => number }> {
+): Promise<{ store: EmbeddedStore; fail: () => void; mend: () => void; failures: () => number }> {
   let isFailing = false;
   let failures = 0;
   const fileSystem = watched(memoryFileSystem(), (call) => {

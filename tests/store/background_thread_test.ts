@@ -9,11 +9,11 @@ import { fileURLToPath } from "node:url";
 import {
   BackgroundError,
   CorruptionError,
+  type EmbeddedStore,
   memoryFileSystem,
   open,
   openSync,
   type Options,
-  type Store,
 } from "../../mod.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
@@ -41,21 +41,21 @@ class Filler {
     }
   }
 
-  fillSync(store: Store, count: number): void {
+  fillSync(store: EmbeddedStore, count: number): void {
     for (const [key, value] of this.writes(count)) {
       if (value === undefined) store.deleteSync(key);
       else store.putSync(key, value);
     }
   }
 
-  async fill(store: Store, count: number): Promise<void> {
+  async fill(store: EmbeddedStore, count: number): Promise<void> {
     for (const [key, value] of this.writes(count)) {
       if (value === undefined) await store.delete(key);
       else await store.put(key, value);
     }
   }
 
-  check(store: Store): void {
+  check(store: EmbeddedStore): void {
     const keys = [...this.expected.keys()].sort();
     assert.deepEqual([...store.keys()], keys);
     for (const [key, value] of store.entries()) {
@@ -70,7 +70,7 @@ function tablesIn(directory: string): number {
 }
 
 /** Fills a store until the thread is up. */
-async function comeUp(store: Store, filler: Filler): Promise<void> {
+async function comeUp(store: EmbeddedStore, filler: Filler): Promise<void> {
   while (store.stats().background !== "worker") {
     filler.fillSync(store, 5000);
     await systemScheduler.yield();

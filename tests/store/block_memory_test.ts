@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { type Cursor, open, type Options, type Store } from "../../mod.ts";
+import { type EmbeddedCursor, type EmbeddedStore, open, type Options } from "../../mod.ts";
 import { BlockPool } from "../../src/sstable/block_pool.ts";
 import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import type { Random } from "../support/random.ts";
@@ -58,13 +58,13 @@ function keyOf(n: number): string {
 
 /** A cursor and what it has to show from here on. */
 interface Walk {
-  readonly cursor: Cursor<[string | Uint8Array, unknown]>;
+  readonly cursor: EmbeddedCursor<[string | Uint8Array, unknown]>;
   readonly expected: (readonly [string, unknown])[];
 }
 
 /** A store of some levels beside a map that says what is in it. */
 class Trial {
-  readonly #store: Store;
+  readonly #store: EmbeddedStore;
   readonly #random: Random;
   readonly #bytesPerKey: number;
   readonly #model = new Map<string, string>();
@@ -73,7 +73,7 @@ class Trial {
   #generation = 0;
   #failure: unknown;
 
-  constructor(store: Store, random: Random, bytesPerKey: number) {
+  constructor(store: EmbeddedStore, random: Random, bytesPerKey: number) {
     this.#store = store;
     this.#random = random;
     this.#bytesPerKey = bytesPerKey;

@@ -9,7 +9,7 @@ import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import type { CheckpointFormat } from "../../src/store/checkpoint.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { open, openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { type CrashImage, crashKinds, FaultFileSystem } from "../support/fault_file_system.ts";
 import { failureKinds, faultOf, Injector } from "../support/fault_injector.ts";
 import { FaultScheduler, useScheduler } from "../support/fault_scheduler.ts";
@@ -28,12 +28,12 @@ const formats = ["tinykvs", "go-v0.4"] as const;
 
 type Content = Readonly<Record<string, unknown>>;
 
-function contentOf(store: Store): Content {
+function contentOf(store: EmbeddedStore): Content {
   return Object.fromEntries(store.entries() as Iterable<[string, unknown]>);
 }
 
 /** Entries in two levels and in memory, some of them tombstones. */
-async function fill(store: Store, valueLength = 40): Promise<void> {
+async function fill(store: EmbeddedStore, valueLength = 40): Promise<void> {
   const values = (from: number, count: number): void => {
     const batch = store.batch();
     for (let i = from; i < from + count; i++) {
@@ -50,7 +50,7 @@ async function fill(store: Store, valueLength = 40): Promise<void> {
 /** A world of its own: a file system whose calls, turns and timers come in an order that a seed gives. */
 interface World {
   readonly fileSystem: FaultFileSystem;
-  readonly store: Store;
+  readonly store: EmbeddedStore;
   readonly expected: Content;
   readonly wait: <T>(call: Promise<T>) => Promise<T>;
   /** Lets some of what waits happen. */
@@ -82,7 +82,7 @@ async function inWorld(
 
 /** What a directory shows to who opens it; undefined where it is no store. */
 function opened(fileSystem: FaultFileSystem, directory: string): Content | undefined {
-  let store: Store;
+  let store: EmbeddedStore;
   try {
     store = openSync(directory, { ...smallOptions, fileSystem, createIfMissing: false });
   } catch (error) {

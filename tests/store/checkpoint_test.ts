@@ -15,7 +15,7 @@ import {
 } from "../../src/errors.ts";
 import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { open, openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { decodeFooter, FOOTER_BYTES } from "../../src/sstable/table_format.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { contentOf as goContentOf, expectedContent, goFiles, openGo } from "../support/go_store.ts";
@@ -26,7 +26,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 const COPY = "/copies/1";
 
 /** A store with tables in some levels and entries in memory, some of them tombstones. */
-async function filledStore(fileSystem: CloneableFileSystem): Promise<Store> {
+async function filledStore(fileSystem: CloneableFileSystem): Promise<EmbeddedStore> {
   const store = openFiles(fileSystem);
   for (let i = 0; i < 400; i++) store.putSync(`key ${i % 150}`, `${i} `.repeat(60));
   await store.compact();
@@ -42,7 +42,7 @@ function copyContent(fileSystem: CloneableFileSystem, directory = COPY): Record<
   return content;
 }
 
-function openCopy(fileSystem: CloneableFileSystem, directory = COPY): Store {
+function openCopy(fileSystem: CloneableFileSystem, directory = COPY): EmbeddedStore {
   return openSync(directory, { fileSystem, memtableSizeBytes: 4096, createIfMissing: false });
 }
 

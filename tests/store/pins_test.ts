@@ -5,7 +5,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClosedError, memoryFileSystem, open, type Store } from "../../mod.ts";
+import { ClosedError, type EmbeddedStore, memoryFileSystem, open } from "../../mod.ts";
 import { countPins } from "../support/pins.ts";
 import { withSeedAsync } from "../support/seeded.ts";
 
@@ -16,7 +16,7 @@ function keyOf(n: number): string {
 }
 
 /** A store with a level of many tables that ends at two thirds of the keys, and a table above it that goes on. */
-async function openLevels(): Promise<Store> {
+async function openLevels(): Promise<EmbeddedStore> {
   const store = await open("/db", {
     fileSystem: memoryFileSystem(),
     memtableSizeBytes: 16 * 1024,

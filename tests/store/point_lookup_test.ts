@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { memoryFileSystem, openSync, type Store } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, openSync } from "../../mod.ts";
 import { withSeed, withSeedAsync } from "../support/seeded.ts";
 
 const COUNT = 600;
 const SCALE = Number(process.env["TINYKVS_TEST_SCALE"] ?? 1);
 
 /** Three levels of tables: every key at the bottom, every third newer above it, every ninth deleted. */
-function openLevels(): { store: Store; expected: (index: number) => number | undefined } {
+function openLevels(): { store: EmbeddedStore; expected: (index: number) => number | undefined } {
   const store = openSync("/db", {
     fileSystem: memoryFileSystem(),
     blockSizeBytes: 256,
@@ -24,7 +24,7 @@ function openLevels(): { store: Store; expected: (index: number) => number | und
   };
 }
 
-async function addLevels(store: Store): Promise<void> {
+async function addLevels(store: EmbeddedStore): Promise<void> {
   await store.compact();
   for (let i = 0; i < COUNT; i += 3) store.putSync(keyOf(i), -i);
   await store.flush();

@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type FileSystem, memoryFileSystem, open, type Store } from "../../mod.ts";
+import { type EmbeddedStore, type FileSystem, memoryFileSystem, open } from "../../mod.ts";
 import { writeFullySync } from "../../src/platform/transfer.ts";
 import { decompressorFor } from "../../src/compression/compressors.ts";
 import { describe } from "../fixtures/stores/make.ts";
@@ -29,7 +29,7 @@ function copyOf(version: string): FileSystem {
   return fileSystem;
 }
 
-async function linesOf(store: Store): Promise<string[]> {
+async function linesOf(store: EmbeddedStore): Promise<string[]> {
   const lines: string[] = [];
   for await (const [key, value] of store.entries()) {
     lines.push(describe([key, value]));

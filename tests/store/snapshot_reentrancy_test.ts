@@ -2,10 +2,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClosedError, memoryFileSystem, open, type Snapshot, type Store } from "../../mod.ts";
+import {
+  ClosedError,
+  type EmbeddedSnapshot,
+  type EmbeddedStore,
+  memoryFileSystem,
+  open,
+} from "../../mod.ts";
 
 /** A store with two tables, and a snapshot that shows the first one only. */
-async function storeWithSnapshot(): Promise<{ store: Store; snapshot: Snapshot }> {
+async function storeWithSnapshot(): Promise<{ store: EmbeddedStore; snapshot: EmbeddedSnapshot }> {
   const store = await open("/db", { fileSystem: memoryFileSystem(), blockCacheSizeBytes: 0 });
   await store.put("a", 1);
   await store.flush();
@@ -15,7 +21,7 @@ async function storeWithSnapshot(): Promise<{ store: Store; snapshot: Snapshot }
   return { store, snapshot };
 }
 
-const uses: Readonly<Record<string, (snapshot: Snapshot) => unknown>> = {
+const uses: Readonly<Record<string, (snapshot: EmbeddedSnapshot) => unknown>> = {
   "a range's getter, of a cursor": (snapshot) => {
     const cursor = snapshot.keys({
       get limit() {

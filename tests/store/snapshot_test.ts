@@ -7,13 +7,13 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   type CompactRange,
+  type EmbeddedReader,
+  EmbeddedSnapshot,
+  type EmbeddedStore,
   memoryFileSystem,
   open,
   openSync,
   type Options,
-  type Reader,
-  Snapshot,
-  type Store,
 } from "../../mod.ts";
 import { Memtable } from "../../src/memtable/memtable.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
@@ -38,18 +38,21 @@ function keyOf(n: number): string {
   return `k${String(n).padStart(4, "0")}`;
 }
 
-async function newStore(fileSystem: FileSystem = memoryFileSystem()): Promise<Store> {
+async function newStore(fileSystem: FileSystem = memoryFileSystem()): Promise<EmbeddedStore> {
   return await open("/db", { ...small, fileSystem });
 }
 
 /** Number of table files that are on disk but not in the store's version. */
-function keptTables(store: Store, fileSystem: FileSystem): number {
+function keptTables(store: EmbeddedStore, fileSystem: FileSystem): number {
   const files = fileSystem.listSync("/db").filter((name) => name.endsWith(".sst")).length;
   return files - store.stats().levels.reduce((sum, level) => sum + level.tables, 0);
 }
 
 /** Compares everything that a reader can be asked with a model. */
-async function assertShows(reader: Reader, model: ReadonlyMap<string, number>): Promise<void> {
+async function assertShows(
+  reader: EmbeddedReader,
+  model: ReadonlyMap<string, number>,
+): Promise<void> {
   const pairs = [...model].sort(([a], [b]) => a < b ? -1 : 1);
   const keys = pairs.map(([key]) => key);
   const values = pairs.map(([, value]) => value);
@@ -114,7 +117,7 @@ test("A snapshot sees an atomic batch whole or not at all", async () => {
   await using store = await newStore();
   const write = (value: number): Promise<void> =>
     store.write(["a", "b", "c"].map((key) => ({ type: "put", key, value })));
-  const snapshots: Snapshot[] = [];
+  const snapshots: EmbeddedSnapshot[] = [];
   for (let i = 0; i < 20; i++) {
     const written = write(i);
     snapshots.push(store.snapshot());
@@ -135,7 +138,7 @@ async function checkManySnapshots(random: Random): Promise<void> {
     levelSizeMultiplier: 2,
   });
   const model = new Map<string, number>();
-  const taken: { snapshot: Snapshot; model: Map<string, number> }[] = [];
+  const taken: { snapshot: EmbeddedSnapshot; model: Map<string, number> }[] = [];
   let checked = 0;
   for (let step = 0; step < 60; step++) {
     for (let i = 0; i < 30; i++) {
@@ -231,7 +234,9 @@ test("A closed snapshot gives back the memtable that nobody else shows, for its 
   const leases = new Set<Lease>();
   const state = { requireOpen: () => {}, lease: () => new Lease(view, 1, leases) };
   const parts = {} as never;
-  const snapshots = [1, 2].map(() => new Snapshot(state as unknown as StoreState, parts, parts));
+  const snapshots = [1, 2].map(() =>
+    new EmbeddedSnapshot(state as unknown as StoreState, parts, parts)
+  );
   view.release();
   snapshots[0]!.close();
   snapshots[0]!.close();
@@ -262,7 +267,7 @@ test("Every use of a closed snapshot is a ClosedError that names it", async () =
 
 test("A using block closes its snapshot", async () => {
   await using store = await newStore();
-  let escaped: Snapshot;
+  let escaped: EmbeddedSnapshot;
   {
     using snapshot = store.snapshot();
     escaped = snapshot;

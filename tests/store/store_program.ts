@@ -4,7 +4,7 @@
  * large enough for the worker thread. It imports nothing but the library, so a bundle of it stands for the library alone.
  */
 
-import { type CompressionName, open, openSync, type Store } from "../../mod.ts";
+import { type CompressionName, type EmbeddedStore, open, openSync } from "../../mod.ts";
 
 const lines: string[] = [];
 for (const compression of ["zstd", "snappy", "none"] as CompressionName[]) {
@@ -38,7 +38,7 @@ lines.push(await backgroundOf(openSync("store/large", { memtableSizeBytes: 1 << 
 console.log(lines.join("\n"));
 
 /** Where jobs run that are large enough for a thread, when it has had time to come up. */
-async function backgroundOf(store: Store): Promise<string> {
+async function backgroundOf(store: EmbeddedStore): Promise<string> {
   const text = "x".repeat(50_000);
   for (let i = 0; i < 2000 && store.stats().background === "inline"; i++) {
     await store.put(`key ${i % 100}`, `${text}${i}`);

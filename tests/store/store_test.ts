@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers";
 import {
+  type EmbeddedStore,
   type FileSystem,
   MAX_KEY_BYTES,
   memoryFileSystem,
   open,
   openSync,
   type Options,
-  type Store,
   type Value,
   type WalSync,
 } from "../../mod.ts";
@@ -49,7 +49,7 @@ function requireSame(actual: Value | undefined, expected: Value, name: string): 
   }
 }
 
-async function requireAll(store: Store, stage: string): Promise<void> {
+async function requireAll(store: EmbeddedStore, stage: string): Promise<void> {
   for (const [name, value] of Object.entries(values)) {
     requireSame(await store.get(name), value, `${name} by get ${stage}`);
     requireSame(store.getSync(name), value, `${name} by getSync ${stage}`);
@@ -386,7 +386,7 @@ test("A store may be closed twice, and in both ways", async () => {
 
 test("await using closes the store, also where its block throws", async () => {
   const fileSystem = memoryFileSystem();
-  let kept: Store | undefined;
+  let kept: EmbeddedStore | undefined;
   await assert.rejects(async () => {
     await using store = await open("/db", { fileSystem });
     kept = store;
@@ -429,7 +429,7 @@ test("A clean close leaves no log, and the next open writes no table", async () 
 
 /** A store over a file system that notes what is done to its logs. */
 async function noting(walSync: WalSync, options: Options = {}): Promise<{
-  store: Store;
+  store: EmbeddedStore;
   calls: string[];
   fileSystem: FileSystem;
   gates: (() => void)[];

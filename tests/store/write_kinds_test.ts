@@ -3,18 +3,68 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryFileSystem, open, type Options, Store } from "../../mod.ts";
+import { EmbeddedStore, memoryFileSystem, open, type Options } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { crashCopy } from "./file_systems.ts";
 
 /** One use of each method that writes, and what it leaves under the key "k". */
 const writes: Readonly<
-  Record<string, { run: (store: Store) => Promise<void> | void; leaves: unknown }>
+  Record<string, {
+    run: (store: EmbeddedStore) => Promise<unknown> | unknown;
+    /** What is there then, if "older" was there, and if nothing was. */
+    leaves: unknown;
+    leavesOverNothing?: unknown;
+  }>
 > = {
   put: { run: (store) => store.put("k", "by put"), leaves: "by put" },
   putSync: { run: (store) => store.putSync("k", "by putSync"), leaves: "by putSync" },
   delete: { run: (store) => store.delete("k"), leaves: undefined },
   deleteSync: { run: (store) => store.deleteSync("k"), leaves: undefined },
+  deleteIfExists: { run: (store) => store.deleteIfExists("k"), leaves: undefined },
+  deleteIfExistsSync: { run: (store) => store.deleteIfExistsSync("k"), leaves: undefined },
+  putIfNotExists: {
+    run: (store) => store.putIfNotExists("k", "new"),
+    leaves: "older",
+    leavesOverNothing: "new",
+  },
+  putIfNotExistsSync: {
+    run: (store) => store.putIfNotExistsSync("k", "new"),
+    leaves: "older",
+    leavesOverNothing: "new",
+  },
+  putIfEquals: {
+    run: (store) => store.putIfEquals("k", "newer", "older"),
+    leaves: "newer",
+    leavesOverNothing: undefined,
+  },
+  putIfEqualsSync: {
+    run: (store) => store.putIfEqualsSync("k", "newer", "older"),
+    leaves: "newer",
+    leavesOverNothing: undefined,
+  },
+  increment: {
+    run: (store) => store.increment("k", 2).catch(() => {}),
+    leaves: "older",
+    leavesOverNothing: 2n,
+  },
+  incrementSync: {
+    run(store) {
+      if (!store.hasSync("k")) store.incrementSync("k");
+      else assert.throws(() => store.incrementSync("k"), { code: "TYPE_MISMATCH" });
+    },
+    leaves: "older",
+    leavesOverNothing: 1n,
+  },
+  update: {
+    run: (store) => store.update("k", (old) => `${old as string}!`),
+    leaves: "older!",
+    leavesOverNothing: "undefined!",
+  },
+  updateSync: {
+    run: (store) => store.updateSync("k", (old) => old === undefined ? 5 : undefined),
+    leaves: undefined,
+    leavesOverNothing: 5,
+  },
   write: { run: (store) => store.write([{ type: "put", key: "k", value: 1 }]), leaves: 1 },
   writeSync: { run: (store) => store.writeSync([{ type: "delete", key: "k" }]), leaves: undefined },
   batch: { run: (store) => store.batch().delete("k").put("k", 2).write(), leaves: 2 },
@@ -30,6 +80,15 @@ const writes: Readonly<
 /** Methods and properties that write nothing of the user's. */
 const others = [
   ...["constructor", "path", "status", "close", "closeSync", "flush", "sync", "compact", "stats"],
+  ...[
+    "getEntry",
+    "getEntrySync",
+    "getManySync",
+    "hasMany",
+    "hasManySync",
+    "countSync",
+    "getStored",
+  ],
   ...["get", "getSync", "getMany", "has", "hasSync", "count", "entries", "keys", "values"],
   ...["getString", "getInt64", "getFloat64", "getBool", "getBytes", "getJson", "getMap"],
   ...["scanPrefix", "scanRange", "snapshot", "checkpoint"],
@@ -38,21 +97,30 @@ const others = [
 const options: Options = { memtableSizeBytes: 4096, blockSizeBytes: 256, compression: "none" };
 
 test("Every method of the store is known to write or not to write", () => {
-  const methods = Object.getOwnPropertyNames(Store.prototype).sort();
+  const methods: string[] = [];
+  let prototype: object = EmbeddedStore.prototype;
+  for (; prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype) as object) {
+    methods.push(...Object.getOwnPropertyNames(prototype));
+  }
+  for (const name of Object.keys(writes)) assert.ok(methods.includes(name), name);
   const known = new Set([...Object.keys(writes), ...others]);
   assert.deepEqual(methods.filter((name) => !known.has(name)), []);
 });
 
 test("Every kind of write is in the log and in tables, over every state of its key", async () => {
-  for (const [name, { run, leaves }] of Object.entries(writes)) {
+  for (const [name, kind] of Object.entries(writes)) {
     for (const before of ["nothing", "in a table", "in the memtable", "deleted"]) {
       const what = `${name} over ${before}`;
+      const isOverNothing = before === "nothing" || before === "deleted";
+      const leaves = isOverNothing && Object.hasOwn(kind, "leavesOverNothing")
+        ? kind.leavesOverNothing
+        : kind.leaves;
       let fileSystem: FileSystem = memoryFileSystem();
       const store = await open("/db", { ...options, fileSystem });
       if (before !== "nothing") await store.put("k", "older");
       if (before === "in a table") await store.flush();
       if (before === "deleted") await store.delete("k");
-      await run(store);
+      await kind.run(store);
       assert.deepEqual(await store.get("k"), leaves, what);
       for (const round of [1, 2]) {
         fileSystem = crashCopy(fileSystem, "/db");

@@ -70,7 +70,17 @@ export function bundle(bundler: Bundler, entry: string): Bundle {
 
 /** Copies what a bundle of the library may be made of, and nothing else. */
 function copySources(copy: string): void {
-  for (const name of ["mod.ts", "src", "examples", "tests", "wasm/generated"]) {
+  for (
+    const name of [
+      "mod.ts",
+      "contract.ts",
+      "contract_suite.ts",
+      "src",
+      "examples",
+      "tests",
+      "wasm/generated",
+    ]
+  ) {
     cpSync(path.join(repository, name), path.join(copy, name), {
       recursive: true,
       filter: (source) => !source.startsWith(path.join(repository, "tests", "fixtures")),

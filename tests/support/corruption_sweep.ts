@@ -12,7 +12,7 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { CorruptionError, IoError, StoreError } from "../../src/errors.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { CloneableFileSystem } from "./cloneable_file_system.ts";
 import { type Density, type Mutant, mutantsOf } from "./corruption_mutants.ts";
 import type { Content, Victim } from "./corruption_stores.ts";
@@ -162,7 +162,7 @@ class Trial {
   }
 
   /** Opens it, or checks that the failing open has changed nothing. */
-  #open(files: CloneableFileSystem): Store | undefined {
+  #open(files: CloneableFileSystem): EmbeddedStore | undefined {
     const before = files.clone();
     try {
       return openFiles(files, { l0CompactionTrigger: 1000, blockCacheSizeBytes: 1 << 20 });
@@ -177,7 +177,7 @@ class Trial {
   }
 
   /** Reads everything; returns which of the allowed contents it can be, and the count of errors. */
-  #read(store: Store): { allowed: readonly Content[]; errors: number } {
+  #read(store: EmbeddedStore): { allowed: readonly Content[]; errors: number } {
     const { keys } = this.#victim;
     let { allowed } = this.#mutant;
     let errors = 0;

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { BackgroundError, IoError, StoreError } from "../../src/errors.ts";
 import type { Options } from "../../src/options.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { Injector, Struck } from "./fault_injector.ts";
 import type { Run } from "./fault_workload.ts";
 
@@ -17,7 +17,7 @@ export class ErrorTrial {
   readonly run: Run;
   readonly #injector: Injector;
   readonly #options: Options;
-  #store: Store | undefined;
+  #store: EmbeddedStore | undefined;
   /** The first rejection of a write. */
   #refusal: unknown;
   /** How many calls were rejected. */
@@ -114,7 +114,7 @@ export class ErrorTrial {
     );
   }
 
-  #opened(result: Attempt<Store>): boolean {
+  #opened(result: Attempt<EmbeddedStore>): boolean {
     if (!result.isDone) return false;
     this.#store = result.value;
     const fatal = this.#injector.struck.find(isFatal);

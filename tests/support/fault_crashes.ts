@@ -14,7 +14,7 @@
 
 import type { Options } from "../../src/options.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { type CrashCounts, CrashFailure, type CrashName } from "./crash_names.ts";
 import { requireDamageIsLeftAlone } from "./fault_damage.ts";
 import type {
@@ -362,7 +362,7 @@ export class CrashExplorer {
     return { ...this.#settings.checkOptions, walSync: "batch" };
   }
 
-  #open(fileSystem: FaultFileSystem): Store {
+  #open(fileSystem: FaultFileSystem): EmbeddedStore {
     return openSync(DIRECTORY, { ...this.#options(), fileSystem });
   }
 

@@ -9,7 +9,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Operation } from "../../src/store/batch.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 
 /** The key under which every batch stores its ordinal. */
 export const ORDINAL_KEY = "~ordinal";
@@ -128,7 +128,7 @@ export class History {
    * @throws {Error} it shows no prefix, or one outside the bounds
    */
   check(
-    store: Store,
+    store: EmbeddedStore,
     lowest: number,
     highest: number,
     extra?: ReadonlyMap<string, string>,

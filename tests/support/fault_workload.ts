@@ -6,7 +6,7 @@
 import type { Options, WalSync } from "../../src/options.ts";
 import type { Operation } from "../../src/store/batch.ts";
 import { open, openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { CrashKind, FaultFileSystem } from "./fault_file_system.ts";
 import { type History, ORDINAL_KEY } from "./fault_history.ts";
 import type { FaultScheduler } from "./fault_scheduler.ts";
@@ -47,7 +47,7 @@ export class Run {
     extendedLogs: 0,
   };
   readonly #extendedLogs = new Set<string>();
-  #store: Store | undefined;
+  #store: EmbeddedStore | undefined;
   #unsettled = 0;
 
   constructor(
@@ -65,7 +65,7 @@ export class Run {
   }
 
   /** The open store. */
-  get store(): Store {
+  get store(): EmbeddedStore {
     return this.#store!;
   }
 
@@ -95,14 +95,14 @@ export class Run {
     return result;
   }
 
-  async open(options: Options = {}): Promise<Store> {
+  async open(options: Options = {}): Promise<EmbeddedStore> {
     this.options = { ...this.options, ...options };
     const { fileSystem } = this;
     this.#store = await this.wait(open(DIRECTORY, { ...this.options, fileSystem }));
     return this.#store;
   }
 
-  openSync(options: Options = {}): Store {
+  openSync(options: Options = {}): EmbeddedStore {
     this.options = { ...this.options, ...options };
     this.#store = openSync(DIRECTORY, { ...this.options, fileSystem: this.fileSystem });
     this.onIdle();

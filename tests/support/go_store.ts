@@ -9,7 +9,7 @@ import { ByteWriter } from "../../src/bytes/byte_writer.ts";
 import { crc32 } from "../../src/bytes/crc32.ts";
 import type { Options } from "../../src/options.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { CloneableFileSystem } from "./cloneable_file_system.ts";
 import { DIRECTORY } from "./store_files.ts";
 
@@ -75,7 +75,7 @@ export function expectedContent(store: string): Content {
 }
 
 /** What an open store holds, by a scan. */
-export function contentOf(store: Store): Content {
+export function contentOf(store: EmbeddedStore): Content {
   const content: [string, string][] = [];
   for (const [key, value] of store.entries()) {
     content.push([hexOf(key as Uint8Array), describe(value)]);
@@ -84,7 +84,7 @@ export function contentOf(store: Store): Content {
 }
 
 /** What single reads say of the keys. */
-export function readContent(store: Store, keys: Iterable<string>): Content {
+export function readContent(store: EmbeddedStore, keys: Iterable<string>): Content {
   return [...keys].map((key) => {
     const value = store.getSync(new Uint8Array(Buffer.from(key, "hex")));
     return [key, value === undefined ? "absent" : describe(value)];
@@ -121,7 +121,7 @@ function describeFloat(bits: string): string {
 }
 
 /** Opens the store in the directory with small limits. */
-export function openGo(fileSystem: CloneableFileSystem, options: Options = {}): Store {
+export function openGo(fileSystem: CloneableFileSystem, options: Options = {}): EmbeddedStore {
   return openSync(DIRECTORY, {
     fileSystem,
     keyEncoding: "bytes",

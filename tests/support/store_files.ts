@@ -3,7 +3,7 @@
 import type { Options } from "../../src/options.ts";
 import { encodeDelete, encodePut } from "../../src/store/operation_encoding.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { logName } from "../../src/version/file_names.ts";
 import type { LogState } from "../../src/version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
@@ -112,7 +112,7 @@ export function putRecords(prefix: string, count: number, synced: boolean): LogR
 }
 
 /** Opens the store with small memory and nothing compressed. */
-export function openFiles(fileSystem: CloneableFileSystem, options: Options = {}): Store {
+export function openFiles(fileSystem: CloneableFileSystem, options: Options = {}): EmbeddedStore {
   return openSync(DIRECTORY, {
     fileSystem,
     compression: "none",
@@ -123,7 +123,7 @@ export function openFiles(fileSystem: CloneableFileSystem, options: Options = {}
 }
 
 /** Everything in a store. */
-export function contentOf(store: Store): Record<string, unknown> {
+export function contentOf(store: EmbeddedStore): Record<string, unknown> {
   return Object.fromEntries(store.entries() as Iterable<[string, unknown]>);
 }
 

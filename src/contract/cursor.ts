@@ -1,0 +1,73 @@
+/** What a scan gives: an iterator that can be sought, read in groups, and has to be closed. */
+
+import type { Key } from "./value.ts";
+
+/**
+ * Goes through the items of a range once, in the order of the keys or against it. It shows one moment:
+ * what is written after it was made is not seen.
+ *
+ * It is closed by `close`, by disposal, by `return` and `throw` (so by `break` and by an error in the
+ * body of a loop), by the end of a `for await` loop, and by `toArray`. Close it otherwise: until then it
+ * may keep what it reads from being given back. What it holds in memory is bounded.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open } from "@tinykvs/core";
+ * import type { Cursor } from "@tinykvs/core/contract";
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * await store.batch().put("a", 1).put("b", 2).put("c", 3).write();
+ * await using keys: Cursor<string | Uint8Array> = store.keys();
+ * keys.seek("b");
+ * console.log(await keys.nextMany(10)); // [ "b", "c" ]
+ * ```
+ */
+export interface Cursor<T> extends AsyncIterableIterator<T>, AsyncDisposable {
+  /** The next item. Calls may overlap; they are answered in their order. */
+  next(): Promise<IteratorResult<T, undefined>>;
+  /** Closes the cursor. */
+  return(value?: unknown): Promise<IteratorResult<T, undefined>>;
+  /** Closes the cursor and rejects with the error. */
+  throw(error?: unknown): Promise<IteratorResult<T, undefined>>;
+  /** The cursor itself, which closes when the loop over it ends. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<T>;
+  /**
+   * Goes to the first entry at or after `key` in the direction of the cursor; the next item is from
+   * there. A key outside the range ends the cursor. It may be sought again until it is closed, also after
+   * its end. Items that were shown before count towards the limit.
+   *
+   * @throws {TypeError | RangeError} `key` can't be a key
+   * @throws {ClosedError} the cursor was closed
+   */
+  seek(key: Key): void;
+  /**
+   * The next items, at most `count`; fewer only at the end.
+   *
+   * @throws {RangeError} `count` is not an integer from 1
+   * @throws {ClosedError} the cursor or the store was closed
+   */
+  nextMany(count: number): Promise<T[]>;
+  /** All items that are left, which have to fit into memory. Closes the cursor. */
+  toArray(): Promise<T[]>;
+  /**
+   * A cursor over what `change` makes of each item. It takes its items from this one, and closes it.
+   * `change` is not awaited.
+   */
+  map<U>(change: (item: T, index: number) => U): Cursor<U>;
+  /** A cursor over the items that `wanted` returns true for. It takes its items from this one, and closes it. */
+  filter(wanted: (item: T, index: number) => boolean): Cursor<T>;
+  /**
+   * A cursor over at most `count` items. It takes its items from this one, and closes it.
+   *
+   * @throws {RangeError} `count` is not an integer from 0
+   */
+  take(count: number): Cursor<T>;
+  /**
+   * A cursor over what comes after the next `count` items. It takes its items from this one, and closes it.
+   *
+   * @throws {RangeError} `count` is not an integer from 0
+   */
+  drop(count: number): Cursor<T>;
+  /** Gives everything back that the cursor holds. Further use gets a ClosedError; closing twice is legal. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,103 @@
+/** A batch that keeps its operations as they are, for stores that have no better form for them. */
+
+import { ClosedError } from "../errors.ts";
+import { copyValue, keyBytes } from "./rules.ts";
+import { describeValue, type Key, type Value } from "./value.ts";
+import type { Batch, Operation, WriteOptions } from "./writer.ts";
+
+/**
+ * Checks and copies every operation when it is added.
+ *
+ * @example
+ * ```ts
+ * import { OperationBatch } from "@tinykvs/core/contract";
+ *
+ * const batch = new OperationBatch((operations) => Promise.resolve(console.log(operations.length)));
+ * await batch.put("a", 1).delete("b").write(); // 2
+ * ```
+ */
+export class OperationBatch implements Batch {
+  #operations: Operation[] | undefined = [];
+  #length = 0;
+  readonly #write: (operations: readonly Operation[], options?: WriteOptions) => Promise<void>;
+
+  /** `write` applies the operations; their keys are bytes, and all of it belongs to it. */
+  constructor(
+    write: (operations: readonly Operation[], options?: WriteOptions) => Promise<void>,
+  ) {
+    this.#write = write;
+  }
+
+  /** Number of operations so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds a put. */
+  put(key: Key, value: Value): this {
+    return this.#add({ type: "put", key: keyBytes(key), value: copyValue(value) });
+  }
+
+  /** Adds a delete. */
+  delete(key: Key): this {
+    return this.#add({ type: "delete", key: keyBytes(key) });
+  }
+
+  /** Forgets every operation. */
+  clear(): this {
+    this.#open().length = 0;
+    this.#length = 0;
+    return this;
+  }
+
+  /** Applies the operations as one. The batch can't be used afterwards. */
+  async write(options?: WriteOptions): Promise<void> {
+    await this.#write(this.finish(), options);
+  }
+
+  /** The operations, for the store that writes them. The batch can't be used afterwards. */
+  finish(): readonly Operation[] {
+    const operations = this.#open();
+    this.#operations = undefined;
+    return operations;
+  }
+
+  /**
+   * What is handed to `write`, checked and copied.
+   *
+   * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored
+   */
+  static operationsOf(given: readonly Operation[] | Batch): readonly Operation[] {
+    if (given instanceof OperationBatch) return given.finish();
+    if (!Array.isArray(given)) {
+      throw new TypeError(
+        `Cannot write: found ${
+          describeValue(given)
+        }, expected an array of operations or a batch of this store`,
+      );
+    }
+    const batch = new OperationBatch(() => Promise.resolve());
+    for (const [at, operation] of (given as readonly Operation[]).entries()) {
+      if (operation?.type === "put") batch.put(operation.key, operation.value);
+      else if (operation?.type === "delete") batch.delete(operation.key);
+      else {
+        const found = describeValue((operation as { type?: unknown } | undefined)?.type);
+        throw new TypeError(
+          `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
+        );
+      }
+    }
+    return batch.finish();
+  }
+
+  #add(operation: Operation): this {
+    this.#open().push(operation);
+    this.#length++;
+    return this;
+  }
+
+  #open(): Operation[] {
+    if (this.#operations === undefined) throw new ClosedError("batch");
+    return this.#operations;
+  }
+}

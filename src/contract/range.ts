@@ -1,0 +1,99 @@
+/** Ranges of keys as users give them. */
+
+import type { Key } from "./value.ts";
+
+/** Which entries, in which order. All bounds given must hold. */
+export interface Range {
+  /** Only keys that start with these bytes. */
+  prefix?: Key;
+  /** Only keys at or after this one. */
+  gte?: Key;
+  /** Only keys after this one. */
+  gt?: Key;
+  /** Only keys at or before this one. */
+  lte?: Key;
+  /** Only keys before this one. */
+  lt?: Key;
+  /** From the largest key to the smallest. Default false. */
+  reverse?: boolean;
+  /** At most this many entries, an integer from 0, or Infinity. Default Infinity. */
+  limit?: number;
+  /** Ends the iteration: the next step rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** The fields of a range, all of them present, so that none is looked for in a prototype. */
+export interface OwnRange {
+  /** Only keys that start with these bytes. */
+  prefix: Key | undefined;
+  /** Only keys at or after this one. */
+  gte: Key | undefined;
+  /** Only keys after this one. */
+  gt: Key | undefined;
+  /** Only keys at or before this one. */
+  lte: Key | undefined;
+  /** Only keys before this one. */
+  lt: Key | undefined;
+  /** From the largest key to the smallest. */
+  reverse: boolean | undefined;
+  /** At most this many entries. */
+  limit: number | undefined;
+  /** Ends the iteration. */
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * The range's own fields, each read once. The bounds are not checked.
+ *
+ * A switch, and no copy of the object to take them from: an object without a prototype is a hash table
+ * to V8, and costs half a microsecond here.
+ *
+ * @throws {TypeError} it is no object, has an unknown name, or `reverse` is no boolean
+ * @throws {RangeError} the limit is not an integer from 0 or Infinity
+ */
+export function ownRange(range: Range): OwnRange {
+  if (typeof range !== "object" || range === null) {
+    throw new TypeError(`Cannot use the range: found ${typeof range}, expected an object`);
+  }
+  const names = Object.keys(range);
+  for (const name of names) {
+    if (!isName(name)) throw new TypeError(`Cannot use the range: unknown name "${name}"`);
+  }
+  const own: OwnRange = {
+    prefix: undefined,
+    gte: undefined,
+    gt: undefined,
+    lte: undefined,
+    lt: undefined,
+    reverse: undefined,
+    limit: undefined,
+    signal: undefined,
+  };
+  for (const name of names as (keyof Range)[]) own[name] = range[name] as undefined;
+  const { reverse, limit } = own;
+  if (reverse !== undefined && typeof reverse !== "boolean") {
+    throw new TypeError(`Cannot use the range: "reverse" is ${typeof reverse}, expected a boolean`);
+  }
+  if (limit !== undefined && limit !== Infinity && !(Number.isSafeInteger(limit) && limit >= 0)) {
+    throw new RangeError(
+      `Cannot use the range: "limit" is ${limit}, expected an integer from 0 or Infinity`,
+    );
+  }
+  return own;
+}
+
+function isName(name: string): name is keyof Range {
+  switch (name) {
+    case "prefix":
+    case "gte":
+    case "gt":
+    case "lte":
+    case "lt":
+    case "reverse":
+    case "limit":
+    case "signal":
+      return true;
+    default:
+      return false;
+  }
+}

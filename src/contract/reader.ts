@@ -1,0 +1,88 @@
+/** The reading half of a store. */
+
+import type { Cursor } from "./cursor.ts";
+import type { Range } from "./range.ts";
+import type { Key, RecordValue, Value } from "./value.ts";
+
+/** A key with what is stored for it. */
+export interface Entry {
+  /** The key, in the form in which the store's cursors show keys. */
+  readonly key: string | Uint8Array;
+  /** The value. */
+  readonly value: Value;
+}
+
+/** Reads of values that must have a certain type. {@linkcode ReaderBase} has them. */
+export interface TypedReads {
+  /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
+  getString(key: Key): Promise<string | undefined>;
+  /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  getInt64(key: Key): Promise<bigint | undefined>;
+  /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  getFloat64(key: Key): Promise<number | undefined>;
+  /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
+  getBool(key: Key): Promise<boolean | undefined>;
+  /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
+  getBytes(key: Key): Promise<Uint8Array | undefined>;
+  /**
+   * What the key's JSON text says. The type is the caller's claim; it is not checked.
+   *
+   * @throws {TypeMismatchError} the key's value is no string
+   * @throws {SyntaxError} the string is no JSON
+   */
+  getJson<T = unknown>(key: Key): Promise<T | undefined>;
+  /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
+  getMap<T extends RecordValue = RecordValue>(key: Key): Promise<T | undefined>;
+}
+
+/**
+ * Something to read keys and values from: a store as it is at the moment of the call, or a
+ * {@linkcode Snapshot}.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open } from "@tinykvs/core";
+ * import type { Reader } from "@tinykvs/core/contract";
+ *
+ * async function admins(reader: Reader): Promise<number> {
+ *   return await reader.count({ prefix: "admin:" });
+ * }
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * await store.put("admin:1", "Alice");
+ * using snapshot = store.snapshot();
+ * console.log(await admins(store), await admins(snapshot)); // 1 1
+ * ```
+ */
+export interface Reader extends TypedReads {
+  /** The key's value, or undefined if there is none. */
+  get(key: Key): Promise<Value | undefined>;
+  /** The key with all that is stored for it, or undefined if there is nothing. */
+  getEntry(key: Key): Promise<Entry | undefined>;
+  /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
+  getMany(keys: readonly Key[]): Promise<(Value | undefined)[]>;
+  /** Whether the key has a value. */
+  has(key: Key): Promise<boolean>;
+  /** Whether each of several keys has a value, as of one moment, in their order. */
+  hasMany(keys: readonly Key[]): Promise<boolean[]>;
+  /** Iterates over keys and values in the order of the keys' bytes. */
+  entries(range?: Range): Cursor<[string | Uint8Array, Value]>;
+  /** Iterates over keys. */
+  keys(range?: Range): Cursor<string | Uint8Array>;
+  /** Iterates over values, in the order of their keys. */
+  values(range?: Range): Cursor<Value>;
+  /** The number of keys in a range. */
+  count(range?: Range): Promise<number>;
+}
+
+/**
+ * A store as it was when `snapshot()` was called, whatever is written since. Close it when it is not
+ * needed any more, or let `using` do that.
+ *
+ * Closing the store ends its snapshots. Cursors that a snapshot has opened, and reads that it has begun,
+ * are not ended by its `close`.
+ */
+export interface Snapshot extends Reader, Disposable {
+  /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
+  close(): void;
+}
