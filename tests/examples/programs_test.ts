@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
-import { binaryOf, failureOf, root, runProcess } from "../../scripts/processes.ts";
+import { binaryOf, failureOf, root, runProcess, type Runtime } from "../../scripts/processes.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { readDocument } from "../support/documents.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -28,7 +28,7 @@ for (const program of programs) {
     const folder = temporaryDirectory("example");
     try {
       const permissions = ["run", "--no-prompt", "--allow-read", "--allow-write", "--allow-net"];
-      const result = await runProcess(binaryOf(runtimeName), [
+      const result = await runProcess(binaryOf(runtimeName as Runtime), [
         ...(runtimeName === "deno" ? [...permissions, "--no-check"] : []),
         path.join("examples", program),
         path.join(folder.path, "store"),
