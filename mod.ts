@@ -46,7 +46,13 @@ export {
   type WalSync,
 } from "./src/options.ts";
 export type { CompressionLevel, CompressionName } from "./src/compression/compressor.ts";
-export type { FileHandle, FileLock, FileStatus, FileSystem } from "./src/platform/file_system.ts";
+export type {
+  FileHandle,
+  FileLock,
+  FileStatus,
+  FileSystem,
+  LockWitness,
+} from "./src/platform/file_system.ts";
 export { Extension } from "./src/value/extension.ts";
 export { memoryFileSystem } from "./src/platform/memory_file_system.ts";
 export {
@@ -64,6 +70,7 @@ export {
   CorruptionError,
   IoError,
   LockedError,
+  LockLostError,
   StoreError,
   type StoreErrorCode,
   TypeMismatchError,
