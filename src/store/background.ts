@@ -18,6 +18,7 @@ import { RunningTask, type Task } from "../platform/task.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
+import { ownTurn } from "./background_turns.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import type { StoreState } from "./store_state.ts";
 
@@ -222,7 +223,7 @@ export class Background {
         await Promise.race(wakes);
       } else {
         // The turn comes first: whoever called us in this one has been given its share.
-        await scheduler.yield();
+        await ownTurn(scheduler);
         if (!task.isSettled) task.slice(scheduler, SLICE_MS);
       }
       this.#settle();
