@@ -55,3 +55,14 @@ test("A store with too few descriptors says so, loses nothing, and works from 16
     dispose();
   }
 });
+
+test("A store that had no descriptor for its next file takes writes again when there are some", () => {
+  const { path, dispose } = temporaryDirectory("recover");
+  try {
+    run("build", path);
+    const refused = JSON.parse(run("recover", path, 64)) as number[];
+    for (const count of refused) assert.ok(count > 0, `${refused} writes were refused`);
+  } finally {
+    dispose();
+  }
+});

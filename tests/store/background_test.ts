@@ -324,3 +324,70 @@ test("A log that can't be started refuses the write and all later ones", async (
   assert.equal(await store.has("a"), false);
   await assert.rejects(store.close(), BackgroundError);
 });
+
+/** What there may be no descriptor for, and the calls that come to it. */
+const shortages: readonly [what: string, isHit: (call: Call) => boolean][] = [
+  ["a log", ({ operation, path }) => operation === "create" && path.endsWith(".wal")],
+  ["a table", ({ operation, path }) => operation === "create" && path.endsWith(".sst")],
+  ["a manifest", ({ operation, path }) => operation === "create" && path.includes("MANIFEST")],
+  ["CURRENT", ({ operation, path }) => operation === "create" && path.includes("CURRENT")],
+  ["the directory", ({ operation }) => operation === "syncDirectory"],
+  ["anything", ({ operation }) => operation === "create" || operation === "syncDirectory"],
+];
+
+for (const [what, isHit] of shortages) {
+  test(`A store without a descriptor for ${what} takes writes again when there is one`, async () => {
+    for (const wasWritten of [false, true]) {
+      let isFailing = false;
+      const disk = memoryFileSystem();
+      const fileSystem = watched(disk, (call) => {
+        if (!isFailing || !isHit(call)) return;
+        throw new IoError(call.operation, call.path, "too many open files (EMFILE)", "EMFILE");
+      });
+      const store = await open("/db", { ...small, fileSystem });
+      if (wasWritten) await store.put("before", 1);
+      const expected = new Map<string, number>();
+      let refusals = 0;
+      for (let round = 0; round < 3; round++) {
+        isFailing = true;
+        for (let i = 0; i < 2000; i++) {
+          const key = `${keyOf(i)} ${round}`;
+          try {
+            if (i % 2 === 0) store.putSync(key, i);
+            else await store.put(key, i);
+            expected.set(key, i);
+          } catch (error) {
+            assert.ok(error instanceof IoError && error.osCode === "EMFILE", String(error));
+            assert.equal(store.hasSync(key), false);
+            refusals++;
+          }
+        }
+        const calls = [() => store.flush(), () => store.compact()];
+        for (const call of calls) {
+          await call().catch((error: unknown) => {
+            assert.ok(error instanceof IoError && error.osCode === "EMFILE", String(error));
+          });
+        }
+        assert.ok(store.stats().immutableMemtables <= 4);
+        isFailing = false;
+        store.putSync(`after ${round}`, round);
+        expected.set(`after ${round}`, round);
+        if (round === 1) await store.flush();
+        else await store.compact();
+      }
+      if (wasWritten) expected.set("before", 1);
+      assert.ok(
+        refusals > 0 || what === "CURRENT" || what === "a manifest",
+        `${refusals} refusals`,
+      );
+      assert.deepEqual(new Map(await store.entries().toArray() as [string, number][]), expected);
+      await store.close();
+      const again = await open("/db", { ...small, fileSystem: disk });
+      assert.deepEqual(new Map(await again.entries().toArray() as [string, number][]), expected);
+      const live = again.stats().levels.reduce((sum, { tables }) => sum + tables, 0);
+      const files = disk.listSync("/db").filter((name) => name.endsWith(".sst"));
+      assert.equal(files.length, live);
+      await again.close();
+    }
+  });
+}
