@@ -312,7 +312,7 @@ test("A thread that can't start takes no job, nobody waits for it, and it is tri
   let starts = 0;
   const shared = new SharedThread({
     ...systemScheduler,
-    nowMs: () => systemScheduler.nowMs() + lateMs,
+    nowMs: () => lateMs,
   }, { source: "this is no program" });
   using all = setupWith(shared);
   const compaction = someMerge(all, 10);

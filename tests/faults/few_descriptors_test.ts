@@ -20,7 +20,7 @@ function run(act: string, directory: string, limit?: number): string {
   const script = limit === undefined ? `exec "$@"` : `ulimit -n ${limit}; exec "$@"`;
   const result = spawnSync("bash", ["-c", script, "bash", command, ...args], {
     encoding: "utf8",
-    timeout: 200_000,
+    timeout: 600_000,
   });
   assert.equal(result.status, 0, `${act}: ${result.signal} ${result.stderr}${result.stdout}`);
   return result.stdout.trimEnd();
