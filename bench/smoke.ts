@@ -379,7 +379,7 @@ async function recordRatios(): Promise<void> {
   const runs: Record<string, number>[] = [];
   for (let run = 0; run < RECORD_RUNS; run++) {
     const only = given.only === undefined ? [] : [`--only=${given.only}`];
-    const result = await runProcess(...selfOn(runtimeName, [runtimeName, "--measure", ...only]));
+    const result = await runProcess(...selfOn(runtime!, [runtimeName, "--measure", ...only]));
     const failure = failureOf(result);
     if (failure !== undefined) throw new Error(`A run ${failure}\n${result.output}`);
     console.log(result.stdout);

@@ -225,6 +225,8 @@ export class ReadPath {
     const { entry } = lookup;
     const isThere = position === AT_ENTRY && !isTombstone(entry.valueBytes, entry.valueStart);
     return use(isThere ? entry : undefined);
+  }
+
   /** Lets go of what searches have found: it keeps memory that is not needed any more from being given back. */
   rest(): void {
     this.#lookup = new PointLookup(new ByteWriter(64), this.#useFilters);

@@ -5,7 +5,6 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { runtimeName } from "../../src/platform/natives.ts";
-import { reportFigure } from "../support/figures.ts";
 import { runtimeCommand } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
@@ -33,7 +32,6 @@ test("A store at rest keeps four descriptors and a megabyte at most", () => {
   assert.ok(descriptors! <= 4, `${descriptors} descriptors a store`);
   assert.ok(bytes! < 1_000_000, `${bytes} bytes a store`);
   assert.equal(afterClose, 0);
-  reportFigure("kilobytes of a store at rest", Math.round(bytes! / 1000));
 });
 
 test("A closed store holds no memory, also where the event loop has not turned since it was opened", () => {
