@@ -13,7 +13,8 @@
  *
  * Everything is processor time of the whole process, background work and closing included: wall time
  * is mostly other people's on a machine that is shared. Waiting (for fsync, for a timer) is therefore
- * not seen here; `npm run bench` shows it.
+ * not seen there; `npm run bench` shows it. At the end batches are measured in wall time, alone and beside two busy
+ * loops (smoke_loaded.ts).
  */
 
 import {
@@ -44,6 +45,7 @@ import { SeededRandom, ValuePool } from "./key_values.ts";
 import { Stopwatch } from "./measure.ts";
 import type { Bench } from "./operations.ts";
 import { type Floor, makeFloors } from "./smoke_floors.ts";
+import { printLoaded } from "./smoke_loaded.ts";
 import {
   betterRatio,
   type FloorName,
@@ -233,6 +235,7 @@ async function main(): Promise<void> {
       return;
     }
     judge(measured, record);
+    await printLoaded(folder, values);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -376,7 +379,7 @@ async function recordRatios(): Promise<void> {
   const runs: Record<string, number>[] = [];
   for (let run = 0; run < RECORD_RUNS; run++) {
     const only = given.only === undefined ? [] : [`--only=${given.only}`];
-    const result = await runProcess(...selfOn(runtimeName, [runtimeName, "--measure", ...only]));
+    const result = await runProcess(...selfOn(runtime!, [runtimeName, "--measure", ...only]));
     const failure = failureOf(result);
     if (failure !== undefined) throw new Error(`A run ${failure}\n${result.output}`);
     console.log(result.stdout);

@@ -3,6 +3,7 @@
  * opened. run_one.ts runs one of them in a process; run.ts runs them all.
  */
 
+import { BusyLoops } from "../busy_loops.ts";
 import type { Durability, Engine } from "./engine.ts";
 import {
   atRandom,
@@ -109,6 +110,24 @@ function fill(name: string, title: string, order: Order, mode: Mode): Workload {
     needs: canPut[mode],
     run: (bench) => put(bench, mode, order, bench.entries),
     leaves: (bench, done) => writtenBy(bench, order, done.operations),
+  };
+}
+
+/** As another row, beside two programs that do nothing but take the processor. */
+function besideLoops(row: Workload): Workload {
+  return {
+    ...row,
+    name: `${row.name}-loaded`,
+    title: `${row.title}, beside two busy loops`,
+    family: `${row.family}-loaded`,
+    run: async (bench, open) => {
+      const loops = await BusyLoops.start(2);
+      try {
+        return await row.run(bench, open);
+      } finally {
+        loops.stop();
+      }
+    },
   };
 }
 
@@ -272,6 +291,8 @@ export const workloads: readonly Workload[] = [
   ),
   fillBatch("fillbatch-seq", "batches of 1000, in key order", inKeyOrder),
   fillBatch("fillbatch-random", "batches of 1000, random keys", atRandom),
+  besideLoops(fillBatch("fillbatch-seq", "batches of 1000, in key order", inKeyOrder)),
+  besideLoops(fillBatch("fillbatch-random", "batches of 1000, random keys", atRandom)),
   durable("durable-one", "durable put, one at a time, sync", "sync"),
   durable("durable-one", "durable put, one at a time, await each", "await"),
   durable("durable-64", "durable put, 64 in flight", "64"),

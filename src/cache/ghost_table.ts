@@ -23,6 +23,11 @@ export class GhostTable {
     this.#keys[placeOf(cacheId, slot)] = cacheId * SLOT_RANGE + slot;
   }
 
+  /** Forgets every pair. */
+  clear(): void {
+    this.#keys = undefined;
+  }
+
   /** Forgets a pair; returns whether it was remembered. */
   delete(cacheId: number, slot: number): boolean {
     const keys = this.#keys;

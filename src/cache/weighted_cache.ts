@@ -116,6 +116,7 @@ export class WeightedCache<T> {
   /** Which entries lately fell out of the small queue. */
   readonly #ghosts = new GhostTable();
   readonly #onDropped: ((value: T) => void) | undefined;
+  #isClosed = false;
 
   /**
    * Makes an empty cache; a capacity of 0 keeps nothing. `onDropped` gets each value that leaves it, by
@@ -152,7 +153,7 @@ export class WeightedCache<T> {
     value: T,
     chargeBytes: number,
   ): CacheEntry<T> | undefined {
-    if (chargeBytes > this.capacityBytes) return undefined;
+    if (chargeBytes > this.capacityBytes || this.#isClosed) return undefined;
     const entry = new CacheEntry(value, chargeBytes, owner, slot);
     if (this.#ghosts.delete(owner.cacheId, slot)) {
       this.#pushMain(entry);
@@ -184,6 +185,18 @@ export class WeightedCache<T> {
     if (owner === undefined) return;
     owner.evicted(entry.slot);
     this.remove(entry);
+  }
+
+  /** Drops every entry, and takes none any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const queue of [this.#small, this.#main]) {
+      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
+        if (entry.owner !== undefined) this.#drop(entry);
+      }
+      queue.sizeBytes = 0;
+    }
+    this.#ghosts.clear();
   }
 
   #evictOne(): void {

@@ -23,7 +23,7 @@ import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts"
 import type { Compaction } from "./compaction.ts";
 
 /** How the thread writes tables. */
-export interface JobThreadSettings {
+export interface JobSettings {
   /** The store's directory, on the runtime's own file system. */
   readonly directory: string;
   /** Codec of the data blocks. */
@@ -42,8 +42,6 @@ export interface JobThreadSettings {
 
 /** What the thread is started with. */
 export interface JobThreadData {
-  /** How it writes tables. */
-  readonly settings: JobThreadSettings;
   /** The zstd module, which its program does not contain (wasm/build_job_worker.ts). */
   readonly zstdWasm: string;
 }
@@ -65,10 +63,16 @@ export interface PlainCompaction {
 
 /** What the store asks for. Answers carry the same id. */
 export type JobRequest =
-  | { readonly id: number; readonly kind: "merge"; readonly compaction: PlainCompaction }
+  | {
+    readonly id: number;
+    readonly kind: "merge";
+    readonly settings: JobSettings;
+    readonly compaction: PlainCompaction;
+  }
   | {
     readonly id: number;
     readonly kind: "flush";
+    readonly settings: JobSettings;
     readonly entries: NewestEntries;
     readonly fileNumber: number;
   }

@@ -1,9 +1,10 @@
 /**
  * The program of the job thread: does the merges and flushes that `job_thread.ts` asks for, with the same
- * code that does them in the store's own thread. It has a file system, readers and handles of its own.
+ * code that does them in the stores' own thread. It has a file system, readers and handles of its own, and knows
+ * of a store only what comes with its jobs.
  *
- * Jobs run in slices; between two it looks for messages. A flush goes first: writers wait for it. While
- * there is nothing to do the thread sleeps in its event loop.
+ * Jobs run in slices (job_queue.ts); between two it looks for messages. While there is nothing to do the
+ * thread sleeps in its event loop.
  *
  * wasm/build_job_worker.ts makes one text of this file and what it imports; nothing else imports it.
  */
@@ -25,10 +26,11 @@ import {
   compactionFrom,
   type JobAnswer,
   type JobRequest,
-  type JobThreadData,
+  type JobSettings,
   plainError,
   plainTable,
 } from "./job_messages.ts";
+import { JobQueue } from "./job_queue.ts";
 import { mergeJob } from "./merge_job.ts";
 import type { TableOutputOptions } from "./table_output.ts";
 
@@ -41,30 +43,31 @@ interface Job {
   readonly task: RunningTask<readonly TableMetadata[]>;
 }
 
-const jobs: Job[] = [];
+const jobs = new JobQueue<Job>();
+const buffers = new TableBufferPool();
+const fileSystem = defaultFileSystem();
 const port = openThreadPort((message) => {
   accept(message as JobRequest);
   work();
 });
-const { settings } = port.data as JobThreadData;
-const { directory, lock } = settings;
-const fileSystem = defaultFileSystem();
-const options: TableOutputOptions = {
-  fileSystem: lock === undefined
-    ? fileSystem
-    : fencedFileSystem(fileSystem, directory, watchedLock(lock)),
-  directory,
-  compressor: compressorFor(settings.compression, settings.compressionLevel),
-  blockSizeBytes: settings.blockSizeBytes,
-  bloomFalsePositiveRate: settings.bloomFalsePositiveRate,
-  buffers: new TableBufferPool(),
-};
-const fileNumbers = new FileNumbers(directory, settings.fileNumbers);
-const newFileNumber = (): number => fileNumbers.take();
+
+function optionsOf(settings: JobSettings): TableOutputOptions {
+  const { directory, compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate, lock } =
+    settings;
+  return {
+    fileSystem: lock === undefined
+      ? fileSystem
+      : fencedFileSystem(fileSystem, directory, watchedLock(lock)),
+    directory,
+    compressor: compressorFor(compression, compressionLevel),
+    blockSizeBytes,
+    bloomFalsePositiveRate,
+    buffers,
+  };
+}
 
 function work(): void {
-  while (jobs.length > 0) {
-    const job = jobs.find(({ isFlush }) => isFlush) ?? jobs[0]!;
+  for (let job = jobs.next(); job !== undefined; job = jobs.next()) {
     job.task.driveSync(systemScheduler, SLICE_MS);
     if (job.task.isSettled) finish(job);
     for (let next = port.receive(); next !== undefined; next = port.receive()) {
@@ -79,27 +82,36 @@ function accept(request: JobRequest): void {
     // One that is not there has ended just now: its answer is on the way.
     if (job === undefined) return;
     job.task.cancel(new ClosedError("store"));
-    drop(job);
+    jobs.remove(job);
     port.post({ id: job.id, kind: "cancelled" } satisfies JobAnswer);
     return;
   }
   const isFlush = request.kind === "flush";
-  const task = isFlush
-    ? flush(request)
-    : mergeJob(compactionFrom(request.compaction), options, newFileNumber);
+  const task = isFlush ? flush(request) : merge(request);
   // Every step is done at once here, so none can fail later.
-  jobs.push({ id: request.id, isFlush, task: new RunningTask(task, () => {}) });
+  jobs.add({ id: request.id, isFlush, task: new RunningTask(task, () => {}) });
+}
+
+function merge(
+  { settings, compaction }: JobRequest & { kind: "merge" },
+): Task<readonly TableMetadata[]> {
+  const numbers = new FileNumbers(settings.directory, settings.fileNumbers);
+  return mergeJob(compactionFrom(compaction), optionsOf(settings), () => numbers.take());
 }
 
 function* flush(
-  { entries, fileNumber }: JobRequest & { kind: "flush" },
+  { settings, entries, fileNumber }: JobRequest & { kind: "flush" },
 ): Task<readonly TableMetadata[]> {
-  const table = yield* writeTable(newestSequence(entries), options, () => fileNumber);
+  const table = yield* writeTable(
+    newestSequence(entries),
+    optionsOf(settings),
+    () => fileNumber,
+  );
   return table === undefined ? [] : [table];
 }
 
 function finish(job: Job): void {
-  drop(job);
+  jobs.remove(job);
   port.post(answerOf(job));
 }
 
@@ -109,8 +121,4 @@ function answerOf({ id, task }: Job): JobAnswer {
   } catch (error) {
     return { id, kind: "failed", error: plainError(error) };
   }
-}
-
-function drop(job: Job): void {
-  jobs.splice(jobs.indexOf(job), 1);
 }

@@ -13,10 +13,9 @@
  * in a buffer of its own (`largeValues`): its length field has the top bit set and is followed by
  * nothing, and the other 31 bits are the index. That keeps the arena near its budget.
  *
- * The buffer is small until it is full for the first time: a store that is only read, or hardly written
- * to, has no use for the memory. It has room for the capacity then, and doubles from there on (offsets stay
- * valid, `bytes` and `view` are replaced): a resizable ArrayBuffer would make every access several times
- * slower.
+ * The buffer is small at first: a store that is only read, or hardly written to, has no use for the memory. It
+ * grows fourfold up to the capacity, and doubles from there on (offsets stay valid, `bytes` and `view` are
+ * replaced): a resizable ArrayBuffer would make every access several times slower.
  */
 
 import { copyRange } from "../bytes/copy.ts";
@@ -144,16 +143,29 @@ export class EntryArena {
     this.#largeBytes = 0;
   }
 
+  /** Gives back the memory that is not used. What was shown of it stays as it is. */
+  shrink(): void {
+    const size = Math.max(FIRST_BYTES, this.used);
+    if (this.bytes.length > size + (size >>> 2)) this.#resize(size);
+  }
+
   #reserve(extra: number): void {
     const needed = this.used + extra;
     if (needed <= this.bytes.length) return;
     if (needed > MAX_ARENA_BYTES) {
       throw new RangeError(`Cannot grow the memtable to ${needed} bytes: the limit is 4 GiB`);
     }
-    const wanted = Math.max(needed, this.bytes.length * 2, this.#capacityBytes);
-    const grown = new Uint8Array(Math.min(MAX_ARENA_BYTES, wanted));
-    grown.set(this.bytes.subarray(0, this.used));
-    this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    const steps = Math.min(
+      this.bytes.length * 4,
+      Math.max(this.#capacityBytes, this.bytes.length * 2),
+    );
+    this.#resize(Math.min(MAX_ARENA_BYTES, Math.max(needed, steps)));
+  }
+
+  #resize(size: number): void {
+    const resized = new Uint8Array(size);
+    resized.set(this.bytes.subarray(0, this.used));
+    this.bytes = resized;
+    this.view = new DataView(resized.buffer);
   }
 }

@@ -37,6 +37,8 @@ const WORDS = HEAD + HEAD_BYTES / 4;
 const ENTRIES = WORDS + FANOUT;
 const CHILDREN = ENTRIES + FANOUT;
 const LEAF_WORDS = CHILDREN;
+/** A tree begins with room for this. */
+const FIRST_WORDS = 4 * LEAF_WORDS;
 const INNER_WORDS = CHILDREN + FANOUT;
 const KEY = ENTRY_HEADER_BYTES + 4;
 const SIGN = 0x80000000;
@@ -68,7 +70,7 @@ export class EntryTree {
   /** Makes an empty tree over the arena. */
   constructor(arena: EntryArena) {
     this.#arena = arena;
-    this.#nodes = new Int32Array(16 * LEAF_WORDS);
+    this.#nodes = new Int32Array(FIRST_WORDS);
     this.#root = this.#allocate(LEAF_WORDS);
     this.#firstLeaf = this.#root;
     this.#lastLeaf = this.#root;
@@ -88,6 +90,12 @@ export class EntryTree {
     this.#root = this.#allocate(LEAF_WORDS);
     this.#firstLeaf = this.#root;
     this.#lastLeaf = this.#root;
+  }
+
+  /** Gives back the memory that is not used. */
+  shrink(): void {
+    const size = Math.max(FIRST_WORDS, this.#used);
+    if (this.#nodes.length > size + (size >>> 2)) this.#nodes = this.#nodes.slice(0, size);
   }
 
   /** Finds the key's place; returns the offset of its newest entry, or 0 where there is none. */

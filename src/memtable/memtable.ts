@@ -64,6 +64,12 @@ export class Memtable {
     this.entryCount = 0;
   }
 
+  /** Gives back the memory that is not used: it will be needed again, but not soon. */
+  shrink(): void {
+    this.#arena.shrink();
+    this.#tree.shrink();
+  }
+
   /**
    * Inserts an entry with a sequence number at or above every earlier one. `from[start, end)` is
    * u32 key length, key, u32 value length, encoded value; the key ends at `keyEnd`. It is copied.

@@ -38,6 +38,8 @@ export interface FileHandle {
   syncSync(): void;
   /** As `syncSync`; covers what was written before the call. */
   sync?(): Promise<void>;
+  /** The handle will not be used for a while: gives back what can be had again. */
+  rest?(): void;
   /** Size of the file in bytes. */
   sizeSync(): number;
   /** Closes the handle. Closing twice is legal; any other use after it is an IoError (EBADF). */

@@ -107,6 +107,18 @@ export class DescriptorHandle implements FileHandle {
     });
   }
 
+  /** Closes the second descriptor; the next asynchronous sync opens one that has its own report to come. */
+  rest(): void {
+    const witness = this.#witness;
+    if (this.#syncsInFlight > 0 || typeof witness !== "number") return;
+    this.#witness = undefined;
+    try {
+      fs.closeSync(witness);
+    } catch (error) {
+      throw ioErrorFrom("close", this.path, error);
+    }
+  }
+
   sizeSync(): number {
     this.#check("stat", 0);
     try {

@@ -4,11 +4,10 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
-import { nodeModule, process, runtimeName } from "./runtime.ts";
+import { nodeModule, process } from "./runtime.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP } from "./thread_words.ts";
 
 const { receiveMessageOnPort, workerData } = nodeModule("node:worker_threads");
-const { setPriority } = nodeModule("node:os");
 
 /** What the host hands over; `data` is for the program of the thread. */
 export interface ThreadStart {
@@ -42,7 +41,6 @@ export function openThreadPort(wake: (message: unknown) => void): ThreadPort {
     Atomics.store(words, STATE, STATE_ENDED);
     signal();
   });
-  lowerPriority();
   port.on("message", wake);
   Atomics.store(words, STATE, STATE_UP);
   signal();
@@ -57,17 +55,4 @@ export function openThreadPort(wake: (message: unknown) => void): ThreadPort {
       signal();
     },
   };
-}
-
-/** Nine tenths of a contended processor go to a thread of ordinary priority beside one of this "nice" value. */
-const NICE = 10;
-
-/**
- * Lets the host's thread and its collector go first where more threads want to run than there are processors. On two
- * cores the longest stall of an awaiting writer was 8 to 23 ms without it, 7 to 9 with it, at the same rate. On Linux
- * the call concerns the thread that makes it, and anybody may lower a priority; elsewhere it would concern the process.
- */
-function lowerPriority(): void {
-  // Deno would ask the user for a permission that a store does not need.
-  if (process.platform === "linux" && runtimeName !== "deno") setPriority(0, NICE);
 }

@@ -75,6 +75,11 @@ export class BlockSlab {
     this.view = new DataView(buffer);
     this.words = new Uint32Array(buffer);
   }
+
+  /** Gives its memory back to the system; nobody may look at its blocks any more. */
+  release(): void {
+    (this.bytes.buffer as ArrayBuffer).transfer(0);
+  }
 }
 
 /** A sorted run of entries; immutable until its memory is given to another one. */

@@ -23,6 +23,7 @@ export class BlockPool {
   /** By the size of their memory. */
   readonly #classes = new Map<number, SizeClass>();
   #spareBytes = 0;
+  #isClosed = false;
 
   /** Bytes of memory that waits to be taken. */
   get spareBytes(): number {
@@ -52,7 +53,7 @@ export class BlockPool {
   grow(neededBytes: number): Block {
     const capacity = blockCapacity(neededBytes);
     const sizeClass = this.#classOf(capacity);
-    const most = Math.max(1, Math.floor(MAX_SLAB_BYTES / capacity));
+    const most = this.#isClosed ? 1 : Math.max(1, Math.floor(MAX_SLAB_BYTES / capacity));
     const count = Math.min(Math.max(1, sizeClass.made), most);
     sizeClass.made += count;
     const slab = new BlockSlab(count * capacity);
@@ -64,7 +65,7 @@ export class BlockPool {
   /** Takes a block that nobody looks at. */
   give(block: Block): void {
     const { slab } = block;
-    if (slab.isRetired) return;
+    if (slab.isRetired || this.#isClosed) return;
     slab.spareCount++;
     this.#spareBytes += block.sizeBytes;
     this.#classOf(block.capacity).spare.push(block);
@@ -96,6 +97,30 @@ export class BlockPool {
     spare.length = kept;
     this.#spareBytes -= slab.spareCount * sizeBytes;
     slab.spareCount = 0;
+  }
+
+  /** Gives back the slabs of which all blocks are spare. They may have been looked at until now. */
+  dropSpare(): void {
+    for (const { spare } of this.#classes.values()) {
+      const whole = new Set<BlockSlab>();
+      for (const { slab } of spare) if (slab.spareCount === slab.blocks.length) whole.add(slab);
+      for (const slab of whole) {
+        this.retire(slab);
+        slab.release();
+      }
+    }
+    // The next ones begin small again.
+    for (const sizeClass of this.#classes.values()) {
+      if (sizeClass.spare.length === 0) sizeClass.made = 0;
+    }
+  }
+
+  /** Gives back what nobody looks at; what is given from now on goes to the collector. */
+  close(): void {
+    this.dropSpare();
+    this.#isClosed = true;
+    this.#classes.clear();
+    this.#spareBytes = 0;
   }
 
   #classOf(capacity: number): SizeClass {

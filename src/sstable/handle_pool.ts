@@ -29,6 +29,9 @@ export class PooledFile {
 /** Fewer open files than this make no sense of a pool. */
 const MIN_LIMIT = 4;
 
+/** The pools of this realm that have files open. */
+const poolsInUse = new Set<HandlePool>();
+
 /** A bounded set of open files. */
 export class HandlePool {
   readonly #fileSystem: FileSystem;
@@ -40,6 +43,8 @@ export class HandlePool {
   #reading = 0;
   /** Wakes a read that waits for another one to end. */
   readonly #waiting: (() => void)[] = [];
+  /** Called when a file is opened. */
+  onOpened: () => void = () => {};
 
   /** Makes a pool of at most `limit` open files, at least 4. */
   constructor(fileSystem: FileSystem, limit: number) {
@@ -67,10 +72,12 @@ export class HandlePool {
     try {
       file.handle = this.#fileSystem.openReadSync(file.path);
     } catch (error) {
-      if (!isOutOfDescriptors(error) || !this.shrink()) throw error;
+      if (!isOutOfDescriptors(error) || !this.freeDescriptors()) throw error;
       file.handle = this.#fileSystem.openReadSync(file.path);
     }
     this.#open.push(file);
+    poolsInUse.add(this);
+    this.onOpened();
     return file.handle;
   }
 
@@ -121,6 +128,26 @@ export class HandlePool {
   }
 
   /**
+   * Has some descriptor given back, because somebody got none: by this pool, or by the one with the most open files.
+   * Returns whether there was one.
+   */
+  freeDescriptors(): boolean {
+    if (this.shrink()) return true;
+    let largest: HandlePool | undefined;
+    for (const pool of poolsInUse) {
+      if (pool.openCount > (largest?.openCount ?? 0)) largest = pool;
+    }
+    return largest?.shrink() ?? false;
+  }
+
+  /** Closes every file, to be opened again when it is read: nobody has read any for a while. */
+  rest(): void {
+    if (this.#reading > 0) return;
+    while (this.#open.length > 0) closeFile(this.#open.pop()!);
+    poolsInUse.delete(this);
+  }
+
+  /**
    * Gives descriptors back, because somebody got none: the pool closes most of its files and keeps to
    * fewer from now on. Returns whether it had any.
    */
@@ -144,7 +171,9 @@ export class HandlePool {
   /** Closes every file, for good. */
   close(): void {
     this.#isClosed = true;
+    this.onOpened = () => {};
     while (this.#open.length > 0) closeFile(this.#open.pop()!);
+    poolsInUse.delete(this);
   }
 
   #readEnds(): Promise<void> {

@@ -63,6 +63,11 @@ export class TableBufferPool {
       : new TableBuffers(blockSizeBytes, falsePositiveRate);
   }
 
+  /** Lets go of what it keeps. */
+  clear(): void {
+    this.#spare.length = 0;
+  }
+
   /** Gives buffers back. Their user must not touch them any more. */
   give(buffers: TableBuffers): void {
     if (buffers.reset() && this.#spare.length < 2) this.#spare.push(buffers);

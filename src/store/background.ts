@@ -6,18 +6,20 @@
  * For the others the loop gives turns of a few milliseconds, flushes first, and lets the event loop go round
  * in between. A caller that writes synchronously, and so may never let it, does a share of that itself
  * (`assist`), and waits for the thread only where the bounds on memtables and level 0 ask for it. The first
- * failure is noted in the state and ends all background work: the store then answers reads only.
+ * failure is noted in the state and ends all background work: the store then answers reads only. That there is no
+ * descriptor is no failure: nothing was written, and the work is begun again a little later.
  */
 
 import type { Compaction } from "../compaction/compaction.ts";
 import { mergeJob } from "../compaction/merge_job.ts";
 import { pickCompaction, planFullCompaction } from "../compaction/picker.ts";
 import { ClosedError } from "../errors.ts";
-import { isOver } from "../platform/scheduler.ts";
+import { isOver, type Timer } from "../platform/scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
+import { ownTurn } from "./background_turns.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import type { StoreState } from "./store_state.ts";
 
@@ -38,6 +40,8 @@ const STOP_FACTOR = 5;
 const ASSIST_BYTES = 64 * 1024;
 const ASSIST_MS = 1.5;
 const ASSIST_BEHIND_MS = 6;
+/** Work for which there was no descriptor is begun again after this time. */
+const RETRY_MS = 100;
 
 /** Key range of a manual compaction. */
 export interface CompactionRange {
@@ -49,7 +53,8 @@ export interface CompactionRange {
 
 interface Waiter {
   readonly isDone: () => boolean;
-  readonly resolve: () => void;
+  /** Gets what kept it from being done, if it is not: that there was no descriptor. */
+  readonly resolve: (shortage: unknown) => void;
 }
 
 /** Counters for `stats`. */
@@ -86,6 +91,9 @@ export class Background {
   /** Has the loop look for work where it waits for a task. */
   #wakeLoop: () => void = () => {};
   #isStopped = false;
+  /** That there was no descriptor lately. */
+  #shortage: unknown;
+  #retryTimer: Timer | undefined;
   #mayCompact = true;
   /** Whether the picker found nothing to do in the version that is in force. */
   #idleVersion: unknown;
@@ -152,34 +160,42 @@ export class Background {
 
   /** Called before a memtable is frozen: flushes at once where too many wait, whoever is to blame. */
   makeRoom(): void {
+    if (this.#state.immutables.length < HARD_MAX_WAITING_MEMTABLES) return;
+    this.#tryAgain();
     while (
       this.#state.immutables.length >= HARD_MAX_WAITING_MEMTABLES && this.#fillSlots() &&
       this.#flushSync()
     );
-    if (this.#state.failure !== undefined) throw this.#state.failure;
+    this.#requireSuccessSync();
   }
 
   /** Resolves when the memtables that are frozen now are flushed. */
   async flushed(): Promise<void> {
     const waiting = new Set(this.#state.immutables);
+    this.#tryAgain();
     this.kick();
-    await this.#until(() => !this.#state.immutables.some((immutable) => waiting.has(immutable)));
+    const isDone = (): boolean => !this.#state.immutables.some((one) => waiting.has(one));
+    const shortage = await this.#until(isDone);
     this.#requireSuccess();
+    if (shortage !== undefined) throw shortage;
   }
 
   /** Flushes every frozen memtable now. */
   flushedSync(): void {
+    this.#tryAgain();
     while (this.#state.immutables.length > 0 && this.#fillSlots() && this.#flushSync());
-    this.#requireSuccess();
+    this.#requireSuccessSync();
   }
 
   /** Compacts a range down to one table for each key, without tombstones. */
   async compact(range: CompactionRange): Promise<void> {
     const request = { range, isStarted: false, isDone: false };
     this.#manual.push(request);
+    this.#tryAgain();
     this.kick();
-    await this.#until(() => request.isDone || !this.#mayCompact);
+    const shortage = await this.#until(() => request.isDone || !this.#mayCompact);
     this.#requireSuccess();
+    if (shortage !== undefined) throw shortage;
     if (!request.isDone) throw new ClosedError("store");
   }
 
@@ -187,8 +203,9 @@ export class Background {
   compactSync(range: CompactionRange): void {
     const request = { range, isStarted: false, isDone: false };
     this.#manual.push(request);
+    this.#tryAgain();
     while (!request.isDone && this.#fillSlots()) this.#driveSync(Infinity, true);
-    this.#requireSuccess();
+    this.#requireSuccessSync();
   }
 
   /** Ends a compaction where it stands and starts none any more: the store is being closed. */
@@ -202,6 +219,7 @@ export class Background {
   /** Ends all work where it stands; unfinished outputs are removed. */
   stop(): void {
     this.#isStopped = true;
+    this.#retryTimer?.cancel();
     const reason = new ClosedError("store");
     this.flushes.cancel(reason);
     this.#compaction?.cancel(reason);
@@ -222,7 +240,7 @@ export class Background {
         await Promise.race(wakes);
       } else {
         // The turn comes first: whoever called us in this one has been given its share.
-        await scheduler.yield();
+        await ownTurn(scheduler);
         if (!task.isSettled) task.slice(scheduler, SLICE_MS);
       }
       this.#settle();
@@ -276,7 +294,9 @@ export class Background {
   /** Starts what there is to start; says whether anything is in progress. */
   #fillSlots(): boolean {
     const state = this.#state;
-    if (this.#isStopped || state.failure !== undefined) return false;
+    if (this.#isStopped || state.failure !== undefined || this.#shortage !== undefined) {
+      return false;
+    }
     this.flushes.start(!this.#isThreadBehind());
     if (this.#compaction === undefined && this.#mayCompact) {
       const task = this.#nextCompaction();
@@ -314,7 +334,30 @@ export class Background {
   }
 
   #note(work: string, error: unknown): void {
-    if (error !== undefined && !this.#isStopped) this.#state.fail(work, error);
+    if (error === undefined || this.#isStopped) return;
+    if (this.#isShortage(error)) this.#pause(error);
+    else this.#state.fail(work, error);
+  }
+
+  /** Gives up what there was no descriptor for, until a timer or the next call that needs it. */
+  #pause(error: unknown): void {
+    this.#shortage = error;
+    this.flushes.restart(error);
+    this.#manual = [];
+    this.#retryTimer?.cancel();
+    this.#retryTimer = this.#state.scheduler.setTimer(() => {
+      this.#tryAgain();
+      this.kick();
+    }, RETRY_MS);
+  }
+
+  /** Whether nothing has happened but that there was no descriptor; not where a manifest was in the making, half in force. */
+  #isShortage(error: unknown): boolean {
+    return isOutOfDescriptors(error) && this.#state.versions.poison === undefined;
+  }
+
+  #tryAgain(): void {
+    this.#shortage = undefined;
   }
 
   /** Carries out a merge, in the job thread if it is large enough. */
@@ -348,7 +391,13 @@ export class Background {
       ),
       added: tables.map((table) => ({ level: outputLevel, table })),
     };
-    yield* versions.apply(edit);
+    try {
+      yield* versions.apply(edit);
+    } catch (error) {
+      // The version in force is what it was, and nobody needs these.
+      if (this.#isShortage(error) && compaction.kind === "merge") this.flushes.remove(tables);
+      throw error;
+    }
     this.counters.compactions++;
     if (compaction.kind === "move") return;
     for (const input of inputs) {
@@ -373,12 +422,15 @@ export class Background {
   }
 
   #isBehind(): boolean {
-    if (this.#isStopped || this.#state.failure !== undefined) return false;
+    if (this.#isStopped || this.#state.failure !== undefined || this.#shortage !== undefined) {
+      return false;
+    }
     return this.#state.immutables.length >= this.#maxWaitingMemtables ||
       (this.#mayCompact && this.#level0Count() >= this.#level0Limit(STOP_FACTOR));
   }
 
-  #until(isDone: () => boolean): Promise<void> {
+  /** Resolves when it is done or will not be; with what there was no descriptor for, if that is why. */
+  #until(isDone: () => boolean): Promise<unknown> {
     if (this.#isOver(isDone)) return Promise.resolve();
     return new Promise((resolve) => this.#waiters.push({ isDone, resolve }));
   }
@@ -387,15 +439,22 @@ export class Background {
     if (this.#waiters.length === 0) return;
     const done = this.#waiters.filter((waiter) => this.#isOver(waiter.isDone));
     this.#waiters = this.#waiters.filter((waiter) => !done.includes(waiter));
-    for (const waiter of done) waiter.resolve();
+    for (const { isDone, resolve } of done) resolve(isDone() ? undefined : this.#shortage);
   }
 
   #isOver(isDone: () => boolean): boolean {
-    return this.#isStopped || this.#state.failure !== undefined || isDone();
+    return this.#isStopped || this.#state.failure !== undefined || this.#shortage !== undefined ||
+      isDone();
   }
 
   #requireSuccess(): void {
     if (this.#state.failure !== undefined) throw this.#state.failure;
     if (this.#isStopped) throw new ClosedError("store");
+  }
+
+  /** For a caller that has done the work itself: there may have been no descriptor for it. */
+  #requireSuccessSync(): void {
+    this.#requireSuccess();
+    if (this.#shortage !== undefined) throw this.#shortage;
   }
 }

@@ -87,11 +87,13 @@ function lastEdit({ versions, lastSequence }: StoreState): VersionEdit {
   return { lastSequence, log, removed: [], added: [] };
 }
 
-function dispose({ state, background, lock }: StoreParts): void {
+function dispose({ state, writes, background, lock }: StoreParts): void {
   background.stop();
+  writes.stop();
   for (const lease of [...state.leases]) lease.revoke();
   state.logs.close();
   state.versions.close();
+  state.release();
   lock?.releaseSync();
   state.status = "closed";
 }

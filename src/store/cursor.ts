@@ -34,13 +34,14 @@ import type { Turns } from "./turns.ts";
 
 /** What a cursor has to give back. Neither may lead to the cursor: a range's signal may, by a listener. */
 interface Holdings {
-  readonly sources: EntryCursor;
+  /** Undefined once the store is closed: then there is nothing to give back, and the collector may have them. */
+  sources: EntryCursor | undefined;
   readonly lease: Lease;
 }
 
 /** Cursors that were dropped without being closed give back here what they hold. */
 const abandoned = new FinalizationRegistry<Holdings>(({ sources, lease }) => {
-  sources.release?.();
+  sources?.release?.();
   lease.release();
 });
 
@@ -102,7 +103,9 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
     this.#signal = source.range.signal;
     this.#turns = source.turns;
     this.#takeItem = source.take;
-    abandoned.register(this, { sources: source.scan.sources, lease: source.lease }, this);
+    const holdings: Holdings = { sources: source.scan.sources, lease: source.lease };
+    source.lease.holdings = holdings;
+    abandoned.register(this, holdings, this);
   }
 
   /** Iterates asynchronously; blocks are read without blocking the thread. */

@@ -1,7 +1,7 @@
 /**
- * Lets the rest of a store have descriptors that its pool of table files has taken: a file or
- * directory that can't be opened because there are none left (EMFILE) is tried once more after
- * the pool has shrunk. Without it a store under a low `ulimit -n` could read every table, and then not
+ * Lets the rest of a store have descriptors that its pool of table files has taken, or that of another store: a
+ * file or directory that can't be opened because there are none left (EMFILE) is tried once more after
+ * a pool has shrunk. Without it a store under a low `ulimit -n` could read every table, and then not
  * create its next log or table. Made by `open`.
  */
 
@@ -14,7 +14,7 @@ export function sharingFileSystem(inner: FileSystem, pool: HandlePool): FileSyst
     try {
       return attempt();
     } catch (error) {
-      if (!isOutOfDescriptors(error) || !pool.shrink()) throw error;
+      if (!isOutOfDescriptors(error) || !pool.freeDescriptors()) throw error;
       return attempt();
     }
   };
@@ -36,7 +36,7 @@ export function sharingFileSystem(inner: FileSystem, pool: HandlePool): FileSyst
           await inner.syncDirectory!(path);
         } catch (error) {
           // Nothing has been tried yet where there was no descriptor, so this is no second fsync.
-          if (!isOutOfDescriptors(error) || !pool.shrink()) throw error;
+          if (!isOutOfDescriptors(error) || !pool.freeDescriptors()) throw error;
           await inner.syncDirectory!(path);
         }
       },

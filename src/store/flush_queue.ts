@@ -6,8 +6,10 @@
  */
 
 import { flushJob } from "../compaction/flush_job.ts";
+import { IoError } from "../errors.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
+import { tableName } from "../version/file_names.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { ImmutableMemtable, StoreState } from "./store_state.ts";
 
@@ -82,6 +84,20 @@ export class FlushQueue {
     this.#flushes.shift();
   }
 
+  /**
+   * There was no descriptor for some part of it: forgets that part, to be begun again by `start`. What comes after a table
+   * that was not written is written again, too: numbers go up with age.
+   */
+  restart(reason: unknown): void {
+    if (this.#install?.error !== undefined) this.#install = undefined;
+    const failed = this.#flushes.findIndex(({ table }) => table.error !== undefined);
+    if (failed < 0) return;
+    for (const { table } of this.#flushes.splice(failed)) {
+      if (!table.isSettled) table.cancel(reason);
+      else if (table.error === undefined && table.result !== undefined) this.remove([table.result]);
+    }
+  }
+
   /** Ends everything where it stands; unfinished tables are removed. */
   cancel(reason: unknown): void {
     this.#install?.cancel(reason);
@@ -92,6 +108,19 @@ export class FlushQueue {
 
   #running<T>(task: Task<T>): RunningTask<T> {
     return new RunningTask(task, (error) => this.#state.fail("a sync", error));
+  }
+
+  /** Removes the files of tables that were written and will not be in force. */
+  remove(tables: readonly TableMetadata[]): void {
+    const { fileSystem, directory } = this.#state;
+    for (const { number } of tables) {
+      try {
+        fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
+      } catch (error) {
+        // It is in nobody's way; the next open removes it.
+        if (!(error instanceof IoError)) throw error;
+      }
+    }
   }
 
   #writtenHere(

@@ -25,6 +25,8 @@ export class Logs {
   readonly #expectedBytes: number;
   #logs: OpenLog[] = [];
   #active: LogWriter | undefined;
+  /** Whether the active log has its end record: the next one could not be created then. */
+  #isEnded = false;
 
   /** Starts without a log: the first write opens one. Each will hold about `expectedBytes`. */
   constructor(
@@ -44,16 +46,27 @@ export class Logs {
     return this.#active;
   }
 
+  /** Whether nothing may be appended to the active log: `rotate` has to be called again. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
   /** Bytes in all logs. */
   get sizeBytes(): number {
     return this.#logs.reduce((sum, log) => sum + log.writer.sizeBytes, 0);
   }
 
-  /** Closes the active log with its end record and starts the log `number`. */
+  /**
+   * Closes the active log with its end record and starts the log `number`. May be called again where there was no
+   * descriptor for it.
+   */
   rotate(number: number, firstSequence: number): LogWriter {
     if (this.#active !== undefined) {
-      this.#active.appendEnd(firstSequence);
-      this.#active.writeOutSync();
+      if (!this.#isEnded) {
+        this.#active.appendEnd(firstSequence);
+        this.#active.writeOutSync();
+        this.#isEnded = true;
+      }
       // Only the newest log's name may be lost: then a log that is missing before another one that is
       // there was not lost to a crash, and recovery reports it.
       this.#syncNamesSync();
@@ -69,6 +82,7 @@ export class Logs {
     );
     this.#logs.push({ writer, isNameDurable: false, isClosed: false });
     this.#active = writer;
+    this.#isEnded = false;
     return writer;
   }
 
@@ -136,7 +150,15 @@ export class Logs {
         if (!(error instanceof IoError)) throw error;
       }
     }
-    if (this.#logs.length === 0) this.#active = undefined;
+    if (this.#logs.length === 0) {
+      this.#active = undefined;
+      this.#isEnded = false;
+    }
+  }
+
+  /** Gives back what writes of a while ago needed. */
+  rest(): void {
+    for (const log of this.#logs) log.writer.rest();
   }
 
   /** Closes every log and deletes none. */

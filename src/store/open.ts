@@ -5,7 +5,7 @@
  * is read, and a lock that was taken is released on every way out.
  */
 
-import type { JobThreadSettings } from "../compaction/job_messages.ts";
+import type { JobSettings } from "../compaction/job_messages.ts";
 import { JobThread } from "../compaction/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts";
@@ -252,7 +252,6 @@ function* openLocked(
           lock: lock?.witness,
         },
         fileSystem,
-        scheduler,
       )
       : undefined,
     ...recovered,
@@ -264,7 +263,7 @@ function* openLocked(
 function jobSettings(
   directory: string,
   options: ResolvedOptions,
-): Omit<JobThreadSettings, "fileNumbers" | "lock"> {
+): Omit<JobSettings, "fileNumbers" | "lock"> {
   const { compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate } = options;
   return { directory, compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate };
 }

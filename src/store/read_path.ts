@@ -227,6 +227,12 @@ export class ReadPath {
     return use(isThere ? entry : undefined);
   }
 
+  /** Lets go of what searches have found: it keeps memory that is not needed any more from being given back. */
+  rest(): void {
+    this.#lookup = new PointLookup(new ByteWriter(64), this.#useFilters);
+    this.#spare.length = 0;
+  }
+
   #takeLookup(): PointLookup {
     return this.#spare.pop() ?? new PointLookup(new ByteWriter(64), this.#useFilters);
   }

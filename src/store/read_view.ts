@@ -59,6 +59,8 @@ export class Lease {
   readonly view: ReadView;
   /** Entries with higher sequence numbers are not seen. */
   readonly sequence: number;
+  /** What nobody needs to give back any more when the store is closed: the collector may have it then. */
+  holdings: { sources: unknown } | undefined;
   readonly #leases: Set<Lease>;
   #state: "held" | "released" | "store closed" = "held";
 
@@ -79,6 +81,7 @@ export class Lease {
   /** The store is being closed: the lease ends, and whoever holds it finds out by `requireHeld`. */
   revoke(): void {
     this.#end("store closed");
+    if (this.holdings !== undefined) this.holdings.sources = undefined;
   }
 
   /** @throws {ClosedError} the store was closed meanwhile, or the lease was given back */

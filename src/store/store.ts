@@ -74,6 +74,10 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     this.#decoder = new EntryDecoder(state.directory, state.options);
     this.#decodeValue = this.#decoder.value;
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
+    state.onRest = () => {
+      this.#reads.rest();
+      this.#writes.rest();
+    };
     if (!state.options.readOnly) this.#background.kick();
   }
 

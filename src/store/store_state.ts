@@ -18,6 +18,7 @@ import type { TableResources } from "../sstable/table_reader.ts";
 import type { VersionSet } from "../version/version_set.ts";
 import { Logs } from "./logs.ts";
 import { Lease, ReadView } from "./read_view.ts";
+import { Rest } from "./rest.ts";
 import { Turns } from "./turns.ts";
 
 export type { StoreStatus } from "../contract/store.ts";
@@ -54,6 +55,10 @@ export class StoreState {
   readonly resources: TableResources;
   /** Write-ahead logs. */
   readonly logs: Logs;
+  /** Gives back what is not needed while nobody uses the store. */
+  readonly rest: Rest;
+  /** Called when the store is at rest, or closed: its paths let go of memory that they keep for the next call. */
+  onRest: (() => void) | undefined;
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
@@ -101,6 +106,9 @@ export class StoreState {
     this.memtable = parts.memtable ?? this.newMemtable();
     this.#view = this.#makeView();
     this.versions.onInstalled = () => this.publish();
+    this.rest = new Rest(parts.scheduler, () => this.#countUses(), () => this.#giveBack());
+    this.resources.handles.onOpened = () => this.rest.note();
+    this.rest.note();
   }
 
   /** The file system. */
@@ -157,6 +165,7 @@ export class StoreState {
       return new Memtable(this.lastSequence + 1, this.options.memtableSizeBytes);
     }
     this.#spareMemtable = undefined;
+    this.rest.note();
     spare.recycle(this.lastSequence + 1);
     return spare;
   }
@@ -183,6 +192,23 @@ export class StoreState {
     return this.#failure;
   }
 
+  /**
+   * Lets go of all that a closed store has in memory, whoever still holds on to it: a handle, a promise, a turn
+   * of the event loop that was asked for. What a lease shows stays with its holder, who finds out.
+   */
+  release(): void {
+    this.rest.stop();
+    this.onRest?.();
+    this.onRest = undefined;
+    this.tableOutput.buffers?.clear();
+    this.resources.blocks.close();
+    this.resources.metadata.close();
+    this.immutables = [];
+    this.memtable = new Memtable(this.lastSequence + 1, 0);
+    this.#view = this.#makeView();
+    this.#spareMemtable = undefined;
+  }
+
   /** @throws {ClosedError} the store is closing or closed */
   requireOpen(): void {
     if (this.status !== "open") throw new ClosedError("store");
@@ -204,6 +230,23 @@ export class StoreState {
       );
     }
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #countUses(): number {
+    const { blocks, metadata, handles } = this.resources;
+    return this.lastSequence + blocks.hits + blocks.misses + metadata.hits + metadata.misses +
+      handles.openCount + this.leases.size;
+  }
+
+  #giveBack(): void {
+    this.onRest?.();
+    this.#spareMemtable = undefined;
+    this.memtable.shrink();
+    this.tableOutput.buffers?.clear();
+    this.resources.blocks.dropSpare();
+    this.resources.handles.rest();
+    this.logs.rest();
+    this.versions.rest();
   }
 
   #makeView(): ReadView {

@@ -13,6 +13,7 @@ import { isBytes } from "../bytes/is_bytes.ts";
 import { BackgroundError } from "../errors.ts";
 import { isOver, type Timer } from "../platform/scheduler.ts";
 import type { Key, Value } from "../value/value.ts";
+import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import type { LogWriter } from "../wal/log_writer.ts";
 import type { Background } from "./background.ts";
 import { EmbeddedBatch, type WriteOptions } from "./batch.ts";
@@ -56,6 +57,8 @@ export class WritePath {
   #drained: (() => void)[] = [];
   #timer: Timer | undefined;
   #lastSyncMs = 0;
+  /** Whether the manifest says that there is a log. */
+  #isFirstLogKnown = false;
   #batchMemory: ByteWriter | undefined;
   /** Made once: a single awaited put would otherwise make a closure each time. */
   readonly #startDraining = (): void => this.#drain();
@@ -123,6 +126,18 @@ export class WritePath {
   /** Freezes the memtable if it holds anything. */
   rotate(): void {
     if (this.#state.memtable.entryCount > 0) this.#rotate();
+  }
+
+  /** Gives back the memory of the last batch. */
+  rest(): void {
+    this.#batchMemory = undefined;
+  }
+
+  /** Lets go of everything: the store is closed. */
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.rest();
   }
 
   /** Resolves when every write that was accepted is acknowledged or has failed. */
@@ -201,8 +216,11 @@ export class WritePath {
   #prepare(): LogWriter {
     const state = this.#state;
     state.requireWritable();
-    if (state.logs.active === undefined) this.#openFirstLog();
-    else if (state.memtable.sizeBytes >= state.options.memtableSizeBytes) this.#rotate();
+    const { logs } = state;
+    if (!this.#isFirstLogKnown || logs.active === undefined) this.#openFirstLog();
+    else if (state.memtable.sizeBytes >= state.options.memtableSizeBytes || logs.isEnded) {
+      this.#rotate();
+    }
     return state.logs.active!;
   }
 
@@ -235,6 +253,8 @@ export class WritePath {
     try {
       this.#state.rotate();
     } catch (error) {
+      // Nothing was created: the next write tries again.
+      if (isOutOfDescriptors(error)) throw error;
       throw this.#state.fail("the start of a new write-ahead log", error);
     }
     this.#background.kick();
@@ -242,18 +262,23 @@ export class WritePath {
 
   /**
    * Creates the first log of this session and says so in the manifest, so that recovery misses it if
-   * it should disappear. Once per open, and synchronous: no write may come before it.
+   * it should disappear. Once per open, and synchronous: no write may come before it. Where there is no descriptor
+   * for a step, nothing was done by it, and the next write goes on from there.
    */
   #openFirstLog(): void {
     const state = this.#state;
     try {
-      const number = state.versions.newFileNumber();
-      state.logs.rotate(number, state.lastSequence + 1);
+      if (state.logs.active === undefined) {
+        state.logs.rotate(state.versions.newFileNumber(), state.lastSequence + 1);
+      }
+      const { number } = state.logs.active!;
       state.logs.writeOutSync();
       // With the header durable, every record proves that it was: damage to it is then told apart.
       state.logs.syncSync();
       state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });
+      this.#isFirstLogKnown = true;
     } catch (error) {
+      if (isOutOfDescriptors(error) && state.versions.poison === undefined) throw error;
       throw state.fail("the start of the write-ahead log", error);
     }
   }

@@ -5,7 +5,8 @@
  * An edit is appended to the manifest as one record and fsynced before it takes effect in memory, and
  * only after that are files deleted that it made obsolete. The first failed write or sync of the
  * manifest poisons it: no further edit is accepted and no file is deleted until the store is reopened,
- * since nobody can tell which state the next open will find. When the manifest has outgrown the state
+ * since nobody can tell which state the next open will find. (A new manifest for which there was no descriptor
+ * is none: the one in force was not touched, and the edit may be tried again.) When the manifest has outgrown the state
  * it describes, a new one is written and CURRENT is replaced by rename.
  */
 
@@ -14,6 +15,7 @@ import { IoError, LockLostError } from "../errors.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { type IoStep, runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
+import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
 import { CURRENT_NAME, CURRENT_TEMPORARY_NAME, manifestName, tableName } from "./file_names.ts";
 import { FileNumbers, sharedFileNumber } from "./file_numbers.ts";
@@ -225,11 +227,19 @@ export class VersionSet {
     runTaskSync(this.apply(edit));
   }
 
-  /** Closes the manifest and every table's file. */
+  /** Gives back what edits of a while ago needed. */
+  rest(): void {
+    this.#manifest?.handle.rest?.();
+  }
+
+  /** Closes the manifest and every table's file, and forgets the tables. */
   close(): void {
     this.#manifest?.handle.closeSync();
     this.#manifest = undefined;
     this.#resources.handles.close();
+    // Their counts of references stay above 0: a lease that ends later deletes no file.
+    this.#state = { ...this.#state, version: Version.empty() };
+    this.onInstalled = () => {};
   }
 
   /** Writes a new manifest that starts with the state after `edit`, and points CURRENT to it. */
@@ -239,6 +249,7 @@ export class VersionSet {
     const path = fileSystem.joinPath(this.#directory, manifestName(number));
     const previous = this.#manifestNumber;
     let handle: FileHandle | undefined;
+    let isReplaced = false;
     try {
       handle = fileSystem.createSync(path);
       const after = applyEdit(this.#state, edit, (table) => this.liveTable(table));
@@ -253,14 +264,16 @@ export class VersionSet {
       // Without a pause: an edit that came in between would be missing from the first record.
       manifest.syncStep().runSync();
       fileSystem.syncDirectorySync(this.#directory);
-      this.#replaceCurrent(number);
+      this.#replaceCurrent(number, () => isReplaced = true);
       fileSystem.syncDirectorySync(this.#directory);
       this.#manifest?.handle.closeSync();
       this.#manifest = manifest;
       this.#manifestNumber = number;
     } catch (error) {
       handle?.closeSync();
-      throw this.#poisonWith(error);
+      if (!isOutOfDescriptors(error) || isReplaced) throw this.#poisonWith(error);
+      if (handle !== undefined) this.#removeQuietly(manifestName(number));
+      throw error;
     }
     const obsolete = this.#install(edit);
     if (previous !== undefined) this.#removeQuietly(manifestName(previous));
@@ -268,7 +281,7 @@ export class VersionSet {
     yield* this.#removeInSteps(obsolete);
   }
 
-  #replaceCurrent(manifestNumber: number): void {
+  #replaceCurrent(manifestNumber: number, beforeRename: () => void): void {
     const fileSystem = this.#fileSystem;
     const temporary = fileSystem.joinPath(this.#directory, CURRENT_TEMPORARY_NAME);
     if (fileSystem.statSync(temporary) !== undefined) fileSystem.removeSync(temporary);
@@ -280,6 +293,7 @@ export class VersionSet {
     } finally {
       handle.closeSync();
     }
+    beforeRename();
     fileSystem.renameSync(temporary, fileSystem.joinPath(this.#directory, CURRENT_NAME));
   }
 

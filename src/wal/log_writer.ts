@@ -26,7 +26,8 @@ import {
   sealRecord,
 } from "./log_format.ts";
 
-const BUFFER_BYTES = 64 * 1024;
+/** It grows as the writes of a turn need it. */
+const BUFFER_BYTES = 4 * 1024;
 const MAX_EXTENSION_BYTES = 256 * 1024;
 /** Small syncs of a log before it is extended: a program that writes a few values leaves a small file. */
 const SYNCS_BEFORE_EXTENDING = 2;
@@ -139,6 +140,14 @@ export class LogWriter {
     this.#writtenBytes += buffer.length;
     if (buffer.bytes.length > KEEP_BUFFER_BYTES) this.buffer = new ByteWriter(BUFFER_BYTES);
     else buffer.length = 0;
+  }
+
+  /** Gives back memory that the last writes needed, and what the file was opened for besides. */
+  rest(): void {
+    if (this.buffer.length === 0 && this.buffer.bytes.length > BUFFER_BYTES) {
+      this.buffer = new ByteWriter(BUFFER_BYTES);
+    }
+    this.handle.rest?.();
   }
 
   /**

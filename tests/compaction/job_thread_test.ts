@@ -7,8 +7,9 @@ import { test } from "node:test";
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
 import type { Compaction } from "../../src/compaction/compaction.ts";
 import { flushJob } from "../../src/compaction/flush_job.ts";
-import { JobThread, type JobThreadLimits } from "../../src/compaction/job_thread.ts";
+import { JobThread } from "../../src/compaction/job_thread.ts";
 import { mergeJob } from "../../src/compaction/merge_job.ts";
+import { SharedThread, type SharedThreadLimits } from "../../src/compaction/shared_thread.ts";
 import type { TableOutputOptions } from "../../src/compaction/table_output.ts";
 import { compressorFor } from "../../src/compression/compressors.ts";
 import { CorruptionError } from "../../src/errors.ts";
@@ -34,15 +35,24 @@ interface Setup extends Disposable {
   readonly thread: JobThread;
 }
 
-function setup(limits: JobThreadLimits = {}, scheduler: Scheduler = systemScheduler): Setup {
+interface Limits extends SharedThreadLimits {
+  readonly minJobBytes?: number;
+}
+
+function setup(limits: Limits = {}, scheduler: Scheduler = systemScheduler): Setup {
+  return setupWith(new SharedThread(scheduler, limits), limits.minJobBytes ?? 0);
+}
+
+/** A store's directory, and its use of a thread. */
+function setupWith(shared: SharedThread, minJobBytes = 0): Setup {
   const { path: directory, dispose } = temporaryDirectory("jobs");
   const counter = sharedFileNumber(FIRST_OUTPUT);
   const shape = { directory, blockSizeBytes: 1024, bloomFalsePositiveRate: 0.01 };
   const thread = new JobThread(
     { ...shape, compression: "zstd", compressionLevel: 1, fileNumbers: counter },
     defaultFileSystem(),
-    scheduler,
-    { minJobBytes: 0, ...limits },
+    shared,
+    minJobBytes,
   );
   return {
     directory,
@@ -275,13 +285,15 @@ const deaths: readonly [how: string, act: string, reason: RegExp][] = [
 ];
 
 for (const [how, act, reason] of deaths) {
-  test(`A job fails with a thread that ${how}, and no further one is given to any`, async () => {
+  test(`A job fails with a thread that ${how}, and the next one has another thread started`, async () => {
     using all = setup({ source: actor(act), silenceMs: 200 });
     const compaction = someMerge(all, 10);
-    await comeUp(all.thread, compaction);
-    assert.throws(() => runTaskSync(all.thread.merge(compaction)), reason);
-    assert.equal(all.thread.isInUse, false);
-    assert.equal(all.thread.takesMerge(compaction), false);
+    for (let i = 0; i < 2; i++) {
+      await comeUp(all.thread, compaction);
+      assert.equal(all.thread.isInUse, true);
+      assert.throws(() => runTaskSync(all.thread.merge(compaction)), reason);
+      assert.equal(all.thread.isInUse, false);
+    }
   });
 }
 
@@ -295,12 +307,26 @@ test("A job that is awaited fails with a thread that exits", async () => {
   );
 });
 
-test("A thread that can't start takes no job, and nobody waits for it", async () => {
-  using all = setup({ source: "this is no program" });
+test("A thread that can't start takes no job, nobody waits for it, and it is tried again minutes later", async () => {
+  let lateMs = 0;
+  let starts = 0;
+  const shared = new SharedThread({
+    ...systemScheduler,
+    nowMs: () => lateMs,
+  }, { source: "this is no program" });
+  using all = setupWith(shared);
   const compaction = someMerge(all, 10);
-  for (let i = 0; i < 50; i++) {
+  for (const minutes of [0, 1.1, 2.1]) {
+    lateMs += minutes * 60_000;
     assert.equal(all.thread.takesMerge(compaction), false);
-    await systemScheduler.yield();
+    assert.equal(shared.isStarted, true);
+    while (shared.isStarted) await systemScheduler.yield();
+    starts++;
+    assert.equal(shared.deaths, starts);
+    for (let i = 0; i < 50; i++) {
+      assert.equal(all.thread.takesMerge(compaction), false);
+      assert.equal(shared.isStarted, false);
+    }
   }
   assert.equal(all.thread.isInUse, false);
 });
@@ -337,4 +363,85 @@ test("Small jobs start no thread", async () => {
     await systemScheduler.yield();
   }
   assert.equal(all.thread.isInUse, false);
+});
+
+test("Stores share one thread: it works for each of them as for one, and ends with the last one", async () => {
+  const shared = new SharedThread(systemScheduler);
+  const stores = [setupWith(shared), setupWith(shared), setupWith(shared)];
+  const compactions = stores.map((store) => someMerge(store));
+  const here = stores.map(({ options, numbers }, i) =>
+    runTaskSync(mergeJob(compactions[i]!, options, () => numbers.take()))
+  );
+  for (const [i, { thread }] of stores.entries()) await comeUp(thread, compactions[i]!);
+  const merges = stores.map(({ thread }, i) =>
+    runTask(thread.merge(compactions[i]!), systemScheduler, 1)
+  );
+  const flushes = stores.map(({ thread, numbers }) =>
+    runTask(thread.flush(memtableOf([["a", "1"]]), numbers.take()), systemScheduler, 1)
+  );
+  for (const flush of flushes) assert.equal((await flush)!.table!.entryCount, 1);
+  for (const [i, merge] of merges.entries()) {
+    assert.deepEqual(summaryOf(await merge), summaryOf(here[i]!));
+  }
+  for (const [i, store] of stores.entries()) {
+    assert.equal(shared.isStarted, true);
+    assert.equal(store.thread.isInUse, true);
+    store.thread.close();
+    assert.equal(store.thread.isInUse, false);
+    assert.equal(shared.isStarted, i < stores.length - 1);
+  }
+  for (const store of stores) store[Symbol.dispose]();
+});
+
+test("A store that is closed gives up its own jobs and nobody else's", async () => {
+  const shared = new SharedThread(systemScheduler);
+  using one = setupWith(shared);
+  using other = setupWith(shared);
+  const mine = someMerge(one, 20_000);
+  const theirs = someMerge(other, 5000);
+  await comeUp(one.thread, mine);
+  await comeUp(other.thread, theirs);
+  const given = new RunningTask(one.thread.merge(mine), () => {});
+  given.slice(systemScheduler, 0);
+  const merged = new RunningTask(other.thread.merge(theirs), () => {});
+  merged.slice(systemScheduler, 0);
+  while (outputsFrom(one.directory, FIRST_OUTPUT).length === 0) await systemScheduler.yield();
+  given.cancel(new Error("on purpose"));
+  one.thread.close();
+  assert.deepEqual(outputsFrom(one.directory, FIRST_OUTPUT), []);
+  merged.driveSync(systemScheduler, Infinity);
+  assert.ok(merged.result.length > 0);
+});
+
+test("A thread that ends fails the stores that had jobs in it, and no other one", async () => {
+  const shared = new SharedThread(systemScheduler, { source: actor("process.exit(5);") });
+  using one = setupWith(shared);
+  using other = setupWith(shared);
+  const compaction = someMerge(one, 10);
+  const theirs = someMerge(other, 10);
+  await comeUp(one.thread, compaction);
+  await comeUp(other.thread, theirs);
+  assert.throws(() => runTaskSync(one.thread.merge(compaction)), /the worker thread has ended/);
+  // The other store had asked for the thread, and has nothing to fail: it asks for the next one.
+  assert.equal(other.thread.isInUse, false);
+  await comeUp(other.thread, theirs);
+  assert.equal(other.thread.isInUse, true);
+});
+
+test("The thread takes a few flushes at a time: the memory for their copies is bounded", async () => {
+  const shared = new SharedThread(systemScheduler);
+  const stores = Array.from({ length: 6 }, () => setupWith(shared));
+  await comeUp(stores[0]!.thread, someMerge(stores[0]!, 10));
+  const memtable = memtableOf([["a", "1"]]);
+  const flushes: RunningTask<unknown>[] = [];
+  for (const { thread, numbers } of stores) {
+    if (!thread.takesFlush(memtable)) continue;
+    const flush = new RunningTask(thread.flush(memtable, numbers.take()), () => {});
+    flush.slice(systemScheduler, 0);
+    flushes.push(flush);
+  }
+  assert.equal(flushes.length, 4);
+  for (const flush of flushes) flush.driveSync(systemScheduler, Infinity);
+  assert.equal(stores[5]!.thread.takesFlush(memtable), true);
+  for (const store of stores) store[Symbol.dispose]();
 });

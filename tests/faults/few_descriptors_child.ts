@@ -4,6 +4,7 @@
  *   build <dir>          makes a store of several hundred tables, without a limit
  *   use <dir>            does everything that one does with it, in one process
  *   squeeze <dir>        as `use`, with descriptors taken away until calls fail; says what failed
+ *   recover <dir>        takes all descriptors from open stores, gives them back, and goes on with the same handles
  */
 
 import assert from "node:assert/strict";
@@ -147,6 +148,50 @@ async function squeeze(): Promise<void> {
   console.log(JSON.stringify({ works, failures }));
 }
 
+/** Writes without any free descriptor until calls fail, and goes on when there are some. */
+async function recover(): Promise<void> {
+  const listener = (): void => {};
+  process.on("SIGUSR2", listener);
+  // One that has a log and tables, and one that is about to get its first.
+  const stores = [await open(directory, options), await open(`${directory}/new`, options)];
+  await stores[0]!.put("first", 1);
+  const expected = stores.map(() => new Map<string, number>());
+  const refused = [0, 0];
+  for (let round = 0; round < 3; round++) {
+    const taken = takeDescriptors(0);
+    for (const [s, store] of stores.entries()) {
+      for (let n = 0; n < 600 || (refused[s] === round && n < 5000); n++) {
+        try {
+          await store.put(`late ${round} ${n}`, n);
+          expected[s]!.set(`late ${round} ${n}`, n);
+        } catch (error) {
+          assert.ok(error instanceof IoError && error.osCode === "EMFILE", String(error));
+          refused[s]!++;
+          if (n > 600) break;
+        }
+      }
+      await store.flush().catch((error: unknown) => {
+        assert.ok(error instanceof IoError && error.osCode === "EMFILE", String(error));
+      });
+    }
+    for (const descriptor of taken) closeSync(descriptor);
+    for (const [s, store] of stores.entries()) {
+      await store.put(`after ${round}`, round);
+      expected[s]!.set(`after ${round}`, round);
+    }
+  }
+  for (const [s, store] of stores.entries()) {
+    await store.compact();
+    for (const [key, n] of expected[s]!) assert.equal(await store.get(key), n);
+    await store.close();
+    const again = await open(store.path, options);
+    for (const [key, n] of expected[s]!) assert.equal(again.getSync(key), n);
+    await again.close();
+  }
+  process.off("SIGUSR2", listener);
+  console.log(JSON.stringify(refused));
+}
+
 switch (act) {
   case "build": {
     const store = await open(directory, options);
@@ -158,6 +203,9 @@ switch (act) {
   }
   case "use":
     await use();
+    break;
+  case "recover":
+    await recover();
     break;
   case "squeeze":
     await squeeze();

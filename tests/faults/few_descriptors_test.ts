@@ -20,7 +20,7 @@ function run(act: string, directory: string, limit?: number): string {
   const script = limit === undefined ? `exec "$@"` : `ulimit -n ${limit}; exec "$@"`;
   const result = spawnSync("bash", ["-c", script, "bash", command, ...args], {
     encoding: "utf8",
-    timeout: 200_000,
+    timeout: 600_000,
   });
   assert.equal(result.status, 0, `${act}: ${result.signal} ${result.stderr}${result.stdout}`);
   return result.stdout.trimEnd();
@@ -51,6 +51,17 @@ test("A store with too few descriptors says so, loses nothing, and works from 16
     };
     assert.ok(works > 0 && works <= 16, `it works with ${works} descriptors`);
     assert.equal(failures.length, works, failures.join(", "));
+  } finally {
+    dispose();
+  }
+});
+
+test("A store that had no descriptor for its next file takes writes again when there are some", () => {
+  const { path, dispose } = temporaryDirectory("recover");
+  try {
+    run("build", path);
+    const refused = JSON.parse(run("recover", path, 64)) as number[];
+    for (const count of refused) assert.ok(count > 0, `${refused} writes were refused`);
   } finally {
     dispose();
   }

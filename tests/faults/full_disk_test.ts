@@ -79,7 +79,7 @@ function shell(script: string, act: string, directory: string, ...rest: string[]
   const { command, args } = runtimeCommand(runtimeName, child, [act, directory, ...rest]);
   const result = spawnSync("bash", ["-c", script, "bash", command, ...args], {
     encoding: "utf8",
-    timeout: 120_000,
+    timeout: 600_000,
   });
   assert.equal(result.status, 0, `${act}: ${result.signal} ${result.stderr}${result.stdout}`);
   return result.stdout.trimEnd();
@@ -103,7 +103,7 @@ function inMountNamespace(directory: string, script: string, args: string[] = []
   text: string;
 } {
   const all = ["--mount", "bash", "-c", `${MOUNT} && ${script}`, directory, ...args];
-  const result = spawnSync("unshare", all, { encoding: "utf8", timeout: 120_000 });
+  const result = spawnSync("unshare", all, { encoding: "utf8", timeout: 600_000 });
   return { status: result.status, text: `${result.stdout ?? ""}${result.stderr ?? ""}` };
 }
 

@@ -245,6 +245,7 @@ const report: SoakReport = {
   operations,
   ...calibration,
   busyLagMs: lag.maxBusyMs,
+  longLags: lag.longLags,
   clockLagMs: lag.maxClockMs,
   ticks: lag.ticks,
   startBytes,

@@ -13,6 +13,7 @@ import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import type { FileSystem } from "../../src/platform/file_system.ts";
+import { LONG_LAG_MS } from "./soak_report.ts";
 
 const TICK_MS = 10;
 
@@ -20,6 +21,8 @@ const TICK_MS = 10;
 export class LagMeter {
   /** The lag that counts, at its highest, in milliseconds. */
   maxBusyMs = 0;
+  /** How many such lags were long. */
+  longLags = 0;
   /** The lag by the clock, at its highest. */
   maxClockMs = 0;
   /** Number of times that the timer fired. */
@@ -54,6 +57,7 @@ export class LagMeter {
     const usedMs = cpuMs() - this.#startedCpuMs;
     const busyMs = Math.min(lagMs, usedMs) + this.#ioMs() - this.#startedIoMs;
     this.ticks++;
+    if (busyMs > LONG_LAG_MS) this.longLags++;
     this.maxClockMs = Math.max(this.maxClockMs, lagMs);
     this.maxBusyMs = Math.max(this.maxBusyMs, busyMs);
     this.#start();

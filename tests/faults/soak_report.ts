@@ -8,6 +8,8 @@ export interface SoakReport {
   readonly idleLagMs: number;
   readonly heldLagMs: number;
   readonly busyLagMs: number;
+  /** How many times the loop was held for more than `LONG_LAG_MS`. */
+  readonly longLags: number;
   readonly clockLagMs: number;
   readonly ticks: number;
   /** Resident memory before the store was opened, after the first third, and at its highest after that. */
@@ -34,6 +36,8 @@ export interface SoakReport {
   readonly cpuShare: number;
 }
 
+/** A lag is long from here on. */
+export const LONG_LAG_MS = 50;
 /** Size of the store's memtables. */
 export const MEMTABLE_BYTES: number = 64 * 1024;
 /** Size of its block cache. */

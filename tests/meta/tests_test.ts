@@ -47,6 +47,14 @@ const rules: readonly Rule[] = [
     pattern: /(?<![\w$.])(?:Date\b|performance\b|Math\s*\.\s*random\b)/g,
     problem: "reads the clock or unseeded randomness: inject them instead",
   },
+  {
+    pattern: /\b(?:systemScheduler\s*\.\s*nowMs|cpuUsage|hrtime)\b/g,
+    problem: "judges by time, which is up to the machine: count turns, calls or work instead",
+  },
+  {
+    pattern: /\btimeout\s*:\s*(?:\d{1,2}_?)?\d{1,3}(?:_?000)?\b(?!_?\d)(?<!600_?000)/g,
+    problem: "has a deadline of less than ten minutes: a busy machine misses it",
+  },
 ];
 
 /** Exceptions: `file` may break the rules whose problem starts with `rule`, for `reason`. */
@@ -55,6 +63,17 @@ const exceptions: readonly { file: string; rule: string; reason: string }[] = [
     file: "tests/platform/system_scheduler_test.ts",
     rule: "waits for real time",
     reason: "it tests the real scheduler, whose timers do not keep a process alive",
+  },
+  {
+    file: "tests/fuzz/fuzz_corpus_test.ts",
+    rule: "judges by time",
+    reason: "processor time tells quadratic work from proportional, by a factor of thousands",
+  },
+  {
+    file: "tests/platform/system_scheduler_test.ts",
+    rule: "judges by time",
+    reason:
+      "its clock must go forward, and a sleep may not end early: no machine is too slow for that",
   },
 ];
 
@@ -154,13 +173,18 @@ test("The check of test code finds made-up violations of every kind", () => {
     `const now = Date.now();`,
     `const seed = Math.random();`,
     `const now = performance.now();`,
+    `const now = systemScheduler.nowMs();`,
+    `const used = process.cpuUsage();`,
+    `spawnSync("node", [], { timeout: 60_000 });`,
+    `spawnSync("node", [], { timeout: 5000 });`,
   ];
   for (const source of bad) {
     assert.notDeepEqual(problemsOf("tests/made_up_test.ts", head + source), [], source);
   }
   assert.notDeepEqual(problemsOf("tests/made_up_test.ts", `import { test } from "node:test";`), []);
   const good =
-    `${head}test("Regular expressions may test()", () => { assert.ok(/a/.test("a")); });`;
+    `${head}test("Regular expressions may test()", () => { assert.ok(/a/.test("a")); });` +
+    `spawnSync("node", [], { timeout: 600_000 });`;
   assert.deepEqual(problemsOf("tests/made_up_test.ts", good), []);
 });
 

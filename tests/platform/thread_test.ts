@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { startThread, type Thread } from "../../src/platform/thread.ts";
 
 /** What `thread_port.ts` does, in a program that answers, stops answering or ends as it is told. */
@@ -56,8 +57,8 @@ function start(source = PROGRAM, silenceMs?: number): Heard {
   return { thread, messages, endings, next: () => new Promise((resolve) => wake = resolve) };
 }
 
-function startUp(silenceMs?: number): Heard {
-  const heard = start(PROGRAM, silenceMs);
+function startUp(): Heard {
+  const heard = start();
   assert.equal(heard.thread.waitSync(() => heard.thread.isUp, Infinity), true);
   return heard;
 }
@@ -118,8 +119,10 @@ for (const how of ["throw", "exit"]) {
   });
 }
 
-test("A synchronous wait gives up a thread that shows no sign of life", () => {
-  const { thread, endings } = startUp(200);
+test("A synchronous wait gives up a thread that shows no sign of life", async () => {
+  const { thread, endings } = start(PROGRAM, 200);
+  // Not by a wait: to come up may take longer than that.
+  while (!thread.isUp) await systemScheduler.yield();
   thread.post("fall silent");
   assert.equal(thread.waitSync(() => false, Infinity), false);
   assert.match(endings[0]!.message, /has not shown any sign of life for 0\.2 seconds/);

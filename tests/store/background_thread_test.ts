@@ -244,7 +244,7 @@ for (const [act, output] of ends) {
       const { command, args } = runtimeCommand(runtimeName, script, [directory, act]);
       const { status, stdout, stderr } = spawnSync(command, args, {
         encoding: "utf8",
-        timeout: 60_000,
+        timeout: 600_000,
       });
       assert.deepEqual({ status, stdout }, { status: 0, stdout: output }, stderr);
       const store = openSync(directory);

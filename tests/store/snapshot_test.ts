@@ -362,6 +362,6 @@ test("A read-only store has snapshots, and openSync's store too", async () => {
 test("A snapshot that is never closed keeps no process alive", () => {
   const script = fileURLToPath(new URL("snapshot_child.ts", import.meta.url));
   const { command, args } = runtimeCommand(runtimeName, script, []);
-  const child = spawnSync(command, args, { encoding: "utf8", timeout: 60_000 });
+  const child = spawnSync(command, args, { encoding: "utf8", timeout: 600_000 });
   assert.deepEqual([child.status, child.stdout], [0, "1\n"], child.stderr);
 });
