@@ -16,12 +16,13 @@ import {
   type Position,
 } from "../iterator/entry_cursor.ts";
 import type { Key } from "../value/value.ts";
+import { throwIfAborted } from "./abort_signal.ts";
 import type { TakeItem } from "./entry_decoder.ts";
 import { EntryScan } from "./entry_scan.ts";
 import { boundKey, type Range, type ResolvedRange, resolveRange, successor } from "./range.ts";
 import type { Lease } from "./read_view.ts";
 import type { StoreState } from "./store_state.ts";
-import type { Turns } from "./turns.ts";
+import { OPERATIONS_PER_PAUSE, type Turns } from "./turns.ts";
 
 /** What a cursor has to give back. Neither may lead to the cursor: a range's signal may, by a listener. */
 interface Holdings {
@@ -174,6 +175,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
       this.#isPending = false;
       while (position === NEEDS_LOAD) {
         this.#scan.loadSync();
+        this.#check();
         position = this.#scan.resume();
       }
       if (position === AT_END) return this.#finishWith(undefined);
@@ -250,6 +252,11 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
         this.#isPending = true;
         await this.#scan.load();
         this.#check();
+        const turn = this.#turns.due(OPERATIONS_PER_PAUSE);
+        if (turn !== undefined) {
+          await turn;
+          this.#check();
+        }
         position = this.#scan.resume();
       }
       this.#isPending = false;
@@ -278,7 +285,7 @@ export class Cursor<T> implements AsyncIterable<T>, Iterable<T>, AsyncDisposable
   }
 
   #check(): void {
-    if (this.#signal !== undefined) this.#signal.throwIfAborted();
+    throwIfAborted(this.#signal);
     this.#lease.requireHeld("cursor");
   }
 

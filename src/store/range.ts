@@ -7,6 +7,7 @@ import { ByteWriter } from "../bytes/byte_writer.ts";
 import { compareRanges } from "../bytes/compare.ts";
 import { encodeKey } from "../value/key_codec.ts";
 import type { Key } from "../value/value.ts";
+import { checkSignal } from "./abort_signal.ts";
 
 /** Which entries, in which order. All bounds given must hold. */
 export interface Range {
@@ -89,7 +90,7 @@ export function resolveRange(range: Range | undefined): ResolvedRange {
   if (gt !== undefined) lower = later(lower, successor(boundKey(gt)));
   if (lt !== undefined) upper = earlier(upper, boundKey(lt));
   if (lte !== undefined) upper = earlier(upper, successor(boundKey(lte)));
-  return { lower, upper, reverse, limit, signal };
+  return { lower, upper, reverse, limit, signal: checkSignal(signal, "Cannot use the range") };
 }
 
 /** The fields of a range, all of them present, so that none is looked for in a prototype. */
