@@ -10,15 +10,10 @@ import { ClosedError } from "../errors.ts";
 import type { Key, Value } from "../value/value.ts";
 import { MAX_PAYLOAD_BYTES } from "../wal/log_format.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
+import { surplusArgument, type WriteOptions } from "./write_options.ts";
 
 /** What a batch that was written holds on to. */
 const NO_MEMORY = new ByteWriter(0);
-
-/** What one write may be told. */
-export interface WriteOptions {
-  /** Whether the write is made durable before it resolves, whatever `walSync` says. Default false. */
-  sync?: boolean;
-}
 
 /** One operation of `store.write([...])`. */
 export type Operation =
@@ -82,6 +77,8 @@ export class Batch {
    * @throws {TypeError | RangeError} the key or the value can't be stored; the batch is unchanged
    */
   put(key: Key, value: Value): this {
+    // Options are those of the batch: `write` takes them.
+    if (arguments.length > 2) throw surplusArgument("batch.put", arguments[2], 2);
     this.#requireOpen();
     const start = this.#writer.length;
     this.#isEncoding = true;
@@ -102,6 +99,7 @@ export class Batch {
    * @throws {TypeError | RangeError} the key can't be one; the batch is unchanged
    */
   delete(key: Key): this {
+    if (arguments.length > 1) throw surplusArgument("batch.delete", arguments[1], 1);
     this.#requireOpen();
     const start = this.#writer.length;
     try {
@@ -125,8 +123,12 @@ export class Batch {
    * Applies the operations as one. The batch can't be used afterwards.
    *
    * @throws {ClosedError} it was written already, or the store is closed
+   * @throws {TypeError} the options are not valid; the batch can still be written
    */
   write(options?: WriteOptions): Promise<void> {
+    if (arguments.length > 1) {
+      return Promise.reject(surplusArgument("batch.write", arguments[1], 1));
+    }
     if (this.#write === undefined) return Promise.reject(new ClosedError("batch"));
     return this.#write(this, options);
   }

@@ -12,7 +12,7 @@ import { describeValue, type Key, type RecordValue, type Value } from "../value/
 import type { ValueTypeName } from "../value/value.ts";
 import { expectType, valueTypeAt } from "../value/value_codec.ts";
 import { Background } from "./background.ts";
-import { Batch, type Operation, type WriteOptions } from "./batch.ts";
+import { Batch, type Operation } from "./batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./checkpoint.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
 import { type Cursor, openCursor } from "./cursor.ts";
@@ -24,6 +24,7 @@ import { Snapshot } from "./snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { StoreState, StoreStatus } from "./store_state.ts";
 import { countEntries, visitEntries } from "./visit_entries.ts";
+import { surplusArgument, type WriteOptions } from "./write_options.ts";
 import { WritePath } from "./write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
@@ -87,36 +88,41 @@ export class Store implements Reader, AsyncDisposable {
    * Stores a value, replacing the key's old one. Resolves when the write is as durable as `walSync`, or
    * `options.sync`, asks for.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored
+   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not valid
    * @throws {BackgroundError} an earlier write failed, and the store has to be reopened
    */
   put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) return Promise.reject(surplusArgument("put", arguments[3], 3));
     return this.#writes.put(key, value, options);
   }
 
   /** As `put`; does not return before the write is durable, and may help with background work. */
-  putSync(key: Key, value: Value): void {
-    this.#writes.putSync(key, value);
+  putSync(key: Key, value: Value, options?: WriteOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putSync", arguments[3], 3);
+    this.#writes.putSync(key, value, options);
   }
 
   /** Removes a key; that it is not there is no error. Resolves as `put` does. */
   delete(key: Key, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 2) return Promise.reject(surplusArgument("delete", arguments[2], 2));
     return this.#writes.delete(key, options);
   }
 
   /** As `delete`. */
-  deleteSync(key: Key): void {
-    this.#writes.deleteSync(key);
+  deleteSync(key: Key, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("deleteSync", arguments[2], 2);
+    this.#writes.deleteSync(key, options);
   }
 
   /**
    * Applies several puts and deletes as one: all of them or none, also after a crash.
    *
-   * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored; then
-   * nothing is applied
+   * @throws {TypeError | RangeError} an operation is none or has a field that is unknown, its key or value
+   * can't be stored, or the options are not valid; then nothing is applied
    */
   write(operations: readonly Operation[] | Batch, options?: WriteOptions): Promise<void> {
     try {
+      if (arguments.length > 2) throw surplusArgument("write", arguments[2], 2);
       return this.#writes.write(batchOf(operations, this.#writes), options);
     } catch (error) {
       return Promise.reject(error);
@@ -124,12 +130,15 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** As `write`. */
-  writeSync(operations: readonly Operation[] | Batch): void {
-    this.#writes.writeSync(batchOf(operations, this.#writes));
+  writeSync(operations: readonly Operation[] | Batch, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("writeSync", arguments[2], 2);
+    this.#writes.writeSync(batchOf(operations, this.#writes), options);
   }
 
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
   batch(): Batch {
+    // An array of operations would be forgotten: `write` takes those.
+    if (arguments.length > 0) throw surplusArgument("batch", arguments[0], 0);
     const memory = this.#writes.takeBatchMemory();
     return new Batch((batch, options) => this.#writes.write(batch, options), memory);
   }
@@ -216,9 +225,10 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Stores a string. @throws {TypeError} it is none */
-  async putString(key: Key, value: string): Promise<void> {
+  async putString(key: Key, value: string, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putString", arguments[3], 3);
     requireType(typeof value === "string", value, "a string");
-    await this.put(key, value);
+    await this.put(key, value, options);
   }
 
   /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
@@ -227,10 +237,11 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Stores an int64. @throws {TypeError} it is neither a bigint nor an integer */
-  async putInt64(key: Key, value: bigint | number): Promise<void> {
+  async putInt64(key: Key, value: bigint | number, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putInt64", arguments[3], 3);
     const isInteger = typeof value === "bigint" || Number.isSafeInteger(value);
     requireType(isInteger, value, "a bigint or a safe integer");
-    await this.put(key, BigInt(value));
+    await this.put(key, BigInt(value), options);
   }
 
   /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
@@ -242,9 +253,10 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Stores a float64. @throws {TypeError} it is no number */
-  async putFloat64(key: Key, value: number): Promise<void> {
+  async putFloat64(key: Key, value: number, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putFloat64", arguments[3], 3);
     requireType(typeof value === "number", value, "a number");
-    await this.put(key, value);
+    await this.put(key, value, options);
   }
 
   /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
@@ -253,9 +265,10 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Stores a boolean. @throws {TypeError} it is none */
-  async putBool(key: Key, value: boolean): Promise<void> {
+  async putBool(key: Key, value: boolean, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putBool", arguments[3], 3);
     requireType(typeof value === "boolean", value, "a boolean");
-    await this.put(key, value);
+    await this.put(key, value, options);
   }
 
   /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
@@ -264,9 +277,10 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Stores bytes. @throws {TypeError} it is no Uint8Array */
-  async putBytes(key: Key, value: Uint8Array): Promise<void> {
+  async putBytes(key: Key, value: Uint8Array, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putBytes", arguments[3], 3);
     requireType(isBytes(value), value, "a Uint8Array");
-    await this.put(key, value);
+    await this.put(key, value, options);
   }
 
   /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
@@ -275,10 +289,11 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
-  async putJson(key: Key, value: unknown): Promise<void> {
+  async putJson(key: Key, value: unknown, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
     const text: string | undefined = JSON.stringify(value);
     requireType(text !== undefined, value, "a value that JSON can express");
-    await this.put(key, text);
+    await this.put(key, text, options);
   }
 
   /**
@@ -293,13 +308,14 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Stores a plain object or an array as a MessagePack record. @throws {TypeError} it is neither */
-  async putMap(key: Key, value: RecordValue): Promise<void> {
+  async putMap(key: Key, value: RecordValue, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putMap", arguments[3], 3);
     requireType(
       typeof value === "object" && value !== null && !isBytes(value),
       value,
       "an object",
     );
-    await this.put(key, value);
+    await this.put(key, value, options);
   }
 
   /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
@@ -309,6 +325,7 @@ export class Store implements Reader, AsyncDisposable {
 
   /** Writes what is in memory to a table. Resolves when the table is durable and the log is gone. */
   async flush(): Promise<void> {
+    if (arguments.length > 0) throw surplusArgument("flush", arguments[0], 0);
     this.#state.requireWritable();
     this.#writes.rotate();
     await this.#background.flushed();
@@ -316,6 +333,7 @@ export class Store implements Reader, AsyncDisposable {
 
   /** Makes everything durable that was written before the call. */
   async sync(): Promise<void> {
+    if (arguments.length > 0) throw surplusArgument("sync", arguments[0], 0);
     this.#state.requireWritable();
     await this.#writes.sync();
   }
@@ -323,9 +341,12 @@ export class Store implements Reader, AsyncDisposable {
   /**
    * Flushes, then merges the tables of a range, by default of the whole store, so that every key is in
    * one table only and nothing deleted is left. Tables that are like that already are not rewritten.
+   *
+   * @throws {TypeError | RangeError} the range has an unknown name, or a bound can't be a key
    */
   async compact(range: CompactRange = {}): Promise<void> {
-    const { start, end } = ownFields(range);
+    if (arguments.length > 1) throw surplusArgument("compact", arguments[1], 1);
+    const { start, end } = compactBounds(range);
     const smallest = start === undefined ? undefined : boundKey(start).view;
     const largest = end === undefined ? undefined : boundKey(end).view;
     await this.flush();
@@ -343,6 +364,7 @@ export class Store implements Reader, AsyncDisposable {
    * @throws {ClosedError} the store was closed meanwhile
    */
   checkpoint(directory: string | URL, options?: CheckpointOptions): Promise<void> {
+    if (arguments.length > 2) return Promise.reject(surplusArgument("checkpoint", arguments[2], 2));
     return makeCheckpoint(this.#state, directory, options);
   }
 
@@ -422,6 +444,38 @@ function requireType(isRight: boolean, value: unknown, expected: string): void {
   );
 }
 
+/** The range's own fields. */
+function compactBounds(range: CompactRange): CompactRange {
+  if (typeof range !== "object" || range === null || isBytes(range)) {
+    throw new TypeError(
+      `Cannot compact: found ${describeValue(range)}, expected a range such as { start, end }`,
+    );
+  }
+  for (const name of Object.keys(range)) {
+    if (name !== "start" && name !== "end") {
+      throw new TypeError(`Cannot compact: unknown name "${name}", expected "start" or "end"`);
+    }
+  }
+  return ownFields(range);
+}
+
+/**
+ * Refuses what an operation has besides: an option of the whole write, or of another library. Not by
+ * `Object.keys`, which would make an array for each operation.
+ */
+function requireKnownNames(operation: Operation, at: number): void {
+  for (const name in operation) {
+    if (name === "type" || name === "key") continue;
+    if (name === "value") {
+      if (operation.type === "put" || (operation as { value?: unknown }).value === undefined) {
+        continue;
+      }
+    }
+    if (!Object.hasOwn(operation, name)) continue;
+    throw new TypeError(`Cannot write operation ${at}: a ${operation.type} has no "${name}"`);
+  }
+}
+
 function batchOf(operations: readonly Operation[] | Batch, writes: WritePath): Batch {
   if (operations instanceof Batch) return operations;
   if (!Array.isArray(operations)) {
@@ -433,9 +487,13 @@ function batchOf(operations: readonly Operation[] | Batch, writes: WritePath): B
   }
   const batch = new Batch(undefined, writes.takeBatchMemory());
   for (const [at, operation] of (operations as readonly Operation[]).entries()) {
-    if (operation?.type === "put") batch.put(operation.key, operation.value);
-    else if (operation?.type === "delete") batch.delete(operation.key);
-    else {
+    if (operation?.type === "put") {
+      requireKnownNames(operation, at);
+      batch.put(operation.key, operation.value);
+    } else if (operation?.type === "delete") {
+      requireKnownNames(operation, at);
+      batch.delete(operation.key);
+    } else {
       const found = describeValue((operation as { type?: unknown } | undefined)?.type);
       throw new TypeError(
         `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
