@@ -23,7 +23,7 @@ export type { WriteOptions } from "./src/store/write_options.ts";
 export { Cursor } from "./src/store/cursor.ts";
 export type { Reader } from "./src/store/reader.ts";
 export { Snapshot } from "./src/store/snapshot.ts";
-export type { Range } from "./src/store/range.ts";
+export type { KeyEncoding, Range, ScanOptions } from "./src/store/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
 export {
   defaultOptions,

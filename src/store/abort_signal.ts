@@ -7,19 +7,18 @@
 import { describeValue } from "../value/value.ts";
 
 /**
- * The signal, or undefined for none; `action` begins the text of the error: "Cannot use the range".
+ * Checks a signal, or that there is none; `action` begins the text of the error: "Cannot use the range".
  *
  * @throws {TypeError} it has no boolean `aborted` or no `addEventListener`
  */
-export function checkSignal(signal: unknown, action: string): AbortSignal | undefined {
-  if (signal === undefined) return undefined;
+export function checkSignal(signal: unknown, action: string): void {
+  if (signal === undefined) return;
   const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
   if (typeof aborted !== "boolean" || typeof addEventListener !== "function") {
     throw new TypeError(
       `${action}: "signal" is ${describeValue(signal)}, expected an AbortSignal`,
     );
   }
-  return signal as AbortSignal;
 }
 
 /** Throws the signal's reason if it was aborted. An imitation may have neither reason nor `throwIfAborted`. */

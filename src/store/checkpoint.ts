@@ -100,7 +100,8 @@ function resolveCheckpoint(
       }, expected "tinykvs" or "go-v0.4"`,
     );
   }
-  return { format, signal: checkSignal(signal, "Cannot make a checkpoint") };
+  checkSignal(signal, "Cannot make a checkpoint");
+  return { format, signal };
 }
 
 function makeOrFindDirectory({ fileSystem, directory }: NewDirectory): void {

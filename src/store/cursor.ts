@@ -17,7 +17,7 @@ import {
 } from "../iterator/entry_cursor.ts";
 import type { Key } from "../value/value.ts";
 import { throwIfAborted } from "./abort_signal.ts";
-import type { TakeItem } from "./entry_decoder.ts";
+import type { TakeItem, TakeItems } from "./entry_decoder.ts";
 import { EntryScan } from "./entry_scan.ts";
 import { boundKey, type Range, type ResolvedRange, resolveRange, successor } from "./range.ts";
 import type { Lease } from "./read_view.ts";
@@ -54,13 +54,14 @@ export interface CursorSource<T> {
 export function openCursor<T>(
   state: StoreState,
   given: Range | undefined,
-  take: TakeItem<T>,
+  items: TakeItems<T>,
   snapshot?: Lease,
 ): Cursor<T> {
   state.requireReadable(snapshot);
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
-  const { verifyChecksums } = state.options;
+  const { verifyChecksums, keyEncoding } = state.options;
+  const take = items[range.keyEncoding ?? keyEncoding];
   const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
   return new Cursor({ scan, lease, range, turns: state.turns, take });
 }
@@ -69,6 +70,10 @@ export function openCursor<T>(
  * Iterates over a range, once: `for (const item of cursor)`, `for await (const item of cursor)`, or by
  * calls. Entries written after the cursor was made are not seen. Close a cursor that is not iterated
  * to its end: until then it keeps the tables that it reads from being deleted.
+ *
+ * A step that fails ends the cursor: what was shown before it stays right, and later steps find the end.
+ * A key that is not UTF-8 fails every cursor that is to show it as text (code `KEY_ENCODING`). One with
+ * `keyEncoding: "bytes"` in its range shows it, and one that begins behind it, by `gt`, goes on.
  *
  * @example
  * ```ts

@@ -6,7 +6,7 @@
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { compareRanges } from "../bytes/compare.ts";
 import { encodeKey } from "../value/key_codec.ts";
-import type { Key } from "../value/value.ts";
+import { describeValue, type Key } from "../value/value.ts";
 import { checkSignal } from "./abort_signal.ts";
 
 /** Which entries, in which order. All bounds given must hold. */
@@ -27,7 +27,32 @@ export interface Range {
   limit?: number;
   /** Ends the iteration: the next step rejects with the signal's reason. */
   signal?: AbortSignal;
+  /**
+   * What this read returns for keys: text, or bytes. Default: as the store was opened. A key that is not
+   * UTF-8 can only be read as bytes.
+   *
+   * @example
+   * ```ts
+   * import { memoryFileSystem, open } from "@tinykvs/core";
+   *
+   * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+   * await store.put("text", 1);
+   * await store.put(Uint8Array.of(0xff), 2); // not UTF-8: store.keys() ends there with an error
+   * for (const key of store.keys({ keyEncoding: "bytes" })) {
+   *   const text = new TextDecoder().decode(key);
+   *   if (text.includes("\ufffd")) await store.delete(key);
+   * }
+   * console.log(await store.keys().toArray()); // ["text"]
+   * ```
+   */
+  keyEncoding?: KeyEncoding;
 }
+
+/** What of a {@linkcode Range} a scan by prefix, or from key to key, may be told. */
+export type ScanOptions = Pick<Range, "reverse" | "limit" | "signal" | "keyEncoding">;
+
+/** What reads return for keys: text, or bytes. */
+export type KeyEncoding = "utf8" | "bytes";
 
 /** A key as bytes with a view on them. */
 export interface BoundKey {
@@ -49,6 +74,8 @@ export interface ResolvedRange {
   readonly limit: number;
   /** Ends the iteration. */
   readonly signal: AbortSignal | undefined;
+  /** What keys become, if that differs from what the store's options say. */
+  readonly keyEncoding: KeyEncoding | undefined;
 }
 
 const UNBOUNDED: ResolvedRange = {
@@ -57,12 +84,13 @@ const UNBOUNDED: ResolvedRange = {
   reverse: false,
   limit: Infinity,
   signal: undefined,
+  keyEncoding: undefined,
 };
 
 /**
  * Checks a range.
  *
- * @throws {TypeError} it is no object, has an unknown name, or a bound is not a key
+ * @throws {TypeError} it is no object, has an unknown name, a bound is not a key, or a value has another type
  * @throws {RangeError} the limit is not an integer from 0 or Infinity, or a bound is too long
  */
 export function resolveRange(range: Range | undefined): ResolvedRange {
@@ -70,13 +98,22 @@ export function resolveRange(range: Range | undefined): ResolvedRange {
   if (typeof range !== "object" || range === null) {
     throw new TypeError(`Cannot use the range: found ${typeof range}, expected an object`);
   }
-  const { prefix, gte, gt, lte, lt, reverse = false, limit = Infinity, signal } = ownBounds(range);
+  const { prefix, gte, gt, lte, lt, reverse = false, limit = Infinity, signal, keyEncoding } =
+    ownBounds(range);
   if (typeof reverse !== "boolean") {
     throw new TypeError(`Cannot use the range: "reverse" is ${typeof reverse}, expected a boolean`);
   }
   if (limit !== Infinity && !(Number.isSafeInteger(limit) && limit >= 0)) {
     throw new RangeError(
       `Cannot use the range: "limit" is ${limit}, expected an integer from 0 or Infinity`,
+    );
+  }
+  if (keyEncoding !== undefined && keyEncoding !== "utf8" && keyEncoding !== "bytes") {
+    const found = typeof keyEncoding === "string"
+      ? JSON.stringify((keyEncoding as string).slice(0, 64))
+      : describeValue(keyEncoding);
+    throw new TypeError(
+      `Cannot use the range: "keyEncoding" is ${found}, expected "utf8" or "bytes"`,
     );
   }
   let lower: BoundKey | undefined;
@@ -90,7 +127,8 @@ export function resolveRange(range: Range | undefined): ResolvedRange {
   if (gt !== undefined) lower = later(lower, successor(boundKey(gt)));
   if (lt !== undefined) upper = earlier(upper, boundKey(lt));
   if (lte !== undefined) upper = earlier(upper, successor(boundKey(lte)));
-  return { lower, upper, reverse, limit, signal: checkSignal(signal, "Cannot use the range") };
+  checkSignal(signal, "Cannot use the range");
+  return { lower, upper, reverse, limit, signal, keyEncoding };
 }
 
 /** The fields of a range, all of them present, so that none is looked for in a prototype. */
@@ -116,6 +154,7 @@ function ownBounds(range: Range): Given {
     reverse: undefined,
     limit: undefined,
     signal: undefined,
+    keyEncoding: undefined,
   };
   for (const name of names as (keyof Range)[]) own[name] = range[name] as undefined;
   return own;
@@ -131,6 +170,7 @@ function isName(name: string): name is keyof Range {
     case "reverse":
     case "limit":
     case "signal":
+    case "keyEncoding":
       return true;
     default:
       return false;

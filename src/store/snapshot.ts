@@ -87,19 +87,29 @@ export class Snapshot implements Reader, Disposable {
     return this.#reads.getSync(key, isPresent, this.#lease) === true;
   }
 
+  /** Iterates over keys and values, with the keys as bytes. */
+  entries(range: Range & { keyEncoding: "bytes" }): Cursor<[Uint8Array, Value]>;
+  /** Iterates over keys and values, with the keys as text. */
+  entries(range: Range & { keyEncoding: "utf8" }): Cursor<[string, Value]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
+  entries(range?: Range): Cursor<[string | Uint8Array, Value]>;
   entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
-    return openCursor(this.#state, range, this.#decoder.scannedPair, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.pairs, this.#lease);
   }
 
+  /** Iterates over keys, as bytes. */
+  keys(range: Range & { keyEncoding: "bytes" }): Cursor<Uint8Array>;
+  /** Iterates over keys, as text. */
+  keys(range: Range & { keyEncoding: "utf8" }): Cursor<string>;
   /** Iterates over keys. */
+  keys(range?: Range): Cursor<string | Uint8Array>;
   keys(range?: Range): Cursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.scannedKey, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.keys, this.#lease);
   }
 
   /** Iterates over values, in the order of their keys. */
   values(range?: Range): Cursor<Value> {
-    return openCursor(this.#state, range, this.#decoder.scannedValue, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.values, this.#lease);
   }
 
   /** The number of keys in a range. Reads them all. */

@@ -17,7 +17,7 @@ import { type CheckpointOptions, makeCheckpoint } from "./checkpoint.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
 import { type Cursor, openCursor } from "./cursor.ts";
 import { EntryDecoder } from "./entry_decoder.ts";
-import { boundKey, type Range, resolveRange } from "./range.ts";
+import { boundKey, type Range, resolveRange, type ScanOptions } from "./range.ts";
 import { corruptValue, type DecodeEntry, isPresent, ReadPath } from "./read_path.ts";
 import type { Reader } from "./reader.ts";
 import { Snapshot } from "./snapshot.ts";
@@ -173,19 +173,29 @@ export class Store implements Reader, AsyncDisposable {
     return this.#reads.getSync(key, isPresent) === true;
   }
 
+  /** Iterates over keys and values, with the keys as bytes. */
+  entries(range: Range & { keyEncoding: "bytes" }): Cursor<[Uint8Array, Value]>;
+  /** Iterates over keys and values, with the keys as text. */
+  entries(range: Range & { keyEncoding: "utf8" }): Cursor<[string, Value]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
+  entries(range?: Range): Cursor<[string | Uint8Array, Value]>;
   entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
-    return openCursor(this.#state, range, this.#decoder.scannedPair);
+    return openCursor(this.#state, range, this.#decoder.pairs);
   }
 
+  /** Iterates over keys, as bytes. */
+  keys(range: Range & { keyEncoding: "bytes" }): Cursor<Uint8Array>;
+  /** Iterates over keys, as text. */
+  keys(range: Range & { keyEncoding: "utf8" }): Cursor<string>;
   /** Iterates over keys. */
+  keys(range?: Range): Cursor<string | Uint8Array>;
   keys(range?: Range): Cursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.scannedKey);
+    return openCursor(this.#state, range, this.#decoder.keys);
   }
 
   /** Iterates over values, in the order of their keys. */
   values(range?: Range): Cursor<Value> {
-    return openCursor(this.#state, range, this.#decoder.scannedValue);
+    return openCursor(this.#state, range, this.#decoder.values);
   }
 
   /** The number of keys in a range. Reads them all. */
@@ -207,21 +217,40 @@ export class Store implements Reader, AsyncDisposable {
    * Calls `visit` for every key with the prefix, in order, until it returns false.
    *
    * The fastest way to read many entries asynchronously: there is no promise for an entry.
+   *
+   * @throws {TypeError} `visit` is no function, or an option is not valid
    */
-  async scanPrefix(
+  scanPrefix(
+    prefix: Key,
+    visit: (key: Uint8Array, value: Value) => boolean | void,
+    options: ScanOptions & { keyEncoding: "bytes" },
+  ): Promise<void>;
+  /** As above, with keys as the store's `keyEncoding` or that of the options says. */
+  scanPrefix(
     prefix: Key,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    await this.#visit({ prefix }, visit);
+    options?: ScanOptions,
+  ): Promise<void>;
+  async scanPrefix(prefix: Key, visit: Visit, options?: ScanOptions): Promise<void> {
+    await this.#visit({ prefix }, visit, options);
   }
 
   /** Calls `visit` for every key from `start` (included) to `end` (not included), until it returns false. */
-  async scanRange(
+  scanRange(
+    start: Key,
+    end: Key,
+    visit: (key: Uint8Array, value: Value) => boolean | void,
+    options: ScanOptions & { keyEncoding: "bytes" },
+  ): Promise<void>;
+  /** As above, with keys as the store's `keyEncoding` or that of the options says. */
+  scanRange(
     start: Key,
     end: Key,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    await this.#visit({ gte: start, lt: end }, visit);
+    options?: ScanOptions,
+  ): Promise<void>;
+  async scanRange(start: Key, end: Key, visit: Visit, options?: ScanOptions): Promise<void> {
+    await this.#visit({ gte: start, lt: end }, visit, options);
   }
 
   /** Stores a string. @throws {TypeError} it is none */
@@ -424,17 +453,39 @@ export class Store implements Reader, AsyncDisposable {
     }
   }
 
-  #visit(
-    range: Range,
-    visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    const { scannedKey, scannedValue } = this.#decoder;
+  #visit(bounds: Range, visit: Visit, options: ScanOptions | undefined): Promise<void> {
+    if (typeof visit !== "function") {
+      throw new TypeError(
+        `Cannot scan: found ${describeValue(visit)}, expected a function to call`,
+      );
+    }
+    const range = resolveRange(options === undefined ? bounds : scanRange(options, bounds));
+    const encoding = range.keyEncoding ?? this.#state.options.keyEncoding;
+    const takeKey = this.#decoder.keys[encoding];
+    const takeValue = this.#decoder.values[encoding];
     return visitEntries(
       this.#state,
-      resolveRange(range),
-      (scan) => visit(scannedKey(scan), scannedValue(scan)),
+      range,
+      (scan) => visit(takeKey(scan), takeValue(scan)),
     );
   }
+}
+
+// For either form of keys: the overloads tell callers which one they get.
+// deno-lint-ignore no-explicit-any
+type Visit = (key: any, value: Value) => boolean | void;
+
+/** The bounds of a scan with its options, in which no bounds may be. */
+function scanRange(options: ScanOptions, bounds: Range): Range {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot scan: found ${describeValue(options)}, expected options`);
+  }
+  for (const name of ["prefix", "gte", "gt", "lte", "lt"]) {
+    if (Object.hasOwn(options, name)) {
+      throw new TypeError(`Cannot scan: unknown option "${name}"; entries() takes such bounds`);
+    }
+  }
+  return { ...options, ...bounds };
 }
 
 function requireType(isRight: boolean, value: unknown, expected: string): void {

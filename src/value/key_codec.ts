@@ -65,8 +65,8 @@ export function decodeKeyText(bytes: Uint8Array, start: number, end: number): st
     const more = end - start > SHOWN_BYTES ? "..." : "";
     throw new StoreError(
       "KEY_ENCODING",
-      `Cannot read key 0x${hex}${more} as text: it is not UTF-8; open the store with ` +
-        `keyEncoding "bytes"`,
+      `Cannot read key 0x${hex}${more} as text: it is not UTF-8; read keys as bytes, ` +
+        `with keyEncoding "bytes" in the range or in the store's options`,
     );
   }
   return text;
