@@ -24,6 +24,8 @@ import type { Compaction } from "./compaction.ts";
 export interface JobThreadSettings {
   /** The store's directory, on the runtime's own file system. */
   readonly directory: string;
+  /** Permission bits of table files, if they are not the usual ones. */
+  readonly fileMode?: number | undefined;
   /** Codec of the data blocks. */
   readonly compression: CompressionName;
   /** Level of zstd. */

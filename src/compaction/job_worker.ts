@@ -46,7 +46,7 @@ const port = openThreadPort((message) => {
 });
 const { settings } = port.data as JobThreadData;
 const options: TableOutputOptions = {
-  fileSystem: defaultFileSystem(),
+  fileSystem: defaultFileSystem({ fileMode: settings.fileMode }),
   directory: settings.directory,
   compressor: compressorFor(settings.compression, settings.compressionLevel),
   blockSizeBytes: settings.blockSizeBytes,

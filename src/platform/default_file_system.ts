@@ -5,15 +5,16 @@ import { denoFileSystem } from "./deno_file_system.ts";
 import type { FileSystem } from "./file_system.ts";
 import { runtimeName } from "./natives.ts";
 import { nodeFileSystem } from "./node_file_system.ts";
+import type { FileModes } from "./posix_modes.ts";
 
-/** The disk, as the runtime at hand reaches it best. */
-export function defaultFileSystem(): FileSystem {
+/** The disk, as the runtime at hand reaches it best; what is made there gets the modes. */
+export function defaultFileSystem(modes?: FileModes): FileSystem {
   switch (runtimeName) {
     case "node":
-      return nodeFileSystem();
+      return nodeFileSystem(modes);
     case "deno":
-      return denoFileSystem();
+      return denoFileSystem(modes);
     case "bun":
-      return bunFileSystem();
+      return bunFileSystem(modes);
   }
 }

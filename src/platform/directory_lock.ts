@@ -5,7 +5,7 @@
  * operating system: Node, Deno and Bun exclude one another, and the kernel frees the lock with the
  * process. So no lock is ever stale and nothing is taken over (docs/decisions/0001).
  *
- * Files, both of mode 0600:
+ * Files, both of mode 0600 unless the store's options say otherwise:
  * - `LOCK` stays empty and stays in place. Nobody may open it but SQLite: POSIX drops a process's
  *   locks on a file when the process closes any descriptor of it.
  * - `LOCK.holder`, JSON of at most 4 KiB, tells others who holds the lock: runtime, version, pid,
@@ -23,6 +23,7 @@ import { IoError, LockedError } from "../errors.ts";
 import type { FileLock } from "./file_system.ts";
 import { process, runtimeName, runtimeVersion } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { createWithMode } from "./posix_modes.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { systemScheduler } from "./system_scheduler.ts";
 import { writeFullySync } from "./transfer.ts";
@@ -64,13 +65,13 @@ interface Holder {
  * @throws {IoError} the directory is missing, `LOCK` is no regular file or cannot be opened, or
  * the runtime has no SQLite
  */
-export function lockDirectorySync(directory: string): FileLock {
+export function lockDirectorySync(directory: string, fileMode?: number): FileLock {
   const key = realDirectory(directory);
   const lockHere = heldHere.get(key);
   if (lockHere !== undefined) {
     throw new LockedError(directory, describe("this process", lockHere.holder));
   }
-  const database = acquire(directory);
+  const database = acquire(directory, fileMode);
   const holder: Holder = {
     runtime: runtimeName,
     version: runtimeVersion,
@@ -80,7 +81,7 @@ export function lockDirectorySync(directory: string): FileLock {
   };
   heldHere.set(key, { holder, database });
   try {
-    writeHolder(directory, holder);
+    writeHolder(directory, holder, fileMode);
   } catch (error) {
     heldHere.delete(key);
     database.close();
@@ -116,11 +117,11 @@ function realDirectory(directory: string): string {
 }
 
 /** An open transaction on the file that is LOCK, both before and after it was locked. */
-function acquire(directory: string): DatabaseSync {
+function acquire(directory: string, fileMode: number | undefined): DatabaseSync {
   const path = nodePath.join(directory, LOCK_NAME);
   const { DatabaseSync } = sqlite(directory);
   for (let round = 0; round < REPLACED_TRIES; round++) {
-    if (lstat("lock", path) === undefined) createLockFile(path);
+    if (lstat("lock", path) === undefined) createLockFile(path, fileMode);
     const before = requireRegularFile("lock", path);
     let database: DatabaseSync | undefined;
     let locked: boolean;
@@ -189,15 +190,15 @@ function sqlite(directory: string): typeof import("node:sqlite") {
 }
 
 /**
- * Makes the empty LOCK file with mode 0600; one that another contender made meanwhile is as good.
+ * Makes the empty LOCK file; one that another contender made meanwhile is as good.
  *
  * It gets its name only after its descriptor is closed. Created under its name, it could be locked
  * by another worker of this process before the close, which would drop that worker's lock.
  */
-function createLockFile(path: string): void {
+function createLockFile(path: string, fileMode: number | undefined): void {
   const temporary = `${path}.${systemScheduler.randomHex(8)}.tmp`;
   try {
-    fs.closeSync(fs.openSync(temporary, "wx", 0o600));
+    fs.closeSync(createWithMode(temporary, fileMode));
     try {
       fs.linkSync(temporary, path);
     } finally {
@@ -209,12 +210,12 @@ function createLockFile(path: string): void {
 }
 
 /** Replaces the holder's file; one writer at a time, since the lock is held. */
-function writeHolder(directory: string, holder: Holder): void {
+function writeHolder(directory: string, holder: Holder, fileMode: number | undefined): void {
   const path = nodePath.join(directory, HOLDER_NAME);
   const temporary = `${path}.tmp`;
   // One that a killed holder left behind.
   removeIfThere(temporary);
-  const handle = new DescriptorHandle(fs.openSync(temporary, "wx", 0o600), temporary);
+  const handle = new DescriptorHandle(createWithMode(temporary, fileMode), temporary);
   try {
     const text = new TextEncoder().encode(JSON.stringify(holder) + "\n");
     writeFullySync(handle, text, 0, text.length, 0);

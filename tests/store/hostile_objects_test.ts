@@ -32,6 +32,8 @@ test("Options on Object.prototype change nothing about an open", async () => {
     readOnly: true,
     lockTimeoutMs: 5,
     fileSystem: memoryFileSystem(),
+    fileMode: 0o666,
+    directoryMode: 0o777,
     keyEncoding: "bytes",
     int64: "number",
     memtableSizeBytes: 4096,
