@@ -36,6 +36,7 @@ export type {
   Writer,
 } from "./contract.ts";
 export type { CheckpointFormat, CheckpointOptions } from "./src/store/checkpoint.ts";
+export type { KeyEncoding, ScanOptions } from "./src/contract/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
 export {
   defaultOptions,

@@ -30,6 +30,27 @@ export interface Options {
   lockTimeoutMs?: number;
   /** Where the files are. Default: the file system of the runtime. */
   fileSystem?: FileSystem;
+  /**
+   * Permission bits of the files that are made: who may read and write the store. They hold whatever the
+   * umask is; files that exist keep theirs. From 0o600 to 0o777, with read and write for the owner; only
+   * with the runtime's own file system. Default 0o600: the owner alone.
+   *
+   * @example
+   * ```ts
+   * import { open } from "@tinykvs/core";
+   *
+   * // The group may read, and make backups.
+   * const directory = `${await Deno.makeTempDir()}/db`;
+   * await using store = await open(directory, { fileMode: 0o640, directoryMode: 0o750 });
+   * await store.put("name", "Alice");
+   * ```
+   */
+  fileMode?: number;
+  /**
+   * As `fileMode`, for the store's directory and those above it that are made for it. From 0o700 to 0o777.
+   * Default 0o700.
+   */
+  directoryMode?: number;
   /** What reads return for keys: text, or bytes. Default "utf8". */
   keyEncoding?: "utf8" | "bytes";
   /** What reads return for int64 values; "number" throws beyond 2^53 - 1. Default "bigint". */
@@ -79,7 +100,9 @@ export interface Options {
 }
 
 /** Options with every value filled in. */
-export type ResolvedOptions = Required<Omit<Options, "preset">>;
+export type ResolvedOptions =
+  & Required<Omit<Options, "preset" | "fileMode" | "directoryMode">>
+  & Pick<Options, "fileMode" | "directoryMode">;
 
 const MIB = 1024 * 1024;
 
@@ -177,6 +200,16 @@ function integer(from: number, to: number): Check {
       : `an integer from ${from} to ${to}`;
 }
 
+/** Permission bits with the owner's that a store can't do without. */
+function mode(owner: number, example: string): Check {
+  return (value) =>
+    Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 0o777 &&
+      ((value as number) & owner) === owner
+      ? undefined
+      : `permission bits from 0o${owner.toString(8)} to 0o777 with all that the owner needs, ` +
+        `such as ${example}`;
+}
+
 function isFileSystem(value: unknown): string | undefined {
   const candidate = value as FileSystem | null;
   return typeof candidate === "object" && candidate !== null &&
@@ -199,6 +232,8 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   readOnly: isBoolean,
   lockTimeoutMs: integer(0, 2 ** 31 - 1),
   fileSystem: isFileSystem,
+  fileMode: mode(0o600, "0o640"),
+  directoryMode: mode(0o700, "0o750"),
   keyEncoding: oneOf("utf8", "bytes"),
   int64: oneOf("bigint", "number"),
   memtableSizeBytes: integer(4096, 1024 * MIB),
@@ -244,6 +279,13 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
       Object.defineProperty(given, name, { value, enumerable: true });
     }
   }
+  const { fileMode, directoryMode } = given;
+  if (given.fileSystem !== undefined && (fileMode ?? directoryMode) !== undefined) {
+    throw new TypeError(
+      'Cannot use the options: "fileMode" and "directoryMode" are for the file system of the ' +
+        'runtime, found a "fileSystem" beside them',
+    );
+  }
   const preset = given.preset === "low-memory"
     ? lowMemoryOptions()
     : given.preset === "high-performance"
@@ -256,7 +298,7 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
   const { preset: _, ...resolved } = { ...preset, ...given };
   return {
     ...resolved,
-    fileSystem: given.fileSystem ?? defaultFileSystem(),
+    fileSystem: given.fileSystem ?? defaultFileSystem({ fileMode, directoryMode }),
     // Another thread can reach the runtime's own file system only, not an object of this one.
     backgroundThread: resolved.backgroundThread === true && given.fileSystem === undefined,
   } as ResolvedOptions;

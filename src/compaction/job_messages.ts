@@ -26,6 +26,8 @@ import type { Compaction } from "./compaction.ts";
 export interface JobSettings {
   /** The store's directory, on the runtime's own file system. */
   readonly directory: string;
+  /** Permission bits of table files, if they are not the usual ones. */
+  readonly fileMode?: number | undefined;
   /** Codec of the data blocks. */
   readonly compression: CompressionName;
   /** Level of zstd. */

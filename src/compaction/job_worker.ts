@@ -45,7 +45,6 @@ interface Job {
 
 const jobs = new JobQueue<Job>();
 const buffers = new TableBufferPool();
-const fileSystem = defaultFileSystem();
 const port = openThreadPort((message) => {
   accept(message as JobRequest);
   work();
@@ -54,6 +53,7 @@ const port = openThreadPort((message) => {
 function optionsOf(settings: JobSettings): TableOutputOptions {
   const { directory, compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate, lock } =
     settings;
+  const fileSystem = defaultFileSystem({ fileMode: settings.fileMode });
   return {
     fileSystem: lock === undefined
       ? fileSystem

@@ -1,6 +1,6 @@
 /** Ranges of keys as users give them. */
 
-import type { Key } from "./value.ts";
+import { describeValue, type Key } from "./value.ts";
 
 /** Which entries, in which order. All bounds given must hold. */
 export interface Range {
@@ -20,7 +20,32 @@ export interface Range {
   limit?: number;
   /** Ends the iteration: the next step rejects with the signal's reason. */
   signal?: AbortSignal;
+  /**
+   * What this read returns for keys: text, or bytes. Default: as the store was opened. A key that is not
+   * UTF-8 can only be read as bytes.
+   *
+   * @example
+   * ```ts
+   * import { memoryFileSystem, open } from "@tinykvs/core";
+   *
+   * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+   * await store.put("text", 1);
+   * await store.put(Uint8Array.of(0xff), 2); // not UTF-8: store.keys() ends there with an error
+   * for (const key of store.keys({ keyEncoding: "bytes" })) {
+   *   const text = new TextDecoder().decode(key);
+   *   if (text.includes("\ufffd")) await store.delete(key);
+   * }
+   * console.log(await store.keys().toArray()); // ["text"]
+   * ```
+   */
+  keyEncoding?: KeyEncoding;
 }
+
+/** What of a {@linkcode Range} a scan by prefix, or from key to key, may be told. */
+export type ScanOptions = Pick<Range, "reverse" | "limit" | "signal" | "keyEncoding">;
+
+/** What reads return for keys: text, or bytes. */
+export type KeyEncoding = "utf8" | "bytes";
 
 /** The fields of a range, all of them present, so that none is looked for in a prototype. */
 export interface OwnRange {
@@ -40,6 +65,8 @@ export interface OwnRange {
   limit: number | undefined;
   /** Ends the iteration. */
   signal: AbortSignal | undefined;
+  /** What the read returns for keys. */
+  keyEncoding: KeyEncoding | undefined;
 }
 
 /**
@@ -48,7 +75,7 @@ export interface OwnRange {
  * A switch, and no copy of the object to take them from: an object without a prototype is a hash table
  * to V8, and costs half a microsecond here.
  *
- * @throws {TypeError} it is no object, has an unknown name, or `reverse` is no boolean
+ * @throws {TypeError} it is no object, has an unknown name, or `reverse` or `keyEncoding` is not valid
  * @throws {RangeError} the limit is not an integer from 0 or Infinity
  */
 export function ownRange(range: Range): OwnRange {
@@ -68,15 +95,24 @@ export function ownRange(range: Range): OwnRange {
     reverse: undefined,
     limit: undefined,
     signal: undefined,
+    keyEncoding: undefined,
   };
   for (const name of names as (keyof Range)[]) own[name] = range[name] as undefined;
-  const { reverse, limit } = own;
+  const { reverse, limit, keyEncoding } = own;
   if (reverse !== undefined && typeof reverse !== "boolean") {
     throw new TypeError(`Cannot use the range: "reverse" is ${typeof reverse}, expected a boolean`);
   }
   if (limit !== undefined && limit !== Infinity && !(Number.isSafeInteger(limit) && limit >= 0)) {
     throw new RangeError(
       `Cannot use the range: "limit" is ${limit}, expected an integer from 0 or Infinity`,
+    );
+  }
+  if (keyEncoding !== undefined && keyEncoding !== "utf8" && keyEncoding !== "bytes") {
+    const found = typeof keyEncoding === "string"
+      ? JSON.stringify((keyEncoding as string).slice(0, 64))
+      : describeValue(keyEncoding);
+    throw new TypeError(
+      `Cannot use the range: "keyEncoding" is ${found}, expected "utf8" or "bytes"`,
     );
   }
   return own;
@@ -92,6 +128,7 @@ function isName(name: string): name is keyof Range {
     case "reverse":
     case "limit":
     case "signal":
+    case "keyEncoding":
       return true;
     default:
       return false;

@@ -23,7 +23,10 @@ import type { EntryRun, RunBound } from "./entry_run.ts";
 export const AT_END = 0;
 /** The cursor stands on an entry. */
 export const AT_ENTRY = 1;
-/** Something must be loaded before the move can finish. */
+/**
+ * Something must be loaded before the move can finish, or the move has skipped so much that its caller
+ * should look around before it goes on: then a load does nothing.
+ */
 export const NEEDS_LOAD = 2;
 
 /** The answer of a move. */

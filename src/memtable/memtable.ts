@@ -7,7 +7,13 @@
  */
 
 import { compareRanges } from "../bytes/compare.ts";
-import { AT_END, AT_ENTRY, emptyEntryView, singleRun } from "../iterator/entry_cursor.ts";
+import {
+  AT_END,
+  AT_ENTRY,
+  emptyEntryView,
+  NEEDS_LOAD,
+  singleRun,
+} from "../iterator/entry_cursor.ts";
 import type { EntryCursor, EntryView, Position } from "../iterator/entry_cursor.ts";
 import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
 import { ENTRY_HEADER_BYTES, EntryArena, type SharedBytes } from "./entry_arena.ts";
@@ -112,14 +118,26 @@ export class Memtable {
     return newest !== 0 && this.visibleVersion(newest, sequence) !== newest;
   }
 
-  /** A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. */
-  cursor(sequence: number, reverse: boolean): EntryCursor {
-    return new MemtableCursor(this, this.#tree, sequence, reverse, false);
+  /**
+   * A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. One that
+   * `mayPause` answers `NEEDS_LOAD` after it has skipped many keys that are newer than that, although
+   * there is nothing to load. Any other one never does.
+   */
+  cursor(sequence: number, reverse: boolean, mayPause = false): EntryCursor {
+    return new MemtableCursor(this, this.#tree, sequence, {
+      reverse,
+      isWhole: false,
+      skipsPerMove: mayPause ? SKIPS_PER_MOVE : Infinity,
+    });
   }
 
   /** As a forward `cursor` that may see every version, for a caller that is going to walk all of it. */
   wholeCursor(): EntryCursor {
-    return new MemtableCursor(this, this.#tree, Number.MAX_SAFE_INTEGER, false, true);
+    return new MemtableCursor(this, this.#tree, Number.MAX_SAFE_INTEGER, {
+      reverse: false,
+      isWhole: true,
+      skipsPerMove: Infinity,
+    });
   }
 
   /** Shows the entries of another memtable from a copy of its memory, by their offsets: `show`. */
@@ -194,6 +212,11 @@ export class Memtable {
     return compareRanges(view, entry + KEY, keyEnd, bound.view, bound.start, bound.end);
   }
 
+  /** Where the key of an entry lies, until the next insert. Internal. */
+  keyAt(entry: number): { view: DataView; start: number; end: number } {
+    return { view: this.#arena.view, start: entry + KEY, end: this.#arena.keyEndOf(entry) };
+  }
+
   /** Whether an entry's value lies in a buffer of its own. Internal. */
   hasLargeValue(entry: number): boolean {
     return this.#arena.largeValueIndex(this.#arena.keyEndOf(entry)) >= 0;
@@ -225,6 +248,17 @@ export class Memtable {
 
 /** The most entries of a run: what a leaf holds. */
 const MAX_RUN = 64;
+/** After so many keys that it may not see, a cursor that may pause does. */
+const SKIPS_PER_MOVE = 1024;
+
+/** How a memtable is walked. */
+interface MemtableWalk {
+  readonly reverse: boolean;
+  /** Whether all of it is going to be walked. */
+  readonly isWhole: boolean;
+  /** Keys that a move may skip before it pauses. */
+  readonly skipsPerMove: number;
+}
 
 /** Walks the leaves; finds its place again by its key when keys were inserted since its last move. */
 class MemtableCursor implements EntryCursor {
@@ -244,19 +278,17 @@ class MemtableCursor implements EntryCursor {
   #runSlots: Uint8Array | undefined;
   /** The most entries of the next run: one of the first few is often all that is wanted. */
   #nextRun = 8;
+  readonly #skipsPerMove: number;
+  /** The entry at which the last move stopped half-way. */
+  #pausedAt = 0;
 
-  constructor(
-    table: Memtable,
-    tree: EntryTree,
-    sequence: number,
-    reverse: boolean,
-    isWhole: boolean,
-  ) {
+  constructor(table: Memtable, tree: EntryTree, sequence: number, walk: MemtableWalk) {
     this.#table = table;
     this.#tree = tree;
     this.#sequence = sequence;
-    this.#reverse = reverse;
-    this.#isWhole = isWhole;
+    this.#reverse = walk.reverse;
+    this.#isWhole = walk.isWhole;
+    this.#skipsPerMove = walk.skipsPerMove;
   }
 
   seekToStart(): Position {
@@ -337,7 +369,7 @@ class MemtableCursor implements EntryCursor {
     this.#table.show(this.#runOffsets![count]! - ENTRY_HEADER_BYTES, this.entry);
   }
 
-  /** Everything is in memory: no move ever asks for a load. */
+  /** Everything is in memory: a move that asks for a load has only stopped half-way. */
   loadSync(): void {}
 
   load(): Promise<void> {
@@ -345,7 +377,17 @@ class MemtableCursor implements EntryCursor {
   }
 
   resume(): Position {
-    return AT_ENTRY;
+    if (this.#structureVersion !== this.#tree.structureVersion) {
+      const { view, start, end } = this.#table.keyAt(this.#pausedAt);
+      this.#place(view, start, end);
+    }
+    return this.#reverse ? this.#settleBackward() : this.#settleForward();
+  }
+
+  /** Stops half-way, at a key that is not to be seen: `resume` looks for its place again. */
+  #pause(): Position {
+    this.#pausedAt = this.#tree.entryAt(this.#leaf, this.#slot);
+    return NEEDS_LOAD;
   }
 
   #place(key: DataView, start: number, end: number): void {
@@ -358,6 +400,7 @@ class MemtableCursor implements EntryCursor {
 
   #settleForward(): Position {
     const tree = this.#tree;
+    let left = this.#skipsPerMove;
     for (;;) {
       if (this.#slot >= tree.countAt(this.#leaf)) {
         const next = tree.nextLeaf(this.#leaf);
@@ -368,12 +411,14 @@ class MemtableCursor implements EntryCursor {
         continue;
       }
       if (this.#showSlot()) return AT_ENTRY;
+      if (left-- === 0) return this.#pause();
       this.#slot++;
     }
   }
 
   #settleBackward(): Position {
     const tree = this.#tree;
+    let left = this.#skipsPerMove;
     for (;;) {
       if (this.#slot < 0) {
         const previous = tree.previousLeaf(this.#leaf);
@@ -383,6 +428,7 @@ class MemtableCursor implements EntryCursor {
         continue;
       }
       if (this.#showSlot()) return AT_ENTRY;
+      if (left-- === 0) return this.#pause();
       this.#slot--;
     }
   }

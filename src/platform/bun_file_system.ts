@@ -6,8 +6,9 @@
 
 import type { FileSystem } from "./file_system.ts";
 import { PosixFileSystem } from "./posix_file_system.ts";
+import type { FileModes } from "./posix_modes.ts";
 
 /** The disk, as Bun reaches it. */
-export function bunFileSystem(): FileSystem {
-  return new PosixFileSystem("bun", true);
+export function bunFileSystem(modes?: FileModes): FileSystem {
+  return new PosixFileSystem("bun", true, modes);
 }

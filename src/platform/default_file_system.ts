@@ -4,21 +4,22 @@ import { bunFileSystem } from "./bun_file_system.ts";
 import { denoFileSystem } from "./deno_file_system.ts";
 import type { FileSystem } from "./file_system.ts";
 import { nodeFileSystem } from "./node_file_system.ts";
+import type { FileModes } from "./posix_modes.ts";
 import { noDisk, runtimeName } from "./runtime.ts";
 
 /**
- * The disk, as the runtime at hand reaches it best.
+ * The disk, as the runtime at hand reaches it best; what is made there gets the modes.
  *
  * @throws {StoreError} code `UNSUPPORTED_RUNTIME`: there is none
  */
-export function defaultFileSystem(): FileSystem {
+export function defaultFileSystem(modes?: FileModes): FileSystem {
   switch (runtimeName) {
     case "node":
-      return nodeFileSystem();
+      return nodeFileSystem(modes);
     case "deno":
-      return denoFileSystem();
+      return denoFileSystem(modes);
     case "bun":
-      return bunFileSystem();
+      return bunFileSystem(modes);
     case "other":
       throw noDisk();
   }

@@ -9,12 +9,13 @@
 import { IoError } from "../errors.ts";
 import type { FileSystem } from "./file_system.ts";
 import { PosixFileSystem } from "./posix_file_system.ts";
+import type { FileModes } from "./posix_modes.ts";
 
 class DenoFileSystem extends PosixFileSystem {
-  constructor() {
+  constructor(modes: FileModes | undefined) {
     // Deno starts a call of its pool when the event loop turns: a program that never lets it would run out of
     // descriptors, and of space.
-    super("deno", false);
+    super("deno", false, modes);
   }
 
   override removeSync(path: string): void {
@@ -26,6 +27,6 @@ class DenoFileSystem extends PosixFileSystem {
 }
 
 /** The disk, as Deno reaches it. */
-export function denoFileSystem(): FileSystem {
-  return new DenoFileSystem();
+export function denoFileSystem(modes?: FileModes): FileSystem {
+  return new DenoFileSystem(modes);
 }

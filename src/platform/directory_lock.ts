@@ -84,8 +84,8 @@ let timer: Timer | undefined;
  * @throws {IoError} the directory is missing, `LOCK` is no regular file or cannot be opened, or
  * the runtime has no SQLite
  */
-export function lockDirectorySync(directory: string): FileLock {
-  const steps = takeLock(directory);
+export function lockDirectorySync(directory: string, fileMode?: number): FileLock {
+  const steps = takeLock(directory, fileMode);
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -94,8 +94,8 @@ export function lockDirectorySync(directory: string): FileLock {
 }
 
 /** As `lockDirectorySync`; the event loop turns while it waits. */
-export async function lockDirectory(directory: string): Promise<FileLock> {
-  const steps = takeLock(directory);
+export async function lockDirectory(directory: string, fileMode?: number): Promise<FileLock> {
+  const steps = takeLock(directory, fileMode);
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -115,11 +115,16 @@ interface Place {
   readonly recordPath: string;
   /** What tells the directory from every other one. */
   readonly identity: string;
+  /** Permission bits of the lock's files; undefined for those of the owner alone. */
+  readonly fileMode: number | undefined;
 }
 
 /** The steps of taking a lock; each pause is a nap. */
-function* takeLock(directory: string): Generator<undefined, FileLock> {
-  const place = placeOf(directory);
+function* takeLock(
+  directory: string,
+  fileMode: number | undefined,
+): Generator<undefined, FileLock> {
+  const place = placeOf(directory, fileMode);
   const other = registry.get(place.identity);
   if (other !== undefined) {
     throw new LockedError(directory, describeHolder("this process", other.holder));
@@ -144,7 +149,7 @@ function* takeLock(directory: string): Generator<undefined, FileLock> {
   }
 }
 
-function placeOf(directory: string): Place {
+function placeOf(directory: string, fileMode: number | undefined): Place {
   let real = directory;
   let status: Stats;
   try {
@@ -166,6 +171,7 @@ function placeOf(directory: string): Place {
     recordPath: nodePath.join(directory, RECORD_NAME),
     // The time tells a new directory from a removed one whose inode it got.
     identity: `${status.dev}:${status.ino}:${Math.floor(status.birthtimeMs || 0)}`,
+    fileMode,
   };
 }
 
@@ -186,9 +192,9 @@ function holderOf(place: Place): Holder {
   };
 }
 
-function takeMutex({ directory, mutexPath, recordPath }: Place): SqliteMutex | undefined {
+function takeMutex({ directory, mutexPath, recordPath, fileMode }: Place): SqliteMutex | undefined {
   if (mutexPath === undefined) return undefined;
-  const mutex = SqliteMutex.take(mutexPath);
+  const mutex = SqliteMutex.take(mutexPath, fileMode);
   if (mutex !== undefined) return mutex;
   throw lockedBy(directory, readRecord(recordPath)?.holder);
 }
@@ -270,7 +276,7 @@ function ask(path: string, found: FoundRecord): boolean {
 
 /** Puts a record in the place of `former`; undefined where somebody else was quicker. */
 function replaceRecord(
-  { recordPath }: Place,
+  { recordPath, fileMode }: Place,
   text: string,
   temporaryId: string,
   former: RecordStatus | undefined,
@@ -278,7 +284,7 @@ function replaceRecord(
 ): RecordStatus | undefined {
   const temporary = `${recordPath}.${temporaryId}.tmp`;
   try {
-    const written = writeRecord(temporary, text);
+    const written = writeRecord(temporary, text, fileMode);
     if (former === undefined && exclusively) {
       fs.linkSync(temporary, recordPath);
       fs.unlinkSync(temporary);
@@ -408,10 +414,10 @@ class DirectoryLock implements FileLock {
 
   /** Takes the mutex if it is free; whoever has it now will find out that we live. */
   #takeMutex(): void {
-    const { mutexPath } = this.#place;
+    const { mutexPath, fileMode } = this.#place;
     if (mutexPath === undefined) return;
     try {
-      this.#mutex = SqliteMutex.take(mutexPath);
+      this.#mutex = SqliteMutex.take(mutexPath, fileMode);
     } catch (error) {
       // The record has to do.
       if (!(error instanceof IoError)) throw error;

@@ -8,7 +8,8 @@
  * Rules that every adapter keeps (tests/contracts/file_system_contract.ts runs them):
  * - failures are an IoError with the operation, the path and the operating system's code;
  * - reads and writes may be short: `readFully` and `writeFully` (transfer.ts) loop;
- * - a file is only ever created exclusively, with mode 0600, and a directory with mode 0700;
+ * - a file is only ever created exclusively, with mode 0600, and a directory with mode 0700, unless the
+ *   store's options say otherwise;
  * - symbolic links and special files are not opened: `openReadSync` refuses what is not a regular file;
  * - closing a handle with asynchronous calls in flight waits for them before the descriptor goes.
  */

@@ -10,10 +10,11 @@
  * only changed by marks: a contender that can't tell whether the holder lives sets one, and the
  * holder takes it away again (directory_lock.ts). Nobody changes a file that lost the name meanwhile.
  *
- * The record has mode 0600. Everything in it is matched against a pattern before it is used.
+ * The record has mode 0600, or the mode that the store's options say. Everything in it is matched against a pattern before it is used.
  */
 
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { createWithMode } from "./posix_modes.ts";
 import { lstat } from "./posix_status.ts";
 import { nodeModule } from "./runtime.ts";
 import { writeFullySync } from "./transfer.ts";
@@ -119,8 +120,12 @@ export function readRecord(path: string): FoundRecord | undefined {
 /**
  * Writes a record to a new file, and returns its status.
  */
-export function writeRecord(temporary: string, text: string): RecordStatus {
-  const descriptor = fs.openSync(temporary, "wx", 0o600);
+export function writeRecord(
+  temporary: string,
+  text: string,
+  fileMode: number | undefined,
+): RecordStatus {
+  const descriptor = createWithMode(temporary, fileMode);
   const handle = new DescriptorHandle(descriptor, temporary);
   try {
     const bytes = new TextEncoder().encode(text + "\n");

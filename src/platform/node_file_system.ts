@@ -6,8 +6,9 @@
 
 import type { FileSystem } from "./file_system.ts";
 import { PosixFileSystem } from "./posix_file_system.ts";
+import type { FileModes } from "./posix_modes.ts";
 
 /** The disk, as Node reaches it. */
-export function nodeFileSystem(): FileSystem {
-  return new PosixFileSystem("node", true);
+export function nodeFileSystem(modes?: FileModes): FileSystem {
+  return new PosixFileSystem("node", true, modes);
 }

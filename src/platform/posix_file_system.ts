@@ -15,6 +15,7 @@ import { IoError } from "../errors.ts";
 import { lockDirectory, lockDirectorySync } from "./directory_lock.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { createWithMode, type FileModes, makeWithMode } from "./posix_modes.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { isWindows as onWindows, nodeModule } from "./runtime.ts";
 
@@ -24,28 +25,26 @@ const { fileURLToPath } = nodeModule("node:url") ?? {};
 
 /** Removing a file of this size takes 0.1 ms. */
 const LARGE_FILE_BYTES = 256 * 1024;
-const FILE_MODE = 0o600;
-const DIRECTORY_MODE = 0o700;
 
 // Windows has none of these flags. O_NONBLOCK keeps a FIFO that was swapped in from blocking.
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } =
-  fs?.constants ?? {};
+const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } = fs?.constants ?? {};
 const OPEN_READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const OPEN_DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY;
-const CREATE_FLAGS = O_RDWR | O_CREAT | O_EXCL;
 
-/** The file system of the operating system. Stateless: any number of instances are one. */
+/** The file system of the operating system. Stateless: instances with equal modes are one. */
 export class PosixFileSystem implements FileSystem {
   readonly name: string;
   readonly #closesInPool: boolean;
+  readonly #modes: FileModes;
 
   /**
    * Makes an adapter with the name of its runtime. `closesInPool` says whether the runtime closes descriptors in a
    * thread by itself, also while a program does not let the event loop turn.
    */
-  constructor(name: string, closesInPool: boolean) {
+  constructor(name: string, closesInPool: boolean, modes: FileModes = {}) {
     this.name = name;
     this.#closesInPool = closesInPool;
+    this.#modes = modes;
   }
 
   resolvePath(path: string | URL): string {
@@ -89,7 +88,7 @@ export class PosixFileSystem implements FileSystem {
 
   createSync(path: string): FileHandle {
     try {
-      return new DescriptorHandle(fs.openSync(path, CREATE_FLAGS, FILE_MODE), path);
+      return new DescriptorHandle(createWithMode(path, this.#modes.fileMode), path);
     } catch (error) {
       throw ioErrorFrom("create", path, error);
     }
@@ -131,7 +130,7 @@ export class PosixFileSystem implements FileSystem {
 
   makeDirectorySync(path: string): void {
     try {
-      fs.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+      makeWithMode(path, this.#modes.directoryMode);
     } catch (error) {
       throw ioErrorFrom("make directory", path, error);
     }
@@ -167,11 +166,11 @@ export class PosixFileSystem implements FileSystem {
   }
 
   lockSync(directory: string): FileLock {
-    return lockDirectorySync(directory);
+    return lockDirectorySync(directory, this.#modes.fileMode);
   }
 
   lock(directory: string): Promise<FileLock> {
-    return lockDirectory(directory);
+    return lockDirectory(directory, this.#modes.fileMode);
   }
 }
 

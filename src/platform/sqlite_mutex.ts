@@ -17,6 +17,7 @@ import type { DatabaseSync } from "node:sqlite";
 import { IoError } from "../errors.ts";
 import { builtinModule, nodeModule, runtimeName, runtimeVersion } from "./runtime.ts";
 import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { createWithMode } from "./posix_modes.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { systemScheduler } from "./system_scheduler.ts";
 
@@ -58,10 +59,10 @@ export class SqliteMutex {
    *
    * @throws {IoError} it is no regular file or cannot be opened, or the runtime has no SQLite
    */
-  static take(path: string): SqliteMutex | undefined {
+  static take(path: string, fileMode?: number): SqliteMutex | undefined {
     const { DatabaseSync } = sqlite(path);
     for (let round = 0; round < REPLACED_TRIES; round++) {
-      if (lstat("lock", path) === undefined) createLockFile(path);
+      if (lstat("lock", path) === undefined) createLockFile(path, fileMode);
       const before = requireRegularFile("lock", path);
       let database: DatabaseSync | undefined;
       let locked: boolean;
@@ -143,15 +144,15 @@ function sqlite(path: string): typeof import("node:sqlite") {
 }
 
 /**
- * Makes the empty LOCK file with mode 0600; one that another contender made meanwhile is as good.
+ * Makes the empty LOCK file; one that another contender made meanwhile is as good.
  *
  * It gets its name only after its descriptor is closed. Created under its name, it could be locked
  * by another worker of this process before the close, which would drop that worker's lock.
  */
-function createLockFile(path: string): void {
+function createLockFile(path: string, fileMode: number | undefined): void {
   const temporary = `${path}.${systemScheduler.randomHex(8)}.tmp`;
   try {
-    fs.closeSync(fs.openSync(temporary, "wx", 0o600));
+    fs.closeSync(createWithMode(temporary, fileMode));
     try {
       fs.linkSync(temporary, path);
     } finally {

@@ -11,6 +11,7 @@ import { ClosedError } from "../errors.ts";
 import type { Key, Value } from "../value/value.ts";
 import { MAX_PAYLOAD_BYTES } from "../wal/log_format.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
+import { surplusArgument } from "./write_options.ts";
 
 export type { Operation, WriteOptions } from "../contract/writer.ts";
 
@@ -62,6 +63,8 @@ export class EmbeddedBatch implements Batch {
    * @throws {TypeError | RangeError} the key or the value can't be stored; the batch is unchanged
    */
   put(key: Key, value: Value): this {
+    // Options are those of the batch: `write` takes them.
+    if (arguments.length > 2) throw surplusArgument("batch.put", arguments[2], 2);
     this.#requireOpen();
     const start = this.#writer.length;
     this.#isEncoding = true;
@@ -82,6 +85,7 @@ export class EmbeddedBatch implements Batch {
    * @throws {TypeError | RangeError} the key can't be one; the batch is unchanged
    */
   delete(key: Key): this {
+    if (arguments.length > 1) throw surplusArgument("batch.delete", arguments[1], 1);
     this.#requireOpen();
     const start = this.#writer.length;
     try {
@@ -105,8 +109,12 @@ export class EmbeddedBatch implements Batch {
    * Applies the operations as one. The batch can't be used afterwards.
    *
    * @throws {ClosedError} it was written already, or the store is closed
+   * @throws {TypeError} the options are not valid; the batch can still be written
    */
   write(options?: WriteOptions): Promise<void> {
+    if (arguments.length > 1) {
+      return Promise.reject(surplusArgument("batch.write", arguments[1], 1));
+    }
     if (this.#write === undefined) return Promise.reject(new ClosedError("batch"));
     return this.#write(this, options);
   }

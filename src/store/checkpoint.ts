@@ -28,6 +28,7 @@ import {
   parseFileName,
 } from "../version/file_names.ts";
 import { stagedTableNumber } from "../go/go_store_writer.ts";
+import { checkSignal, throwIfAborted } from "./abort_signal.ts";
 import { writeGoStore } from "./go_checkpoint.ts";
 import type { Lease } from "./read_view.ts";
 import { isDirectory, makeDirectory, type NewDirectory, syncParent } from "./store_directory.ts";
@@ -59,7 +60,7 @@ export async function makeCheckpoint(
 ): Promise<void> {
   const { format, signal } = resolveCheckpoint(path, options);
   state.requireOpen();
-  signal?.throwIfAborted();
+  throwIfAborted(signal);
   const { fileSystem } = state;
   const directory = fileSystem.resolvePath(path);
   const lease = state.lease();
@@ -101,6 +102,7 @@ function resolveCheckpoint(
       }, expected "tinykvs" or "go-v0.4"`,
     );
   }
+  checkSignal(signal, "Cannot make a checkpoint");
   return { format, signal };
 }
 
@@ -145,7 +147,7 @@ async function drive(
     try {
       // What a store that was closed meanwhile could not give is no fault of the files.
       lease.requireHeld("store");
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
     } catch (error) {
       running.cancel(error);
       throw error;

@@ -17,6 +17,7 @@ import { EmbeddedBatch, type WriteOptions } from "./batch.ts";
 import type { EntryDecoder } from "./entry_decoder.ts";
 import type { ReadPath } from "./read_path.ts";
 import type { StoreState } from "./store_state.ts";
+import { wantsSync } from "./write_options.ts";
 import type { WritePath } from "./write_path.ts";
 
 /** What is to be done about a key. */
@@ -55,8 +56,8 @@ export class ConditionalWrites {
   }
 
   /** As `deleteIfExists`. */
-  deleteIfExistsSync(key: Key): boolean {
-    return this.#applySync(key, deletion(key));
+  deleteIfExistsSync(key: Key, options: WriteOptions | undefined): boolean {
+    return this.#applySync(key, options, deletion(key));
   }
 
   /** Stores a value if the key has none; says whether it did. */
@@ -69,8 +70,8 @@ export class ConditionalWrites {
   }
 
   /** As `putIfNotExists`. */
-  putIfNotExistsSync(key: Key, value: Value): boolean {
-    return this.#applySync(key, creation(key, value));
+  putIfNotExistsSync(key: Key, value: Value, options: WriteOptions | undefined): boolean {
+    return this.#applySync(key, options, creation(key, value));
   }
 
   /** Replaces a value that equals `expected`; says whether it did. */
@@ -84,8 +85,13 @@ export class ConditionalWrites {
   }
 
   /** As `putIfEquals`. */
-  putIfEqualsSync(key: Key, value: Value, expected: Value): boolean {
-    return this.#applySync(key, replacement(key, value, expected));
+  putIfEqualsSync(
+    key: Key,
+    value: Value,
+    expected: Value,
+    options: WriteOptions | undefined,
+  ): boolean {
+    return this.#applySync(key, options, replacement(key, value, expected));
   }
 
   /** Adds to an int64; resolves to the sum. */
@@ -99,8 +105,8 @@ export class ConditionalWrites {
   }
 
   /** As `increment`. */
-  incrementSync(key: Key, by: bigint | number): bigint {
-    return this.#applySync(key, this.#addition(key, by));
+  incrementSync(key: Key, by: bigint | number, options: WriteOptions | undefined): bigint {
+    return this.#applySync(key, options, this.#addition(key, by));
   }
 
   /** Stores what `change` makes of the value; resolves to it. */
@@ -114,13 +120,14 @@ export class ConditionalWrites {
   }
 
   /** As `update`. */
-  updateSync(key: Key, change: Change): Value | undefined {
+  updateSync(key: Key, change: Change, options: WriteOptions | undefined): Value | undefined {
     const own = ownKey(key);
-    return this.#applySync(own, this.#change(own, change));
+    return this.#applySync(own, options, this.#change(own, change));
   }
 
   async #apply<T>(key: Key, options: WriteOptions | undefined, decide: Decide<T>): Promise<T> {
     this.#state.requireWritable();
+    wantsSync(options);
     const { result, written } = await this.#reads.useCurrent(key, (entry) => {
       const { result, batch } = decide(entry);
       // In an object: a promise would be awaited before it is known to belong to a write.
@@ -130,11 +137,13 @@ export class ConditionalWrites {
     return result;
   }
 
-  #applySync<T>(key: Key, decide: Decide<T>): T {
+  #applySync<T>(key: Key, options: WriteOptions | undefined, decide: Decide<T>): T {
     this.#state.requireWritable();
+    // Also if nothing is going to be written.
+    wantsSync(options);
     return this.#reads.useCurrentSync(key, (entry) => {
       const { result, batch } = decide(entry);
-      if (batch !== undefined) this.#writes.writeSync(batch);
+      if (batch !== undefined) this.#writes.writeSync(batch, options);
       return result;
     });
   }

@@ -17,8 +17,9 @@ import {
   type Position,
 } from "../iterator/entry_cursor.ts";
 import type { Key } from "../value/value.ts";
+import { throwIfAborted } from "./abort_signal.ts";
 import { EmbeddedCursorBase } from "./embedded_cursor.ts";
-import type { TakeItem } from "./entry_decoder.ts";
+import type { TakeItem, TakeItems } from "./entry_decoder.ts";
 import { EntryScan } from "./entry_scan.ts";
 import {
   boundKey,
@@ -30,7 +31,7 @@ import {
 } from "./range.ts";
 import type { Lease } from "./read_view.ts";
 import type { StoreState } from "./store_state.ts";
-import type { Turns } from "./turns.ts";
+import { OPERATIONS_PER_PAUSE, type Turns } from "./turns.ts";
 
 /** What a cursor has to give back. Neither may lead to the cursor: a range's signal may, by a listener. */
 interface Holdings {
@@ -63,13 +64,14 @@ export interface CursorSource<T> {
 export function openCursor<T>(
   state: StoreState,
   given: Range | undefined,
-  take: TakeItem<T>,
+  items: TakeItems<T>,
   snapshot?: Lease,
 ): StoreCursor<T> {
   state.requireReadable(snapshot);
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
-  const { verifyChecksums } = state.options;
+  const { verifyChecksums, keyEncoding } = state.options;
+  const take = items[range.keyEncoding ?? keyEncoding];
   const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
   return new StoreCursor({ scan, lease, range, turns: state.turns, take });
 }
@@ -151,6 +153,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
       this.#isPending = false;
       while (position === NEEDS_LOAD) {
         this.#scan.loadSync();
+        this.#check();
         position = this.#scan.resume();
       }
       if (position === AT_END) return this.#atEnd();
@@ -227,6 +230,11 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
         this.#isPending = true;
         await this.#scan.load();
         this.#check();
+        const turn = this.#turns.due(OPERATIONS_PER_PAUSE);
+        if (turn !== undefined) {
+          await turn;
+          this.#check();
+        }
         position = this.#scan.resume();
       }
       this.#isPending = false;
@@ -255,7 +263,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
   }
 
   #check(): void {
-    if (this.#signal !== undefined) this.#signal.throwIfAborted();
+    throwIfAborted(this.#signal);
     this.#lease.requireHeld("cursor");
   }
 

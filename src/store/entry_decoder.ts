@@ -19,23 +19,30 @@ import {
   valueTypeAt,
 } from "../value/value_codec.ts";
 import type { EntryScan } from "./entry_scan.ts";
+import type { KeyEncoding } from "./range.ts";
 import { corruptValue, type DecodeEntry } from "./read_path.ts";
 
 /** Makes an item of the entry that a scan stands on. */
 export type TakeItem<T> = (scan: EntryScan) => T;
 
+/** What makes items of entries, for either form of the keys. */
+export type TakeItems<T> = Readonly<Record<KeyEncoding, TakeItem<T>>>;
+
+/** The key of a scan's entry. */
+const KEYS: TakeItems<string | Uint8Array> = { utf8: textKey, bytes: bytesKey };
+
 /** Decodes the entries of one store; results are copies that the caller owns. */
 export class EntryDecoder {
   /** The value. @throws {CorruptionError} what is stored can't be read */
   readonly value: DecodeEntry<Value>;
-  /** Key and value. @throws as for `value` and `scannedKey` */
+  /** Key and value. @throws as for `value` and `keys` */
   readonly entry: DecodeEntry<Entry>;
-  /** The key of a scan's entry, as `keyEncoding` says. */
-  readonly scannedKey: TakeItem<string | Uint8Array>;
+  /** The key of a scan's entry. @throws {StoreError} it is not UTF-8 and is to be text */
+  readonly keys: TakeItems<string | Uint8Array> = KEYS;
   /** The value of a scan's entry. @throws {CorruptionError} what is stored can't be read */
-  readonly scannedValue: TakeItem<Value>;
+  readonly values: TakeItems<Value>;
   /** Key and value of a scan's entry. */
-  readonly scannedPair: TakeItem<[string | Uint8Array, Value]>;
+  readonly pairs: TakeItems<[string | Uint8Array, Value]>;
   readonly #directory: string;
 
   /** Makes the decoder of the store in `directory`. */
@@ -62,9 +69,6 @@ export class EntryDecoder {
       const length = valueView.getUint32(content - 4, true);
       return scan.slab.copy(valueBytes, valueView, content, content + length);
     };
-    const scannedKey: TakeItem<string | Uint8Array> = options.keyEncoding === "utf8"
-      ? textKey
-      : bytesKey;
     this.value = value;
     this.#directory = directory;
     const keyAsText = options.keyEncoding === "utf8";
@@ -75,9 +79,11 @@ export class EntryDecoder {
         : keyBytes.slice(keyStart, keyEnd);
       return { key, value: value(entry) };
     };
-    this.scannedKey = scannedKey;
-    this.scannedValue = scannedValue;
-    this.scannedPair = (scan) => [scannedKey(scan), scannedValue(scan)];
+    this.values = { utf8: scannedValue, bytes: scannedValue };
+    this.pairs = {
+      utf8: (scan) => [textKey(scan), scannedValue(scan)],
+      bytes: (scan) => [bytesKey(scan), scannedValue(scan)],
+    };
   }
 
   /**

@@ -27,6 +27,10 @@ import type { BoundKey, ResolvedRange } from "./range.ts";
 
 /** Blocks that a scan reads ahead at most, in bytes. */
 const READAHEAD_BYTES = 128 * 1024;
+/** A move stops half-way when so much was skipped since the last stop: nobody may hold the event loop. */
+const SKIPS_PER_STOP = 1024;
+/** To take a run, which may decode a block, counts as this many skipped entries. */
+const SKIPS_PER_RUN = 31;
 
 /** A walk over one range. */
 export class EntryScan {
@@ -48,6 +52,9 @@ export class EntryScan {
   #isStarted = false;
   #isEnded = false;
   #seekKey: BoundKey | undefined;
+  /** Whether the last move stopped half-way, at a deleted entry, with nothing to load. */
+  #isPaused = false;
+  #skipped = 0;
   /** Entries of the present run that were not shown yet, and the slot of the last one that was. */
   #left = 0;
   #slot = 0;
@@ -69,7 +76,8 @@ export class EntryScan {
   }
 
   /**
-   * Moves to the next live entry; the first call moves to the first. Its bytes stay as they are until the
+   * Moves to the next live entry; the first call moves to the first. A move that skips many deleted
+   * entries stops half-way and answers `NEEDS_LOAD`: its caller looks around, and `resume`s. Its bytes stay as they are until the
    * next move, whatever is written or read in between.
    */
   next(): Position {
@@ -86,6 +94,7 @@ export class EntryScan {
   seek(key: BoundKey): void {
     this.#isStarted = false;
     this.#isEnded = false;
+    this.#isPaused = false;
     this.#left = 0;
     this.#unskipped = 0;
     this.#seekKey = key;
@@ -98,19 +107,21 @@ export class EntryScan {
     this.#unskipped = 0;
   }
 
-  /** Loads what the last move missed. */
+  /** Loads what the last move missed, if it missed anything. */
   loadSync(): void {
-    this.sources.loadSync();
+    if (!this.#isPaused) this.sources.loadSync();
   }
 
-  /** Loads what the last move missed. */
+  /** Loads what the last move missed, if it missed anything. */
   load(): Promise<void> {
-    return this.sources.load();
+    return this.#isPaused ? Promise.resolve() : this.sources.load();
   }
 
   /** Goes on after a load. */
   resume(): Position {
-    return this.#settle(this.sources.resume());
+    if (!this.#isPaused) return this.#settle(this.sources.resume());
+    this.#isPaused = false;
+    return this.#settle(this.#advance());
   }
 
   /** Gives back what it holds in memory. It must not be moved any more. */
@@ -191,6 +202,12 @@ export class EntryScan {
         return AT_ENTRY;
       }
       if (this.#showNext()) return AT_ENTRY;
+      this.#skipped += count + SKIPS_PER_RUN;
+      if (this.#skipped >= SKIPS_PER_STOP) {
+        this.#skipped = 0;
+        this.#isPaused = true;
+        return NEEDS_LOAD;
+      }
       position = this.#advance();
     }
     if (position === NEEDS_LOAD) return NEEDS_LOAD;
@@ -233,7 +250,7 @@ function openSources(
   };
   const sources: EntryCursor[] = [];
   for (const memtable of view.memtables) {
-    if (memtable.entryCount > 0) sources.push(memtable.cursor(sequence, reverse));
+    if (memtable.entryCount > 0) sources.push(memtable.cursor(sequence, reverse, true));
   }
   const { levels } = view.version;
   for (let level = 0; level < levels.length; level++) {

@@ -264,8 +264,16 @@ function jobSettings(
   directory: string,
   options: ResolvedOptions,
 ): Omit<JobSettings, "fileNumbers" | "lock"> {
-  const { compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate } = options;
-  return { directory, compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate };
+  const { compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate, fileMode } =
+    options;
+  return {
+    directory,
+    fileMode,
+    compression,
+    compressionLevel,
+    blockSizeBytes,
+    bloomFalsePositiveRate,
+  };
 }
 
 /** A directory without CURRENT may be made a store, unless there was one. */

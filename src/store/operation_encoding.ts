@@ -41,9 +41,11 @@ export function encodeDelete(writer: ByteWriter, key: Key): void {
   encodeTombstone(writer);
 }
 
-/** Appends the put and returns true, or appends nothing where the key is not ASCII. */
+/** Appends the put and returns true, or appends nothing if the key is not ASCII or the value is empty. */
 function encodeShortPut(writer: ByteWriter, key: string, value: Uint8Array): boolean {
   const keyLength = key.length;
+  // Whether they are an honest nothing the long way finds out.
+  if (value.length === 0) return false;
   const valueLength = BYTES_HEADER_BYTES + value.length;
   writer.reserve(9 + keyLength + valueLength);
   const { bytes, view, length: start } = writer;

@@ -5,11 +5,12 @@
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { compareRanges } from "../bytes/compare.ts";
-import { ownRange, type Range } from "../contract/range.ts";
+import { type KeyEncoding, ownRange, type Range } from "../contract/range.ts";
 import { encodeKey } from "../value/key_codec.ts";
 import type { Key } from "../value/value.ts";
+import { checkSignal } from "./abort_signal.ts";
 
-export type { Range } from "../contract/range.ts";
+export type { KeyEncoding, Range, ScanOptions } from "../contract/range.ts";
 
 /** A key as bytes with a view on them. */
 export interface BoundKey {
@@ -31,6 +32,8 @@ export interface ResolvedRange {
   readonly limit: number;
   /** Ends the iteration. */
   readonly signal: AbortSignal | undefined;
+  /** What keys become, if that differs from what the store's options say. */
+  readonly keyEncoding: KeyEncoding | undefined;
 }
 
 const UNBOUNDED: ResolvedRange = {
@@ -39,17 +42,28 @@ const UNBOUNDED: ResolvedRange = {
   reverse: false,
   limit: Infinity,
   signal: undefined,
+  keyEncoding: undefined,
 };
 
 /**
  * Checks a range.
  *
- * @throws {TypeError} it is no object, has an unknown name, or a bound is not a key
+ * @throws {TypeError} it is no object, has an unknown name, a bound is not a key, or a value has another type
  * @throws {RangeError} the limit is not an integer from 0 or Infinity, or a bound is too long
  */
 export function resolveRange(range: Range | undefined): ResolvedRange {
   if (range === undefined) return UNBOUNDED;
-  const { prefix, gte, gt, lte, lt, reverse = false, limit = Infinity, signal } = ownRange(range);
+  const {
+    prefix,
+    gte,
+    gt,
+    lte,
+    lt,
+    reverse = false,
+    limit = Infinity,
+    signal,
+    keyEncoding,
+  } = ownRange(range);
   let lower: BoundKey | undefined;
   let upper: BoundKey | undefined;
   if (prefix !== undefined) {
@@ -61,7 +75,8 @@ export function resolveRange(range: Range | undefined): ResolvedRange {
   if (gt !== undefined) lower = later(lower, successor(boundKey(gt)));
   if (lt !== undefined) upper = earlier(upper, boundKey(lt));
   if (lte !== undefined) upper = earlier(upper, successor(boundKey(lte)));
-  return { lower, upper, reverse, limit, signal };
+  checkSignal(signal, "Cannot use the range");
+  return { lower, upper, reverse, limit, signal, keyEncoding };
 }
 
 /** A key as a bound. The bytes are a copy. */

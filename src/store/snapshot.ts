@@ -116,19 +116,29 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
     return areThere(this.#reads.getManySync(keys, isPresent, this.#lease));
   }
 
+  /** Iterates over keys and values, with the keys as bytes. */
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, Value]>;
+  /** Iterates over keys and values, with the keys as text. */
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, Value]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
+  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
   override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
-    return openCursor(this.#state, range, this.#decoder.scannedPair, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.pairs, this.#lease);
   }
 
+  /** Iterates over keys, as bytes. */
+  override keys(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<Uint8Array>;
+  /** Iterates over keys, as text. */
+  override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
+  override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
   override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.scannedKey, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.keys, this.#lease);
   }
 
   /** Iterates over values, in the order of their keys. */
   override values(range?: Range): EmbeddedCursor<Value> {
-    return openCursor(this.#state, range, this.#decoder.scannedValue, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.values, this.#lease);
   }
 
   /** The number of keys in a range. Reads them all. */

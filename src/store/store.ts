@@ -3,6 +3,7 @@
  * order in which a store is closed; everything else is in the paths beside it.
  */
 
+import { isBytes } from "../bytes/is_bytes.ts";
 import type { Entry } from "../contract/reader.ts";
 import { StoreBase } from "../contract/store_base.ts";
 import { ClosedError } from "../errors.ts";
@@ -18,13 +19,14 @@ import { ConditionalWrites } from "./conditional_writes.ts";
 import { openCursor } from "./cursor.ts";
 import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import { EntryDecoder } from "./entry_decoder.ts";
-import { boundKey, type Range, resolveRange } from "./range.ts";
+import { boundKey, type Range, resolveRange, type ScanOptions } from "./range.ts";
 import { areThere, type DecodeEntry, isPresent, ReadPath } from "./read_path.ts";
 import type { EmbeddedReader } from "./reader.ts";
 import { EmbeddedSnapshot } from "./snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { StoreState, StoreStatus } from "./store_state.ts";
 import { countEntries, countEntriesSync, visitEntries } from "./visit_entries.ts";
+import { surplusArgument } from "./write_options.ts";
 import { WritePath } from "./write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
@@ -95,26 +97,30 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    * Stores a value, replacing the key's old one. Resolves when the write is as durable as `walSync`, or
    * `options.sync`, asks for.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored
+   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not valid
    * @throws {BackgroundError} an earlier write failed, and the store has to be reopened
    */
   override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) return Promise.reject(surplusArgument("put", arguments[3], 3));
     return this.#writes.put(key, value, options);
   }
 
   /** As `put`; does not return before the write is durable, and may help with background work. */
-  putSync(key: Key, value: Value): void {
-    this.#writes.putSync(key, value);
+  putSync(key: Key, value: Value, options?: WriteOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putSync", arguments[3], 3);
+    this.#writes.putSync(key, value, options);
   }
 
   /** Removes a key; that it is not there is no error. Resolves as `put` does. */
   override delete(key: Key, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 2) return Promise.reject(surplusArgument("delete", arguments[2], 2));
     return this.#writes.delete(key, options);
   }
 
   /** As `delete`. */
-  deleteSync(key: Key): void {
-    this.#writes.deleteSync(key);
+  deleteSync(key: Key, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("deleteSync", arguments[2], 2);
+    this.#writes.deleteSync(key, options);
   }
 
   /** Removes a key; says whether it was there. */
@@ -123,8 +129,8 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /** As `deleteIfExists`. */
-  deleteIfExistsSync(key: Key): boolean {
-    return this.#conditional.deleteIfExistsSync(key);
+  deleteIfExistsSync(key: Key, options?: WriteOptions): boolean {
+    return this.#conditional.deleteIfExistsSync(key, options);
   }
 
   /** Stores a value if the key has none; says whether it did. No other write comes in between. */
@@ -133,8 +139,8 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /** As `putIfNotExists`. */
-  putIfNotExistsSync(key: Key, value: Value): boolean {
-    return this.#conditional.putIfNotExistsSync(key, value);
+  putIfNotExistsSync(key: Key, value: Value, options?: WriteOptions): boolean {
+    return this.#conditional.putIfNotExistsSync(key, value, options);
   }
 
   /**
@@ -152,8 +158,8 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /** As `putIfEquals`. */
-  putIfEqualsSync(key: Key, value: Value, expected: Value): boolean {
-    return this.#conditional.putIfEqualsSync(key, value, expected);
+  putIfEqualsSync(key: Key, value: Value, expected: Value, options?: WriteOptions): boolean {
+    return this.#conditional.putIfEqualsSync(key, value, expected, options);
   }
 
   /**
@@ -169,8 +175,8 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /** As `increment`. */
-  incrementSync(key: Key, by: bigint | number = 1n): bigint {
-    return this.#conditional.incrementSync(key, by);
+  incrementSync(key: Key, by: bigint | number = 1n, options?: WriteOptions): bigint {
+    return this.#conditional.incrementSync(key, by, options);
   }
 
   /**
@@ -191,21 +197,23 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   updateSync(
     key: Key,
     change: (old: Value | undefined) => Value | undefined,
+    options?: WriteOptions,
   ): Value | undefined {
-    return this.#conditional.updateSync(key, change);
+    return this.#conditional.updateSync(key, change, options);
   }
 
   /**
    * Applies several puts and deletes as one: all of them or none, also after a crash.
    *
-   * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored; then
-   * nothing is applied
+   * @throws {TypeError | RangeError} an operation is none or has a field that is unknown, its key or value
+   * can't be stored, or the options are not valid; then nothing is applied
    */
   override write(
     operations: readonly Operation[] | EmbeddedBatch,
     options?: WriteOptions,
   ): Promise<void> {
     try {
+      if (arguments.length > 2) throw surplusArgument("write", arguments[2], 2);
       return this.#writes.write(batchOf(operations, this.#writes), options);
     } catch (error) {
       return Promise.reject(error);
@@ -213,12 +221,15 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /** As `write`. */
-  writeSync(operations: readonly Operation[] | EmbeddedBatch): void {
-    this.#writes.writeSync(batchOf(operations, this.#writes));
+  writeSync(operations: readonly Operation[] | EmbeddedBatch, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("writeSync", arguments[2], 2);
+    this.#writes.writeSync(batchOf(operations, this.#writes), options);
   }
 
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
   override batch(): EmbeddedBatch {
+    // An array of operations would be forgotten: `write` takes those.
+    if (arguments.length > 0) throw surplusArgument("batch", arguments[0], 0);
     const memory = this.#writes.takeBatchMemory();
     return new EmbeddedBatch((batch, options) => this.#writes.write(batch, options), memory);
   }
@@ -282,19 +293,29 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     return areThere(this.#reads.getManySync(keys, isPresent));
   }
 
+  /** Iterates over keys and values, with the keys as bytes. */
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, Value]>;
+  /** Iterates over keys and values, with the keys as text. */
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, Value]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
+  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
   override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
-    return openCursor(this.#state, range, this.#decoder.scannedPair);
+    return openCursor(this.#state, range, this.#decoder.pairs);
   }
 
+  /** Iterates over keys, as bytes. */
+  override keys(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<Uint8Array>;
+  /** Iterates over keys, as text. */
+  override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
+  override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
   override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.scannedKey);
+    return openCursor(this.#state, range, this.#decoder.keys);
   }
 
   /** Iterates over values, in the order of their keys. */
   override values(range?: Range): EmbeddedCursor<Value> {
-    return openCursor(this.#state, range, this.#decoder.scannedValue);
+    return openCursor(this.#state, range, this.#decoder.values);
   }
 
   /** The number of keys in a range. Reads them all. */
@@ -321,25 +342,45 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    * Calls `visit` for every key with the prefix, in order, until it returns false.
    *
    * The fastest way to read many entries asynchronously: there is no promise for an entry.
+   *
+   * @throws {TypeError} `visit` is no function, or an option is not valid
    */
-  async scanPrefix(
+  scanPrefix(
+    prefix: Key,
+    visit: (key: Uint8Array, value: Value) => boolean | void,
+    options: ScanOptions & { keyEncoding: "bytes" },
+  ): Promise<void>;
+  /** As above, with keys as the store's `keyEncoding` or that of the options says. */
+  scanPrefix(
     prefix: Key,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    await this.#visit({ prefix }, visit);
+    options?: ScanOptions,
+  ): Promise<void>;
+  async scanPrefix(prefix: Key, visit: Visit, options?: ScanOptions): Promise<void> {
+    await this.#visit({ prefix }, visit, options);
   }
 
   /** Calls `visit` for every key from `start` (included) to `end` (not included), until it returns false. */
-  async scanRange(
+  scanRange(
+    start: Key,
+    end: Key,
+    visit: (key: Uint8Array, value: Value) => boolean | void,
+    options: ScanOptions & { keyEncoding: "bytes" },
+  ): Promise<void>;
+  /** As above, with keys as the store's `keyEncoding` or that of the options says. */
+  scanRange(
     start: Key,
     end: Key,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    await this.#visit({ gte: start, lt: end }, visit);
+    options?: ScanOptions,
+  ): Promise<void>;
+  async scanRange(start: Key, end: Key, visit: Visit, options?: ScanOptions): Promise<void> {
+    await this.#visit({ gte: start, lt: end }, visit, options);
   }
 
   /** Writes what is in memory to a table. Resolves when the table is durable and the log is gone. */
   async flush(): Promise<void> {
+    if (arguments.length > 0) throw surplusArgument("flush", arguments[0], 0);
     this.#state.requireWritable();
     this.#writes.rotate();
     await this.#background.flushed();
@@ -347,6 +388,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
 
   /** Makes everything durable that was written before the call. */
   async sync(): Promise<void> {
+    if (arguments.length > 0) throw surplusArgument("sync", arguments[0], 0);
     this.#state.requireWritable();
     await this.#writes.sync();
   }
@@ -354,9 +396,12 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /**
    * Flushes, then merges the tables of a range, by default of the whole store, so that every key is in
    * one table only and nothing deleted is left. Tables that are like that already are not rewritten.
+   *
+   * @throws {TypeError | RangeError} the range has an unknown name, or a bound can't be a key
    */
   async compact(range: CompactRange = {}): Promise<void> {
-    const { start, end } = ownFields(range);
+    if (arguments.length > 1) throw surplusArgument("compact", arguments[1], 1);
+    const { start, end } = compactBounds(range);
     const smallest = start === undefined ? undefined : boundKey(start).view;
     const largest = end === undefined ? undefined : boundKey(end).view;
     await this.flush();
@@ -374,6 +419,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    * @throws {ClosedError} the store was closed meanwhile
    */
   checkpoint(directory: string | URL, options?: CheckpointOptions): Promise<void> {
+    if (arguments.length > 2) return Promise.reject(surplusArgument("checkpoint", arguments[2], 2));
     return makeCheckpoint(this.#state, directory, options);
   }
 
@@ -421,16 +467,70 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     return this.#reads.get(key, this.#decoder.stored(type));
   }
 
-  #visit(
-    range: Range,
-    visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    const { scannedKey, scannedValue } = this.#decoder;
+  #visit(bounds: Range, visit: Visit, options: ScanOptions | undefined): Promise<void> {
+    if (typeof visit !== "function") {
+      throw new TypeError(
+        `Cannot scan: found ${describeValue(visit)}, expected a function to call`,
+      );
+    }
+    const range = resolveRange(options === undefined ? bounds : scanRange(options, bounds));
+    const encoding = range.keyEncoding ?? this.#state.options.keyEncoding;
+    const takeKey = this.#decoder.keys[encoding];
+    const takeValue = this.#decoder.values[encoding];
     return visitEntries(
       this.#state,
-      resolveRange(range),
-      (scan) => visit(scannedKey(scan), scannedValue(scan)),
+      range,
+      (scan) => visit(takeKey(scan), takeValue(scan)),
     );
+  }
+}
+
+// For either form of keys: the overloads tell callers which one they get.
+// deno-lint-ignore no-explicit-any
+type Visit = (key: any, value: Value) => boolean | void;
+
+/** The bounds of a scan with its options, in which no bounds may be. */
+function scanRange(options: ScanOptions, bounds: Range): Range {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot scan: found ${describeValue(options)}, expected options`);
+  }
+  for (const name of ["prefix", "gte", "gt", "lte", "lt"]) {
+    if (Object.hasOwn(options, name)) {
+      throw new TypeError(`Cannot scan: unknown option "${name}"; entries() takes such bounds`);
+    }
+  }
+  return { ...options, ...bounds };
+}
+
+/** The range's own fields. */
+function compactBounds(range: CompactRange): CompactRange {
+  if (typeof range !== "object" || range === null || isBytes(range)) {
+    throw new TypeError(
+      `Cannot compact: found ${describeValue(range)}, expected a range such as { start, end }`,
+    );
+  }
+  for (const name of Object.keys(range)) {
+    if (name !== "start" && name !== "end") {
+      throw new TypeError(`Cannot compact: unknown name "${name}", expected "start" or "end"`);
+    }
+  }
+  return ownFields(range);
+}
+
+/**
+ * Refuses what an operation has besides: an option of the whole write, or of another library. Not by
+ * `Object.keys`, which would make an array for each operation.
+ */
+function requireKnownNames(operation: Operation, at: number): void {
+  for (const name in operation) {
+    if (name === "type" || name === "key") continue;
+    if (name === "value") {
+      if (operation.type === "put" || (operation as { value?: unknown }).value === undefined) {
+        continue;
+      }
+    }
+    if (!Object.hasOwn(operation, name)) continue;
+    throw new TypeError(`Cannot write operation ${at}: a ${operation.type} has no "${name}"`);
   }
 }
 
@@ -448,9 +548,13 @@ function batchOf(
   }
   const batch = new EmbeddedBatch(undefined, writes.takeBatchMemory());
   for (const [at, operation] of (operations as readonly Operation[]).entries()) {
-    if (operation?.type === "put") batch.put(operation.key, operation.value);
-    else if (operation?.type === "delete") batch.delete(operation.key);
-    else {
+    if (operation?.type === "put") {
+      requireKnownNames(operation, at);
+      batch.put(operation.key, operation.value);
+    } else if (operation?.type === "delete") {
+      requireKnownNames(operation, at);
+      batch.delete(operation.key);
+    } else {
       const found = describeValue((operation as { type?: unknown } | undefined)?.type);
       throw new TypeError(
         `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,

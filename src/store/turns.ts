@@ -11,6 +11,9 @@ const MAX_STRETCH_MS = 1.5;
 /** The clock is read once in this many operations. */
 const OPERATIONS_PER_LOOK = 32;
 
+/** A scan that has to load something, or has skipped much, counts as this many: the clock is looked at. */
+export const OPERATIONS_PER_PAUSE: number = OPERATIONS_PER_LOOK;
+
 /** Counts operations and watches the clock. */
 export class Turns {
   readonly #scheduler: Scheduler;

@@ -4,12 +4,17 @@
  */
 
 import { AT_ENTRY, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import { throwIfAborted } from "./abort_signal.ts";
 import { EntryScan } from "./entry_scan.ts";
 import { type Range, type ResolvedRange, resolveRange } from "./range.ts";
 import type { Lease } from "./read_view.ts";
 import type { StoreState } from "./store_state.ts";
+import { OPERATIONS_PER_PAUSE } from "./turns.ts";
 
-/** Visits entries without a promise for each; everything that has to be loaded is awaited. */
+/**
+ * Visits entries without a promise for each; everything that has to be loaded is awaited. The signal is
+ * asked, and the event loop turns, also while the scan only skips deleted entries.
+ */
 export async function visitEntries(
   state: StoreState,
   range: ResolvedRange,
@@ -17,6 +22,8 @@ export async function visitEntries(
   snapshot?: Lease,
 ): Promise<void> {
   state.requireReadable(snapshot);
+  const { signal } = range;
+  throwIfAborted(signal);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
   const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
@@ -25,10 +32,13 @@ export async function visitEntries(
     for (;;) {
       while (position === NEEDS_LOAD) {
         await scan.load();
+        const turn = state.turns.due(OPERATIONS_PER_PAUSE);
+        if (turn !== undefined) await turn;
         lease.requireHeld("store");
+        throwIfAborted(signal);
         position = scan.resume();
       }
-      range.signal?.throwIfAborted();
+      throwIfAborted(signal);
       if (position !== AT_ENTRY) return;
       if (visit(scan) === false) return;
       const turn = state.turns.due();

@@ -16,9 +16,10 @@ import type { Key, Value } from "../value/value.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import type { LogWriter } from "../wal/log_writer.ts";
 import type { Background } from "./background.ts";
-import { EmbeddedBatch, type WriteOptions } from "./batch.ts";
+import { EmbeddedBatch } from "./batch.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
 import type { StoreState } from "./store_state.ts";
+import { wantsSync, type WriteOptions } from "./write_options.ts";
 
 /** A batch may be this long; it has to fit into one memtable (4 GiB with what that adds). */
 const MAX_BATCH_BYTES = 2 ** 31;
@@ -81,8 +82,9 @@ export class WritePath {
   }
 
   /** As `put`. */
-  putSync(key: Key, value: Value): void {
-    this.#acknowledgeSync(this.#append(key, value));
+  putSync(key: Key, value: Value, options: WriteOptions | undefined): void {
+    const sync = this.#needsSync(options);
+    this.#acknowledgeSync(this.#append(key, value), sync);
   }
 
   /** Removes a key; resolves as `put` does. */
@@ -97,8 +99,9 @@ export class WritePath {
   }
 
   /** As `delete`. */
-  deleteSync(key: Key): void {
-    this.#acknowledgeSync(this.#append(key, DELETE));
+  deleteSync(key: Key, options: WriteOptions | undefined): void {
+    const sync = this.#needsSync(options);
+    this.#acknowledgeSync(this.#append(key, DELETE), sync);
   }
 
   /** Applies a batch as one log record; resolves as `put` does. */
@@ -113,8 +116,9 @@ export class WritePath {
   }
 
   /** As `write`. */
-  writeSync(batch: EmbeddedBatch): void {
-    this.#acknowledgeSync(this.#appendBatch(batch));
+  writeSync(batch: EmbeddedBatch, options: WriteOptions | undefined): void {
+    const sync = this.#needsSync(options);
+    this.#acknowledgeSync(this.#appendBatch(batch), sync);
   }
 
   /** Makes everything durable that was written before the call. */
@@ -150,8 +154,8 @@ export class WritePath {
 
   #needsSync(options: WriteOptions | undefined): boolean {
     const { walSync } = this.#state.options;
-    return walSync === "batch" || walSync === "write" ||
-      options?.sync === true && Object.hasOwn(options, "sync");
+    const isWanted = wantsSync(options);
+    return isWanted || walSync === "batch" || walSync === "write";
   }
 
   /**
@@ -353,13 +357,12 @@ export class WritePath {
     else wait.then(group.resolve, group.reject);
   }
 
-  #acknowledgeSync(bytes: number): void {
+  #acknowledgeSync(bytes: number, needsSync: boolean): void {
     const state = this.#state;
     try {
       state.logs.writeOutSync();
-      const { walSync } = state.options;
-      if (walSync === "batch" || walSync === "write") state.logs.syncSync();
-      else if (walSync === "interval") this.#syncIfDue();
+      if (needsSync) state.logs.syncSync();
+      else if (state.options.walSync === "interval") this.#syncIfDue();
     } catch (error) {
       state.fail("a write to the write-ahead log", error);
       throw error;

@@ -5,6 +5,7 @@
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
+import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 
 const TIMESTAMP = -1;
 
@@ -36,7 +37,7 @@ export class Extension {
    * Makes an extension with a copy of `data`.
    *
    * @throws {RangeError} `type` is not an integer from -128 to 127
-   * @throws {TypeError} `data` is no Uint8Array
+   * @throws {TypeError} `data` is no Uint8Array, or its buffer is detached
    */
   constructor(type: number, data: Uint8Array) {
     if (!isExtensionType(type)) {
@@ -45,6 +46,9 @@ export class Extension {
       );
     }
     if (!isBytes(data)) throw new TypeError("Cannot make an extension: its data is no Uint8Array");
+    if (data.length === 0 && isLost(data)) {
+      throw new TypeError(`Cannot make an extension: its data is ${LOST_BYTES}`);
+    }
     this.type = type;
     this.data = new Uint8Array(data);
   }

@@ -17,6 +17,7 @@
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
+import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 import { Extension, isExtensionType } from "./extension.ts";
 import { appendText } from "./text_codec.ts";
 import { describeValue, MAX_RECORD_DEPTH, type RecordItem, type RecordValue } from "./value.ts";
@@ -202,8 +203,14 @@ function appendBigInt(value: bigint, writer: ByteWriter): void {
   writer.length = at + 9;
 }
 
+/** Refuses bytes of length 0 that had some and have lost them. */
+function requireBytes(bytes: Uint8Array): void {
+  if (isLost(bytes)) throw new Refusal(TypeError, `is ${LOST_BYTES}, expected its bytes`);
+}
+
 function appendBin(bytes: Uint8Array, writer: ByteWriter, limit: number): void {
   const length = bytes.length;
+  if (length === 0) requireBytes(bytes);
   if (writer.length + length > limit) throw tooLong();
   appendLength(length, 0xc4, writer);
   writer.appendBytes(bytes, 0, length);
@@ -220,6 +227,7 @@ function appendExtension({ type, data }: Extension, writer: ByteWriter, limit: n
     );
   }
   const { length } = data;
+  if (length === 0) requireBytes(data);
   if (writer.length + length > limit) throw tooLong();
   const fixed = [1, 2, 4, 8, 16].indexOf(length);
   if (fixed < 0) appendLength(length, 0xc7, writer);

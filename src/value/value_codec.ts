@@ -8,6 +8,7 @@
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
+import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 import { DecodeError, TypeMismatchError } from "../errors.ts";
 import { Extension } from "./extension.ts";
 import { copyBytes } from "./owned_bytes.ts";
@@ -48,8 +49,8 @@ const busyWriters: ByteWriter[] = [];
 /**
  * Appends the encoding of `value`. On any error nothing is appended.
  *
- * @throws {TypeError} the type can't be stored, text holds a lone surrogate, or the call comes from
- * a getter of a record that is being encoded into the same writer
+ * @throws {TypeError} the type can't be stored, text holds a lone surrogate, a buffer is detached, or the
+ * call comes from a getter of a record that is being encoded into the same writer
  * @throws {RangeError} a bigint is outside int64, the encoding is longer than
  * {@linkcode MAX_VALUE_BYTES}, a record is nested too deep, or memory ran out
  */
@@ -137,6 +138,9 @@ function encodeString(text: string, writer: ByteWriter): void {
 function encodeBytes(value: Uint8Array, writer: ByteWriter): void {
   const length = value.length;
   if (length + BLOB_HEADER_BYTES > MAX_VALUE_BYTES) throw tooLong(`${length} bytes`);
+  if (length === 0 && isLost(value)) {
+    throw new TypeError(`Cannot encode the value: found ${LOST_BYTES}, expected its bytes`);
+  }
   writer.reserve(BLOB_HEADER_BYTES + length);
   writeBytesValue(value, writer.bytes, writer.view, writer.length);
   writer.length += BLOB_HEADER_BYTES + length;

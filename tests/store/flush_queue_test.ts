@@ -81,7 +81,7 @@ function setup(memtables: number) {
     { makeRoom() {}, kick() {}, assist() {} } as unknown as Background,
   );
   for (let i = 0; i < memtables; i++) {
-    writes.putSync("key", `value ${i}`);
+    writes.putSync("key", `value ${i}`, undefined);
     writes.rotate();
   }
   const failures: unknown[] = [];

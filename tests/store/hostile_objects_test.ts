@@ -32,6 +32,8 @@ test("Options on Object.prototype change nothing about an open", async () => {
     readOnly: true,
     lockTimeoutMs: 5,
     fileSystem: memoryFileSystem(),
+    fileMode: 0o666,
+    directoryMode: 0o777,
     keyEncoding: "bytes",
     int64: "number",
     memtableSizeBytes: 4096,
@@ -66,7 +68,7 @@ test("Bounds on Object.prototype change nothing about a scan, a count or a compa
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   for (const key of ["a", "b", "c", "d"]) await store.put(key, 1);
   const polluted = { prefix: "x", gte: "b", gt: "b", lte: "c", lt: "c", limit: 1, reverse: true };
-  const bounds = { start: "x", end: "y", signal: AbortSignal.abort() };
+  const bounds = { start: "x", end: "y", signal: AbortSignal.abort(), keyEncoding: "bytes" };
   await whilePolluted({ ...polluted, ...bounds }, async () => {
     assert.deepEqual([...store.keys()], ["a", "b", "c", "d"]);
     assert.deepEqual([...store.keys({})], ["a", "b", "c", "d"]);

@@ -9,6 +9,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type FileSystem, memoryFileSystem, open, openSync, type Options } from "../../mod.ts";
+import { resolveOptions } from "../../src/options.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { runtimeCommand } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -22,6 +23,8 @@ const limits: { [Name in keyof Options]-?: [good: unknown[], bad: unknown[]] } =
   readOnly: [[true, false], ["yes", 1, null]],
   lockTimeoutMs: [[0, 1, 2 ** 31 - 1], [-1, 0.5, 2 ** 31, NaN, Infinity, "5", null]],
   fileSystem: [[memoryFileSystem()], [null, {}, "memory", 1]],
+  fileMode: [[0o600, 0o640, 0o777], [0o400, 0o177, 0o1600, 640, 0, -1, 384.5, "0640", null]],
+  directoryMode: [[0o700, 0o750, 0o777], [0o600, 0o077, 0o1700, 750, 0, -1, "0750", null]],
   keyEncoding: [["utf8", "bytes"], ["utf-8", "", null]],
   int64: [["bigint", "number"], ["BigInt", null]],
   memtableSizeBytes: [[4096, 2 ** 20], [4095, 2 ** 30 + 1, 4096.5, "4096", 4096n, null]],
@@ -51,6 +54,11 @@ const untouchable = new Proxy(memoryFileSystem(), {
 test("Every option is taken at its limits and refused beyond, before the disk is touched", async () => {
   for (const [name, [good, bad]] of Object.entries(limits)) {
     for (const value of good) {
+      // A store of their own: these are for the file system of the runtime.
+      if (name === "fileMode" || name === "directoryMode") {
+        assert.equal(resolveOptions({ [name]: value })[name], value);
+        continue;
+      }
       const fileSystem = memoryFileSystem();
       openSync("/db", { fileSystem }).closeSync();
       if (name === "errorIfExists" && value === true) continue;

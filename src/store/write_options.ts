@@ -1,0 +1,54 @@
+/**
+ * What a single write may be told, and the checks of it: a mistaken option that nobody notices is a write
+ * that is not as durable as its author believes. A call without options pays one comparison.
+ */
+
+import type { WriteOptions } from "../contract/writer.ts";
+import { describeValue } from "../value/value.ts";
+
+export type { WriteOptions } from "../contract/writer.ts";
+
+/**
+ * Whether the write is to be made durable, whatever the store's options say. Only own fields count.
+ *
+ * @throws {TypeError} the options are no object, have an unknown name, or `sync` is no boolean
+ */
+export function wantsSync(options: WriteOptions | undefined): boolean {
+  if (options === undefined) return false;
+  if (typeof options !== "object" || options === null) throw noOptions(options);
+  const names = Object.keys(options);
+  for (const name of names) {
+    if (name !== "sync") {
+      throw new TypeError(`Cannot use the write options: unknown name "${name}", expected "sync"`);
+    }
+  }
+  if (names.length === 0) {
+    // An array, a Map, a signal: they have no names of their own, and are not meant as "no options".
+    if (Object.prototype.toString.call(options) !== "[object Object]") throw noOptions(options);
+    return false;
+  }
+  const { sync = false } = options;
+  if (typeof sync !== "boolean") {
+    throw new TypeError(
+      `Cannot use the write options: "sync" is ${describeValue(sync)}, expected true or false`,
+    );
+  }
+  return sync;
+}
+
+/** The error for an argument that the call does not have, a callback for example. */
+export function surplusArgument(call: string, found: unknown, expected: number): TypeError {
+  const count = expected === 0 ? "no arguments" : `at most ${expected} arguments`;
+  return new TypeError(
+    `Cannot call ${call}: found ${describeValue(found)} as argument ${
+      expected + 1
+    }, expected ${count}`,
+  );
+}
+
+function noOptions(found: unknown): TypeError {
+  return new TypeError(
+    `Cannot use the write options: found ${describeValue(found)}, ` +
+      "expected an object such as { sync: true }",
+  );
+}
