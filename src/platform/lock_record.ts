@@ -13,6 +13,7 @@
  * The record has mode 0600. Everything in it is matched against a pattern before it is used.
  */
 
+import { TextDecoder, TextEncoder } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { lstat } from "./posix_status.ts";
 import { nodeModule } from "./runtime.ts";
