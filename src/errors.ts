@@ -10,8 +10,15 @@
  * that knows the file turns it into a {@linkcode CorruptionError}. A `DecodeError` never leaves
  * the library.
  *
+ * Nothing here asks which realm or which copy of the library an error comes from: test runners load
+ * a program into a context of its own, while system errors are made in the main one, and a process
+ * may hold two copies of the library. The classes below are recognised by a mark that all copies
+ * share, also by `instanceof`; errors of the system by their name and code.
+ *
  * @module
  */
+
+import { markClass } from "./class_marks.ts";
 
 /** The stable codes of {@linkcode StoreError.code}. */
 export type StoreErrorCode =
@@ -29,6 +36,28 @@ export type StoreErrorCode =
   | "ALREADY_EXISTS"
   | "UNSUPPORTED_RUNTIME"
   | "ABORTED";
+
+/** The key of the mark: on the prototype of every error class its name, the same in every copy. */
+const CLASS_NAME: unique symbol = Symbol.for("@tinykvs/core error class");
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return isErrorLike(error) ? error.message : String(error);
+}
+
+/** Whether this looks like an error, of whatever realm. */
+export function isErrorLike(error: unknown): error is Error {
+  return typeof error === "object" && error !== null && "message" in error &&
+    typeof error.message === "string";
+}
+
+/** Whether this is a built-in error of that class, of whatever realm. */
+export function isErrorNamed(
+  error: unknown,
+  name: "TypeError" | "RangeError" | "RuntimeError",
+): error is Error {
+  return isErrorLike(error) && error.name === name;
+}
 
 /**
  * The base of every error that the library throws by itself.
@@ -193,7 +222,7 @@ export class BackgroundError extends StoreError {
 
   /** Makes an error for the work that failed, with the first failure as its cause. */
   constructor(work: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     super(
       "BACKGROUND",
       `Cannot write to the store: ${work} failed earlier (${reason}); reopen the store to recover`,
@@ -239,6 +268,17 @@ export class DecodeError extends Error {
     this.offset = offset;
   }
 }
+
+// Classes are named by what the file says: a bundler may rename them.
+markClass(StoreError, CLASS_NAME, "StoreError", (found) => typeof found === "string");
+markClass(CorruptionError, CLASS_NAME, "CorruptionError");
+markClass(UnsupportedFormatError, CLASS_NAME, "UnsupportedFormatError");
+markClass(IoError, CLASS_NAME, "IoError");
+markClass(LockedError, CLASS_NAME, "LockedError");
+markClass(LockLostError, CLASS_NAME, "LockLostError");
+markClass(ClosedError, CLASS_NAME, "ClosedError");
+markClass(BackgroundError, CLASS_NAME, "BackgroundError");
+markClass(TypeMismatchError, CLASS_NAME, "TypeMismatchError");
 
 /** Converts a failure of a decoder over `file` into the error that users see; others pass through. */
 export function corruptionFrom(

@@ -3,7 +3,8 @@
  *
  * In JavaScript the 64-bit products cost 160-220 ns for a 16-byte key (BigInt: 400-1,700), in the
  * kernel with the copy 25 ns. The kernel is wasm/assembly/murmur3.ts; it
- * is compiled in (1.2 KB) and instantiated when this module is loaded, synchronously.
+ * is compiled in (1.2 KB) and instantiated when this module is loaded, synchronously. Where there is no
+ * WebAssembly, murmur3_script.ts does the same.
  *
  * One key's hashes at a time live in the kernel: {@linkcode hashKey} replaces them, and the
  * functions below read them. A lookup hashes once and then probes the filter of every table, which
@@ -11,17 +12,9 @@
  */
 
 import { decodeBase64 } from "../platform/natives.ts";
+import { hasWebAssembly } from "../platform/web_assembly.ts";
+import { type Murmur3Kernel, murmur3Script } from "./murmur3_script.ts";
 import { MURMUR3_WASM } from "./murmur3_wasm.ts";
-
-interface Kernel {
-  readonly memory: WebAssembly.Memory;
-  begin(): void;
-  absorb(length: number): void;
-  hash(length: number): void;
-  finish(length: number): void;
-  position(i: number, m: number): number;
-  positions(count: number, i: number, m: number): void;
-}
 
 const kernel = instantiate();
 const hashes = new Uint32Array(kernel.memory.buffer, 0, 8);
@@ -38,9 +31,10 @@ export const HASH_WORDS = 8;
 /** For how many keys {@linkcode bloomPositions} computes at once. */
 export const HASH_BATCH = 2048;
 
-function instantiate(): Kernel {
+function instantiate(): Murmur3Kernel {
+  if (!hasWebAssembly) return murmur3Script();
   const module = new WebAssembly.Module(new Uint8Array(decodeBase64(MURMUR3_WASM)));
-  return new WebAssembly.Instance(module).exports as unknown as Kernel;
+  return new WebAssembly.Instance(module).exports as unknown as Murmur3Kernel;
 }
 
 /**

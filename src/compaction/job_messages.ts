@@ -12,6 +12,7 @@ import {
   CorruptionError,
   DecodeError,
   IoError,
+  isErrorLike,
   LockLostError,
   StoreError,
   type StoreErrorCode,
@@ -147,7 +148,7 @@ export function compactionFrom(plain: PlainCompaction): Compaction {
 
 /** An error as it is sent. */
 export function plainError(error: unknown, depth = 0): PlainError {
-  if (!(error instanceof Error)) {
+  if (!isErrorLike(error)) {
     return {
       name: "Error",
       message: String(error),

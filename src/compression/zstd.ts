@@ -7,10 +7,11 @@
  * that are read may have either or neither: Go states no size below 256 bytes.
  */
 
-import { DecodeError } from "../errors.ts";
+import { DecodeError, isErrorNamed, messageOf } from "../errors.ts";
 import { nativeZstd } from "../platform/natives.ts";
 import type { NativeZstd } from "../platform/natives.ts";
 import { runtimeName } from "../platform/runtime.ts";
+import { hasWebAssembly } from "../platform/web_assembly.ts";
 import { CODEC_ZSTD } from "./compressor.ts";
 import type { CompressionLevel, Compressor } from "./compressor.ts";
 import { checkZstdFrame, maxZstdContent, statedZstdContent } from "./zstd_frame.ts";
@@ -46,13 +47,20 @@ function isSpared(): boolean {
   return sparedBlocks < NATIVE_FIRST_BLOCKS && !hasZstdWasm() && ++sparedBlocks > 0;
 }
 
+/** Whether there is any zstd here: one of the runtime, or WebAssembly for ours. */
+export const hasZstd: boolean = nativeZstd !== undefined || hasWebAssembly;
+
+/** What is missing where there is none, for a message. */
+export const NO_ZSTD: string =
+  `${runtimeName} has neither WebAssembly nor a zstd of its own here, one of which it takes`;
+
 /**
  * A zstd codec that compresses at `level` and decompresses frames of any level.
  *
  * Input and output of one call may take 2,000 MiB together in WebAssembly; "auto" gives larger
  * blocks, as all large ones, to the runtime's own zstd.
  *
- * @throws {RangeError} `implementation` is "native" and the runtime has no zstd; its `compress` and
+ * @throws {RangeError} there is no such implementation here; its `compress` and
  * `decompress`: the block is too large for WebAssembly, or there is no memory for it
  */
 export function zstdCompressor(
@@ -62,6 +70,12 @@ export function zstdCompressor(
   if (implementation === "native") {
     if (nativeZstd === undefined) {
       throw new RangeError(`Cannot use the native zstd: ${runtimeName} has none`);
+    }
+    return new ZstdCompressor(level, nativeZstd, 0, 0);
+  }
+  if (!hasWebAssembly) {
+    if (implementation === "wasm" || nativeZstd === undefined) {
+      throw new RangeError(`Cannot use the zstd of WebAssembly: ${runtimeName} has none here`);
     }
     return new ZstdCompressor(level, nativeZstd, 0, 0);
   }
@@ -151,8 +165,8 @@ function decompressNatively(
   } catch (error) {
     // A full heap or stack says nothing about the frame; an exceeded `length` does.
     const { code } = error as { code?: string };
-    if (error instanceof RangeError && code !== "ERR_BUFFER_TOO_LARGE") throw error;
-    throw new DecodeError(`zstd refuses the frame: ${(error as Error).message}`, 0);
+    if (isErrorNamed(error, "RangeError") && code !== "ERR_BUFFER_TOO_LARGE") throw error;
+    throw new DecodeError(`zstd refuses the frame: ${messageOf(error)}`, 0);
   }
 }
 

@@ -21,7 +21,7 @@
  * With a null dictionary, l and q are the calls that reuse a context.
  */
 
-import { DecodeError } from "../errors.ts";
+import { DecodeError, isErrorNamed } from "../errors.ts";
 import { decodeBase64, inflateRaw } from "../platform/natives.ts";
 import { ZSTD_WASM_DEFLATED_BASE64, ZSTD_WASM_LENGTH } from "../../wasm/generated/zstd_wasm.ts";
 
@@ -101,7 +101,7 @@ export function zstdWasmCompress(
   try {
     size = instance.compress(from, start, end, capacity, level);
   } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    if (!isErrorNamed(error, "RuntimeError")) throw error;
     throw new RangeError(`Cannot compress ${end - start} bytes: zstd failed`, { cause: error });
   }
   if (size < 0) {
@@ -133,7 +133,7 @@ export function zstdWasmDecompress(
     size = instance.decompress(from, start, end, length);
   } catch (error) {
     // An exhausted stack or heap is not the frame's fault: those pass.
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    if (!isErrorNamed(error, "RuntimeError")) throw error;
     throw new DecodeError(`zstd fails inside the frame (${error.message})`, 0);
   }
   if (size === -ERROR_MEMORY) {
@@ -339,7 +339,7 @@ class ZstdWasm {
       return 1;
     } catch (error) {
       // The engine is out of memory: malloc gives 0, which #checkedAddress reports.
-      if (error instanceof RangeError) return 0;
+      if (isErrorNamed(error, "RangeError")) return 0;
       throw error;
     }
   }

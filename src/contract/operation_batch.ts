@@ -1,5 +1,6 @@
 /** A batch that keeps its operations as they are, for stores that have no better form for them. */
 
+import { markClass } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
 import { copyValue, keyBytes } from "./rules.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
@@ -101,3 +102,6 @@ export class OperationBatch implements Batch {
     return this.#operations;
   }
 }
+
+// `finish` gives operations as everybody knows them, whichever copy of the library has made the batch.
+markClass(OperationBatch, Symbol.for("@tinykvs/core batch of operations"), true);

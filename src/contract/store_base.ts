@@ -3,6 +3,7 @@
  * stores, and those that others can do without.
  */
 
+import { markClass } from "../class_marks.ts";
 import { TypeMismatchError } from "../errors.ts";
 import { OperationBatch } from "./operation_batch.ts";
 import type { Snapshot } from "./reader.ts";
@@ -177,3 +178,5 @@ function requireType(isRight: boolean, value: unknown, expected: string): void {
     `Cannot store the value: found ${describeValue(value)}, expected ${expected}`,
   );
 }
+
+markClass(StoreBase, Symbol.for("@tinykvs/core store"), true);

@@ -59,7 +59,7 @@ export function describeValue(value: unknown): string {
   if (typeof value !== "object") return `a ${typeof value}`;
   if (Array.isArray(value)) return "an array";
   const constructor: unknown = Object.getPrototypeOf(value)?.constructor;
-  return typeof constructor === "function" && constructor !== Object && constructor.name !== ""
+  return typeof constructor === "function" && !["", "Object"].includes(constructor.name)
     ? `an instance of ${constructor.name}`
     : "an object";
 }

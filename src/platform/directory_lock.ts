@@ -19,7 +19,7 @@
  */
 
 import type { Stats } from "node:fs";
-import { IoError, LockedError, LockLostError } from "../errors.ts";
+import { IoError, isErrorLike, LockedError, LockLostError } from "../errors.ts";
 import type { FileLock, LockWitness } from "./file_system.ts";
 import {
   describeHolder,
@@ -42,7 +42,7 @@ import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { type Liveness, livenessOf, surroundings, systemProcesses } from "./process_liveness.ts";
 import type { Timer } from "./scheduler.ts";
 import { fitsSqlite, SqliteMutex } from "./sqlite_mutex.ts";
-import { systemScheduler } from "./system_scheduler.ts";
+import { dateText, systemScheduler } from "./system_scheduler.ts";
 
 const fs = nodeModule("node:fs");
 const nodePath = nodeModule("node:path");
@@ -157,7 +157,7 @@ function placeOf(directory: string, fileMode: number | undefined): Place {
       real = fs.realpathSync(directory);
     } catch (error) {
       // Deno may refuse to resolve a link whose target is outside of what is allowed.
-      if (!(error instanceof Error && error.name === "NotCapable")) throw error;
+      if (!(isErrorLike(error) && error.name === "NotCapable")) throw error;
     }
     status = fs.statSync(directory);
   } catch (error) {
@@ -182,7 +182,7 @@ function holderOf(place: Place): Holder {
     version: runtimeVersion,
     pid: process.pid,
     token: systemScheduler.randomHex(16),
-    since: new Date().toISOString(),
+    since: dateText(),
     started,
     pidNamespace,
     boot,

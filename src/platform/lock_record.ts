@@ -13,6 +13,7 @@
  * The record has mode 0600, or the mode that the store's options say. Everything in it is matched against a pattern before it is used.
  */
 
+import { TextDecoder, TextEncoder } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { createWithMode } from "./posix_modes.ts";
 import { lstat } from "./posix_status.ts";

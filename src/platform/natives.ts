@@ -16,6 +16,14 @@ const zlib = builtinModule("node:zlib");
 /** Node's buffers, if the runtime has them. */
 const NodeBuffer = builtinModule("node:buffer")?.Buffer;
 
+const util = builtinModule("node:util");
+/** Not the globals where there is Node's: jsdom has none of its own, and takes away those of the runtime. */
+export const TextDecoder: typeof globalThis.TextDecoder =
+  util?.TextDecoder as typeof globalThis.TextDecoder | undefined ?? globalThis.TextDecoder;
+/** As `TextDecoder`. */
+export const TextEncoder: typeof globalThis.TextEncoder = util?.TextEncoder ??
+  globalThis.TextEncoder;
+
 /** Whether `nativeCrc32` is there. */
 export const hasNativeCrc32: boolean = zlib !== undefined;
 

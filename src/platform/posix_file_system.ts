@@ -48,7 +48,7 @@ export class PosixFileSystem implements FileSystem {
   }
 
   resolvePath(path: string | URL): string {
-    const plain = typeof path === "string" ? path : fileURLToPath(path);
+    const plain = typeof path === "string" ? path : fileURLToPath(path.href);
     if (plain === "" || plain.includes("\0")) {
       throw new TypeError(
         `Cannot resolve the path ${JSON.stringify(plain)}: it is empty or holds a NUL`,

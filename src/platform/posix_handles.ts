@@ -17,7 +17,7 @@
  * given to the next file that is opened, and a late read or sync would hit that file.
  */
 
-import { IoError } from "../errors.ts";
+import { IoError, isErrorLike, isErrorNamed, messageOf } from "../errors.ts";
 import type { FileHandle } from "./file_system.ts";
 import { isWindows, nodeModule } from "./runtime.ts";
 
@@ -128,6 +128,11 @@ export class DescriptorHandle implements FileHandle {
     }
   }
 
+  /** Whether the other descriptor is one of the same file. */
+  isOf(descriptor: number): boolean {
+    return isSameFile(this.#descriptor, descriptor);
+  }
+
   closeSync(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -207,9 +212,10 @@ function isSameFile(a: number, b: number): boolean {
  * missing flag, and `osCode` is undefined.
  */
 export function ioErrorFrom(operation: string, path: string, error: unknown, detail = ""): unknown {
-  if (error instanceof IoError || error instanceof TypeError || error instanceof RangeError) {
-    return error;
-  }
+  if (
+    error instanceof IoError || isErrorNamed(error, "TypeError") ||
+    isErrorNamed(error, "RangeError")
+  ) return error;
   const code = osCodeOf(error);
   const reason = reasonOf(error, code);
   const shown = code === undefined || reason === code ? reason : `${reason} (${code})`;
@@ -218,7 +224,7 @@ export function ioErrorFrom(operation: string, path: string, error: unknown, det
 
 /** The operating system's code of an error thrown by `node:fs`, where it has one. */
 export function osCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isErrorLike(error)) return undefined;
   if ("code" in error && typeof error.code === "string") return error.code;
   return codeOfNumber(error.message);
 }
@@ -234,8 +240,8 @@ function codeOfNumber(message: string): string | undefined {
 
 /** The text between the code and the call in "ENOENT: no such file or directory, open '/x'". */
 function reasonOf(error: unknown, code: string | undefined): string {
-  if (!(error instanceof Error)) return String(error);
-  let text = error.message;
+  let text = messageOf(error);
+  if (!isErrorLike(error)) return text;
   if (code !== undefined && text.startsWith(`${code}: `)) text = text.slice(code.length + 2);
   if ("syscall" in error && typeof error.syscall === "string") {
     const end = text.indexOf(`, ${error.syscall}`);

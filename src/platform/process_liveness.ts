@@ -8,7 +8,7 @@
  * Windows), the answer is mostly "unknown", and the holder itself is asked (directory_lock.ts).
  */
 
-import { nativeCrc32 } from "./natives.ts";
+import { nativeCrc32, TextEncoder } from "./natives.ts";
 import { nodeModule, process, runtimeName } from "./runtime.ts";
 import type { Holder } from "./lock_record.ts";
 import { osCodeOf } from "./posix_handles.ts";

@@ -41,6 +41,7 @@ export const isWindows: boolean = process?.platform === "win32";
 /** What `process.getBuiltinModule` gives, by name. */
 interface Modules {
   "node:buffer": typeof import("node:buffer");
+  "node:crypto": typeof import("node:crypto");
   "node:fs": typeof import("node:fs");
   "node:os": typeof import("node:os");
   "node:path": typeof import("node:path");

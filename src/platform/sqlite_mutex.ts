@@ -14,8 +14,9 @@
 
 import type { Stats } from "node:fs";
 import type { DatabaseSync } from "node:sqlite";
-import { IoError } from "../errors.ts";
+import { IoError, isErrorLike } from "../errors.ts";
 import { builtinModule, nodeModule, runtimeName, runtimeVersion } from "./runtime.ts";
+import { TextEncoder } from "./natives.ts";
 import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { createWithMode } from "./posix_modes.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
@@ -121,7 +122,7 @@ function begin(database: DatabaseSync): boolean {
 
 /** Node and Bun tell the number of SQLite's error; Deno tells only its text. */
 function isBusy(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  if (!isErrorLike(error)) return false;
   if ("errcode" in error && typeof error.errcode === "number") {
     return (error.errcode & 0xff) === SQLITE_BUSY;
   }

@@ -3,26 +3,45 @@
  * may touch them; the engine gets a Scheduler.
  */
 
-import { nodeModule, runtimeName } from "./runtime.ts";
+import { startTimer, turn } from "./real_timers.ts";
+import { builtinModule, nodeModule, runtimeName } from "./runtime.ts";
 import type { Scheduler } from "./scheduler.ts";
-import { clearTimeout, setImmediate, setTimeout, waitSync } from "./timers.ts";
+import { SteadyClock } from "./steady_clock.ts";
+import { waitSync } from "./timers.ts";
 
 const fs = nodeModule("node:fs");
 
+const RealDate = Date;
+const realCrypto = (globalThis as { crypto?: Crypto }).crypto;
+const clock = new SteadyClock(realNow(), waitSync);
+
+/**
+ * The runtime's own clock: taken once, not from a global, which may be jsdom's or a fake, and not as the
+ * method of the object, which a test may have replaced.
+ */
+function realNow(): () => number {
+  const performance = builtinModule("node:perf_hooks")?.performance as Performance | undefined ??
+    globalThis.performance;
+  const { now } = Object.getPrototypeOf(performance) as Partial<Performance>;
+  return (now ?? performance.now).bind(performance);
+}
+
+/** The time of day for a text that people read, as in 2023-11-14T22:13:20.000Z. */
+export function dateText(): string {
+  try {
+    return String(new RealDate().toISOString());
+  } catch {
+    // A replaced Date need not have any time, nor any method.
+    return "1970-01-01T00:00:00.000Z";
+  }
+}
+
 /** Time and turns of the runtime at hand. */
 export const systemScheduler: Scheduler = {
-  nowMs: () => performance.now(),
-
-  // A setTimeout(0) would cost 1.0 to 1.7 ms a turn; setImmediate takes 0.7 to 1.7 us.
-  yield: () => new Promise((resolve) => setImmediate(resolve)),
-
-  setTimer(callback, delayMs) {
-    const timeout = setTimeout(callback, delayMs);
-    timeout.unref();
-    return { cancel: () => clearTimeout(timeout) };
-  },
-
-  sleepSync: waitSync,
+  nowMs: () => clock.nowMs(),
+  yield: turn,
+  setTimer: startTimer,
+  sleepSync: (durationMs) => clock.sleepSync(durationMs),
 
   randomHex(byteCount) {
     const bytes = randomBytes(byteCount);
@@ -46,5 +65,7 @@ function randomBytes(count: number): Uint8Array {
       if (descriptor !== undefined) fs.closeSync(descriptor);
     }
   }
-  return crypto.getRandomValues(bytes);
+  // jsdom takes the runtime's away.
+  if (realCrypto !== undefined) return realCrypto.getRandomValues(bytes);
+  return nodeModule("node:crypto").randomFillSync(bytes);
 }

@@ -14,8 +14,9 @@
  */
 
 import type { MessagePort, Worker } from "node:worker_threads";
+import { isErrorLike } from "../errors.ts";
 import { encodeBase64 } from "./natives.ts";
-import { process } from "./runtime.ts";
+import { nodeModule, process } from "./runtime.ts";
 import type { ThreadStart } from "./thread_port.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP, WORD_COUNT } from "./thread_words.ts";
 
@@ -65,6 +66,8 @@ export class Thread {
     this.#silenceMs = silenceMs;
     const start: ThreadStart = { port: port2, words: this.#words, data };
     const url = `data:text/javascript;base64,${encodeBase64(source)}`;
+    // Not the global class, which may be that of jsdom.
+    const { URL } = nodeModule("node:url");
     this.#worker = new threads.Worker(new URL(url), {
       workerData: start,
       transferList: [port2],
@@ -74,7 +77,7 @@ export class Thread {
       name: "tinykvs",
     });
     this.#worker.on("error", (error: unknown) => {
-      this.#end(error instanceof Error ? error : new Error(String(error)));
+      this.#end(isErrorLike(error) ? error : new Error(String(error)));
     });
     this.#worker.on("exit", (code) => this.#end(new Error(`exit code ${code}`)));
     port1.on("message", (message: unknown) => this.#deliver(message));
@@ -171,7 +174,7 @@ export function startThread(
     return new Thread(threads, source, data, listener, silenceMs);
   } catch (error) {
     // Whatever the reason is: the work can be done without a thread.
-    if (error instanceof Error) return undefined;
+    if (isErrorLike(error)) return undefined;
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** Timers and turns of the event loop, on runtimes with and without Node's modules. */
 
 import { builtinModule } from "./runtime.ts";
+import { SteadyClock } from "./steady_clock.ts";
 
 /** A timer that is running. */
 export interface Timeout {
@@ -29,8 +30,9 @@ export function waitSync(durationMs: number): void {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, durationMs);
   } catch {
     // No shared memory, or a page's main thread, which may not wait.
-    const end = performance.now() + durationMs;
-    while (performance.now() < end);
+    const clock = new SteadyClock(() => performance.now(), () => {});
+    const end = clock.nowMs() + durationMs;
+    while (clock.nowMs() < end);
   }
 }
 

@@ -7,8 +7,9 @@
  */
 
 import { crc32 } from "../bytes/crc32.ts";
-import { CODEC_NONE } from "../compression/compressor.ts";
+import { CODEC_NONE, CODEC_ZSTD } from "../compression/compressor.ts";
 import { decompressorFor } from "../compression/compressors.ts";
+import { NO_ZSTD } from "../compression/zstd.ts";
 import { DecodeError } from "../errors.ts";
 import { Block, type BlockMemory } from "./block.ts";
 import { newReadBuffer, type ReadBuffer } from "./read_buffers.ts";
@@ -90,7 +91,10 @@ export function decodeStoredBlock(
     }
   }
   const compressor = decompressorFor(footer.codec);
-  if (compressor === undefined) throw new UnknownTableFeature(`codec ${footer.codec}`);
+  if (compressor === undefined) {
+    const why = footer.codec === CODEC_ZSTD ? ` (zstd: ${NO_ZSTD})` : "";
+    throw new UnknownTableFeature(`codec ${footer.codec}${why}`);
+  }
   const length = footer.uncompressedLength;
   // The claim stands outside of the block's checksum: nothing is allocated on its word alone.
   const stated = compressor.statedLength(bytes, start, payloadEnd);

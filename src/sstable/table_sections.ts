@@ -9,6 +9,7 @@
  * reads synchronously, one that awaits, and one that reads at once what is likely to be in the page cache.
  */
 
+import { readableCodecs } from "../compression/compressors.ts";
 import { crc32 } from "../bytes/crc32.ts";
 import type { CacheEntry, CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
 import { CorruptionError, corruptionFrom, DecodeError, UnsupportedFormatError } from "../errors.ts";
@@ -330,7 +331,7 @@ export function unsupported(path: string, error: UnknownTableFeature): Unsupport
   return new UnsupportedFormatError(
     path,
     error.message,
-    "table format 1, codecs zstd, snappy, none and MinLZ",
+    `table format 1, codecs ${readableCodecs}`,
     { cause: error },
   );
 }

@@ -7,6 +7,7 @@
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Batch, WriteOptions } from "../contract/writer.ts";
+import { markClass } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
 import type { Key, Value } from "../value/value.ts";
 import { MAX_PAYLOAD_BYTES } from "../wal/log_format.ts";
@@ -14,6 +15,14 @@ import { encodeDelete, encodePut } from "./operation_encoding.ts";
 import { surplusArgument } from "./write_options.ts";
 
 export type { Operation, WriteOptions } from "../contract/writer.ts";
+
+/**
+ * The mark of a batch: which form its operations are encoded in, and what `finish` returns. A batch of
+ * another copy of the library is as good as one of ours if it has the same; else it is refused.
+ */
+export const BATCH_FORM: unique symbol = Symbol.for("@tinykvs/core batch form");
+/** Goes up with each change of the payload of a log record, or of `finish`. */
+export const BATCH_FORM_HERE = 1;
 
 /** What a batch that was written holds on to. */
 const NO_MEMORY = new ByteWriter(0);
@@ -154,3 +163,5 @@ export class EmbeddedBatch implements Batch {
     }
   }
 }
+
+markClass(EmbeddedBatch, BATCH_FORM, BATCH_FORM_HERE);

@@ -18,6 +18,7 @@ import { ClosedError, isRefusal, StoreError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../platform/task.ts";
+import { isUrl } from "../platform/urls.ts";
 import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import {
   CURRENT_NAME,
@@ -84,7 +85,7 @@ function resolveCheckpoint(
   const fail = (problem: string): never => {
     throw new TypeError(`Cannot make a checkpoint: ${problem}`);
   };
-  if (typeof path !== "string" && !(path instanceof URL)) {
+  if (typeof path !== "string" && !isUrl(path)) {
     fail(`the directory is ${typeof path}, expected a string`);
   }
   if (options === undefined) return { format: "tinykvs", signal: undefined };

@@ -169,7 +169,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
     while (items.length < count) {
       const step = this.#next();
       // What is in memory needs no await: 50 ns and a turn of the microtask queue for each item.
-      const { done, value } = step instanceof Promise ? await step : step;
+      const { done, value } = isPromise(step) ? await step : step;
       if (done) break;
       items.push(value);
     }
@@ -179,7 +179,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
   override next(): Promise<IteratorResult<T, undefined>> {
     try {
       const step = this.#next();
-      return step instanceof Promise ? step : Promise.resolve(step);
+      return isPromise(step) ? step : Promise.resolve(step);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -189,7 +189,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
   #next(): IteratorResult<T, undefined> | Promise<IteratorResult<T, undefined>> {
     const ahead = this.#last;
     const result = ahead === undefined ? this.#step() : ahead.then(() => this.#step());
-    if (!(result instanceof Promise)) return result;
+    if (!isPromise(result)) return result;
     // Those behind it only wait: a failure belongs to the call that it happened to. This runs before
     // anybody who waits for the result does, so a caller that has it finds the cursor idle.
     const settled = (): void => {
@@ -279,4 +279,11 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
     this.#scan.release();
     this.#lease.release();
   }
+}
+
+/** Not by the class: the global one need not be that of asynchronous functions. */
+function isPromise<T>(
+  step: IteratorResult<T> | Promise<IteratorResult<T>>,
+): step is Promise<IteratorResult<T>> {
+  return "then" in step;
 }

@@ -8,6 +8,7 @@
 import type { JobSettings } from "../compaction/job_messages.ts";
 import { JobThread } from "../compaction/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
+import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
 import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts";
 import { isGoStore } from "../go/go_store.ts";
 import { type Options, type ResolvedOptions, resolveOptions } from "../options.ts";
@@ -16,6 +17,7 @@ import { requireSupportedRuntime } from "../platform/runtime.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
+import { isUrl } from "../platform/urls.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
 import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
@@ -116,13 +118,20 @@ interface Request {
 }
 
 function checkRequest(path: string | URL, given: Options | undefined): Request {
-  if (typeof path !== "string" && !(path instanceof URL)) {
+  if (typeof path !== "string" && !isUrl(path)) {
     throw new TypeError(`Cannot open the store: the path is ${typeof path}, expected a string`);
   }
   requireSupportedRuntime();
   const options = resolveOptions(given);
   const { fileSystem } = options;
   const directory = fileSystem.resolvePath(path);
+  if (options.compression === "zstd" && !hasZstd && !options.readOnly) {
+    throw new StoreError(
+      "UNSUPPORTED_FORMAT",
+      `Cannot open "${directory}" for writing with compression "zstd": ${NO_ZSTD}; ` +
+        `compression "snappy" and "none" need neither`,
+    );
+  }
   const status = fileSystem.statSync(directory);
   if (status === undefined) {
     if (options.readOnly || !options.createIfMissing) {
@@ -216,7 +225,8 @@ function* openLocked(
     tableOutput: {
       fileSystem,
       directory,
-      compressor: compressorFor(options.compression, options.compressionLevel),
+      // A reader writes no table, and may be where there is no zstd.
+      compressor: compressorFor(readOnly ? "none" : options.compression, options.compressionLevel),
       blockSizeBytes: options.blockSizeBytes,
       bloomFalsePositiveRate: options.bloomFalsePositiveRate,
       buffers: new TableBufferPool(),

@@ -23,6 +23,7 @@ import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
   GO_LOG_NAME,
+  isSyncName,
   logName,
   manifestName,
   namesWithinReach,
@@ -308,7 +309,7 @@ function orphansOf(
   const tables = new Set(versions.current.levels.flat().map(({ metadata }) => metadata.number));
   return names.filter((name) => {
     const file = parseFileName(name);
-    return name === CURRENT_TEMPORARY_NAME || isGoFile(options, name) ||
+    return name === CURRENT_TEMPORARY_NAME || isSyncName(name) || isGoFile(options, name) ||
       (file?.kind === "table" && !tables.has(file.number)) ||
       (file?.kind === "log" && file.number < versions.log.number) ||
       (file?.kind === "manifest" && file.number !== versions.manifestNumber);

@@ -6,13 +6,20 @@
 import { isBytes } from "../bytes/is_bytes.ts";
 import type { Entry } from "../contract/reader.ts";
 import { StoreBase } from "../contract/store_base.ts";
+import { markOf } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
 import { describeValue, type Key, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
 import { Background } from "./background.ts";
-import { EmbeddedBatch, type Operation, type WriteOptions } from "./batch.ts";
+import {
+  BATCH_FORM,
+  BATCH_FORM_HERE,
+  EmbeddedBatch,
+  type Operation,
+  type WriteOptions,
+} from "./batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./checkpoint.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
 import { ConditionalWrites } from "./conditional_writes.ts";
@@ -539,6 +546,14 @@ function batchOf(
   writes: WritePath,
 ): EmbeddedBatch {
   if (operations instanceof EmbeddedBatch) return operations;
+  const form = markOf(operations, BATCH_FORM);
+  if (form !== undefined) {
+    throw new TypeError(
+      `Cannot write: the batch was made by another version of @tinykvs/core, in form ${
+        String(form)
+      }, expected form ${BATCH_FORM_HERE}; make it by the batch() of this store`,
+    );
+  }
   if (!Array.isArray(operations)) {
     throw new TypeError(
       `Cannot write: found ${

@@ -9,6 +9,9 @@ import type { FileStatus, FileSystem } from "../platform/file_system.ts";
 /** What the system says of a link that leads to something else, to nothing, or to itself. */
 const NO_DIRECTORY_CODES: ReadonlySet<string> = new Set(["ENOTDIR", "ENOENT", "ELOOP"]);
 
+/** What the system and Node's permission model say of what we may not do. */
+const REFUSAL_CODES: ReadonlySet<string> = new Set(["EACCES", "EPERM", "ERR_ACCESS_DENIED"]);
+
 /** A directory that is about to hold a store. */
 export interface NewDirectory {
   /** The file system. */
@@ -54,13 +57,13 @@ function syncNames(fileSystem: FileSystem, parent: string): void {
     fileSystem.syncDirectorySync(parent);
   } catch (error) {
     // With permission for the store's folder alone the parent's name stays to the system: Deno refuses
-    // without a code. Any other failure may mean that the whole store is gone after a power loss.
+    // without a code, Node's permission model with one of its own. Any other failure may mean that the whole store is gone after a power loss.
     if (!(error instanceof IoError) || !isPermissionRefused(error)) throw error;
   }
 }
 
 function isPermissionRefused({ osCode }: IoError): boolean {
-  return osCode === undefined || osCode === "EACCES" || osCode === "EPERM";
+  return osCode === undefined || REFUSAL_CODES.has(osCode);
 }
 
 function isMissing(fileSystem: FileSystem, path: string): boolean {

@@ -6,6 +6,7 @@
 
 import { isBytes } from "../bytes/is_bytes.ts";
 import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
+import { markClass } from "../class_marks.ts";
 
 const TIMESTAMP = -1;
 
@@ -81,3 +82,6 @@ export class Extension {
     return nanoseconds < 1e9 ? seconds * 1000 + nanoseconds / 1e6 : undefined;
   }
 }
+
+// The encoder checks both fields, whoever made the object.
+markClass(Extension, Symbol.for("@tinykvs/core extension"), true);

@@ -9,7 +9,8 @@
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { latin1Slice, utf8Slice } from "../platform/natives.ts";
+import { isErrorNamed } from "../errors.ts";
+import { latin1Slice, TextDecoder, TextEncoder, utf8Slice } from "../platform/natives.ts";
 import { runtimeName } from "../platform/runtime.ts";
 
 /** Up to this many characters are written by a loop, as long as they are ASCII. */
@@ -86,7 +87,7 @@ function strictText(bytes: Uint8Array, start: number, end: number): string | und
   try {
     return strictDecoder.decode(bytes.subarray(start, end));
   } catch (error) {
-    if (error instanceof TypeError) return undefined;
+    if (isErrorNamed(error, "TypeError")) return undefined;
     throw error;
   }
 }

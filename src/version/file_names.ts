@@ -8,7 +8,10 @@
  *     000013.sst       a table
  *     LOCK             held while the store is open; LOCK.holder says by whom
  *     *.tmp            a file in the making, CURRENT.tmp
+ *     .tinykvs-sync-*  there for a moment, under Node's permission model (platform/restricted_file_system.ts)
  */
+
+import { SYNC_NAME_START } from "../platform/restricted_file_system.ts";
 
 /** Name of the file that names the manifest. */
 export const CURRENT_NAME = "CURRENT";
@@ -31,6 +34,11 @@ export const MAX_FILE_NUMBER_LEAD = 0x100_0000;
 /** Whether a name is one of the files of a directory's lock (platform/directory_lock.ts). */
 export function isLockName(name: string): boolean {
   return name === "LOCK" || name.startsWith("LOCK.holder");
+}
+
+/** Whether a name is one that a sync of the directory leaves behind when it is killed. */
+export function isSyncName(name: string): boolean {
+  return name.startsWith(SYNC_NAME_START);
 }
 
 /** What a numbered file is. */

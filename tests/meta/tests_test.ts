@@ -14,6 +14,7 @@ import { blankNonCode, importsOf, lineOf, readSource } from "./source_text.ts";
 /** Folders under tests/ that mirror no folder of src/, and what they hold instead. */
 const foldersOfTheirOwn: Readonly<Record<string, string>> = {
   contracts: "suites that every implementation of an interface runs",
+  ecosystem: "other test runners, whose fake clocks a store must outlive",
   fuzz: "every decoder on random, damaged and hostile bytes",
   faults: "crashes, failing I/O and damaged files under the whole store",
   interop: "files that the Go TinyKVS wrote, and processes of different runtimes",

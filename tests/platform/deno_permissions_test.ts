@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { runtimeCommand } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-const script = fileURLToPath(new URL("deno_permissions_child.ts", import.meta.url));
+const script = fileURLToPath(new URL("permissions_child.ts", import.meta.url));
 
 /** Runs the child with permissions for `allowed` on a store in `directory`. */
 function run(

@@ -83,7 +83,9 @@ function copySources(copy: string): void {
   ) {
     cpSync(path.join(repository, name), path.join(copy, name), {
       recursive: true,
-      filter: (source) => !source.startsWith(path.join(repository, "tests", "fixtures")),
+      filter: (source) =>
+        path.basename(source) !== "node_modules" &&
+        !source.startsWith(path.join(repository, "tests", "fixtures")),
     });
   }
   const { name, version, type, exports, dependencies } = JSON.parse(

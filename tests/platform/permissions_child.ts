@@ -1,7 +1,8 @@
 /**
- * A child of deno_permissions_test.ts: the life of a store in the directory of its first argument, without
+ * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the directory of its first argument, without
  * a permission for anything else. With "die" as the second it ends without closing the store, with
- * "recover" it opens what that left. It reports by `console.log`, which needs no permission.
+ * "recover" it opens what that left, with "thread" it says who does large jobs. It reports by
+ * `console.log`, which needs no permission.
  */
 
 import { LockedError, open, openSync } from "../../mod.ts";
@@ -11,7 +12,14 @@ interface DenoRuntime {
   exit(code: number): never;
 }
 
-const runtime = (globalThis as unknown as { Deno: DenoRuntime }).Deno;
+const { Deno: deno, process } = globalThis as unknown as {
+  Deno?: DenoRuntime;
+  process: { argv: string[]; exit(code: number): never };
+};
+const runtime: DenoRuntime = deno ?? {
+  args: process.argv.slice(2) as [string, string?],
+  exit: (code) => process.exit(code),
+};
 const [directory, act] = runtime.args;
 
 function require(condition: boolean, what: string): void {
@@ -50,6 +58,27 @@ if (act === "recover") {
   runtime.exit(0);
 }
 
+if (act === "thread") {
+  const busy = await open(directory, { memtableSizeBytes: 1 << 20, walSync: "none" });
+  let n = 1;
+  for (let rounds = 0; rounds < 100 && busy.stats().background === "inline"; rounds++) {
+    for (let i = 0; i < 5_000; i++) {
+      n = (Math.imul(n, 1664525) + 1013904223) >>> 0;
+      busy.putSync(`key ${n % 100_000}`, `value ${n} `.repeat(20));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await busy.flush();
+  await busy.compact();
+  const count = await busy.count();
+  console.log(busy.stats().background);
+  await busy.close();
+  const again = openSync(directory);
+  require(await again.count() === count, "what the jobs wrote is there");
+  again.closeSync();
+  runtime.exit(0);
+}
+
 const store = await open(directory);
 for (let i = 0; i < 500; i++) await store.put(`key ${i}`, { n: i, text: "x".repeat(100) });
 await store.flush();
@@ -63,7 +92,11 @@ try {
   if (!(error instanceof LockedError)) throw error;
 }
 require((await store.entries().toArray()).length === 250, "250 entries before the close");
+await store.checkpoint(`${directory}/copy`);
 await store.close();
+const copy = await open(`${directory}/copy`);
+require((await copy.count()) === 250, "250 entries in the checkpoint");
+await copy.close();
 
 const again = openSync(directory, { compression: "snappy" });
 require(again.getSync("key 0") === undefined, "a deleted key is missing");

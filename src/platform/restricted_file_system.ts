@@ -1,0 +1,96 @@
+/**
+ * The disk under Node's permission model (`node --permission`), which refuses fsync on descriptors, whatever is
+ * allowed. restricted_handle.ts makes content durable; here are the names in a directory:
+ *
+ * - asynchronously by `sync()` of a `FileHandle` of the directory, which is not refused;
+ * - synchronously by SQLite, which syncs the directory of its journal after it has deleted that, if it is
+ *   told to (`PRAGMA synchronous = EXTRA`): a sync of all names in the directory. The database is made for
+ *   that, and removed. The model lets SQLite write where the program may.
+ */
+
+import type { FileHandle, FileSystem } from "./file_system.ts";
+import { type DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { PosixFileSystem } from "./posix_file_system.ts";
+import type { FileModes } from "./posix_modes.ts";
+import { refused, RestrictedHandle } from "./restricted_handle.ts";
+import { nodeModule, process } from "./runtime.ts";
+import { systemScheduler } from "./system_scheduler.ts";
+
+const fs = nodeModule("node:fs");
+
+const { O_RDONLY, O_DIRECTORY = 0 } = fs?.constants ?? {};
+const DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY;
+
+/** How names of the databases start that syncs of a directory leave behind when they are killed. */
+export const SYNC_NAME_START = ".tinykvs-sync-";
+
+/** Whether the runtime refuses to sync a descriptor. It does so before it looks at the number. */
+export function isSyncRefused(): boolean {
+  try {
+    fs.fsyncSync(-1);
+  } catch (error) {
+    return osCodeOf(error) === "ERR_ACCESS_DENIED";
+  }
+  return false;
+}
+
+class RestrictedFileSystem extends PosixFileSystem {
+  override createSync(path: string): FileHandle {
+    const plain = super.createSync(path);
+    try {
+      return new RestrictedHandle(plain as DescriptorHandle);
+    } catch (error) {
+      plain.closeSync();
+      super.removeSync(path);
+      throw error;
+    }
+  }
+
+  override syncDirectorySync(path: string): void {
+    if (process.platform !== "linux") throw refused("sync directory", path);
+    try {
+      syncBySqlite(path, this.joinPath(path, SYNC_NAME_START + systemScheduler.randomHex(8)));
+    } catch (error) {
+      throw ioErrorFrom("sync directory", path, error);
+    }
+  }
+
+  override async syncDirectory(path: string): Promise<void> {
+    try {
+      const directory = await fs.promises.open(path, DIRECTORY_FLAGS);
+      try {
+        await directory.sync();
+      } finally {
+        await directory.close();
+      }
+    } catch (error) {
+      throw ioErrorFrom("sync directory", path, error);
+    }
+  }
+}
+
+function syncBySqlite(directory: string, path: string): void {
+  const { DatabaseSync } = nodeModule("node:sqlite");
+  // With the mode that all files have here; refused where there is one.
+  fs.closeSync(fs.openSync(path, "wx", 0o600));
+  try {
+    const database = new DatabaseSync(path);
+    try {
+      // SQLite keeps silent about a directory that it can't open.
+      fs.closeSync(fs.openSync(directory, DIRECTORY_FLAGS));
+      database.exec(
+        "PRAGMA page_size = 512; PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; " +
+          "PRAGMA user_version = 1",
+      );
+    } finally {
+      database.close();
+    }
+  } finally {
+    fs.unlinkSync(path);
+  }
+}
+
+/** The disk of a process that may not sync descriptors. */
+export function restrictedFileSystem(modes?: FileModes): FileSystem {
+  return new RestrictedFileSystem("node", true, modes);
+}
