@@ -6,11 +6,11 @@ import { close, compact, crash, flush, reopen, sync, wait } from "./commands_lif
 import { get, getMany, scan } from "./commands_read.ts";
 import { getter, reenter } from "./commands_reentrant.ts";
 import { closeSnapshot, openSnapshot, readSnapshot } from "./commands_snapshot.ts";
-import { batch, change, erase, fill } from "./commands_write.ts";
+import { batch, change, conditional, erase, fill } from "./commands_write.ts";
 
 /** All of them. */
 export const commands: readonly Command[] = [
-  ...[change, batch, fill, erase],
+  ...[change, conditional, batch, fill, erase],
   ...[get, getMany, scan],
   ...[openCursor, pull, seek, closeCursor],
   ...[openSnapshot, readSnapshot, closeSnapshot],

@@ -99,8 +99,8 @@ export const reopen: Command = command({
     await world.open(options, form);
     if (form === "sync") inspectLevels(world, { isQuiet: true });
     // A cursor that is still open when its store is closed says so, and nothing else.
-    for (const { cursor, isEnded } of left) {
-      if (!isEnded) await assert.rejects(cursor.nextMany(1), { code: "CLOSED" });
+    for (const { cursor, isClosed } of left) {
+      if (!isClosed) await assert.rejects(cursor.nextMany(1), { code: "CLOSED" });
     }
   },
 });

@@ -47,7 +47,12 @@ export interface HeldCursor {
   readonly entries: readonly Entry[];
   at: number;
   remaining: number;
+  /** Whether the last step found the end. */
   isEnded: boolean;
+  /** Whether an asynchronous loop has gone through it, so that its end closes it. */
+  isLooped: boolean;
+  /** Whether its end has closed it. */
+  isClosed: boolean;
 }
 
 /** The run. */

@@ -27,6 +27,22 @@ export const historyBugs: readonly Bug[] = [
     symptom: CRASH_STATE,
   },
   {
+    name: "lose-an-update",
+    item: "beyond the list",
+    does:
+      "lets a conditional write go on with what it read, although its key was written meanwhile",
+    edits: [{
+      file: "src/store/read_path.ts",
+      find: "        if (!state.wasWritten(lookup.key, memtable, lease.sequence)) {\n",
+      replace: "        if (memtable.entryCount >= 0) {\n",
+    }],
+    caughtBy: directed(
+      "tests/store/conditional_writes_test.ts",
+      /^A thousand increments at once of a key on disk make a thousand/,
+    ),
+    symptom: /AssertionError/,
+  },
+  {
     name: "split-batch",
     item: "split batch",
     does: "writes a batch as one record for each of its entries",
