@@ -6,7 +6,7 @@
  */
 
 import { flushJob } from "../compaction/flush_job.ts";
-import { IoError } from "../errors.ts";
+import { isRefusal } from "../errors.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import { tableName } from "../version/file_names.ts";
@@ -118,7 +118,7 @@ export class FlushQueue {
         fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
       } catch (error) {
         // It is in nobody's way; the next open removes it.
-        if (!(error instanceof IoError)) throw error;
+        if (!isRefusal(error)) throw error;
       }
     }
   }

@@ -103,6 +103,10 @@ class FencedHandle implements FileHandle {
     this.#lock.verifySync();
   }
 
+  rest(): void {
+    this.#inner.rest?.();
+  }
+
   sizeSync(): number {
     return this.#inner.sizeSync();
   }
