@@ -14,6 +14,7 @@
 import { IoError } from "../errors.ts";
 import { lockDirectory, lockDirectorySync } from "./directory_lock.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
+import { pathOfFileUrl, requireFileUrl } from "./file_url.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { isWindows as onWindows, nodeModule } from "./runtime.ts";
@@ -49,7 +50,7 @@ export class PosixFileSystem implements FileSystem {
   }
 
   resolvePath(path: string | URL): string {
-    const plain = typeof path === "string" ? path : fileURLToPath(path);
+    const plain = typeof path === "string" ? path : pathOfUrl(path);
     if (plain === "" || plain.includes("\0")) {
       throw new TypeError(
         `Cannot resolve the path ${JSON.stringify(plain)}: it is empty or holds a NUL`,
@@ -59,6 +60,16 @@ export class PosixFileSystem implements FileSystem {
       return nodePath.resolve(plain);
     } catch (error) {
       throw ioErrorFrom("resolve", plain, error);
+    }
+  }
+
+  realPathSync(path: string): string {
+    try {
+      return fs.realpathSync(path);
+    } catch (error) {
+      // Deno may refuse to resolve a link whose target is outside of what is allowed.
+      if ((error as { name?: unknown } | null)?.name === "NotCapable") return path;
+      throw ioErrorFrom("resolve", path, error);
     }
   }
 
@@ -78,7 +89,7 @@ export class PosixFileSystem implements FileSystem {
       const found = fs.fstatSync(descriptor);
       // Windows tells no inode that both calls agree on.
       if (!onWindows && (found.ino !== expected.ino || found.dev !== expected.dev)) {
-        throw new IoError("open", path, "it was replaced while it was opened", undefined);
+        throw new IoError("open", path, "it was replaced while it was opened", "ESTALE");
       }
     } catch (error) {
       fs.closeSync(descriptor);
@@ -173,6 +184,12 @@ export class PosixFileSystem implements FileSystem {
   lock(directory: string): Promise<FileLock> {
     return lockDirectory(directory);
   }
+}
+
+function pathOfUrl(url: URL): string {
+  if (!onWindows) return pathOfFileUrl(url);
+  requireFileUrl(url);
+  return fileURLToPath(url.href);
 }
 
 /**

@@ -32,6 +32,7 @@ import { writeGoStore } from "./go_checkpoint.ts";
 import type { Lease } from "./read_view.ts";
 import { isDirectory, makeDirectory, type NewDirectory, syncParent } from "./store_directory.ts";
 import { copyStore } from "./store_copy.ts";
+import { requirePath } from "./store_path.ts";
 import type { StoreState } from "./store_state.ts";
 
 /** Whose files a checkpoint is made of: ours, or those of Go TinyKVS v0.4. */
@@ -57,11 +58,12 @@ export async function makeCheckpoint(
   path: string | URL,
   options: CheckpointOptions | undefined,
 ): Promise<void> {
-  const { format, signal } = resolveCheckpoint(path, options);
+  const place = requirePath(path, "make a checkpoint");
+  const { format, signal } = resolveCheckpoint(options);
   state.requireOpen();
   signal?.throwIfAborted();
   const { fileSystem } = state;
-  const directory = fileSystem.resolvePath(path);
+  const directory = fileSystem.resolvePath(place);
   const lease = state.lease();
   let lock: FileLock | undefined;
   try {
@@ -77,15 +79,11 @@ export async function makeCheckpoint(
 }
 
 function resolveCheckpoint(
-  path: unknown,
   options: CheckpointOptions | undefined,
 ): { format: CheckpointFormat; signal: AbortSignal | undefined } {
   const fail = (problem: string): never => {
     throw new TypeError(`Cannot make a checkpoint: ${problem}`);
   };
-  if (typeof path !== "string" && !(path instanceof URL)) {
-    fail(`the directory is ${typeof path}, expected a string`);
-  }
   if (options === undefined) return { format: "tinykvs", signal: undefined };
   if (typeof options !== "object" || options === null) {
     return fail(`found ${options === null ? "null" : typeof options}, expected options`);

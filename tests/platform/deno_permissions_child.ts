@@ -1,7 +1,8 @@
 /**
  * A child of deno_permissions_test.ts: the life of a store in the directory of its first argument, without
  * a permission for anything else. With "die" as the second it ends without closing the store, with
- * "recover" it opens what that left. It reports by `console.log`, which needs no permission.
+ * "recover" it opens what that left, with "read" it reads that, without a permission to write. It reports by
+ * `console.log`, which needs no permission.
  */
 
 import { LockedError, open, openSync } from "../../mod.ts";
@@ -47,6 +48,19 @@ if (act === "recover") {
   }
   await recovered.close();
   console.log("recovered");
+  runtime.exit(0);
+}
+
+if (act === "read") {
+  const reading = await open(directory, { readOnly: true });
+  const again = openSync(directory, { readOnly: true });
+  for (const walSync of ["none", "interval", "batch", "write"]) {
+    require((await reading.count({ prefix: `${walSync} ` })) === 200, `all of ${walSync}`);
+    require(again.getSync(`${walSync} 0`) === undefined, "a deleted key is missing");
+  }
+  await reading.close();
+  again.closeSync();
+  console.log("read");
   runtime.exit(0);
 }
 
