@@ -35,6 +35,7 @@ export type StoreErrorCode =
   | "NOT_A_STORE"
   | "ALREADY_EXISTS"
   | "UNSUPPORTED_RUNTIME"
+  | "SNAPSHOT_GONE"
   | "ABORTED";
 
 /** The key of the mark: on the prototype of every error class its name, the same in every copy. */
@@ -154,7 +155,7 @@ export class IoError extends StoreError {
   }
 }
 
-/** Another process, worker or handle has the store open: retry later or stop. */
+/** Another process, worker or handle has the store open: retry later, share it, or stop. */
 export class LockedError extends StoreError {
   /** "LockedError". */
   override readonly name: string = "LockedError";
@@ -163,9 +164,10 @@ export class LockedError extends StoreError {
   /** Who holds it, as far as is known: runtime, process id, since when. */
   readonly holder: string;
 
-  /** Makes an error that names the directory and the holder. */
-  constructor(path: string, holder: string, options?: ErrorOptions) {
-    super("LOCKED", `Cannot open "${path}": it is locked by ${holder}`, options);
+  /** Makes an error that names the directory and the holder, and says what to do, if that is known. */
+  constructor(path: string, holder: string, options?: ErrorOptions, advice?: string) {
+    const end = advice === undefined ? "" : `; ${advice}`;
+    super("LOCKED", `Cannot open "${path}": it is locked by ${holder}${end}`, options);
     this.path = path;
     this.holder = holder;
   }

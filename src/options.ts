@@ -24,8 +24,18 @@ export interface Options {
   createIfMissing?: boolean;
   /** Whether an existing store is refused. Default false. */
   errorIfExists?: boolean;
-  /** Whether the store is opened for reading only: nothing on disk is changed. Default false. */
+  /**
+   * Whether the store is opened for reading only: as it is at some moment of the call, beside a writer and other
+   * readers, without a lock; nothing on disk is changed, and what is written later is not seen. Default false.
+   */
   readOnly?: boolean;
+  /**
+   * Whether the handle is one of several on the same store in this process (thread): every `open` of the
+   * directory with this option gives one, whichever copy of the library it comes from, and the last one that is
+   * closed closes the store. So a module that is loaded again (`bun --hot`, Vite, Next) goes on. All have to
+   * ask for the same options. Default false.
+   */
+  shared?: boolean;
   /** How long to wait for another holder's lock, in milliseconds from 0. Default 0. */
   lockTimeoutMs?: number;
   /** Where the files are. Default: the file system of the runtime. */
@@ -121,6 +131,7 @@ export function defaultOptions(): Options {
     createIfMissing: true,
     errorIfExists: false,
     readOnly: false,
+    shared: false,
     lockTimeoutMs: 0,
     keyEncoding: "utf8",
     int64: "bigint",
@@ -230,6 +241,7 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   createIfMissing: isBoolean,
   errorIfExists: isBoolean,
   readOnly: isBoolean,
+  shared: isBoolean,
   lockTimeoutMs: integer(0, 2 ** 31 - 1),
   fileSystem: isFileSystem,
   fileMode: mode(0o600, "0o640"),

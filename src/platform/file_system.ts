@@ -11,6 +11,7 @@
  * - a file is only ever created exclusively, with mode 0600, and a directory with mode 0700, unless the
  *   store's options say otherwise;
  * - symbolic links and special files are not opened: `openReadSync` refuses what is not a regular file;
+ * - what was removed or replaced can still be read through the handles that have it open;
  * - closing a handle with asynchronous calls in flight waits for them before the descriptor goes.
  */
 
@@ -20,6 +21,8 @@ import type { LockLostError } from "../errors.ts";
 export interface FileHandle {
   /** The path that it was opened with. */
   readonly path: string;
+  /** Set on a view of a file that is kept open: to close it gives nothing back. */
+  readonly staysOpen?: true;
   /**
    * Reads up to `length` bytes at `position` into `into[offset...]`. Returns the count read: less
    * than asked for is legal, 0 means the end of the file.
@@ -95,6 +98,11 @@ export interface FileSystem {
   readonly name: string;
   /** Makes the path absolute and plain; accepts `file:` URLs. Does not touch the disk. */
   resolvePath(path: string | URL): string;
+  /**
+   * The one path of an existing directory that has several, by symbolic links for example. Where it is
+   * missing, each path counts as a directory of its own.
+   */
+  realPathSync?(path: string): string;
   /** Joins a directory and the plain name of a file in it. */
   joinPath(directory: string, name: string): string;
   /** Opens an existing regular file for reading. */

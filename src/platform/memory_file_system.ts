@@ -10,6 +10,7 @@
 
 import { IoError, LockedError } from "../errors.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
+import { pathOfFileUrl } from "./file_url.ts";
 
 const PAGE_BYTES = 32 * 1024;
 
@@ -47,10 +48,7 @@ class MemoryFileSystem implements FileSystem {
   readonly #root = new MemoryDirectory();
 
   resolvePath(path: string | URL): string {
-    if (typeof path !== "string" && path.protocol !== "file:") {
-      throw new TypeError(`Cannot resolve "${path.href}": it is no file: URL`);
-    }
-    const plain = typeof path === "string" ? path : decodeURIComponent(path.pathname);
+    const plain = typeof path === "string" ? path : pathOfFileUrl(path);
     if (plain === "" || plain.includes("\0")) {
       throw new TypeError(
         `Cannot resolve the path ${JSON.stringify(plain)}: it is empty or holds a NUL`,

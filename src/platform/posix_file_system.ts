@@ -14,6 +14,7 @@
 import { IoError } from "../errors.ts";
 import { lockDirectory, lockDirectorySync } from "./directory_lock.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
+import { pathOfFileUrl, requireFileUrl } from "./file_url.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { createWithMode, type FileModes, makeWithMode } from "./posix_modes.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
@@ -48,7 +49,7 @@ export class PosixFileSystem implements FileSystem {
   }
 
   resolvePath(path: string | URL): string {
-    const plain = typeof path === "string" ? path : fileURLToPath(path.href);
+    const plain = typeof path === "string" ? path : pathOfUrl(path);
     if (plain === "" || plain.includes("\0")) {
       throw new TypeError(
         `Cannot resolve the path ${JSON.stringify(plain)}: it is empty or holds a NUL`,
@@ -58,6 +59,16 @@ export class PosixFileSystem implements FileSystem {
       return nodePath.resolve(plain);
     } catch (error) {
       throw ioErrorFrom("resolve", plain, error);
+    }
+  }
+
+  realPathSync(path: string): string {
+    try {
+      return fs.realpathSync(path);
+    } catch (error) {
+      // Deno may refuse to resolve a link whose target is outside of what is allowed.
+      if ((error as { name?: unknown } | null)?.name === "NotCapable") return path;
+      throw ioErrorFrom("resolve", path, error);
     }
   }
 
@@ -77,7 +88,7 @@ export class PosixFileSystem implements FileSystem {
       const found = fs.fstatSync(descriptor);
       // Windows tells no inode that both calls agree on.
       if (!onWindows && (found.ino !== expected.ino || found.dev !== expected.dev)) {
-        throw new IoError("open", path, "it was replaced while it was opened", undefined);
+        throw new IoError("open", path, "it was replaced while it was opened", "ESTALE");
       }
     } catch (error) {
       fs.closeSync(descriptor);
@@ -172,6 +183,12 @@ export class PosixFileSystem implements FileSystem {
   lock(directory: string): Promise<FileLock> {
     return lockDirectory(directory, this.#modes.fileMode);
   }
+}
+
+function pathOfUrl(url: URL): string {
+  if (!onWindows) return pathOfFileUrl(url);
+  requireFileUrl(url);
+  return fileURLToPath(url.href);
 }
 
 /**

@@ -75,6 +75,7 @@ export class HandlePool {
       if (!isOutOfDescriptors(error) || !this.freeDescriptors()) throw error;
       file.handle = this.#fileSystem.openReadSync(file.path);
     }
+    if (file.handle.staysOpen) return file.handle;
     this.#open.push(file);
     poolsInUse.add(this);
     this.onOpened();

@@ -18,7 +18,6 @@ import { ClosedError, isRefusal, StoreError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../platform/task.ts";
-import { isUrl } from "../platform/urls.ts";
 import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import {
   CURRENT_NAME,
@@ -34,6 +33,7 @@ import { writeGoStore } from "./go_checkpoint.ts";
 import type { Lease } from "./read_view.ts";
 import { isDirectory, makeDirectory, type NewDirectory, syncParent } from "./store_directory.ts";
 import { copyStore } from "./store_copy.ts";
+import { requirePath } from "./store_path.ts";
 import type { StoreState } from "./store_state.ts";
 
 /** Whose files a checkpoint is made of: ours, or those of Go TinyKVS v0.4. */
@@ -59,11 +59,12 @@ export async function makeCheckpoint(
   path: string | URL,
   options: CheckpointOptions | undefined,
 ): Promise<void> {
-  const { format, signal } = resolveCheckpoint(path, options);
+  const place = requirePath(path, "make a checkpoint");
+  const { format, signal } = resolveCheckpoint(options);
   state.requireOpen();
   throwIfAborted(signal);
   const { fileSystem } = state;
-  const directory = fileSystem.resolvePath(path);
+  const directory = fileSystem.resolvePath(place);
   const lease = state.lease();
   let lock: FileLock | undefined;
   try {
@@ -79,15 +80,11 @@ export async function makeCheckpoint(
 }
 
 function resolveCheckpoint(
-  path: unknown,
   options: CheckpointOptions | undefined,
 ): { format: CheckpointFormat; signal: AbortSignal | undefined } {
   const fail = (problem: string): never => {
     throw new TypeError(`Cannot make a checkpoint: ${problem}`);
   };
-  if (typeof path !== "string" && !isUrl(path)) {
-    fail(`the directory is ${typeof path}, expected a string`);
-  }
   if (options === undefined) return { format: "tinykvs", signal: undefined };
   if (typeof options !== "object" || options === null) {
     return fail(`found ${options === null ? "null" : typeof options}, expected options`);

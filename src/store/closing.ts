@@ -10,6 +10,7 @@ import type { FileLock } from "../platform/file_system.ts";
 import { runTask } from "../platform/task.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
 import type { Background } from "./background.ts";
+import type { ReadPath } from "./read_path.ts";
 import type { StoreState } from "./store_state.ts";
 import type { WritePath } from "./write_path.ts";
 
@@ -21,10 +22,14 @@ export interface StoreParts {
   readonly state: StoreState;
   /** The write path. */
   readonly writes: WritePath;
+  /** The read path. */
+  readonly reads: ReadPath;
   /** The background. */
   readonly background: Background;
   /** The lock, if one was taken. */
   readonly lock: FileLock | undefined;
+  /** Called when all is given back. */
+  readonly onClosed: () => void;
 }
 
 /**
@@ -77,6 +82,27 @@ export function closeStoreSync(parts: StoreParts): void {
   if (state.failure !== undefined) throw state.failure;
 }
 
+/**
+ * Makes durable what was written so far, as closing does, to a store that goes on.
+ *
+ * @throws {BackgroundError} the store had failed
+ */
+export async function settleWrites({ state, writes }: StoreParts): Promise<void> {
+  if (state.failure !== undefined) throw state.failure;
+  await writes.sync();
+}
+
+/** As `settleWrites`. */
+export function settleWritesSync({ state }: StoreParts): void {
+  if (state.failure !== undefined) throw state.failure;
+  try {
+    state.logs.writeOutSync();
+    state.logs.syncSync();
+  } catch (error) {
+    throw state.fail("a sync of the write-ahead log", error);
+  }
+}
+
 function mayWrite({ options, failure }: StoreState): boolean {
   return !options.readOnly && failure === undefined;
 }
@@ -87,13 +113,17 @@ function lastEdit({ versions, lastSequence }: StoreState): VersionEdit {
   return { lastSequence, log, removed: [], added: [] };
 }
 
-function dispose({ state, writes, background, lock }: StoreParts): void {
+function dispose({ state, writes, background, lock, onClosed }: StoreParts): void {
   background.stop();
   writes.stop();
   for (const lease of [...state.leases]) lease.revoke();
   state.logs.close();
   state.versions.close();
   state.release();
-  lock?.releaseSync();
   state.status = "closed";
+  try {
+    lock?.releaseSync();
+  } finally {
+    onClosed();
+  }
 }

@@ -21,6 +21,9 @@ export function sharingFileSystem(inner: FileSystem, pool: HandlePool): FileSyst
   return {
     name: inner.name,
     resolvePath: (path) => inner.resolvePath(path),
+    ...(inner.realPathSync !== undefined && {
+      realPathSync: (path: string) => inner.realPathSync!(path),
+    }),
     joinPath: (directory, name) => inner.joinPath(directory, name),
     openReadSync: (path) => tryTwice(() => inner.openReadSync(path)),
     createSync: (path) => tryTwice(() => inner.createSync(path)),

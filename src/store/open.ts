@@ -2,41 +2,50 @@
  * Opening: from a path and options to an open store, or to an error that leaves everything as it was.
  *
  * The order matters: options are checked before the disk is touched, the lock is taken before anything
- * is read, and a lock that was taken is released on every way out.
+ * is read, and a lock that was taken is released on every way out. Read-only there is no lock: read_only.ts.
  */
 
+import { WeightedCache } from "../cache/weighted_cache.ts";
 import type { JobSettings } from "../compaction/job_messages.ts";
 import { JobThread } from "../compaction/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
-import { CorruptionError, IoError, LockedError, StoreError } from "../errors.ts";
+import { LockedError, StoreError } from "../errors.ts";
 import { isGoStore } from "../go/go_store.ts";
-import { type Options, type ResolvedOptions, resolveOptions } from "../options.ts";
-import type { FileLock } from "../platform/file_system.ts";
+import { type Options, ownFields, type ResolvedOptions, resolveOptions } from "../options.ts";
+import type { FileLock, FileSystem } from "../platform/file_system.ts";
 import { requireSupportedRuntime } from "../platform/runtime.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
-import { isUrl } from "../platform/urls.ts";
-import { WeightedCache } from "../cache/weighted_cache.ts";
 import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
 import { TableBufferPool } from "../sstable/table_buffers.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
 import { fencedFileSystem } from "../version/fenced_file_system.ts";
-import { CURRENT_NAME } from "../version/file_names.ts";
+import { Background } from "./background.ts";
+import type { StoreParts } from "./closing.ts";
 import { sharingFileSystem } from "./descriptor_sharing.ts";
+import { lockedHere, openShared, openSharedSync, type SharedRequest } from "./open_shared.ts";
+import { PinnedFiles } from "./pinned_files.ts";
+import { ReadPath } from "./read_path.ts";
+import { readStoreAsItIs } from "./read_only.ts";
 import {
   createStore,
   isStore,
+  notAStore,
   type RecoveredStore,
   recoverStore,
   type RecoveryOptions,
-  remainsOfStore,
+  refuseMissingStore,
+  refuseRemains,
 } from "./recovery.ts";
 import { EmbeddedStore } from "./store.ts";
 import { isDirectory, makeDirectory, syncParent } from "./store_directory.ts";
+import { requirePath } from "./store_path.ts";
+import { type StoreEntry, StorePlace } from "./store_registry.ts";
 import { StoreState } from "./store_state.ts";
+import { WritePath } from "./write_path.ts";
 
 /** Table files that are open at a time; fewer where the system gives fewer. */
 const MAX_OPEN_FILES = 128;
@@ -50,11 +59,18 @@ const SLICE_MS = 2.5;
 /**
  * Opens the store in a directory, creating it if there is none.
  *
- * After a crash this recovers what the write-ahead logs hold. Only one handle at a time may have a
- * store open, on any runtime.
+ * After a crash this recovers what the write-ahead logs hold. Only one handle at a time may write to a store, in
+ * any process of any runtime; several modules of one process can have it with `shared: true`. With
+ * `readOnly: true` any number of handles may read beside it: each sees the store as it was at some moment
+ * of its `open`, with everything in it that was acknowledged before.
+ *
+ * The place is a path, relative to the working directory of the call, or a `file:` URL, also as text:
+ * `"file:///srv/db"`. A directory whose name begins with "file:" is `"./file:..."`.
  *
  * @throws {TypeError | RangeError} an option or the path is not valid
- * @throws {LockedError} another handle has the store open
+ * @throws {LockedError} another handle has the store open; the error says so if it is in this process
+ * @throws {StoreError} code `NOT_A_STORE` or `ALREADY_EXISTS`; code `SNAPSHOT_GONE`: read-only, a writer made
+ * every try useless
  * @throws {CorruptionError} a file of the store is missing or damaged; nothing is changed
  * @throws {UnsupportedFormatError} the store was written by a newer version
  * @throws {IoError} the file system refused
@@ -66,16 +82,40 @@ const SLICE_MS = 2.5;
  * const directory = await Deno.makeTempDir();
  * await using store = await open(directory);
  * await store.put("name", "Alice");
+ *
+ * await using reading = await open(directory, { readOnly: true }); // beside the writer
+ * console.log(await reading.get("name")); // Alice
+ * ```
+ *
+ * @example One store for all modules of a process, and for those that are loaded again
+ * ```ts
+ * import { open } from "@tinykvs/core";
+ *
+ * const directory = await Deno.makeTempDir();
+ * await using store = await open(directory, { shared: true });
+ * await using same = await open(directory, { shared: true });
+ * await store.put("name", "Alice");
+ * console.log(await same.get("name")); // Alice
  * ```
  */
 export async function open(path: string | URL, options?: Options): Promise<EmbeddedStore> {
   const request = checkRequest(path, options);
-  const lock = await takeLock(request, systemScheduler);
-  try {
-    return await runTask(openLocked(request, systemScheduler, lock), systemScheduler, SLICE_MS);
-  } catch (error) {
-    throw givenUp(lock, error);
+  const scheduler = systemScheduler;
+  if (request.options.readOnly) {
+    return new EmbeddedStore(await runTask(openReading(request, scheduler), scheduler, SLICE_MS));
   }
+  const openParts = async (entry: StoreEntry): Promise<StoreParts> => {
+    let lock: FileLock | undefined;
+    try {
+      lock = await takeLock(request, entry, scheduler);
+      request.place.put(entry);
+      return await runTask(openLocked(request, entry, lock, scheduler), scheduler, SLICE_MS);
+    } catch (error) {
+      throw givenUp(request, entry, lock, error);
+    }
+  };
+  if (request.options.shared) return await openShared(request, openParts);
+  return new EmbeddedStore(await openParts(unsharedEntry()));
 }
 
 /**
@@ -92,39 +132,35 @@ export async function open(path: string | URL, options?: Options): Promise<Embed
  */
 export function openSync(path: string | URL, options?: Options): EmbeddedStore {
   const request = checkRequest(path, options);
-  const lock = takeLockSync(request, systemScheduler);
-  try {
-    return runTaskSync(openLocked(request, systemScheduler, lock));
-  } catch (error) {
-    throw givenUp(lock, error);
+  const scheduler = systemScheduler;
+  if (request.options.readOnly) {
+    return new EmbeddedStore(runTaskSync(openReading(request, scheduler)));
   }
+  const openParts = (entry: StoreEntry): StoreParts => {
+    let lock: FileLock | undefined;
+    try {
+      lock = takeLockSync(request, scheduler);
+      request.place.put(entry);
+      return runTaskSync(openLocked(request, entry, lock, scheduler));
+    } catch (error) {
+      throw givenUp(request, entry, lock, error);
+    }
+  };
+  if (request.options.shared) return openSharedSync(request, openParts);
+  return new EmbeddedStore(openParts(unsharedEntry()));
 }
 
-/** Gives the lock back; where that is lost it, and not what was read without it, is to blame. */
-function givenUp(lock: FileLock | undefined, error: unknown): unknown {
-  try {
-    lock?.verifySync();
-    return error;
-  } catch (lost) {
-    return lost;
-  } finally {
-    lock?.releaseSync();
-  }
-}
-
-interface Request {
-  readonly directory: string;
-  readonly options: ResolvedOptions;
-}
-
-function checkRequest(path: string | URL, given: Options | undefined): Request {
-  if (typeof path !== "string" && !isUrl(path)) {
-    throw new TypeError(`Cannot open the store: the path is ${typeof path}, expected a string`);
-  }
+function checkRequest(path: string | URL, given: Options | undefined): SharedRequest {
+  const checkedPath = requirePath(path, "open the store");
   requireSupportedRuntime();
   const options = resolveOptions(given);
+  if (options.readOnly && options.shared) {
+    throw new TypeError(
+      'Cannot use the options: "readOnly" and "shared" exclude each other; read-only handles need not be shared',
+    );
+  }
   const { fileSystem } = options;
-  const directory = fileSystem.resolvePath(path);
+  const directory = fileSystem.resolvePath(checkedPath);
   if (options.compression === "zstd" && !hasZstd && !options.readOnly) {
     throw new StoreError(
       "UNSUPPORTED_FORMAT",
@@ -140,21 +176,68 @@ function checkRequest(path: string | URL, given: Options | undefined): Request {
     makeDirectory(fileSystem, directory);
   } else if (!isDirectory(fileSystem, directory, status)) {
     throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
-  } else if (options.readOnly || !options.createIfMissing) {
+  } else if (!options.readOnly && !options.createIfMissing) {
     // Before the lock, which would leave its file in a directory that is none of our business.
     const names = fileSystem.listSync(directory);
-    if (!isStore(names) && !isGoStore(names)) refuseRemains(directory, options, names);
+    if (!isStore(names) && !isGoStore(names)) refuseToCreate(directory, options, names);
   }
-  return { directory, options };
+  const isDisk = given === undefined || ownFields(given).fileSystem === undefined;
+  return { directory, options, place: new StorePlace(fileSystem, isDisk, directory) };
 }
 
-async function takeLock(request: Request, scheduler: Scheduler): Promise<FileLock | undefined> {
+/** What the registry knows of a store that is not shared: that it is open. */
+function unsharedEntry(): StoreEntry {
+  const refuse = (): never => {
+    throw new TypeError("the store is not shared");
+  };
+  return {
+    isShared: false,
+    options: {},
+    opening: undefined,
+    closing: undefined,
+    hasFailed: false,
+    handle: refuse,
+    giveUp: refuse,
+    giveUpSync: refuse,
+  };
+}
+
+/** Undoes what an open has done that failed, and returns what its caller is told. */
+function givenUp(
+  request: SharedRequest,
+  entry: StoreEntry,
+  lock: FileLock | undefined,
+  error: unknown,
+): unknown {
+  if (lock === undefined) {
+    return error instanceof LockedError ? lockedHere(error, request, entry) : error;
+  }
+  try {
+    // Where the lock is lost that, and not what was read without it, is to blame.
+    lock.verifySync();
+    return error;
+  } catch (lost) {
+    return lost;
+  } finally {
+    request.place.remove(entry);
+    lock.releaseSync();
+  }
+}
+
+async function takeLock(
+  request: SharedRequest,
+  entry: StoreEntry,
+  scheduler: Scheduler,
+): Promise<FileLock> {
   const deadline = scheduler.nowMs() + request.options.lockTimeoutMs;
   for (;;) {
     try {
-      return await lockOnce(request);
+      const { fileSystem } = request.options;
+      return await (fileSystem.lock?.(request.directory) ?? fileSystem.lockSync(request.directory));
     } catch (error) {
       if (!(error instanceof LockedError) || scheduler.nowMs() >= deadline) throw error;
+      // Another one who waited was faster, and the store can be shared with him.
+      if (entry.isShared && request.place.findOther(entry)?.isShared) throw error;
     }
     // Not by a timer: those of the scheduler let the process end, here before it has its store.
     for (let waitedMs = 0; waitedMs < LOCK_RETRY_MS; waitedMs += LOCK_NAP_MS) {
@@ -164,11 +247,11 @@ async function takeLock(request: Request, scheduler: Scheduler): Promise<FileLoc
   }
 }
 
-function takeLockSync(request: Request, scheduler: Scheduler): FileLock | undefined {
+function takeLockSync(request: SharedRequest, scheduler: Scheduler): FileLock {
   const deadline = scheduler.nowMs() + request.options.lockTimeoutMs;
   for (;;) {
     try {
-      return lockOnceSync(request);
+      return request.options.fileSystem.lockSync(request.directory);
     } catch (error) {
       if (!(error instanceof LockedError) || scheduler.nowMs() >= deadline) throw error;
     }
@@ -176,39 +259,80 @@ function takeLockSync(request: Request, scheduler: Scheduler): FileLock | undefi
   }
 }
 
-async function lockOnce({ directory, options }: Request): Promise<FileLock | undefined> {
-  const { fileSystem } = options;
-  try {
-    return await (fileSystem.lock?.(directory) ?? fileSystem.lockSync(directory));
-  } catch (error) {
-    return requireHarmless(options, error);
-  }
-}
-
-function lockOnceSync({ directory, options }: Request): FileLock | undefined {
-  try {
-    return options.fileSystem.lockSync(directory);
-  } catch (error) {
-    return requireHarmless(options, error);
-  }
-}
-
-/** Where we may not even create the lock's file, as on a read-only disk, we can't harm anybody. */
-function requireHarmless({ readOnly }: ResolvedOptions, error: unknown): undefined {
-  if (!readOnly || !(error instanceof IoError)) throw error;
-}
-
 function* openLocked(
-  { directory, options: given }: Request,
+  request: SharedRequest,
+  entry: StoreEntry,
+  lock: FileLock,
   scheduler: Scheduler,
-  lock: FileLock | undefined,
-): Task<EmbeddedStore> {
-  const handles = new HandlePool(given.fileSystem, MAX_OPEN_FILES);
-  const sharing = sharingFileSystem(given.fileSystem, handles);
-  const options = {
-    ...given,
-    fileSystem: lock === undefined ? sharing : fencedFileSystem(sharing, directory, lock),
-  };
+): Task<StoreParts> {
+  const { directory, place } = request;
+  const { options, recovery } = prepare(request, request.options.fileSystem, scheduler, lock);
+  const { fileSystem } = options;
+  let recovered: RecoveredStore;
+  const names = fileSystem.listSync(directory);
+  if (isStore(names) || isGoStore(names)) {
+    refuseExisting(request);
+    recovered = yield* recoverStore(recovery, names);
+  } else {
+    refuseToCreate(directory, options, names);
+    // Also where the directory was there: whoever made it may have been killed before the sync.
+    syncParent(fileSystem, directory);
+    recovered = createStore(recovery, names);
+  }
+  const { counter } = recovered.versions.fileNumbers;
+  const jobThread = options.backgroundThread
+    ? new JobThread(
+      { ...jobSettings(directory, options), fileNumbers: counter, lock: lock.witness },
+      fileSystem,
+    )
+    : undefined;
+  const state = stateOf(options, recovery, recovered, jobThread);
+  lock.onLost = (error) => void state.fail("holding the lock", error);
+  const parts = partsOf(state, lock, () => place.remove(entry));
+  parts.background.kick();
+  return parts;
+}
+
+/** Opens a store to read it, without a lock (read_only.ts). */
+function* openReading(request: SharedRequest, scheduler: Scheduler): Task<StoreParts> {
+  const pins = new PinnedFiles(request.options.fileSystem);
+  let isOpen = false;
+  try {
+    const { options, recovery, recovered } = yield* readStoreAsItIs(
+      () => prepare(request, pins.fileSystem, scheduler),
+      pins,
+      scheduler,
+    );
+    refuseExisting(request);
+    const parts = partsOf(
+      stateOf(options, recovery, recovered, undefined, pins),
+      undefined,
+      () => pins.close(),
+    );
+    isOpen = true;
+    return parts;
+  } finally {
+    if (!isOpen) pins.close();
+  }
+}
+
+/** What is made for a store before anything is read of it. */
+interface Prepared {
+  readonly options: ResolvedOptions;
+  readonly recovery: RecoveryOptions;
+}
+
+function prepare(
+  { directory, options: given }: SharedRequest,
+  below: FileSystem,
+  scheduler: Scheduler,
+  lock?: FileLock,
+): Prepared {
+  const handles = new HandlePool(below, MAX_OPEN_FILES);
+  const sharing = sharingFileSystem(below, handles);
+  const fileSystem = lock === undefined ? sharing : fencedFileSystem(sharing, directory, lock);
+  const options = { ...given, fileSystem };
+  const { readOnly, memtableSizeBytes } = options;
   const resources: TableResources = {
     handles,
     blocks: new BlockCache(options.blockCacheSizeBytes),
@@ -217,7 +341,6 @@ function* openLocked(
     ),
     verifyChecksums: options.verifyChecksums,
   };
-  const { fileSystem, readOnly, memtableSizeBytes } = options;
   const recovery: RecoveryOptions = {
     fileSystem,
     directory,
@@ -235,39 +358,47 @@ function* openLocked(
     readOnly,
     scheduler,
   };
-  let recovered: RecoveredStore;
-  const names = fileSystem.listSync(directory);
-  if (isStore(names) || isGoStore(names)) {
-    if (options.errorIfExists) {
-      throw new StoreError("ALREADY_EXISTS", `Cannot create a store in "${directory}": one exists`);
-    }
-    recovered = yield* recoverStore(recovery, names);
-  } else {
-    refuseRemains(directory, options, names);
-    // Also where the directory was there: whoever made it may have been killed before the sync.
-    syncParent(fileSystem, directory);
-    recovered = createStore(recovery, names);
-  }
-  const state = new StoreState({
+  return { options, recovery };
+}
+
+function stateOf(
+  options: ResolvedOptions,
+  { directory, resources, tableOutput, scheduler }: RecoveryOptions,
+  recovered: RecoveredStore,
+  jobThread: JobThread | undefined,
+  pins?: PinnedFiles,
+): StoreState {
+  return new StoreState({
     directory,
     options,
     scheduler,
     resources,
-    tableOutput: recovery.tableOutput,
-    jobThread: options.backgroundThread && !readOnly
-      ? new JobThread(
-        {
-          ...jobSettings(directory, options),
-          fileNumbers: recovered.versions.fileNumbers.counter,
-          lock: lock?.witness,
-        },
-        fileSystem,
-      )
-      : undefined,
+    tableOutput,
+    jobThread,
+    pins,
     ...recovered,
   });
-  if (lock !== undefined) lock.onLost = (error) => void state.fail("holding the lock", error);
-  return new EmbeddedStore(state, lock);
+}
+
+function partsOf(
+  state: StoreState,
+  lock: FileLock | undefined,
+  onClosed: () => void,
+): StoreParts {
+  const background = new Background(state);
+  const writes = new WritePath(state, background);
+  const reads = new ReadPath(state);
+  state.onRest = () => {
+    reads.rest();
+    writes.rest();
+  };
+  return { state, background, writes, reads, lock, onClosed };
+}
+
+/** @throws {StoreError} a store is there, and a new one was asked for */
+function refuseExisting({ directory, options }: SharedRequest): void {
+  if (!options.errorIfExists) return;
+  throw new StoreError("ALREADY_EXISTS", `Cannot create a store in "${directory}": one exists`);
 }
 
 function jobSettings(
@@ -287,26 +418,11 @@ function jobSettings(
 }
 
 /** A directory without CURRENT may be made a store, unless there was one. */
-function refuseRemains(
+function refuseToCreate(
   directory: string,
-  options: ResolvedOptions,
+  { fileSystem, createIfMissing }: ResolvedOptions,
   names: readonly string[],
 ): void {
-  const { fileSystem } = options;
-  const [remains] = remainsOfStore(names);
-  if (remains !== undefined) {
-    const path = fileSystem.joinPath(directory, CURRENT_NAME);
-    throw new CorruptionError(
-      `Cannot open "${directory}": it holds "${remains}", but file "${CURRENT_NAME}" is missing`,
-      path,
-      0,
-    );
-  }
-  if (options.readOnly || !options.createIfMissing) {
-    throw notAStore(directory, `there is no file "${CURRENT_NAME}" in it`);
-  }
-}
-
-function notAStore(directory: string, found: string): StoreError {
-  return new StoreError("NOT_A_STORE", `Cannot open the store "${directory}": ${found}`);
+  refuseRemains({ fileSystem, directory }, names);
+  if (!createIfMissing) refuseMissingStore({ fileSystem, directory }, names);
 }

@@ -12,7 +12,13 @@
  * then are files deleted that nothing refers to.
  */
 
-import { CorruptionError, corruptionFrom, IoError, UnsupportedFormatError } from "../errors.ts";
+import {
+  CorruptionError,
+  corruptionFrom,
+  IoError,
+  StoreError,
+  UnsupportedFormatError,
+} from "../errors.ts";
 import { hasGoLog, isGoFile, readGoStore } from "../go/go_store.ts";
 import type { Memtable } from "../memtable/memtable.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
@@ -65,7 +71,7 @@ export interface RecoveredStore {
   readonly versions: VersionSet;
   /** Sequence number of the newest entry. */
   readonly lastSequence: number;
-  /** What the logs hold, where it may not be written to tables. */
+  /** What the logs hold, where it may not be written to tables (read_only.ts). */
   readonly memtable: Memtable | undefined;
 }
 
@@ -80,6 +86,34 @@ export function remainsOfStore(names: readonly string[]): string[] {
     const kind = parseFileName(name)?.kind;
     return kind === "log" || kind === "table";
   });
+}
+
+/** @throws {StoreError} always: the directory holds no store, or what is left of one */
+export function refuseMissingStore(
+  { fileSystem, directory }: Pick<RecoveryOptions, "fileSystem" | "directory">,
+  names: readonly string[],
+): never {
+  refuseRemains({ fileSystem, directory }, names);
+  throw notAStore(directory, `there is no file "${CURRENT_NAME}" in it`);
+}
+
+/** @throws {CorruptionError} the directory has lost the CURRENT of the store that was in it */
+export function refuseRemains(
+  { fileSystem, directory }: Pick<RecoveryOptions, "fileSystem" | "directory">,
+  names: readonly string[],
+): void {
+  const [remains] = remainsOfStore(names);
+  if (remains === undefined) return;
+  throw new CorruptionError(
+    `Cannot open "${directory}": it holds "${remains}", but file "${CURRENT_NAME}" is missing`,
+    fileSystem.joinPath(directory, CURRENT_NAME),
+    0,
+  );
+}
+
+/** The error for a directory that holds no store. */
+export function notAStore(directory: string, found: string): StoreError {
+  return new StoreError("NOT_A_STORE", `Cannot open the store "${directory}": ${found}`);
 }
 
 /** Makes the versions of a new store and puts its first manifest in force. */
@@ -127,7 +161,7 @@ export function* recoverStore(
     manifestNumber: undefined,
   };
   const { storeId, state, manifestNumber } = found;
-  const isTakeOver = manifestNumber === undefined && !options.readOnly;
+  const isTakeOver = manifestNumber === undefined;
   const names = namesWithinReach(
     isTakeOver ? markGoStore(options, listed) : listed,
     state.nextFileNumber,
@@ -140,16 +174,8 @@ export function* recoverStore(
     state,
     manifestNumber,
   );
-  const files = numberedFiles(names);
-  for (const { number } of files) versions.reserveFileNumber(number);
-
-  const logNumbers = files.filter(({ kind, number }) =>
-    kind === "log" && number >= state.log.number
-  )
-    .map(({ number }) => number).sort((a, b) => a - b);
-  if (state.log.live && logNumbers[0] !== state.log.number) {
-    throw missingFile(options, logName(state.log.number));
-  }
+  for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);
+  const logNumbers = neededLogs(options, state, names);
   const replay = new Replay(options, versions, state.lastSequence);
   let isReplayed = false;
   let isRecovered = false;
@@ -157,28 +183,39 @@ export function* recoverStore(
     if (isTakeOver) yield* versions.apply({ removed: [], added: [] });
     if (hasGoLog(names, state)) yield* replay.runGoLog();
     yield* replay.run(logNumbers);
-    if (!options.readOnly) yield* replay.flush();
+    yield* replay.flush();
     isReplayed = true;
-    if (!options.readOnly) {
-      if (logNumbers.length > 0 || state.log.live || hasGoLog(names, state)) {
-        yield* replay.commit();
-      } else if (!isTakeOver && orphansOf(options, names, versions).length > 0) {
-        // Files are removed when what replaces them is durable. These are there, so the last session may
-        // have been killed before that: what we have read is made durable before anybody relies on it.
-        yield* versions.apply({ removed: [], added: [] });
-      }
-      removeOrphans(options, versions, names);
+    if (logNumbers.length > 0 || state.log.live || hasGoLog(names, state)) {
+      yield* replay.commit();
+    } else if (!isTakeOver && orphansOf(options, names, versions).length > 0) {
+      // Files are removed when what replaces them is durable. These are there, so the last session may
+      // have been killed before that: what we have read is made durable before anybody relies on it.
+      yield* versions.apply({ removed: [], added: [] });
     }
+    removeOrphans(options, versions, names);
     isRecovered = true;
   } finally {
     if (!isReplayed) replay.abandon();
     if (!isRecovered) versions.close();
   }
-  return {
-    versions,
-    lastSequence: replay.lastSequence,
-    memtable: options.readOnly ? replay.memtable : undefined,
-  };
+  return { versions, lastSequence: replay.lastSequence, memtable: undefined };
+}
+
+/**
+ * The numbers of the logs that a state needs, in their order.
+ *
+ * @throws {CorruptionError} the first one is missing, which the manifest says is there
+ */
+export function neededLogs(
+  options: RecoveryOptions,
+  { log }: VersionState,
+  names: readonly string[],
+): number[] {
+  const numbers = numberedFiles(names)
+    .filter(({ kind, number }) => kind === "log" && number >= log.number)
+    .map(({ number }) => number).sort((a, b) => a - b);
+  if (log.live && numbers[0] !== log.number) throw missingFile(options, logName(log.number));
+  return numbers;
 }
 
 function readStore(options: RecoveryOptions, names: readonly string[]): FoundStore {
@@ -207,7 +244,8 @@ function markGoStore(options: RecoveryOptions, names: readonly string[]): readon
   return [...names, GO_LOG_NAME];
 }
 
-function readCurrent(options: RecoveryOptions): Current {
+/** Reads CURRENT. */
+export function readCurrent(options: RecoveryOptions): Current {
   const { fileSystem, directory } = options;
   const path = fileSystem.joinPath(directory, CURRENT_NAME);
   try {
@@ -222,7 +260,12 @@ function readCurrent(options: RecoveryOptions): Current {
   }
 }
 
-function readManifest(options: RecoveryOptions, storeId: number, number: number): VersionState {
+/** Reads a manifest: the state that it describes, whose tables are not opened yet. */
+export function readManifest(
+  options: RecoveryOptions,
+  storeId: number,
+  number: number,
+): VersionState {
   const { fileSystem, directory, resources } = options;
   const name = manifestName(number);
   const path = fileSystem.joinPath(directory, name);
@@ -248,7 +291,8 @@ function readManifest(options: RecoveryOptions, storeId: number, number: number)
   }
 }
 
-function requireTables(
+/** @throws {CorruptionError} a table is not among the names, or its number is none of the store's */
+export function requireTables(
   options: RecoveryOptions,
   state: VersionState,
   names: readonly string[],
@@ -268,7 +312,8 @@ function requireTables(
   }
 }
 
-function missingFile(options: RecoveryOptions, name: string): CorruptionError {
+/** The error for a file that the store must have. */
+export function missingFile(options: RecoveryOptions, name: string): CorruptionError {
   const path = options.fileSystem.joinPath(options.directory, name);
   return new CorruptionError(
     `Cannot open "${options.directory}": file "${name}" is missing`,

@@ -104,7 +104,7 @@ export function collectStats(state: StoreState, background: Background): Stats {
       capacityBytes: resources.blocks.capacityBytes,
     },
     ...metadataBytes(state),
-    openFiles: resources.handles.openCount,
+    openFiles: resources.handles.openCount + (state.pins?.count ?? 0),
     levels: tables.map((level, number) => ({
       level: number,
       tables: level.length,

@@ -9,7 +9,6 @@ import { StoreBase } from "../contract/store_base.ts";
 import { markOf } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
-import type { FileLock } from "../platform/file_system.ts";
 import { describeValue, type Key, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
 import { Background } from "./background.ts";
@@ -21,6 +20,7 @@ import {
   type WriteOptions,
 } from "./batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./checkpoint.ts";
+import { closedState } from "./closed_state.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
 import { ConditionalWrites } from "./conditional_writes.ts";
 import { openCursor } from "./cursor.ts";
@@ -29,6 +29,7 @@ import { EntryDecoder } from "./entry_decoder.ts";
 import { boundKey, type Range, resolveRange, type ScanOptions } from "./range.ts";
 import { areThere, type DecodeEntry, isPresent, ReadPath } from "./read_path.ts";
 import type { EmbeddedReader } from "./reader.ts";
+import type { SharedStore } from "./shared_store.ts";
 import { EmbeddedSnapshot } from "./snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { StoreState, StoreStatus } from "./store_state.ts";
@@ -62,32 +63,31 @@ export interface CompactRange {
  * ```
  */
 export class EmbeddedStore extends StoreBase implements EmbeddedReader {
-  readonly #state: StoreState;
-  readonly #background: Background;
-  readonly #writes: WritePath;
-  readonly #reads: ReadPath;
-  readonly #conditional: ConditionalWrites;
-  readonly #lock: FileLock | undefined;
+  // The first five are replaced where a handle is closed and its store goes on.
+  #state: StoreState;
+  #background: Background;
+  #writes: WritePath;
+  #reads: ReadPath;
+  #conditional: ConditionalWrites;
   readonly #decoder: EntryDecoder;
   readonly #decodeValue: DecodeEntry<Value>;
+  readonly #parts: StoreParts;
+  readonly #share: SharedStore | undefined;
   #closing: Promise<void> | undefined;
 
-  /** Made by `open`. */
-  constructor(state: StoreState, lock: FileLock | undefined) {
+  /** Made by `open`; `share` counts the handles, where there may be several. */
+  constructor(parts: StoreParts, share?: SharedStore) {
     super();
+    const { state } = parts;
+    this.#parts = parts;
+    this.#share = share;
     this.#state = state;
-    this.#lock = lock;
-    this.#background = new Background(state);
-    this.#writes = new WritePath(state, this.#background);
-    this.#reads = new ReadPath(state);
+    this.#background = parts.background;
+    this.#writes = parts.writes;
+    this.#reads = parts.reads;
     this.#decoder = new EntryDecoder(state.directory, state.options);
     this.#decodeValue = this.#decoder.value;
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
-    state.onRest = () => {
-      this.#reads.rest();
-      this.#writes.rest();
-    };
-    if (!state.options.readOnly) this.#background.kick();
   }
 
   /** The store's directory, as an absolute path. */
@@ -419,6 +419,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    * Writes the store as it is at the call to another directory, which must be empty or not exist, while
    * reads and writes go on. Resolves when all of it is durable: {@linkcode open} opens it, or, with the
    * format "go-v0.4", Go TinyKVS v0.4 does. What fails on the way, or is aborted, leaves no files.
+   * `directory` is a path or a `file:` URL, as for {@linkcode open}.
    *
    * @throws {StoreError} code `ALREADY_EXISTS`: the directory is not empty; code `TYPE_MISMATCH`: a
    * record, which Go v0.4 can't read
@@ -440,19 +441,28 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    * Waits for writes under way, flushes, and releases everything. Further use gets a ClosedError;
    * closing again is legal.
    *
+   * Of a store that was opened with `shared: true` only this handle is closed, when what was written is durable; the
+   * store is with its last handle, and cursors and snapshots that another one has made go on until then.
+   *
    * @throws {BackgroundError} the store had failed before; it is closed all the same
    */
   override close(): Promise<void> {
-    this.#closing ??= closeStore(this.#parts());
+    this.#closing ??= this.#share === undefined
+      ? closeStore(this.#parts)
+      : this.#leave(this.#share);
     return this.#closing;
   }
 
   /** As `close`. Promises of writes under way resolve afterwards. */
   closeSync(): void {
-    if (this.status === "closed") return;
-    if (this.status === "closing") throw new ClosedError("store");
+    // A shared store may have been closed under this handle, because it had failed: that is told here.
+    if (this.#share === undefined || this.#closing !== undefined) {
+      if (this.status === "closed") return;
+      if (this.status === "closing") throw new ClosedError("store");
+    }
     this.#closing = Promise.resolve();
-    closeStoreSync(this.#parts());
+    if (this.#share === undefined) closeStoreSync(this.#parts);
+    else this.#leaveSync(this.#share);
   }
 
   /** As `close`. */
@@ -460,13 +470,33 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     return this.close();
   }
 
-  #parts(): StoreParts {
-    return {
-      state: this.#state,
-      writes: this.#writes,
-      background: this.#background,
-      lock: this.#lock,
-    };
+  async #leave(share: SharedStore): Promise<void> {
+    const closed = this.#detach();
+    try {
+      await share.leave();
+    } finally {
+      closed.status = "closed";
+    }
+  }
+
+  #leaveSync(share: SharedStore): void {
+    const closed = this.#detach();
+    try {
+      share.leaveSync();
+    } finally {
+      closed.status = "closed";
+    }
+  }
+
+  /** From here on this handle is one on a closed store, whatever others do with the one that it had. */
+  #detach(): StoreState {
+    const state = closedState(this.#state);
+    this.#state = state;
+    this.#background = new Background(state);
+    this.#writes = new WritePath(state, this.#background);
+    this.#reads = new ReadPath(state);
+    this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
+    return state;
   }
 
   /** The value, which must be stored as `type`. */

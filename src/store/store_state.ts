@@ -17,6 +17,7 @@ import type { Scheduler } from "../platform/scheduler.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
 import type { VersionSet } from "../version/version_set.ts";
 import { Logs } from "./logs.ts";
+import type { PinnedFiles } from "./pinned_files.ts";
 import { Lease, ReadView } from "./read_view.ts";
 import { Rest } from "./rest.ts";
 import { Turns } from "./turns.ts";
@@ -59,6 +60,8 @@ export class StoreState {
   readonly rest: Rest;
   /** Called when the store is at rest, or closed: its paths let go of memory that they keep for the next call. */
   onRest: (() => void) | undefined;
+  /** What keeps the tables of a read-only store. */
+  readonly pins: PinnedFiles | undefined;
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
@@ -83,6 +86,7 @@ export class StoreState {
     resources: TableResources;
     tableOutput: TableOutputOptions;
     jobThread: JobThread | undefined;
+    pins?: PinnedFiles | undefined;
     lastSequence: number;
     memtable: Memtable | undefined;
   }) {
@@ -97,6 +101,7 @@ export class StoreState {
     this.compaction = compactionOptions(options);
     this.tableOutput = parts.tableOutput;
     this.jobThread = parts.jobThread;
+    this.pins = parts.pins;
     this.logs = new Logs(
       options.fileSystem,
       directory,

@@ -3,6 +3,7 @@
  *
  *   build <dir>          makes a store of several hundred tables, without a limit
  *   use <dir>            does everything that one does with it, in one process
+ *   read <dir>           opens it read-only and reads everything
  *   squeeze <dir>        as `use`, with descriptors taken away until calls fail; says what failed
  *   recover <dir>        takes all descriptors from open stores, gives them back, and goes on with the same handles
  */
@@ -82,6 +83,17 @@ async function use(): Promise<void> {
   await readAll(again, generation);
   await again.close();
   console.log(JSON.stringify({ tables, openFiles }));
+}
+
+/** Reads a store of more tables than can be kept open, twice. */
+async function read(): Promise<void> {
+  for (let i = 0; i < 2; i++) {
+    const store = await open(directory, { ...options, readOnly: true });
+    assert.ok(tablesOf(store) >= 300);
+    await readAll(store, () => 0);
+    await store.close();
+  }
+  console.log("read");
 }
 
 /** The descriptors that are free, all taken but `left`. */
@@ -206,6 +218,9 @@ switch (act) {
     break;
   case "recover":
     await recover();
+    break;
+  case "read":
+    await read();
     break;
   case "squeeze":
     await squeeze();

@@ -41,6 +41,16 @@ test("A store of hundreds of tables works with 64 descriptors for the whole proc
   }
 });
 
+test("A store of more tables than there are descriptors can be read read-only", () => {
+  const { path, dispose } = temporaryDirectory("descriptors");
+  try {
+    run("build", path);
+    assert.equal(run("read", path, 64), "read");
+  } finally {
+    dispose();
+  }
+});
+
 test("A store with too few descriptors says so, loses nothing, and works from 16 on", () => {
   const { path, dispose } = temporaryDirectory("squeeze");
   try {

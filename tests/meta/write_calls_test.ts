@@ -90,11 +90,13 @@ test("Only the platform loads modules of a runtime", () => {
 const expressions: Readonly<Record<string, string>> = {
   "src/go/go_store.ts": "names of files",
   "src/platform/directory_lock.ts": "names of files",
+  "src/platform/file_url.ts": "the path of a URL that the caller gave",
   "src/platform/lock_record.ts": "LOCK.holder, at most 4 KiB",
   "src/platform/process_liveness.ts": "a link of the system",
   "src/platform/posix_handles.ts": "the system's texts of errors",
   "src/platform/restricted_file_system.ts": "none: it calls SQLite's own exec",
   "src/platform/sqlite_mutex.ts": "none: it calls SQLite's own exec",
+  "src/store/store_path.ts": "the path that the caller gave",
   "src/value/record_encoder.ts":
     "a property's name in the text of an error, at most 33 characters of it",
   "src/version/file_names.ts": "names of files",

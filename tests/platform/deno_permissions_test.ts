@@ -17,7 +17,8 @@ function run(
   allowed: string,
   act: string[] = [],
 ): { status: number | null; output: string } {
-  const permissions = [`--allow-read=${allowed}`, `--allow-write=${allowed}`];
+  const permissions = [`--allow-read=${allowed}`];
+  if (act[0] !== "read") permissions.push(`--allow-write=${allowed}`);
   const { command, args } = runtimeCommand("deno", script, [directory, ...act], permissions);
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
   return { status, output: stdout + stderr };
@@ -49,6 +50,19 @@ test("Under Deno a crash is recovered from with permissions for the directory on
     assert.deepEqual(run(store, store, ["die"]), { status: 7, output: "dying\n" });
     assert.ok(readdirSync(store).some((name) => name.endsWith(".wal")), "it left no log");
     assert.deepEqual(run(store, store, ["recover"]), { status: 0, output: "recovered\n" });
+  } finally {
+    directory.dispose();
+  }
+});
+
+test("Under Deno a store is read read-only without a permission to write", () => {
+  const directory = temporaryDirectory("permissions");
+  try {
+    const store = path.join(directory.path, "store");
+    assert.deepEqual(run(store, store, ["die"]), { status: 7, output: "dying\n" });
+    const names = readdirSync(store);
+    assert.deepEqual(run(store, store, ["read"]), { status: 0, output: "read\n" });
+    assert.deepEqual(readdirSync(store), names);
   } finally {
     directory.dispose();
   }

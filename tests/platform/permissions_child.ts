@@ -1,7 +1,8 @@
 /**
  * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the directory of its first argument, without
  * a permission for anything else. With "die" as the second it ends without closing the store, with
- * "recover" it opens what that left, with "thread" it says who does large jobs. It reports by
+ * "recover" it opens what that left, with "read" it reads that, without a permission to write, with
+ * "thread" it says who does large jobs. It reports by
  * `console.log`, which needs no permission.
  */
 
@@ -76,6 +77,19 @@ if (act === "thread") {
   const again = openSync(directory);
   require(await again.count() === count, "what the jobs wrote is there");
   again.closeSync();
+  runtime.exit(0);
+}
+
+if (act === "read") {
+  const reading = await open(directory, { readOnly: true });
+  const again = openSync(directory, { readOnly: true });
+  for (const walSync of ["none", "interval", "batch", "write"]) {
+    require((await reading.count({ prefix: `${walSync} ` })) === 200, `all of ${walSync}`);
+    require(again.getSync(`${walSync} 0`) === undefined, "a deleted key is missing");
+  }
+  await reading.close();
+  again.closeSync();
+  console.log("read");
   runtime.exit(0);
 }
 

@@ -205,7 +205,7 @@ test("Arguments that are none are refused before anything is made", async () => 
   const fileSystem = new CloneableFileSystem();
   const store = openFiles(fileSystem);
   const wrong: readonly [unknown, unknown, RegExp][] = [
-    [undefined, undefined, /the directory is undefined, expected a string/],
+    [undefined, undefined, /the path is undefined, expected a string or a file: URL/],
     ["/x", null, /found null, expected options/],
     ["/x", { formats: "tinykvs" }, /unknown option "formats"/],
     ["/x", { format: "go" }, /"format" is "go", expected "tinykvs" or "go-v0.4"/],

@@ -30,6 +30,7 @@ test("Options on Object.prototype change nothing about an open", async () => {
     createIfMissing: false,
     errorIfExists: true,
     readOnly: true,
+    shared: true,
     lockTimeoutMs: 5,
     fileSystem: memoryFileSystem(),
     fileMode: 0o666,

@@ -26,9 +26,10 @@ export class LineChild {
     script: string,
     workingDirectory?: string,
     denoPermissions?: string[],
+    scriptArgs: string[] = [],
   ) {
     this.runtime = runtime;
-    const { command, args } = runtimeCommand(runtime, script, [], denoPermissions);
+    const { command, args } = runtimeCommand(runtime, script, scriptArgs, denoPermissions);
     const child = spawn(command, args, {
       stdio: ["pipe", "pipe", "pipe"],
       ...(workingDirectory !== undefined && { cwd: workingDirectory }),

@@ -1,0 +1,38 @@
+/**
+ * From a `file:` URL to the path that it means, with the same refusals on every runtime: their own
+ * conversions drop a query, and differ on escapes that are none.
+ */
+
+/** The parts of a URL that count here: a `URL` has them, of whatever realm it is. */
+export type UrlParts = Pick<URL, "href" | "protocol" | "host" | "pathname" | "search" | "hash">;
+
+/**
+ * The path on this machine that a `file:` URL means, on a system with one root.
+ *
+ * @throws {TypeError} it is no such URL, or says more than a path
+ */
+export function pathOfFileUrl(url: UrlParts): string {
+  requireFileUrl(url);
+  if (url.host !== "") {
+    throw refused(url, `it names the host "${url.host}", expected none as in "file:///db"`);
+  }
+  if (/%2f/i.test(url.pathname)) throw refused(url, "a name in it holds a slash");
+  try {
+    return decodeURIComponent(url.pathname);
+  } catch {
+    throw refused(url, "an escape in it is no UTF-8 text");
+  }
+}
+
+/** @throws {TypeError} it is of another scheme, or has a query or a fragment, which mean nothing here */
+export function requireFileUrl(url: UrlParts): void {
+  if (url.protocol !== "file:") throw refused(url, "it is no file: URL");
+  if (url.search !== "") throw refused(url, `it has the query "${url.search}", expected none`);
+  if (url.hash !== "") {
+    throw refused(url, `it has the fragment "${url.hash}", expected none; "#" in a name is "%23"`);
+  }
+}
+
+function refused({ href }: UrlParts, problem: string): TypeError {
+  return new TypeError(`Cannot resolve "${href}": ${problem}`);
+}
