@@ -41,6 +41,7 @@ import type { TableMetadata } from "../version/table_metadata.ts";
 import { LiveTable } from "../version/version.ts";
 import {
   emptyVersionState,
+  MAX_NUMBERS_AHEAD,
   stateAfter,
   VersionSet,
   type VersionState,
@@ -141,6 +142,9 @@ export function* recoverStore(
   );
   const files = numberedFiles(names);
   for (const { number } of files) versions.reserveFileNumber(number);
+  // A power loss may have taken the newest log's name and left its records on the disk. A log of the same
+  // number that got these blocks, and did not come to overwrite them, would show them as its own.
+  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);
 
   const logNumbers = files.filter(({ kind, number }) =>
     kind === "log" && number >= state.log.number
