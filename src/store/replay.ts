@@ -164,7 +164,8 @@ export class Replay {
    */
   #mayBeStale(number: number, header: LogHeader): boolean {
     if (this.#isProven(number)) return false;
-    return header.storeId !== this.#versions.storeId || !this.#logNumbers.includes(header.logNumber);
+    return header.storeId !== this.#versions.storeId ||
+      !this.#logNumbers.includes(header.logNumber);
   }
 
   #isProven(number: number): boolean {

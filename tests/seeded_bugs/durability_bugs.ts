@@ -73,10 +73,12 @@ export const durabilityBugs: readonly Bug[] = [
   {
     name: "reuse-lost-log-number",
     item: "beyond the list",
-    does: "gives a log the number of one whose name a power loss took and whose blocks are on the disk",
+    does:
+      "gives a log the number of one whose name a power loss took and whose blocks are on the disk",
     edits: [{
       file: "src/store/recovery.ts",
-      find: "  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);\n",
+      find:
+        "  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);\n",
       replace: "",
     }],
     caughtBy: directed("tests/store/log_numbers_test.ts", /^A log never gets the number of one/),
