@@ -298,3 +298,21 @@ export function corruptionFrom(
     { cause: error },
   );
 }
+
+/** The same failure of a read, as an error of its own for another one that waited for that read. */
+export function errorForOther(error: unknown): unknown {
+  if (error instanceof CorruptionError) {
+    return new CorruptionError(error.message, error.file, error.offset, { cause: error });
+  }
+  if (error instanceof IoError) {
+    const { operation, path, message, osCode } = error;
+    const reason = message.slice(`Cannot ${operation} "${path}": `.length);
+    return new IoError(operation, path, reason, osCode, { cause: error });
+  }
+  if (error instanceof UnsupportedFormatError) {
+    const { file, found, supported } = error;
+    return new UnsupportedFormatError(file, found, supported, { cause: error });
+  }
+  // What was closed is the store: the text names nothing else.
+  return error instanceof ClosedError ? new ClosedError("store", { cause: error }) : error;
+}

@@ -60,7 +60,7 @@ export class BlockCache implements BlockMemory {
     return this.#pool.spareBytes;
   }
 
-  /** Lookups that were answered. */
+  /** Lookups that were answered, or joined a load that was under way. */
   get hits(): number {
     return this.#cache.hits;
   }
@@ -75,9 +75,10 @@ export class BlockCache implements BlockMemory {
     this.#cache.hit(entry);
   }
 
-  /** Notes that a block was not here. */
-  miss(): void {
-    this.#cache.misses++;
+  /** Notes that a block was not here; one that is being loaded for somebody else is not loaded again. */
+  miss(isLoading = false): void {
+    if (isLoading) this.#cache.hits++;
+    else this.#cache.misses++;
   }
 
   /**

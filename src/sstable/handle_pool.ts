@@ -9,7 +9,9 @@
 
 import { ClosedError, IoError } from "../errors.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
+import { systemScheduler } from "../platform/system_scheduler.ts";
 import { readFullyFrom } from "../platform/transfer.ts";
+import { LoadQueue } from "./load_queue.ts";
 
 /** A file that the pool opens on demand. */
 export class PooledFile {
@@ -34,6 +36,8 @@ const poolsInUse = new Set<HandlePool>();
 
 /** A bounded set of open files. */
 export class HandlePool {
+  /** Awaited loads of what is in the files. */
+  readonly loads: LoadQueue = new LoadQueue(systemScheduler);
   readonly #fileSystem: FileSystem;
   #limit: number;
   readonly #open: PooledFile[] = [];

@@ -149,6 +149,10 @@ export class TableCursor implements EntryCursor {
   async load(): Promise<void> {
     if (this.#index === undefined) {
       this.#index = await this.#reader.sections.loadIndex();
+    } else if (this.#window.isShared(this.#index, this.#blockNumber)) {
+      const block = await this.#reader.loadBlock(this.#index, this.#blockNumber);
+      if (this.#isReleased) this.#reader.unpin(block);
+      else this.#block = block;
     } else {
       await this.#window.read(this.#index, this.#blockNumber);
       // Released meanwhile, by a close: nobody would let go of the block.
@@ -307,6 +311,20 @@ class ReadWindow {
     return this.decode(index, block);
   }
 
+  /**
+   * Whether the next read is of one block that others may want as well, as where many scans begin at the
+   * same time: then it is loaded for all of them. Counts it as read.
+   */
+  isShared(index: TableIndex, block: number): boolean {
+    if (!this.#options.useCache) return false;
+    const isSingle = this.#nextBytes === 0;
+    if (!isSingle && !this.#reader.isLoading(block)) return false;
+    this.#grow(index.blockSize(block));
+    const { progress } = this.#options;
+    if (progress !== undefined) progress.decodedBlocks++;
+    return true;
+  }
+
   /** Reads the block, and with it neighbours that are likely to come next. */
   readSync(index: TableIndex, block: number): void {
     const { start, end } = this.#plan(index, block);
@@ -331,7 +349,7 @@ class ReadWindow {
     let first = block;
     let last = block;
     let length = index.blockSize(block);
-    this.#nextBytes = Math.max(this.#nextBytes * 2, length * 4);
+    this.#grow(length);
     for (;;) {
       const neighbour = this.#options.reverse ? first - 1 : last + 1;
       if (neighbour < 0 || neighbour >= index.blockCount) break;
@@ -349,6 +367,11 @@ class ReadWindow {
     }
     const start = index.blockOffset(first);
     return { start, end: start + length };
+  }
+
+  /** Lets the next read be longer. */
+  #grow(blockBytes: number): void {
+    this.#nextBytes = Math.max(this.#nextBytes * 2, blockBytes * 4);
   }
 
   /** Decodes a block that was read. */

@@ -9,7 +9,8 @@
  *   the index: its first key must be the one the index names, so a block in a wrong place is found,
  *   and the last key of the last block the largest of the table.
  *
- * A reader is used from one thread. Loads of the same block that overlap share one read.
+ * A reader is used from one thread. Awaited loads of the same block that overlap are one load
+ * (load_queue.ts); synchronous ones read for themselves.
  */
 
 import type { CacheEntry, CacheOwner } from "../cache/weighted_cache.ts";
@@ -19,6 +20,7 @@ import { readFullySync } from "../platform/transfer.ts";
 import type { Block, BlockMemory } from "./block.ts";
 import type { BlockCache } from "./block_cache.ts";
 import { PooledFile } from "./handle_pool.ts";
+import type { LoadWaiter, SharedLoad } from "./load_queue.ts";
 import { giveReadBuffer, type ReadBuffer, takeReadBuffer } from "./read_buffers.ts";
 import type { ReadPace } from "./read_pace.ts";
 import { decodeStoredBlock, requireItsKeys, storedScratch } from "./stored_block.ts";
@@ -39,12 +41,6 @@ export interface TableResources extends SectionResources {
   readonly verifyChecksums: boolean;
 }
 
-/** An asynchronous load of a block, and how many wait for it. */
-interface BlockLoad {
-  readonly promise: Promise<Block>;
-  waiters: number;
-}
-
 /** One table. */
 export class TableReader implements CacheOwner {
   readonly cacheId: number;
@@ -54,7 +50,7 @@ export class TableReader implements CacheOwner {
   readonly sections: TableSections;
   readonly #resources: TableResources;
   #blocks: (CacheEntry<Block> | undefined)[] = [];
-  readonly #loading = new Map<number, BlockLoad>();
+  readonly #loading = new Map<number, SharedLoad<Block>>();
 
   /** Names a table; nothing is read yet. */
   constructor(path: string, identity: TableIdentity, resources: TableResources) {
@@ -68,7 +64,7 @@ export class TableReader implements CacheOwner {
   cachedBlock(block: number): Block | undefined {
     const entry = this.#blocks[block];
     if (entry === undefined) {
-      this.#resources.blocks.miss();
+      this.#resources.blocks.miss(this.#loading.has(block));
       return undefined;
     }
     this.#resources.blocks.hit(entry);
@@ -119,7 +115,7 @@ export class TableReader implements CacheOwner {
    * awaited.
    */
   loadBlockAtOnce(index: TableIndex, block: number, pace: ReadPace): Block | undefined {
-    if (!pace.mayReadAtOnce()) return undefined;
+    if (this.isLoading(block) || !pace.mayReadAtOnce()) return undefined;
     const size = index.blockSize(block);
     const scratch = storedScratch(size);
     const handle = this.#acquire();
@@ -131,14 +127,17 @@ export class TableReader implements CacheOwner {
 
   /** As `loadBlockSync`, but every caller gets a pin of its own with it, to be given back by `unpin`. */
   loadBlock(index: TableIndex, block: number): Promise<Block> {
-    const loading = this.#loading.get(block);
-    if (loading !== undefined) {
-      loading.waiters++;
-      return loading.promise;
-    }
-    const promise = this.#loadBlock(index, block);
-    this.#loading.set(block, { promise, waiters: 1 });
-    return promise;
+    return this.#sharedBlock(index, block).ended();
+  }
+
+  /** As `loadBlock`, for one of many who wait. */
+  joinBlock(index: TableIndex, block: number, waiter: LoadWaiter<Block>): void {
+    this.#sharedBlock(index, block).join(waiter);
+  }
+
+  /** Whether an awaited load of the block is under way, for others to join. */
+  isLoading(block: number): boolean {
+    return this.#loading.has(block);
   }
 
   /** Keeps a block's memory from being decoded into, until `unpin`. */
@@ -204,10 +203,20 @@ export class TableReader implements CacheOwner {
     }
   }
 
-  async #loadBlock(index: TableIndex, block: number): Promise<Block> {
+  #sharedBlock(index: TableIndex, block: number): SharedLoad<Block> {
+    let loading = this.#loading.get(block);
+    if (loading === undefined) {
+      loading = this.#resources.handles.loads.start((load) => this.#loadBlock(index, block, load));
+      this.#loading.set(block, loading);
+    }
+    return loading;
+  }
+
+  async #loadBlock(index: TableIndex, block: number, load: SharedLoad<Block>): Promise<Block> {
     const size = index.blockSize(block);
-    const buffer = takeReadBuffer(size);
+    let buffer: ReadBuffer;
     try {
+      buffer = takeReadBuffer(size);
       await this.#resources.handles.read(
         this.file,
         buffer.bytes,
@@ -215,14 +224,11 @@ export class TableReader implements CacheOwner {
         size,
         index.blockOffset(block),
       );
-    } catch (error) {
+    } finally {
       this.#loading.delete(block);
-      throw error;
     }
-    // From here to the end nothing else runs: nobody joins the load whose waiters are counted.
-    const { waiters } = this.#loading.get(block)!;
-    this.#loading.delete(block);
-    const decoded = this.#accept(index, block, buffer, waiters);
+    // From there to the end nothing else runs: nobody joins the load whose waiters are counted.
+    const decoded = this.#accept(index, block, buffer, load.waiterCount);
     giveReadBuffer(buffer);
     return decoded;
   }

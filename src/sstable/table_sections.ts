@@ -16,6 +16,7 @@ import { CorruptionError, corruptionFrom, DecodeError, UnsupportedFormatError } 
 import { readFullySync } from "../platform/transfer.ts";
 import { Filter } from "./filter.ts";
 import type { HandlePool, PooledFile } from "./handle_pool.ts";
+import type { LoadWaiter, SharedLoad } from "./load_queue.ts";
 import type { ReadPace } from "./read_pace.ts";
 import {
   decodeFooter,
@@ -76,8 +77,8 @@ export class TableSections {
   #tail: TableTail | undefined;
   #index: CacheEntry<TableIndex | Filter> | undefined;
   #filter: CacheEntry<TableIndex | Filter> | undefined;
-  #loadingIndex: Promise<TableIndex> | undefined;
-  #loadingFilter: Promise<Filter> | undefined;
+  #loadingIndex: SharedLoad<TableIndex> | undefined;
+  #loadingFilter: SharedLoad<Filter> | undefined;
   readonly #owner: CacheOwner;
 
   /** Names a table; nothing is read yet. */
@@ -137,14 +138,17 @@ export class TableSections {
 
   /** As `loadIndexSync` where it is likely to be in the page cache; undefined where it is better awaited. */
   loadIndexAtOnce(pace: ReadPace): TableIndex | undefined {
-    return this.#finishAtOnce(this.#indexLoad(), pace);
+    return this.#loadingIndex ? undefined : this.#finishAtOnce(this.#indexLoad(), pace);
   }
 
   /** As `loadIndexSync`. */
   loadIndex(): Promise<TableIndex> {
-    return this.#loadingIndex ??= this.#finish(this.#indexLoad()).finally(() =>
-      this.#loadingIndex = undefined
-    );
+    return this.#sharedIndex().ended();
+  }
+
+  /** As `loadIndex`, for one of many who wait. */
+  joinIndex(waiter: LoadWaiter<TableIndex>): void {
+    this.#sharedIndex().join(waiter);
   }
 
   /** Loads the filter of a table whose tail says that it has one. */
@@ -154,14 +158,17 @@ export class TableSections {
 
   /** As `loadFilterSync` where it is likely to be in the page cache; undefined where it is better awaited. */
   loadFilterAtOnce(pace: ReadPace): Filter | undefined {
-    return this.#finishAtOnce(this.#filterLoad(), pace);
+    return this.#loadingFilter ? undefined : this.#finishAtOnce(this.#filterLoad(), pace);
   }
 
   /** As `loadFilterSync`. */
   loadFilter(): Promise<Filter> {
-    return this.#loadingFilter ??= this.#finish(this.#filterLoad()).finally(() =>
-      this.#loadingFilter = undefined
-    );
+    return this.#sharedFilter().ended();
+  }
+
+  /** As `loadFilter`, for one of many who wait. */
+  joinFilter(waiter: LoadWaiter<Filter>): void {
+    this.#sharedFilter().join(waiter);
   }
 
   /** Takes everything out of the cache. */
@@ -172,6 +179,18 @@ export class TableSections {
     this.#filter = undefined;
   }
 
+  #sharedIndex(): SharedLoad<TableIndex> {
+    return this.#loadingIndex ??= this.#resources.handles.loads.start(() =>
+      this.#finish(this.#indexLoad()).finally(() => this.#loadingIndex = undefined)
+    );
+  }
+
+  #sharedFilter(): SharedLoad<Filter> {
+    return this.#loadingFilter ??= this.#resources.handles.loads.start(() =>
+      this.#finish(this.#filterLoad()).finally(() => this.#loadingFilter = undefined)
+    );
+  }
+
   #finishSync<T>(load: Load<T>): T {
     let step = load.next();
     while (!step.done) step = load.next(this.#readSync(step.value));
@@ -179,15 +198,18 @@ export class TableSections {
   }
 
   #finishAtOnce<T>(load: Load<T>, pace: ReadPace): T | undefined {
+    // Asked first: the load begins with a look at the file.
+    if (!pace.mayReadAtOnce()) return undefined;
     let step = load.next();
     while (!step.done) {
-      if (step.value.length > MAX_AT_ONCE_BYTES || !pace.mayReadAtOnce()) return undefined;
+      if (step.value.length > MAX_AT_ONCE_BYTES) return undefined;
       // Opened beforehand: that is no measure of the next read.
       this.#resources.handles.acquire(this.#file);
       const startedMs = pace.start();
       const bytes = this.#readSync(step.value);
       pace.finish(startedMs);
       step = load.next(bytes);
+      if (!step.done && !pace.mayReadAtOnce()) return undefined;
     }
     return step.value;
   }

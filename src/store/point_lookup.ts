@@ -19,6 +19,7 @@ import {
 } from "../iterator/entry_cursor.ts";
 import type { Block } from "../sstable/block.ts";
 import type { Filter } from "../sstable/filter.ts";
+import type { LoadWaiter } from "../sstable/load_queue.ts";
 import type { ReadPace } from "../sstable/read_pace.ts";
 import type { TableIndex } from "../sstable/table_index.ts";
 import { type LiveTable, mayHold, type Version } from "../version/version.ts";
@@ -27,6 +28,12 @@ import type { ReadView } from "./read_view.ts";
 const nothing = emptyEntryView();
 
 type Missing = "index" | "filter" | "block";
+
+/** Why a load has failed. */
+export interface LoadFailure {
+  /** What was thrown. */
+  readonly error: unknown;
+}
 
 /** From here on the last table's filter is asked first, too. */
 const MANY_ABSENCES = 8;
@@ -38,7 +45,7 @@ const MANY_ABSENCES = 8;
 const MANY_FOUND = 16;
 
 /** One search at a time. */
-export class PointLookup {
+export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   /** The entry that was found, after an answer of `AT_ENTRY`. */
   readonly entry: EntryView = emptyEntryView();
   /** The key to look for: all of the writer's bytes. */
@@ -50,6 +57,8 @@ export class PointLookup {
   #at = 0;
   #table: LiveTable | undefined;
   #missing: Missing = "index";
+  /** Goes on when what is missing was loaded. */
+  #onLoaded: ((failure: LoadFailure | undefined) => void) | undefined;
   #blockNumber = 0;
   /** Pieces of `#table` that were loaded for this search; the caches may have dropped them already. */
   #index: TableIndex | undefined;
@@ -136,18 +145,31 @@ export class PointLookup {
     return true;
   }
 
-  /** Loads what is missing. */
-  async load(): Promise<void> {
+  /** Loads what is missing, and calls `onLoaded` with the error if there is one. */
+  load(onLoaded: (failure: LoadFailure | undefined) => void): void {
+    this.#onLoaded = onLoaded;
     const { reader } = this.#table!;
-    if (this.#missing === "index") this.#index = await reader.sections.loadIndex();
-    else if (this.#missing === "filter") this.#filter = await reader.sections.loadFilter();
+    if (this.#missing === "index") reader.sections.joinIndex(this);
+    else if (this.#missing === "filter") reader.sections.joinFilter(this);
+    else reader.joinBlock(this.#index!, this.#blockNumber, this);
+  }
+
+  /** What it waits for is there. */
+  loaded(piece: TableIndex | Filter | Block): void {
+    if (this.#missing === "index") this.#index = piece as TableIndex;
+    else if (this.#missing === "filter") this.#filter = piece as Filter;
     else {
-      const block = await reader.loadBlock(this.#index!, this.#blockNumber);
       // A second block of the table, behind the first.
       this.#unpin();
-      this.#block = block;
+      this.#block = piece as Block;
       this.#isPinned = true;
     }
+    this.#onLoaded!(undefined);
+  }
+
+  /** What it waits for can't be loaded. */
+  failed(error: unknown): void {
+    this.#onLoaded!({ error });
   }
 
   /** Gives back what it holds in memory: the entry that was found is not to be looked at any more. */
@@ -156,6 +178,7 @@ export class PointLookup {
     this.#view = undefined;
     this.#nearVersion = undefined;
     this.#nearTable = undefined;
+    this.#onLoaded = undefined;
     const { entry } = this;
     entry.keyBytes = entry.valueBytes = nothing.keyBytes;
     entry.keyView = entry.valueView = nothing.keyView;

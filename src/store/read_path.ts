@@ -11,7 +11,7 @@ import { ReadPace } from "../sstable/read_pace.ts";
 import { encodeKey } from "../value/key_codec.ts";
 import type { Key } from "../value/value.ts";
 import { isTombstone } from "../value/value_codec.ts";
-import { PointLookup } from "./point_lookup.ts";
+import { type LoadFailure, PointLookup } from "./point_lookup.ts";
 import type { Lease } from "./read_view.ts";
 import type { StoreState } from "./store_state.ts";
 
@@ -133,7 +133,7 @@ export class ReadPath {
         while (position === NEEDS_LOAD) {
           operations += OPERATIONS_PER_LOAD;
           if (!lookup.loadAtOnce(this.#pace)) {
-            await lookup.load();
+            await loaded(lookup);
             lease.requireHeld("store");
           }
           position = lookup.resume();
@@ -255,27 +255,34 @@ export class ReadPath {
       : lookup.find(snapshot.view, snapshot.sequence);
   }
 
-  /** Finishes a search that has to wait; the shared search object is given away to it. */
-  async #goOn<T>(
+  /**
+   * Finishes a search that has to wait; the shared search object is given away to it. Tens of thousands may
+   * wait at a time, and each takes no more than it needs: no asynchronous function, no promise a load.
+   */
+  #goOn<T>(
     lookup: PointLookup,
     decode: DecodeEntry<T>,
     snapshot: Lease | undefined,
   ): Promise<T | undefined> {
     const lease = this.#state.lease(snapshot);
     this.#lookup = this.#takeLookup();
-    try {
-      let position: Position;
-      do {
-        await lookup.load();
-        lease.requireHeld("store");
-        position = lookup.resume();
-      } while (position === NEEDS_LOAD);
-      // In the stretch of the search's last step: what it found in memory is not pinned.
-      return this.#result(position, lookup, decode);
-    } finally {
-      this.#giveLookup(lookup);
-      lease.release();
-    }
+    return new Promise((resolve, reject) => {
+      const onLoaded = (failure: LoadFailure | undefined): void => {
+        try {
+          if (failure !== undefined) throw failure.error;
+          lease.requireHeld("store");
+          const position = lookup.resume();
+          if (position === NEEDS_LOAD) return lookup.load(onLoaded);
+          // In the stretch of the search's last step: what it found in memory is not pinned.
+          resolve(this.#result(position, lookup, decode));
+        } catch (error) {
+          reject(error);
+        }
+        this.#giveLookup(lookup);
+        lease.release();
+      };
+      lookup.load(onLoaded);
+    });
   }
 
   #result<T>(position: Position, lookup: PointLookup, decode: DecodeEntry<T>): T | undefined {
@@ -283,6 +290,13 @@ export class ReadPath {
     if (position !== AT_ENTRY || isTombstone(entry.valueBytes, entry.valueStart)) return undefined;
     return decode(entry);
   }
+}
+
+/** Waits until what the search misses is loaded. */
+function loaded(lookup: PointLookup): Promise<void> {
+  return new Promise((resolve, reject) => {
+    lookup.load((failure) => failure === undefined ? resolve() : reject(failure.error));
+  });
 }
 
 /** What `has` makes of an entry. */

@@ -48,6 +48,7 @@ import type { TableMetadata } from "../version/table_metadata.ts";
 import { LiveTable } from "../version/version.ts";
 import {
   emptyVersionState,
+  MAX_NUMBERS_AHEAD,
   stateAfter,
   VersionSet,
   type VersionState,
@@ -175,6 +176,9 @@ export function* recoverStore(
     manifestNumber,
   );
   for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);
+  // A power loss may have taken the newest log's name and left its records on the disk. A log of the same
+  // number that got these blocks, and did not come to overwrite them, would show them as its own.
+  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);
   const logNumbers = neededLogs(options, state, names);
   const replay = new Replay(options, versions, state.lastSequence);
   let isReplayed = false;

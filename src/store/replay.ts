@@ -15,7 +15,7 @@ import type { Task } from "../platform/task.ts";
 import { GO_LOG_NAME, logName, tableName } from "../version/file_names.ts";
 import type { AddedTable } from "../version/version_edit.ts";
 import type { VersionSet } from "../version/version_set.ts";
-import { LOG_VERSION } from "../wal/log_format.ts";
+import { LOG_VERSION, type LogHeader } from "../wal/log_format.ts";
 import { type LogSummary, readLog } from "../wal/log_reader.ts";
 
 /** What a replay needs to know. */
@@ -37,6 +37,8 @@ export class Replay {
   readonly #options: ReplayOptions;
   readonly #versions: VersionSet;
   readonly #tables: AddedTable[] = [];
+  /** Logs that are replayed: none of them was deleted yet. */
+  #logNumbers: readonly number[] = [];
   /** Sequence number of the newest entry so far. */
   lastSequence: number;
   /** What no table has yet. */
@@ -52,6 +54,7 @@ export class Replay {
 
   /** Replays logs with ascending numbers, as far as they form one history. */
   *run(logNumbers: readonly number[]): Task<void> {
+    this.#logNumbers = logNumbers;
     let previous: { name: string; summary: LogSummary } | undefined;
     for (const [at, number] of logNumbers.entries()) {
       const expected = this.lastSequence + 1;
@@ -136,6 +139,7 @@ export class Replay {
           this.memtable.insert(sequence, bytes, view, start, keyEnd, end);
           this.lastSequence = sequence;
         },
+        (header) => this.#mayBeStale(number, header),
       );
       const found = yield* this.#drive(reading);
       if ("version" in found) {
@@ -151,6 +155,22 @@ export class Replay {
     } finally {
       handle.closeSync();
     }
+  }
+
+  /**
+   * Whether the header of another log, found at the head of log `number`, can be a stale block. It can't if
+   * the manifest proves that the right header was durable, or if the other log is still needed: no log is
+   * deleted before that, so this is a copy of it.
+   */
+  #mayBeStale(number: number, header: LogHeader): boolean {
+    if (this.#isProven(number)) return false;
+    return header.storeId !== this.#versions.storeId ||
+      !this.#logNumbers.includes(header.logNumber);
+  }
+
+  #isProven(number: number): boolean {
+    const { log, isLogDurable } = this.#versions;
+    return isLogDurable && number === log.number;
   }
 
   /** Reads on, and writes the memtable to a table whenever it is full. */
@@ -174,7 +194,9 @@ export class Replay {
     for (const number of logNumbers) {
       const summary = yield* this.#read(number, undefined);
       const { header, durableOffset } = summary;
-      if (header === undefined) {
+      const isStale = header !== undefined && header.firstSequence < expected &&
+        !this.#isProven(number);
+      if (header === undefined || (isStale && durableOffset === 0)) {
         // Its very header was never durable: the history ends there at the latest.
         previous = { name: logName(number), summary };
         continue;

@@ -179,7 +179,7 @@ export class StoreState {
   rotate(): void {
     const { number } = this.logs.active!;
     const { memtable, lastSequence } = this;
-    this.logs.rotate(this.versions.newFileNumber(), lastSequence + 1);
+    this.logs.rotate(this.versions.newLogNumber(), lastSequence + 1);
     this.immutables.unshift({ memtable, logNumber: number, lastSequence });
     this.memtable = this.newMemtable();
     this.publish();

@@ -6,7 +6,8 @@
  *     1  u64 next file number: every number from here on is free
  *     2  u64 last sequence: the highest sequence number whose entry is in a table
  *     3  u32 log number, u8 live: logs below the number are obsolete; live 1 says that the log with
- *        exactly this number exists, 0 that no log is needed (the store was closed in good order)
+ *        exactly this number exists, 0 that no log is needed (the store was closed in good order). Where
+ *        none was live before, its header was durable before this was written
  *     4  removed table: u8 level, u32 number
  *     5  added table: u8 level, u32 number, u64 file size, u64 entries, u64 tombstones,
  *        u8 1 and u32 checksum (or u8 0 for a table of the Go program),

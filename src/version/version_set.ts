@@ -29,6 +29,12 @@ const MIN_REWRITE_BYTES = 64 * 1024;
 /** Nor one that is less than this many times as long as its first record. */
 const REWRITE_FACTOR = 4;
 
+/**
+ * The newest log's number is less than this above the next one that the manifest says is free. So recovery
+ * knows the numbers of all logs whose names a power loss may have taken, and skips them.
+ */
+export const MAX_NUMBERS_AHEAD = 256;
+
 /** The state that a manifest describes. */
 export interface VersionState {
   /** The tables. */
@@ -39,6 +45,8 @@ export interface VersionState {
   readonly lastSequence: number;
   /** Which logs recovery needs. */
   readonly log: LogState;
+  /** Whether the live log was durable with its header before the manifest named it. */
+  readonly isLogDurable: boolean;
 }
 
 /** The state of a store that was never written to. */
@@ -48,7 +56,19 @@ export function emptyVersionState(): VersionState {
     nextFileNumber: 1,
     lastSequence: 0,
     log: { number: 0, live: false },
+    isLogDurable: false,
   };
+}
+
+/**
+ * The first log of a session is durable before the manifest names it. One that takes over from an older log,
+ * which is flushed, need not be.
+ */
+function isLogDurableAfter(
+  { log, isLogDurable }: Pick<VersionState, "log" | "isLogDurable">,
+  edit: VersionEdit,
+): boolean {
+  return edit.log === undefined ? isLogDurable : edit.log.live && !log.live;
 }
 
 /** The state after an edit; `live` makes tables that the version does not have yet. */
@@ -62,6 +82,7 @@ export function applyEdit(
     nextFileNumber: Math.max(state.nextFileNumber, edit.nextFileNumber ?? 0),
     lastSequence: Math.max(state.lastSequence, edit.lastSequence ?? 0),
     log: edit.log ?? state.log,
+    isLogDurable: isLogDurableAfter(state, edit),
   };
 }
 
@@ -72,14 +93,15 @@ export function stateAfter(
 ): VersionState {
   const empty = emptyVersionState();
   const builder = new VersionBuilder(empty.version, Infinity);
-  let { nextFileNumber, lastSequence, log } = empty;
+  let { nextFileNumber, lastSequence, log, isLogDurable } = empty;
   for (const edit of edits) {
     builder.apply(edit, live);
     nextFileNumber = Math.max(nextFileNumber, edit.nextFileNumber ?? 0);
     lastSequence = Math.max(lastSequence, edit.lastSequence ?? 0);
+    isLogDurable = isLogDurableAfter({ log, isLogDurable }, edit);
     log = edit.log ?? log;
   }
-  return { version: builder.build(), nextFileNumber, lastSequence, log };
+  return { version: builder.build(), nextFileNumber, lastSequence, log, isLogDurable };
 }
 
 /** The versions of an open store. */
@@ -139,6 +161,11 @@ export class VersionSet {
     return this.#state.log;
   }
 
+  /** Whether the live log was durable with its header before the manifest named it. */
+  get isLogDurable(): boolean {
+    return this.#state.isLogDurable;
+  }
+
   /** Number of the manifest in force. */
   get manifestNumber(): number | undefined {
     return this.#manifestNumber;
@@ -152,6 +179,18 @@ export class VersionSet {
   /** A number that no file of this store ever had. */
   newFileNumber(): number {
     return this.fileNumbers.take();
+  }
+
+  /**
+   * A number for the log that follows another one, and whose name is not durable when it is written to. Where it
+   * is too far above what the manifest says, the manifest catches up first: recovery must not hand it out again.
+   */
+  newLogNumber(): number {
+    const number = this.newFileNumber();
+    if (number >= this.#state.nextFileNumber + MAX_NUMBERS_AHEAD) {
+      this.applySync({ removed: [], added: [] });
+    }
+    return number;
   }
 
   /** Keeps every number up to `number` from being handed out. */
@@ -261,6 +300,10 @@ export class VersionSet {
         removed: [],
         added: allTables(after.version),
       });
+      // Named once more, while it is live: the first record alone would say that it was durable before.
+      if (after.log.live && !after.isLogDurable) {
+        manifest.append({ log: after.log, removed: [], added: [] });
+      }
       // Without a pause: an edit that came in between would be missing from the first record.
       manifest.syncStep().runSync();
       fileSystem.syncDirectorySync(this.#directory);

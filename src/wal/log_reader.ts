@@ -10,6 +10,10 @@
  * and an error: nothing behind them may be dropped silently. Damage to the last durable record of a
  * log that was not closed can't be told from a torn write; docs/DURABILITY.md says so.
  *
+ * After a power loss, a block that was never durable may show what it held before: the head of a deleted
+ * log of this or of another store. Whether that is possible, or the file is the wrong one, the caller says.
+ * Records need no such question: their tag is that of one log.
+ *
  * Memory: one window of 1 MiB, or of one record where that is larger.
  */
 
@@ -50,7 +54,7 @@ export type LogEntryVisitor = (
 
 /** What was found besides the entries. */
 export interface LogSummary {
-  /** What the file header says, or undefined where the crash came before it was written. */
+  /** What the file header says, or undefined if the crash came before it was durable. */
   readonly header: LogHeader | undefined;
   /** How the log ended. */
   readonly end: LogEnd;
@@ -70,7 +74,8 @@ export interface NewerLogVersion {
 
 /**
  * A task that reads the log and hands every entry to `visit`, a record's entries only after the
- * whole record has been checked; it may be paused behind every record.
+ * whole record has been checked; it may be paused behind every record. `mayBeStale` says whether the
+ * header of another log can be what a block held before it was this file's.
  *
  * @throws {DecodeError} the log is damaged before its end, or is not the log `logNumber` of the store
  *     `storeId`; offsets are those of the file
@@ -80,6 +85,7 @@ export function* readLog(
   storeId: number,
   logNumber: number,
   visit: LogEntryVisitor,
+  mayBeStale: (header: LogHeader) => boolean = () => false,
 ): Task<LogSummary | NewerLogVersion> {
   const window = new LogWindow(handle);
   const tag = fileTag(storeId, logNumber);
@@ -93,6 +99,11 @@ export function* readLog(
   }
   const { header } = decoded;
   if (header === undefined) return { version: decoded.version };
+  const isOwn = header.logNumber === logNumber && header.storeId === storeId;
+  if (!isOwn && mayBeStale(header)) {
+    requireTornTail(window, tag, 0);
+    return summary(undefined, "torn", 0, 0, 0);
+  }
   if (header.logNumber !== logNumber) {
     throw new DecodeError(`the log is number ${header.logNumber}, its name says ${logNumber}`, 12);
   }

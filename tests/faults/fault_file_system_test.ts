@@ -152,6 +152,34 @@ test("A size-first crash shows the new size with zeros in it", () => {
   assert.deepEqual(after(fileSystem, "size-first"), { a: "one\0\0\0" });
 });
 
+test("A stale crash shows deleted files in blocks that are new to a file, and nowhere else", () => {
+  const fileSystem = made();
+  const old = "o".repeat(500) + "p".repeat(500);
+  append(fileSystem.createSync("/d/old"), old);
+  const handle = fileSystem.createSync("/d/a");
+  append(handle, "d".repeat(100));
+  handle.syncSync();
+  fileSystem.syncDirectorySync("/d");
+  append(handle, "n".repeat(1000));
+  const own = "d".repeat(100) + "n".repeat(412);
+  const files = (): string[] =>
+    outcomes(fileSystem, "stale").map((state) => (JSON.parse(state) as { a: string }).a);
+  assert.deepEqual(files(), ["d".repeat(100) + "n".repeat(1000)], "nothing was deleted yet");
+  fileSystem.removeSync("/d/old");
+  assert.ok(files().every((file) => file.length === 1100 && file.startsWith(own)));
+  assert.ok(files().some((file) => file.slice(512, 1000) === "p".repeat(488)), "at its own place");
+  assert.ok(files().some((file) => file.slice(512, 1012) === "o".repeat(500)), "at another place");
+});
+
+test("A stale crash shows what an earlier power loss took, under the same name too", () => {
+  const fileSystem = made();
+  append(fileSystem.createSync("/d/a"), "lost");
+  const crashed = fileSystem.crash("strict", 1).build(1);
+  assert.deepEqual(shown(crashed), {});
+  append(crashed.createSync("/d/a"), "next");
+  assert.ok(outcomes(crashed, "stale").includes('{"a":"lost"}'));
+});
+
 test("A rename is atomic, and may be undone until the directory is synced", () => {
   const fileSystem = made();
   append(fileSystem.createSync("/d/a"), "old");

@@ -1,7 +1,7 @@
 /** Bugs that lose what was promised to last: syncs that are left out, files that are deleted early. */
 
 import type { Bug } from "./bug.ts";
-import { crashes } from "./commands.ts";
+import { crashes, directed } from "./commands.ts";
 
 /** What the enumeration of crashes says of a state that shows no legal prefix. */
 const CRASH_STATE = /crash state [\w-]+:\d+:[\w-]+#\d+:\d+: /;
@@ -57,6 +57,32 @@ export const durabilityBugs: readonly Bug[] = [
     }],
     caughtBy: crashes("Small durable puts, into logs that are extended ahead of them"),
     symptom: CRASH_STATE,
+  },
+  {
+    name: "refuse-stale-head",
+    item: "beyond the list",
+    does: "takes the head of a deleted log, in a block that was never durable, for the wrong file",
+    edits: [{
+      file: "src/wal/log_reader.ts",
+      find: "  if (!isOwn && mayBeStale(header)) {\n",
+      replace: "  if (false) {\n",
+    }],
+    caughtBy: crashes("A store that is closed and opened again and again"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "reuse-lost-log-number",
+    item: "beyond the list",
+    does:
+      "gives a log the number of one whose name a power loss took and whose blocks are on the disk",
+    edits: [{
+      file: "src/store/recovery.ts",
+      find:
+        "  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);\n",
+      replace: "",
+    }],
+    caughtBy: directed("tests/store/log_numbers_test.ts", /^A log never gets the number of one/),
+    symptom: /gets records a second time/,
   },
   {
     name: "skip-table-sync",

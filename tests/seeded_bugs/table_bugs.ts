@@ -213,6 +213,33 @@ export const tableBugs: readonly Bug[] = [
     symptom: /strictly deep-equal|not ascend|ends within|outside the bounds|Cannot read a value/,
   },
   {
+    name: "block-pinned-for-one-waiter",
+    item: "beyond the list",
+    does: "pins a block that many wait for only for the first of them",
+    edits: [{
+      file: "src/sstable/table_reader.ts",
+      find: "buffer, load.waiterCount);",
+      replace: "buffer, 1);",
+    }],
+    caughtBy: directed(
+      "tests/store/herd_test.ts",
+      /^Synchronous gets and writes under a herd change none of its answers/,
+    ),
+    symptom: /has another value|not ascend|ends within|outside the bounds|Cannot read/,
+  },
+  {
+    name: "load-for-each-waiter",
+    item: "beyond the list",
+    does: "loads a block again for everybody who waits for it",
+    edits: [{
+      file: "src/sstable/table_reader.ts",
+      find: "    if (loading === undefined) {\n",
+      replace: "    if (loading === undefined || block >= 0) {\n",
+    }],
+    caughtBy: directed("tests/store/herd_test.ts", /^A herd of gets over cold blocks reads each/),
+    symptom: /\d+ (misses|reads), /,
+  },
+  {
     name: "next-key-of-another-version",
     item: "beyond the list",
     does: "looks for a key behind the last one in a table that this view does not have",

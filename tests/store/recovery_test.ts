@@ -9,6 +9,7 @@ import { logName, manifestName, parseFileName, tableName } from "../../src/versi
 import { decodeCurrent } from "../../src/version/manifest_format.ts";
 import { encodeManifestHeader } from "../../src/version/manifest_format.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
+import { resealHeader, TEST_STORE_ID } from "../support/logs.ts";
 import {
   contentOf,
   DIRECTORY,
@@ -303,6 +304,87 @@ test("Recovery ends at a log whose header was never written, and drops what foll
     makeLog(proven, 11, 8, putRecords("new", 3, true), { headerSynced: true });
     requireCorruption(proven, logName(10), `${size} bytes, but the third was durable`);
   }
+});
+
+/** A log of this store or of another one, as it was before it was deleted. */
+function deletedLog(number: number, storeId = TEST_STORE_ID): Uint8Array {
+  const fileSystem = new CloneableFileSystem();
+  fileSystem.makeDirectorySync(DIRECTORY);
+  makeLog(fileSystem, 2, 1, putRecords("deleted", 6, true), { headerSynced: true });
+  const bytes = fileSystem.content(pathOf(logName(2)));
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setUint32(12, number, true);
+  view.setUint32(24, storeId, true);
+  resealHeader(bytes);
+  return bytes;
+}
+
+test("Recovery does not refuse a store whose newest log, never durable, shows the head of a deleted one", () => {
+  const heads = { "this store": deletedLog(2), "another store": deletedLog(9, 77) };
+  for (const [whose, deleted] of Object.entries(heads)) {
+    for (const size of [32, 100, deleted.length]) {
+      const what = `${size} bytes of a log of ${whose}`;
+      const alone = makeStoreFiles({
+        tables: [TABLE],
+        lastSequence: 2,
+        log: { number: 9, live: true },
+        isSecondLog: true,
+      });
+      makeLog(alone, 9, 3, putRecords("new", 9, false));
+      const expected = { a: "in a table", b: "too" };
+      showDeleted(alone, 9, deleted, size);
+      assert.deepEqual(recoveredContent(alone), expected, what);
+      assert.deepEqual(recoveredContent(alone), expected, `${what}, again`);
+      const after = makeStoreFiles({ log: { number: 8, live: true } });
+      makeLog(after, 8, 1, putRecords("old", 4, true), { end: true });
+      makeLog(after, 10, 5, putRecords("new", 9, false), { end: true });
+      makeLog(after, 11, 14, putRecords("newer", 3, false));
+      showDeleted(after, 10, deleted, size);
+      assert.deepEqual(recoveredContent(after), contentOfRecords(putRecords("old", 4, true)), what);
+    }
+  }
+});
+
+/** The first block of a log shows what a deleted one had there. */
+function showDeleted(
+  fileSystem: CloneableFileSystem,
+  number: number,
+  deleted: Uint8Array,
+  size: number,
+): void {
+  const bytes = fileSystem.content(pathOf(logName(number)));
+  bytes.set(deleted.subarray(0, size));
+  fileSystem.setContent(pathOf(logName(number)), bytes);
+}
+
+test("Recovery refuses the head of a deleted log where something says that the right one was durable", () => {
+  const deleted = deletedLog(2);
+  const name = logName(9);
+  const plan = { tables: [TABLE], lastSequence: 2, log: { number: 9, live: true } } as const;
+  const first = makeStoreFiles(plan);
+  makeLog(first, 9, 3, putRecords("new", 9, false));
+  showDeleted(first, 9, deleted, deleted.length);
+  requireCorruption(first, name, "the first log of a session", /is number 2, its name says 9/);
+  const synced = makeStoreFiles({ ...plan, isSecondLog: true });
+  makeLog(synced, 9, 3, putRecords("new", 9, true));
+  showDeleted(synced, 9, deleted, 100);
+  requireCorruption(synced, name, "a later record", /no whole record is here/);
+  const followed = makeStoreFiles({ ...plan, isSecondLog: true });
+  makeLog(followed, 9, 3, putRecords("new", 9, false), { end: true });
+  makeLog(followed, 10, 12, putRecords("newer", 3, true));
+  showDeleted(followed, 9, deleted, deleted.length);
+  requireCorruption(followed, name, "a later log", /goes on with 12/);
+  const copied = makeStoreFiles({ log: { number: 8, live: true } });
+  makeLog(copied, 8, 1, putRecords("old", 4, true), { end: true });
+  copied.setContent(pathOf(name), copied.content(pathOf(logName(8))));
+  requireCorruption(copied, name, "a copy of a log that is needed", /is number 8, its name says 9/);
+});
+
+test("Recovery takes an older header of the same number for a block that was never durable", () => {
+  const fileSystem = makeStoreFiles({ log: { number: 8, live: true } });
+  makeLog(fileSystem, 8, 1, putRecords("old", 4, true), { end: true });
+  makeLog(fileSystem, 9, 3, putRecords("stale", 4, false));
+  assert.deepEqual(recoveredContent(fileSystem), contentOfRecords(putRecords("old", 4, true)));
 });
 
 test("Recovery refuses a sequence of logs from which one is missing", () => {

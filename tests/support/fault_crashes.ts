@@ -85,6 +85,7 @@ const CHOOSING: readonly (readonly [CrashKind, number])[] = [
   ["sector-512", 0.75],
   ["sector-4096", 0.25],
   ["size-first", 0.25],
+  ["stale", 0.75],
 ];
 const NESTED: readonly CrashKind[] = [
   "process",
@@ -94,6 +95,7 @@ const NESTED: readonly CrashKind[] = [
   "torn",
   "names-early",
   "sector-512",
+  "stale",
 ];
 const UNCHANGING = new Set(["open", "read", "stat", "list", "lock"]);
 /** One state in this many has its recovery crashed at every operation. */

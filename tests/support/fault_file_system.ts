@@ -15,6 +15,8 @@
  *     sector-512   every sector of pending writes kept or dropped by itself; dropped ones past the
  *     sector-4096  durable size read as zeros or as garbage
  *     size-first   new sizes, old content, zeros behind it
+ *     stale        new sizes, and in blocks that are new to a file the content of deleted files, or of files
+ *                  that an earlier crash took: ext4 with data=writeback, ext2 and FAT may leave that
  *     reorder      any subset of the pending changes of names, in order
  *     names-late   all content, durable names
  *     names-early  durable content, all names
@@ -28,7 +30,8 @@
  *
  * With the profile "windows" a directory can't be synced (the call succeeds and does nothing), a sync of
  * a file makes all names durable that were changed before it, as the journal of NTFS does, names are lost
- * from the last one backwards only, and a file that is open can be neither removed nor replaced (EBUSY).
+ * from the last one backwards only, new blocks read as zeros until they are written, and a file that is
+ * open can be neither removed nor replaced (EBUSY).
  */
 
 import { LockedError, LockLostError } from "../../src/errors.ts";
@@ -38,9 +41,9 @@ import type {
   FileStatus,
   FileSystem,
 } from "../../src/platform/file_system.ts";
-import { File } from "./fault_content.ts";
+import { type Content, File } from "./fault_content.ts";
 import { type HandleOwner, openHandle, refused } from "./fault_handle.ts";
-import { crashDirectory, type CrashKind, crashPlan } from "./fault_crash_states.ts";
+import { contentsIn, crashDirectory, type CrashKind, crashPlan } from "./fault_crash_states.ts";
 import type {
   CallQueue,
   Fault,
@@ -59,6 +62,14 @@ export type {
   OperationEvent,
   OperationName,
 } from "./fault_operations.ts";
+
+/** A journal of names loses the last ones, never one in the middle; what was never written reads as zeros. */
+const WINDOWS_KINDS: ReadonlyMap<CrashKind, CrashKind> = new Map([
+  ["reorder", "prefix"],
+  ["stale", "size-first"],
+]);
+/** Deleted files whose content is remembered, the newest ones. */
+const MAX_DELETED = 24;
 
 /** Whose rules the file system keeps. */
 export type Profile = "posix" | "windows";
@@ -91,6 +102,8 @@ export class FaultFileSystem implements FileSystem {
   readonly #queue: CallQueue | undefined;
   readonly #removed = new Set<string>();
   readonly #profile: Profile;
+  /** What blocks that no file has may still hold; never changed, but replaced. */
+  #deleted: readonly Content[] = [];
   #root = new Directory();
   #lastWritten: File | undefined;
 
@@ -110,12 +123,15 @@ export class FaultFileSystem implements FileSystem {
 
   /** The state that a crash now may leave. */
   crash(kind: CrashKind, seed: number): CrashImage {
-    // A journal of names loses the last ones, never one in the middle.
-    const chosen = kind === "reorder" && this.#profile === "windows" ? "prefix" : kind;
+    const chosen = this.#profile === "windows" ? WINDOWS_KINDS.get(kind) ?? kind : kind;
     const torn = kind === "torn" ? this.#tornWrite(seed) : undefined;
     const root = kind === "process"
       ? copyDirectory(this.#root, new Map())
-      : crashDirectory(this.#root, crashPlan(chosen, new Random(seed), torn));
+      : crashDirectory(this.#root, crashPlan(chosen, new Random(seed), this.#deleted, torn));
+    // What a power loss takes may be on the disk all the same, in blocks that are free again.
+    const deleted = kind === "process"
+      ? this.#deleted
+      : remembered([...this.#deleted, ...contentsIn(this.#root)]);
     const key = treeKey(root, kind === "process");
     const profile = this.#profile;
     return {
@@ -124,6 +140,7 @@ export class FaultFileSystem implements FileSystem {
       build: (buildSeed, queue) => {
         const made = new FaultFileSystem(buildSeed, queue, profile);
         made.#root = copyDirectory(root, new Map());
+        made.#deleted = deleted;
         return made;
       },
     };
@@ -208,7 +225,9 @@ export class FaultFileSystem implements FileSystem {
         throw refused("rename", to, "EISDIR");
       }
       this.#requireNotOpen("rename", from, node);
-      this.#requireNotOpen("rename", to, toParent.entries.get(toName));
+      const replaced = toParent.entries.get(toName);
+      this.#requireNotOpen("rename", to, replaced);
+      if (replaced !== undefined) this.#remember(replaced);
       parent.change({ kind: "rename", from: fromName, to: toName, node });
     });
   }
@@ -221,6 +240,7 @@ export class FaultFileSystem implements FileSystem {
       if (node instanceof Directory) throw refused("remove", path, "EISDIR");
       this.#requireNotOpen("remove", path, node);
       parent.change({ kind: "unlink", name });
+      this.#remember(node);
       this.#removed.add(path);
     });
   }
@@ -291,6 +311,10 @@ export class FaultFileSystem implements FileSystem {
   /** Takes the lock of a directory from its holder, who is not told: another one may have it now. */
   dropLock(path: string): void {
     this.#directory("lock", path).lock = undefined;
+  }
+
+  #remember(node: Node): void {
+    if (node instanceof File) this.#deleted = remembered([...this.#deleted, node.live]);
   }
 
   #tornWrite(seed: number): { file: File; keptBytes: number } | undefined {
@@ -437,6 +461,17 @@ export class FaultFileSystem implements FileSystem {
     const cut = path.lastIndexOf("/");
     return [this.#directory(operation, path.slice(0, cut)), path.slice(cut + 1)];
   }
+}
+
+/** The newest of the contents, without those that are empty or there twice. */
+function remembered(contents: readonly Content[]): Content[] {
+  const newest = new Map<string, Content>();
+  for (const content of contents) {
+    const key = `${content.size} ${content.low} ${content.high}`;
+    newest.delete(key);
+    if (content.size > 0) newest.set(key, content);
+  }
+  return [...newest.values()].slice(-MAX_DELETED);
 }
 
 function isHandle(result: unknown): result is FileHandle {

@@ -28,6 +28,8 @@ export function makeStoreFiles(
     readonly tables?: readonly TableContent[];
     readonly lastSequence?: number;
     readonly log?: LogState;
+    /** Whether the log took over from another one, so that nothing says that its header was durable. */
+    readonly isSecondLog?: boolean;
     readonly table?: Parameters<typeof outputOptions>[2];
   } = {},
 ): CloneableFileSystem {
@@ -53,6 +55,7 @@ export function makeStoreFiles(
     removed: [],
     added,
   });
+  if (content.isSecondLog) versions.applySync({ log: content.log!, removed: [], added: [] });
   versions.close();
   return fileSystem;
 }

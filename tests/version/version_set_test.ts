@@ -9,6 +9,7 @@ import type { VersionEdit } from "../../src/version/version_edit.ts";
 import {
   applyEdit,
   emptyVersionState,
+  MAX_NUMBERS_AHEAD,
   VersionSet,
   type VersionState,
 } from "../../src/version/version_set.ts";
@@ -467,6 +468,38 @@ test("VersionSet hands out ascending numbers above every reserved one", () => {
   versions.reserveFileNumber(MAX_FILE_NUMBER - 2);
   assert.equal(versions.newFileNumber(), MAX_FILE_NUMBER - 1);
   assert.throws(() => versions.newFileNumber(), IoError);
+});
+
+test("VersionSet lets no log's number come further above the manifest's than recovery skips", () => {
+  const { versions, fileSystem } = newVersions();
+  versions.applySync({ removed: [], added: [] });
+  const stated = (): number => stateOnDisk(fileSystem).nextFileNumber;
+  for (let taken = 0; taken < 1000; taken++) {
+    if (taken % 100 === 0) assert.ok(versions.newLogNumber() < stated() + MAX_NUMBERS_AHEAD);
+    versions.newFileNumber();
+  }
+  const before = stated();
+  versions.newLogNumber();
+  assert.equal(stated(), before, "an edit for every log costs a sync");
+});
+
+test("VersionSet knows whether the live log was durable before it was named, also from a new manifest", () => {
+  for (const [logs, expected] of [[[2], true], [[2, 5], false], [[2, 5, 0, 8], true]] as const) {
+    const setup = newVersions();
+    const { versions, fileSystem } = setup;
+    for (const number of logs) {
+      const log = number === 0 ? { number: 7, live: false } : { number, live: true };
+      versions.applySync({ log, removed: [], added: [] });
+      assert.equal(versions.isLogDurable, stateOnDisk(fileSystem).isLogDurable);
+    }
+    assert.equal(versions.isLogDurable, expected, logs.join());
+    const before = versions.manifestNumber;
+    growManifest(setup);
+    versions.applySync({ removed: [], added: [] });
+    assert.notEqual(versions.manifestNumber, before);
+    assert.equal(versions.isLogDurable, expected, logs.join());
+    assert.equal(stateOnDisk(fileSystem).isLogDurable, expected, `${logs.join()}, a new manifest`);
+  }
 });
 
 test("VersionSet writes the next file number with every edit", () => {
