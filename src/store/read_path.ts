@@ -196,7 +196,7 @@ export class ReadPath {
       const { memtable } = state;
       try {
         do {
-          await lookup.load();
+          await loaded(lookup);
           lease.requireHeld("store");
           position = lookup.resume();
         } while (position === NEEDS_LOAD);

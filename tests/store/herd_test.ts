@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
 import { test } from "node:test";
-import { memoryFileSystem, open, type Store } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, open } from "../../mod.ts";
 import { ClosedError, CorruptionError, IoError } from "../../src/errors.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { readWholeFileSync, writeFullySync } from "../../src/platform/transfer.ts";
@@ -56,7 +56,7 @@ function requireValues(found: readonly unknown[], order: readonly string[]): voi
 async function countReads(
   fileSystem: FileSystem & { readonly counts: { reads: number } },
   blockCacheSizeBytes: number,
-  use: (store: Store) => Promise<void>,
+  use: (store: EmbeddedStore) => Promise<void>,
 ): Promise<number> {
   await using store = await open("/db", { ...options, blockCacheSizeBytes, fileSystem });
   const before = fileSystem.counts.reads;
