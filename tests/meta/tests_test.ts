@@ -57,6 +57,11 @@ const exceptions: readonly { file: string; rule: string; reason: string }[] = [
     rule: "waits for real time",
     reason: "it tests the real scheduler, whose timers do not keep a process alive",
   },
+  {
+    file: "tests/platform/real_timers_test.ts",
+    rule: "waits for real time",
+    reason: "it tests the real timers, which do not keep a process alive",
+  },
 ];
 
 const modulesThatSleep = ["node:timers/promises", "timers/promises"];
