@@ -3,6 +3,7 @@
  * package, and the library as a package in node_modules, twice, with the lives of life.ts beside it.
  */
 
+import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
@@ -97,4 +98,20 @@ export function makeProject(withRunners: boolean): Project {
     },
     dispose: () => directory.dispose(),
   };
+}
+
+/** Runs `act` in a project, which is removed then. */
+export function inProject(withRunners: boolean, act: (project: Project) => void): void {
+  const project = makeProject(withRunners);
+  try {
+    act(project);
+  } finally {
+    project.dispose();
+  }
+}
+
+/** Fails unless the runner passed, and says that it ran as many tests as there are. */
+export function expectPassed({ status, output }: Outcome, summary: RegExp): void {
+  assert.equal(status, 0, output);
+  assert.match(output, summary);
 }
