@@ -94,6 +94,28 @@ export type EntrySequence = Pick<EntryCursor, "entry" | "seekToStart" | "advance
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
 
+/** Stands for a value that is there, and that nobody who walks over keys only looks at. */
+const UNREAD_VALUE = Uint8Array.of(0);
+const UNREAD_VIEW = new DataView(UNREAD_VALUE.buffer);
+
+/** Makes `into` show a key whose value was not read: one that is no tombstone. */
+export function showKeyAlone(
+  into: EntryView,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  end: number,
+): void {
+  into.keyBytes = bytes;
+  into.keyView = view;
+  into.keyStart = start;
+  into.keyEnd = end;
+  into.valueBytes = UNREAD_VALUE;
+  into.valueView = UNREAD_VIEW;
+  into.valueStart = 0;
+  into.valueEnd = 1;
+}
+
 /** A view on nothing, for a cursor's field before the first move. */
 export function emptyEntryView(): EntryView {
   return {

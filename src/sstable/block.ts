@@ -15,6 +15,7 @@ import type { CacheEntry } from "../cache/weighted_cache.ts";
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { EntryRun } from "../iterator/entry_run.ts";
+import { isTombstone } from "../value/value_codec.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
 
 const MIN_ENTRY_BYTES = 9;
@@ -239,6 +240,12 @@ export class Block implements BlockMemory {
     const at = words[place]! + 4;
     const { view } = this;
     return compareRanges(view, at, at + view.getUint32(at - 4, true), key, start, end) === 0;
+  }
+
+  /** Whether the entry in `slot` is a tombstone. */
+  isTombstone(slot: number): boolean {
+    const keyStart = this.#words[this.#slots + slot]! + 4;
+    return isTombstone(this.bytes, keyStart + this.view.getUint32(keyStart - 4, true) + 4);
   }
 
   /** Points the buffers of `entry` at this block; `showAt` then sets the offsets. */

@@ -39,6 +39,9 @@ export function requireItsKeys(index: TableIndex, block: number, decoded: Block)
   } else if (decoded.compareKey(last, view, index.largestStart, index.largestEnd) !== 0) {
     throw new DecodeError("its last key is not the largest one that the index names", 0);
   }
+  if (index.isLone(block) && (last > 0 || decoded.isTombstone(0))) {
+    throw new DecodeError("it does not hold one entry alone, as the metadata says", 0);
+  }
 }
 
 const KEEP_SCRATCH_BYTES = 1024 * 1024;

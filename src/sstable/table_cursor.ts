@@ -6,6 +6,7 @@
  * stay compressed until they are reached.
  */
 
+import { compareRanges } from "../bytes/compare.ts";
 import {
   AT_END,
   AT_ENTRY,
@@ -14,6 +15,8 @@ import {
   type EntryView,
   NEEDS_LOAD,
   type Position,
+  showKeyAlone,
+  singleRun,
 } from "../iterator/entry_cursor.ts";
 import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
 import type { Block } from "./block.ts";
@@ -33,6 +36,8 @@ export interface TableScanOptions {
   readonly progress?: ScanProgress;
   /** Whether checksums are checked. */
   readonly verifyChecksums: boolean;
+  /** Whether nobody looks at values, so that large ones need not be read. A value that is shown may be none. */
+  readonly keysOnly?: boolean;
 }
 
 /** How many blocks a walk over several tables has decoded. */
@@ -56,7 +61,10 @@ export class TableCursor implements EntryCursor {
   readonly #options: TableScanOptions;
   readonly #window: ReadWindow;
   #index: TableIndex | undefined;
-  /** Where it stands, pinned: other cursors and reads decode blocks between its moves. */
+  /**
+   * Where it stands, pinned: other cursors and reads decode blocks between its moves. None where it stands on a
+   * key of the index, the only one of a block that was not read.
+   */
   #block: Block | undefined;
   #blockNumber = 0;
   #slot = 0;
@@ -90,8 +98,10 @@ export class TableCursor implements EntryCursor {
   }
 
   advance(): Position {
-    const block = this.#block!;
-    if (this.#options.reverse) {
+    const block = this.#block;
+    if (block === undefined) {
+      this.#blockNumber += this.#options.reverse ? -1 : 1;
+    } else if (this.#options.reverse) {
       if (--this.#slot >= 0) {
         block.showAt(this.#slot, this.entry);
         return AT_ENTRY;
@@ -110,9 +120,10 @@ export class TableCursor implements EntryCursor {
   }
 
   takeRun(run: EntryRun, bound: RunBound | undefined): number {
-    const block = this.#block!;
+    const block = this.#block;
     const slot = this.#slot;
     const { reverse } = this.#options;
+    if (block === undefined) return singleRun(this.entry, bound, reverse ? -1 : 1);
     let count = reverse ? slot + 1 : block.count - slot;
     if (bound !== undefined) {
       // Looked at in this order: a block that lies inside is the rule where one source is walked, and one or
@@ -211,6 +222,12 @@ export class TableCursor implements EntryCursor {
     const { reverse } = this.#options;
     for (;;) {
       if (this.#blockNumber < 0 || this.#blockNumber >= index.blockCount) return AT_END;
+      if (this.#options.keysOnly === true && index.isLone(this.#blockNumber)) {
+        if (this.#showLone(index)) return AT_ENTRY;
+        this.#blockNumber += reverse ? -1 : 1;
+        if (!reverse) this.#move = "on";
+        continue;
+      }
       const block = this.#block ??= this.#window.present(index, this.#blockNumber);
       if (block === undefined) return NEEDS_LOAD;
       let slot = reverse ? block.count - 1 : 0;
@@ -229,6 +246,18 @@ export class TableCursor implements EntryCursor {
       // Backwards the place in the block before is still to be looked for.
       if (!reverse) this.#move = "on";
     }
+  }
+
+  /** Stands on the only key of the chosen block, unless what is sought lies behind it. */
+  #showLone(index: TableIndex): boolean {
+    const start = index.firstKeyStart(this.#blockNumber);
+    const end = index.firstKeyEnd(this.#blockNumber);
+    if (this.#move === "seek") {
+      const order = compareRanges(index.view, start, end, this.#key, this.#keyStart, this.#keyEnd);
+      if (this.#options.reverse ? order >= 0 : order < 0) return false;
+    }
+    showKeyAlone(this.entry, index.bytes, index.view, start, end);
+    return true;
   }
 }
 

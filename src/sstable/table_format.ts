@@ -20,6 +20,10 @@
  *     tag 4            content: u32 CRC-32 of the footers of all data blocks, in their order. Nobody
  *                      computes it again; it makes the checksum at the end tell apart tables that
  *                      differ in nothing but the bytes of their values
+ *     tag 6            lone blocks: a bit for each data block, from the lowest of the first byte on; bytes
+ *                      that would be 0 are left out at the end, and the field if there are no others. 1 says
+ *                      that the block holds one entry, which is no tombstone: its key is in the index, and
+ *                      who wants keys only need not read the block. Written for entries from 4 KiB on
  *
  * A reader refuses a table with an unknown critical tag and skips other unknown ones.
  *
@@ -51,9 +55,13 @@ const TAG_FORMAT = 1;
 const TAG_CHECKSUMS = 2;
 const TAG_NUMBER = 3;
 const TAG_CONTENT = 4;
+const TAG_LONE_BLOCKS = 6;
 const FLAG_CRITICAL = 1;
 /** A metadata section is some hundred bytes; this bounds what a damaged footer can make us read. */
 const MAX_METADATA_BYTES = 16 * 1024 * 1024;
+
+/** What is known of the blocks of a table that does not say which hold one entry. */
+export const NO_BLOCKS: Uint8Array = new Uint8Array(0);
 
 /** Where the sections of a table are. */
 export interface TableFooter {
@@ -95,6 +103,8 @@ export interface TableExtension {
   readonly tableNumber: number;
   /** CRC-32 of the footers of all data blocks. */
   readonly contentCrc: number;
+  /** A bit for each block of which it is known that it holds one entry, and no tombstone. */
+  readonly loneBlocks?: Uint8Array;
   /** CRC-32 over metadata and footer, which identifies the table's content. */
   readonly checksum: number;
 }
@@ -122,6 +132,11 @@ export function encodeTableTail(
   writer.appendUint64(extension.tableNumber);
   appendFieldHeader(writer, TAG_CONTENT, 0, 4);
   writer.appendUint32(extension.contentCrc);
+  const { loneBlocks = NO_BLOCKS } = extension;
+  if (loneBlocks.length > 0) {
+    appendFieldHeader(writer, TAG_LONE_BLOCKS, 0, loneBlocks.length);
+    writer.appendBytes(loneBlocks, 0, loneBlocks.length);
+  }
 
   const checksumAt = writer.length;
   writer.appendUint32(0);
@@ -245,6 +260,7 @@ function decodeFields(
   let indexCrc = 0;
   let tableNumber = 0;
   let contentCrc = 0;
+  let loneBlocks: Uint8Array | undefined;
   const reader = new ByteReader(bytes, start, end);
   while (reader.remaining > 0) {
     const tag = reader.uint16();
@@ -264,11 +280,15 @@ function decodeFields(
       tableNumber = field.uint64();
     } else if (tag === TAG_CONTENT) {
       contentCrc = field.uint32();
+    } else if (tag === TAG_LONE_BLOCKS) {
+      // A copy: the buffer is that of the read.
+      if (length > 0) loneBlocks = bytes.slice(at, at + length);
     } else if ((flags & FLAG_CRITICAL) !== 0) {
       throw new UnknownTableFeature(`a table with the critical field ${tag}`);
     }
   }
-  return { filterCrc, indexCrc, tableNumber, contentCrc, checksum };
+  const extension = { filterCrc, indexCrc, tableNumber, contentCrc, checksum };
+  return loneBlocks === undefined ? extension : { ...extension, loneBlocks };
 }
 
 /** Where a block's payload is and how it is stored. */

@@ -19,6 +19,7 @@ import { ByteReader } from "../bytes/byte_reader.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
 import { DecodeError } from "../errors.ts";
+import { NO_BLOCKS } from "./table_format.ts";
 
 const MIN_INDEX_ENTRY_BYTES = 16;
 const OVERHEAD_BYTES = 400;
@@ -47,13 +48,22 @@ export class TableIndex {
   readonly #prefix: number;
   /** Four bytes of each first key, behind the prefix. */
   readonly #words: Uint32Array;
+  readonly #loneBlocks: Uint8Array;
 
   /**
-   * Copies and checks the section `from[start, end)`.
+   * Copies and checks the section `from[start, end)`. `loneBlocks` is what the metadata says of blocks.
    *
    * @throws {DecodeError} offsets are relative to the section
    */
-  constructor(from: Uint8Array, start: number, end: number, dataEnd: number, blockCount: number) {
+  constructor(
+    from: Uint8Array,
+    start: number,
+    end: number,
+    dataEnd: number,
+    blockCount: number,
+    loneBlocks: Uint8Array = NO_BLOCKS,
+  ) {
+    this.#loneBlocks = loneBlocks;
     const length = end - start;
     const reader = new ByteReader(from.subarray(start, end), 0, length);
     this.entryCount = reader.uint64();
@@ -137,6 +147,13 @@ export class TableIndex {
   /** Size of a block in the file, its footer included. */
   blockSize(block: number): number {
     return this.view.getUint32(this.firstKeyEnd(block) + 8, true);
+  }
+
+  /** Whether it is known that a block holds one entry, and no tombstone: with its first key. */
+  isLone(block: number): boolean {
+    const bits = this.#loneBlocks;
+    const at = block >>> 3;
+    return at < bits.length && ((bits[at]! >>> (block & 7)) & 1) === 1;
   }
 
   #compareFirstKey(block: number, key: DataView, start: number, end: number): number {

@@ -28,8 +28,11 @@ import {
 } from "./table_format.ts";
 import { TableIndex } from "./table_index.ts";
 
-/** The first read of a table takes this much from its end: usually the index comes along. */
+/** The first read of a table takes up to this much from its end: usually the index comes along. */
 const TAIL_READ_BYTES = 16 * 1024;
+/** Of a table with few entries it takes less: the rest would be a part of a large value. */
+const TAIL_READ_BYTES_AT_LEAST = 1024;
+const TAIL_READ_BYTES_PER_ENTRY = 64;
 /** What is longer is not read at once: to read and check it takes more than 30 us. */
 const MAX_AT_ONCE_BYTES = 128 * 1024;
 const INDEX_SLOT = 0;
@@ -41,6 +44,8 @@ export interface TableIdentity {
   readonly number: number;
   /** Size of the file in bytes. */
   readonly sizeBytes: number;
+  /** Number of entries, if it is known. */
+  readonly entryCount?: number;
   /** CRC-32 over its metadata and footer, or undefined for a table of the Go program. */
   readonly checksum: number | undefined;
 }
@@ -255,7 +260,7 @@ export class TableSections {
 
   /** Where the first read goes; it stays inside the file because sizes come from the manifest. */
   #tailRange(): FileRange {
-    const { sizeBytes } = this.#identity;
+    const { sizeBytes, entryCount = Infinity } = this.#identity;
     const actual = this.#resources.handles.acquire(this.#file).sizeSync();
     if (actual !== sizeBytes || sizeBytes < FOOTER_BYTES) {
       throw new CorruptionError(
@@ -264,7 +269,8 @@ export class TableSections {
         Math.min(actual, sizeBytes),
       );
     }
-    const length = Math.min(sizeBytes, TAIL_READ_BYTES);
+    const needed = TAIL_READ_BYTES_AT_LEAST + entryCount * TAIL_READ_BYTES_PER_ENTRY;
+    const length = Math.min(sizeBytes, TAIL_READ_BYTES, needed);
     return { offset: sizeBytes - length, length };
   }
 
@@ -309,7 +315,14 @@ export class TableSections {
       if (properties.extension !== undefined) {
         requireCrc(chunk, start, end, properties.extension.indexCrc, "index");
       }
-      const index = new TableIndex(chunk, start, end, footer.filterOffset, footer.blockCount);
+      const index = new TableIndex(
+        chunk,
+        start,
+        end,
+        footer.filterOffset,
+        footer.blockCount,
+        properties.extension?.loneBlocks,
+      );
       if (index.entryCount !== footer.entryCount) {
         throw new DecodeError(
           `the index counts ${index.entryCount} entries, the footer ${footer.entryCount}`,

@@ -20,6 +20,11 @@ import { TableBuffers, WRITE_BYTES } from "./table_buffers.ts";
 import { appendBlockFooter, encodeTableTail } from "./table_format.ts";
 import { encodeIndexHead } from "./table_index.ts";
 
+/**
+ * A block of one entry that is shorter is not noted as such: to read a page takes as long as to read a part of it.
+ */
+const MIN_LONE_BYTES = 4096;
+
 /** How a table is to be written. */
 export interface TableWriterOptions {
   /** Number of the table, which goes into its metadata. */
@@ -64,6 +69,9 @@ export class TableWriter {
   #writtenBytes = 0;
   /** CRC-32 of the footers of the blocks so far. */
   #contentCrc = 0;
+  /** A bit for each block of one long entry that is no tombstone. */
+  readonly #loneBlocks: number[] = [];
+  #isLastTombstone = false;
   #smallest: Uint8Array | undefined;
   /** The last key, in the block builder or, behind a closed block, a copy. */
   #lastView: DataView;
@@ -137,7 +145,8 @@ export class TableWriter {
     this.#lastEnd = at + 4 + (keyEnd - keyStart);
     this.#filter?.addKey(keyBytes, keyStart, keyEnd);
     this.#entryCount++;
-    if (isTombstone(entry.valueBytes, entry.valueStart)) this.#tombstoneCount++;
+    this.#isLastTombstone = isTombstone(entry.valueBytes, entry.valueStart);
+    if (this.#isLastTombstone) this.#tombstoneCount++;
   }
 
   /**
@@ -188,6 +197,7 @@ export class TableWriter {
         indexCrc,
         tableNumber: this.#options.tableNumber,
         contentCrc: this.#contentCrc,
+        loneBlocks: Uint8Array.from(this.#loneBlocks),
       },
     );
     this.#writeOut();
@@ -238,9 +248,19 @@ export class TableWriter {
     this.#lastView = new DataView(last.buffer);
     this.#lastStart = 0;
     this.#lastEnd = last.length;
+    if (block.entryCount === 1 && block.entryBytes >= MIN_LONE_BYTES && !this.#isLastTombstone) {
+      this.#noteLoneBlock(this.#blockCount);
+    }
     this.#blockCount++;
     block.reset();
     if (output.length >= WRITE_BYTES) this.#writeOut();
+  }
+
+  #noteLoneBlock(block: number): void {
+    const bits = this.#loneBlocks;
+    const at = block >>> 3;
+    while (bits.length <= at) bits.push(0);
+    bits[at]! |= 1 << (block & 7);
   }
 
   #writeOut(): void {

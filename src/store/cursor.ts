@@ -60,19 +60,23 @@ export interface CursorSource<T> {
   readonly take: TakeItem<T>;
 }
 
-/** Opens a cursor on a store as it is, or as a snapshot's lease shows it. */
+/**
+ * Opens a cursor on a store as it is, or as a snapshot's lease shows it. With `keysOnly`, `take` must not look
+ * at values.
+ */
 export function openCursor<T>(
   state: StoreState,
   given: Range | undefined,
   items: TakeItems<T>,
   snapshot?: Lease,
+  keysOnly = false,
 ): StoreCursor<T> {
   state.requireReadable(snapshot);
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
   const { verifyChecksums, keyEncoding } = state.options;
   const take = items[range.keyEncoding ?? keyEncoding];
-  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, keysOnly);
   return new StoreCursor({ scan, lease, range, turns: state.turns, take });
 }
 

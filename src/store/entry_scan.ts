@@ -61,18 +61,27 @@ export class EntryScan {
   /** How far the cursor is behind in the present run. */
   #unskipped = 0;
 
-  /** Makes a walk that has not started. The view must stay held while it is used. */
+  /**
+   * Makes a walk that has not started. The view must stay held while it is used. With `keysOnly` large values
+   * are not read, and what is shown in their stead must not be looked at.
+   */
   constructor(
     view: ReadView,
     sequence: number,
     range: ResolvedRange,
     verifyChecksums: boolean,
+    keysOnly = false,
   ) {
     this.#range = range;
     this.#remaining = range.limit;
     this.slab = new RunSlab(range.reverse);
     this.#bound = runBoundOf(range);
-    this.sources = openSources(view, sequence, range, verifyChecksums, this.#progress);
+    this.sources = openSources(
+      view,
+      sequence,
+      range,
+      { verifyChecksums, keysOnly, progress: this.#progress },
+    );
   }
 
   /**
@@ -237,16 +246,14 @@ function openSources(
   view: ReadView,
   sequence: number,
   range: ResolvedRange,
-  verifyChecksums: boolean,
-  progress: ScanProgress,
+  options: Pick<TableScanOptions, "verifyChecksums" | "keysOnly" | "progress">,
 ): EntryCursor {
   const { reverse } = range;
   const scan: TableScanOptions = {
     reverse,
     readaheadBytes: READAHEAD_BYTES,
     useCache: true,
-    progress,
-    verifyChecksums,
+    ...options,
   };
   const sources: EntryCursor[] = [];
   for (const memtable of view.memtables) {

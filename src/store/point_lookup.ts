@@ -8,6 +8,7 @@
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { compareRanges } from "../bytes/compare.ts";
 import { hashKey } from "../bytes/murmur3.ts";
 import {
   AT_END,
@@ -16,6 +17,7 @@ import {
   type EntryView,
   NEEDS_LOAD,
   type Position,
+  showKeyAlone,
 } from "../iterator/entry_cursor.ts";
 import type { Block } from "../sstable/block.ts";
 import type { Filter } from "../sstable/filter.ts";
@@ -116,6 +118,26 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
       if (position !== AT_END) return position;
       this.#dropTable();
     }
+  }
+
+  /**
+   * Goes on without the block that is missing, for a caller who only wants to know whether the key has a value;
+   * `NEEDS_LOAD` where that takes the block. A value that is shown may be none.
+   */
+  resumeWithoutValue(): Position {
+    const index = this.#index!;
+    if (this.#missing !== "block" || !index.isLone(this.#blockNumber)) return NEEDS_LOAD;
+    const { view, length } = this.key;
+    const start = index.firstKeyStart(this.#blockNumber);
+    const end = index.firstKeyEnd(this.#blockNumber);
+    if (compareRanges(index.view, start, end, view, 0, length) === 0) {
+      showKeyAlone(this.entry, index.bytes, index.view, start, end);
+      return AT_ENTRY;
+    }
+    this.#absent();
+    this.#dropTable();
+    const position = this.resume();
+    return position === NEEDS_LOAD ? this.resumeWithoutValue() : position;
   }
 
   /** Loads what is missing. */

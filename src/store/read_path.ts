@@ -62,6 +62,8 @@ export class ReadPath {
     const lookup = this.#lookup;
     let position = this.#find(lookup, key, snapshot);
     while (position === NEEDS_LOAD) {
+      if (wantsNoValue(decode)) position = lookup.resumeWithoutValue();
+      if (position !== NEEDS_LOAD) break;
       lookup.loadSync();
       position = lookup.resume();
     }
@@ -79,6 +81,8 @@ export class ReadPath {
       let operations = 1;
       let position = this.#find(lookup, key, snapshot);
       while (position === NEEDS_LOAD) {
+        if (wantsNoValue(decode)) position = lookup.resumeWithoutValue();
+        if (position !== NEEDS_LOAD) break;
         // Waiting for the turn instead, thousands of gets would all wake in each turn for a few to go on.
         if (turns.pending !== undefined || !lookup.loadAtOnce(this.#pace)) {
           return this.#goOn(lookup, decode, snapshot);
@@ -131,6 +135,8 @@ export class ReadPath {
         lookup.key.appendBytes(encoded.bytes, start, ends[at]!);
         let position = lookup.find(lease.view, lease.sequence);
         while (position === NEEDS_LOAD) {
+          if (wantsNoValue(decode)) position = lookup.resumeWithoutValue();
+          if (position !== NEEDS_LOAD) break;
           operations += OPERATIONS_PER_LOAD;
           if (!lookup.loadAtOnce(this.#pace)) {
             await loaded(lookup);
@@ -271,7 +277,10 @@ export class ReadPath {
         try {
           if (failure !== undefined) throw failure.error;
           lease.requireHeld("store");
-          const position = lookup.resume();
+          let position = lookup.resume();
+          if (position === NEEDS_LOAD && wantsNoValue(decode)) {
+            position = lookup.resumeWithoutValue();
+          }
           if (position === NEEDS_LOAD) return lookup.load(onLoaded);
           // In the stretch of the search's last step: what it found in memory is not pinned.
           resolve(this.#result(position, lookup, decode));
@@ -307,6 +316,10 @@ export function isPresent(): true {
 /** What `hasMany` makes of the answers. */
 export function areThere(found: readonly (true | undefined)[]): boolean[] {
   return found.map((one) => one === true);
+}
+
+function wantsNoValue(decode: unknown): boolean {
+  return decode === isPresent;
 }
 
 /** A stored value that can't be decoded is damage to the store, not a mistake of the caller. */

@@ -133,7 +133,7 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
   /** Iterates over keys. */
   override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
   override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.keys, this.#lease);
+    return openCursor(this.#state, range, this.#decoder.keys, this.#lease, true);
   }
 
   /** Iterates over values, in the order of their keys. */

@@ -317,7 +317,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** Iterates over keys. */
   override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
   override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.keys);
+    return openCursor(this.#state, range, this.#decoder.keys, undefined, true);
   }
 
   /** Iterates over values, in the order of their keys. */

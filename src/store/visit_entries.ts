@@ -13,20 +13,22 @@ import { OPERATIONS_PER_PAUSE } from "./turns.ts";
 
 /**
  * Visits entries without a promise for each; everything that has to be loaded is awaited. The signal is
- * asked, and the event loop turns, also while the scan only skips deleted entries.
+ * asked, and the event loop turns, also while the scan only skips deleted entries. With `keysOnly`,
+ * the visitor must not look at values.
  */
 export async function visitEntries(
   state: StoreState,
   range: ResolvedRange,
   visit: (scan: EntryScan) => boolean | void,
   snapshot?: Lease,
+  keysOnly = false,
 ): Promise<void> {
   state.requireReadable(snapshot);
   const { signal } = range;
   throwIfAborted(signal);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
-  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, keysOnly);
   try {
     let position = scan.next();
     for (;;) {
@@ -63,7 +65,7 @@ export async function countEntries(
   const visit = (): void => {
     count++;
   };
-  await visitEntries(state, resolveRange(range), visit, snapshot);
+  await visitEntries(state, resolveRange(range), visit, snapshot, true);
   return count;
 }
 
@@ -77,7 +79,7 @@ export function countEntriesSync(
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
-  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, true);
   try {
     range.signal?.throwIfAborted();
     let count = 0;

@@ -281,6 +281,8 @@ export const tailDecoder: FuzzedDecoder = {
   isTyped: (error) => error instanceof UnknownTableFeature,
 };
 
+const LONE_BLOCKS_TAG = 6;
+
 /** The tail with the size of the whole file in front. */
 function encodeTail(
   footer: Omit<TableFooter, "metadataOffset" | "metadataSize">,
@@ -316,7 +318,7 @@ function withoutExtension(tail: Uint8Array): Uint8Array {
   return resized(go, tail.length - go.length, false);
 }
 
-/** The tail with one more field that no reader knows. */
+/** The tail with one more field: the optional one of lone blocks, or one that no reader knows. */
 function withField(
   tail: Uint8Array,
   tag: number,
@@ -324,7 +326,9 @@ function withField(
 ): Uint8Array {
   const content = randomBytes(random.below(12), random);
   const field = written((writer) => {
-    writer.appendUint16(Math.max(5, tag & 0xffff));
+    writer.appendUint16(
+      tag % 4 === 0 ? LONE_BLOCKS_TAG : Math.max(LONE_BLOCKS_TAG + 1, tag & 0xffff),
+    );
     writer.appendUint16(0);
     writer.appendUint32(content.length);
     writer.appendBytes(content, 0, content.length);

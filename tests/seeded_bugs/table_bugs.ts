@@ -213,6 +213,18 @@ export const tableBugs: readonly Bug[] = [
     symptom: /strictly deep-equal|not ascend|ends within|outside the bounds|Cannot read a value/,
   },
   {
+    name: "tombstone-in-lone-block",
+    item: "beyond the list",
+    does: "notes a block of one tombstone as one that holds a value",
+    edits: [{
+      file: "src/sstable/table_writer.ts",
+      find: "block.entryBytes >= MIN_LONE_BYTES && !this.#isLastTombstone",
+      replace: "block.entryBytes >= 1",
+    }],
+    caughtBy: directed("tests/store/large_values_test.ts", /^Keys of large and small values, tomb/),
+    symptom: /strictly deep-equal|strictly equal|hold one entry alone/,
+  },
+  {
     name: "block-pinned-for-one-waiter",
     item: "beyond the list",
     does: "pins a block that many wait for only for the first of them",

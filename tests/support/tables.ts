@@ -173,6 +173,8 @@ export interface HandmadeTable {
   readonly largest: Uint8Array;
   /** Changes the index section before its checksum is taken. */
   readonly damageIndex?: (index: DataView) => void;
+  /** Which blocks are said to hold one entry and no tombstone. */
+  readonly loneBlocks?: Uint8Array;
   /** Stored as the filter section, with a valid checksum. */
   readonly filter?: Uint8Array;
 }
@@ -215,6 +217,7 @@ export function assembleTable(
       indexCrc: crc32(writer.bytes, writer.view, indexOffset, writer.length),
       tableNumber: TABLE_NUMBER,
       contentCrc: 0,
+      ...(table.loneBlocks && { loneBlocks: table.loneBlocks }),
     },
   );
   const bytes = writer.bytes.slice(0, writer.length);
