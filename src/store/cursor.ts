@@ -70,7 +70,7 @@ export function openCursor<T>(
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
-  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, state.deadRanges);
   return new StoreCursor({ scan, lease, range, turns: state.turns, take });
 }
 

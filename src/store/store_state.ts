@@ -16,6 +16,7 @@ import type { FileSystem } from "../platform/file_system.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
 import type { VersionSet } from "../version/version_set.ts";
+import { DeadRanges } from "./dead_ranges.ts";
 import { Logs } from "./logs.ts";
 import { Lease, ReadView } from "./read_view.ts";
 import { Rest } from "./rest.ts";
@@ -59,6 +60,8 @@ export class StoreState {
   readonly rest: Rest;
   /** Called when the store is at rest, or closed: its paths let go of memory that they keep for the next call. */
   onRest: (() => void) | undefined;
+  /** Stretches of keys without a live entry. */
+  readonly deadRanges: DeadRanges = new DeadRanges(() => this.lastSequence);
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */

@@ -19,7 +19,7 @@ export async function visitEntries(
   state.requireReadable(snapshot);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
-  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums);
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, state.deadRanges);
   try {
     let position = scan.next();
     for (;;) {

@@ -14,6 +14,7 @@ import { BackgroundError } from "../errors.ts";
 import { isOver, type Timer } from "../platform/scheduler.ts";
 import type { Key, Value } from "../value/value.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
+import { isTombstone } from "../value/value_codec.ts";
 import type { LogWriter } from "../wal/log_writer.ts";
 import type { Background } from "./background.ts";
 import { EmbeddedBatch, type WriteOptions } from "./batch.ts";
@@ -231,12 +232,15 @@ export class WritePath {
     log.endRecord(firstSequence, entryCount);
     const { bytes, view, length } = log.buffer;
     const payloadStart = log.recordPayloadStart;
-    const { memtable } = state;
+    const { memtable, deadRanges } = state;
+    const mayRevive = !deadRanges.isEmpty;
     let start = payloadStart + 1;
     try {
       for (let i = 0; i < entryCount; i++) {
         const keyEnd = start + 4 + view.getUint32(start, true);
         const end = keyEnd + 4 + view.getUint32(keyEnd, true);
+        if (isTombstone(bytes, keyEnd + 4)) memtable.tombstoneCount++;
+        else if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
         memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
         start = end + 1;
       }
