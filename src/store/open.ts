@@ -35,6 +35,7 @@ import {
 import { EmbeddedStore } from "./store.ts";
 import { isDirectory, makeDirectory, syncParent } from "./store_directory.ts";
 import { StoreState } from "./store_state.ts";
+import { tidyUp } from "./tidying.ts";
 
 /** Table files that are open at a time; fewer where the system gives fewer. */
 const MAX_OPEN_FILES = 128;
@@ -257,6 +258,14 @@ function* openLocked(
     ...recovered,
   });
   if (lock !== undefined) lock.onLost = (error) => void state.fail("holding the lock", error);
+  if (recovered.hasNewTables) {
+    try {
+      yield* tidyUp(state);
+    } catch (error) {
+      // As if the background had done it: what is there can be read.
+      state.fail("a compaction", error);
+    }
+  }
   return new EmbeddedStore(state, lock);
 }
 

@@ -66,6 +66,8 @@ export interface RecoveredStore {
   readonly lastSequence: number;
   /** What the logs hold, where it may not be written to tables. */
   readonly memtable: Memtable | undefined;
+  /** Whether what logs held was written to tables. */
+  readonly hasNewTables: boolean;
 }
 
 /** Whether the directory holds a store of ours. */
@@ -98,7 +100,7 @@ export function createStore(options: RecoveryOptions, listed: readonly string[])
   // Logs from 1 on: a `wal.log` that turns up later is none of this store's (go/go_store.ts).
   versions.applySync({ log: { number: 1, live: false }, removed: [], added: [] });
   removeOrphans(options, versions, names);
-  return { versions, lastSequence: 0, memtable: undefined };
+  return { versions, lastSequence: 0, memtable: undefined, hasNewTables: false };
 }
 
 /** A number that no other store is likely to have. */
@@ -177,6 +179,7 @@ export function* recoverStore(
     versions,
     lastSequence: replay.lastSequence,
     memtable: options.readOnly ? replay.memtable : undefined,
+    hasNewTables: !options.readOnly && replay.lastSequence > state.lastSequence,
   };
 }
 

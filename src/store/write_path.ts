@@ -12,6 +12,7 @@ import { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
 import { BackgroundError } from "../errors.ts";
 import { isOver, type Timer } from "../platform/scheduler.ts";
+import type { Memtable } from "../memtable/memtable.ts";
 import type { Key, Value } from "../value/value.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import { isTombstone } from "../value/value_codec.ts";
@@ -239,7 +240,7 @@ export class WritePath {
       for (let i = 0; i < entryCount; i++) {
         const keyEnd = start + 4 + view.getUint32(start, true);
         const end = keyEnd + 4 + view.getUint32(keyEnd, true);
-        if (isTombstone(bytes, keyEnd + 4)) memtable.tombstoneCount++;
+        if (isTombstone(bytes, keyEnd + 4)) this.#noteTombstone(memtable);
         else if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
         memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
         start = end + 1;
@@ -250,6 +251,11 @@ export class WritePath {
     }
     state.lastSequence = firstSequence + entryCount - 1;
     return length - payloadStart;
+  }
+
+  #noteTombstone(memtable: Memtable): void {
+    memtable.tombstoneCount++;
+    this.#background.idle.start();
   }
 
   #rotate(): void {

@@ -4,13 +4,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  type EmbeddedSnapshot,
+  type EmbeddedStore,
   memoryFileSystem,
   open,
   openSync,
   type Options,
   type Range,
-  type Snapshot,
-  type Store,
 } from "../../mod.ts";
 import { DeadRanges } from "../../src/store/dead_ranges.ts";
 import { boundKey } from "../../src/store/range.ts";
@@ -24,18 +24,18 @@ function keyOf(n: number): string {
   return `job ${String(n).padStart(8, "0")}`;
 }
 
-function fill(store: Store, from: number, to: number): void {
+function fill(store: EmbeddedStore, from: number, to: number): void {
   const batch = store.batch();
   for (let i = from; i < to; i++) batch.put(keyOf(i), i);
   store.writeSync(batch);
 }
 
-function first(store: Store, range: Range = {}): string | undefined {
+function first(store: EmbeddedStore, range: Range = {}): string | undefined {
   const [key] = store.keys({ ...range, limit: 1 });
   return key as string | undefined;
 }
 
-function requireFew(store: Store, pops: number, what: string): void {
+function requireFew(store: EmbeddedStore, pops: number, what: string): void {
   const { tombstones } = store.stats().scan;
   console.log(`${what}: ${pops} taken, ${tombstones} tombstones walked over`);
   assert.ok(tombstones <= PER_POP * pops, `${what}: ${tombstones} tombstones for ${pops} pops`);
@@ -260,12 +260,12 @@ test("Scans that jump show what a sorted map shows, beside writes, snapshots and
       const options = { ...sets[seed % sets.length]!, fileSystem: memoryFileSystem() };
       const store = await open("/db", options);
       const model = new Map<string, number>();
-      const views: { reader: Store | Snapshot; state: Map<string, number> }[] = [];
+      const views: { reader: EmbeddedStore | EmbeddedSnapshot; state: Map<string, number> }[] = [];
       const pending: Promise<void>[] = [];
       for (let step = 0; step < 250; step++) {
         write(store, model, random, step, pending);
         if (random.below(20) === 0) {
-          if (views.length > 2) (views.shift()!.reader as Snapshot).close();
+          if (views.length > 2) (views.shift()!.reader as EmbeddedSnapshot).close();
           views.push({ reader: store.snapshot(), state: new Map(model) });
         }
         const { reader, state } = random.below(4) === 0 && views.length > 0
@@ -299,7 +299,7 @@ test("Scans that jump show what a sorted map shows, beside writes, snapshots and
         if (random.below(10) === 0) await Promise.all(pending.splice(0));
       }
       await Promise.all(pending);
-      for (const { reader } of views) (reader as Snapshot).close();
+      for (const { reader } of views) (reader as EmbeddedSnapshot).close();
       await store.close();
     });
   }
@@ -307,7 +307,7 @@ test("Scans that jump show what a sorted map shows, beside writes, snapshots and
 
 /** Mostly deletes of many neighbours, so that there are stretches to jump over; some puts into them. */
 function write(
-  store: Store,
+  store: EmbeddedStore,
   model: Map<string, number>,
   random: Random,
   step: number,
