@@ -28,7 +28,14 @@ export async function visitEntries(
   throwIfAborted(signal);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
-  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, keysOnly);
+  const scan = new EntryScan(
+    lease.view,
+    lease.sequence,
+    range,
+    verifyChecksums,
+    keysOnly,
+    state.deadRanges,
+  );
   try {
     let position = scan.next();
     for (;;) {
@@ -79,7 +86,14 @@ export function countEntriesSync(
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
-  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, true);
+  const scan = new EntryScan(
+    lease.view,
+    lease.sequence,
+    range,
+    verifyChecksums,
+    true,
+    state.deadRanges,
+  );
   try {
     range.signal?.throwIfAborted();
     let count = 0;
