@@ -20,7 +20,6 @@ import { RunningTask, type Task } from "../platform/task.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { Version } from "../version/version.ts";
-import { ownTurn } from "./background_turns.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { IdleWatch } from "./idle_watch.ts";
 import type { StoreState } from "./store_state.ts";
@@ -284,7 +283,7 @@ export class Background {
         };
       });
     }
-    await ownTurn(scheduler);
+    await scheduler.yield();
   }
 
   /** Whether there is time for everything: nobody writes, and nobody waits. */

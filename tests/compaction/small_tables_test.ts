@@ -13,7 +13,7 @@ import {
   type TableMetadata,
   tableMetadata,
 } from "../../src/version/table_metadata.ts";
-import { describe, levelsOf, runScripts } from "../support/compactions.ts";
+import { describe, type levelsOf, runScripts } from "../support/compactions.ts";
 import { bytesOf } from "../support/store_tables.ts";
 
 const options: CompactionOptions = {

@@ -14,7 +14,7 @@ import {
 } from "../../mod.ts";
 import { DeadRanges } from "../../src/store/dead_ranges.ts";
 import { boundKey } from "../../src/store/range.ts";
-import { Random } from "../support/random.ts";
+import type { Random } from "../support/random.ts";
 import { withSeed, withSeedAsync } from "../support/seeded.ts";
 
 /** What a scan may walk over for each entry that is taken, as a mean. */
