@@ -16,10 +16,10 @@
 
 export { open, openSync } from "./src/store/open.ts";
 export { type CompactRange, EmbeddedStore } from "./src/store/store.ts";
-export { EmbeddedBatch } from "./src/store/batch.ts";
-export type { EmbeddedCursor } from "./src/store/embedded_cursor.ts";
-export type { EmbeddedReader } from "./src/store/reader.ts";
-export { EmbeddedSnapshot } from "./src/store/snapshot.ts";
+export { EmbeddedBatch } from "./src/store/write/batch.ts";
+export type { EmbeddedCursor } from "./src/store/read/embedded_cursor.ts";
+export type { EmbeddedReader } from "./src/store/read/reader.ts";
+export { EmbeddedSnapshot } from "./src/store/read/snapshot.ts";
 export type {
   Batch,
   Cursor,
@@ -35,7 +35,7 @@ export type {
   WriteOptions,
   Writer,
 } from "./contract.ts";
-export type { CheckpointFormat, CheckpointOptions } from "./src/store/checkpoint.ts";
+export type { CheckpointFormat, CheckpointOptions } from "./src/store/copy/checkpoint.ts";
 export type { KeyEncoding, ScanOptions } from "./src/contract/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
 export {

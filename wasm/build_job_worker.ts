@@ -1,6 +1,6 @@
 /**
- * Embeds the program of the job thread: makes one text of `src/compaction/job_worker.ts` and what it
- * imports, and writes `wasm/generated/job_worker.ts`, which `src/compaction/job_thread.ts` starts as a
+ * Embeds the program of the job thread: makes one text of `src/worker/job_worker.ts` and what it
+ * imports, and writes `wasm/generated/job_worker.ts`, which `src/worker/job_thread.ts` starts as a
  * `data:` URL. `wasm/build.ts` calls it; like the zstd module the output is not committed, but published.
  *
  * The zstd module is left out: the thread gets it from its host. The head of the output names the
@@ -14,7 +14,7 @@ import { build, type Plugin, version } from "esbuild";
 
 /** Changed whenever the shape of the generated file changes, so that old ones count as stale. */
 const GENERATOR = 1;
-const ENTRY = "src/compaction/job_worker.ts";
+const ENTRY = "src/worker/job_worker.ts";
 const SOURCES_MARK = "// sources ";
 
 /** What stands in for wasm/generated/zstd_wasm.ts. */

@@ -6,7 +6,7 @@
  * with whatever tables are there. So they are written as `000001.sst.tmp`, a name that Go ignores, and get
  * their names when all of them are durable. A crash between the first of these renames and the last
  * leaves a part of the store to the Go program; with one table there is no such moment. (`open` refuses
- * that part: store/checkpoint.ts.)
+ * that part: store/copy/checkpoint.ts.)
  */
 
 import type { Compressor } from "../compression/compressor.ts";

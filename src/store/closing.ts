@@ -9,11 +9,11 @@
 import type { FileLock } from "../platform/file_system.ts";
 import { runTask, runTaskSync } from "../platform/task.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
-import type { Background } from "./background.ts";
-import type { ReadPath } from "./read_path.ts";
-import type { StoreState } from "./store_state.ts";
-import { tidyUp } from "./tidying.ts";
-import type { WritePath } from "./write_path.ts";
+import type { Background } from "./background/background.ts";
+import type { ReadPath } from "./read/read_path.ts";
+import type { StoreState } from "./state/store_state.ts";
+import { tidyUp } from "./background/tidying.ts";
+import type { WritePath } from "./write/write_path.ts";
 
 const SLICE_MS = 2;
 

@@ -6,8 +6,8 @@
  */
 
 import { WeightedCache } from "../cache/weighted_cache.ts";
-import type { JobSettings } from "../compaction/job_messages.ts";
-import { JobThread } from "../compaction/job_thread.ts";
+import type { JobSettings } from "../worker/job_messages.ts";
+import { JobThread } from "../worker/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
 import { LockedError, StoreError } from "../errors.ts";
@@ -23,13 +23,13 @@ import { HandlePool } from "../sstable/handle_pool.ts";
 import { TableBufferPool } from "../sstable/table_buffers.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
 import { fencedFileSystem } from "../version/fenced_file_system.ts";
-import { Background } from "./background.ts";
+import { Background } from "./background/background.ts";
 import type { StoreParts } from "./closing.ts";
-import { sharingFileSystem } from "./descriptor_sharing.ts";
+import { sharingFileSystem } from "./recovery/descriptor_sharing.ts";
 import { lockedHere, openShared, openSharedSync, type SharedRequest } from "./open_shared.ts";
-import { PinnedFiles } from "./pinned_files.ts";
-import { ReadPath } from "./read_path.ts";
-import { readStoreAsItIs } from "./read_only.ts";
+import { PinnedFiles } from "./state/pinned_files.ts";
+import { ReadPath } from "./read/read_path.ts";
+import { readStoreAsItIs } from "./recovery/read_only.ts";
 import {
   createStore,
   isStore,
@@ -39,14 +39,14 @@ import {
   type RecoveryOptions,
   refuseMissingStore,
   refuseRemains,
-} from "./recovery.ts";
+} from "./recovery/recovery.ts";
 import { EmbeddedStore } from "./store.ts";
-import { isDirectory, makeDirectory, syncParent } from "./store_directory.ts";
-import { requirePath } from "./store_path.ts";
+import { isDirectory, makeDirectory, syncParent } from "./recovery/store_directory.ts";
+import { requirePath } from "./recovery/store_path.ts";
 import { type StoreEntry, StorePlace } from "./store_registry.ts";
-import { StoreState } from "./store_state.ts";
-import { tidyUp } from "./tidying.ts";
-import { WritePath } from "./write_path.ts";
+import { StoreState } from "./state/store_state.ts";
+import { tidyUp } from "./background/tidying.ts";
+import { WritePath } from "./write/write_path.ts";
 
 /** Table files that are open at a time; fewer where the system gives fewer. */
 const MAX_OPEN_FILES = 128;

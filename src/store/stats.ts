@@ -4,8 +4,8 @@
  */
 
 import { pendingCompactionBytes } from "../compaction/picker.ts";
-import type { Background } from "./background.ts";
-import type { StoreState } from "./store_state.ts";
+import type { Background } from "./background/background.ts";
+import type { StoreState } from "./state/store_state.ts";
 
 /** The tables of one level. */
 export interface LevelStats {

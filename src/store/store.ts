@@ -11,31 +11,31 @@ import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import { describeValue, type Key, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
-import { Background } from "./background.ts";
+import { Background } from "./background/background.ts";
 import {
   BATCH_FORM,
   BATCH_FORM_HERE,
   EmbeddedBatch,
   type Operation,
   type WriteOptions,
-} from "./batch.ts";
-import { type CheckpointOptions, makeCheckpoint } from "./checkpoint.ts";
-import { closedState } from "./closed_state.ts";
+} from "./write/batch.ts";
+import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
+import { closedState } from "./state/closed_state.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
-import { ConditionalWrites } from "./conditional_writes.ts";
-import { openCursor } from "./cursor.ts";
-import type { EmbeddedCursor } from "./embedded_cursor.ts";
-import { EntryDecoder } from "./entry_decoder.ts";
-import { boundKey, type Range, resolveRange, type ScanOptions } from "./range.ts";
-import { areThere, type DecodeEntry, isPresent, ReadPath } from "./read_path.ts";
-import type { EmbeddedReader } from "./reader.ts";
+import { ConditionalWrites } from "./write/conditional_writes.ts";
+import { openCursor } from "./read/cursor.ts";
+import type { EmbeddedCursor } from "./read/embedded_cursor.ts";
+import { EntryDecoder } from "./read/entry_decoder.ts";
+import { boundKey, type Range, resolveRange, type ScanOptions } from "./state/range.ts";
+import { areThere, type DecodeEntry, isPresent, ReadPath } from "./read/read_path.ts";
+import type { EmbeddedReader } from "./read/reader.ts";
 import type { SharedStore } from "./shared_store.ts";
-import { EmbeddedSnapshot } from "./snapshot.ts";
+import { EmbeddedSnapshot } from "./read/snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
-import type { StoreState, StoreStatus } from "./store_state.ts";
-import { countEntries, countEntriesSync, visitEntries } from "./visit_entries.ts";
+import type { StoreState, StoreStatus } from "./state/store_state.ts";
+import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
 import { requireKnownNames, surplusArgument } from "../contract/write_options.ts";
-import { WritePath } from "./write_path.ts";
+import { WritePath } from "./write/write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
 export interface CompactRange {

@@ -21,7 +21,7 @@ import {
 import type { NewestEntries } from "../memtable/newest_entries.ts";
 import type { LockWitness } from "../platform/file_system.ts";
 import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
-import type { Compaction } from "./compaction.ts";
+import type { Compaction } from "../compaction/compaction.ts";
 
 /** How the thread writes tables. */
 export interface JobSettings {

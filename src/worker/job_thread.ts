@@ -18,7 +18,7 @@ import type { FileSystem } from "../platform/file_system.ts";
 import type { IoStep, Task } from "../platform/task.ts";
 import { tableName } from "../version/file_names.ts";
 import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
-import { type Compaction, totalSize } from "./compaction.ts";
+import { type Compaction, totalSize } from "../compaction/compaction.ts";
 import { errorFrom, type JobRequest, type JobSettings, plainCompaction } from "./job_messages.ts";
 import { type Job, type SharedThread, sharedThread } from "./shared_thread.ts";
 

@@ -21,7 +21,7 @@ import { TableBufferPool } from "../sstable/table_buffers.ts";
 import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import { FileNumbers } from "../version/file_numbers.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
-import { writeTable } from "./flush_job.ts";
+import { writeTable } from "../compaction/flush_job.ts";
 import {
   compactionFrom,
   type JobAnswer,
@@ -31,8 +31,8 @@ import {
   plainTable,
 } from "./job_messages.ts";
 import { JobQueue } from "./job_queue.ts";
-import { mergeJob } from "./merge_job.ts";
-import type { TableOutputOptions } from "./table_output.ts";
+import { mergeJob } from "../compaction/merge_job.ts";
+import type { TableOutputOptions } from "../compaction/table_output.ts";
 
 /** How long a flush that has just been asked for may wait for a merge. */
 const SLICE_MS = 2;

@@ -45,9 +45,11 @@ const allowed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     UnknownTableFeature: "it is thrown and caught within one copy of the library",
   },
   "src/bytes/is_bytes.ts": { Uint8Array: "a short cut; others are told by their internal slot" },
-  "src/store/operation_encoding.ts": { Uint8Array: "a short cut; the long way asks isBytes" },
+  "src/store/write/operation_encoding.ts": { Uint8Array: "a short cut; the long way asks isBytes" },
   "src/bytes/slab.ts": { Uint8Array: "a short cut to a faster copy" },
-  "src/store/write_path.ts": { ByteWriter: "memory of another class is not kept, nothing else" },
+  "src/store/write/write_path.ts": {
+    ByteWriter: "memory of another class is not kept, nothing else",
+  },
 };
 
 /** Questions of identity in the code of a source, but for those that are allowed, in words. */

@@ -13,7 +13,7 @@ export const durabilityBugs: readonly Bug[] = [
     item: "skip WAL sync",
     does: "acknowledges synced writes without a sync of the log",
     edits: [{
-      file: "src/store/logs.ts",
+      file: "src/store/state/logs.ts",
       find: "      if (handle.sync === undefined) handle.syncSync();\n" +
         "      else await handle.sync();\n",
       replace: "",
@@ -26,7 +26,7 @@ export const durabilityBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "returns from synchronous writes without a sync of the log",
     edits: [{
-      file: "src/store/logs.ts",
+      file: "src/store/state/logs.ts",
       find: "      log.writer.handle.syncSync();\n",
       replace: "",
     }],
@@ -76,7 +76,7 @@ export const durabilityBugs: readonly Bug[] = [
     does:
       "gives a log the number of one whose name a power loss took and whose blocks are on the disk",
     edits: [{
-      file: "src/store/recovery.ts",
+      file: "src/store/recovery/recovery.ts",
       find:
         "  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);\n",
       replace: "",
@@ -164,7 +164,7 @@ export const durabilityBugs: readonly Bug[] = [
     item: "GC before manifest durable",
     does: "deletes a log before the edit that replaces it is durable",
     edits: [{
-      file: "src/store/flush_queue.ts",
+      file: "src/store/background/flush_queue.ts",
       find: "    const nextLog = logs.numberAfter(immutable.logNumber);\n",
       replace: "    const nextLog = logs.numberAfter(immutable.logNumber);\n" +
         "    logs.removeBelow(nextLog);\n",

@@ -10,7 +10,7 @@ export const failureBugs: readonly Bug[] = [
     item: "retry sync",
     does: "syncs a log once more after a sync that failed",
     edits: [{
-      file: "src/store/logs.ts",
+      file: "src/store/state/logs.ts",
       find: "      else await handle.sync();\n",
       replace: "      else await handle.sync().catch(() => handle.sync!());\n",
     }],
@@ -48,7 +48,7 @@ export const failureBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "goes on writing after a sync of the log has failed",
     edits: [{
-      file: "src/store/write_path.ts",
+      file: "src/store/write/write_path.ts",
       find: '            this.#state.fail("a sync of the write-ahead log", error);\n',
       replace: "",
     }],

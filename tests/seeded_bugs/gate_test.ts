@@ -22,7 +22,7 @@ const harmless: Bug = {
   item: "beyond the list",
   does: "says something else in a comment",
   edits: [{
-    file: "src/store/range.ts",
+    file: "src/store/state/range.ts",
     find: "/** A key as a bound. The bytes are a copy. */",
     replace: "/** A key as a bound. */",
   }],

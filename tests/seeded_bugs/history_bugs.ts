@@ -14,11 +14,11 @@ export const historyBugs: readonly Bug[] = [
     // There is no call to open a file for appending, so the log itself can't be: but recovery may leave
     // it in the history, with the new log behind it, and that is what the bug was about.
     edits: [{
-      file: "src/store/replay.ts",
+      file: "src/store/recovery/replay.ts",
       find: "      log: { number: this.#versions.newFileNumber(), live: false },\n",
       replace: "      log: { number: this.#versions.log.number, live: false },\n",
     }, {
-      file: "src/store/write_path.ts",
+      file: "src/store/write/write_path.ts",
       find:
         "      state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });\n",
       replace: "      state.versions.applySync({ removed: [], added: [] });\n",
@@ -32,7 +32,7 @@ export const historyBugs: readonly Bug[] = [
     does:
       "lets a conditional write go on with what it read, although its key was written meanwhile",
     edits: [{
-      file: "src/store/read_path.ts",
+      file: "src/store/read/read_path.ts",
       find: "        if (!state.wasWritten(lookup.key, memtable, lease.sequence)) {\n",
       replace: "        if (memtable.entryCount >= 0) {\n",
     }],
@@ -47,7 +47,7 @@ export const historyBugs: readonly Bug[] = [
     item: "split batch",
     does: "writes a batch as one record for each of its entries",
     edits: [{
-      file: "src/store/write_path.ts",
+      file: "src/store/write/write_path.ts",
       find: "    log.beginRecord();\n" +
         "    log.buffer.appendBytes(payload.bytes, 0, payload.length);\n" +
         "    return this.#commit(log, length);\n",
@@ -83,11 +83,11 @@ export const historyBugs: readonly Bug[] = [
     item: "replay past a bad record",
     does: "replays later logs behind a bad record of an earlier one",
     edits: [{
-      file: "src/store/replay.ts",
+      file: "src/store/recovery/replay.ts",
       find: "      if (summary.header?.firstSequence !== expected) {\n",
       replace: "      if (summary.header === undefined) {\n",
     }, {
-      file: "src/store/replay.ts",
+      file: "src/store/recovery/replay.ts",
       find: "if (isFirst && sequence === expected) next = sequence;\n",
       replace: "if (isFirst) next = sequence;\n",
     }],
@@ -99,7 +99,7 @@ export const historyBugs: readonly Bug[] = [
     item: "ack before write",
     does: "acknowledges writes that the system has not been given",
     edits: [{
-      file: "src/store/write_path.ts",
+      file: "src/store/write/write_path.ts",
       find: "    return group.promise;\n",
       replace: "    if (needsSync) return group.promise;\n" +
         "    group.promise.catch(() => {});\n    return Promise.resolve();\n",
@@ -113,7 +113,7 @@ export const historyBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "flushes the newest of several waiting memtables first",
     edits: [{
-      file: "src/store/flush_queue.ts",
+      file: "src/store/background/flush_queue.ts",
       find: "immutables.at(-1 - this.#flushes.length);\n",
       replace: "immutables.at(this.#flushes.length);\n",
     }],
@@ -126,7 +126,7 @@ export const historyBugs: readonly Bug[] = [
     does:
       "puts the table in force that the thread has written first, not that of the oldest memtable",
     edits: [{
-      file: "src/store/flush_queue.ts",
+      file: "src/store/background/flush_queue.ts",
       find: "    const first = this.#flushes[0];\n",
       replace: "    const first = this.#flushes.find(({ table }) => table.isSettled);\n",
     }],
@@ -138,7 +138,7 @@ export const historyBugs: readonly Bug[] = [
     item: "reuse file number",
     does: "gives new files the numbers of those that a crash left behind",
     edits: [{
-      file: "src/store/recovery.ts",
+      file: "src/store/recovery/recovery.ts",
       find:
         "  for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);\n" +
         "  const logNumbers",
@@ -152,7 +152,7 @@ export const historyBugs: readonly Bug[] = [
     item: "sequence reset",
     does: "starts to count its writes anew when it is opened",
     edits: [{
-      file: "src/store/recovery.ts",
+      file: "src/store/recovery/recovery.ts",
       find: "lastSequence: replay.lastSequence, memtable: undefined",
       replace: "lastSequence: 0, memtable: undefined",
     }],
@@ -167,7 +167,7 @@ export const historyBugs: readonly Bug[] = [
     item: "missing-file ignored",
     does: "opens a store from which a table is missing",
     edits: [{
-      file: "src/store/recovery.ts",
+      file: "src/store/recovery/recovery.ts",
       find: "    if (!present.has(name)) throw missingFile(options, name);\n",
       replace: "",
     }],
@@ -182,7 +182,7 @@ export const historyBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "opens a store from which its log is missing",
     edits: [{
-      file: "src/store/recovery.ts",
+      file: "src/store/recovery/recovery.ts",
       find: "  if (log.live && numbers[0] !== log.number) throw",
       replace: "  if (log.live && numbers[0] !== log.number && numbers.length > 1) throw",
     }],
@@ -197,7 +197,7 @@ export const historyBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "reads beside a writer and does not look whether the store has changed meanwhile",
     edits: [{
-      file: "src/store/read_only.ts",
+      file: "src/store/recovery/read_only.ts",
       find: "  if (!isSame(before, look(options))) return undefined;\n",
       replace: "  isSame(before, before);\n",
     }],
@@ -212,7 +212,7 @@ export const historyBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "takes what a writer has just deleted for damage",
     edits: [{
-      file: "src/store/read_only.ts",
+      file: "src/store/recovery/read_only.ts",
       find: "if (error.message === lastError?.message && !isReplacement(error)) throw error;",
       replace: "if (error.message !== lastError?.message || !isReplacement(error)) throw error;",
     }],

@@ -119,7 +119,7 @@ export const tableBugs: readonly Bug[] = [
     item: "off-by-one range bound",
     does: "shows the key at the upper bound of a range",
     edits: [{
-      file: "src/store/entry_scan.ts",
+      file: "src/store/read/entry_scan.ts",
       find: "end: bound.bytes.length, isIncluded: reverse }",
       replace: "end: bound.bytes.length, isIncluded: true }",
     }],
@@ -147,7 +147,7 @@ export const tableBugs: readonly Bug[] = [
     item: "double flush",
     does: "flushes every memtable a second time",
     edits: [{
-      file: "src/store/flush_queue.ts",
+      file: "src/store/background/flush_queue.ts",
       find: "    this.#state.dropImmutable(immutable);\n",
       replace: "    if (this.count % 2 === 1) this.#state.dropImmutable(immutable);\n",
     }],
@@ -186,7 +186,7 @@ export const tableBugs: readonly Bug[] = [
     item: "alias caller buffer",
     does: "keeps the caller's own buffer as the bound of a range",
     edits: [{
-      file: "src/store/range.ts",
+      file: "src/store/state/range.ts",
       find: "  encodeKey(key, writer);\n",
       replace: '  if (typeof key !== "string") {\n' +
         "    const { buffer, byteOffset, length } = key as Uint8Array;\n" +
@@ -256,7 +256,7 @@ export const tableBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "looks for a key behind the last one in a table that this view does not have",
     edits: [{
-      file: "src/store/point_lookup.ts",
+      file: "src/store/read/point_lookup.ts",
       find: " && version === this.#nearVersion",
       replace: "",
     }],

@@ -6,7 +6,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { ClosedError, IoError, StoreError } from "../../src/errors.ts";
 import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
-import type { CheckpointFormat } from "../../src/store/checkpoint.ts";
+import type { CheckpointFormat } from "../../src/store/copy/checkpoint.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { open, openSync } from "../../src/store/open.ts";
 import type { EmbeddedStore } from "../../src/store/store.ts";

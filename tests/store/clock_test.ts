@@ -7,7 +7,7 @@ import { memoryFileSystem, open, openSync } from "../../mod.ts";
 import type { Scheduler, Timer } from "../../src/platform/scheduler.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { RunningTask } from "../../src/platform/task.ts";
-import { Turns } from "../../src/store/turns.ts";
+import { Turns } from "../../src/store/state/turns.ts";
 import { useScheduler } from "../support/fault_scheduler.ts";
 import { withSeedAsync } from "../support/seeded.ts";
 import { watched } from "./file_systems.ts";

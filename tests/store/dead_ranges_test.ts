@@ -12,8 +12,8 @@ import {
   type Options,
   type Range,
 } from "../../mod.ts";
-import { DeadRanges } from "../../src/store/dead_ranges.ts";
-import { boundKey } from "../../src/store/range.ts";
+import { DeadRanges } from "../../src/store/state/dead_ranges.ts";
+import { boundKey } from "../../src/store/state/range.ts";
 import type { Random } from "../support/random.ts";
 import { withSeed, withSeedAsync } from "../support/seeded.ts";
 

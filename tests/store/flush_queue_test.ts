@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { IoError, memoryFileSystem } from "../../mod.ts";
 import { WeightedCache } from "../../src/cache/weighted_cache.ts";
 import { flushJob } from "../../src/compaction/flush_job.ts";
-import type { FlushedTable, JobThread } from "../../src/compaction/job_thread.ts";
+import type { FlushedTable, JobThread } from "../../src/worker/job_thread.ts";
 import { compressorFor } from "../../src/compression/compressors.ts";
 import type { Memtable } from "../../src/memtable/memtable.ts";
 import { resolveOptions } from "../../src/options.ts";
@@ -14,11 +14,11 @@ import type { Task } from "../../src/platform/task.ts";
 import { BlockCache } from "../../src/sstable/block_cache.ts";
 import { HandlePool } from "../../src/sstable/handle_pool.ts";
 import type { TableResources } from "../../src/sstable/table_reader.ts";
-import type { Background } from "../../src/store/background.ts";
-import { FlushQueue } from "../../src/store/flush_queue.ts";
-import { makeDirectory } from "../../src/store/store_directory.ts";
-import { StoreState } from "../../src/store/store_state.ts";
-import { WritePath } from "../../src/store/write_path.ts";
+import type { Background } from "../../src/store/background/background.ts";
+import { FlushQueue } from "../../src/store/background/flush_queue.ts";
+import { makeDirectory } from "../../src/store/recovery/store_directory.ts";
+import { StoreState } from "../../src/store/state/store_state.ts";
+import { WritePath } from "../../src/store/write/write_path.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
 
 /** A flush that the thread was given, which it does when it is told to. */

@@ -10,7 +10,7 @@ import { cpSync, mkdirSync, readdirSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { setTimeout } from "node:timers";
 import { open, openSync, type Store } from "../../mod.ts";
-import { sharedThread } from "../../src/compaction/shared_thread.ts";
+import { sharedThread } from "../../src/worker/shared_thread.ts";
 import { Random } from "../support/random.ts";
 
 const [act, directory] = process.argv.slice(2) as [string, string];

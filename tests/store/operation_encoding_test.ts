@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
-import { encodePut } from "../../src/store/operation_encoding.ts";
+import { encodePut } from "../../src/store/write/operation_encoding.ts";
 import type { Key } from "../../src/value/value.ts";
 import { hexOf } from "../support/entries.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
-import { type BoundKey, type Range, resolveRange, successor } from "../../src/store/range.ts";
+import { type BoundKey, type Range, resolveRange, successor } from "../../src/store/state/range.ts";
 
 function hex(bound: BoundKey | undefined): string | undefined {
   return bound === undefined

@@ -15,7 +15,7 @@ import {
   type Options,
   StoreError,
 } from "../../mod.ts";
-import { MAX_PINNED_TABLES } from "../../src/store/pinned_files.ts";
+import { MAX_PINNED_TABLES } from "../../src/store/state/pinned_files.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
 import { contentOf, DIRECTORY } from "../support/store_files.ts";
 import { temporaryDirectory } from "../support/temporary.ts";

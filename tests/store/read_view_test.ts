@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Memtable } from "../../src/memtable/memtable.ts";
-import { Lease, ReadView } from "../../src/store/read_view.ts";
+import { Lease, ReadView } from "../../src/store/state/read_view.ts";
 import { Version } from "../../src/version/version.ts";
 import type { VersionSet } from "../../src/version/version_set.ts";
 

@@ -18,8 +18,8 @@ import {
 import { Memtable } from "../../src/memtable/memtable.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
-import { Lease, ReadView } from "../../src/store/read_view.ts";
-import type { StoreState } from "../../src/store/store_state.ts";
+import { Lease, ReadView } from "../../src/store/state/read_view.ts";
+import type { StoreState } from "../../src/store/state/store_state.ts";
 import { Version } from "../../src/version/version.ts";
 import type { VersionSet } from "../../src/version/version_set.ts";
 import { Random } from "../support/random.ts";

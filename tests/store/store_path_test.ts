@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import * as vm from "node:vm";
 import { memoryFileSystem, open, openSync } from "../../mod.ts";
-import { requirePath } from "../../src/store/store_path.ts";
+import { requirePath } from "../../src/store/recovery/store_path.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 /** Runs `body` in a working directory of its own, where a wrong path would make something. */

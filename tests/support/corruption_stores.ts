@@ -5,7 +5,7 @@
  */
 
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
-import { encodeDelete, encodePut } from "../../src/store/operation_encoding.ts";
+import { encodeDelete, encodePut } from "../../src/store/write/operation_encoding.ts";
 import { logName } from "../../src/version/file_names.ts";
 import type { LogState } from "../../src/version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";

@@ -8,7 +8,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
-import type { Operation } from "../../src/store/batch.ts";
+import type { Operation } from "../../src/store/write/batch.ts";
 import type { EmbeddedStore } from "../../src/store/store.ts";
 
 /** The key under which every batch stores its ordinal. */

@@ -5,7 +5,7 @@
 
 import { IoError } from "../../src/errors.ts";
 import type { Options, WalSync } from "../../src/options.ts";
-import type { Operation } from "../../src/store/batch.ts";
+import type { Operation } from "../../src/store/write/batch.ts";
 import { open, openSync } from "../../src/store/open.ts";
 import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { CrashKind, FaultFileSystem } from "./fault_file_system.ts";

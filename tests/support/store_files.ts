@@ -1,7 +1,7 @@
 /** Store directories for tests, made file by file, so that a test decides what exactly is on disk. */
 
 import type { Options } from "../../src/options.ts";
-import { encodeDelete, encodePut } from "../../src/store/operation_encoding.ts";
+import { encodeDelete, encodePut } from "../../src/store/write/operation_encoding.ts";
 import { openSync } from "../../src/store/open.ts";
 import type { EmbeddedStore } from "../../src/store/store.ts";
 import { logName } from "../../src/version/file_names.ts";

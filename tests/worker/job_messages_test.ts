@@ -5,7 +5,7 @@ import {
   errorFrom,
   plainCompaction,
   plainError,
-} from "../../src/compaction/job_messages.ts";
+} from "../../src/worker/job_messages.ts";
 import type { Compaction } from "../../src/compaction/compaction.ts";
 import {
   ClosedError,

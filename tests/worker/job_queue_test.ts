@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { JobQueue, type QueuedJob } from "../../src/compaction/job_queue.ts";
+import { JobQueue, type QueuedJob } from "../../src/worker/job_queue.ts";
 
 interface Named extends QueuedJob {
   readonly name: string;

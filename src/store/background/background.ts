@@ -10,19 +10,19 @@
  * descriptor is no failure: nothing was written, and the work is begun again a little later.
  */
 
-import { type Compaction, editOf } from "../compaction/compaction.ts";
-import { mergeJob } from "../compaction/merge_job.ts";
-import { pickCompaction, pickIdleCompaction, planFullCompaction } from "../compaction/picker.ts";
-import { planNeighbours } from "../compaction/small_tables.ts";
-import { ClosedError } from "../errors.ts";
-import { isOver, type Timer } from "../platform/scheduler.ts";
-import { RunningTask, type Task } from "../platform/task.ts";
-import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
-import type { TableMetadata } from "../version/table_metadata.ts";
-import type { Version } from "../version/version.ts";
+import { type Compaction, editOf } from "../../compaction/compaction.ts";
+import { mergeJob } from "../../compaction/merge_job.ts";
+import { pickCompaction, pickIdleCompaction, planFullCompaction } from "../../compaction/picker.ts";
+import { planNeighbours } from "../../compaction/small_tables.ts";
+import { ClosedError } from "../../errors.ts";
+import { isOver, type Timer } from "../../platform/scheduler.ts";
+import { RunningTask, type Task } from "../../platform/task.ts";
+import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
+import type { TableMetadata } from "../../version/table_metadata.ts";
+import type { Version } from "../../version/version.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { IdleWatch } from "./idle_watch.ts";
-import type { StoreState } from "./store_state.ts";
+import type { StoreState } from "../state/store_state.ts";
 
 /** The longest that the event loop is held at a time. */
 const SLICE_MS = 1.5;

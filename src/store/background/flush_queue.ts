@@ -5,13 +5,13 @@
  * is. Their numbers are taken in that order, too: level 0 is searched by number.
  */
 
-import { flushJob } from "../compaction/flush_job.ts";
-import { isRefusal } from "../errors.ts";
-import { RunningTask, type Task } from "../platform/task.ts";
-import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
-import { tableName } from "../version/file_names.ts";
-import type { TableMetadata } from "../version/table_metadata.ts";
-import type { ImmutableMemtable, StoreState } from "./store_state.ts";
+import { flushJob } from "../../compaction/flush_job.ts";
+import { isRefusal } from "../../errors.ts";
+import { RunningTask, type Task } from "../../platform/task.ts";
+import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
+import { tableName } from "../../version/file_names.ts";
+import type { TableMetadata } from "../../version/table_metadata.ts";
+import type { ImmutableMemtable, StoreState } from "../state/store_state.ts";
 
 /** So many are with the thread at most: one that it works on, one that it finds when it is done. */
 const MAX_UNFINISHED = 2;

@@ -6,8 +6,8 @@
  * has looked at yet.
  */
 
-import { Rest } from "./rest.ts";
-import type { StoreState } from "./store_state.ts";
+import { Rest } from "../state/rest.ts";
+import type { StoreState } from "../state/store_state.ts";
 
 /**
  * A memtable is flushed early when the tables have at most this many entries for each of its

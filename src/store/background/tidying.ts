@@ -4,12 +4,12 @@
  * run would leave one more table.
  */
 
-import { type Compaction, editOf, totalSize } from "../compaction/compaction.ts";
-import { mergeJob } from "../compaction/merge_job.ts";
-import { pickCompaction } from "../compaction/picker.ts";
-import type { Task } from "../platform/task.ts";
-import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
-import type { StoreState } from "./store_state.ts";
+import { type Compaction, editOf, totalSize } from "../../compaction/compaction.ts";
+import { mergeJob } from "../../compaction/merge_job.ts";
+import { pickCompaction } from "../../compaction/picker.ts";
+import type { Task } from "../../platform/task.ts";
+import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
+import type { StoreState } from "../state/store_state.ts";
 
 /** What is merged at one end of a session has no more bytes than this: some ten milliseconds. */
 const MAX_BYTES = 1024 * 1024;

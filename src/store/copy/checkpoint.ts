@@ -14,11 +14,11 @@
  *   never a directory that opens as a store with less in it.
  */
 
-import { ClosedError, isRefusal, StoreError } from "../errors.ts";
-import { ownFields } from "../options.ts";
-import type { FileLock } from "../platform/file_system.ts";
-import { RunningTask, syncDirectoryStep, type Task } from "../platform/task.ts";
-import { fencedFileSystem } from "../version/fenced_file_system.ts";
+import { ClosedError, isRefusal, StoreError } from "../../errors.ts";
+import { ownFields } from "../../options.ts";
+import type { FileLock } from "../../platform/file_system.ts";
+import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
+import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
@@ -26,15 +26,20 @@ import {
   isLockName,
   manifestName,
   parseFileName,
-} from "../version/file_names.ts";
-import { stagedTableNumber } from "../go/go_store_writer.ts";
-import { checkSignal, throwIfAborted } from "../contract/abort_signal.ts";
+} from "../../version/file_names.ts";
+import { stagedTableNumber } from "../../go/go_store_writer.ts";
+import { checkSignal, throwIfAborted } from "../../contract/abort_signal.ts";
 import { writeGoStore } from "./go_checkpoint.ts";
-import type { Lease } from "./read_view.ts";
-import { isDirectory, makeDirectory, type NewDirectory, syncParent } from "./store_directory.ts";
+import type { Lease } from "../state/read_view.ts";
+import {
+  isDirectory,
+  makeDirectory,
+  type NewDirectory,
+  syncParent,
+} from "../recovery/store_directory.ts";
 import { copyStore } from "./store_copy.ts";
-import { requirePath } from "./store_path.ts";
-import type { StoreState } from "./store_state.ts";
+import { requirePath } from "../recovery/store_path.ts";
+import type { StoreState } from "../state/store_state.ts";
 
 /** Whose files a checkpoint is made of: ours, or those of Go TinyKVS v0.4. */
 export type CheckpointFormat = "tinykvs" | "go-v0.4";

@@ -10,27 +10,27 @@
  * The copy is a store of its own, with an id of its own: logs of the original are foreign to it.
  */
 
-import { crc32 } from "../bytes/crc32.ts";
-import { WeightedCache } from "../cache/weighted_cache.ts";
-import { writeTable } from "../compaction/flush_job.ts";
-import { CorruptionError, DecodeError } from "../errors.ts";
-import { MergingCursor } from "../iterator/merging_cursor.ts";
-import type { FileHandle } from "../platform/file_system.ts";
-import { syncDirectoryStep, syncStep, type Task } from "../platform/task.ts";
-import { writeFullySync } from "../platform/transfer.ts";
-import { BlockCache } from "../sstable/block_cache.ts";
-import { HandlePool } from "../sstable/handle_pool.ts";
-import { type BlockFooter, decodeBlockFooter } from "../sstable/table_format.ts";
-import type { TableIndex } from "../sstable/table_index.ts";
-import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import { tableName } from "../version/file_names.ts";
-import type { TableMetadata } from "../version/table_metadata.ts";
-import type { AddedTable } from "../version/version_edit.ts";
-import { emptyVersionState, VersionSet } from "../version/version_set.ts";
-import type { Lease } from "./read_view.ts";
-import { newStoreId } from "./recovery.ts";
-import type { NewDirectory } from "./store_directory.ts";
-import type { StoreState } from "./store_state.ts";
+import { crc32 } from "../../bytes/crc32.ts";
+import { WeightedCache } from "../../cache/weighted_cache.ts";
+import { writeTable } from "../../compaction/flush_job.ts";
+import { CorruptionError, DecodeError } from "../../errors.ts";
+import { MergingCursor } from "../../iterator/merging_cursor.ts";
+import type { FileHandle } from "../../platform/file_system.ts";
+import { syncDirectoryStep, syncStep, type Task } from "../../platform/task.ts";
+import { writeFullySync } from "../../platform/transfer.ts";
+import { BlockCache } from "../../sstable/block_cache.ts";
+import { HandlePool } from "../../sstable/handle_pool.ts";
+import { type BlockFooter, decodeBlockFooter } from "../../sstable/table_format.ts";
+import type { TableIndex } from "../../sstable/table_index.ts";
+import { TableReader, type TableResources } from "../../sstable/table_reader.ts";
+import { tableName } from "../../version/file_names.ts";
+import type { TableMetadata } from "../../version/table_metadata.ts";
+import type { AddedTable } from "../../version/version_edit.ts";
+import { emptyVersionState, VersionSet } from "../../version/version_set.ts";
+import type { Lease } from "../state/read_view.ts";
+import { newStoreId } from "../recovery/recovery.ts";
+import type { NewDirectory } from "../recovery/store_directory.ts";
+import type { StoreState } from "../state/store_state.ts";
 
 const CHUNK_BYTES = 256 * 1024;
 /** One table is open at a time; the pool keeps no fewer. */

@@ -7,17 +7,17 @@
  * `throw`, by `close`, or when the cursor is garbage.
  */
 
-import { requireCount } from "../contract/cursor_base.ts";
-import { ClosedError } from "../errors.ts";
+import { requireCount } from "../../contract/cursor_base.ts";
+import { ClosedError } from "../../errors.ts";
 import {
   AT_END,
   AT_ENTRY,
   type EntryCursor,
   NEEDS_LOAD,
   type Position,
-} from "../iterator/entry_cursor.ts";
-import type { Key } from "../value/value.ts";
-import { throwIfAborted } from "../contract/abort_signal.ts";
+} from "../../iterator/entry_cursor.ts";
+import type { Key } from "../../value/value.ts";
+import { throwIfAborted } from "../../contract/abort_signal.ts";
 import { EmbeddedCursorBase } from "./embedded_cursor.ts";
 import type { TakeItem, TakeItems } from "./entry_decoder.ts";
 import { EntryScan } from "./entry_scan.ts";
@@ -28,10 +28,10 @@ import {
   type ResolvedRange,
   resolveRange,
   successor,
-} from "./range.ts";
-import type { Lease } from "./read_view.ts";
-import type { StoreState } from "./store_state.ts";
-import { OPERATIONS_PER_PAUSE, type Turns } from "./turns.ts";
+} from "../state/range.ts";
+import type { Lease } from "../state/read_view.ts";
+import type { StoreState } from "../state/store_state.ts";
+import { OPERATIONS_PER_PAUSE, type Turns } from "../state/turns.ts";
 
 /** What a cursor has to give back. Neither may lead to the cursor: a range's signal may, by a listener. */
 interface Holdings {

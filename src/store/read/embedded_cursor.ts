@@ -3,7 +3,7 @@
  * over what becomes of their items, have in common.
  */
 
-import type { Cursor } from "../contract/cursor.ts";
+import type { Cursor } from "../../contract/cursor.ts";
 import {
   CursorBase,
   dropping,
@@ -15,8 +15,8 @@ import {
   SKIP,
   type Stage,
   taking,
-} from "../contract/cursor_base.ts";
-import type { Key } from "../value/value.ts";
+} from "../../contract/cursor_base.ts";
+import type { Key } from "../../value/value.ts";
 
 /**
  * A cursor of the embedded store: as the contract's, and synchronous as well. `for...of` goes through it,

@@ -1,21 +1,21 @@
 /** Entries to what users get: keys as text or bytes, values by their type. One for a whole store. */
 
-import type { Entry } from "../contract/reader.ts";
-import { DecodeError } from "../errors.ts";
-import type { EntryView } from "../iterator/entry_cursor.ts";
-import type { ResolvedOptions } from "../options.ts";
-import { asciiText, isAsciiTextFast } from "../value/ascii_text.ts";
-import { decodeKeyText } from "../value/key_codec.ts";
-import { copyScannedBytes } from "../value/owned_bytes.ts";
-import type { Value, ValueTypeName } from "../value/value.ts";
+import type { Entry } from "../../contract/reader.ts";
+import { DecodeError } from "../../errors.ts";
+import type { EntryView } from "../../iterator/entry_cursor.ts";
+import type { ResolvedOptions } from "../../options.ts";
+import { asciiText, isAsciiTextFast } from "../../value/ascii_text.ts";
+import { decodeKeyText } from "../../value/key_codec.ts";
+import { copyScannedBytes } from "../../value/owned_bytes.ts";
+import type { Value, ValueTypeName } from "../../value/value.ts";
 import {
   bytesContentAt,
   expectType,
   int64At,
   ValueDecoder,
   valueTypeAt,
-} from "../value/value_codec.ts";
-import type { KeyEncoding } from "./range.ts";
+} from "../../value/value_codec.ts";
+import type { KeyEncoding } from "../state/range.ts";
 import { corruptValue, type DecodeEntry } from "./read_path.ts";
 
 /** Makes an item of the entry that a scan stands on. */

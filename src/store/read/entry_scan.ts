@@ -4,8 +4,8 @@
  * cursor (cursor.ts) drives it and turns entries into values.
  */
 
-import { compareRanges } from "../bytes/compare.ts";
-import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
+import { compareRanges } from "../../bytes/compare.ts";
+import { ConcatenatingCursor } from "../../iterator/concatenating_cursor.ts";
 import {
   AT_END,
   AT_ENTRY,
@@ -15,15 +15,19 @@ import {
   type EntryView,
   NEEDS_LOAD,
   type Position,
-} from "../iterator/entry_cursor.ts";
-import { EntryRun, type RunBound } from "../iterator/entry_run.ts";
-import { MergingCursor } from "../iterator/merging_cursor.ts";
-import { type ScanProgress, TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
-import { isTombstone } from "../value/value_codec.ts";
-import { firstEndingAtOrAfter, type LiveTable } from "../version/version.ts";
-import { type DeadRanges, type DeadWalk, keyCopy, MANY_TOMBSTONES } from "./dead_ranges.ts";
-import type { ReadView } from "./read_view.ts";
-import type { BoundKey, ResolvedRange } from "./range.ts";
+} from "../../iterator/entry_cursor.ts";
+import { EntryRun, type RunBound } from "../../iterator/entry_run.ts";
+import { MergingCursor } from "../../iterator/merging_cursor.ts";
+import {
+  type ScanProgress,
+  TableCursor,
+  type TableScanOptions,
+} from "../../sstable/table_cursor.ts";
+import { isTombstone } from "../../value/value_codec.ts";
+import { firstEndingAtOrAfter, type LiveTable } from "../../version/version.ts";
+import { type DeadRanges, type DeadWalk, keyCopy, MANY_TOMBSTONES } from "../state/dead_ranges.ts";
+import type { ReadView } from "../state/read_view.ts";
+import type { BoundKey, ResolvedRange } from "../state/range.ts";
 
 /** Blocks that a scan reads ahead at most, in bytes. */
 const READAHEAD_BYTES = 128 * 1024;

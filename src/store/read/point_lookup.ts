@@ -7,9 +7,9 @@
  * `get` and `getSync`, without a Promise where nothing is missing. The object is reused.
  */
 
-import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { compareRanges } from "../bytes/compare.ts";
-import { hashKey } from "../bytes/murmur3.ts";
+import type { ByteWriter } from "../../bytes/byte_writer.ts";
+import { compareRanges } from "../../bytes/compare.ts";
+import { hashKey } from "../../bytes/murmur3.ts";
 import {
   AT_END,
   AT_ENTRY,
@@ -18,14 +18,14 @@ import {
   NEEDS_LOAD,
   type Position,
   showKeyAlone,
-} from "../iterator/entry_cursor.ts";
-import type { Block } from "../sstable/block.ts";
-import type { Filter } from "../sstable/filter.ts";
-import type { LoadWaiter } from "../sstable/load_queue.ts";
-import type { ReadPace } from "../sstable/read_pace.ts";
-import type { TableIndex } from "../sstable/table_index.ts";
-import { type LiveTable, mayHold, type Version } from "../version/version.ts";
-import type { ReadView } from "./read_view.ts";
+} from "../../iterator/entry_cursor.ts";
+import type { Block } from "../../sstable/block.ts";
+import type { Filter } from "../../sstable/filter.ts";
+import type { LoadWaiter } from "../../sstable/load_queue.ts";
+import type { ReadPace } from "../../sstable/read_pace.ts";
+import type { TableIndex } from "../../sstable/table_index.ts";
+import { type LiveTable, mayHold, type Version } from "../../version/version.ts";
+import type { ReadView } from "../state/read_view.ts";
 
 const nothing = emptyEntryView();
 

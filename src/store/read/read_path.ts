@@ -4,16 +4,21 @@
  * not, and the search goes on where it was.
  */
 
-import { ByteWriter } from "../bytes/byte_writer.ts";
-import { CorruptionError, type DecodeError } from "../errors.ts";
-import { AT_ENTRY, type EntryView, NEEDS_LOAD, type Position } from "../iterator/entry_cursor.ts";
-import { ReadPace } from "../sstable/read_pace.ts";
-import { encodeKey } from "../value/key_codec.ts";
-import type { Key } from "../value/value.ts";
-import { isTombstone } from "../value/value_codec.ts";
+import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { CorruptionError, type DecodeError } from "../../errors.ts";
+import {
+  AT_ENTRY,
+  type EntryView,
+  NEEDS_LOAD,
+  type Position,
+} from "../../iterator/entry_cursor.ts";
+import { ReadPace } from "../../sstable/read_pace.ts";
+import { encodeKey } from "../../value/key_codec.ts";
+import type { Key } from "../../value/value.ts";
+import { isTombstone } from "../../value/value_codec.ts";
 import { type LoadFailure, PointLookup } from "./point_lookup.ts";
-import type { Lease } from "./read_view.ts";
-import type { StoreState } from "./store_state.ts";
+import type { Lease } from "../state/read_view.ts";
+import type { StoreState } from "../state/store_state.ts";
 
 /**
  * Keys of one `getMany` that are looked for at the same time. Reads that end together are decoded in one turn

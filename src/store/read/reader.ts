@@ -1,9 +1,9 @@
 /** What the embedded store and its snapshots have in common for those who read them. */
 
-import type { Entry, Reader } from "../contract/reader.ts";
-import type { Key, Value } from "../value/value.ts";
+import type { Entry, Reader } from "../../contract/reader.ts";
+import type { Key, Value } from "../../value/value.ts";
 import type { EmbeddedCursor } from "./embedded_cursor.ts";
-import type { Range } from "./range.ts";
+import type { Range } from "../state/range.ts";
 
 /**
  * Something to read keys and values from, also synchronously: an {@linkcode EmbeddedStore} as it is at

@@ -7,17 +7,17 @@
  * same time, and the files of tables that compaction has replaced stay on disk.
  */
 
-import type { Entry, Snapshot } from "../contract/reader.ts";
-import { ReaderBase } from "../contract/reader_base.ts";
-import type { Key, Value, ValueTypeName } from "../value/value.ts";
+import type { Entry, Snapshot } from "../../contract/reader.ts";
+import { ReaderBase } from "../../contract/reader_base.ts";
+import type { Key, Value, ValueTypeName } from "../../value/value.ts";
 import { openCursor } from "./cursor.ts";
 import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import type { EntryDecoder } from "./entry_decoder.ts";
-import type { Range } from "./range.ts";
+import type { Range } from "../state/range.ts";
 import { areThere, isPresent, type ReadPath } from "./read_path.ts";
 import type { EmbeddedReader } from "./reader.ts";
-import type { Lease } from "./read_view.ts";
-import type { StoreState } from "./store_state.ts";
+import type { Lease } from "../state/read_view.ts";
+import type { StoreState } from "../state/store_state.ts";
 import { countEntries, countEntriesSync } from "./visit_entries.ts";
 
 /** Snapshots that were dropped without being closed give their leases back here. */

@@ -3,13 +3,13 @@
  * promise for each. `scanPrefix`, `scanRange` and `count` are made of it.
  */
 
-import { AT_ENTRY, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
-import { throwIfAborted } from "../contract/abort_signal.ts";
+import { AT_ENTRY, NEEDS_LOAD } from "../../iterator/entry_cursor.ts";
+import { throwIfAborted } from "../../contract/abort_signal.ts";
 import { EntryScan } from "./entry_scan.ts";
-import { type Range, type ResolvedRange, resolveRange } from "./range.ts";
-import type { Lease } from "./read_view.ts";
-import type { StoreState } from "./store_state.ts";
-import { OPERATIONS_PER_PAUSE } from "./turns.ts";
+import { type Range, type ResolvedRange, resolveRange } from "../state/range.ts";
+import type { Lease } from "../state/read_view.ts";
+import type { StoreState } from "../state/store_state.ts";
+import { OPERATIONS_PER_PAUSE } from "../state/turns.ts";
 
 /**
  * Visits entries without a promise for each; everything that has to be loaded is awaited. The signal is

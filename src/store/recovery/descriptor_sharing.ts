@@ -5,8 +5,8 @@
  * create its next log or table. Made by `open`.
  */
 
-import type { FileSystem } from "../platform/file_system.ts";
-import { type HandlePool, isOutOfDescriptors } from "../sstable/handle_pool.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
+import { type HandlePool, isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 
 /** `inner`, with descriptors that `pool` gives back where they run out. */
 export function sharingFileSystem(inner: FileSystem, pool: HandlePool): FileSystem {

@@ -19,10 +19,10 @@
  * that was, it is over when we begin again: so an error counts when the next try finds the same one.
  */
 
-import { IoError, StoreError } from "../errors.ts";
-import { hasGoLog, isGoStore, readGoStore } from "../go/go_store.ts";
-import type { Scheduler } from "../platform/scheduler.ts";
-import type { IoStep, Task } from "../platform/task.ts";
+import { IoError, StoreError } from "../../errors.ts";
+import { hasGoLog, isGoStore, readGoStore } from "../../go/go_store.ts";
+import type { Scheduler } from "../../platform/scheduler.ts";
+import type { IoStep, Task } from "../../platform/task.ts";
 import {
   CURRENT_NAME,
   GO_LOG_NAME,
@@ -30,10 +30,10 @@ import {
   manifestName,
   namesWithinReach,
   tableName,
-} from "../version/file_names.ts";
-import type { Current } from "../version/manifest_format.ts";
-import { VersionSet, type VersionState } from "../version/version_set.ts";
-import type { PinnedFiles } from "./pinned_files.ts";
+} from "../../version/file_names.ts";
+import type { Current } from "../../version/manifest_format.ts";
+import { VersionSet, type VersionState } from "../../version/version_set.ts";
+import type { PinnedFiles } from "../state/pinned_files.ts";
 import {
   missingFile,
   neededLogs,

@@ -18,13 +18,13 @@ import {
   IoError,
   StoreError,
   UnsupportedFormatError,
-} from "../errors.ts";
-import { hasGoLog, isGoFile, readGoStore } from "../go/go_store.ts";
-import type { Memtable } from "../memtable/memtable.ts";
-import type { Scheduler } from "../platform/scheduler.ts";
-import type { Task } from "../platform/task.ts";
-import { readWholeFileSync } from "../platform/transfer.ts";
-import { TableReader, type TableResources } from "../sstable/table_reader.ts";
+} from "../../errors.ts";
+import { hasGoLog, isGoFile, readGoStore } from "../../go/go_store.ts";
+import type { Memtable } from "../../memtable/memtable.ts";
+import type { Scheduler } from "../../platform/scheduler.ts";
+import type { Task } from "../../platform/task.ts";
+import { readWholeFileSync } from "../../platform/transfer.ts";
+import { TableReader, type TableResources } from "../../sstable/table_reader.ts";
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
@@ -36,23 +36,23 @@ import {
   type NumberedFile,
   parseFileName,
   tableName,
-} from "../version/file_names.ts";
+} from "../../version/file_names.ts";
 import {
   type Current,
   decodeCurrent,
   decodeManifest,
   MAX_CURRENT_BYTES,
   otherCurrentVersion,
-} from "../version/manifest_format.ts";
-import type { TableMetadata } from "../version/table_metadata.ts";
-import { LiveTable } from "../version/version.ts";
+} from "../../version/manifest_format.ts";
+import type { TableMetadata } from "../../version/table_metadata.ts";
+import { LiveTable } from "../../version/version.ts";
 import {
   emptyVersionState,
   MAX_NUMBERS_AHEAD,
   stateAfter,
   VersionSet,
   type VersionState,
-} from "../version/version_set.ts";
+} from "../../version/version_set.ts";
 import { Replay, type ReplayOptions } from "./replay.ts";
 
 /** A manifest larger than this is not read into memory. */

@@ -5,18 +5,23 @@
  * what was never durable. The log of the Go program, where there is one, comes first.
  */
 
-import { flushJob } from "../compaction/flush_job.ts";
-import type { TableOutputOptions } from "../compaction/table_output.ts";
-import { CorruptionError, corruptionFrom, isRefusal, UnsupportedFormatError } from "../errors.ts";
-import { readGoLog } from "../go/go_log.ts";
-import { Memtable } from "../memtable/memtable.ts";
-import type { FileSystem } from "../platform/file_system.ts";
-import type { Task } from "../platform/task.ts";
-import { GO_LOG_NAME, logName, tableName } from "../version/file_names.ts";
-import type { AddedTable } from "../version/version_edit.ts";
-import type { VersionSet } from "../version/version_set.ts";
-import { LOG_VERSION, type LogHeader } from "../wal/log_format.ts";
-import { type LogSummary, readLog } from "../wal/log_reader.ts";
+import { flushJob } from "../../compaction/flush_job.ts";
+import type { TableOutputOptions } from "../../compaction/table_output.ts";
+import {
+  CorruptionError,
+  corruptionFrom,
+  isRefusal,
+  UnsupportedFormatError,
+} from "../../errors.ts";
+import { readGoLog } from "../../go/go_log.ts";
+import { Memtable } from "../../memtable/memtable.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
+import type { Task } from "../../platform/task.ts";
+import { GO_LOG_NAME, logName, tableName } from "../../version/file_names.ts";
+import type { AddedTable } from "../../version/version_edit.ts";
+import type { VersionSet } from "../../version/version_set.ts";
+import { LOG_VERSION, type LogHeader } from "../../wal/log_format.ts";
+import { type LogSummary, readLog } from "../../wal/log_reader.ts";
 
 /** What a replay needs to know. */
 export interface ReplayOptions {

@@ -3,8 +3,8 @@
  * parents, and make their names durable.
  */
 
-import { IoError } from "../errors.ts";
-import type { FileStatus, FileSystem } from "../platform/file_system.ts";
+import { IoError } from "../../errors.ts";
+import type { FileStatus, FileSystem } from "../../platform/file_system.ts";
 
 /** What the system says of a link that leads to something else, to nothing, or to itself. */
 const NO_DIRECTORY_CODES: ReadonlySet<string> = new Set(["ENOTDIR", "ENOENT", "ELOOP"]);

@@ -3,12 +3,12 @@
  * keep its store open, so that every call on it fails as it would on a closed store.
  */
 
-import { WeightedCache } from "../cache/weighted_cache.ts";
-import { Memtable } from "../memtable/memtable.ts";
-import { BlockCache } from "../sstable/block_cache.ts";
-import { HandlePool } from "../sstable/handle_pool.ts";
-import type { TableResources } from "../sstable/table_reader.ts";
-import { emptyVersionState, VersionSet } from "../version/version_set.ts";
+import { WeightedCache } from "../../cache/weighted_cache.ts";
+import { Memtable } from "../../memtable/memtable.ts";
+import { BlockCache } from "../../sstable/block_cache.ts";
+import { HandlePool } from "../../sstable/handle_pool.ts";
+import type { TableResources } from "../../sstable/table_reader.ts";
+import { emptyVersionState, VersionSet } from "../../version/version_set.ts";
 import { StoreState } from "./store_state.ts";
 
 /** Makes such a state, "closing" at first, for a handle on the store of `state`. */

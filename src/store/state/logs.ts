@@ -6,10 +6,10 @@
  * hole. A log is deleted when the table of its memtable is in the manifest.
  */
 
-import { IoError } from "../errors.ts";
-import type { FileSystem } from "../platform/file_system.ts";
-import { logName } from "../version/file_names.ts";
-import { LogWriter } from "../wal/log_writer.ts";
+import { IoError } from "../../errors.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
+import { logName } from "../../version/file_names.ts";
+import { LogWriter } from "../../wal/log_writer.ts";
 
 interface OpenLog {
   readonly writer: LogWriter;

@@ -8,9 +8,9 @@
  * another file.
  */
 
-import { IoError, StoreError } from "../errors.ts";
-import type { FileHandle, FileSystem } from "../platform/file_system.ts";
-import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
+import { IoError, StoreError } from "../../errors.ts";
+import type { FileHandle, FileSystem } from "../../platform/file_system.ts";
+import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 
 /** Half of what many systems give a process by default. */
 export const MAX_PINNED_TABLES = 512;

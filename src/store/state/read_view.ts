@@ -7,10 +7,10 @@
  * tables until it is released, or until the store is closed under it.
  */
 
-import { ClosedError } from "../errors.ts";
-import type { Memtable } from "../memtable/memtable.ts";
-import type { Version } from "../version/version.ts";
-import type { VersionSet } from "../version/version_set.ts";
+import { ClosedError } from "../../errors.ts";
+import type { Memtable } from "../../memtable/memtable.ts";
+import type { Version } from "../../version/version.ts";
+import type { VersionSet } from "../../version/version_set.ts";
 
 /** Memtables, newest first, and the tables below them. */
 export class ReadView {

@@ -7,7 +7,7 @@
  * the next `note`. Reads and writes themselves cost nothing.
  */
 
-import type { Scheduler, Timer } from "../platform/scheduler.ts";
+import type { Scheduler, Timer } from "../../platform/scheduler.ts";
 
 /** The time between two looks. */
 const LOOK_MS = 700;

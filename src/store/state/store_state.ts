@@ -4,18 +4,18 @@
  * changes here changes in one synchronous stretch, so nobody ever sees half of it.
  */
 
-import type { ByteWriter } from "../bytes/byte_writer.ts";
-import type { CompactionOptions } from "../compaction/compaction.ts";
-import type { JobThread } from "../compaction/job_thread.ts";
-import type { TableOutputOptions } from "../compaction/table_output.ts";
-import type { StoreStatus } from "../contract/store.ts";
-import { BackgroundError, ClosedError, StoreError } from "../errors.ts";
-import { Memtable } from "../memtable/memtable.ts";
-import { compactionOptions, type ResolvedOptions } from "../options.ts";
-import type { FileSystem } from "../platform/file_system.ts";
-import type { Scheduler } from "../platform/scheduler.ts";
-import type { TableResources } from "../sstable/table_reader.ts";
-import type { VersionSet } from "../version/version_set.ts";
+import type { ByteWriter } from "../../bytes/byte_writer.ts";
+import type { CompactionOptions } from "../../compaction/compaction.ts";
+import type { JobThread } from "../../worker/job_thread.ts";
+import type { TableOutputOptions } from "../../compaction/table_output.ts";
+import type { StoreStatus } from "../../contract/store.ts";
+import { BackgroundError, ClosedError, StoreError } from "../../errors.ts";
+import { Memtable } from "../../memtable/memtable.ts";
+import { compactionOptions, type ResolvedOptions } from "../../options.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
+import type { Scheduler } from "../../platform/scheduler.ts";
+import type { TableResources } from "../../sstable/table_reader.ts";
+import type { VersionSet } from "../../version/version_set.ts";
 import { DeadRanges } from "./dead_ranges.ts";
 import { Logs } from "./logs.ts";
 import type { PinnedFiles } from "./pinned_files.ts";
@@ -23,7 +23,7 @@ import { Lease, ReadView } from "./read_view.ts";
 import { Rest } from "./rest.ts";
 import { Turns } from "./turns.ts";
 
-export type { StoreStatus } from "../contract/store.ts";
+export type { StoreStatus } from "../../contract/store.ts";
 
 /** A frozen memtable that waits for its flush. */
 export interface ImmutableMemtable {

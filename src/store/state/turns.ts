@@ -4,7 +4,7 @@
  * and read paths ask here, cheaply, whether it is time to let a turn pass.
  */
 
-import type { Scheduler } from "../platform/scheduler.ts";
+import type { Scheduler } from "../../platform/scheduler.ts";
 
 /** The longest stretch of microtasks that our operations make up by themselves, in milliseconds. */
 const MAX_STRETCH_MS = 1.5;

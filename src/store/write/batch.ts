@@ -5,16 +5,16 @@
  * is reported where it is made, the caller's buffers are free at once, and writing the batch is a copy.
  */
 
-import { ByteWriter } from "../bytes/byte_writer.ts";
-import type { Batch, WriteOptions } from "../contract/writer.ts";
-import { markClass } from "../class_marks.ts";
-import { ClosedError } from "../errors.ts";
-import type { Key, Value } from "../value/value.ts";
-import { MAX_PAYLOAD_BYTES } from "../wal/log_format.ts";
+import { ByteWriter } from "../../bytes/byte_writer.ts";
+import type { Batch, WriteOptions } from "../../contract/writer.ts";
+import { markClass } from "../../class_marks.ts";
+import { ClosedError } from "../../errors.ts";
+import type { Key, Value } from "../../value/value.ts";
+import { MAX_PAYLOAD_BYTES } from "../../wal/log_format.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
-import { surplusArgument } from "../contract/write_options.ts";
+import { surplusArgument } from "../../contract/write_options.ts";
 
-export type { Operation, WriteOptions } from "../contract/writer.ts";
+export type { Operation, WriteOptions } from "../../contract/writer.ts";
 
 /**
  * The mark of a batch: which form its operations are encoded in, and what `finish` returns. A batch of

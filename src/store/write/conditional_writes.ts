@@ -6,18 +6,18 @@
  * read anew (read_path.ts, `useCurrent`).
  */
 
-import { ByteWriter } from "../bytes/byte_writer.ts";
-import { isBytes } from "../bytes/is_bytes.ts";
-import { addInt64, int64Of } from "../contract/store_base.ts";
-import type { EntryView } from "../iterator/entry_cursor.ts";
-import { encodeKey } from "../value/key_codec.ts";
-import type { Key, Value } from "../value/value.ts";
-import { encodeValue } from "../value/value_codec.ts";
+import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
+import { addInt64, int64Of } from "../../contract/store_base.ts";
+import type { EntryView } from "../../iterator/entry_cursor.ts";
+import { encodeKey } from "../../value/key_codec.ts";
+import type { Key, Value } from "../../value/value.ts";
+import { encodeValue } from "../../value/value_codec.ts";
 import { EmbeddedBatch, type WriteOptions } from "./batch.ts";
-import type { EntryDecoder } from "./entry_decoder.ts";
-import type { ReadPath } from "./read_path.ts";
-import type { StoreState } from "./store_state.ts";
-import { wantsSync } from "../contract/write_options.ts";
+import type { EntryDecoder } from "../read/entry_decoder.ts";
+import type { ReadPath } from "../read/read_path.ts";
+import type { StoreState } from "../state/store_state.ts";
+import { wantsSync } from "../../contract/write_options.ts";
 import type { WritePath } from "./write_path.ts";
 
 /** What is to be done about a key. */

@@ -4,16 +4,16 @@
  * a batch into its own.
  */
 
-import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { encodeKey } from "../value/key_codec.ts";
-import type { Key, Value } from "../value/value.ts";
+import type { ByteWriter } from "../../bytes/byte_writer.ts";
+import { encodeKey } from "../../value/key_codec.ts";
+import type { Key, Value } from "../../value/value.ts";
 import {
   BYTES_HEADER_BYTES,
   encodeTombstone,
   encodeValue,
   writeBytesValue,
-} from "../value/value_codec.ts";
-import { OPERATION_PUT } from "../wal/log_format.ts";
+} from "../../value/value_codec.ts";
+import { OPERATION_PUT } from "../../wal/log_format.ts";
 
 /** Keys of up to this many characters, and values of this many bytes, are tried in one go. */
 const SHORT_KEY_LENGTH = 40;

@@ -8,22 +8,22 @@
  * nothing is retried and nothing more is written: every later write gets a BackgroundError.
  */
 
-import { ByteWriter } from "../bytes/byte_writer.ts";
-import { isBytes } from "../bytes/is_bytes.ts";
-import { BackgroundError } from "../errors.ts";
-import { soon } from "../platform/microtask.ts";
-import { isOver, type Timer } from "../platform/scheduler.ts";
-import type { Memtable } from "../memtable/memtable.ts";
-import type { Key, Value } from "../value/value.ts";
-import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
-import { isTombstone } from "../value/value_codec.ts";
-import type { LogWriter } from "../wal/log_writer.ts";
-import type { Background } from "./background.ts";
+import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
+import { BackgroundError } from "../../errors.ts";
+import { soon } from "../../platform/microtask.ts";
+import { isOver, type Timer } from "../../platform/scheduler.ts";
+import type { Memtable } from "../../memtable/memtable.ts";
+import type { Key, Value } from "../../value/value.ts";
+import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
+import { isTombstone } from "../../value/value_codec.ts";
+import type { LogWriter } from "../../wal/log_writer.ts";
+import type { Background } from "../background/background.ts";
 import { EmbeddedBatch } from "./batch.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
-import type { StoreState } from "./store_state.ts";
-import { wantsSync } from "../contract/write_options.ts";
-import type { WriteOptions } from "../contract/writer.ts";
+import type { StoreState } from "../state/store_state.ts";
+import { wantsSync } from "../../contract/write_options.ts";
+import type { WriteOptions } from "../../contract/writer.ts";
 
 /** A batch may be this long; it has to fit into one memtable (4 GiB with what that adds). */
 const MAX_BATCH_BYTES = 2 ** 31;

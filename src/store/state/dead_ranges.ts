@@ -11,7 +11,7 @@
  * walk when it begins, and what was put since then bounds what the walk has found.
  */
 
-import { compareRanges } from "../bytes/compare.ts";
+import { compareRanges } from "../../bytes/compare.ts";
 import type { BoundKey } from "./range.ts";
 
 /** Fewer tombstones than this are walked over each time. */

@@ -3,14 +3,14 @@
  * exclusive upper one, as bytes.
  */
 
-import { ByteWriter } from "../bytes/byte_writer.ts";
-import { compareRanges } from "../bytes/compare.ts";
-import { Slab } from "../bytes/slab.ts";
-import { type KeyEncoding, ownRange, type Range } from "../contract/range.ts";
-import { encodeKey } from "../value/key_codec.ts";
-import type { Key } from "../value/value.ts";
+import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { compareRanges } from "../../bytes/compare.ts";
+import { Slab } from "../../bytes/slab.ts";
+import { type KeyEncoding, ownRange, type Range } from "../../contract/range.ts";
+import { encodeKey } from "../../value/key_codec.ts";
+import type { Key } from "../../value/value.ts";
 
-export type { KeyEncoding, Range, ScanOptions } from "../contract/range.ts";
+export type { KeyEncoding, Range, ScanOptions } from "../../contract/range.ts";
 
 /** A key as bytes with a view on them. */
 export interface BoundKey {
