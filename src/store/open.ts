@@ -10,7 +10,7 @@ import type { JobSettings } from "../worker/job_messages.ts";
 import { JobThread } from "../worker/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
-import { LockedError, StoreError } from "../errors.ts";
+import { IoError, LockedError, StoreError } from "../errors.ts";
 import { isGoStore } from "../go/go_store.ts";
 import { type Options, ownFields, type ResolvedOptions, resolveOptions } from "../options.ts";
 import type { FileLock, FileSystem } from "../platform/file_system.ts";
@@ -293,6 +293,11 @@ function* openLocked(
     try {
       yield* tidyUp(state);
     } catch (error) {
+      if (error instanceof IoError) {
+        // As recovery fails that cannot write. All is durable, so the next open does not need this.
+        abandon(state);
+        throw error;
+      }
       // As if the background had done it: what is there can be read.
       state.fail("a compaction", error);
     }
@@ -300,6 +305,14 @@ function* openLocked(
   const parts = partsOf(state, lock, () => place.remove(entry));
   parts.background.kick();
   return parts;
+}
+
+/** Lets go of everything that a store has which is not opened after all, but for its lock. */
+function abandon(state: StoreState): void {
+  state.logs.close();
+  state.versions.close();
+  state.release();
+  state.status = "closed";
 }
 
 /** Opens a store to read it, without a lock (read_only.ts). */

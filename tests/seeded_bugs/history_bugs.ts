@@ -141,8 +141,13 @@ export const historyBugs: readonly Bug[] = [
       file: "src/store/recovery/recovery.ts",
       find:
         "  for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);\n" +
-        "  const logNumbers",
-      replace: "  const logNumbers",
+        "  // A power loss may",
+      replace: "  // A power loss may",
+    }, {
+      file: "src/store/recovery/recovery.ts",
+      find:
+        "  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);\n",
+      replace: "",
     }],
     caughtBy: crashes("Flushes that are asked for while writes go on"),
     symptom: CRASH_STATE,
@@ -153,8 +158,8 @@ export const historyBugs: readonly Bug[] = [
     does: "starts to count its writes anew when it is opened",
     edits: [{
       file: "src/store/recovery/recovery.ts",
-      find: "lastSequence: replay.lastSequence, memtable: undefined",
-      replace: "lastSequence: 0, memtable: undefined",
+      find: "    lastSequence: replay.lastSequence,\n    memtable: undefined",
+      replace: "    lastSequence: 0,\n    memtable: undefined",
     }],
     caughtBy: directed(
       "tests/store/recovery_test.ts",

@@ -208,7 +208,8 @@ export function* recoverStore(
     versions,
     lastSequence: replay.lastSequence,
     memtable: undefined,
-    hasNewTables: replay.lastSequence > state.lastSequence,
+    // Tables of Go are taken over as they are.
+    hasNewTables: !isTakeOver && replay.lastSequence > state.lastSequence,
   };
 }
 
