@@ -165,11 +165,12 @@ export class Replay {
   /**
    * Whether the header of another log, found at the head of log `number`, can be a stale block. It can't if
    * the manifest proves that the right header was durable, or if the other log is still needed: no log is
-   * deleted before that, so this is a copy of it.
+   * deleted before that, so this is a copy of it. Nor if it is of another store: whoever has put a file there
+   * by mistake is told so, and loses nothing.
    */
   #mayBeStale(number: number, header: LogHeader): boolean {
     if (this.#isProven(number)) return false;
-    return header.storeId !== this.#versions.storeId ||
+    return header.storeId === this.#versions.storeId && header.logNumber < number &&
       !this.#logNumbers.includes(header.logNumber);
   }
 
