@@ -20,7 +20,10 @@ test("A program of other sources, or of none, counts as stale", () => {
 });
 
 test("The program brings neither the zstd module nor itself along", () => {
-  const module = readFileSync(new URL("../../wasm/generated/zstd_wasm.ts", import.meta.url), "utf8");
+  const module = readFileSync(
+    new URL("../../wasm/generated/zstd_wasm.ts", import.meta.url),
+    "utf8",
+  );
   const code = /[\w+/]{200}/.exec(module)![0];
   assert.ok(!text.includes(code), "the zstd module is in it");
   // Either of them would double its length.
