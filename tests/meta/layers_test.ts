@@ -20,7 +20,8 @@ const layerRows: readonly (readonly string[])[] = [
   ["platform"],
   ["bytes"],
   ["compression"],
-  ["value", "iterator", "cache"],
+  ["value"],
+  ["iterator", "cache"],
   ["memtable", "wal", "sstable"],
   ["version"],
   ["compaction"],
@@ -151,6 +152,18 @@ test("The contract and its suite reach nothing but src/contract/ and the errors"
     assert.ok(reached.size > 5, `only ${reached.size} modules were reached`);
     assert.ok(!reached.has("mod.ts"));
   }
+});
+
+test("Whoever shows entries asks visibility.ts; only counters and checks look for tombstones", () => {
+  const allowed = [
+    "src/go/go_table_writer.ts",
+    "src/iterator/visibility.ts",
+    "src/sstable/block.ts",
+    "src/sstable/table_writer.ts",
+    "src/store/write/commit.ts",
+  ];
+  const askers = [...sources].filter(([, source]) => /import [^;]*\bisTombstone\b/.test(source));
+  assert.deepEqual(askers.map(([file]) => file).sort(), allowed);
 });
 
 test("No module imports itself in a circle", () => {

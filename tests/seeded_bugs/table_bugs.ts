@@ -59,8 +59,8 @@ export const tableBugs: readonly Bug[] = [
     does: "drops a tombstone while deeper tables hold its key",
     edits: [{
       file: "src/compaction/merge_job.ts",
-      find: " && !below.mayHold(entry))) {\n",
-      replace: ")) {\n",
+      find: "isLive(entry.valueBytes, entry.valueStart) || below.mayHold(entry)",
+      replace: "isLive(entry.valueBytes, entry.valueStart)",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,
