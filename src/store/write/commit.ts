@@ -191,7 +191,7 @@ export class Commit {
       state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });
       this.#isFirstLogKnown = true;
     } catch (error) {
-      if (isOutOfDescriptors(error) && state.versions.poison === undefined) throw error;
+      if (state.isShortage(error)) throw error;
       throw state.fail("the start of the write-ahead log", error);
     }
   }
