@@ -204,11 +204,9 @@ export class TableCursor implements EntryCursor {
         this.#blockNumber = 0;
       } else {
         this.#blockNumber = block;
-        // No checksum is on the index of a Go table: that nothing before the key lies in the next block
-        // is known when that was loaded, which checks its first key. Going forwards comes by it anyway.
-        if (
-          this.#options.reverse && this.#reader.sections.tail!.properties.extension === undefined
-        ) {
+        // Without trust in the index, the next block is loaded, too: that checks its first key, and
+        // proves that nothing before the key lies in it. A forward scan loads it anyway.
+        if (this.#options.reverse && !this.#reader.sections.isTrusted) {
           this.#blockNumber = Math.min(block + 1, index.blockCount - 1);
         }
       }

@@ -256,9 +256,9 @@ export const tableBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "looks for a key behind the last one in a table that this view does not have",
     edits: [{
-      file: "src/store/read/point_lookup.ts",
-      find: " && version === this.#nearVersion",
-      replace: "",
+      file: "src/store/read/last_hit.ts",
+      find: "level !== this.#level || version !== this.#version",
+      replace: "level !== this.#level || this.#version === undefined",
     }],
     caughtBy: directed(
       "tests/store/point_lookup_test.ts",
