@@ -202,7 +202,7 @@ export const tableBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "lets a cursor stand in a block whose memory is given to another one",
     edits: [{
-      file: "src/sstable/table_cursor.ts",
+      file: "src/sstable/read_window.ts",
       find: "        this.#reader.pin(cached);\n",
       replace: "",
     }],

@@ -19,11 +19,8 @@ import {
 import { EntryRun, type RunBound } from "../../iterator/entry_run.ts";
 import { MergingCursor } from "../../iterator/merging_cursor.ts";
 import { isLive } from "../../iterator/visibility.ts";
-import {
-  type ScanProgress,
-  TableCursor,
-  type TableScanOptions,
-} from "../../sstable/table_cursor.ts";
+import type { ScanProgress, TableScanOptions } from "../../sstable/read_window.ts";
+import { TableCursor } from "../../sstable/table_cursor.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../../version/version.ts";
 import { type DeadRanges, type DeadWalk, keyCopy, MANY_TOMBSTONES } from "../state/dead_ranges.ts";
 import type { ReadView } from "../state/read_view.ts";
