@@ -27,9 +27,9 @@ const layerRows: readonly (readonly string[])[] = [
   ["compaction"],
   ["worker"],
   ["options"],
-  ["go"],
   ["store/state"],
   ["store/read", "store/background", "store/recovery"],
+  ["go"],
   ["store/write", "store/copy"],
   ["store"],
   ["mod"],
@@ -164,6 +164,15 @@ test("Whoever shows entries asks visibility.ts; only counters and checks look fo
   ];
   const askers = [...sources].filter(([, source]) => /import [^;]*\bisTombstone\b/.test(source));
   assert.deepEqual(askers.map(([file]) => file).sort(), allowed);
+});
+
+test("The Go program is a guest: only open and checkpoints know that it exists", () => {
+  const hosts: string[] = [];
+  for (const [file, source] of sources) {
+    const isHost = importsOf(source).some(({ specifier }) => specifier?.includes("/go/"));
+    if (isHost) hosts.push(file);
+  }
+  assert.deepEqual(hosts.sort(), ["src/store/copy/checkpoint.ts", "src/store/open.ts"]);
 });
 
 test("No module imports itself in a circle", () => {
