@@ -8,7 +8,7 @@
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { isBytes } from "../../bytes/is_bytes.ts";
-import { addInt64, int64Of } from "../../contract/store_base.ts";
+import { addInt64, int64Of } from "../../contract/writer_base.ts";
 import type { EntryView } from "../../iterator/entry_cursor.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key, Value } from "../../value/value.ts";
