@@ -20,6 +20,7 @@ export { EmbeddedBatch } from "./src/store/write/batch.ts";
 export type { EmbeddedCursor } from "./src/store/read/embedded_cursor.ts";
 export type { EmbeddedReader } from "./src/store/read/reader.ts";
 export { EmbeddedSnapshot } from "./src/store/read/snapshot.ts";
+export { EmbeddedTransaction } from "./src/store/transaction/transaction.ts";
 export type {
   Batch,
   Cursor,
