@@ -16,13 +16,16 @@ const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 export interface OpenTransaction {
   /** The newest entry that it sees. */
   readonly sequence: number;
+  /** Whoever runs it. */
+  readonly owner: unknown;
 }
 
 /** Keeps memtables for the transactions that are open. */
 export class RecentMemtables {
   /** Whether a synchronous transaction is running: another one inside would be no part of it. */
   isInSync = false;
-  readonly #open = new Set<OpenTransaction>();
+  /** The transactions that are open. */
+  readonly open: Set<OpenTransaction> = new Set();
   readonly #onUnused: (memtable: Memtable) => void;
   readonly #maxBytes: number;
   /** Newest first, without a gap to those of the view in force. */
@@ -41,17 +44,19 @@ export class RecentMemtables {
 
   /** Notes a transaction that begins. */
   begin(transaction: OpenTransaction): void {
-    this.#open.add(transaction);
+    this.open.add(transaction);
   }
 
-  /** Notes that a transaction is over. */
-  end(transaction: OpenTransaction): void {
-    if (this.#open.delete(transaction) && this.#kept.length > 0) this.#drop();
+  /** Notes that a transaction is over; false if that was known. */
+  end(transaction: OpenTransaction): boolean {
+    const wasOpen = this.open.delete(transaction);
+    if (wasOpen && this.#kept.length > 0) this.#drop();
+    return wasOpen;
   }
 
   /** Keeps a memtable that is about to leave the view, if a transaction may ask for it. */
   keep(memtable: Memtable, lastSequence: number): void {
-    if (this.#open.size === 0) return;
+    if (this.open.size === 0) return;
     memtable.references++;
     this.#kept.unshift({ memtable, lastSequence });
     this.#drop();
@@ -59,7 +64,7 @@ export class RecentMemtables {
 
   /** Lets go of all: the store is closed. */
   clear(): void {
-    this.#open.clear();
+    this.open.clear();
     this.#drop();
   }
 
@@ -83,7 +88,7 @@ export class RecentMemtables {
   /** Drops what no open transaction needs, and the oldest of what is too much. */
   #drop(): void {
     let oldest = Infinity;
-    for (const { sequence } of this.#open) oldest = Math.min(oldest, sequence);
+    for (const { sequence } of this.open) oldest = Math.min(oldest, sequence);
     let sizeBytes = 0;
     let count = 0;
     for (const { memtable, lastSequence } of this.#kept) {

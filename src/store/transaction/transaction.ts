@@ -38,10 +38,10 @@ import {
 } from "../write/decisions.ts";
 import { MAX_READ_BYTES, type ReadSet } from "./read_set.ts";
 import { type ScanOwner, TrackedScan } from "./tracked_scan.ts";
-import { WriteSet } from "./write_set.ts";
+import type { WriteSet } from "./write_set.ts";
 
 /** What a transaction may write. */
-const MAX_WRITE_BYTES = 256 * 1024 * 1024;
+const MAX_WRITE_BYTES = 64 * 1024 * 1024;
 
 /** What stands in the way of a commit, and whether it may be gone when the body is run again. */
 export interface Conflict extends ConflictCause {
@@ -57,8 +57,6 @@ export interface TransactionParts {
   readonly reads: ReadPath;
   /** Makes values of entries. */
   readonly decoder: EntryDecoder;
-  /** Memory for the first write. */
-  readonly takeMemory: () => ByteWriter;
 }
 
 /**
@@ -91,7 +89,6 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
   readonly #lease: Lease;
   readonly #readSet: ReadSet;
   readonly #writeSet: WriteSet;
-  readonly #owner: ScanOwner;
   /** Whether a write has asked for a durable commit. */
   #isSynced = false;
   /** Writes that have still to read. */
@@ -101,7 +98,13 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
   #failure: Conflict | undefined;
 
   /** Made by `store.transaction`. */
-  constructor(parts: TransactionParts, lease: Lease, readSet: ReadSet, attempt: number) {
+  constructor(
+    parts: TransactionParts,
+    lease: Lease,
+    readSet: ReadSet,
+    writeSet: WriteSet,
+    attempt: number,
+  ) {
     super();
     this.attempt = attempt;
     this.#state = parts.state;
@@ -109,8 +112,7 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
     this.#decoder = parts.decoder;
     this.#lease = lease;
     this.#readSet = readSet;
-    this.#writeSet = new WriteSet(parts.takeMemory);
-    this.#owner = { readSet, requireOpen: () => this.#requireOpen() };
+    this.#writeSet = writeSet;
   }
 
   /**
@@ -387,15 +389,14 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
     return this.#read(key, this.#decoder.stored(type));
   }
 
-  readonly #openScan: OpenScan = (state, lease, range, keysOnly) =>
-    new TrackedScan(
-      this.#owner,
-      this.#writeSet.cursor(range.reverse),
-      state,
-      lease,
-      range,
-      keysOnly,
-    );
+  /** Makes the scans that see its writes. */
+  get #openScan(): OpenScan {
+    const owner: ScanOwner = { readSet: this.#readSet, requireOpen: () => this.#requireOpen() };
+    return (state, lease, range, keysOnly) => {
+      const own = this.#writeSet.cursor(range.reverse);
+      return new TrackedScan(owner, own, state, lease, range, keysOnly);
+    };
+  }
 
   #requireOpen(): void {
     this.#lease.requireHeld("transaction");
@@ -494,6 +495,8 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
 
   /** Decides by the transaction's own entry, which may have come since, or else by that of the store. */
   #decide<T>(key: Key, base: EntryView | undefined, decide: Decide<T>): T {
+    // What was read may have come after the end: then the sets are those of another transaction.
+    this.#requireOpen();
     const own = this.#ownEntry(key);
     const { result, batch } = decide(own === undefined ? base : live(own));
     if (batch !== undefined) {

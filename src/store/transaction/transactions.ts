@@ -18,24 +18,32 @@ import { ConflictError } from "../../errors.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import type { ReadPath } from "../read/read_path.ts";
 import type { Lease } from "../state/read_view.ts";
+import type { OpenTransaction } from "../state/recent_memtables.ts";
 import type { StoreState } from "../state/store_state.ts";
 import type { WriteOptions } from "../write/batch.ts";
 import type { WritePath } from "../write/write_path.ts";
 import { ReadSet } from "./read_set.ts";
 import { EmbeddedTransaction, type TransactionParts } from "./transaction.ts";
+import { WriteSet } from "./write_set.ts";
 
 /** The longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE_MS = 32;
-/** Read sets that are kept for transactions to come. */
+/** Sets that are kept for transactions to come. */
 const MAX_SPARE = 8;
 
 const SYNCED: WriteOptions = { sync: true };
 
 /** A transaction with what it holds. */
-interface Running {
+interface Running extends OpenTransaction {
   readonly transaction: EmbeddedTransaction;
   readonly lease: Lease;
-  readonly readSet: ReadSet;
+  readonly sets: ReadAndWriteSet;
+}
+
+/** What a transaction has read and written. */
+interface ReadAndWriteSet {
+  readonly read: ReadSet;
+  readonly write: WriteSet;
 }
 
 /** The transactions of one handle on a store. */
@@ -43,14 +51,13 @@ export class Transactions {
   readonly #state: StoreState;
   readonly #writes: WritePath;
   readonly #parts: TransactionParts;
-  readonly #running = new Set<Running>();
-  readonly #spare: ReadSet[] = [];
+  readonly #spare: ReadAndWriteSet[] = [];
 
   /** Joins the paths of a store. */
   constructor(state: StoreState, reads: ReadPath, writes: WritePath, decoder: EntryDecoder) {
     this.#state = state;
     this.#writes = writes;
-    this.#parts = { state, reads, decoder, takeMemory: () => writes.takeBatchMemory() };
+    this.#parts = { state, reads, decoder };
   }
 
   /** Runs `body` until its transaction commits; resolves when that is as durable as a write. */
@@ -129,7 +136,9 @@ export class Transactions {
 
   /** Ends what is running: the handle is closed, maybe not its store. */
   close(): void {
-    for (const running of [...this.#running]) {
+    for (const open of [...this.#state.recent.open]) {
+      if (open.owner !== this) continue;
+      const running = open as Running;
       running.lease.revoke();
       this.#end(running);
     }
@@ -138,21 +147,24 @@ export class Transactions {
   #begin(attempt: number): Running {
     this.#state.requireOpen();
     const lease = this.#state.lease();
-    const readSet = this.#spare.pop() ?? new ReadSet();
-    const transaction = new EmbeddedTransaction(this.#parts, lease, readSet, attempt);
-    const running = { transaction, lease, readSet };
-    this.#state.recent.begin(lease);
-    this.#running.add(running);
+    const sets = this.#spare.pop() ?? {
+      read: new ReadSet(),
+      write: new WriteSet(() => this.#writes.takeBatchMemory()),
+    };
+    const { read, write } = sets;
+    const transaction = new EmbeddedTransaction(this.#parts, lease, read, write, attempt);
+    const running = { sequence: lease.sequence, owner: this, transaction, lease, sets };
+    this.#state.recent.begin(running);
     return running;
   }
 
   /** Gives back what it holds; it can't be used any more. Twice is legal. */
   #end(running: Running): void {
-    if (!this.#running.delete(running)) return;
-    const { lease, readSet } = running;
-    this.#state.recent.end(lease);
+    if (!this.#state.recent.end(running)) return;
+    const { lease, sets } = running;
     lease.release();
-    if (readSet.clear() && this.#spare.length < MAX_SPARE) this.#spare.push(readSet);
+    sets.write.clear();
+    if (sets.read.clear() && this.#spare.length < MAX_SPARE) this.#spare.push(sets);
   }
 
   /**

@@ -19,6 +19,9 @@ const INDEX_BYTES = 16 * 1024;
 /** The key of an operation begins so many bytes after the operation. */
 const KEY_OFFSET = 5;
 
+const NO_BYTES = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
+
 /** The operations of one transaction. */
 export class WriteSet {
   /** Where the last `find` has found its key. Valid until the next write. */
@@ -119,6 +122,18 @@ export class WriteSet {
   /** The operations as a batch, whose memory they are. Nothing may be added any more. */
   finish(): EmbeddedBatch {
     return EmbeddedBatch.holding(this.#open(), this.#count);
+  }
+
+  /** Forgets everything, for another transaction. */
+  clear(): void {
+    this.#payload = undefined;
+    this.#count = 0;
+    this.#index = undefined;
+    this.#indexedCount = 0;
+    this.#indexedBytes = 0;
+    const { entry } = this;
+    entry.keyBytes = entry.valueBytes = NO_BYTES;
+    entry.keyView = entry.valueView = NO_VIEW;
   }
 
   #open(): ByteWriter {
