@@ -85,7 +85,7 @@ export function transactionOptions(
   return { retries, signal, sync };
 }
 
-/** @throws {TypeError} what a transaction is to run is no function */
+/** Checks what a transaction is to run. @throws {TypeError} it is no function */
 export function requireBody(body: unknown): void {
   if (typeof body === "function") return;
   throw new TypeError(
