@@ -28,6 +28,13 @@ export type { Entry, Reader, Snapshot, TypedReads } from "./src/contract/reader.
 export type { Store, StoreStatus } from "./src/contract/store.ts";
 export { ReaderBase } from "./src/contract/reader_base.ts";
 export { StoreBase } from "./src/contract/store_base.ts";
+export {
+  requireBody,
+  type Transaction,
+  type TransactionOptions,
+  transactionOptions,
+} from "./src/contract/transaction.ts";
+export { WriterBase } from "./src/contract/writer_base.ts";
 export { OperationBatch } from "./src/contract/operation_batch.ts";
 export type { Batch, Operation, TypedWrites, WriteOptions, Writer } from "./src/contract/writer.ts";
 export {
@@ -54,8 +61,11 @@ export {
 export {
   BackgroundError,
   ClosedError,
+  type ConflictCause,
+  ConflictError,
   CorruptionError,
   IoError,
+  type KeyStretch,
   LockedError,
   StoreError,
   type StoreErrorCode,

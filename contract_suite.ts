@@ -17,6 +17,7 @@
 import { lifeTests } from "./src/contract/suite/lives.ts";
 import { scanTests } from "./src/contract/suite/scans.ts";
 import { type ContractSuiteOptions, storeTests } from "./src/contract/suite/suite.ts";
+import { transactionTests } from "./src/contract/suite/transactions.ts";
 import { valueTests } from "./src/contract/suite/values.ts";
 import { writeTests } from "./src/contract/suite/writes.ts";
 
@@ -29,5 +30,6 @@ export function contractSuite(options: ContractSuiteOptions): void {
   valueTests(test);
   scanTests(test);
   writeTests(test);
+  transactionTests(test);
   lifeTests(test);
 }

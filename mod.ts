@@ -20,6 +20,7 @@ export { EmbeddedBatch } from "./src/store/write/batch.ts";
 export type { EmbeddedCursor } from "./src/store/read/embedded_cursor.ts";
 export type { EmbeddedReader } from "./src/store/read/reader.ts";
 export { EmbeddedSnapshot } from "./src/store/read/snapshot.ts";
+export { EmbeddedTransaction } from "./src/store/transaction/transaction.ts";
 export type {
   Batch,
   Cursor,
@@ -30,6 +31,8 @@ export type {
   Snapshot,
   Store,
   StoreStatus,
+  Transaction,
+  TransactionOptions,
   TypedReads,
   TypedWrites,
   WriteOptions,
@@ -68,8 +71,11 @@ export {
 export {
   BackgroundError,
   ClosedError,
+  type ConflictCause,
+  ConflictError,
   CorruptionError,
   IoError,
+  type KeyStretch,
   LockedError,
   LockLostError,
   StoreError,

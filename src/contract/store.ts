@@ -1,12 +1,13 @@
 /**
  * A store, as everybody can implement it: over the embedded engine, a map, a database.
  *
- * To come, each with a switch of the contract suite: transactions, range deletes, expiry, `watch` and
- * typed sub-stores. None of them changes a member that is here; a transaction and a sub-store are a
- * {@linkcode Reader} and a {@linkcode Writer} as well.
+ * To come, each with a switch of the contract suite: range deletes, expiry, `watch` and typed sub-stores.
+ * None of them changes a member that is here; a sub-store is a {@linkcode Reader} and a {@linkcode Writer}
+ * as well.
  */
 
 import type { Reader, Snapshot } from "./reader.ts";
+import type { Transaction, TransactionOptions } from "./transaction.ts";
 import type { Writer } from "./writer.ts";
 
 /** What a store is at the moment. */
@@ -37,6 +38,23 @@ export type StoreStatus = "open" | "closing" | "closed";
 export interface Store extends Reader, Writer, AsyncDisposable {
   /** Whether the store is open, being closed, or closed. */
   readonly status: StoreStatus;
+  /**
+   * Runs `body`, whose reads and writes by its {@linkcode Transaction} take effect as one, when they are
+   * as durable as a write of this store. A body that throws, or rejects, leaves nothing.
+   *
+   * Transactions are serialisable: a commit succeeds only if nothing that the body has read was written by
+   * another commit since the body began: neither the keys that it found, nor those that it found missing,
+   * nor anything in the ranges that it scanned, up to where it stopped. If something was, `body` runs again,
+   * after a pause, with a new transaction: what it does besides must bear that. One that only reads never
+   * conflicts. Transactions may run side by side, and one in the body of another is independent of it.
+   *
+   * @throws {ConflictError} something was written each time, or the transaction is larger than is allowed
+   * @throws {ClosedError} the store is closed, or was closed meanwhile
+   */
+  transaction<T>(
+    body: (transaction: Transaction) => T | Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
   /**
    * The store as it is now, to read from whatever is written later.
    *

@@ -135,6 +135,37 @@ export class MapStore extends contract.StoreBase {
     return value;
   }
 
+  override async transaction<T>(
+    body: (transaction: contract.Transaction) => T | Promise<T>,
+    options?: contract.TransactionOptions,
+  ): Promise<T> {
+    contract.requireBody(body);
+    const { retries, signal } = contract.transactionOptions(options);
+    for (let attempt = 1;; attempt++) {
+      this.#now.requireOpen();
+      signal?.throwIfAborted();
+      const { rows } = this.#now;
+      const fork = Object.assign(new MapStore(), { attempt });
+      fork.#now.rows = rows;
+      let result: T;
+      try {
+        result = await body(fork);
+      } finally {
+        await fork.close();
+      }
+      this.#now.requireOpen();
+      signal?.throwIfAborted();
+      if (fork.#now.rows === rows) return result;
+      if (this.#now.rows === rows) {
+        this.#now.rows = fork.#now.rows;
+        return result;
+      }
+      // Any other commit counts: it may have written what was read.
+      const reason = "there was another commit meanwhile";
+      if (attempt > retries) throw new contract.ConflictError({ reason }, attempt);
+    }
+  }
+
   override snapshot(): MapReader {
     this.#now.requireOpen();
     return Object.assign(new MapReader(), { rows: this.#now.rows, store: this.#now });

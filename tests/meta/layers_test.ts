@@ -31,6 +31,7 @@ const layerRows: readonly (readonly string[])[] = [
   ["store/read", "store/background", "store/recovery"],
   ["go"],
   ["store/write", "store/copy"],
+  ["store/transaction"],
   ["store"],
   ["mod"],
 ];

@@ -6,6 +6,7 @@ import { durabilityBugs } from "./durability_bugs.ts";
 import { failureBugs } from "./failure_bugs.ts";
 import { historyBugs } from "./history_bugs.ts";
 import { tableBugs } from "./table_bugs.ts";
+import { transactionBugs } from "./transaction_bugs.ts";
 
 /** Every bug. */
 export const seededBugs: readonly Bug[] = [
@@ -13,6 +14,7 @@ export const seededBugs: readonly Bug[] = [
   ...failureBugs,
   ...historyBugs,
   ...tableBugs,
+  ...transactionBugs,
 ];
 
 /** The bugs of the reliability list (3.9), in its words and its order. */

@@ -21,6 +21,7 @@ import { DeadRanges } from "./dead_ranges.ts";
 import { Logs } from "./logs.ts";
 import type { PinnedFiles } from "./pinned_files.ts";
 import { Lease, ReadView } from "./read_view.ts";
+import { RecentMemtables } from "./recent_memtables.ts";
 import { Rest } from "./rest.ts";
 import { Turns } from "./turns.ts";
 
@@ -66,6 +67,8 @@ export class StoreState {
   readonly pins: PinnedFiles | undefined;
   /** Stretches of keys without a live entry. */
   readonly deadRanges: DeadRanges = new DeadRanges(() => this.lastSequence);
+  /** What was committed since the open transactions began. */
+  readonly recent: RecentMemtables;
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
@@ -111,6 +114,10 @@ export class StoreState {
       directory,
       parts.versions.storeId,
       options.memtableSizeBytes,
+    );
+    this.recent = new RecentMemtables(
+      options.memtableSizeBytes,
+      (memtable) => this.#keepSpare(memtable),
     );
     this.memtable = parts.memtable ?? this.newMemtable();
     this.#view = this.#makeView();
@@ -191,6 +198,7 @@ export class StoreState {
 
   /** Drops an immutable memtable whose table is in the version. */
   dropImmutable(flushed: ImmutableMemtable): void {
+    this.recent.keep(flushed.memtable, flushed.lastSequence);
     this.immutables = this.immutables.filter((immutable) => immutable !== flushed);
     this.publish();
   }
@@ -220,6 +228,7 @@ export class StoreState {
     this.tableOutput.buffers?.clear();
     this.resources.blocks.close();
     this.resources.metadata.close();
+    this.recent.clear();
     this.immutables = [];
     this.memtable = new Memtable(this.lastSequence + 1, 0);
     this.#view = this.#makeView();
