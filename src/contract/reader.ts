@@ -89,8 +89,7 @@ export interface Reader<K = Key, V = Value, KeyOut = K> extends TypedReads<K> {
  * Closing the store ends its snapshots. Cursors that a snapshot has opened, and reads that it has begun,
  * are not ended by its `close`.
  */
-export interface Snapshot<K = Key, V = Value, KeyOut = K>
-  extends Reader<K, V, KeyOut>, Disposable {
+export interface Snapshot<K = Key, V = Value, KeyOut = K> extends Reader<K, V, KeyOut>, Disposable {
   /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
   close(): void;
 }

@@ -5,7 +5,7 @@
 
 import { TypeMismatchError } from "../errors.ts";
 import type { Cursor } from "./cursor.ts";
-import { type KeyEncoding, requireKeyEncoding, type Range } from "./range.ts";
+import { type KeyEncoding, type Range, requireKeyEncoding } from "./range.ts";
 import type { Entry, EntryOptions, Reader } from "./reader.ts";
 import { keyBytes } from "./rules.ts";
 import {
@@ -21,8 +21,7 @@ import {
  * A reader that is made of `getMany` and `entries`. An implementation overrides what it can do better; one whose keys
  * are neither text nor bytes overrides `getEntry`.
  */
-export abstract class ReaderBase<K = Key, V = Value, KeyOut = K>
-  implements Reader<K, V, KeyOut> {
+export abstract class ReaderBase<K = Key, V = Value, KeyOut = K> implements Reader<K, V, KeyOut> {
   /** See {@linkcode Reader}. */
   abstract getMany(keys: readonly K[]): Promise<(V | undefined)[]>;
   /** See {@linkcode Reader}. */

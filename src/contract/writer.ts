@@ -117,7 +117,10 @@ export interface Writer<K = Key, V = Value, ValueIn = V> extends TypedWrites<K> 
    * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored; then
    * nothing is applied
    */
-  write(operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>, options?: WriteOptions): Promise<void>;
+  write(
+    operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
+    options?: WriteOptions,
+  ): Promise<void>;
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
   batch(): Batch<K, ValueIn>;
   /** Stores a value if the key has none; says whether it did. */
@@ -149,5 +152,5 @@ export interface Writer<K = Key, V = Value, ValueIn = V> extends TypedWrites<K> 
     key: K,
     change: (old: V | undefined) => ValueIn | undefined,
     options?: WriteOptions,
-  ): Promise<V | undefined>;
+  ): Promise<V | ValueIn | undefined>;
 }

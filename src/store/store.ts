@@ -4,8 +4,11 @@
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
-import type { Entry } from "../contract/reader.ts";
+import type { Entry, EntryOptions } from "../contract/reader.ts";
 import { StoreBase } from "../contract/store_base.ts";
+import type { SubOptions } from "../contract/store.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
+import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
 import { markOf } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
@@ -32,6 +35,7 @@ import type { EmbeddedReader } from "./read/reader.ts";
 import type { SharedStore } from "./shared_store.ts";
 import { EmbeddedSnapshot } from "./read/snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
+import { type EmbeddedParent, type EmbeddedSub, embeddedSubOf } from "./sub/embedded_sub.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
 import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
 import { requireKnownNames, surplusArgument } from "../contract/write_options.ts";
@@ -62,15 +66,17 @@ export interface CompactRange {
  * console.log(await store.get("name")); // Alice
  * ```
  */
-export class EmbeddedStore extends StoreBase implements EmbeddedReader {
+export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
+  extends StoreBase<KeyOut, V>
+  implements EmbeddedReader<Key, V, KeyOut> {
   // The first five are replaced where a handle is closed and its store goes on.
   #state: StoreState;
   #background: Background;
   #writes: WritePath;
   #reads: ReadPath;
-  #conditional: ConditionalWrites;
-  readonly #decoder: EntryDecoder;
-  readonly #decodeValue: DecodeEntry<Value>;
+  #conditional: ConditionalWrites<V>;
+  readonly #decoder: EntryDecoder<KeyOut, V>;
+  readonly #decodeValue: DecodeEntry<V>;
   readonly #parts: StoreParts;
   readonly #share: SharedStore | undefined;
   #closing: Promise<void> | undefined;
@@ -208,7 +214,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    */
   override update(
     key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Promise<Value | undefined> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("update", arguments[3], 3));
@@ -218,7 +224,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** As `update`. */
   updateSync(
     key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Value | undefined {
     if (arguments.length > 3) throw surplusArgument("updateSync", arguments[3], 3);
@@ -263,12 +269,12 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    *
    * @throws {CorruptionError} what is stored can't be read
    */
-  override get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<V | undefined> {
     return this.#reads.get(key, this.#decodeValue);
   }
 
   /** As `get`; reads synchronously what is not in memory. */
-  getSync(key: Key): Value | undefined {
+  getSync(key: Key): V | undefined {
     return this.#reads.getSync(key, this.#decodeValue);
   }
 
@@ -277,22 +283,22 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    *
    * @throws {StoreError} code `KEY_ENCODING`: keys are text here, and this one is not UTF-8
    */
-  override getEntry(key: Key): Promise<Entry | undefined> {
-    return this.#reads.get(key, this.#decoder.entry);
+  override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
+    return this.#reads.get(key, this.#decoder.entryFor(options));
   }
 
   /** As `getEntry`. */
-  getEntrySync(key: Key): Entry | undefined {
-    return this.#reads.getSync(key, this.#decoder.entry);
+  getEntrySync(key: Key, options?: EntryOptions): Entry<KeyOut, V> | undefined {
+    return this.#reads.getSync(key, this.#decoder.entryFor(options));
   }
 
   /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
-  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#reads.getMany(keys, this.#decodeValue);
   }
 
   /** As `getMany`. */
-  getManySync(keys: readonly Key[]): (Value | undefined)[] {
+  getManySync(keys: readonly Key[]): (V | undefined)[] {
     return this.#reads.getManySync(keys, this.#decodeValue);
   }
 
@@ -317,12 +323,13 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /** Iterates over keys and values, with the keys as bytes. */
-  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, Value]>;
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, V]>;
   /** Iterates over keys and values, with the keys as text. */
-  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, Value]>;
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, V]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
+  override entries(range?: Range): EmbeddedCursor<[KeyOut, V]>;
+  // deno-lint-ignore no-explicit-any
+  override entries(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.pairs);
   }
 
@@ -331,13 +338,14 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** Iterates over keys, as text. */
   override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
+  override keys(range?: Range): EmbeddedCursor<KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override keys(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.keys, undefined, true);
   }
 
   /** Iterates over values, in the order of their keys. */
-  override values(range?: Range): EmbeddedCursor<Value> {
+  override values(range?: Range): EmbeddedCursor<V> {
     return openCursor(this.#state, range, this.#decoder.values);
   }
 
@@ -357,8 +365,29 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    *
    * @throws {ClosedError} the store is closed
    */
-  override snapshot(): EmbeddedSnapshot {
+  override snapshot(): EmbeddedSnapshot<KeyOut, V> {
     return new EmbeddedSnapshot(this.#state, this.#reads, this.#decoder);
+  }
+
+  /**
+   * A part of the store with keys and values of its own, and of the caller's types: see {@linkcode Sub}. `V` is a claim
+   * that is not checked; a schema is.
+   *
+   * @throws {TypeError | RangeError} the path is not valid
+   */
+  override sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V, KeyOut>;
+  /**
+   * A part of the store with keys and values of its own.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
+  override sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
+    path: string | readonly string[],
+    options?: SubOptions<KC, VC>,
+  ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
+  // deno-lint-ignore no-explicit-any
+  override sub(path: string | readonly string[], options?: SubOptions): any {
+    return embeddedSubOf(this as unknown as EmbeddedParent, path, options);
   }
 
   /**

@@ -8,7 +8,7 @@
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { isBytes } from "../../bytes/is_bytes.ts";
-import { addInt64, int64Of } from "../../contract/store_base.ts";
+import { addInt64, int64Of } from "../../contract/writer_base.ts";
 import type { EntryView } from "../../iterator/entry_cursor.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key, Value } from "../../value/value.ts";
@@ -31,20 +31,25 @@ interface Decision<T> {
 /** Looks at a key's entry; may only be called once, in the stretch in which the entry is shown. */
 type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
 
-type Change = (old: Value | undefined) => Value | undefined;
+type Change<V> = (old: V | undefined) => Value | undefined;
 
 const UNCHANGED: Decision<boolean> = { result: false, batch: undefined };
 const SYNCED: WriteOptions = { sync: true };
 
 /** The conditional writes of a store. */
-export class ConditionalWrites {
+export class ConditionalWrites<V extends Value = Value> {
   readonly #state: StoreState;
   readonly #reads: ReadPath;
   readonly #writes: WritePath;
-  readonly #decoder: EntryDecoder;
+  readonly #decoder: Pick<EntryDecoder<never, V>, "value" | "stored">;
 
   /** Joins the paths of a store. */
-  constructor(state: StoreState, reads: ReadPath, writes: WritePath, decoder: EntryDecoder) {
+  constructor(
+    state: StoreState,
+    reads: ReadPath,
+    writes: WritePath,
+    decoder: Pick<EntryDecoder<never, V>, "value" | "stored">,
+  ) {
     this.#state = state;
     this.#reads = reads;
     this.#writes = writes;
@@ -113,7 +118,7 @@ export class ConditionalWrites {
   /** Stores what `change` makes of the value; resolves to it. */
   async update(
     key: Key,
-    change: Change,
+    change: Change<V>,
     options: WriteOptions | undefined,
   ): Promise<Value | undefined> {
     const own = ownKey(key);
@@ -121,7 +126,7 @@ export class ConditionalWrites {
   }
 
   /** As `update`. */
-  updateSync(key: Key, change: Change, options: WriteOptions | undefined): Value | undefined {
+  updateSync(key: Key, change: Change<V>, options: WriteOptions | undefined): Value | undefined {
     const own = ownKey(key);
     return this.#applySync(own, options, this.#change(own, change));
   }
@@ -158,7 +163,7 @@ export class ConditionalWrites {
     };
   }
 
-  #change(key: Key, change: Change): Decide<Value | undefined> {
+  #change(key: Key, change: Change<V>): Decide<Value | undefined> {
     if (typeof change !== "function") {
       throw new TypeError(`Cannot update the key: found ${typeof change}, expected a function`);
     }
