@@ -17,11 +17,17 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
   /** The store's batch. */
   readonly subTarget: Batch;
   readonly #space: Keyspace<K, V, KeyOut, ValueIn>;
+  readonly #requireOpen: () => void;
 
-  /** Over a batch of the store. */
-  constructor(target: Batch, space: Keyspace<K, V, KeyOut, ValueIn>) {
+  /** Over a batch of the store; `requireOpen` throws if the sub that has started it was closed. */
+  constructor(
+    target: Batch,
+    space: Keyspace<K, V, KeyOut, ValueIn>,
+    requireOpen: () => void = () => {},
+  ) {
     this.subTarget = target;
     this.#space = space;
+    this.#requireOpen = requireOpen;
   }
 
   /** Number of operations of the store's batch. */
@@ -51,7 +57,8 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
   }
 
   /** Writes the store's batch. */
-  write(options?: WriteOptions): Promise<void> {
-    return this.subTarget.write(options);
+  async write(...rest: [options?: WriteOptions]): Promise<void> {
+    this.#requireOpen();
+    await this.subTarget.write(...rest);
   }
 }

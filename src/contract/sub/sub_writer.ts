@@ -90,7 +90,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
   }
 
   override batch(...rest: []): Batch<K, ValueIn> {
-    return new SubBatch(this.subTarget.batch(...rest), this.space);
+    return new SubBatch(this.subTarget.batch(...rest), this.space, () => this.requireOpen());
   }
 
   override async putIfNotExists(
