@@ -31,12 +31,14 @@ export class EmbeddedSubCursor<S, T, K> extends EmbeddedCursorBase<T, K> {
   }
 
   override async toArray(): Promise<T[]> {
-    try {
-      this.#source.requireOpen();
-      return this.#takenAll(await this.#cursor.toArray());
-    } finally {
-      this.closeSync();
-    }
+    this.#source.requireOpen();
+    return this.#takenAll(await this.#cursor.toArray());
+  }
+
+  /** As that of the store's cursor, which its end finishes from then on. */
+  override [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    this.#cursor[Symbol.asyncIterator]();
+    return this;
   }
 
   override seek(key: K): void {
