@@ -47,14 +47,8 @@ export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
    */
   snapshot(): Snapshot<K, V, KeyOut>;
   /**
-   * A part of the store with keys and values of its own, and of the caller's types: see {@linkcode Sub}. It is there
-   * as soon as something is put into it. `V` is a claim that is not checked; a schema is.
-   *
-   * @throws {TypeError | RangeError} the path is not valid
-   */
-  sub<V extends Value>(path: string | readonly string[]): Sub<Key, V>;
-  /**
-   * A part of the store with keys and values of its own.
+   * A part of the store with keys and values of its own, and of the caller's types: see {@linkcode Sub}. Nothing is
+   * written to make it.
    *
    * @throws {TypeError | RangeError} the path or an option is not valid
    */
@@ -62,6 +56,12 @@ export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): Sub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
+  /**
+   * A part of the store whose values the caller claims to be of a type. The claim is not checked; a schema is.
+   *
+   * @throws {TypeError | RangeError} the path is not valid
+   */
+  sub<V extends Value>(path: string | readonly string[]): Sub<Key, V>;
   /**
    * Waits for writes under way and releases everything. Further use gets a ClosedError; closing again is
    * legal.

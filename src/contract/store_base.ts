@@ -32,12 +32,12 @@ export abstract class StoreBase<KeyOut = Key, V = Value> extends WriterBase<Key,
   abstract close(): Promise<void>;
 
   /** See {@linkcode Store}. */
-  sub<V extends Value>(path: string | readonly string[]): Sub<Key, V>;
-  /** See {@linkcode Store}. */
   sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): Sub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
+  /** See {@linkcode Store}. */
+  sub<V extends Value>(path: string | readonly string[]): Sub<Key, V>;
   sub(path: string | readonly string[], options?: SubOptions): AnySub {
     return subOf(this as unknown as Store, path, options);
   }

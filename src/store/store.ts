@@ -370,14 +370,8 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * A part of the store with keys and values of its own, and of the caller's types: see {@linkcode Sub}. `V` is a claim
-   * that is not checked; a schema is.
-   *
-   * @throws {TypeError | RangeError} the path is not valid
-   */
-  override sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V, KeyOut>;
-  /**
-   * A part of the store with keys and values of its own.
+   * A part of the store with keys and values of its own, and of the caller's types: see {@linkcode Sub}. Nothing is
+   * written to make it.
    *
    * @throws {TypeError | RangeError} the path or an option is not valid
    */
@@ -385,6 +379,12 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
+  /**
+   * A part of the store whose values the caller claims to be of a type. The claim is not checked; a schema is.
+   *
+   * @throws {TypeError | RangeError} the path is not valid
+   */
+  override sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V, KeyOut>;
   // deno-lint-ignore no-explicit-any
   override sub(path: string | readonly string[], options?: SubOptions): any {
     return embeddedSubOf(this as unknown as EmbeddedParent, path, options);

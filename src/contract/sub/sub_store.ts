@@ -59,12 +59,12 @@ export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, Val
   }
 
   /** See {@linkcode Store}. */
-  sub<V extends Value>(path: string | readonly string[]): Sub<Key, V>;
-  /** See {@linkcode Store}. */
   sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): Sub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
+  /** See {@linkcode Store}. */
+  sub<V extends Value>(path: string | readonly string[]): Sub<Key, V>;
   sub(path: string | readonly string[], options?: SubOptions): AnySub {
     return subOf(this.#store, nestedPath(this.path, path), options);
   }

@@ -129,8 +129,8 @@ function appendBigint(bytes: number[], value: bigint, at: number): void {
 
 function appendNumber(bytes: number[], value: number): void {
   // One NaN, whatever bits this one has: they are no part of a value in JavaScript.
-  scratch.setFloat64(0, Number.isNaN(value) ? NaN : value);
-  if (Number.isNaN(value)) scratch.setUint32(0, 0x7ff80000);
+  if (Number.isNaN(value)) scratch.setBigUint64(0, 0x7ff8_0000_0000_0000n);
+  else scratch.setFloat64(0, value);
   const isNegative = scratch.getUint8(0) >= 0x80;
   bytes.push(NUMBER, scratch.getUint8(0) ^ (isNegative ? 0xff : 0x80));
   for (let i = 1; i < 8; i++) bytes.push(scratch.getUint8(i) ^ (isNegative ? 0xff : 0));
@@ -219,9 +219,7 @@ function numberAt(bytes: Uint8Array, at: number): number {
     scratch.setUint8(i, bytes[at + 1 + i]! ^ (isNegative ? 0xff : i === 0 ? 0x80 : 0));
   }
   const value = scratch.getFloat64(0);
-  if (
-    Number.isNaN(value) && (scratch.getUint32(0) !== 0x7ff80000 || scratch.getUint32(4) !== 0)
-  ) {
+  if (Number.isNaN(value) && scratch.getBigUint64(0) !== 0x7ff8_0000_0000_0000n) {
     throw noTuple(bytes, at, "a NaN of another form");
   }
   return value;

@@ -219,12 +219,12 @@ export class EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   }
 
   /** See {@linkcode Store.sub}. */
-  override sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V>;
-  /** See {@linkcode Store.sub}. */
   override sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
+  /** See {@linkcode Store.sub}. */
+  override sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V>;
   // deno-lint-ignore no-explicit-any
   override sub(path: string | readonly string[], options?: SubOptions): any {
     return embeddedSubOf(this.#store, nestedPath(this.path, path), options);
