@@ -19,11 +19,12 @@ export { type CompactRange, EmbeddedStore } from "./src/store/store.ts";
 export { EmbeddedBatch } from "./src/store/write/batch.ts";
 export type { EmbeddedCursor } from "./src/store/read/embedded_cursor.ts";
 export type { EmbeddedReader } from "./src/store/read/reader.ts";
-export { EmbeddedSub } from "./src/store/sub/embedded_sub.ts";
+export type { EmbeddedSub } from "./src/store/sub/embedded_sub.ts";
 export type { EmbeddedWriter } from "./src/store/sub/embedded_writer.ts";
 export { EmbeddedSnapshot } from "./src/store/read/snapshot.ts";
 export type {
   Batch,
+  Beginning,
   Cursor,
   Entry,
   EntryOptions,

@@ -3,18 +3,23 @@
 import { checkSignal } from "./abort_signal.ts";
 import { describeValue, type Key } from "./value.ts";
 
+/** A key, or, if keys are tuples of known parts, any number of its first parts: they sort before all that they begin. */
+export type Beginning<K> = K extends readonly [infer First, ...infer Rest]
+  ? readonly [] | readonly [First, ...Beginning<Rest>]
+  : K;
+
 /** Which entries, in which order. All bounds given must hold. `K` is the type of the keys. */
 export interface Range<K = Key> {
   /** Only keys that start with these bytes. */
-  prefix?: K;
+  prefix?: Beginning<K>;
   /** Only keys at or after this one. */
-  gte?: K;
+  gte?: Beginning<K>;
   /** Only keys after this one. */
-  gt?: K;
+  gt?: Beginning<K>;
   /** Only keys at or before this one. */
-  lte?: K;
+  lte?: Beginning<K>;
   /** Only keys before this one. */
-  lt?: K;
+  lt?: Beginning<K>;
   /** From the largest key to the smallest. Default false. */
   reverse?: boolean;
   /** At most this many entries, an integer from 0, or Infinity. Default Infinity. */
@@ -51,15 +56,15 @@ export type KeyEncoding = "utf8" | "bytes";
 /** The fields of a range, all of them present, so that none is looked for in a prototype. */
 export interface OwnRange<K = Key> {
   /** Only keys that start with these bytes. */
-  prefix: K | undefined;
+  prefix: Beginning<K> | undefined;
   /** Only keys at or after this one. */
-  gte: K | undefined;
+  gte: Beginning<K> | undefined;
   /** Only keys after this one. */
-  gt: K | undefined;
+  gt: Beginning<K> | undefined;
   /** Only keys at or before this one. */
-  lte: K | undefined;
+  lte: Beginning<K> | undefined;
   /** Only keys before this one. */
-  lt: K | undefined;
+  lt: Beginning<K> | undefined;
   /** From the largest key to the smallest. */
   reverse: boolean | undefined;
   /** At most this many entries. */

@@ -36,7 +36,7 @@ export abstract class ReaderBase<K = Key, V = Value, KeyOut = K> implements Read
   /** The key with all that is stored for it, or undefined if there is nothing. */
   async getEntry(key: K, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
     const bytes = keyBytes(key as Key) as K;
-    const range = { gte: bytes, lte: bytes, ...entryOptions(options) };
+    const range = { gte: bytes, lte: bytes, ...entryOptions(options) } as Range<K>;
     const [entry] = await this.entries(range).toArray();
     return entry && { key: entry[0], value: entry[1] };
   }

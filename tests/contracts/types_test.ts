@@ -74,16 +74,16 @@ test("A sub's types follow its keys and values", async () => {
   same<Parameters<typeof claimed.put>[0], [user: string, at: number]>(true);
   same<Read<typeof claimed>, { n: number } | undefined>(true);
   const entries: [[string, number], { n: number }][] = await claimed.entries().toArray();
-  const dates: KeyCodec<Date> = {
-    encode: (date) => Uint8Array.of(date.getDate()),
-    decode: () => new Date(),
+  const pages: KeyCodec<URL> = {
+    encode: (page) => new TextEncoder().encode(page.href),
+    decode: (bytes) => new URL(new TextDecoder().decode(bytes)),
   };
   const counts: ValueCodec<number | string, number> = { encode: Number, decode: Number };
-  const coded = store.sub("c", { key: dates, value: counts });
-  same<Parameters<typeof coded.put>[0], Date>(true);
+  const coded = store.sub("c", { key: pages, value: counts });
+  same<Parameters<typeof coded.put>[0], URL>(true);
   same<Parameters<typeof coded.put>[1], number | string>(true);
   same<Read<typeof coded>, number | undefined>(true);
-  const batch = coded.in(store.batch()).put(new Date(0), "1");
+  const batch = coded.in(store.batch()).put(new URL("file:///a"), "1");
   same<Parameters<typeof batch.put>[1], number | string>(true);
   using snapshot = store.snapshot();
   const inSnapshot = coded.in(snapshot);
@@ -94,10 +94,13 @@ test("A sub's types follow its keys and values", async () => {
   const asContract: Sub<Uint8Array, Value> = bytes;
   const cursor: Cursor<Uint8Array, Uint8Array> = asContract.keys();
   cursor.seek(Uint8Array.of(1));
+  await claimed.keys({ prefix: ["x"], gte: ["x", 1], lt: [] }).toArray();
   const refused = (): void => {
+    // @ts-expect-error a beginning of other parts
+    claimed.keys({ prefix: [1] });
     // @ts-expect-error a tuple of other parts
     claimed.getSync([1, "x"]);
-    // @ts-expect-error no Date
+    // @ts-expect-error no URL
     coded.putSync("k", 1);
     // @ts-expect-error a range of other keys
     bytes.keys({ prefix: "a" });

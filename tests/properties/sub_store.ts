@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { EmbeddedStore, type Key, type Value } from "../../mod.ts";
+import type { EmbeddedStore, Key, Value } from "../../mod.ts";
 
 const NEIGHBOURS: readonly (readonly string[])[] = [
   ...[["m"], ["m", "mode"], ["m", "modelx"], ["m", "model", ""], ["m", "model\0"], ["mm"], ["l"]],

@@ -29,7 +29,7 @@ export const subBugs: readonly Bug[] = [
     does: "takes zeros in the name of a sub as they are, so that a name can be the path of another",
     edits: [{
       file: "src/contract/sub/sub_path.ts",
-      find: 'names.map((name) => name.replaceAll("\\0", ZERO))',
+      find: 'names.map((name) => name.split("\\0").join(ZERO))',
       replace: "names",
     }],
     caughtBy: noKeyElsewhere,

@@ -85,17 +85,17 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
   /** The store's range. @throws {TypeError | RangeError} it is no range of the sub */
   range(given: Range<K> = {}): Range {
     const { prefix, gte, gt, lte, lt, reverse, limit, signal, keyEncoding } = ownRange(given);
-    const range: Range = { prefix: prefix === undefined ? this.#whole() : this.key(prefix) };
-    if (gte !== undefined) range.gte = this.key(gte);
-    if (gt !== undefined) range.gt = this.key(gt);
-    if (lte !== undefined) range.lte = this.key(lte);
-    if (lt !== undefined) range.lt = this.key(lt);
+    const range: Range = { prefix: prefix === undefined ? this.#whole() : this.key(prefix as K) };
+    if (gte !== undefined) range.gte = this.key(gte as K);
+    if (gt !== undefined) range.gt = this.key(gt as K);
+    if (lte !== undefined) range.lte = this.key(lte as K);
+    if (lt !== undefined) range.lt = this.key(lt as K);
     if (reverse !== undefined) range.reverse = reverse;
     if (limit !== undefined) range.limit = limit;
     if (signal !== undefined) range.signal = signal;
     const codec = this.#keys;
     if (prefix !== undefined && typeof codec === "object" && codec.endOfPrefix !== undefined) {
-      const end = this.#prefixed(this.#encoded(codec.endOfPrefix(prefix)));
+      const end = this.#prefixed(this.#encoded(codec.endOfPrefix(prefix as K)));
       const { lt } = range;
       // With codecs all bounds are bytes.
       if (lt === undefined || compareKeys(end, lt as Uint8Array) < 0) range.lt = end;

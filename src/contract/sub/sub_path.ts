@@ -52,7 +52,7 @@ export function namesOf(path: string | readonly string[]): readonly string[] {
  * @throws {RangeError} it is longer than {@linkcode MAX_PREFIX_BYTES}
  */
 export function prefixOf(names: readonly string[]): { text: string; bytes: Uint8Array } {
-  const text = START + names.map((name) => name.replaceAll("\0", ZERO)).join(NEXT_NAME) + END;
+  const text = START + names.map((name) => name.split("\0").join(ZERO)).join(NEXT_NAME) + END;
   const bytes = encodeUtf8(text);
   if (bytes.length <= MAX_PREFIX_BYTES) return { text, bytes };
   throw new RangeError(

@@ -4,7 +4,7 @@ import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubReader } from "../../contract/sub/sub_reader.ts";
-import { type EmbeddedCursor, EmbeddedCursorBase } from "../read/embedded_cursor.ts";
+import type { EmbeddedCursor, EmbeddedCursorBase } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import { EmbeddedSubCursor } from "./embedded_sub_cursor.ts";
 
