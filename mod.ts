@@ -58,6 +58,13 @@ export { decodeTuple, encodeTuple, json, tuple } from "./contract.ts";
 export type { CheckpointFormat, CheckpointOptions } from "./src/store/copy/checkpoint.ts";
 export type { KeyEncoding, ScanOptions } from "./src/contract/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
+export type { ApproximateSize } from "./src/store/upkeep/approximate_size.ts";
+export type {
+  VerifyOptions,
+  VerifyProblem,
+  VerifyProgress,
+  VerifyReport,
+} from "./src/store/upkeep/verify_report.ts";
 export {
   defaultOptions,
   highPerformanceOptions,

@@ -38,6 +38,9 @@ import { collectStats, type Stats } from "./stats.ts";
 import type { EmbeddedSub } from "./sub/embedded_sub.ts";
 import { type EmbeddedParent, embeddedSubOf } from "./sub/embedded_sub_store.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
+import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
+import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
+import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
 import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
 import { requireKnownNames, surplusArgument } from "../contract/write_options.ts";
 import { WritePath } from "./write/write_path.ts";
@@ -475,6 +478,36 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   checkpoint(directory: string | URL, options?: CheckpointOptions): Promise<void> {
     if (arguments.length > 2) return Promise.reject(surplusArgument("checkpoint", arguments[2], 2));
     return makeCheckpoint(this.#state, directory, options);
+  }
+
+  /**
+   * What a range takes, about: from the indexes of the tables, without reading a block. The range's limit and direction
+   * do not matter. What is overwritten or deleted counts until a compaction has dropped it.
+   *
+   * @throws {TypeError | RangeError} it is no range
+   */
+  approximateSize(range?: Range): ApproximateSize {
+    if (arguments.length > 1) throw surplusArgument("approximateSize", arguments[1], 1);
+    return approximateSize(this.#state, range);
+  }
+
+  /**
+   * Reads and checks every byte of the store's tables, logs and manifest, as of the call, while reads and writes go on.
+   * What is wrong is told by the report, all of it; the verification fails only if it can't go on. Of a read-only
+   * store the tables are checked.
+   *
+   * @throws {TypeError} an option is not valid
+   * @throws {ClosedError} the store was closed meanwhile
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport> {
+    if (arguments.length > 1) return Promise.reject(surplusArgument("verify", arguments[1], 1));
+    return verifyOpenStore(this.#state, options);
+  }
+
+  /** As `verify`; `signal` counts at the call only. */
+  verifySync(options?: VerifyOptions): VerifyReport {
+    if (arguments.length > 1) throw surplusArgument("verifySync", arguments[1], 1);
+    return verifyOpenStoreSync(this.#state, options);
   }
 
   /** Statistics of the store. */
