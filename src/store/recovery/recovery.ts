@@ -210,8 +210,8 @@ export function* recoverStore(
     versions,
     lastSequence: replay.lastSequence,
     memtable: undefined,
-    // Tables of Go are taken over as they are.
-    hasNewTables: !isTakeOver && replay.lastSequence > state.lastSequence,
+    // Foreign tables are taken over as they are.
+    hasNewTables: taken === undefined && replay.lastSequence > state.lastSequence,
   };
 }
 
