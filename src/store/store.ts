@@ -10,7 +10,6 @@ import type { SubOptions } from "../contract/store.ts";
 import type { TransactionOptions } from "../contract/transaction.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
-import { markOf } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import { describeValue, type Key, type Value } from "../value/value.ts";

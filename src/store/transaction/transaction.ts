@@ -26,7 +26,10 @@ import type { Range } from "../state/range.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
 import type { EmbeddedTransactionSub } from "../sub/embedded_sub.ts";
-import { embeddedTransactionSubOf, type ParentTransaction } from "../sub/embedded_sub_transaction.ts";
+import {
+  embeddedTransactionSubOf,
+  type ParentTransaction,
+} from "../sub/embedded_sub_transaction.ts";
 import type { EmbeddedWriter } from "../sub/embedded_writer.ts";
 import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
 import {
