@@ -7,6 +7,7 @@
 
 import type { KeyEncoding } from "../contract/range.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import type { JobSettings } from "../worker/job_messages.ts";
 import { JobThread } from "../worker/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
@@ -65,7 +66,6 @@ const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
 const LOCK_RETRY_MS = 20;
 /** How long a wait for the lock holds the event loop at a time. */
 const LOCK_NAP_MS = 2;
-const SLICE_MS = 2.5;
 /** Stores of other programs that `open` takes over. */
 const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
 
@@ -121,7 +121,7 @@ export async function open<
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    const parts = await runTask(openReading(request, scheduler), scheduler, SLICE_MS);
+    const parts = await runTask(openReading(request, scheduler), scheduler, OPENING_SLICE_MS);
     return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(parts);
   }
   const openParts = async (entry: StoreEntry): Promise<StoreParts> => {
@@ -129,7 +129,11 @@ export async function open<
     try {
       lock = await takeLock(request, entry, scheduler);
       request.place.put(entry);
-      return await runTask(openLocked(request, entry, lock, scheduler), scheduler, SLICE_MS);
+      return await runTask(
+        openLocked(request, entry, lock, scheduler),
+        scheduler,
+        OPENING_SLICE_MS,
+      );
     } catch (error) {
       throw givenUp(request, entry, lock, error);
     }
