@@ -10,6 +10,7 @@ import type { Scheduler } from "../../platform/scheduler.ts";
 import { readFullySync, readWholeFileSync } from "../../platform/transfer.ts";
 import {
   CURRENT_NAME,
+  GO_LOG_NAME,
   logName,
   manifestName,
   namesWithinReach,
@@ -28,6 +29,7 @@ import {
   type RecoveryOptions,
   remainsOfStore,
 } from "../recovery/recovery.ts";
+import { readTableTail } from "./table_identity.ts";
 import { problemOf, type VerifyProblem } from "./verify_report.ts";
 
 const MAX_MANIFEST_BYTES = 2 ** 30;
@@ -134,7 +136,10 @@ export function numbersOf(
     .map((file) => file!.number).sort((a, b) => a - b);
 }
 
-function requireOurs({ directory }: RecoveryOptions, names: readonly string[]): void {
+function requireOurs(
+  { fileSystem, directory }: RecoveryOptions,
+  names: readonly string[],
+): void {
   if (names.includes(CURRENT_NAME)) return;
   const hasManifest = numbersOf(names, "manifest").some((number) => number > 0);
   if (hasManifest) return;
@@ -142,7 +147,14 @@ function requireOurs({ directory }: RecoveryOptions, names: readonly string[]): 
     throw notAStore(directory, "it is a checkpoint that is not finished");
   }
   if (remainsOfStore(names).length === 0) throw notAStore(directory, "no file of a store is in it");
-  if (isGoStore(names)) {
+  // Tables alone are those of the Go program, unless one of them has what only ours have.
+  const isOurs = !names.includes(GO_LOG_NAME) && names.some((name) => {
+    const path = fileSystem.joinPath(directory, name);
+    const { sizeBytes = 0 } = fileSystem.statSync(path) ?? {};
+    return parseFileName(name)?.kind === "table" &&
+      readTableTail(fileSystem, path, sizeBytes)?.checksum !== undefined;
+  });
+  if (isGoStore(names) && !isOurs) {
     throw notAStore(
       directory,
       "only tables, or files of the Go program, are in it: open it, which takes it over",

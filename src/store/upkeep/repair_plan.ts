@@ -2,18 +2,10 @@
 
 import { decodeUtf8 } from "../../contract/utf8.ts";
 import { shownBytes } from "../../contract/sub/tuple.ts";
-import { DecodeError, StoreError } from "../../errors.ts";
+import { StoreError } from "../../errors.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import type { Task } from "../../platform/task.ts";
-import { readFullySync } from "../../platform/transfer.ts";
-import {
-  decodeFooter,
-  decodeProperties,
-  FOOTER_BYTES,
-  UnknownTableFeature,
-} from "../../sstable/table_format.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
-import { unsupported } from "../../sstable/table_sections.ts";
 import { CURRENT_NAME, logName, manifestName, tableName } from "../../version/file_names.ts";
 import { type TableMetadata, tableMetadata } from "../../version/table_metadata.ts";
 import type { LogState } from "../../version/version_edit.ts";
@@ -25,6 +17,7 @@ import { type BaseState, numbersOf, ownNames, readBase } from "./base_state.ts";
 import { type CheckedTable, checkResources, checkTable } from "./check_table.ts";
 import type { RepairAction, RepairedFile } from "./repair_report.ts";
 import { type LostRange, salvageTable } from "./salvage_table.ts";
+import { readTableTail } from "./table_identity.ts";
 import { byAge, type FoundTable, placeTables } from "./table_order.ts";
 import type { VerifyProgress } from "./verify_report.ts";
 
@@ -205,7 +198,7 @@ class Planning {
     const path = fileSystem.joinPath(directory, name);
     const sizeBytes = fileSystem.statSync(path)?.sizeBytes ?? 0;
     const identity: CheckedTable & { level?: number } = typeof named === "number"
-      ? { number, sizeBytes, ...this.#identify(path, sizeBytes) }
+      ? { number, sizeBytes, checksum: undefined, ...readTableTail(fileSystem, path, sizeBytes) }
       : named;
     const level = namedLevel ?? this.#base.levels.get(number) ?? identity.level ?? 0;
     const check = yield* checkTable(
@@ -230,7 +223,11 @@ class Planning {
       return;
     }
     this.#note(name, "salvaged", `${count} entries; ${problem!.message}`);
-    this.#unknown.push(`${name} is damaged: ${lossOf(lostRanges, named)}`);
+    // A damaged filter or index, for example, takes no entry with it.
+    const isWhole = typeof named === "number"
+      ? check.index !== undefined && check.badBlocks.size === 0
+      : count === named.entryCount;
+    if (!isWhole) this.#unknown.push(`${name} is damaged: ${lossOf(lostRanges, named)}`);
     this.#salvagedEntries += count;
     let first: Uint8Array | undefined;
     let last: Uint8Array | undefined;
@@ -251,36 +248,6 @@ class Planning {
       level,
       isSound: false,
     });
-  }
-
-  /** What the tail of a table says of it; nothing if it can't be read. */
-  #identify(
-    path: string,
-    sizeBytes: number,
-  ): { checksum: number | undefined; level?: number; tombstoneCount?: number } {
-    const handle = this.#recovery.fileSystem.openReadSync(path);
-    try {
-      if (sizeBytes < FOOTER_BYTES) return { checksum: undefined };
-      const footerBytes = new Uint8Array(FOOTER_BYTES);
-      readFullySync(handle, footerBytes, 0, FOOTER_BYTES, sizeBytes - FOOTER_BYTES);
-      const footer = decodeFooter(new DataView(footerBytes.buffer), 0, sizeBytes);
-      const bytes = new Uint8Array(footer.metadataSize + FOOTER_BYTES);
-      readFullySync(handle, bytes, 0, bytes.length, footer.metadataOffset);
-      const view = new DataView(bytes.buffer);
-      const { level, tombstoneCount, extension } = decodeProperties(
-        bytes,
-        view,
-        0,
-        footer.metadataSize,
-      );
-      return { checksum: extension?.checksum, level, tombstoneCount };
-    } catch (error) {
-      if (error instanceof DecodeError) return { checksum: undefined };
-      if (error instanceof UnknownTableFeature) throw unsupported(path, error);
-      throw error;
-    } finally {
-      handle.closeSync();
-    }
   }
 
   #progress(file: string, bytes: number): void {
