@@ -16,7 +16,7 @@ import { DIRECTORY } from "../support/store_files.ts";
 const victim = await repairVictim();
 const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
 /** Every so many bytes one is changed. */
-const stride = Math.max(1, Math.round(61 / Math.min(scale, 10)));
+const stride = Math.max(1, Math.round(127 / Math.min(scale, 10)));
 
 function repaired(what: string, damage: (files: CloneableFileSystem) => void): Repaired {
   const files = victim.fileSystem.clone();
