@@ -61,6 +61,14 @@ export { decodeTuple, encodeTuple, json, tuple } from "./contract.ts";
 export type { CheckpointFormat, CheckpointOptions } from "./src/store/copy/checkpoint.ts";
 export type { KeyEncoding, ScanOptions } from "./src/contract/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
+export { repair, type RepairOptions, repairSync } from "./src/store/upkeep/repair.ts";
+export type { RepairAction, RepairedFile, RepairReport } from "./src/store/upkeep/repair_report.ts";
+export {
+  verifyStore,
+  type VerifyStoreOptions,
+  verifyStoreSync,
+} from "./src/store/upkeep/verify_store.ts";
+export { destroy, type DestroyOptions, destroySync } from "./src/store/upkeep/destroy.ts";
 export type { ApproximateSize } from "./src/store/upkeep/approximate_size.ts";
 export type {
   VerifyOptions,
