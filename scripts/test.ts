@@ -24,7 +24,7 @@ import { availableParallelism } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
-import { ecosystemFolder, installEcosystem } from "./ecosystem.ts";
+import { installEcosystem } from "./ecosystem.ts";
 import { Figures } from "./figures.ts";
 import { parseRuntime, runPool, type Runtime, runtimes } from "./processes.ts";
 import { Progress } from "./progress.ts";
@@ -180,10 +180,8 @@ const checkTasks = checks.map((check) => async () => {
   if (result.failure === undefined) passed++;
   else fail(`${check.name}\n${tail(result.failure)}`);
 });
-if (chosen.includes("node") && files.some((file) => file.startsWith(`${ecosystemFolder}/`))) {
-  const problem = await installEcosystem();
-  if (problem !== undefined) fail(problem);
-}
+const installProblem = await installEcosystem(files, chosen);
+if (installProblem !== undefined) fail(installProblem);
 const timeoutMs = 300_000 * Math.max(1, scale);
 const tasksOf = (some: readonly string[]): (() => Promise<void>)[] =>
   some.flatMap((file) =>

@@ -264,6 +264,11 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   backgroundThread: isBoolean,
 };
 
+/** Whether a store has an option of that name. */
+export function isOptionName(name: string): name is keyof Options {
+  return Object.hasOwn(CHECKS, name);
+}
+
 /**
  * Checks the options and fills in what is missing. Only own fields count; `undefined` is "not given".
  *
@@ -278,7 +283,7 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
       throw new TypeError(`Cannot use the options: found ${found}, expected an object`);
     }
     for (const name of Object.keys(options) as (keyof Options)[]) {
-      if (!Object.hasOwn(CHECKS, name)) {
+      if (!isOptionName(name)) {
         throw new TypeError(`Cannot use the options: "${name}" is not one of them`);
       }
       const value: unknown = options[name];

@@ -17,6 +17,8 @@ interface PackageJson {
   license: string;
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional?: boolean }>;
   devDependencies: Record<string, string>;
 }
 
@@ -51,6 +53,14 @@ test("package.json, deno.json and the lock file state the same name, version and
 
 test("The runtime dependencies are exactly those that were decided on", () => {
   assert.deepEqual(Object.keys(packageJson.dependencies), ["snappyjs"]);
+});
+
+test("What adapters are for is an optional peer, and what is tried is the version that is pinned", () => {
+  assert.deepEqual(packageJson.peerDependencies, { "abstract-level": "^3.1.1" });
+  for (const name of Object.keys(packageJson.peerDependencies)) {
+    assert.deepEqual(packageJson.peerDependenciesMeta[name], { optional: true }, name);
+    assert.equal(packageJson.devDependencies[name], packageJson.peerDependencies[name]!.slice(1));
+  }
 });
 
 test("No script of the package runs at installation but prepare", () => {
@@ -95,13 +105,21 @@ test("The lock file holds a checksum for every package", () => {
   assert.deepEqual(without, []);
 });
 
-test("What users get has three entries, and nothing that they reach is part of the tests", () => {
-  const entries = { ".": "mod", "./contract": "contract", "./contract-suite": "contract_suite" };
+test("What users get has these entries, and nothing that they reach is part of the tests", () => {
+  const entries = {
+    ".": "mod",
+    "./contract": "contract",
+    "./contract-suite": "contract_suite",
+    "./level": "level",
+  };
   assert.deepEqual(
     denoJson.exports,
     Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `./${file}.ts`])),
   );
-  const dependencies = Object.keys(packageJson.dependencies);
+  const dependencies = [
+    ...Object.keys(packageJson.dependencies),
+    ...Object.keys(packageJson.peerDependencies),
+  ];
   const reached = new Set<string>();
   const waiting = Object.values(entries).map((name) => `${name}.ts`);
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
@@ -122,7 +140,7 @@ test("What users get has three entries, and nothing that they reach is part of t
   }
   assert.ok(reached.size > 60, `only ${reached.size} modules were reached`);
   const strange = [...reached].filter((file) =>
-    !/^(?:(?:mod|contract|contract_suite)\.ts$|src\/|wasm\/generated\/)/.test(file)
+    !/^(?:(?:mod|contract|contract_suite|level)\.ts$|src\/|wasm\/generated\/)/.test(file)
   );
   assert.deepEqual(strange, []);
 });
