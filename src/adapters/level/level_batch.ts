@@ -14,6 +14,24 @@ export function writeOptions(options: { sync?: unknown } | undefined): WriteOpti
   return options?.sync === true ? DURABLE : undefined;
 }
 
+/** Adds a put. Text that is not well-formed, which is rare, the store refuses, and Level mends. */
+export function putData(batch: Batch, key: Data, value: Data): void {
+  try {
+    batch.put(key, value);
+  } catch {
+    batch.put(toStore(key), toStore(value));
+  }
+}
+
+/** Adds a delete. */
+export function deleteData(batch: Batch, key: Data): void {
+  try {
+    batch.delete(key);
+  } catch {
+    batch.delete(toStore(key));
+  }
+}
+
 /** What `db.batch()` without arguments returns. */
 export class LevelBatch extends AbstractChainedBatch<Database, unknown, unknown> {
   readonly #batch: Batch;
@@ -26,12 +44,12 @@ export class LevelBatch extends AbstractChainedBatch<Database, unknown, unknown>
 
   /** Adds a put, for Level. */
   _put(key: Data, value: Data): void {
-    this.#batch.put(toStore(key), toStore(value));
+    putData(this.#batch, key, value);
   }
 
   /** Adds a delete, for Level. */
   _del(key: Data): void {
-    this.#batch.delete(toStore(key));
+    deleteData(this.#batch, key);
   }
 
   /** Forgets all operations, for Level. */

@@ -5,7 +5,12 @@
  * and values before. They are not for users.
  */
 
-import { AbstractLevel } from "abstract-level";
+import {
+  type AbstractBatchOperation,
+  type AbstractBatchOptions,
+  type AbstractChainedBatch,
+  AbstractLevel,
+} from "abstract-level";
 import type { Store } from "../../contract/store.ts";
 import type { Reader } from "../../contract/reader.ts";
 import { CorruptionError, IoError, LockedError, StoreError } from "../../errors.ts";
@@ -14,7 +19,7 @@ import { open } from "../../store/open.ts";
 import type { EmbeddedStore } from "../../store/store.ts";
 import { clearRange } from "./clear.ts";
 import { type Data, type Format, toStore, valueIn } from "./formats.ts";
-import { LevelBatch, writeOptions } from "./level_batch.ts";
+import { deleteData, LevelBatch, putData, writeOptions } from "./level_batch.ts";
 import { LevelError, notOpen } from "./level_errors.ts";
 import {
   LevelIterator,
@@ -23,6 +28,7 @@ import {
   LevelValueIterator,
   storeRange,
 } from "./level_iterators.ts";
+import { addAll, isQuick, type QuickDatabase } from "./quick_batch.ts";
 import { requireLocation, splitOptions, type TinyLevelOptions } from "./level_options.ts";
 import { LevelSnapshot } from "./level_snapshot.ts";
 
@@ -105,6 +111,34 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     const given = this.#location as string | URL | (Store & { readonly path?: string });
     if (typeof given === "string") return given;
     return "href" in given ? given.href : given.path ?? "";
+  }
+
+  /** Applies operations as one: all of them or none, also after a crash. */
+  override batch(operations: AbstractBatchOperation<typeof this, K, V>[]): Promise<void>;
+  /** As above, with encodings for its operations, or with `sync`. */
+  override batch<BatchK = K, BatchV = V>(
+    operations: AbstractBatchOperation<typeof this, BatchK, BatchV>[],
+    options: AbstractBatchOptions<BatchK, BatchV>,
+  ): Promise<void>;
+  /** Starts a batch, to be filled and written. */
+  override batch(): AbstractChainedBatch<typeof this, K, V>;
+  override batch(
+    operations?: AbstractBatchOperation<typeof this, K, V>[],
+    options?: AbstractBatchOptions<K, V>,
+  ): Promise<void> | AbstractChainedBatch<typeof this, K, V> {
+    if (arguments.length === 0) return super.batch();
+    const quick = this as unknown as QuickDatabase;
+    if (isQuick(quick, operations, options)) {
+      try {
+        const batch = this.#openStore.batch();
+        if (addAll(quick, operations!, options ?? {}, batch)) {
+          return batch.write(writeOptions(options as CallOptions | undefined));
+        }
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    return super.batch(operations!, options!);
   }
 
   /**
@@ -232,8 +266,8 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
   protected _batch(operations: LevelOperation[], options: CallOptions): Promise<void> {
     const batch = this.#openStore.batch();
     for (const operation of operations) {
-      if (operation.type === "put") batch.put(toStore(operation.key), toStore(operation.value));
-      else batch.delete(toStore(operation.key));
+      if (operation.type === "put") putData(batch, operation.key, operation.value);
+      else deleteData(batch, operation.key);
     }
     return batch.write(writeOptions(options));
   }
