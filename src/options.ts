@@ -108,6 +108,12 @@ export interface Options {
    * of its own never has the thread. It takes 20 to 30 MB while there is work. Default true.
    */
   backgroundThread?: boolean;
+  /**
+   * Whether `close` writes what is in memory to a table, so that the next `open` has nothing to do. With
+   * false it makes the write-ahead log durable and leaves it, as a crash would: closing takes one sync, and
+   * the next `open` for writing reads the log and writes the table. Default true.
+   */
+  flushOnClose?: boolean;
 }
 
 /** Options with every value filled in. */
@@ -149,6 +155,7 @@ export function defaultOptions(): Options {
     levelSizeMultiplier: 10,
     maxLevels: 7,
     backgroundThread: true,
+    flushOnClose: true,
   };
 }
 
@@ -262,6 +269,7 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   levelSizeMultiplier: integer(2, 100),
   maxLevels: integer(2, 7),
   backgroundThread: isBoolean,
+  flushOnClose: isBoolean,
 };
 
 /** Whether a store has an option of that name. */

@@ -16,16 +16,23 @@ const LEVELS_OWN: ReadonlySet<string> = new Set<keyof Options>([
  * Options of {@linkcode TinyLevel}: those of every Level database, and those of a store, such as
  * `compression`, `walSync` and `fileSystem`.
  */
-export interface TinyLevelOptions<K, V>
-  extends
-    AbstractDatabaseOptions<K, V>,
-    Omit<Options, "keyEncoding" | "int64" | "createIfMissing" | "errorIfExists" | "walSync"> {
+export interface TinyLevelOptions<K, V> extends
+  AbstractDatabaseOptions<K, V>,
+  Omit<
+    Options,
+    "keyEncoding" | "int64" | "createIfMissing" | "errorIfExists" | "walSync" | "flushOnClose"
+  > {
   /**
    * When a write is acknowledged. Default "interval": as in Level, when the system has it, so it outlives
    * the process; a loss of power takes at most the last `walSyncIntervalMs` (100) with it. A write with
    * `{ sync: true }` is durable when it resolves.
    */
   walSync?: WalSync;
+  /**
+   * Whether `close` writes what is in memory to a table. Default false: as in LevelDB, it makes the log
+   * durable, and the next `open` reads it.
+   */
+  flushOnClose?: boolean;
 }
 
 /** Options of classic-level that have another name here, or need none. */

@@ -168,6 +168,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     try {
       this.#store = await open(this.#location, {
         walSync: "interval",
+        flushOnClose: false,
         ...given,
         createIfMissing,
         errorIfExists,
