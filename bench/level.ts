@@ -16,29 +16,39 @@ import { TinyLevel } from "../level.ts";
 
 type Database = AbstractLevel<string | Uint8Array, string, string>;
 
-const requirePeer = createRequire(new URL("../tests/adapters/package.json", import.meta.url));
+const requirePeer = createRequire(
+  new URL("../tests/adapters/package.json", import.meta.url),
+);
 const { ClassicLevel } = requirePeer("classic-level") as {
   ClassicLevel: new (location: string) => Database;
 };
 
 const makers: Readonly<Record<string, (location: string) => Database>> = {
   "classic-level": (location) => new ClassicLevel(location),
-  "TinyLevel": (location) => new TinyLevel(location),
+  "TinyLevel": (location) => new TinyLevel(location) as unknown as Database,
 };
 
 const COUNT = Number(process.argv[2] ?? 100_000);
 const ROUNDS = Number(process.argv[3] ?? 3);
 const BATCH = 1_000;
 
-const keys = Array.from({ length: COUNT }, (_, i) => `user:${String(i).padStart(11, "0")}`);
+const keys = Array.from(
+  { length: COUNT },
+  (_, i) => `user:${String(i).padStart(11, "0")}`,
+);
 let seed = 1;
 function random(below: number): number {
   seed = Math.imul(seed, 1_664_525) + 1_013_904_223 >>> 0;
   return Math.floor(seed / 2 ** 32 * below);
 }
-const shuffled = keys.map((key) => ({ key, at: random(2 ** 31) })).sort((a, b) => a.at - b.at)
+const shuffled = keys.map((key) => ({ key, at: random(2 ** 31) })).sort((
+  a,
+  b,
+) => a.at - b.at)
   .map(({ key }) => key);
-const filler = Array.from({ length: 100 }, () => random(36).toString(36)).join("");
+const filler = Array.from({ length: 100 }, () => random(36).toString(36)).join(
+  "",
+);
 /** 100 characters, half of them the same everywhere. */
 function valueOf(key: string): string {
   return `${key.repeat(4).slice(0, 50)}${filler.slice(0, 50)}`;
@@ -53,7 +63,9 @@ const rows: Readonly<Record<string, Row>> = {
   },
   "put, 100 at a time": async (db) => {
     for (let at = 0; at < COUNT; at += 100) {
-      await Promise.all(keys.slice(at, at + 100).map((key) => db.put(key, valueOf(key))));
+      await Promise.all(
+        keys.slice(at, at + 100).map((key) => db.put(key, valueOf(key))),
+      );
     }
     return COUNT;
   },
@@ -61,7 +73,11 @@ const rows: Readonly<Record<string, Row>> = {
     const part = db.sublevel("part");
     for (let at = 0; at < COUNT; at += BATCH) {
       await part.batch(
-        keys.slice(at, at + BATCH).map((key) => ({ type: "put", key, value: valueOf(key) })),
+        keys.slice(at, at + BATCH).map((key) => ({
+          type: "put",
+          key,
+          value: valueOf(key),
+        })),
       );
     }
     return COUNT;
@@ -69,7 +85,11 @@ const rows: Readonly<Record<string, Row>> = {
   "batch of 1,000, in order": async (db) => {
     for (let at = 0; at < COUNT; at += BATCH) {
       await db.batch(
-        keys.slice(at, at + BATCH).map((key) => ({ type: "put", key, value: valueOf(key) })),
+        keys.slice(at, at + BATCH).map((key) => ({
+          type: "put",
+          key,
+          value: valueOf(key),
+        })),
       );
     }
     return COUNT;
@@ -77,7 +97,11 @@ const rows: Readonly<Record<string, Row>> = {
   "batch of 1,000, random": async (db) => {
     for (let at = 0; at < COUNT; at += BATCH) {
       await db.batch(
-        shuffled.slice(at, at + BATCH).map((key) => ({ type: "put", key, value: valueOf(key) })),
+        shuffled.slice(at, at + BATCH).map((key) => ({
+          type: "put",
+          key,
+          value: valueOf(key),
+        })),
       );
     }
     return COUNT;
@@ -85,25 +109,35 @@ const rows: Readonly<Record<string, Row>> = {
   "batch(), chained, of 1,000": async (db) => {
     for (let at = 0; at < COUNT; at += BATCH) {
       const batch = db.batch();
-      for (const key of shuffled.slice(at, at + BATCH)) batch.put(key, valueOf(key));
+      for (const key of shuffled.slice(at, at + BATCH)) {
+        batch.put(key, valueOf(key));
+      }
       await batch.write();
     }
     return COUNT;
   },
   "get, random": async (db) => {
-    for (const key of shuffled) if (await db.get(key) === undefined) throw new Error(key);
+    for (const key of shuffled) {
+      if (await db.get(key) === undefined) throw new Error(key);
+    }
     return COUNT;
   },
   "getSync, random": (db) => {
-    for (const key of shuffled) if (db.getSync(key) === undefined) throw new Error(key);
+    for (const key of shuffled) {
+      if (db.getSync(key) === undefined) throw new Error(key);
+    }
     return Promise.resolve(COUNT);
   },
   "get, missing": async (db) => {
-    for (const key of shuffled) if (await db.get(`${key}!`) !== undefined) throw new Error(key);
+    for (const key of shuffled) {
+      if (await db.get(`${key}!`) !== undefined) throw new Error(key);
+    }
     return COUNT;
   },
   "getMany of 100": async (db) => {
-    for (let at = 0; at < COUNT; at += 100) await db.getMany(shuffled.slice(at, at + 100));
+    for (let at = 0; at < COUNT; at += 100) {
+      await db.getMany(shuffled.slice(at, at + 100));
+    }
     return COUNT;
   },
   "for await of iterator()": async (db) => {
@@ -169,17 +203,23 @@ for (let round = 0; round < ROUNDS; round++) {
       }
       const started = performance.now();
       counts[row] = await run(open[name]!, directory);
-      ((seconds[row] ??= {})[name] ??= []).push((performance.now() - started) / 1000);
+      ((seconds[row] ??= {})[name] ??= []).push(
+        (performance.now() - started) / 1000,
+      );
     }
   }
   for (const db of Object.values(open)) await db.close();
   rmSync(directory, { recursive: true });
 }
 
-console.log(`| ${COUNT} entries | classic-level | TinyLevel | ratio |\n|---|---:|---:|---:|`);
+console.log(
+  `| ${COUNT} entries | classic-level | TinyLevel | ratio |\n|---|---:|---:|---:|`,
+);
 for (const [row, times] of Object.entries(seconds)) {
   const [theirs, ours] = [times["classic-level"]!, times["TinyLevel"]!];
-  const ratios = theirs.map((time, at) => time / ours[at]!).sort((a, b) => a - b);
+  const ratios = theirs.map((time, at) => time / ours[at]!).sort((a, b) =>
+    a - b
+  );
   const ratio = ratios[Math.floor(ratios.length / 2)]!.toFixed(2);
   const shown = (all: number[]): string => {
     const best = Math.min(...all);

@@ -81,12 +81,11 @@ class Groups<T extends Item> {
   }
 
   async nextv(size: number): Promise<T[]> {
-    if (this.#at < this.#items.length) {
-      const items = this.#items.slice(this.#at, this.#at + size);
-      this.#at += items.length;
-      return items;
-    }
-    return this.#isOver ? [] : await this.#take(size);
+    const items = this.#items.slice(this.#at, this.#at + size);
+    this.#at += items.length;
+    if (items.length === size || this.#isOver) return items;
+    const more = await this.#take(size - items.length);
+    return items.length === 0 ? more : items.concat(more);
   }
 
   seek(target: Data): void {

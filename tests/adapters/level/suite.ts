@@ -7,7 +7,9 @@ import { load, loadShared } from "../packages.ts";
 /** What the suite has to know. */
 export interface SuiteOptions {
   /** Makes a database with the options of a test, on a place that no other has. */
-  readonly factory: (options?: Record<string, unknown>) => TinyLevel<unknown, unknown>;
+  readonly factory: (
+    options?: Record<string, unknown>,
+  ) => TinyLevel<unknown, unknown>;
 }
 
 /** What came of a run. */
@@ -54,7 +56,11 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
     if (row.ok === true) passed++;
     else {
       const [found, expected] = [String(row.actual), String(row.expected)];
-      failures.push(`${names.get(row.test)}: ${row.name}: found ${found}, expected ${expected}`);
+      failures.push(
+        `${
+          names.get(row.test)
+        }: ${row.name}: found ${found}, expected ${expected}`,
+      );
     }
   });
   await new Promise<void>((resolve) => rows.on("end", resolve));

@@ -12,7 +12,10 @@ test("abstract-level's own suite holds for databases on disk", async () => {
   try {
     await requireSuite({
       factory: (options) =>
-        new TinyLevel<unknown, unknown>(join(temporary.path, `db-${count++}`), options),
+        new TinyLevel<unknown, unknown>(
+          join(temporary.path, `db-${count++}`),
+          options,
+        ),
     });
   } finally {
     temporary.dispose();
