@@ -6,7 +6,9 @@
 import { createRequire } from "node:module";
 
 const requireHere = createRequire(import.meta.url);
-const requireAtRoot = createRequire(new URL("../../package.json", import.meta.url));
+const requireAtRoot = createRequire(
+  new URL("../../package.json", import.meta.url),
+);
 
 /** A package of tests/adapters/node_modules, as `require` gives it; what it holds is the caller's claim. */
 export function load<T>(name: string): T {

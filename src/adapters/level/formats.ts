@@ -33,7 +33,9 @@ export function textOf(bytes: Uint8Array): string {
 
 /** A stored key in a format. */
 export function keyIn(format: Format, key: Data): Data {
-  if (typeof key === "string") return format === "utf8" ? key : encoder.encode(key);
+  if (typeof key === "string") {
+    return format === "utf8" ? key : encoder.encode(key);
+  }
   return format === "utf8" ? textOf(key) : ownBuffer(key);
 }
 
@@ -43,7 +45,9 @@ export function keyIn(format: Format, key: Data): Data {
  * @throws {TypeMismatchError} it is neither text nor bytes: not Level has written it
  */
 export function valueIn(format: Format, value: Value): Data {
-  if (typeof value === "string") return format === "utf8" ? value : encoder.encode(value);
+  if (typeof value === "string") {
+    return format === "utf8" ? value : encoder.encode(value);
+  }
   if (value instanceof Uint8Array || ArrayBuffer.isView(value)) {
     const bytes = value as Uint8Array;
     return format === "utf8" ? textOf(bytes) : ownBuffer(bytes);

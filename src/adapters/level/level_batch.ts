@@ -10,7 +10,9 @@ type Database = AbstractLevel<Data, unknown, unknown>;
 const DURABLE: WriteOptions = { sync: true };
 
 /** What a write of Level's is told, as the store is told it. */
-export function writeOptions(options: { sync?: unknown } | undefined): WriteOptions | undefined {
+export function writeOptions(
+  options: { sync?: unknown } | undefined,
+): WriteOptions | undefined {
   return options?.sync === true ? DURABLE : undefined;
 }
 
@@ -33,7 +35,8 @@ export function deleteData(batch: Batch, key: Data): void {
 }
 
 /** What `db.batch()` without arguments returns. */
-export class LevelBatch extends AbstractChainedBatch<Database, unknown, unknown> {
+export class LevelBatch
+  extends AbstractChainedBatch<Database, unknown, unknown> {
   readonly #batch: Batch;
 
   /** Starts an empty batch. */

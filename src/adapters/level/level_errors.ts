@@ -13,10 +13,20 @@ export class LevelError extends Error {
 }
 
 /** What an iterator is to throw: Level's own error if its signal has ended it. */
-export function abortedBy(signal: AbortSignal | undefined, error: unknown): unknown {
+export function abortedBy(
+  signal: AbortSignal | undefined,
+  error: unknown,
+): unknown {
   if (signal?.aborted !== true) return error;
-  const aborted = new LevelError("LEVEL_ABORTED", "Operation has been aborted", { cause: error });
-  Object.defineProperty(aborted, "name", { value: "AbortError", configurable: true });
+  const aborted = new LevelError(
+    "LEVEL_ABORTED",
+    "Operation has been aborted",
+    { cause: error },
+  );
+  Object.defineProperty(aborted, "name", {
+    value: "AbortError",
+    configurable: true,
+  });
   return aborted;
 }
 

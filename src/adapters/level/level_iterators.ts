@@ -50,7 +50,9 @@ export function storeRange(range: LevelRange): Range {
   else if (range.lt !== undefined) result.lt = toStore(range.lt);
   if (range.reverse === true) result.reverse = true;
   if (range.limit !== undefined && range.limit >= 0) result.limit = range.limit;
-  if (range.signal !== undefined && range.signal !== null) result.signal = range.signal;
+  if (range.signal !== undefined && range.signal !== null) {
+    result.signal = range.signal;
+  }
   return result;
 }
 
@@ -64,7 +66,11 @@ class Groups<T extends Item> {
   #nextCount = 1;
   #isOver = false;
 
-  constructor(cursor: Cursor<unknown>, convert: (item: never) => T, range: LevelRange) {
+  constructor(
+    cursor: Cursor<unknown>,
+    convert: (item: never) => T,
+    range: LevelRange,
+  ) {
     this.#cursor = cursor;
     this.#convert = convert;
     this.#signal = range.signal ?? undefined;
@@ -129,11 +135,15 @@ function pairGroups(
   const keys = range.keyEncoding as Format;
   const values = range.valueEncoding as Format;
   if (range.values === false) {
-    const convert = (key: Data): [Data, undefined] => [keyIn(keys, key), undefined];
+    const convert = (
+      key: Data,
+    ): [Data, undefined] => [keyIn(keys, key), undefined];
     return new Groups(reader.keys(storeRange(range)), convert, range);
   }
   if (range.keys === false) {
-    const convert = (value: Value): [undefined, Data] => [undefined, valueIn(values, value)];
+    const convert = (
+      value: Value,
+    ): [undefined, Data] => [undefined, valueIn(values, value)];
     return new Groups(reader.values(storeRange(range)), convert, range);
   }
   // The pair is new, and nobody else has it.
@@ -146,7 +156,8 @@ function pairGroups(
 }
 
 /** What `db.iterator()` returns. */
-export class LevelIterator extends AbstractIterator<Database, unknown, unknown> {
+export class LevelIterator
+  extends AbstractIterator<Database, unknown, unknown> {
   readonly #groups: Groups<[Data | undefined, Data | undefined]>;
 
   /** Opens a cursor on what the reader shows now. */
@@ -186,7 +197,11 @@ export class LevelKeyIterator extends AbstractKeyIterator<Database, unknown> {
   constructor(db: Database, reader: Reader, range: LevelRange) {
     const format = range.keyEncoding as Format;
     const convert = (key: Data): Data => keyIn(format, key);
-    const groups = new Groups<Data>(reader.keys(storeRange(range)), convert, range);
+    const groups = new Groups<Data>(
+      reader.keys(storeRange(range)),
+      convert,
+      range,
+    );
     super(db, range as never);
     this.#groups = groups;
   }
@@ -213,14 +228,19 @@ export class LevelKeyIterator extends AbstractKeyIterator<Database, unknown> {
 }
 
 /** What `db.values()` returns. */
-export class LevelValueIterator extends AbstractValueIterator<Database, unknown, unknown> {
+export class LevelValueIterator
+  extends AbstractValueIterator<Database, unknown, unknown> {
   readonly #groups: Groups<Data>;
 
   /** Opens a cursor on what the reader shows now. */
   constructor(db: Database, reader: Reader, range: LevelRange) {
     const format = range.valueEncoding as Format;
     const convert = (value: Value): Data => valueIn(format, value);
-    const groups = new Groups<Data>(reader.values(storeRange(range)), convert, range);
+    const groups = new Groups<Data>(
+      reader.values(storeRange(range)),
+      convert,
+      range,
+    );
     super(db, range as never);
     this.#groups = groups;
   }

@@ -6,7 +6,8 @@ import type { Store } from "../../contract/store.ts";
 
 /** What Level's class takes; its types do not say. */
 type SnapshotConstructor = new (options: unknown) => AbstractSnapshot;
-const Base: SnapshotConstructor = AbstractSnapshot as unknown as SnapshotConstructor;
+const Base: SnapshotConstructor =
+  AbstractSnapshot as unknown as SnapshotConstructor;
 
 /** A snapshot that `db.snapshot()` made. */
 export class LevelSnapshot extends Base {

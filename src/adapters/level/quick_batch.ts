@@ -41,8 +41,13 @@ interface Operation {
 const OPERATION_FIELDS = ["type", "key", "value", "sublevel"];
 
 /** Whether the database may write operations without Level. */
-export function isQuick(db: QuickDatabase, operations: unknown, options: unknown): boolean {
-  return db.status === "open" && db.hooks.prewrite.noop && db.listenerCount("write") === 0 &&
+export function isQuick(
+  db: QuickDatabase,
+  operations: unknown,
+  options: unknown,
+): boolean {
+  return db.status === "open" && db.hooks.prewrite.noop &&
+    db.listenerCount("write") === 0 &&
     db.prefixKey === AbstractLevel.prototype.prefixKey &&
     Array.isArray(operations) && operations.length > 0 &&
     (typeof options !== "object" || options === null ||
@@ -60,19 +65,30 @@ export function addAll(
   options: Operation,
   batch: Batch,
 ): boolean {
-  const keys = new Encodings(options.keyEncoding, (encoding) => db.keyEncoding(encoding));
-  const values = new Encodings(options.valueEncoding, (encoding) => db.valueEncoding(encoding));
+  const keys = new Encodings(
+    options.keyEncoding,
+    (encoding) => db.keyEncoding(encoding),
+  );
+  const values = new Encodings(
+    options.valueEncoding,
+    (encoding) => db.valueEncoding(encoding),
+  );
   for (let i = 0; i < operations.length; i++) {
     const operation = operations[i]!;
     if (typeof operation !== "object" || operation === null) return false;
     const { type, key, sublevel } = operation;
     if (sublevel !== undefined && sublevel !== null) return false;
     db._assertValidKey(key);
-    const data = keys.of(operation.keyEncoding, operation, "keyEncoding").encode(key);
+    const data = keys.of(operation.keyEncoding, operation, "keyEncoding")
+      .encode(key);
     if (type === "put") {
       const { value } = operation;
       db._assertValidValue(value);
-      const encoding = values.of(operation.valueEncoding, operation, "valueEncoding");
+      const encoding = values.of(
+        operation.valueEncoding,
+        operation,
+        "valueEncoding",
+      );
       putData(batch, data, encoding.encode(value));
     } else if (type === "del") deleteData(batch, data);
     else return false;

@@ -13,13 +13,23 @@ import {
 } from "abstract-level";
 import type { Store } from "../../contract/store.ts";
 import type { Reader } from "../../contract/reader.ts";
-import { CorruptionError, IoError, LockedError, StoreError } from "../../errors.ts";
+import {
+  CorruptionError,
+  IoError,
+  LockedError,
+  StoreError,
+} from "../../errors.ts";
 import type { Options } from "../../options.ts";
 import { open } from "../../store/open.ts";
 import type { EmbeddedStore } from "../../store/store.ts";
-import { clearRange } from "./clear.ts";
+import { clearRange } from "../clear_range.ts";
 import { type Data, type Format, toStore, valueIn } from "./formats.ts";
-import { deleteData, LevelBatch, putData, writeOptions } from "./level_batch.ts";
+import {
+  deleteData,
+  LevelBatch,
+  putData,
+  writeOptions,
+} from "./level_batch.ts";
 import { LevelError, notOpen } from "./level_errors.ts";
 import {
   LevelIterator,
@@ -29,7 +39,11 @@ import {
   storeRange,
 } from "./level_iterators.ts";
 import { addAll, isQuick, type QuickDatabase } from "./quick_batch.ts";
-import { requireLocation, splitOptions, type TinyLevelOptions } from "./level_options.ts";
+import {
+  requireLocation,
+  splitOptions,
+  type TinyLevelOptions,
+} from "./level_options.ts";
 import { LevelSnapshot } from "./level_snapshot.ts";
 
 /** What Level tells a read or write. */
@@ -75,7 +89,8 @@ type Embedded = Pick<EmbeddedStore, "getSync" | "compact">;
  * for await (const [name, { age }] of db.iterator({ gte: "a" })) console.log(name, age); // alice 30
  * ```
  */
-export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Uint8Array, K, V> {
+export class TinyLevel<K = string, V = string>
+  extends AbstractLevel<string | Uint8Array, K, V> {
   readonly #location: string | URL | Store;
   readonly #options: Options;
   #store: Store | undefined;
@@ -85,11 +100,15 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    *
    * @throws {TypeError} the location can't be one
    */
-  constructor(location: string | URL | Store, options?: TinyLevelOptions<K, V>) {
+  constructor(
+    location: string | URL | Store,
+    options?: TinyLevelOptions<K, V>,
+  ) {
     requireLocation(location);
     const { store, level } = splitOptions(options);
     const isGiven = isStore(location);
-    const isEmbedded = !isGiven || typeof (location as Partial<Embedded>).getSync === "function";
+    const isEmbedded = !isGiven ||
+      typeof (location as Partial<Embedded>).getSync === "function";
     super({
       encodings: { utf8: true, view: true },
       has: true,
@@ -108,13 +127,18 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
 
   /** Where the database is, as it was given: a path or URL; of a store that is open, its path if it has one. */
   get location(): string {
-    const given = this.#location as string | URL | (Store & { readonly path?: string });
+    const given = this.#location as
+      | string
+      | URL
+      | (Store & { readonly path?: string });
     if (typeof given === "string") return given;
     return "href" in given ? given.href : given.path ?? "";
   }
 
   /** Applies operations as one: all of them or none, also after a crash. */
-  override batch(operations: AbstractBatchOperation<typeof this, K, V>[]): Promise<void>;
+  override batch(
+    operations: AbstractBatchOperation<typeof this, K, V>[],
+  ): Promise<void>;
   /** As above, with encodings for its operations, or with `sync`. */
   override batch<BatchK = K, BatchV = V>(
     operations: AbstractBatchOperation<typeof this, BatchK, BatchV>[],
@@ -146,14 +170,26 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    *
    * @throws {TypeError} the store is not an embedded one
    */
-  async compactRange(start: K, end: K, options?: { keyEncoding?: string }): Promise<void> {
+  async compactRange(
+    start: K,
+    end: K,
+    options?: { keyEncoding?: string },
+  ): Promise<void> {
     if (this.status === "opening") {
-      return await this.deferAsync(() => this.compactRange(start, end, options));
+      return await this.deferAsync(() =>
+        this.compactRange(start, end, options)
+      );
     }
     if (this.status !== "open") throw notOpen("compactRange");
     const encoding = this.keyEncoding(options?.keyEncoding as never);
-    const [from, to] = [encoding.encode(start as never), encoding.encode(end as never)] as Data[];
-    await this.#embedded("compactRange").compact({ start: toStore(from!), end: toStore(to!) });
+    const [from, to] = [
+      encoding.encode(start as never),
+      encoding.encode(end as never),
+    ] as Data[];
+    await this.#embedded("compactRange").compact({
+      start: toStore(from!),
+      end: toStore(to!),
+    });
   }
 
   /**
@@ -195,9 +231,14 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    *
    * @internal
    */
-  protected async _get(key: Data, options: CallOptions): Promise<Data | undefined> {
+  protected async _get(
+    key: Data,
+    options: CallOptions,
+  ): Promise<Data | undefined> {
     const value = await this.#reader(options).get(toStore(key));
-    return value === undefined ? undefined : valueIn(options.valueEncoding as Format, value);
+    return value === undefined
+      ? undefined
+      : valueIn(options.valueEncoding as Format, value);
   }
 
   /**
@@ -209,7 +250,9 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     const reader = this.#reader(options) as Reader & Partial<Embedded>;
     if (reader.getSync === undefined) throw unsupported("getSync");
     const value = reader.getSync(toStore(key));
-    return value === undefined ? undefined : valueIn(options.valueEncoding as Format, value);
+    return value === undefined
+      ? undefined
+      : valueIn(options.valueEncoding as Format, value);
   }
 
   /**
@@ -217,10 +260,15 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    *
    * @internal
    */
-  protected async _getMany(keys: Data[], options: CallOptions): Promise<(Data | undefined)[]> {
+  protected async _getMany(
+    keys: Data[],
+    options: CallOptions,
+  ): Promise<(Data | undefined)[]> {
     const values = await this.#reader(options).getMany(keys.map(toStore));
     const format = options.valueEncoding as Format;
-    return values.map((value) => value === undefined ? undefined : valueIn(format, value));
+    return values.map((value) =>
+      value === undefined ? undefined : valueIn(format, value)
+    );
   }
 
   /**
@@ -247,7 +295,11 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    * @internal
    */
   protected _put(key: Data, value: Data, options: CallOptions): Promise<void> {
-    return this.#openStore.put(toStore(key), toStore(value), writeOptions(options));
+    return this.#openStore.put(
+      toStore(key),
+      toStore(value),
+      writeOptions(options),
+    );
   }
 
   /**
@@ -264,11 +316,15 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    *
    * @internal
    */
-  protected _batch(operations: LevelOperation[], options: CallOptions): Promise<void> {
+  protected _batch(
+    operations: LevelOperation[],
+    options: CallOptions,
+  ): Promise<void> {
     const batch = this.#openStore.batch();
     for (const operation of operations) {
-      if (operation.type === "put") putData(batch, operation.key, operation.value);
-      else deleteData(batch, operation.key);
+      if (operation.type === "put") {
+        putData(batch, operation.key, operation.value);
+      } else deleteData(batch, operation.key);
     }
     return batch.write(writeOptions(options));
   }
@@ -279,7 +335,10 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    * @internal
    */
   protected _chainedBatch(): LevelBatch {
-    return new LevelBatch(this as AbstractLevel<Data, unknown, unknown>, this.#openStore);
+    return new LevelBatch(
+      this as AbstractLevel<Data, unknown, unknown>,
+      this.#openStore,
+    );
   }
 
   /**
@@ -289,7 +348,12 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    */
   protected _clear(options: LevelRange & CallOptions): Promise<void> {
     const range = storeRange(options);
-    return clearRange(this.#openStore, this.#reader(options), range, writeOptions(options));
+    return clearRange(
+      this.#openStore,
+      this.#reader(options),
+      range,
+      writeOptions(options),
+    );
   }
 
   /**
@@ -299,7 +363,11 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    */
   protected _iterator(options: LevelRange): LevelIterator {
     const reader = this.#reader(options);
-    return new LevelIterator(this as AbstractLevel<Data, unknown, unknown>, reader, options);
+    return new LevelIterator(
+      this as AbstractLevel<Data, unknown, unknown>,
+      reader,
+      options,
+    );
   }
 
   /**
@@ -309,7 +377,11 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    */
   protected _keys(options: LevelRange): LevelKeyIterator {
     const reader = this.#reader(options);
-    return new LevelKeyIterator(this as AbstractLevel<Data, unknown, unknown>, reader, options);
+    return new LevelKeyIterator(
+      this as AbstractLevel<Data, unknown, unknown>,
+      reader,
+      options,
+    );
   }
 
   /**
@@ -319,7 +391,11 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
    */
   protected _values(options: LevelRange): LevelValueIterator {
     const reader = this.#reader(options);
-    return new LevelValueIterator(this as AbstractLevel<Data, unknown, unknown>, reader, options);
+    return new LevelValueIterator(
+      this as AbstractLevel<Data, unknown, unknown>,
+      reader,
+      options,
+    );
   }
 
   /**
@@ -353,7 +429,10 @@ function isStore(location: string | URL | Store): location is Store {
 }
 
 function unsupported(call: string): LevelError {
-  return new LevelError("LEVEL_NOT_SUPPORTED", `The store does not support ${call}()`);
+  return new LevelError(
+    "LEVEL_NOT_SUPPORTED",
+    `The store does not support ${call}()`,
+  );
 }
 
 /** What the store says, with the code that programs for Level look for in `cause`. */
@@ -366,5 +445,7 @@ function levelError(error: unknown): unknown {
     : error instanceof IoError
     ? "LEVEL_IO_ERROR"
     : undefined;
-  return code === undefined ? error : new LevelError(code, error.message, { cause: error });
+  return code === undefined
+    ? error
+    : new LevelError(code, error.message, { cause: error });
 }

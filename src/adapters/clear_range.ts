@@ -1,14 +1,14 @@
 /**
- * `db.clear()`: deletes a range, in batches, of the keys that were there when it began.
+ * Deletes a range, in batches, of the keys that were there when it began.
  *
  * A range that fits into one batch goes as one. A larger one goes in several, each of them whole also after a
  * crash, in the order of the range.
  */
 
-import type { Reader } from "../../contract/reader.ts";
-import type { Store } from "../../contract/store.ts";
-import type { WriteOptions } from "../../contract/writer.ts";
-import type { Range } from "../../contract/range.ts";
+import type { Reader } from "../contract/reader.ts";
+import type { Store } from "../contract/store.ts";
+import type { WriteOptions } from "../contract/writer.ts";
+import type { Range } from "../contract/range.ts";
 
 /** Keys that one batch deletes: some 100 KiB of log. */
 const KEYS_PER_BATCH = 4096;
