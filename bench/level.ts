@@ -217,9 +217,7 @@ console.log(
 );
 for (const [row, times] of Object.entries(seconds)) {
   const [theirs, ours] = [times["classic-level"]!, times["TinyLevel"]!];
-  const ratios = theirs.map((time, at) => time / ours[at]!).sort((a, b) =>
-    a - b
-  );
+  const ratios = theirs.map((time, at) => time / ours[at]!).sort((a, b) => a - b);
   const ratio = ratios[Math.floor(ratios.length / 2)]!.toFixed(2);
   const shown = (all: number[]): string => {
     const best = Math.min(...all);

@@ -7,6 +7,7 @@
  * these was put by somebody else, and is a value.
  */
 
+import { isBytes } from "../bytes/is_bytes.ts";
 import type { Store } from "../contract/store.ts";
 import type { RecordItem, Value } from "../contract/value.ts";
 import { ownBuffer } from "./own_buffer.ts";
@@ -71,5 +72,5 @@ export async function removeLive(
 }
 
 function withOwnBuffer(value: unknown): unknown {
-  return value instanceof Uint8Array ? ownBuffer(value) : value;
+  return isBytes(value) ? ownBuffer(value) : value;
 }

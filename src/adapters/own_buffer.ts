@@ -8,7 +8,6 @@
 import { runtimeName } from "../platform/runtime.ts";
 
 /** The bytes; on Deno they begin at the start of their buffer. */
-export const ownBuffer: (bytes: Uint8Array) => Uint8Array =
-  runtimeName === "deno"
-    ? (bytes) => bytes.byteOffset === 0 ? bytes : bytes.slice()
-    : (bytes) => bytes;
+export const ownBuffer: (bytes: Uint8Array) => Uint8Array = runtimeName === "deno"
+  ? (bytes) => bytes.byteOffset === 0 ? bytes : bytes.slice()
+  : (bytes) => bytes;

@@ -147,7 +147,9 @@ test("What users get has these entries, and nothing that they reach is part of t
   }
   assert.ok(reached.size > 60, `only ${reached.size} modules were reached`);
   const strange = [...reached].filter((file) =>
-    !/^(?:(?:mod|contract|contract_suite|level|keyv|unstorage)\.ts$|src\/|wasm\/generated\/)/.test(file)
+    !/^(?:(?:mod|contract|contract_suite|level|keyv|unstorage)\.ts$|src\/|wasm\/generated\/)/.test(
+      file,
+    )
   );
   assert.deepEqual(strange, []);
 });

@@ -2,6 +2,7 @@
 
 import type { Store } from "../../contract/store.ts";
 import type { Value } from "../../contract/value.ts";
+import { wallClockMs } from "../../platform/wall_clock.ts";
 import { clearRange } from "../clear_range.ts";
 import { removeIfOver, removeLive, unwrap, wrap } from "../expiring_values.ts";
 import { type HandleOptions, StoreHandle } from "../store_handle.ts";
@@ -50,10 +51,8 @@ export class KeyvStore {
   /** Whether several keys have values. */
   async hasMany(keys: readonly string[]): Promise<boolean[]> {
     const store = await this.#handle.get();
-    const now = Date.now();
-    return (await store.getMany(keys)).map((stored) =>
-      unwrap(stored, now) !== undefined
-    );
+    const now = wallClockMs();
+    return (await store.getMany(keys)).map((stored) => unwrap(stored, now) !== undefined);
   }
 
   /** Puts entries, all of them or none. */
@@ -74,7 +73,7 @@ export class KeyvStore {
   /** Removes keys; whether they had values. */
   async deleteMany(keys: readonly string[]): Promise<boolean[]> {
     const store = await this.#handle.get();
-    const now = Date.now();
+    const now = wallClockMs();
     return await Promise.all(keys.map((key) => removeLive(store, key, now)));
   }
 
@@ -91,7 +90,7 @@ export class KeyvStore {
     for (;;) {
       const group = await cursor.nextMany(GROUP);
       for (const [key, stored] of group) {
-        const now = Date.now();
+        const now = wallClockMs();
         const found = unwrap(stored, now);
         if (found === undefined) await removeIfOver(store, key as string, now);
         else yield [key as string, found.value];
@@ -110,7 +109,7 @@ export class KeyvStore {
     key: string,
     stored: Value | undefined,
   ): Promise<unknown> {
-    const now = Date.now();
+    const now = wallClockMs();
     const found = unwrap(stored, now);
     if (found === undefined && stored !== undefined) {
       await removeIfOver(store, key, now);

@@ -60,9 +60,7 @@ export class TinyKeyv {
     store: "keyvStorage",
     expires: true,
     methods: Object.fromEntries(
-      METHODS.map((name) =>
-        [name, { exists: true, methodType: "async" }] as const
-      ),
+      METHODS.map((name) => [name, { exists: true, methodType: "async" }] as const),
     ),
   };
   readonly #store: KeyvStore;
@@ -158,8 +156,6 @@ export class TinyKeyv {
   /** The key in the store. */
   #whole(key: string): string {
     const { namespace } = this;
-    return namespace === undefined
-      ? `${this.#prefix}${key}`
-      : `${this.#prefix}${namespace}:${key}`;
+    return namespace === undefined ? `${this.#prefix}${key}` : `${this.#prefix}${namespace}:${key}`;
   }
 }

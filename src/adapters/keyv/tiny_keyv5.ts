@@ -1,6 +1,7 @@
 /** The storage adapter for Keyv 5, which puts the namespace into keys itself, and gives times to live. */
 
 import type { Store } from "../../contract/store.ts";
+import { wallClockMs } from "../../platform/wall_clock.ts";
 import { KeyvStore, type TinyKeyvOptions } from "./keyv_store.ts";
 
 /**
@@ -121,13 +122,11 @@ export class TinyKeyv5 {
   }
 
   #begin(namespace: string | undefined): string {
-    return namespace === undefined
-      ? this.#prefix
-      : `${this.#prefix}${namespace}:`;
+    return namespace === undefined ? this.#prefix : `${this.#prefix}${namespace}:`;
   }
 }
 
 /** When a value ends that is put now; none that has no time to live, as Keyv has it. */
 function endOf(ttl: number | undefined): number | undefined {
-  return typeof ttl === "number" && ttl > 0 ? Date.now() + ttl : undefined;
+  return typeof ttl === "number" && ttl > 0 ? wallClockMs() + ttl : undefined;
 }

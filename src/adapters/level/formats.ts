@@ -6,6 +6,7 @@
  * so does this file, and nothing else of the library.
  */
 
+import { isBytes } from "../../bytes/is_bytes.ts";
 import { TypeMismatchError } from "../../errors.ts";
 import { TextDecoder, TextEncoder } from "../../platform/natives.ts";
 import { decodeText } from "../../value/text_codec.ts";
@@ -48,9 +49,8 @@ export function valueIn(format: Format, value: Value): Data {
   if (typeof value === "string") {
     return format === "utf8" ? value : encoder.encode(value);
   }
-  if (value instanceof Uint8Array || ArrayBuffer.isView(value)) {
-    const bytes = value as Uint8Array;
-    return format === "utf8" ? textOf(bytes) : ownBuffer(bytes);
+  if (isBytes(value)) {
+    return format === "utf8" ? textOf(value) : ownBuffer(value);
   }
   throw new TypeMismatchError(valueTypeName(value), "string or bytes");
 }

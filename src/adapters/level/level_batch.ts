@@ -35,8 +35,7 @@ export function deleteData(batch: Batch, key: Data): void {
 }
 
 /** What `db.batch()` without arguments returns. */
-export class LevelBatch
-  extends AbstractChainedBatch<Database, unknown, unknown> {
+export class LevelBatch extends AbstractChainedBatch<Database, unknown, unknown> {
   readonly #batch: Batch;
 
   /** Starts an empty batch. */

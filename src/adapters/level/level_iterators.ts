@@ -156,8 +156,7 @@ function pairGroups(
 }
 
 /** What `db.iterator()` returns. */
-export class LevelIterator
-  extends AbstractIterator<Database, unknown, unknown> {
+export class LevelIterator extends AbstractIterator<Database, unknown, unknown> {
   readonly #groups: Groups<[Data | undefined, Data | undefined]>;
 
   /** Opens a cursor on what the reader shows now. */
@@ -228,8 +227,7 @@ export class LevelKeyIterator extends AbstractKeyIterator<Database, unknown> {
 }
 
 /** What `db.values()` returns. */
-export class LevelValueIterator
-  extends AbstractValueIterator<Database, unknown, unknown> {
+export class LevelValueIterator extends AbstractValueIterator<Database, unknown, unknown> {
   readonly #groups: Groups<Data>;
 
   /** Opens a cursor on what the reader shows now. */

@@ -16,18 +16,17 @@ const LEVELS_OWN: ReadonlySet<string> = new Set<keyof Options>([
  * Options of {@linkcode TinyLevel}: those of every Level database, and those of a store, such as
  * `compression`, `walSync` and `fileSystem`.
  */
-export interface TinyLevelOptions<K, V>
-  extends
-    AbstractDatabaseOptions<K, V>,
-    Omit<
-      Options,
-      | "keyEncoding"
-      | "int64"
-      | "createIfMissing"
-      | "errorIfExists"
-      | "walSync"
-      | "flushOnClose"
-    > {
+export interface TinyLevelOptions<K, V> extends
+  AbstractDatabaseOptions<K, V>,
+  Omit<
+    Options,
+    | "keyEncoding"
+    | "int64"
+    | "createIfMissing"
+    | "errorIfExists"
+    | "walSync"
+    | "flushOnClose"
+  > {
   /**
    * When a write is acknowledged. Default "interval": as in Level, when the system has it, so it outlives
    * the process; a loss of power takes at most the last `walSyncIntervalMs` (100) with it. A write with
@@ -46,12 +45,10 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   cacheSize: '"blockCacheSizeBytes"',
   writeBufferSize: '"memtableSizeBytes"',
   blockSize: '"blockSizeBytes"',
-  maxFileSize:
-    'no such option, or "memtableSizeBytes": tables are half as large',
+  maxFileSize: 'no such option, or "memtableSizeBytes": tables are half as large',
   maxOpenFiles: "no such option: the store keeps few files open by itself",
   blockRestartInterval: "no such option: blocks have no restart points",
-  multithreading:
-    "no such option: one thread has the store, and workers ask it",
+  multithreading: "no such option: one thread has the store, and workers ask it",
 };
 
 /** Options, told apart. */

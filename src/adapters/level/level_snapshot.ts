@@ -6,8 +6,7 @@ import type { Store } from "../../contract/store.ts";
 
 /** What Level's class takes; its types do not say. */
 type SnapshotConstructor = new (options: unknown) => AbstractSnapshot;
-const Base: SnapshotConstructor =
-  AbstractSnapshot as unknown as SnapshotConstructor;
+const Base: SnapshotConstructor = AbstractSnapshot as unknown as SnapshotConstructor;
 
 /** A snapshot that `db.snapshot()` made. */
 export class LevelSnapshot extends Base {
@@ -28,7 +27,10 @@ export class LevelSnapshot extends Base {
    */
   static readerOf(store: Store, snapshot: unknown): Reader {
     if (snapshot === undefined || snapshot === null) return store;
-    if (!(snapshot instanceof LevelSnapshot) || snapshot.#store !== store) {
+    if (
+      typeof snapshot !== "object" || !(#store in snapshot) ||
+      snapshot.#store !== store
+    ) {
       throw new TypeError(
         'Cannot read: "snapshot" is not a snapshot of this database, or it was made before the ' +
           "database was opened again",

@@ -13,23 +13,13 @@ import {
 } from "abstract-level";
 import type { Store } from "../../contract/store.ts";
 import type { Reader } from "../../contract/reader.ts";
-import {
-  CorruptionError,
-  IoError,
-  LockedError,
-  StoreError,
-} from "../../errors.ts";
+import { CorruptionError, IoError, LockedError, StoreError } from "../../errors.ts";
 import type { Options } from "../../options.ts";
 import { open } from "../../store/open.ts";
 import type { EmbeddedStore } from "../../store/store.ts";
 import { clearRange } from "../clear_range.ts";
 import { type Data, type Format, toStore, valueIn } from "./formats.ts";
-import {
-  deleteData,
-  LevelBatch,
-  putData,
-  writeOptions,
-} from "./level_batch.ts";
+import { deleteData, LevelBatch, putData, writeOptions } from "./level_batch.ts";
 import { LevelError, notOpen } from "./level_errors.ts";
 import {
   LevelIterator,
@@ -39,11 +29,7 @@ import {
   storeRange,
 } from "./level_iterators.ts";
 import { addAll, isQuick, type QuickDatabase } from "./quick_batch.ts";
-import {
-  requireLocation,
-  splitOptions,
-  type TinyLevelOptions,
-} from "./level_options.ts";
+import { requireLocation, splitOptions, type TinyLevelOptions } from "./level_options.ts";
 import { LevelSnapshot } from "./level_snapshot.ts";
 
 /** What Level tells a read or write. */
@@ -89,8 +75,7 @@ type Embedded = Pick<EmbeddedStore, "getSync" | "compact">;
  * for await (const [name, { age }] of db.iterator({ gte: "a" })) console.log(name, age); // alice 30
  * ```
  */
-export class TinyLevel<K = string, V = string>
-  extends AbstractLevel<string | Uint8Array, K, V> {
+export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Uint8Array, K, V> {
   readonly #location: string | URL | Store;
   readonly #options: Options;
   #store: Store | undefined;
@@ -176,9 +161,7 @@ export class TinyLevel<K = string, V = string>
     options?: { keyEncoding?: string },
   ): Promise<void> {
     if (this.status === "opening") {
-      return await this.deferAsync(() =>
-        this.compactRange(start, end, options)
-      );
+      return await this.deferAsync(() => this.compactRange(start, end, options));
     }
     if (this.status !== "open") throw notOpen("compactRange");
     const encoding = this.keyEncoding(options?.keyEncoding as never);
@@ -236,9 +219,7 @@ export class TinyLevel<K = string, V = string>
     options: CallOptions,
   ): Promise<Data | undefined> {
     const value = await this.#reader(options).get(toStore(key));
-    return value === undefined
-      ? undefined
-      : valueIn(options.valueEncoding as Format, value);
+    return value === undefined ? undefined : valueIn(options.valueEncoding as Format, value);
   }
 
   /**
@@ -250,9 +231,7 @@ export class TinyLevel<K = string, V = string>
     const reader = this.#reader(options) as Reader & Partial<Embedded>;
     if (reader.getSync === undefined) throw unsupported("getSync");
     const value = reader.getSync(toStore(key));
-    return value === undefined
-      ? undefined
-      : valueIn(options.valueEncoding as Format, value);
+    return value === undefined ? undefined : valueIn(options.valueEncoding as Format, value);
   }
 
   /**
@@ -266,9 +245,7 @@ export class TinyLevel<K = string, V = string>
   ): Promise<(Data | undefined)[]> {
     const values = await this.#reader(options).getMany(keys.map(toStore));
     const format = options.valueEncoding as Format;
-    return values.map((value) =>
-      value === undefined ? undefined : valueIn(format, value)
-    );
+    return values.map((value) => value === undefined ? undefined : valueIn(format, value));
   }
 
   /**
@@ -445,7 +422,5 @@ function levelError(error: unknown): unknown {
     : error instanceof IoError
     ? "LEVEL_IO_ERROR"
     : undefined;
-  return code === undefined
-    ? error
-    : new LevelError(code, error.message, { cause: error });
+  return code === undefined ? error : new LevelError(code, error.message, { cause: error });
 }

@@ -6,6 +6,8 @@
 import type { Range } from "../../contract/range.ts";
 import type { Store } from "../../contract/store.ts";
 import type { Value } from "../../contract/value.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
+import { wallClockMs } from "../../platform/wall_clock.ts";
 import { clearRange } from "../clear_range.ts";
 import { removeIfOver, unwrap, wrap } from "../expiring_values.ts";
 import { type HandleOptions, StoreHandle } from "../store_handle.ts";
@@ -121,7 +123,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     common?: TinykvsItemOptions,
   ): number | undefined => {
     const ttl = own?.ttl ?? common?.ttl ?? defaultTtl;
-    return ttl === undefined ? undefined : Date.now() + ttl * 1000;
+    return ttl === undefined ? undefined : wallClockMs() + ttl * 1000;
   };
   /** The item; one that has ended is removed. */
   const live = async (
@@ -129,7 +131,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     key: string,
     stored: Value | undefined,
   ): Promise<any> => {
-    const now = Date.now();
+    const now = wallClockMs();
     const found = unwrap(stored, now);
     if (found === undefined && stored !== undefined) {
       await removeIfOver(store, key, now);
@@ -155,7 +157,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     getInstance: () => handle.get(),
     async hasItem(key) {
       const store = await handle.get();
-      return unwrap(await store.get(whole(key)), Date.now()) !== undefined;
+      return unwrap(await store.get(whole(key)), wallClockMs()) !== undefined;
     },
     getItem,
     getItemRaw: getItem,
@@ -185,14 +187,12 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     },
     async getMeta(key) {
       const store = await handle.get();
-      const now = Date.now();
+      const now = wallClockMs();
       const found = unwrap(await store.get(whole(key)), now);
       if (found === undefined) return null;
       const { value, expires } = found;
       return {
-        ...(typeof value === "string" || value instanceof Uint8Array
-          ? { size: value.length }
-          : {}),
+        ...(typeof value === "string" || isBytes(value) ? { size: value.length } : {}),
         ...(expires === undefined ? {} : { ttl: (expires - now) / 1000 }),
       };
     },
@@ -203,7 +203,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
       await using cursor = store.entries(range);
       for (;;) {
         const group = await cursor.nextMany(GROUP);
-        const now = Date.now();
+        const now = wallClockMs();
         for (const [key, stored] of group) {
           if (unwrap(stored, now) !== undefined) {
             keys.push((key as string).slice(base.length));

@@ -40,8 +40,7 @@ const versions: Readonly<Record<string, [unknown, () => Adapter]>> = {
 /** What Keyv 6 does otherwise than the suite of Keyv 5 has it, with whatever adapter. */
 const changes: Readonly<Record<string, RegExp>> = {
   // It says for each key whether it was there.
-  ".deleteMany([keys]) with nonexistent keys resolves to false":
-    /found false,false,false/,
+  ".deleteMany([keys]) with nonexistent keys resolves to false": /found false,false,false/,
   // Its adapters have no options that a serializer is set by.
   "value can be BigInt using other serializer/deserializer":
     /setting 'deserialize'|opts\.deserialize/,

@@ -50,9 +50,6 @@ const { createStorage, prefixStorage, snapshot, restoreSnapshot } = load<{
   ): Promise<void>;
 }>("unstorage");
 const memoryDriver = load<() => unknown>("unstorage/drivers/memory");
-const fsDriver = load<(options: { base: string }) => unknown>(
-  "unstorage/drivers/fs",
-);
 
 const SEED = 4;
 
@@ -60,9 +57,6 @@ const SEED = 4;
 function storages(directory: string): Readonly<Record<string, Storage>> {
   return {
     "unstorage's memory": createStorage({ driver: memoryDriver() }),
-    "unstorage's fs": createStorage({
-      driver: fsDriver({ base: join(directory, "fs") }),
-    }),
     "in memory": createStorage({
       driver: tinykvsDriver({ path: "/db", fileSystem: memoryFileSystem() }),
     }),
@@ -81,8 +75,7 @@ function storages(directory: string): Readonly<Record<string, Storage>> {
 
 /** Calls at random, and what each of them answered. */
 async function play(storage: Storage, random: Random): Promise<unknown[]> {
-  const key = (): string =>
-    `${random.pick(["a", "b", "s1:x", "s1:y", "s2:deep:er", "ä"])}_`;
+  const key = (): string => `${random.pick(["a", "b", "s1:x", "s1:y", "s2:deep:er", "ä"])}_`;
   const value = (): unknown =>
     random.pick<unknown>([
       "text",
@@ -243,8 +236,7 @@ test("Keys of several drivers in one store do not meet, and clear leaves those o
 
 test("watch sees what the storage does; drivers on one directory share it", async () => {
   const fileSystem = memoryFileSystem();
-  const make = (): Storage =>
-    createStorage({ driver: byDefault({ path: "/db", fileSystem }) });
+  const make = (): Storage => createStorage({ driver: byDefault({ path: "/db", fileSystem }) });
   const [one, other] = [make(), make()];
   const seen: string[] = [];
   const unwatch = await one.watch((event, key) => seen.push(`${event} ${key}`));
