@@ -71,6 +71,7 @@ test("A RocksDB database is refused by its own name", async () => {
   try {
     mkdirSync(join(temporary.path, "db"));
     writeFileSync(join(temporary.path, "db", "CURRENT"), "MANIFEST-000005\n");
+    writeFileSync(join(temporary.path, "db", "LOCK"), "");
     for (const name of ["IDENTITY", "OPTIONS-000007"]) {
       writeFileSync(join(temporary.path, "db", name), "x");
       await requireRefused(join(temporary.path, "db"), /holds a RocksDB database/);
