@@ -4,6 +4,7 @@
  */
 
 import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
 
 const requireHere = createRequire(import.meta.url);
 const requireAtRoot = createRequire(
@@ -13,6 +14,11 @@ const requireAtRoot = createRequire(
 /** A package of tests/adapters/node_modules, as `require` gives it; what it holds is the caller's claim. */
 export function load<T>(name: string): T {
   return requireHere(name) as T;
+}
+
+/** The address of such a package, for an `import`. */
+export function addressOf(name: string): string {
+  return pathToFileURL(requireHere.resolve(name)).href;
 }
 
 /** As `load`, for a package that src/ imports. */
