@@ -34,10 +34,13 @@ const layerRows: readonly (readonly string[])[] = [
   ["store/sub", "store/upkeep"],
   ["store/transaction"],
   ["store"],
+  ["adapters"],
   ["mod"],
 ];
 
 const runtimeDependencies = ["snappyjs"];
+/** Optional peers: each has its adapter, and nobody else may import it. */
+const adapterPeers: Readonly<Record<string, string>> = { "abstract-level": "src/adapters/level/" };
 
 /** The entry points. */
 const entries = entryPoints().map(({ source }) => source);
@@ -67,6 +70,8 @@ function resolve(file: string, specifier: string): string {
 /** Whether a file may import a specifier that is not relative; of modules of Node, types only. */
 function mayImportPackage(file: string, specifier: string, isType: boolean): boolean {
   if (specifier.startsWith("node:")) return isType && file.startsWith("src/platform/");
+  const adapter = adapterPeers[specifier];
+  if (adapter !== undefined) return file.startsWith(adapter);
   return runtimeDependencies.some((name) => specifier === name || specifier.startsWith(`${name}/`));
 }
 
