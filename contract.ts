@@ -25,7 +25,8 @@ export type { Cursor } from "./src/contract/cursor.ts";
 export { CursorBase } from "./src/contract/cursor_base.ts";
 export type { Beginning, KeyEncoding, Range } from "./src/contract/range.ts";
 export type { Entry, EntryOptions, Reader, Snapshot, TypedReads } from "./src/contract/reader.ts";
-export type { AnySub, Store, StoreStatus, Sub, SubOptions } from "./src/contract/store.ts";
+export type { AnySub, Store, StoreStatus, Sub } from "./src/contract/store.ts";
+export type { SubOptions } from "./src/contract/sub/sub_options.ts";
 export { ReaderBase } from "./src/contract/reader_base.ts";
 export { StoreBase } from "./src/contract/store_base.ts";
 export {

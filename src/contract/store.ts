@@ -6,6 +6,7 @@
  */
 
 import type { Reader, Snapshot } from "./reader.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
 import type { Transaction, TransactionOptions } from "./transaction.ts";
@@ -85,24 +86,6 @@ export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
    * legal.
    */
   close(): Promise<void>;
-}
-
-/** What keys and values a sub has. */
-export interface SubOptions<
-  KC extends KeyChoice = KeyChoice,
-  VC extends ValueChoice = ValueChoice,
-> {
-  /**
-   * Its keys: `"store"` (text and bytes, as the store's), `"utf8"` (text), `"bytes"`, `"tuple"`, or a codec such as
-   * `tuple<[user: string, at: number]>()`. Default `"store"`.
-   */
-  readonly key?: KC;
-  /**
-   * Its values: `"store"` (as the store's), `"json"`, a Standard Schema (zod, valibot, arktype, ...), or a codec. Default
-   * `"store"`. A schema's output is what is stored; what it does not accept is a `ValidationError` on write and a
-   * `TypeMismatchError` on read. Asynchronous schemas are refused by a `TypeError`.
-   */
-  readonly value?: VC;
 }
 
 /**

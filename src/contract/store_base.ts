@@ -2,7 +2,8 @@
 
 import { markClass } from "../class_marks.ts";
 import type { Snapshot } from "./reader.ts";
-import type { AnySub, Store, StoreStatus, Sub, SubOptions } from "./store.ts";
+import type { AnySub, Store, StoreStatus, Sub } from "./store.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
 import { subOf } from "./sub/sub_store.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";

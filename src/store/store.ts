@@ -6,7 +6,7 @@
 import { isBytes } from "../bytes/is_bytes.ts";
 import type { Entry, EntryOptions } from "../contract/reader.ts";
 import { StoreBase } from "../contract/store_base.ts";
-import type { SubOptions } from "../contract/store.ts";
+import type { SubOptions } from "../contract/sub/sub_options.ts";
 import type { TransactionOptions } from "../contract/transaction.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";

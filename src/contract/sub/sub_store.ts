@@ -2,13 +2,14 @@
 
 import { ClosedError } from "../../errors.ts";
 import type { Reader, Snapshot } from "../reader.ts";
-import type { AnySub, Store, StoreStatus, Sub, SubOptions } from "../store.ts";
+import type { AnySub, Store, StoreStatus, Sub } from "../store.ts";
 import { requireBody, type Transaction, type TransactionOptions } from "../transaction.ts";
 import { describeValue, type Key, type Value } from "../value.ts";
 import type { Batch, Writer } from "../writer.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./key_codec.ts";
 import { Keyspace } from "./keyspace.ts";
 import { SubBatch, subTargetOf } from "./sub_batch.ts";
+import type { SubOptions } from "./sub_options.ts";
 import { nestedPath } from "./sub_path.ts";
 import { SubReader, SubSnapshot } from "./sub_reader.ts";
 import { SubTransaction } from "./sub_transaction.ts";

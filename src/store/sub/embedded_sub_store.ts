@@ -5,7 +5,8 @@
 
 import type { Reader, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
-import type { AnySub, Store, StoreStatus, SubOptions } from "../../contract/store.ts";
+import type { AnySub, Store, StoreStatus } from "../../contract/store.ts";
+import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import { Keyspace } from "../../contract/sub/keyspace.ts";
 import { subTargetOf } from "../../contract/sub/sub_batch.ts";
