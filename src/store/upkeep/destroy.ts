@@ -23,7 +23,7 @@ export interface DestroyOptions {
 
 /**
  * Removes a store, open or not able to open: the files that it owns, those that a repair has put aside among them. Other files and
- * the directory stay. If it fails in the middle, what is left does not open as a store.
+ * the directory stay, and those of the lock. If it fails in the middle, what is left does not open as a store.
  *
  * @throws {TypeError} the path or an option is not valid
  * @throws {LockedError} the store is open
