@@ -34,6 +34,8 @@ export {
   type TransactionOptions,
   transactionOptions,
 } from "./src/contract/transaction.ts";
+export { CommitFeed } from "./src/contract/commit_feed.ts";
+export type { Commit, Watch, WatchOptions, WatchRange } from "./src/contract/watch.ts";
 export { WriterBase } from "./src/contract/writer_base.ts";
 export { OperationBatch } from "./src/contract/operation_batch.ts";
 export type { Batch, Operation, TypedWrites, WriteOptions, Writer } from "./src/contract/writer.ts";
@@ -66,6 +68,7 @@ export {
   CorruptionError,
   IoError,
   type KeyStretch,
+  LaggedError,
   LockedError,
   StoreError,
   type StoreErrorCode,

@@ -23,6 +23,7 @@ export { EmbeddedSnapshot } from "./src/store/read/snapshot.ts";
 export { EmbeddedTransaction } from "./src/store/transaction/transaction.ts";
 export type {
   Batch,
+  Commit,
   Cursor,
   Entry,
   Operation,
@@ -35,6 +36,9 @@ export type {
   TransactionOptions,
   TypedReads,
   TypedWrites,
+  Watch,
+  WatchOptions,
+  WatchRange,
   WriteOptions,
   Writer,
 } from "./contract.ts";
@@ -76,6 +80,7 @@ export {
   CorruptionError,
   IoError,
   type KeyStretch,
+  LaggedError,
   LockedError,
   LockLostError,
   StoreError,

@@ -31,6 +31,7 @@ export type StoreErrorCode =
   | "BACKGROUND"
   | "TYPE_MISMATCH"
   | "CONFLICT"
+  | "LAGGED"
   | "KEY_ENCODING"
   | "READ_ONLY"
   | "NOT_A_STORE"
@@ -311,6 +312,24 @@ export class ConflictError extends StoreError {
 }
 
 /**
+ * The reader of a watch was too slow, and commits were dropped. Read the range, and watch again: begin to watch
+ * before you read, and nothing is missed.
+ */
+export class LaggedError extends StoreError {
+  /** "LaggedError". */
+  override readonly name: string = "LaggedError";
+
+  /** Makes an error that says how far the reader is behind. */
+  constructor(by: string, options?: ErrorOptions) {
+    super(
+      "LAGGED",
+      `Cannot go on watching: the reader is behind ${by}; read the range and watch it again`,
+      options,
+    );
+  }
+}
+
+/**
  * Bytes that do not decode, told by their offset in the buffer at hand. Internal: it is converted
  * to a {@linkcode CorruptionError} where the file name is known.
  */
@@ -338,6 +357,7 @@ markClass(ClosedError, CLASS_NAME, "ClosedError");
 markClass(BackgroundError, CLASS_NAME, "BackgroundError");
 markClass(TypeMismatchError, CLASS_NAME, "TypeMismatchError");
 markClass(ConflictError, CLASS_NAME, "ConflictError");
+markClass(LaggedError, CLASS_NAME, "LaggedError");
 
 /** Converts a failure of a decoder over `file` into the error that users see; others pass through. */
 export function corruptionFrom(

@@ -1,13 +1,13 @@
 /**
  * A store, as everybody can implement it: over the embedded engine, a map, a database.
  *
- * To come, each with a switch of the contract suite: range deletes, expiry, `watch` and typed sub-stores.
- * None of them changes a member that is here; a sub-store is a {@linkcode Reader} and a {@linkcode Writer}
- * as well.
+ * To come, each with a switch of the contract suite: range deletes, expiry and typed sub-stores. None of them
+ * changes a member that is here; a sub-store is a {@linkcode Reader} and a {@linkcode Writer} as well.
  */
 
 import type { Reader, Snapshot } from "./reader.ts";
 import type { Transaction, TransactionOptions } from "./transaction.ts";
+import type { Watch, WatchOptions, WatchRange } from "./watch.ts";
 import type { Writer } from "./writer.ts";
 
 /** What a store is at the moment. */
@@ -61,6 +61,17 @@ export interface Store extends Reader, Writer, AsyncDisposable {
    * @throws {ClosedError} the store is closed
    */
   snapshot(): Snapshot;
+  /**
+   * Shows every commit from now on that touches the range, in order and whole, when it is as durable as a
+   * write of this store that has resolved. Ends when the store is closed.
+   *
+   * A reader that is too slow gets a {@linkcode LaggedError}, and has to read the range again. To follow a
+   * range from its present state on: begin to watch, read the range, then apply the commits to what was read.
+   *
+   * @throws {TypeError | RangeError} the range or an option is not valid
+   * @throws {ClosedError} the store is closed
+   */
+  watch(range?: WatchRange, options?: WatchOptions): Watch;
   /**
    * Waits for writes under way and releases everything. Further use gets a ClosedError; closing again is
    * legal.

@@ -4,10 +4,11 @@ import { markClass } from "../class_marks.ts";
 import type { Snapshot } from "./reader.ts";
 import type { Store, StoreStatus } from "./store.ts";
 import type { Transaction, TransactionOptions } from "./transaction.ts";
+import type { Watch, WatchOptions, WatchRange } from "./watch.ts";
 import { WriterBase } from "./writer_base.ts";
 
 /**
- * A store that is made of two reads, `write`, `update`, `transaction` and its life. An implementation
+ * A store that is made of two reads, `write`, `update`, `transaction`, `watch` and its life. An implementation
  * overrides what it can do better.
  *
  * @example
@@ -29,6 +30,8 @@ export abstract class StoreBase extends WriterBase implements Store {
   ): Promise<T>;
   /** See {@linkcode Store}. */
   abstract snapshot(): Snapshot;
+  /** See {@linkcode Store}. */
+  abstract watch(range?: WatchRange, options?: WatchOptions): Watch;
   /** See {@linkcode Store}. */
   abstract close(): Promise<void>;
 

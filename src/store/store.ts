@@ -6,6 +6,7 @@
 import { isBytes } from "../bytes/is_bytes.ts";
 import type { Entry } from "../contract/reader.ts";
 import type { TransactionOptions } from "../contract/transaction.ts";
+import { type Watch, type WatchOptions, type WatchRange, watchRange } from "../contract/watch.ts";
 import { StoreBase } from "../contract/store_base.ts";
 import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
@@ -28,6 +29,7 @@ import { EmbeddedSnapshot } from "./read/snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { EmbeddedTransaction } from "./transaction/transaction.ts";
 import { Transactions } from "./transaction/transactions.ts";
+import { Watches } from "./watch/watch_hub.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
 import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
 import { surplusArgument } from "../contract/write_options.ts";
@@ -59,13 +61,14 @@ export interface CompactRange {
  * ```
  */
 export class EmbeddedStore extends StoreBase implements EmbeddedReader {
-  // The first six are replaced where a handle is closed and its store goes on.
+  // The first seven are replaced where a handle is closed and its store goes on.
   #state: StoreState;
   #background: Background;
   #writes: WritePath;
   #reads: ReadPath;
   #conditional: ConditionalWrites;
   #transactions: Transactions;
+  #watches: Watches;
   readonly #decoder: EntryDecoder;
   readonly #decodeValue: DecodeEntry<Value>;
   readonly #parts: StoreParts;
@@ -86,6 +89,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     this.#decodeValue = this.#decoder.value;
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
     this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
+    this.#watches = new Watches(state, this.#decoder);
   }
 
   /** The store's directory, as an absolute path. */
@@ -395,6 +399,19 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
+   * Shows every commit from now on that touches the range, in order and whole, when it is as durable as
+   * `walSync` promises. Ends when the store is closed. Costs nothing while nobody watches.
+   *
+   * @throws {TypeError | RangeError} the range or an option is not valid
+   * @throws {ClosedError} the store is closed
+   * @throws {BackgroundError} an earlier write failed: there will be no commit
+   */
+  override watch(range: WatchRange = {}, options?: WatchOptions): Watch {
+    if (arguments.length > 2) throw surplusArgument("watch", arguments[2], 2);
+    return this.#watches.open(watchRange(range), options);
+  }
+
+  /**
    * Calls `visit` for every key with the prefix, in order, until it returns false.
    *
    * The fastest way to read many entries asynchronously: there is no promise for an entry.
@@ -541,12 +558,14 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   #detach(): StoreState {
     const state = closedState(this.#state);
     this.#transactions.close();
+    this.#watches.close();
     this.#state = state;
     this.#background = new Background(state);
     this.#writes = new WritePath(state, this.#background);
     this.#reads = new ReadPath(state);
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
     this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
+    this.#watches = new Watches(state, this.#decoder);
     return state;
   }
 

@@ -30,7 +30,7 @@ const layerRows: readonly (readonly string[])[] = [
   ["store/state"],
   ["store/read", "store/background", "store/recovery"],
   ["store/write", "store/copy"],
-  ["store/transaction"],
+  ["store/transaction", "store/watch"],
   ["store"],
   ["mod"],
 ];

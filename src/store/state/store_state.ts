@@ -16,6 +16,7 @@ import type { FileSystem } from "../../platform/file_system.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
 import type { VersionSet } from "../../version/version_set.ts";
+import type { CommitObserver } from "./commit_observer.ts";
 import { DeadRanges } from "./dead_ranges.ts";
 import { Logs } from "./logs.ts";
 import type { PinnedFiles } from "./pinned_files.ts";
@@ -68,6 +69,8 @@ export class StoreState {
   readonly deadRanges: DeadRanges = new DeadRanges(() => this.lastSequence);
   /** What was committed since the open transactions began. */
   readonly recent: RecentMemtables;
+  /** Who is told of commits, if anybody watches them. */
+  observer: CommitObserver | undefined;
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
@@ -205,6 +208,7 @@ export class StoreState {
   /** Notes a failure after which nothing more may be written; the first one counts. */
   fail(work: string, cause: unknown): BackgroundError {
     this.#failure ??= cause instanceof BackgroundError ? cause : new BackgroundError(work, cause);
+    this.observer?.ended(this.#failure);
     return this.#failure;
   }
 

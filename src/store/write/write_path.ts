@@ -42,6 +42,8 @@ class Group {
   resolve!: () => void;
   reject!: (error: unknown) => void;
   needsSync: boolean;
+  /** The newest write that is with it when it is acknowledged. */
+  lastSequence = 0;
 
   constructor(needsSync: boolean) {
     this.needsSync = needsSync;
@@ -258,6 +260,9 @@ export class WritePath {
       throw state.fail("an insert into the memtable", error);
     }
     state.lastSequence = firstSequence + entryCount - 1;
+    if (state.observer !== undefined) {
+      state.observer.committed(state.lastSequence, bytes, view, payloadStart, length);
+    }
     return length - payloadStart;
   }
 
@@ -326,6 +331,7 @@ export class WritePath {
         for (const resolve of this.#drained.splice(0)) resolve();
         return;
       }
+      group.lastSequence = this.#state.lastSequence;
       const error = this.#writeOut();
       if (error !== undefined) {
         group.reject(error);
@@ -366,6 +372,7 @@ export class WritePath {
 
   /** Resolves a group, later where the background has fallen behind or a turn is due. */
   #finish(group: Group): void {
+    this.#state.observer?.acknowledged(group.lastSequence);
     const wait = this.#background.pressure() ?? this.#state.turns.due();
     if (wait === undefined) group.resolve();
     else wait.then(group.resolve, group.reject);
@@ -381,6 +388,7 @@ export class WritePath {
       state.fail("a write to the write-ahead log", error);
       throw error;
     }
+    state.observer?.acknowledged(state.lastSequence);
     this.#background.assist(bytes);
   }
 
