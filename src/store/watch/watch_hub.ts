@@ -109,6 +109,9 @@ export class WatchHub implements CommitObserver {
   }
 }
 
+/** One hub for all handles on a store. */
+const hubs = new WeakMap<StoreState, WatchHub>();
+
 /** The watches of one handle on a store. */
 export class Watches {
   readonly #state: StoreState;
@@ -128,8 +131,8 @@ export class Watches {
     // Getters of the range may have closed the store.
     this.#state.requireOpen();
     if (this.#state.failure !== undefined) throw this.#state.failure;
-    const { observer } = this.#state;
-    const hub = observer instanceof WatchHub ? observer : new WatchHub(this.#state);
+    const hub = hubs.get(this.#state) ?? new WatchHub(this.#state);
+    hubs.set(this.#state, hub);
     const watch = hub.open(resolved, this.#decoder, options, (ended) => this.#open.delete(ended));
     this.#open.add(watch);
     return watch;
