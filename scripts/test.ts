@@ -184,7 +184,7 @@ if (chosen.includes("node") && files.some((file) => file.startsWith(`${ecosystem
   const problem = await installEcosystem();
   if (problem !== undefined) fail(problem);
 }
-const timeoutMs = 300_000 * Math.max(1, scale);
+const timeoutMs = 1_200_000 * Math.max(1, scale);
 const tasksOf = (some: readonly string[]): (() => Promise<void>)[] =>
   some.flatMap((file) =>
     chosen.map((runtime) => async () => {

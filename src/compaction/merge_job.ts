@@ -11,13 +11,14 @@ import { compareRanges } from "../bytes/compare.ts";
 import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
 import { AT_END, type EntryCursor, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
+import { isLive } from "../iterator/visibility.ts";
 import type { Task } from "../platform/task.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
 import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
-import { TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
+import type { TableScanOptions } from "../sstable/read_window.ts";
+import { TableCursor } from "../sstable/table_cursor.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import { isTombstone } from "../value/value_codec.ts";
 import { tableName } from "../version/file_names.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
@@ -67,7 +68,7 @@ export function* mergeJob(
       if (at === AT_END) break;
       const { entry } = cursor;
       const split = below.advanceTo(entry);
-      if (!(isTombstone(entry.valueBytes, entry.valueStart) && !below.mayHold(entry))) {
+      if (isLive(entry.valueBytes, entry.valueStart) || below.mayHold(entry)) {
         if (output.isOpen && (split || output.openBytes >= compaction.maxFileSizeBytes)) {
           yield* output.finishTable();
         }

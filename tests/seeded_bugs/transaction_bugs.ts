@@ -139,7 +139,7 @@ export const transactionBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "shows a commit to those who watch before it is durable",
     edits: [{
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/acknowledgement.ts",
       find: "      const error = this.#writeOut();\n",
       replace: "      const error = this.#writeOut();\n" +
         "      this.#state.observer?.acknowledged(group.lastSequence);\n",
@@ -152,7 +152,7 @@ export const transactionBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "shows a commit to those who watch that was written while the sync was under way",
     edits: [{
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/acknowledgement.ts",
       find: "    this.#state.observer?.acknowledged(group.lastSequence);\n",
       replace: "    this.#state.observer?.acknowledged(this.#state.lastSequence);\n",
     }],
