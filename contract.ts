@@ -37,6 +37,8 @@ export {
   transactionOptions,
 } from "./src/contract/transaction.ts";
 export { TransactionBase } from "./src/contract/transaction_base.ts";
+export { CommitFeed } from "./src/contract/commit_feed.ts";
+export type { Commit, Watch, WatchOptions, WatchRange } from "./src/contract/watch.ts";
 export { WriterBase } from "./src/contract/writer_base.ts";
 export { subOf } from "./src/contract/sub/sub_store.ts";
 export { transactionSubOf } from "./src/contract/sub/sub_transaction.ts";
@@ -88,6 +90,7 @@ export {
   CorruptionError,
   IoError,
   type KeyStretch,
+  LaggedError,
   LockedError,
   StoreError,
   type StoreErrorCode,

@@ -137,6 +137,8 @@ function lastEdit({ versions, lastSequence }: StoreState): VersionEdit {
 function dispose({ state, writes, background, lock, onClosed }: StoreParts): void {
   background.stop();
   writes.stop();
+  if (state.failure === undefined) state.observer?.acknowledged(state.lastSequence);
+  state.observer?.ended(state.failure);
   for (const lease of [...state.leases]) lease.revoke();
   state.logs.close();
   state.versions.close();
