@@ -11,8 +11,8 @@ import { WriterBase } from "../../contract/writer_base.ts";
 import { surplusArgument, wantsSync } from "../../contract/write_options.ts";
 import { type ConflictCause, ConflictError } from "../../errors.ts";
 import { emptyEntryView, type EntryView } from "../../iterator/entry_cursor.ts";
+import { isLive } from "../../iterator/visibility.ts";
 import type { Key, Value, ValueTypeName } from "../../value/value.ts";
-import { isTombstone } from "../../value/value_codec.ts";
 import { openCursor } from "../read/cursor.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
@@ -530,11 +530,11 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
 
 /** The entry of a key that has a value. */
 function live(entry: EntryView): EntryView | undefined {
-  return isTombstone(entry.valueBytes, entry.valueStart) ? undefined : entry;
+  return isLive(entry.valueBytes, entry.valueStart) ? entry : undefined;
 }
 
 function decoded<T>(entry: EntryView, decode: DecodeEntry<T>): T | undefined {
-  return isTombstone(entry.valueBytes, entry.valueStart) ? undefined : decode(entry);
+  return isLive(entry.valueBytes, entry.valueStart) ? decode(entry) : undefined;
 }
 
 /** A value that stays as it is, whatever is read and written next. */
