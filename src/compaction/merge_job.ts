@@ -12,6 +12,7 @@ import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
 import { AT_END, type EntryCursor, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
 import { isLive } from "../iterator/visibility.ts";
+import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
 import { BlockCache } from "../sstable/block_cache.ts";
@@ -25,8 +26,6 @@ import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
 import { type Compaction, MAX_OVERLAP_FACTOR } from "./compaction.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
 
-/** Entries between two points where the task may be paused: some 30 microseconds. */
-const ENTRIES_PER_PAUSE = 32;
 /**
  * For each input. A merge takes as long with 256 KiB (from the page cache); what a job leaves to the
  * garbage collector outside of its heap is then 500 KB an input instead of 120: 5 to 10 MB resident.

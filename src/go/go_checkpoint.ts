@@ -8,6 +8,7 @@
 
 import { DecodeError, StoreError } from "../errors.ts";
 import { AT_END, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import { goLevelFor, GoStoreWriter } from "./go_store_writer.ts";
 import { decodeText } from "../value/text_codec.ts";
@@ -19,8 +20,6 @@ import type { Lease, ReadView } from "../store/state/read_view.ts";
 import type { NewDirectory } from "../store/recovery/store_directory.ts";
 import type { StoreState } from "../store/state/store_state.ts";
 
-/** Entries between two points where the task may be paused: some 50 microseconds. */
-const ENTRIES_PER_PAUSE = 16;
 /** Go v0.4 keeps a descriptor of every table, and leaves out without a word those that it gets none for. */
 const TABLES = 256;
 /** Size in bytes at which a table is closed where that makes fewer, or 16 small memtables if that is less. */

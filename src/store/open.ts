@@ -6,6 +6,7 @@
  */
 
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import type { JobSettings } from "../worker/job_messages.ts";
 import { JobThread } from "../worker/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
@@ -56,7 +57,6 @@ const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
 const LOCK_RETRY_MS = 20;
 /** How long a wait for the lock holds the event loop at a time. */
 const LOCK_NAP_MS = 2;
-const SLICE_MS = 2.5;
 /** Stores of other programs that `open` takes over. */
 const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
 
@@ -106,14 +106,20 @@ export async function open(path: string | URL, options?: Options): Promise<Embed
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    return new EmbeddedStore(await runTask(openReading(request, scheduler), scheduler, SLICE_MS));
+    return new EmbeddedStore(
+      await runTask(openReading(request, scheduler), scheduler, OPENING_SLICE_MS),
+    );
   }
   const openParts = async (entry: StoreEntry): Promise<StoreParts> => {
     let lock: FileLock | undefined;
     try {
       lock = await takeLock(request, entry, scheduler);
       request.place.put(entry);
-      return await runTask(openLocked(request, entry, lock, scheduler), scheduler, SLICE_MS);
+      return await runTask(
+        openLocked(request, entry, lock, scheduler),
+        scheduler,
+        OPENING_SLICE_MS,
+      );
     } catch (error) {
       throw givenUp(request, entry, lock, error);
     }

@@ -12,6 +12,8 @@
  * `ASSIST_BYTES` that it writes.
  */
 
+import { SLICE_MS } from "../../platform/pacing.ts";
+
 /** Acknowledgements wait while this many memtables wait for their flush. */
 const MAX_WAITING_MEMTABLES = 2;
 /**
@@ -27,7 +29,7 @@ const STOP_FACTOR = 5;
 /** A synchronous writer does a share of the work for this many bytes that it wrote, and for each memtable. */
 const ASSIST_BYTES = 64 * 1024;
 /** How long such a share takes, and how long it does where the background has fallen behind. */
-const ASSIST_MS = 1.5;
+const ASSIST_MS = SLICE_MS;
 /** See `ASSIST_MS`. */
 export const ASSIST_BEHIND_MS = 6;
 

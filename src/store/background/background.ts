@@ -13,6 +13,7 @@
  */
 
 import { ClosedError } from "../../errors.ts";
+import { SLICE_MS } from "../../platform/pacing.ts";
 import { isOver, type Timer } from "../../platform/scheduler.ts";
 import type { RunningTask } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
@@ -27,8 +28,6 @@ import { FlushQueue } from "./flush_queue.ts";
 import { IdleWatch } from "./idle_watch.ts";
 import type { StoreState } from "../state/store_state.ts";
 
-/** The longest that the event loop is held at a time. */
-const SLICE_MS = 1.5;
 /** Between two slices while the store is idle. */
 const IDLE_PAUSE_MS = 10;
 /** Work for which there was no descriptor is begun again after this time. */

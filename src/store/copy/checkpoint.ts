@@ -17,6 +17,7 @@
 import { ClosedError, isRefusal, StoreError } from "../../errors.ts";
 import { ownFields } from "../../options.ts";
 import type { FileLock } from "../../platform/file_system.ts";
+import { SLICE_MS } from "../../platform/pacing.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import {
@@ -55,7 +56,6 @@ export interface CheckpointOptions {
 /** The mark of an unfinished checkpoint. */
 const UNFINISHED_NAME = manifestName(0);
 /** The longest that the event loop is held at a time. */
-const SLICE_MS = 1.5;
 const NAMES: ReadonlySet<string> = new Set(["format", "signal"]);
 
 /** Makes a checkpoint; `Store.checkpoint` documents it. */
