@@ -31,6 +31,7 @@ export type StoreErrorCode =
   | "BACKGROUND"
   | "TYPE_MISMATCH"
   | "CONFLICT"
+  | "VALIDATION"
   | "KEY_ENCODING"
   | "READ_ONLY"
   | "NOT_A_STORE"
@@ -310,6 +311,28 @@ export class ConflictError extends StoreError {
   }
 }
 
+/** One thing that is wrong with a value, in the form of the Standard Schema interface. */
+export interface ValidationIssue {
+  /** What is wrong. */
+  readonly message: string;
+  /** Where in the value. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** A value is not what the schema of its sub asks for; nothing was written. */
+export class ValidationError extends StoreError {
+  /** "ValidationError". */
+  override readonly name: string = "ValidationError";
+  /** What is wrong with the value, as the schema says it. */
+  readonly issues: readonly ValidationIssue[];
+
+  /** Makes an error from a text and the schema's issues. */
+  constructor(message: string, issues: readonly ValidationIssue[], options?: ErrorOptions) {
+    super("VALIDATION", message, options);
+    this.issues = issues;
+  }
+}
+
 /**
  * Bytes that do not decode, told by their offset in the buffer at hand. Internal: it is converted
  * to a {@linkcode CorruptionError} where the file name is known.
@@ -338,6 +361,7 @@ markClass(ClosedError, CLASS_NAME, "ClosedError");
 markClass(BackgroundError, CLASS_NAME, "BackgroundError");
 markClass(TypeMismatchError, CLASS_NAME, "TypeMismatchError");
 markClass(ConflictError, CLASS_NAME, "ConflictError");
+markClass(ValidationError, CLASS_NAME, "ValidationError");
 
 /** Converts a failure of a decoder over `file` into the error that users see; others pass through. */
 export function corruptionFrom(

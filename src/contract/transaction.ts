@@ -2,7 +2,10 @@
 
 import { checkSignal } from "./abort_signal.ts";
 import type { Reader } from "./reader.ts";
-import { describeValue } from "./value.ts";
+import type { SubOptions } from "./store.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
+import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
+import { describeValue, type Key, type Value } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
 /** How often a transaction is tried again by default. */
@@ -42,10 +45,27 @@ export interface TransactionOptions {
  * console.log(await store.getMany(["alice", "bob"])); // [ 3n, 7n ]
  * ```
  */
-export interface Transaction extends Reader, Writer {
+export interface Transaction<K = Key, V = Value, KeyOut = K, ValueIn = V>
+  extends Reader<K, V, KeyOut>, Writer<K, V, ValueIn> {
   /** Which run of the body this is, from 1. */
   readonly attempt: number;
+  /**
+   * A part of the store in this transaction, as {@linkcode Store.sub} makes one of the store. Of a sub that is
+   * there already, `sub.in(transaction)` has the kinds of its keys and values.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
+  sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
+    path: string | readonly string[],
+    options?: SubOptions<KC, VC>,
+  ): Transaction<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
+  /** A part of the store whose values the caller claims to be of a type. */
+  sub<V extends Value>(path: string | readonly string[]): Transaction<Key, V>;
 }
+
+/** A transaction of any keys and values. */
+// deno-lint-ignore no-explicit-any
+export type AnyTransaction = Transaction<any, any, any, any>;
 
 /**
  * Checks the options of a transaction, and fills in what is missing. Only own fields count.

@@ -5,6 +5,7 @@
  * is read, and a lock that was taken is released on every way out. Read-only there is no lock: read_only.ts.
  */
 
+import type { KeyEncoding } from "../contract/range.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
 import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import type { JobSettings } from "../worker/job_messages.ts";
@@ -13,7 +14,15 @@ import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
 import { IoError, LockedError, StoreError } from "../errors.ts";
 import { goStore } from "../go/go_store.ts";
-import { type Options, ownFields, type ResolvedOptions, resolveOptions } from "../options.ts";
+import {
+  type KeyShownBy,
+  type Options,
+  ownFields,
+  type ResolvedOptions,
+  resolveOptions,
+  type TypedOptions,
+  type ValueShownBy,
+} from "../options.ts";
 import type { FileLock, FileSystem } from "../platform/file_system.ts";
 import { requireSupportedRuntime } from "../platform/runtime.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
@@ -102,13 +111,18 @@ const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
  * console.log(await same.get("name")); // Alice
  * ```
  */
-export async function open(path: string | URL, options?: Options): Promise<EmbeddedStore> {
+export async function open<
+  K extends KeyEncoding = "utf8",
+  I extends "bigint" | "number" = "bigint",
+>(
+  path: string | URL,
+  options?: TypedOptions<K, I>,
+): Promise<EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>> {
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    return new EmbeddedStore(
-      await runTask(openReading(request, scheduler), scheduler, OPENING_SLICE_MS),
-    );
+    const parts = await runTask(openReading(request, scheduler), scheduler, OPENING_SLICE_MS);
+    return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(parts);
   }
   const openParts = async (entry: StoreEntry): Promise<StoreParts> => {
     let lock: FileLock | undefined;
@@ -124,8 +138,10 @@ export async function open(path: string | URL, options?: Options): Promise<Embed
       throw givenUp(request, entry, lock, error);
     }
   };
-  if (request.options.shared) return await openShared(request, openParts);
-  return new EmbeddedStore(await openParts(unsharedEntry()));
+  if (request.options.shared) {
+    return await openShared(request, openParts) as EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>;
+  }
+  return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(await openParts(unsharedEntry()));
 }
 
 /**
@@ -140,11 +156,16 @@ export async function open(path: string | URL, options?: Options): Promise<Embed
  * store.closeSync();
  * ```
  */
-export function openSync(path: string | URL, options?: Options): EmbeddedStore {
+export function openSync<K extends KeyEncoding = "utf8", I extends "bigint" | "number" = "bigint">(
+  path: string | URL,
+  options?: TypedOptions<K, I>,
+): EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>> {
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    return new EmbeddedStore(runTaskSync(openReading(request, scheduler)));
+    return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(
+      runTaskSync(openReading(request, scheduler)),
+    );
   }
   const openParts = (entry: StoreEntry): StoreParts => {
     let lock: FileLock | undefined;
@@ -156,8 +177,10 @@ export function openSync(path: string | URL, options?: Options): EmbeddedStore {
       throw givenUp(request, entry, lock, error);
     }
   };
-  if (request.options.shared) return openSharedSync(request, openParts);
-  return new EmbeddedStore(openParts(unsharedEntry()));
+  if (request.options.shared) {
+    return openSharedSync(request, openParts) as EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>;
+  }
+  return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(openParts(unsharedEntry()));
 }
 
 function checkRequest(path: string | URL, given: Options | undefined): SharedRequest {

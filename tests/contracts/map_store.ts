@@ -145,11 +145,11 @@ export class MapStore extends contract.StoreBase {
       this.#now.requireOpen();
       signal?.throwIfAborted();
       const { rows } = this.#now;
-      const fork = Object.assign(new MapStore(), { attempt });
+      const fork = new MapStore();
       fork.#now.rows = rows;
       let result: T;
       try {
-        result = await body(fork);
+        result = await body(new MapTransaction(fork, attempt));
       } finally {
         await fork.close();
       }
@@ -174,5 +174,40 @@ export class MapStore extends contract.StoreBase {
   override async close(): Promise<void> {
     this.#now.closed = "store";
     await Promise.resolve();
+  }
+}
+
+/** A fork of the store, whose rows become the store's. */
+class MapTransaction extends contract.TransactionBase {
+  readonly fork: MapStore;
+  override readonly attempt: number;
+
+  constructor(fork: MapStore, attempt: number) {
+    super();
+    this.fork = fork;
+    this.attempt = attempt;
+  }
+
+  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+    return this.fork.getMany(keys);
+  }
+
+  override entries(range?: Range): contract.Cursor<Pair> {
+    return this.fork.entries(range);
+  }
+
+  override write(
+    operations: readonly Operation[] | contract.Batch,
+    options?: contract.WriteOptions,
+  ): Promise<void> {
+    return this.fork.write(operations, options);
+  }
+
+  override update(
+    key: Key,
+    change: (old: Value | undefined) => Value | undefined,
+    options?: contract.WriteOptions,
+  ): Promise<Value | undefined> {
+    return this.fork.update(key, change, options);
   }
 }

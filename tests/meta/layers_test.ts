@@ -31,6 +31,7 @@ const layerRows: readonly (readonly string[])[] = [
   ["store/read", "store/background", "store/recovery"],
   ["go"],
   ["store/write", "store/copy"],
+  ["store/sub", "store/upkeep"],
   ["store/transaction"],
   ["store"],
   ["mod"],

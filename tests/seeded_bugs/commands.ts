@@ -51,6 +51,14 @@ export const transactions: Command = {
   environment: { TINYKVS_TEST_SCALE: "0.2" },
 };
 
+/** Random histories that go through a sub. */
+export const modelThroughSub: Command = {
+  layer: "MO",
+  files: "tests/properties/model_sub_test.ts",
+  titles: /^A sub gives the answers of a sorted map in random histories/,
+  environment: { TINYKVS_TEST_SCALE: "0.2" },
+};
+
 /** Writers that are killed. */
 export function kills(titles: RegExp): Command {
   return {

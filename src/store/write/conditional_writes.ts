@@ -31,14 +31,19 @@ import type { WritePath } from "./write_path.ts";
 const SYNCED: WriteOptions = { sync: true };
 
 /** The conditional writes of a store. */
-export class ConditionalWrites {
+export class ConditionalWrites<V extends Value = Value> {
   readonly #state: StoreState;
   readonly #reads: ReadPath;
   readonly #writes: WritePath;
-  readonly #decoder: EntryDecoder;
+  readonly #decoder: Pick<EntryDecoder<never, V>, "value" | "stored">;
 
   /** Joins the paths of a store. */
-  constructor(state: StoreState, reads: ReadPath, writes: WritePath, decoder: EntryDecoder) {
+  constructor(
+    state: StoreState,
+    reads: ReadPath,
+    writes: WritePath,
+    decoder: Pick<EntryDecoder<never, V>, "value" | "stored">,
+  ) {
     this.#state = state;
     this.#reads = reads;
     this.#writes = writes;
@@ -107,7 +112,7 @@ export class ConditionalWrites {
   /** Stores what `change` makes of the value; resolves to it. */
   async update(
     key: Key,
-    change: Change,
+    change: Change<V>,
     options: WriteOptions | undefined,
   ): Promise<Value | undefined> {
     const own = ownKey(key);
@@ -115,7 +120,7 @@ export class ConditionalWrites {
   }
 
   /** As `update`. */
-  updateSync(key: Key, change: Change, options: WriteOptions | undefined): Value | undefined {
+  updateSync(key: Key, change: Change<V>, options: WriteOptions | undefined): Value | undefined {
     const own = ownKey(key);
     return this.#applySync(own, options, this.#change(own, change));
   }
@@ -143,7 +148,7 @@ export class ConditionalWrites {
     });
   }
 
-  #change(key: Key, change: Change): Decide<Value | undefined> {
+  #change(key: Key, change: Change<V>): Decide<Value | undefined> {
     requireChange(change);
     return (entry) => {
       const { memtable, lastSequence } = this.#state;

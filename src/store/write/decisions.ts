@@ -24,7 +24,7 @@ export interface Decision<T> {
 export type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
 
 /** What a user of `update` makes of a value. */
-export type Change = (old: Value | undefined) => Value | undefined;
+export type Change<V = Value> = (old: V | undefined) => Value | undefined;
 
 const UNCHANGED: Decision<boolean> = { result: false, batch: undefined };
 
@@ -52,7 +52,11 @@ export function replacement(key: Key, value: Value, expected: Value): Decide<boo
 }
 
 /** To add to the int64 that the key has. */
-export function addition(key: Key, by: bigint | number, decoder: EntryDecoder): Decide<bigint> {
+export function addition(
+  key: Key,
+  by: bigint | number,
+  decoder: Pick<EntryDecoder, "stored">,
+): Decide<bigint> {
   const added = int64Of(by);
   const stored = decoder.stored("int64");
   return (entry) => {
@@ -62,10 +66,10 @@ export function addition(key: Key, by: bigint | number, decoder: EntryDecoder): 
 }
 
 /** To store what `change` makes of the value. `requireUnchanged` is called when that has run. */
-export function alteration(
+export function alteration<V extends Value>(
   key: Key,
-  change: Change,
-  decoder: EntryDecoder,
+  change: Change<V>,
+  decoder: Pick<EntryDecoder<never, V>, "value">,
   requireUnchanged: () => void,
 ): Decide<Value | undefined> {
   return (entry) => {
