@@ -57,7 +57,8 @@ export const subBugs: readonly Bug[] = [
     edits: [{
       file: "src/contract/sub/keyspace.ts",
       find: "prefix === undefined ? this.#whole() : this.key(prefix as K)",
-      replace: 'prefix === undefined ? (gte === undefined ? this.#whole() : "") : this.key(prefix as K)',
+      replace:
+        'prefix === undefined ? (gte === undefined ? this.#whole() : "") : this.key(prefix as K)',
     }],
     caughtBy: modelThroughSub,
     symptom: /history \d+ of seed \d+ fails/,
