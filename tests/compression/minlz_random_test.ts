@@ -184,7 +184,7 @@ test("MinLZ agrees with the plain decoder on every damaged block", () => {
   reportFigure("fuzzed decoder inputs", inputs);
 });
 
-test("MinLZ agrees with the plain decoder on random elements behind a literal", () => {
+test("MinLZ agrees with the plain decoder on random elements after a literal", () => {
   let inputs = 0;
   let accepted = 0;
   forEachSeed((random) => {

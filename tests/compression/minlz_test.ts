@@ -230,7 +230,7 @@ test("MinLZ names the offset of the element that is wrong", () => {
   );
 });
 
-test("MinLZ states no length for blocks that have none, and no more than 8 MiB for any", () => {
+test("MinLZ states no length for blocks without one, and at most 8 MiB for any block", () => {
   for (const block of ["", "01", "00 80", `00 ${"80".repeat(12)}`, "00 81808004"]) {
     const bytes = fromHex(block);
     assert.equal(codec.statedLength(bytes, 0, bytes.length), undefined, block);
@@ -245,7 +245,7 @@ test("MinLZ decodes 8 MiB of one byte from ten, in steps that double", () => {
   assert.ok(content.every((byte) => byte === 7));
 });
 
-test("MinLZ gives back what the compressor of the tests took", () => {
+test("MinLZ decodes what the compressor of the tests encoded", () => {
   checkRoundTrips(minlzCodec, codec);
 });
 
@@ -257,7 +257,7 @@ test("MinLZ refuses blocks of another length than expected", () => {
   checkLengths(minlzCodec);
 });
 
-test("MinLZ refuses to read or write outside of the buffers that it is given", () => {
+test("MinLZ does not read or write outside of the given buffers", () => {
   const block = fromHex("00 05 20 68656c6c6f");
   const into = new Uint8Array(4);
   assert.throws(() => codec.decompress(block, 0, block.length, into, 0, 5), RangeError);

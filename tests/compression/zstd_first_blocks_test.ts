@@ -6,7 +6,7 @@ import { zstdCompressor } from "../../src/compression/zstd.ts";
 import { hasZstdWasm } from "../../src/compression/zstd_wasm.ts";
 import { nativeZstd, runtimeName } from "../../src/platform/natives.ts";
 
-test("The first blocks that are read do not make the embedded module, many do where it is the faster", () => {
+test("Reading the first blocks does not load the embedded module; reading many does if it is faster", () => {
   assert.ok(nativeZstd !== undefined, `${runtimeName} has a zstd of its own`);
   const content = new Uint8Array(8192).map((_, i) => i % 7 * (i >> 6));
   const native = zstdCompressor(1, "native");

@@ -105,7 +105,7 @@ function bomb(count: number, stated: number | undefined): Uint8Array {
   return Uint8Array.from(Buffer.concat([header, blocks]));
 }
 
-test("zstd gives back what it took, at every level and on every path", () => {
+test("zstd decodes what it encoded, at every level and on every path", () => {
   for (const implementation of implementations) {
     for (const level of levels) {
       const codec = zstdCompressor(level, implementation);
@@ -169,7 +169,7 @@ test("zstd decodes fixed frames of every header form", () => {
   }
 });
 
-test("zstd refuses what is not one whole plain frame", () => {
+test("zstd refuses anything but one whole plain frame", () => {
   for (const implementation of implementations) {
     const codec = zstdCompressor(1, implementation);
     for (const [name, frame, reason] of refusedFrames) {
@@ -252,7 +252,7 @@ test("zstd decodes repeated blocks in full when their length is expected", () =>
   }
 });
 
-test("zstd codecs of several levels may be used in turns", () => {
+test("zstd codecs of several levels may be used alternately", () => {
   for (const implementation of implementations) {
     const codecs = levels.map((level) => zstdCompressor(level, implementation));
     const frames = new Map<number, Uint8Array>();

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { expectPassed, inProject } from "./project.ts";
 
-test("In vitest, whatever the pool, or node:test, stores do not open or hang with fake timers", () => {
+test("In Vitest with any pool, or in node:test, stores do not open, or hang with fake timers", () => {
   inProject(runtimeName === "node", (project) => {
     if (runtimeName !== "node") {
       return expectPassed(

@@ -13,6 +13,6 @@ test("A damaged store that crashed with two logs gives right values or typed err
   await sweep(FILE, crashedStore(0), crashedStore(1));
 });
 
-test("A damaged store that was closed in good order gives right values or typed errors", async () => {
+test("A damaged store that was closed cleanly gives right values or typed errors", async () => {
   await sweep(FILE, await closedStore(0), await closedStore(1));
 });

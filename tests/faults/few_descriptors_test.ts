@@ -41,7 +41,7 @@ test("A store of hundreds of tables works with 64 descriptors for the whole proc
   }
 });
 
-test("A store of more tables than there are descriptors can be read read-only", () => {
+test("A read-only store can have more tables than there are descriptors", () => {
   const { path, dispose } = temporaryDirectory("descriptors");
   try {
     run("build", path);

@@ -30,7 +30,7 @@ function runChild(): HostileReport {
   return JSON.parse(child.stdout) as HostileReport;
 }
 
-test("A store with hostile numbers behind right checksums takes no memory on their word", () => {
+test("A store with hostile numbers under valid checksums does not allocate what they claim", () => {
   const report = runChild();
   reportFigure("corrupted stores", report.mutants);
   console.log(`hostile: ${JSON.stringify(report)}`);

@@ -135,7 +135,7 @@ for (const walSync of ["none", "interval", "batch", "write"] as const) {
   });
 }
 
-test("The kills have struck open recoveries and stores of several levels, and were enough", () => {
+test("The kills have hit recoveries and stores of several levels, and were enough", () => {
   reportFigure("kills", kills);
   assert.ok(kills >= 60 * rounds, `${kills} kills`);
   assert.ok(killsInOpen >= 8 * rounds, `${killsInOpen} kills while a store was opened`);

@@ -65,7 +65,7 @@ function check(directory: string, acknowledged: number): void {
 }
 
 for (const batches of KILLED_AFTER) {
-  test(`What was acknowledged is there after kills ${batches} batches into the thread's life`, async () => {
+  test(`Acknowledged writes survive kills ${batches} batches after the thread has started`, async () => {
     const { path: directory, dispose } = temporaryDirectory("kill-thread");
     try {
       check(directory, await runAndKill(directory, batches));

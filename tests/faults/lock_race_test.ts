@@ -114,7 +114,7 @@ for (const [name, runtimes] of Object.entries(fields)) {
     }));
 }
 
-test("A race for a store whose holders lose the system's lock at once has one winner", () =>
+test("A race has one winner even if its holders lose the lock of the system at once", () =>
   withContenders([...runtimeNames, runtimeName], async (contenders, directory) => {
     for (let round = 0; round < rounds; round++) {
       const winner = await race(contenders, directory, "grab");

@@ -99,7 +99,7 @@ function requireKept(overlap: Overlap, keys: readonly string[]): void {
   store.closeSync();
 }
 
-test("A putSync during a log sync that is failing is not acknowledged and then lost", async () => {
+test("A putSync during a failing log sync is not acknowledged and then lost", async () => {
   await withOverlap(async (overlap) => {
     const store = openOn(overlap.fileSystem);
     store.putSync("first", "first");
@@ -116,7 +116,7 @@ test("A putSync during a log sync that is failing is not acknowledged and then l
   });
 });
 
-test("A put whose log sync succeeds after a synchronous one has failed is rejected", async () => {
+test("A put whose log sync succeeds after a synchronous sync has failed is rejected", async () => {
   await withOverlap(async (overlap) => {
     const store = openOn(overlap.fileSystem);
     store.putSync("first", "first");
@@ -133,7 +133,7 @@ test("A put whose log sync succeeds after a synchronous one has failed is reject
 });
 
 for (const [what, pattern] of [["table", /\.sst$/], ["manifest", /MANIFEST/]] as const) {
-  test(`A closeSync that takes over a flush does not trust a ${what} sync that is failing`, async () => {
+  test(`A closeSync that takes over a flush does not trust a failing ${what} sync`, async () => {
     await withOverlap(async (overlap) => {
       const store = openOn(overlap.fileSystem);
       store.putSync("first", "first");

@@ -22,7 +22,7 @@ const LARGE_BYTES = 2 ** 20;
 /** Work that is proportional takes some tens of milliseconds; work that is quadratic takes minutes. */
 const MAX_CPU_MS = 5000;
 
-test("Every decoder has a corpus of both sorts, and its README names every file", () => {
+test("Every decoder has a corpus of both kinds, and its README names every file", () => {
   const readme = readFileSync(new URL("./corpus/README.md", import.meta.url), "utf8");
   assert.deepEqual(corpusFolders(), decoders.map(({ name }) => name).sort());
   for (const folder of corpusFolders()) {

@@ -82,7 +82,7 @@ function records(
   return writer.bytes.slice(0, writer.length);
 }
 
-test("readGoLog recovers every entry, wherever syncs have cut the buffers", () => {
+test("readGoLog recovers every entry, wherever syncs cut the buffers", () => {
   for (const syncEvery of [1, 2, 3, 7, 50, 1000]) {
     const entries: (GoLogEntry | "sync")[] = [];
     for (const entry of entriesFrom(1, 300, 700)) {
@@ -152,7 +152,7 @@ test("readGoLog ends at a tail that was cut at any length, with all entries befo
   assert.ok(cuts > 3_500);
 });
 
-test("readGoLog ends at zeros that a crash has left where data was to come", () => {
+test("readGoLog ends at zeros that a crash left in the place of data", () => {
   const entries = entriesFrom(1, 20);
   const file = encodeGoLog(entries);
   for (const zeros of [1, 7, 8, 4096, 300_000]) {
@@ -162,7 +162,7 @@ test("readGoLog ends at zeros that a crash has left where data was to come", () 
   }
 });
 
-test("readGoLog drops an entry that another session has gone on behind, and nothing else", () => {
+test("readGoLog drops an incomplete entry that another session has appended to, and nothing else", () => {
   const [before, torn, after] = [entryOf(1), encodeGoLogEntry(entryOf(2, 300)), entriesFrom(2, 3)];
   for (
     const fragments of [[[2, torn.slice(0, 100)]], [[2, torn.slice(0, 9)], [3, torn.slice(9)]]]
@@ -314,7 +314,7 @@ test("readGoLog refuses damage that entries with repeated sequences follow to th
   );
 });
 
-test("readGoLog never takes stored data for entries, whole, torn anywhere, or at a multiple of 32 KiB", () => {
+test("readGoLog never reads stored data as entries, whole, torn anywhere, or at a multiple of 32 KiB", () => {
   const evil = encodeGoLog(entriesFrom(3, 40).map((entry) => ({ ...entry, key: bytesOf("evil") })));
   const filler = new Uint8Array(32_768 - 7 - 13 - 1 - 6);
   filler.set(evil, 100);
@@ -339,7 +339,7 @@ test("readGoLog never takes stored data for entries, whole, torn anywhere, or at
   assert.ok(refused > 0 && refused < cuts);
 });
 
-test("readGoLog takes a torn value that holds another log for what it is", () => {
+test("readGoLog reads a torn value that holds another log as a torn value", () => {
   const other = fixtureBytes("v0.11.1-zstd/wal-batches.bin").subarray(0, 30_000);
   const value = joined(Uint8Array.of(5, 0, 0, 0, 0, 0), other);
   new DataView(value.buffer).setUint32(2, other.length, true);

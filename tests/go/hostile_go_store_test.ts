@@ -243,7 +243,7 @@ test("A Go table whose index hides its first key in both places is refused", () 
   );
 });
 
-test("A level in the metadata at its extremes moves the table and is no harm", () => {
+test("A level in the metadata at its extremes moves the table and does no harm", () => {
   for (const level of [1, 2, 6, 7, 255, 2 ** 31, 2 ** 32 - 1]) {
     const bytes = good.slice();
     viewOf(bytes).setUint32(footer.metadataOffset, level, true);

@@ -124,7 +124,7 @@ test("EntryTree orders keys whose long prefixes come in groups", () => {
   );
 });
 
-test("EntryTree orders keys whose prefix ends anywhere in what a node keeps of it, and behind it", () => {
+test("EntryTree orders keys whose prefix ends anywhere in the part that a node keeps, and after it", () => {
   for (let length = 0; length <= 18; length++) {
     const groups = [length, length, length + 1, Math.max(length - 1, 0)];
     checkKind(400, (random) => {
@@ -160,7 +160,7 @@ test("EntryTree orders keys that arrive in both directions from the middle", () 
   checkKind(3000, (_, i) => numbered("k", 50_000 + (i % 2 === 0 ? i : -i)));
 });
 
-test("EntryTree takes an ascending run in front of keys that are already there", () => {
+test("EntryTree takes an ascending run before keys that are already there", () => {
   const keys = Array.from({ length: 1000 }, (_, i) => numbered("m", i));
   keys.push(...Array.from({ length: 1000 }, (_, i) => numbered("a", i)));
   keys.push(...Array.from({ length: 1000 }, (_, i) => numbered("m", i * 3)));

@@ -190,7 +190,7 @@ test("Memtable keeps older versions apart from a large newer one", () => {
   values.forEach((value, i) => assert.equal(find(table, key, FIRST + i), hexOf(value)));
 });
 
-test("Memtable lets a cursor walk on undisturbed while keys are inserted around it", () => {
+test("Inserts into a Memtable do not disturb a cursor that walks over it", () => {
   for (let seed = 1; seed <= 40; seed++) {
     withSeed(seed, (random) => {
       const table = new Memtable(FIRST, 64);
@@ -250,7 +250,7 @@ test("Memtable without entries finds nothing in either direction", () => {
   }
 });
 
-test("Memtable starts afresh when it is recycled", () => {
+test("Memtable is empty after it was recycled", () => {
   const table = new Memtable(FIRST, 64);
   for (let i = 0; i < 1000; i++) insert(table, FIRST + i, bytesOf(`old ${i}`), tombstone);
   insert(table, FIRST + 1000, bytesOf("large"), valueOfLength(LARGE_VALUE_BYTES, 1));
@@ -264,7 +264,7 @@ test("Memtable starts afresh when it is recycled", () => {
   assert.deepEqual(drainSync(table.cursor(Infinity, false)), ["6e6577=0301"]);
 });
 
-test("Memtable takes sequence numbers up to 2^32 - 1 behind its first and refuses the next", () => {
+test("Memtable takes sequence numbers up to 2^32 - 1 after its first and refuses the next", () => {
   const first = 2 ** 53 - 2 ** 32 - 10;
   const table = new Memtable(first, 64);
   insert(table, first, bytesOf("k"), Uint8Array.of(3, 0));

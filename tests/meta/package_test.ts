@@ -95,7 +95,7 @@ test("The lock file holds a checksum for every package", () => {
   assert.deepEqual(without, []);
 });
 
-test("What users get has three entries, and nothing that they reach is part of the tests", () => {
+test("The package has three entry points, and none of them reaches a part of the tests", () => {
   const entries = { ".": "mod", "./contract": "contract", "./contract-suite": "contract_suite" };
   assert.deepEqual(
     denoJson.exports,
@@ -127,7 +127,7 @@ test("What users get has three entries, and nothing that they reach is part of t
   assert.deepEqual(strange, []);
 });
 
-test("The list of what is published names no folder of tests, scripts or tools", () => {
+test("The list of published files names no folder of tests, scripts or tools", () => {
   const { include } = denoJson.publish;
   assert.ok(include.includes("mod.ts") && include.includes("src/**/*.ts"));
   for (const pattern of include) {
@@ -151,7 +151,7 @@ test("The release workflow pins its actions by hash and has no secret", () => {
   assert.match(workflow, /id-token: write/);
 });
 
-test("No seam of the tests is exported: no scheduler, no switch of a fault", () => {
+test("Nothing that only tests need is exported: no scheduler, no switch of a fault", () => {
   const names = Object.keys(library);
   assert.ok(names.includes("open"));
   const seams = names.filter((name) =>

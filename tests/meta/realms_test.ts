@@ -67,7 +67,7 @@ function identityQuestions(file: string, source: string): string[] {
   return found;
 }
 
-test("Nothing in the library depends on the realm or the copy that an object comes from", () => {
+test("The library never depends on the realm or the copy that an object comes from", () => {
   const files = ["mod.ts", ...filesUnder("src", ".ts")];
   assert.deepEqual(files.flatMap((file) => identityQuestions(file, readSource(file))), []);
 });
@@ -102,7 +102,7 @@ test("The check of identity finds made-up violations of every kind", () => {
   ) assert.deepEqual(identityQuestions("src/store/made_up.ts", code), [], code);
 });
 
-test("Every exception of the check of identity is still needed", () => {
+test("Every exception to the check of identity is still needed", () => {
   for (const [file, names] of Object.entries(allowed)) {
     if (file === "*") continue;
     const code = blankNonCode(readSource(file));

@@ -56,7 +56,7 @@ test("disk file system writes and reads a sparse file around 2^31, 2^32 and 2^40
   }
 });
 
-test("file handles refuse positions that are no safe integers, and write nothing", async () => {
+test("file handles refuse positions that are not safe integers, and write nothing", async () => {
   const { path, dispose } = temporaryDirectory("unsafe");
   try {
     for (const fileSystem of [defaultFileSystem(), memoryFileSystem()]) {

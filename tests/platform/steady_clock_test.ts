@@ -28,7 +28,7 @@ function readingsUntilOver(clock: SteadyClock, budgetMs: number): number {
   throw new Error("The budget is endless");
 }
 
-test("SteadyClock says what a clock says that runs, also a coarse one", () => {
+test("SteadyClock shows the time of a running clock, also of a coarse one", () => {
   const hands = new Hands();
   for (let i = 0; i < 1000; i++) {
     if (i % 50 === 0) hands.nowMs += 0.1;
@@ -38,12 +38,12 @@ test("SteadyClock says what a clock says that runs, also a coarse one", () => {
   assert.equal(hands.clock.nowMs(), hands.nowMs);
 });
 
-test("A budget is endless where the clock stands still", () => {
+test("A budget never ends if the clock stands still", () => {
   const readings = readingsUntilOver(new Hands().clock, 1.5);
   assert.ok(readings > 50 && readings < 1000, `${readings} readings`);
 });
 
-test("Sleeping takes no time where the clock stands still", () => {
+test("Sleeping takes no time if the clock stands still", () => {
   const hands = new Hands();
   hands.shownOfSleep = 0;
   const startMs = hands.clock.nowMs();
@@ -57,7 +57,7 @@ test("Sleeping takes no time where the clock stands still", () => {
   assert.equal(hands.clock.nowMs(), startMs + 203);
 });
 
-test("A clock that runs again after it stood still, or jumped back, goes on from there", () => {
+test("SteadyClock continues after its clock stood still or jumped back", () => {
   const hands = new Hands();
   const startMs = hands.clock.nowMs();
   hands.nowMs += 500;

@@ -106,7 +106,7 @@ test("runTaskSync throws a step's failure through the task", () => {
   assert.deepEqual(log, ["before", "caught EIO", "finally"]);
 });
 
-test("runTaskSync goes on where a task handles the failure of a step", () => {
+test("runTaskSync continues if a task handles the failure of a step", () => {
   const step = new ManualStep();
   step.failSync = new Error("EIO");
   function* tolerant(): Task<number> {
@@ -137,7 +137,7 @@ test("runTask rejects with what the task throws", async () => {
   await assert.rejects(runTask(failing(), new TickingScheduler(), 4), /broken/);
 });
 
-test("RunningTask slices until its budget is used and goes on in the next slice", () => {
+test("RunningTask runs until its budget is used, and continues in the next slice", () => {
   const log: string[] = [];
   const task = new RunningTask(counting(10, log), never);
   const scheduler = new TickingScheduler();
@@ -256,7 +256,7 @@ test("RunningTask does every step at once when it is driven synchronously", () =
   assert.equal(step.started, 0);
 });
 
-test("RunningTask leaves no step unstarted when the time of a synchronous caller is over", async () => {
+test("RunningTask starts the next step before the time of a synchronous caller is over", async () => {
   const step = new ManualStep();
   const log: string[] = [];
   const task = new RunningTask(around(step, log), never);
@@ -291,7 +291,7 @@ test("RunningTask lets a synchronous caller take over a step that is under way",
   assert.deepEqual(log, ["before", "after", "finally"]);
 });
 
-test("RunningTask does not take the end of a step that was taken over for that of the next one", async () => {
+test("RunningTask does not confuse the end of a step that was taken over with the end of the next one", async () => {
   const first = new ManualStep();
   const second = new ManualStep();
   const log: string[] = [];
@@ -363,7 +363,7 @@ test("RunningTask keeps its result when it is cancelled after its end", () => {
   assert.equal(task.result, "result");
 });
 
-test("syncStep and syncDirectoryStep use the asynchronous call where there is one", async () => {
+test("syncStep and syncDirectoryStep use the asynchronous call if there is one", async () => {
   const calls: string[] = [];
   const bare = { syncSync: () => calls.push("syncSync") } as unknown as FileHandle;
   const full = {

@@ -19,7 +19,7 @@ export function testBugs(theme: string, bugs: readonly Bug[]): void {
   let tree: BrokenTree | undefined;
   let caught = 0;
   for (const bug of bugs) {
-    test(`A library that ${bug.does} is found out by ${layers[bug.caughtBy.layer]}`, async () => {
+    test(`A library that ${bug.does} is caught by ${layers[bug.caughtBy.layer]}`, async () => {
       requireApplicable(bug);
       if (runtimeName !== "node" || (only ?? bug.name) !== bug.name) return;
       if (tree === undefined) {

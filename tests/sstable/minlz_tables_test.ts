@@ -109,7 +109,7 @@ test("TableReader finds every damaged byte of a MinLZ block by its checksum", ()
   }
 });
 
-test("TableReader reads damaged MinLZ blocks to entries or to an error where checksums are not checked", () => {
+test("TableReader reads damaged MinLZ blocks to entries or an error if checksums are not checked", () => {
   const { bytes, blockEnds } = recompressed(names.at(-1)!);
   let refused = 0;
   let read = 0;

@@ -105,7 +105,7 @@ test("TableIndex keeps offsets of more than 32 bits", () => {
   assert.equal(index.blockSize(1), 0xffffffff);
 });
 
-test("TableIndex refuses what is cut off or followed by something", () => {
+test("TableIndex refuses a section that is cut off or followed by more bytes", () => {
   for (let length = 0; length < section.length; length++) requireRefused(section.slice(0, length));
   requireRefused(Uint8Array.from([...section, 0]));
 });
@@ -152,6 +152,6 @@ test("TableIndex refuses a smallest key that is not the first one", () => {
   requireRefused(mutant);
 });
 
-test("TableIndex refuses to be without blocks", () => {
+test("TableIndex refuses an index without blocks", () => {
   requireRefused(encode(0, [], bytesOf("")), 0, 0);
 });

@@ -19,7 +19,7 @@ async function openSome(store: EmbeddedStore): Promise<void> {
   }
 }
 
-test("A cursor that is garbage gives its blocks back, also if a listener of its signal knows it", async () => {
+test("A cursor that is garbage gives its blocks back, even if a listener of its signal refers to it", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await open("/db", { fileSystem, blockSizeBytes: 512, walSync: "none" });
   for (let n = 0; n < 1000; n++) store.putSync(`key${n}`, "x".repeat(50));

@@ -11,7 +11,7 @@ import { runtimeCommand, runtimeNames } from "../support/runtimes.ts";
 const child = fileURLToPath(new URL("abandoned_child.ts", import.meta.url));
 
 for (const name of runtimeNames) {
-  test(`Under ${name} what was dropped without being closed gives its files back`, () => {
+  test(`Under ${name} a cursor or snapshot that was dropped without close gives its files back`, () => {
     for (const what of ["cursor", "iteration", "snapshot"]) {
       const { command, args } = runtimeCommand(name, child, [what], [
         "--allow-all",

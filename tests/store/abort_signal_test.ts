@@ -16,7 +16,7 @@ const calls: Readonly<Record<string, (store: EmbeddedStore, signal: AbortSignal)
   checkpoint: (store, signal) => store.checkpoint("/copy", { signal }),
 };
 
-test("A signal that is none is an error of another text, at the first step", async () => {
+test("A value that is not a signal is an error of another text, at the first step", async () => {
   const wrong: unknown[] = [
     {},
     null,

@@ -64,7 +64,7 @@ class Trial {
   }
 }
 
-test("An awaited get reads at once what comes out of the page cache", async () => {
+test("An awaited get reads at once if the page cache has the block", async () => {
   const trial = new Trial();
   await trial.run(async (store) => {
     trial.forget();
@@ -73,7 +73,7 @@ test("An awaited get reads at once what comes out of the page cache", async () =
   });
 });
 
-test("Awaited gets leave a slow disk to a thread, but for ever fewer", async () => {
+test("Awaited gets leave a slow disk to a thread, except ever fewer of them", async () => {
   const trial = new Trial();
   await trial.run(async (store) => {
     trial.forget();
@@ -95,7 +95,7 @@ test("Awaited gets leave a slow disk to a thread, but for ever fewer", async () 
   });
 });
 
-test("Gets that are begun all at once hold the event loop no longer than its turn, and all are answered", async () => {
+test("Gets that are begun all at once hold the event loop no longer than one turn, and all are answered", async () => {
   const trial = new Trial();
   await trial.run(async (store) => {
     trial.forget();
@@ -122,7 +122,7 @@ test("Awaited gets keep their place while other blocks are read", async () => {
   });
 });
 
-test("An awaited get loads index and filter at once where they come out of the page cache, too", async () => {
+test("An awaited get loads index and filter at once, too, if the page cache has them", async () => {
   const keys = Array.from({ length: COUNT }, (_, i) => keyOf(i));
   for (const [stepMs, atOnce, awaited] of [[0.003, 3, 0], [4, 1, 2]] as const) {
     const trial = new Trial();
@@ -141,7 +141,7 @@ test("An awaited get loads index and filter at once where they come out of the p
   }
 });
 
-test("An awaited get waits for an index that is long", async () => {
+test("An awaited get awaits a long index", async () => {
   const keys = Array.from({ length: 100 }, (_, i) => keyOf(i).padEnd(2000, "."));
   const trial = new Trial();
   await trial.run(async (store) => {

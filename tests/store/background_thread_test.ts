@@ -153,7 +153,7 @@ test("A flush does not wait for the compaction that the thread is busy with", as
   }
 });
 
-test("A store that is closed in the middle of the thread's work is whole, and has no file too many once it was opened", async () => {
+test("A store that is closed during the thread's work is whole, and has no extra file after the next open", async () => {
   const { path: directory, dispose } = temporaryDirectory("thread");
   try {
     const filler = new Filler();
@@ -238,7 +238,7 @@ const ends: readonly [act: string, output: string][] = [
 ];
 
 for (const [act, output] of ends) {
-  test(`A process ends whose store's thread is, or whose store was: ${act}`, () => {
+  test(`A process ends if its store's thread is, or its store was: ${act}`, () => {
     const { path: directory, dispose } = temporaryDirectory("thread");
     try {
       const { command, args } = runtimeCommand(runtimeName, script, [directory, act]);

@@ -247,7 +247,7 @@ async function runTrial(seed: number, { options, bytesPerKey }: OptionSet): Prom
 
 for (const [disk, readMs] of Object.entries(disks)) {
   for (const set of optionSets) {
-    test(`Reads that overlap never meet memory that was given to another block: ${set.name}, ${disk}`, async () => {
+    test(`Overlapping reads never see memory that another block has taken: ${set.name}, ${disk}`, async () => {
       const restore = useScheduler(steppingScheduler(() => readMs));
       try {
         for (let seed = 1; seed <= SEEDS; seed++) await runTrial(seed, set);

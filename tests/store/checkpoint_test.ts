@@ -85,7 +85,7 @@ test("A checkpoint shows the store as it was at the call while writes, flushes a
   });
 });
 
-test("A checkpoint holds what memtables hide of the tables below them", async () => {
+test("A checkpoint holds entries of tables that memtables hide", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = openFiles(fileSystem, { memtableSizeBytes: 1024 * 1024 });
   store.putSync("kept", "1");
@@ -104,7 +104,7 @@ test("A checkpoint holds what memtables hide of the tables below them", async ()
   store.closeSync();
 });
 
-test("A checkpoint and its store go separate ways, with ids of their own", async () => {
+test("A checkpoint and its store are independent, and have different ids", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = await filledStore(fileSystem);
   await store.checkpoint(COPY);
@@ -123,7 +123,7 @@ test("A checkpoint and its store go separate ways, with ids of their own", async
   await store.close();
 });
 
-test("An empty store has a checkpoint, and a checkpoint can be opened to be made again", async () => {
+test("An empty store has a checkpoint, and a checkpoint can be opened and copied again", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = openFiles(fileSystem);
   await store.checkpoint(COPY);
@@ -137,7 +137,7 @@ test("An empty store has a checkpoint, and a checkpoint can be opened to be made
   store.closeSync();
 });
 
-test("A store that is open for reading only has a checkpoint with what its logs hold", async () => {
+test("A checkpoint of a read-only store has the entries of its logs", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = await filledStore(fileSystem);
   const expected = contentOf(store);
@@ -151,7 +151,7 @@ test("A store that is open for reading only has a checkpoint with what its logs 
   assert.deepEqual(crashed.dump(DIRECTORY), before);
 });
 
-test("A store of Go that was taken over has a checkpoint with its tables as they are", async () => {
+test("A checkpoint of a taken-over Go store has Go's tables as they are", async () => {
   for (const name of ["v0.3.1-zstd", "v0.4.0-snappy"]) {
     const fileSystem = goFiles(name);
     const store = openGo(fileSystem);
@@ -201,7 +201,7 @@ test("A directory that is not empty is refused, and left as it is", async () => 
   store.closeSync();
 });
 
-test("Arguments that are none are refused before anything is made", async () => {
+test("Wrong arguments are refused before anything is made", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = openFiles(fileSystem);
   const wrong: readonly [unknown, unknown, RegExp][] = [

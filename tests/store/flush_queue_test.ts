@@ -133,7 +133,7 @@ test("A flush that ends before an older one is in force after it", async () => {
   assert.deepEqual([queue.count, failures], [2, []]);
 });
 
-test("A flush that the thread has no descriptor for is written here, and stays older than the next", async () => {
+test("A flush that the thread has no descriptor for runs on the main thread, and stays older than the next", async () => {
   const { state, queue, given, drive, failures } = setup(2);
   await drive();
   given[1]!.finish();
@@ -145,7 +145,7 @@ test("A flush that the thread has no descriptor for is written here, and stays o
   assert.deepEqual([queue.count, failures], [2, []]);
 });
 
-test("A flush that was meant for a thread which has ended since is written here", async () => {
+test("A flush runs on the main thread if its thread has ended before it began", async () => {
   const { state, queue, thread, given, drive, failures } = setup(2);
   queue.start(true);
   queue.start(true);
@@ -159,7 +159,7 @@ test("A flush that was meant for a thread which has ended since is written here"
   assert.deepEqual(state.immutables, []);
 });
 
-test("A flush whose thread has ended while its memtable was copied is written here", async () => {
+test("A flush runs on the main thread if its thread ends while the memtable is copied", async () => {
   const { state, queue, thread, given, drive, failures } = setup(2);
   thread.flush = function* (): Task<undefined> {
     yield undefined;

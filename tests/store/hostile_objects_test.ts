@@ -85,7 +85,7 @@ test("Bounds on Object.prototype change nothing about a scan, a count or a compa
   });
 });
 
-test("A sync that is inherited is not asked for", async () => {
+test("An inherited sync option does not count", async () => {
   let syncs = 0;
   const fileSystem = watched(memoryFileSystem(), ({ operation }) => {
     if (operation === "sync") syncs++;

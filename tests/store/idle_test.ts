@@ -71,7 +71,7 @@ async function inVirtualTime(bench: Bench, body: () => Promise<void>): Promise<v
   }
 }
 
-test("The space of what was deleted is given back while nobody writes", async () => {
+test("The space of deleted entries is freed while nobody writes", async () => {
   for (const what of ["all", "most", "a range"]) {
     const bench = new Bench(1);
     await inVirtualTime(bench, async () => {
@@ -98,7 +98,7 @@ test("The space of what was deleted is given back while nobody writes", async ()
   }
 });
 
-test("What was deleted before a store was closed is given back when it is open again and idle", async () => {
+test("The space of entries that were deleted before a close is freed when the store is open again and idle", async () => {
   const bench = new Bench(2);
   await inVirtualTime(bench, async () => {
     // Few are deleted for each that is there, so that nothing is due while the store is in use.

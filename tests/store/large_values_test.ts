@@ -97,7 +97,7 @@ for (
   });
 }
 
-test("Keys of large and small values, tombstones and memtables are those of the entries, wherever one looks", () => {
+test("keys() shows the keys of all entries: large and small values, tombstones and memtables", () => {
   for (let seed = 1; seed <= 12; seed++) {
     withSeed(seed, (random) => {
       const fileSystem = memoryFileSystem();

@@ -12,7 +12,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const ways: readonly Options[] = [{}, { createIfMissing: false }, { readOnly: true }];
 
-test("A link whose directory can't be listed is an error that says why, and not no directory", () => {
+test("A link whose directory can't be listed is an error that says why, and not a missing directory", () => {
   const directory = temporaryDirectory("linked");
   const link = path.join(directory.path, "link");
   fs.mkdirSync(path.join(directory.path, "store"));
@@ -31,7 +31,7 @@ test("A link whose directory can't be listed is an error that says why, and not 
   directory.dispose();
 });
 
-test("A link to nothing, to a file, to a link or to itself is no store's directory", () => {
+test("A link to nothing, to a file, to a link or to itself is not a store's directory", () => {
   const directory = temporaryDirectory("linked");
   const at = (name: string): string => path.join(directory.path, name);
   fs.writeFileSync(at("file"), "text");

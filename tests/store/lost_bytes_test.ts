@@ -56,7 +56,7 @@ const ways: Readonly<Record<string, (store: EmbeddedStore, bytes: Uint8Array) =>
   "compact": (store, bytes) => store.compact({ start: bytes }),
 };
 
-test("A detached or outlying Uint8Array is taken for an empty one", async () => {
+test("A detached or outlying Uint8Array counts as an empty one", async () => {
   for (const bytes of [detachedBytes(5), ...outlyingBytes()]) {
     for (const [name, way] of Object.entries(ways)) {
       const store = openSync("/db", { fileSystem: memoryFileSystem() });

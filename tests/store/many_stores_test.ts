@@ -34,7 +34,7 @@ test("A store at rest keeps four descriptors and a megabyte at most", () => {
   assert.equal(afterClose, 0);
 });
 
-test("A closed store holds no memory, also where the event loop has not turned since it was opened", () => {
+test("A closed store holds no memory, even if the event loop has not turned since it was opened", () => {
   const { found, count, one, peak, descriptors } = run<Record<string, number>>("loop");
   assert.equal(found, count! * 4000);
   assert.ok(one! > 7_000_000, `a cache of ${one} bytes`);

@@ -21,7 +21,7 @@ function expected(key: Uint8Array, value: Uint8Array): string {
   ).join("");
 }
 
-test("A put has one form, whichever way it is encoded", () => {
+test("A put has one form, however it is encoded", () => {
   const keys: string[] = [
     "",
     "k",
@@ -51,7 +51,7 @@ test("A put has one form, whichever way it is encoded", () => {
   }
 });
 
-test("A put with a lone surrogate behind ASCII is refused", () => {
+test("A put with a lone surrogate after ASCII is refused", () => {
   const writer = new ByteWriter(0);
   assert.throws(() => encodePut(writer, "key\ud800", new Uint8Array(3)), TypeError);
 });

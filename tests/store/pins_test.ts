@@ -34,7 +34,7 @@ async function openLevels(): Promise<EmbeddedStore> {
   return store;
 }
 
-test("Scans of every kind, and cursors that seek, let go of their blocks", async () => {
+test("Scans of every kind, and cursors that seek, release their blocks", async () => {
   await withSeedAsync(1, async (random) => {
     await using store = await openLevels();
     const pins = countPins();

@@ -34,7 +34,7 @@ async function addLevels(store: EmbeddedStore): Promise<void> {
 
 const keyOf = (index: number): string => `key${String(index).padStart(6, "0")}`;
 
-test("PointLookup answers alike whether most of the keys before were there or not", async () => {
+test("PointLookup gives the same answers, whether most of the earlier keys existed or not", async () => {
   const { store, expected } = openLevels();
   await addLevels(store);
   assert.ok(store.stats().levels.filter(({ tables }) => tables > 0).length >= 2);
@@ -70,7 +70,7 @@ test("PointLookup does not load a block of the last level for a key that its fil
   await store.close();
 });
 
-test("PointLookup finds keys that are asked for in order while the store changes around them", async () => {
+test("PointLookup finds keys that are read in order while the store changes", async () => {
   for (let seed = 1; seed <= 20 * SCALE; seed++) {
     await withSeedAsync(seed, async (random) => {
       const store = openSync("/db", {

@@ -362,7 +362,7 @@ function nothingMet(): Met {
 }
 
 for (const workload of workloads) {
-  test(`A read-only open at any step of ${workload.title} shows a whole state of then`, async () => {
+  test(`A read-only open at any step of ${workload.title} shows a whole state of that moment`, async () => {
     const every = nothingMet();
     const between = nothingMet();
     const removing = nothingMet();

@@ -41,7 +41,7 @@ function foreign<T>(expression: string): T {
   return runInNewContext(`(${expression})`) as T;
 }
 
-test("In a realm of its own no store opens, since errors of the system are no instances of its Error", async () => {
+test("In a separate realm no store opens, because errors of the system are not instances of its Error", async () => {
   const { wholeLife, waitsThatEnd } = libraryOfAnotherRealm();
   const directory = temporaryDirectory("realm");
   try {
@@ -52,7 +52,7 @@ test("In a realm of its own no store opens, since errors of the system are no in
   }
 });
 
-test("Keys, values, operations, ranges and options of another realm are refused or stored as others", async () => {
+test("Keys, values, operations, ranges and options of another realm are refused or stored differently", async () => {
   const store = await open("/db", { ...foreign<object>("{}"), fileSystem: memoryFileSystem() });
   const record = `{ bytes: Uint8Array.of(1, 2), list: [1, { deep: "x" }], big: 5n, none: null,
     bare: Object.assign(Object.create(null), { a: 1 }) }`;
@@ -127,7 +127,7 @@ test("Two copies of the library do not know each other's errors, batches, extens
   await store.close();
 });
 
-test("A batch of a version with another form of batches is a TypeError that says so, and no array", async () => {
+test("A batch of a version with another form of batches is a TypeError that says so, and is not read as an array", async () => {
   const store = openSync("/db", { fileSystem: memoryFileSystem() });
   const key = Symbol.for("@tinykvs/core batch form");
   const made = { [key]: 2, length: 1, sizeBytes: 5, finish: () => assert.fail("it was used") };

@@ -63,7 +63,7 @@ test("Stores of all versions are read, written, compacted and read again, to the
   }
 });
 
-test("The fixtures hold what a version can write: each codec, levels, and the log of a killed process", () => {
+test("The fixtures have everything that a version can write: each codec, levels, and the log of a killed process", () => {
   for (const version of versions) {
     const names = fs.readdirSync(path.join(folder, version));
     assert.ok(names.some((name) => name.endsWith(".wal")), version);

@@ -63,7 +63,7 @@ function edition(number: number): string {
     globalThis.timer ??= setInterval(() => {}, 1000);`;
 }
 
-test("bun --hot goes on with a shared store through edits, each with a new copy of the library", async () => {
+test("bun --hot keeps a shared store through edits, each with a new copy of the library", async () => {
   const directory = temporaryDirectory("hot");
   const at = (name: string): string => path.join(directory.path, name);
   makeLibrary(directory.path);

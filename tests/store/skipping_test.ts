@@ -159,7 +159,7 @@ test("A walk over deleted keys notices an abort only at its end", async () => {
   }
 });
 
-test("A walk over deleted keys that are not in memory reads on after an abort", async () => {
+test("A walk over deleted keys that are not in memory continues to read after an abort", async () => {
   const table = await tombstoneTable();
   const sync = (store: EmbeddedStore, range: Range): Promise<number> =>
     Promise.resolve().then(() => [...store.keys(range)].length);
@@ -180,7 +180,7 @@ test("A walk over deleted keys that are not in memory reads on after an abort", 
   }
 });
 
-test("A count that was aborted before it began reads a block all the same", async () => {
+test("A count that was aborted before it began still reads a block", async () => {
   let reads = 0;
   const fileSystem = watched(await tombstoneTable(), ({ operation }) => {
     if (operation === "read") reads++;
@@ -194,7 +194,7 @@ test("A count that was aborted before it began reads a block all the same", asyn
   assert.equal(reads, 0);
 });
 
-test("A cursor that stopped among deleted keys can be sought elsewhere, or closed", async () => {
+test("A cursor that stopped among deleted keys can seek elsewhere, or be closed", async () => {
   await using store = tombstoneMemtable();
   using snapshot = store.snapshot();
   for (let i = 0; i < COUNT; i += 3) store.putSync(`${keyOf(i)} new`, i);
@@ -207,7 +207,7 @@ test("A cursor that stopped among deleted keys can be sought elsewhere, or close
   assert.deepEqual(await cursor.nextMany(5), ["z"]);
 });
 
-test("Keys that are inserted while a walk has stopped half-way change nothing that it shows", async () => {
+test("Keys that are inserted while a walk has stopped half-way do not change what it shows", async () => {
   for (const reverse of [false, true]) {
     await using store = newerKeys();
     for (let i = 0; i < 5; i++) store.putSync(`m${i}`, i);

@@ -111,7 +111,7 @@ for (const pattern of [/^CURRENT$/, /^MANIFEST-/, /\.sst$/, /\.wal$/]) {
   });
 }
 
-test("Links that were planted under names to come are removed or refused, never written through", async () => {
+test("Links that were planted under future names are removed or refused, never written through", async () => {
   if (!isPlantable) return assert.ok(true, "Windows makes no such files");
   for (const name of ["CURRENT.tmp", "LOCK.holder", "LOCK.holder.tmp", "LOCK"]) {
     const { directory, store, outside } = await killedStore();
@@ -180,7 +180,7 @@ test("A store whose directory is itself a link opens, and excludes the other nam
   }
 });
 
-test("CURRENT with a path in it is damage, whatever its checksum says, and leads nowhere", async () => {
+test("CURRENT with a path in it is damage, even with a valid checksum, and leads nowhere", async () => {
   const { directory, store, outside } = await killedStore();
   try {
     const current = path.join(store, "CURRENT");

@@ -63,7 +63,7 @@ const refusals: readonly [place: unknown, message: RegExp][] = [
   [new URL("file:///db?x"), /it has the query "\?x"/],
 ];
 
-test("open takes no address for a path, and makes nothing", async () => {
+test("open refuses an address as a path, and makes nothing", async () => {
   await inDirectory(async (directory) => {
     const fileSystem = memoryFileSystem();
     await using store = await open("/store", { fileSystem });
@@ -103,7 +103,7 @@ test("A file: URL as text means the directory that it names, and makes none name
   });
 });
 
-test("A URL of another realm, or an object that looks like one, is taken as a URL", async () => {
+test("A URL of another realm, or an object that looks like one, counts as a URL", async () => {
   const fileSystem = memoryFileSystem();
   const href = "file:///some%20where/db";
   const foreign = vm.runInNewContext("({ href, protocol })", { href, protocol: "file:" });
@@ -129,7 +129,7 @@ test("Names with colons, percent signs and backslashes are plain names", async (
   });
 });
 
-test("A relative path is that of the call, wherever the process goes later", async () => {
+test("A relative path is resolved at the call, even if the process changes its directory later", async () => {
   await inDirectory(async (directory) => {
     fs.mkdirSync("elsewhere");
     const store = await open("./db", { memtableSizeBytes: 4096 });

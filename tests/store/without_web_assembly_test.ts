@@ -56,7 +56,7 @@ function run(
   return stdout;
 }
 
-test("A store cannot be used where there is no WebAssembly: every codec, both directions", () => {
+test("A store cannot be used without WebAssembly: every codec, both directions", () => {
   inBundle((bundled, stores) => {
     const without = withoutWebAssembly[runtimeName]!;
     assert.equal(run(runtimeName, bundled, stores, {}, "write"), `WebAssembly true\n${WROTE}`);
@@ -74,7 +74,7 @@ test("A store cannot be used where there is no WebAssembly: every codec, both di
   });
 });
 
-test("A store cannot be used where a policy forbids WebAssembly", () => {
+test("A store cannot be used if a policy forbids WebAssembly", () => {
   inBundle((bundled, stores) => {
     assert.equal(
       run(runtimeName, bundled, stores, {}, "refuse"),
@@ -83,7 +83,7 @@ test("A store cannot be used where a policy forbids WebAssembly", () => {
   });
 });
 
-test("Without WebAssembly and a zstd of the runtime, only what needs zstd is refused, typed", () => {
+test("Without WebAssembly and a zstd of the runtime, only calls that need zstd are refused, with a typed error", () => {
   inBundle((bundled, stores) => {
     assert.equal(run("node", bundled, stores, {}, "write"), `WebAssembly true\n${WROTE}`);
     // Node 22.14 and older have no zstd: here it is taken out of what the bundle can import.

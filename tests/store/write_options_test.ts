@@ -88,7 +88,7 @@ test("A mistaken option of a write is ignored, and the write is not synced", asy
   }
 });
 
-test("An argument behind the options, a callback for example, is ignored", async () => {
+test("An argument after the options, a callback for example, is ignored", async () => {
   await using store = await opened();
   const callback = (): void => {};
   const message = /found a function as argument \d, expected (at most \d|no) arguments$/;
@@ -114,7 +114,7 @@ test("An argument behind the options, a callback for example, is ignored", async
   }
 });
 
-test("An operation with a name that is none is written without it", async () => {
+test("An operation with an unknown field is written without it", async () => {
   await using store = await opened();
   const operations: [unknown, RegExp][] = [
     [{ type: "put", key: "k", value: 1, sync: true }, /operation 1: a put has no "sync"/],
@@ -133,7 +133,7 @@ test("An operation with a name that is none is written without it", async () => 
   assert.deepEqual([...store.entries()], [["k", 1]]);
 });
 
-test("compact ignores bounds with another name, and works on the whole store", async () => {
+test("compact ignores bounds with unknown names, and works on the whole store", async () => {
   await using store = await opened();
   const ranges: [unknown, RegExp][] = [
     [{ gte: "a" }, /unknown name "gte", expected "start" or "end"/],
@@ -171,7 +171,7 @@ test("A batch whose options were refused can still be written", async () => {
   assert.equal(store.getSync("k"), 1);
 });
 
-test("A synchronous or typed write is not synced although it is asked for", async () => {
+test("A synchronous or typed write is not synced although the caller asks for it", async () => {
   for (const walSync of ["none", "interval"] as const) {
     for (const [name, write] of Object.entries(writes)) {
       let syncs = 0;

@@ -17,7 +17,7 @@ function changed(fields: Readonly<Record<string, unknown>>): unknown {
   return Object.assign(new Extension(5, Uint8Array.of(1, 2)), fields);
 }
 
-test("An Extension whose type or bytes are none is refused by name and not stored as another one", () => {
+test("An Extension with a wrong type or wrong bytes is refused by name and not stored as another one", () => {
   const writer = new ByteWriter(64);
   writer.appendUint8(1);
   const bad: readonly unknown[] = [
@@ -42,7 +42,7 @@ test("An Extension whose type or bytes are none is refused by name and not store
   }
 });
 
-test("An Extension is made of a Uint8Array and of no other view, whatever that says it is", () => {
+test("An Extension is made from a Uint8Array and from no other view, whatever that claims to be", () => {
   const view = new DataView(new ArrayBuffer(4));
   Object.defineProperty(view, Symbol.toStringTag, { value: "Uint8Array" });
   for (const data of [view, new Uint16Array(2), [1], undefined, null, new ArrayBuffer(2)]) {

@@ -19,6 +19,6 @@ test("A program of other sources, or of none, counts as stale", () => {
   assert.equal(isJobWorkerUpToDate(root, text.replace("merge_job.ts", "no_job.ts")), false);
 });
 
-test("The program brings neither the zstd module nor itself along", () => {
+test("The program contains neither the zstd module nor itself", () => {
   assert.ok(text.length < 120_000, `it has ${text.length} characters`);
 });

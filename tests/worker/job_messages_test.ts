@@ -23,7 +23,7 @@ function sent<T>(value: T): T {
   return structuredClone(value);
 }
 
-test("Every class of error comes out of the thread as it went in", () => {
+test("Every class of error arrives from the thread unchanged", () => {
   const cause = new DecodeError("the length is wrong", 17);
   const system = Object.assign(new Error("ENOSPC: no space left, write"), { code: "ENOSPC" });
   const errors: Error[] = [
@@ -51,11 +51,11 @@ test("Every class of error comes out of the thread as it went in", () => {
   }
 });
 
-test("What is thrown without being an error arrives as its text", () => {
+test("A thrown value that is not an error arrives as its text", () => {
   assert.equal(errorFrom(sent(plainError("a text"))).message, "a text");
 });
 
-test("A chain of causes that ends nowhere is cut", () => {
+test("A chain of causes without end is cut", () => {
   const error = new Error("one");
   error.cause = error;
   let depth = 0;
