@@ -81,7 +81,7 @@ export const equivalents: readonly Equivalent[] = [
       replace: "  const first = crc32(bytes, view, start + 4, start + 8);\n" +
         "  const crc = crc32(bytes, view, start + 12, start + RECORD_HEADER_BYTES, first);\n",
     }],
-    passes: corruption(/^A store that has only a log survives every bit/),
+    passes: corruption(/^A store that has only a log survives damage to every bit/),
   },
   {
     name: "manifest-checksum-without-length",
@@ -101,6 +101,6 @@ export const equivalents: readonly Equivalent[] = [
       replace:
         "  return crc32(bytes, view, offset + 8, end) === view.getUint32(offset, true) ? end : -1;\n",
     }],
-    passes: corruption(/^A store that has only a log survives every bit/),
+    passes: corruption(/^A store that has only a log survives damage to every bit/),
   },
 ];

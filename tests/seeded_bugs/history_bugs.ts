@@ -75,7 +75,7 @@ export const historyBugs: readonly Bug[] = [
       find: "    if (record.durableOffset > offset && record.durableOffset <= at) {\n",
       replace: "    if (record.durableOffset > offset && record.durableOffset < 0) {\n",
     }],
-    caughtBy: corruption(/^A store that has only a log survives every bit/),
+    caughtBy: corruption(/^A store that has only a log survives damage to every bit/),
     symptom: /log/,
   },
   {
@@ -158,7 +158,7 @@ export const historyBugs: readonly Bug[] = [
     }],
     caughtBy: directed(
       "tests/store/recovery_test.ts",
-      /^Sequence numbers go on after every way of ending/,
+      /^Sequence numbers continue after every way of ending/,
     ),
     symptom: /goes on with 1$/,
   },
