@@ -72,7 +72,7 @@ const program = await programOf(runtime, path.join(root, "bench", "scale_run.ts"
 /** What README advises for little memory: V8's young generation takes up to 100 MB otherwise. */
 const nodeFlags = ["--max-semi-space-size=16"];
 
-/** Runs a phase in a process of its own, and returns what it measured. */
+/** Runs a phase in its own process, and returns what it measured. */
 async function runPhase<T>(phase: "load" | "read", name: string, count: number): Promise<T> {
   const output = path.join(folder, `${name}-${phase}.json`);
   const flags = runtime === "deno"

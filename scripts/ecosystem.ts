@@ -1,6 +1,6 @@
 /**
- * Installs the other test runners that tests/ecosystem tries. They are a package of their own: 350 packages
- * that nobody needs who works on something else, so `npm ci` stays quick, and its lock file short.
+ * Installs the other test runners that tests/ecosystem tries. They are a separate package of 350
+ * packages, which only these tests need. So `npm ci` stays quick, and its lock file short.
  */
 
 import { statSync } from "node:fs";

@@ -1,5 +1,5 @@
 /**
- * `npm test` and `npm run test:faults`: test files on Node, Deno and Bun, a process each.
+ * `npm test` and `npm run test:faults`: test files on Node, Deno and Bun, one process each.
  *
  *   npm test                                  the quick checks and the quick suite
  *   npm run test:faults                       the fault programme, with its figures
@@ -10,14 +10,14 @@
  *   npm run test:long                         both suites; seeded tests try ten times as much, as with
  *   TINYKVS_TEST_SCALE=10 npm test            (any positive factor; the default is 1)
  *
- * Tests of the fault programme report how much they have tried; a whole run adds that up, prints it,
- * and fails if it is less than scripts/figures.ts asks for.
+ * Tests of the fault programme report how much they have tried. A whole run adds that up, prints
+ * it, and fails if it is less than scripts/figures.ts asks for.
  *
- * The last line is always `N passed, N failed`, where a check, a test on a runtime, a crashed
- * process and a disagreement between the runtimes count as one each; the exit code is 1 if
- * anything failed. Which tests exist is not left to the runtimes: the files are listed here, each
- * must report at least one test, the three runtimes must report equally many for it, and together
- * they may not fall below a floor.
+ * The last line is always `N passed, N failed`. A check, a test on a runtime, a crashed process and
+ * a disagreement between the runtimes count as one each. The exit code is 1 if anything failed. The
+ * runtimes do not decide which tests exist: this script lists the files, each must report at least
+ * one test, the three runtimes must report equally many for it, and the total may not fall below a
+ * floor.
  */
 
 import { availableParallelism } from "node:os";
@@ -41,7 +41,10 @@ const differingCounts: Readonly<Record<string, string>> = {};
 /** Folders under tests/ with the files that take longest: they start first. */
 const slowFolders = ["seeded_bugs", "faults", "properties", "fuzz", "store"];
 
-/** Files that mostly wait, for a slow disk or for other processes: they run beside the others, one by one. */
+/**
+ * Files that mostly wait, for a slow disk or for other processes. They run beside the others, one
+ * by one.
+ */
 const waitingFiles: ReadonlySet<string> = new Set([
   "tests/faults/soak_test.ts",
   "tests/faults/kill_test.ts",
@@ -135,7 +138,7 @@ if (!(scale > 0)) {
     `Cannot scale the tests by "${process.env["TINYKVS_TEST_SCALE"]}": expected a number above 0`,
   );
 }
-/** A filter looks in both suites; else the quick one is meant. */
+/** A filter looks in both suites; without one, the quick suite runs. */
 const suiteName = options.suite ?? (options.filter === undefined ? "quick" : "all");
 const chosenSuites = suites.filter((suite) => suiteName === "all" || suiteName === suite);
 if (chosenSuites.length === 0) {

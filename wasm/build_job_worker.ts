@@ -17,7 +17,7 @@ const GENERATOR = 1;
 const ENTRY = "src/worker/job_worker.ts";
 const SOURCES_MARK = "// sources ";
 
-/** What stands in for wasm/generated/zstd_wasm.ts. */
+/** Replaces wasm/generated/zstd_wasm.ts. */
 function zstdOfHost(length: number): Plugin {
   return {
     name: "zstd of the host",

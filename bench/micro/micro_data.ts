@@ -1,6 +1,6 @@
 /**
  * Data of the micro benches: the entries of db_bench (16 + 100 bytes, see key_values.ts) in the
- * forms in which the hot modules meet them. Everything is seeded and the same on each runtime.
+ * forms in which the hot modules see them. Everything is seeded and the same on each runtime.
  */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";

@@ -43,7 +43,7 @@ const recordOf = (n: number): { [name: string]: Value } => ({
   score: n / 4 + 0.5,
 });
 
-/** A kind of value, and the length of its encoding where that is fixed. */
+/** A kind of value, and the length of its encoding if that is fixed. */
 const kinds: readonly [name: string, make: (n: number) => Value, encodedBytes?: number][] = [
   ["number", (n) => n + 0.5, 9],
   ["int64", (n) => BigInt(n) << 40n, 9],

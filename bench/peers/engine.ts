@@ -13,7 +13,7 @@ export type Durability = "none" | "durable";
 
 /** How a store is opened. */
 export interface OpenOptions {
-  /** A directory of its own; made by the caller. */
+  /** Its own directory; made by the caller. */
   readonly directory: string;
   readonly durability: Durability;
   /** Bytes of its own cache; 0 for as little as it can do with. Not every store has one. */
@@ -71,7 +71,7 @@ export interface EngineKind {
   /** What a write survives in either durability, and what else a reader has to know. */
   readonly notes: string;
   /**
-   * Loads the package. Throws where the runtime can't.
+   * Loads the package. Throws if the runtime can't.
    *
    * @returns its version and a function that opens a store
    */

@@ -42,7 +42,7 @@ export interface Done {
   readonly operations: number;
   /** Whether the budget ended it. */
   readonly stopped: boolean;
-  /** True where the store did it synchronously, without turns of the event loop in between. */
+  /** True if the store did it synchronously, without turns of the event loop in between. */
   readonly wasSync?: boolean;
   /** Throws if an answer was wrong; to be called when stalls are not watched any more. */
   readonly check?: () => void;
@@ -213,7 +213,7 @@ export async function putWithTurns(bench: Bench, total: number): Promise<Done> {
   return { operations, stopped: operations < total };
 }
 
-/** Which entries the first `operations` writes of an order leave behind, in the order of keys. */
+/** The entries that the first `operations` writes of an order leave, in the order of keys. */
 export function* writtenBy(bench: Bench, order: Order, operations: number): Generator<number> {
   const random = bench.newRandom();
   const written = new Uint8Array(bench.entries);

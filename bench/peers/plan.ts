@@ -26,8 +26,8 @@ export interface Budgets {
 }
 
 /**
- * Most seconds that tinykvs may take to fill a store: enough for all entries, so that none of its figures
- * comes from a smaller store. What a peer is given flatters the peer.
+ * Most seconds that tinykvs may take to fill a store. They are enough for all entries, so that none
+ * of its figures comes from a smaller store. A shorter limit for a peer makes the peer look better.
  */
 const ownFillSeconds = 60;
 
@@ -80,10 +80,10 @@ export function plannedRuns(
  */
 export const farBehind = 3;
 
-/** Where a process stands: still to be run, already run, or not worth running. */
+/** The state of a process: still to run, already run, or not worth running. */
 export type Standing = "due" | "done" | "failed before" | "far behind";
 
-/** Where a process of the rounds stands after the runs so far. */
+/** The state of a process of the rounds after the runs so far. */
 export function standingOf({ kind, row, round }: PlannedRun, runs: readonly Run[]): Standing {
   const own = runs.filter(({ engine, workload }) =>
     engine === kind.name && (workload === row.name || workload === "prepare")
@@ -117,8 +117,8 @@ export function standingOf({ kind, row, round }: PlannedRun, runs: readonly Run[
 const typicalSeconds = { prepare: 12, aside: 1.6 } as const;
 
 /**
- * About how long what is left will take, in minutes: a guess before anything has run, and what processes took
- * so far after that. Later rounds leave out about half of the peers.
+ * About how long the rest will take, in minutes: a guess before anything has run, and after that
+ * from the time that processes took. Later rounds leave out about half of the peers.
  */
 export function minutesLeft(
   planned: readonly PlannedRun[],

@@ -44,7 +44,7 @@ export async function scanAll(
   const wasSync = pending === undefined;
   if (!wasSync) await pending;
   stopwatch.stop();
-  // Adding up what was expected takes 150 ms, which are no stall of the store.
+  // Adding up the expected values takes 150 ms, which are not a stall of the store.
   const check = (): void => sum.check(sumOf(allIndexes(entries, reverse), bench.values));
   return { operations: entries, stopped: false, wasSync, check };
 }

@@ -17,7 +17,7 @@ export type FigureSource =
   /** Bytes written to files for each byte of keys and values, in any way of putting at random. */
   | { readonly of: "write amplification" };
 
-/** What a figure is held against. */
+/** What a figure is compared with. */
 export type Against =
   | { readonly is: "number"; readonly number: number }
   | { readonly is: "peers"; readonly times: number; readonly peers: readonly string[] | "all" }

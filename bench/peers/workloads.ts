@@ -26,7 +26,7 @@ import {
 } from "./loops.ts";
 import { checkContent, prefixScans, scanAll } from "./scan_loops.ts";
 
-/** Bytes of cache that every store gets, where it has one. */
+/** Bytes of cache that every store gets, if it has a cache. */
 export const cacheBytes: number = 64 * 1024 * 1024;
 
 /** What a row shows. */
@@ -380,7 +380,7 @@ export const workloads: readonly Workload[] = [
   },
 ];
 
-/** Throws unless the store holds what the workload must have left behind. */
+/** Throws unless the store contains what the workload must have written. */
 export async function verify(workload: Workload, bench: Bench, done: Done): Promise<void> {
   if (workload.leaves === undefined || bench.isFloor) return;
   await checkContent(bench.engine, workload.leaves(bench, done), bench.values);

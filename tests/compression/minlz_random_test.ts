@@ -89,7 +89,7 @@ function randomBlock(random: Random): MinlzBlock {
   return block;
 }
 
-/** Decodes into the middle of a larger buffer; undefined where the decoder refuses. */
+/** Decodes into the middle of a larger buffer; undefined if the decoder refuses. */
 function decode(bytes: Uint8Array, size: number): Uint8Array | undefined {
   const into = new Uint8Array(size + 10).fill(0xdd);
   try {

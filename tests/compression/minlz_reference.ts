@@ -3,7 +3,7 @@
  * fast paths. Tests hold the real one against it; the two share no code.
  */
 
-/** The content of `block`, or undefined where the specification forbids the block. */
+/** The content of `block`, or undefined if the specification forbids the block. */
 export function referenceDecode(block: Uint8Array): number[] | undefined {
   try {
     return decode([...block]);

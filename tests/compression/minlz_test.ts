@@ -37,7 +37,7 @@ const goldenBlocks: readonly (readonly [name: string, block: string, content: st
   ["nothing, as a plain block", "00 00", ""],
   ["a plain block", "00 00 68656c6c6f", "hello"],
   ["a plain block after a padded length", "00 8080808000 68656c6c6f", "hello"],
-  // Literal of 5: (5 - 1) << 3. The repeat of 3 behind it, (3 - 1) << 3 | 4, is there because the
+  // Literal of 5: (5 - 1) << 3. The repeat of 3 after it, (3 - 1) << 3 | 4, is there because the
   // elements of a block may not be longer than its content.
   ["a literal in its tag", "00 08 20 68656c6c6f 14", "helloooo"],
   ["a length padded to 10 bytes", "00 88808080808080808000 20 68656c6c6f 14", "helloooo"],

@@ -20,7 +20,7 @@ import {
 } from "./codec_checks.ts";
 
 const SEED = 20_261_122;
-/** All three runtimes have a zstd of their own, so each of these runs everywhere. */
+/** All three runtimes have their own zstd, so each of these runs everywhere. */
 const implementations: readonly ZstdImplementation[] = ["wasm", "native", "auto"];
 const levels: readonly CompressionLevel[] = [-1, 1, 2, 3, 4];
 

@@ -1,6 +1,7 @@
 /**
- * The life of a store as test runners see it, to be run inside one: in its realm, with its globals and its
- * clock. It throws where something is not as it should be, and needs no assertions of any runner.
+ * The life of a store as test runners see it, to be run inside one: in its realm, with its globals
+ * and its clock. It throws if something is not as it should be, and needs no assertions of any
+ * runner.
  *
  * bundle.ts makes one file of this and the library.
  */

@@ -124,7 +124,7 @@ test("A log that was ended and is cut off is damage, although nothing in it prov
     .sort();
   const { length } = victim.fileSystem.content(pathOf(older!));
   let cuts = 0;
-  // From the end record on everything is there; the log behind it goes on where this one ends.
+  // From the end record on everything is there; the log after it goes on where this one ends.
   for (let kept = 0; kept < length - 40; kept++, cuts++) {
     requireDamage(changed(victim, older!, (bytes) => bytes.slice(0, kept)), older!);
   }

@@ -20,7 +20,7 @@ function append(handle: FileHandle, text: string): void {
   writeFullySync(handle, bytes, 0, bytes.length, handle.sizeSync());
 }
 
-/** Name and content of every file in "/d", or undefined where that is gone. */
+/** Name and content of every file in "/d", or undefined if that is gone. */
 function shown(fileSystem: FaultFileSystem): Record<string, string> | undefined {
   if (fileSystem.statSync("/d") === undefined) return undefined;
   const files: Record<string, string> = {};

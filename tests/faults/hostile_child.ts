@@ -1,7 +1,7 @@
 /**
- * The child of hostile_fields_test.ts: opens and reads every hostile store, or the one whose number is the
- * argument, and counts what it allocates. It has a process of its own for a cap on its heap, and because
- * it replaces the constructors of buffers before anything else is loaded.
+ * The child of hostile_fields_test.ts: opens and reads every hostile store, or the one whose number
+ * is the argument, and counts what it allocates. It has its own process for a cap on its heap, and
+ * because it replaces the constructors of buffers before anything else is loaded.
  */
 
 import process from "node:process";

@@ -106,7 +106,8 @@ async function endWriters(walSync: WriterTask["walSync"], round: number): Promis
   try {
     for (let step = 0; step < stores[0]!.length; step++) {
       for (let pair = 0; pair < runs.length; pair += 2) {
-        // Both end, also where one has failed: the other one would write into a directory that is being removed.
+        // Both end, even if one has failed: the other one would write into a directory that is
+        // being removed.
         const ended = await Promise.allSettled([pair, pair + 1].map(async (index) => {
           const life = stores[index]![step]!;
           if (life !== "check") await live(runs[index]!, life);

@@ -187,7 +187,7 @@ async function attempt(
   return { lockedAt, count: fileSystem.operationCount };
 }
 
-/** Takes the directory over; has tables, a manifest and a log of its own after that. */
+/** Takes the directory over; has tables, a manifest and its own log after that. */
 function inherit(fileSystem: FaultFileSystem, history: History, at: number): Heir {
   const restore = useScheduler(frozenScheduler());
   try {

@@ -1,9 +1,10 @@
 /**
- * Half a minute of mixed load on a slow disk, in a process of its own (soak_child.ts), which mostly waits.
- * What it needs stays within stated bounds: the event loop is hardly ever held for more than 50 ms
- * (soak_meters.ts says how that is measured beside other programs), memory stays at memtables, caches and a
- * constant, as do handles, files and bytes on the disk; writers that have to wait get on; cursors that
- * nobody closes let go of their files. `TINYKVS_TEST_SCALE` multiplies the time, `TINYKVS_SEED` repeats the load.
+ * Half a minute of mixed load on a slow disk, in its own process (soak_child.ts), which mostly
+ * waits. What it needs stays within stated bounds: the event loop is hardly ever held for more than
+ * 50 ms (soak_meters.ts says how that is measured beside other programs), memory stays at
+ * memtables, caches and a constant, as do handles, files and bytes on the disk; writers that have
+ * to wait get on; cursors that nobody closes let go of their files. `TINYKVS_TEST_SCALE` multiplies
+ * the time, `TINYKVS_SEED` repeats the load.
  */
 
 import assert from "node:assert/strict";

@@ -24,7 +24,10 @@ const SEED = 20_260_301;
 /** Of the valid inputs so many are kept as a base; one more is made for this many inputs. */
 const KEPT_VALID = 64;
 const INPUTS_PER_VALID = 32;
-/** Buffers may hold the input so many times (a copy, offsets and words of its entries), and a constant. */
+/**
+ * Buffers may hold the input this number of times (a copy, offsets and words of its entries), and a
+ * constant.
+ */
 const MAX_COPIES = 24;
 const MAX_CONSTANT_BYTES = 32 * 1024;
 

@@ -163,7 +163,8 @@ export const logDecoder: FuzzedDecoder = {
       },
     };
   },
-  // The window is filled anew for a record that reaches beyond it, and for the look behind a bad one.
+  // The window is filled again for a record that reaches beyond it, and for the look behind a bad
+  // one.
   maxWork: (length) => length * 3 + 64,
 };
 

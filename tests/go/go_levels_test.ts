@@ -81,7 +81,7 @@ test("arrangeGoTables makes versions in which newer tables are always found firs
     if (levels === undefined) continue;
     arranged++;
     assert.equal(levels.length, tables.length);
-    // Throws where tables of a level overlap.
+    // Throws if tables of a level overlap.
     const version = Version.empty().apply(
       { removed: [], added: levels },
       (table) => new LiveTable(table, undefined as never),

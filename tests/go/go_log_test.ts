@@ -44,7 +44,7 @@ function read(bytes: Uint8Array): Reading {
   }
 }
 
-/** As `read`, or undefined where the log is damaged; any other failure passes through. */
+/** As `read`, or undefined if the log is damaged; any other failure passes through. */
 function readOrRefuse(bytes: Uint8Array): Reading | undefined {
   try {
     return read(bytes);
@@ -353,7 +353,7 @@ test("readGoLog reads a torn value that holds another log as a torn value", () =
   for (let length = start + 1; length < file.length; length += 29) {
     if (readOrRefuse(file.subarray(0, length))?.entries.length !== 3) refused++;
   }
-  // Only where the cut falls between two of its records.
+  // Only if the cut falls between two of its records.
   assert.ok(refused < 15, `${refused} of ${Math.ceil((file.length - start) / 29)}`);
 });
 

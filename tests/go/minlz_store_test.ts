@@ -1,5 +1,5 @@
-// A store as Go v0.11 writes it by default, with MinLZ blocks: the fixture of v0.11.1, whose tables are
-// built anew by this library's builder with an encoder of the tests.
+// A store as Go v0.11 writes it by default, with MinLZ blocks: the fixture of v0.11.1, whose tables
+// are built again by this library's builder with an encoder of the tests.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

@@ -125,7 +125,7 @@ function titlesOf(source: string): string[] {
   });
 }
 
-/** Whether a test file lies in a folder that mirrors src/, or in one with a purpose of its own. */
+/** Whether a test file lies in a folder that mirrors src/, or in one with its own purpose. */
 function isWellPlaced(file: string, exists: (path: string) => boolean): boolean {
   const inside = file.slice("tests/".length);
   const folder = path.posix.dirname(inside);

@@ -74,6 +74,6 @@ test("SteadyClock continues after its clock stood still or jumped back", () => {
     assert.ok(now >= last);
     last = now;
   }
-  // What was added while it stood still is not there for ever.
+  // What was added while it stood still is not there without end.
   assert.ok(Math.abs(last - (startMs + 507)) < 1e-6, `${last - startMs}`);
 });

@@ -262,7 +262,7 @@ test("RunningTask starts the next step before the time of a synchronous caller i
   const task = new RunningTask(around(step, log), never);
   const scheduler = new TickingScheduler();
   task.driveSync(scheduler, 0);
-  // A step that is neither under way nor done would be waited for by the background for ever.
+  // A step that is neither under way nor done would be waited for by the background without end.
   assert.equal(task.isWaiting, step.started > step.doneSync);
   await task.wake;
   task.slice(scheduler, 100);

@@ -3,7 +3,7 @@
 /** A key and the text of its value. */
 export type Entry = readonly [key: string, text: string];
 
-/** A change of the map: a key's new text, or undefined where it is deleted. */
+/** A change of the map: a key's new text, or undefined if it is deleted. */
 export type MapChange = readonly [key: string, text: string | undefined];
 
 /** A range by keys of the pool; what is undefined (or missing, as JSON makes it) is no bound. */

@@ -11,8 +11,8 @@ export const historyBugs: readonly Bug[] = [
     name: "go-on-in-old-log",
     item: "append to old WAL",
     does: "lets new writes follow the log that it found, torn tail and all",
-    // There is no call to open a file for appending, so the log itself can't be: but recovery may leave
-    // it in the history, with the new log behind it, and that is what the bug was about.
+    // There is no call to open a file for appending, so the log itself can't be: but recovery may
+    // leave it in the history, with the new log after it, and that is what the bug was about.
     edits: [{
       file: "src/store/recovery/replay.ts",
       find: "      log: { number: this.#versions.newFileNumber(), live: false },\n",

@@ -7,7 +7,7 @@ import type { Outcome } from "./reporter.ts";
 export interface TestRun {
   /** How the tests ended that did. */
   readonly outcomes: readonly Outcome[];
-  /** Exit code, or null where a signal ended the process. */
+  /** Exit code, or null if a signal ended the process. */
   readonly code: number | null;
   /** Whether it was stopped for taking too long. */
   readonly isTimedOut: boolean;

@@ -221,7 +221,10 @@ export const tableBugs: readonly Bug[] = [
       find: "block.entryBytes >= MIN_LONE_BYTES && !this.#isLastTombstone",
       replace: "block.entryBytes >= 1",
     }],
-    caughtBy: directed("tests/store/large_values_test.ts", /^keys\(\) shows the keys of all entries/),
+    caughtBy: directed(
+      "tests/store/large_values_test.ts",
+      /^keys\(\) shows the keys of all entries/,
+    ),
     symptom: /strictly deep-equal|strictly equal|hold one entry alone/,
   },
   {

@@ -22,7 +22,7 @@ async function fill(): Promise<void> {
   await store.compact();
 }
 
-/** In a function of its own, so that nothing on the stack holds what is dropped. */
+/** In its own function, so that nothing on the stack holds what is dropped. */
 async function drop(): Promise<number> {
   if (what === "cursor") store.entries();
   else if (what === "iteration") await store.entries()[Symbol.asyncIterator]().next();

@@ -6,7 +6,7 @@ import { type EmbeddedStore, memoryFileSystem, open } from "../../mod.ts";
 import { collectGarbage } from "../support/garbage.ts";
 import { countPins } from "../support/pins.ts";
 
-/** In a function of its own: what is on the stack is no garbage. */
+/** In its own function: what is on the stack is no garbage. */
 async function openSome(store: EmbeddedStore): Promise<void> {
   for (let n = 0; n < 20; n++) {
     const controller = new AbortController();

@@ -1,5 +1,6 @@
-// Cursors, iterations and snapshots that were dropped without being closed: the files that they keep go
-// when the garbage is collected, and those that are held for ever keep no more than there was.
+// Cursors, iterations and snapshots that were dropped without being closed: the files that they
+// keep go when the garbage is collected, and those that are held without end keep no more than
+// there was.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -44,7 +44,7 @@ const optionSets: readonly OptionSet[] = [
     options: { blockCacheSizeBytes: 40_000, compression: "none" },
     bytesPerKey: 0,
   },
-  // Each block has one entry, and a size of its own: what is dropped seldom fits the next one.
+  // Each block has one entry, and its own size: what is dropped seldom fits the next one.
   {
     name: "blocks of all sizes",
     options: { blockCacheSizeBytes: 500_000, compression: "none", memtableSizeBytes: 256 * 1024 },

@@ -47,7 +47,9 @@ async function fill(store: EmbeddedStore, valueLength = 40): Promise<void> {
   for (let i = 0; i < 90; i += 9) store.deleteSync(`key ${i}`);
 }
 
-/** A world of its own: a file system whose calls, turns and timers come in an order that a seed gives. */
+/**
+ * Its own world: a file system whose calls, turns and timers come in an order that a seed gives.
+ */
 interface World {
   readonly fileSystem: FaultFileSystem;
   readonly store: EmbeddedStore;
@@ -57,7 +59,7 @@ interface World {
   readonly pass: (steps: number) => Promise<void>;
 }
 
-/** Runs `body` with a store that is filled, in a world of its own. */
+/** Runs `body` with a store that is filled, in its own world. */
 async function inWorld(
   seed: number,
   body: (world: World) => Promise<void>,
@@ -80,7 +82,7 @@ async function inWorld(
   }
 }
 
-/** What a directory shows to who opens it; undefined where it is no store. */
+/** What a directory shows to who opens it; undefined if it is no store. */
 function opened(fileSystem: FaultFileSystem, directory: string): Content | undefined {
   let store: EmbeddedStore;
   try {

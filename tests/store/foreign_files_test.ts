@@ -79,7 +79,7 @@ test("A file belongs to the store up to a distance from its own numbers, and not
   const cases = [
     { numbers: [edge - 1], stay: [] },
     { numbers: [edge], stay: [edge] },
-    // Next to an orphan a file could meet the numbers that are handed out behind it.
+    // Next to an orphan a file could meet the numbers that are handed out after it.
     { numbers: [edge - 1, edge], stay: [] },
   ];
   for (const { numbers, stay } of cases) {

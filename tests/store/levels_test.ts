@@ -1,5 +1,6 @@
-// What holds of the levels after every single edit of the manifest, with flushes, compactions of the
-// background and of the caller all at once; and that the manifest itself does not grow for ever.
+// What holds of the levels after every single edit of the manifest, with flushes, compactions of
+// the background and of the caller all at once; and that the manifest itself does not grow without
+// end.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

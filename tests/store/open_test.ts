@@ -55,7 +55,7 @@ const untouchable = new Proxy(memoryFileSystem(), {
 test("Every option is accepted at its limits and refused beyond them, before the disk is touched", async () => {
   for (const [name, [good, bad]] of Object.entries(limits)) {
     for (const value of good) {
-      // A store of their own: these are for the file system of the runtime.
+      // Their own store: these are for the file system of the runtime.
       if (name === "fileMode" || name === "directoryMode") {
         assert.equal(resolveOptions({ [name]: value })[name], value);
         continue;

@@ -18,7 +18,10 @@ type Library = typeof library & typeof import("../ecosystem/life.ts");
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 let program: string | undefined;
 
-/** A copy of the library that lives in a realm of its own, with the globals of a runtime that are no intrinsics. */
+/**
+ * A copy of the library that lives in its own realm, with the globals of a runtime that are no
+ * intrinsics.
+ */
 function libraryOfAnotherRealm(): Library {
   program ??= spawnSync(path.join(repository, "node_modules", ".bin", "esbuild"), [
     path.join(repository, "tests/ecosystem/library.ts"),

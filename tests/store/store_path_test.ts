@@ -11,7 +11,7 @@ import { memoryFileSystem, open, openSync } from "../../mod.ts";
 import { requirePath } from "../../src/store/recovery/store_path.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Runs `body` in a working directory of its own, where a wrong path would make something. */
+/** Runs `body` in its own working directory, where a wrong path would make something. */
 async function inDirectory(body: (directory: string) => Promise<void>): Promise<void> {
   const directory = temporaryDirectory("path");
   const before = process.cwd();

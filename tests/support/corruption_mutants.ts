@@ -1,11 +1,12 @@
 /**
- * Every way in which the corruption sweep damages a store: as a list that can be walked without making
- * anything, so that a sample of it costs little and one mutant can be made again from its number.
+ * Every way in which the corruption sweep damages a store: as a list that can be walked without
+ * making anything, so that a sample of it costs little and one mutant can be made again from its
+ * number.
  *
- * What a mutant may still hold follows from where the damage is. A store without an active log holds
- * everything, or says what is damaged. In the active log a record in front of the damage may never be
- * lost; what lies behind it may be, unless a whole record behind the damage says that the damaged
- * place was durable: then everything or an error (docs/DURABILITY.md).
+ * What a mutant may still hold follows from where the damage is. A store without an active log
+ * holds everything, or says what is damaged. In the active log a record in front of the damage may
+ * never be lost; what lies after it may be, unless a whole record behind the damage says that the
+ * damaged place was durable: then everything or an error (docs/DURABILITY.md).
  */
 
 import { parseFileName } from "../../src/version/file_names.ts";
@@ -130,7 +131,9 @@ class DamagedFile {
     }
   }
 
-  /** Blocks and records, each with a checksum of its own that stays right: swapped, doubled, left out. */
+  /**
+   * Blocks and records, each with its own checksum that stays right: swapped, doubled, left out.
+   */
   *exchangeUnits(): Generator<Mutant> {
     const content = this.#content;
     const units = unitsOf(this.#name, content);
@@ -248,7 +251,7 @@ function valuesFor(old: number, at: number, density: Density): number[] {
 /** A part of a file. */
 export type Unit = readonly [start: number, end: number];
 
-/** The parts of a file that have a checksum of their own. */
+/** The parts of a file that have their own checksum. */
 function unitsOf(name: string, content: Uint8Array): Unit[] {
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
   switch (parseFileName(name)?.kind) {

@@ -46,7 +46,7 @@ function runnable(code: string, directory: string): string {
     resolved.replaceAll("console.log(", "print(");
 }
 
-/** Runs an example in a directory of its own and compares what it prints with its comments. */
+/** Runs an example in its own directory and compares what it prints with its comments. */
 export async function checkExample(code: string, name: string): Promise<void> {
   const temporary = temporaryDirectory("document");
   try {

@@ -1,12 +1,14 @@
 /**
- * Runs a script of store calls once for every operation of its file system and every way in which that
- * operation may fail, once and from then on. Required of every run:
+ * Runs a script of store calls once for every operation of its file system and every way in which
+ * that operation may fail, once and from then on. Required of every run:
  *
  * - every call settles, in a bounded number of steps, and no rejection is left unhandled;
- * - a call that fails says so with a typed error, which leads to an operation that was made to fail;
- * - after a failed write, sync or creation that the store can't do without, every write and `close` fails,
- *   nothing is retried into success, and memory does not grow;
- * - a read fails only where its own operations were made to fail, and shows nothing that was not written;
+ * - a call that fails says so with a typed error, which leads to an operation that was made to
+ *   fail;
+ * - after a failed write, sync or creation that the store can't do without, every write and `close`
+ *   fails, nothing is retried into success, and memory does not grow;
+ * - a read fails only if its own operations were made to fail, and shows nothing that was not
+ *   written;
  * - without the fault the store opens again and has everything that was acknowledged.
  *
  *   TINYKVS_FAULT=script:operation:kind:once|sticky   makes just that run (failures print theirs)

@@ -156,7 +156,7 @@ export class ErrorTrial {
     return await this.#attempt(what, async () => await this.run.wait(started(call)));
   }
 
-  /** Makes a call; it may fail only where there are more than `since` failures by then. */
+  /** Makes a call; it may fail only if there are more than `since` failures by then. */
   async #attempt<T>(
     what: string,
     call: () => Promise<T> | T,

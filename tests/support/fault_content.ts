@@ -88,7 +88,7 @@ export class File {
   }
 }
 
-/** The content with writes applied, in a buffer of its own. */
+/** The content with writes applied, in its own buffer. */
 export function applied(
   base: Content,
   writes: readonly { readonly position: number; readonly data: Uint8Array }[],

@@ -1,10 +1,11 @@
 /**
- * The history of writes that a workload made, and whether a store shows the state after a prefix of it.
+ * The history of writes that a workload made, and whether a store shows the state after a prefix of
+ * it.
  *
- * Every write has an ordinal, from 1, which is the first part of every value that it stores; a batch
- * also stores it under a key of its own. So the newest ordinal that a store shows is the length of the
- * prefix, and the rest must be as the model has it after that many writes. What was there before the
- * first write (`adopt`) has no ordinal.
+ * Every write has an ordinal, from 1, which is the first part of every value that it stores; a
+ * batch also stores it under its own key. So the newest ordinal that a store shows is the length of
+ * the prefix, and the rest must be as the model has it after that many writes. What was there
+ * before the first write (`adopt`) has no ordinal.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -177,7 +178,7 @@ export class History {
   }
 }
 
-/** The ordinal of the write that stored a value, or undefined where none of a history did. */
+/** The ordinal of the write that stored a value, or undefined if none of a history did. */
 export function ordinalOf(value: unknown): number | undefined {
   const own = typeof value === "string" ? Number(value.slice(0, value.indexOf(":"))) : NaN;
   return Number.isSafeInteger(own) ? own : undefined;

@@ -23,7 +23,7 @@ export type FailureKind = keyof typeof failureTitles;
 /** All of them. */
 export const failureKinds: readonly FailureKind[] = Object.keys(failureTitles) as FailureKind[];
 
-/** The failure of one operation, or undefined where this kind can't strike it. */
+/** The failure of one operation, or undefined if this kind can't strike it. */
 export function faultOf(kind: FailureKind, { operation }: Operation): Fault | undefined {
   switch (kind) {
     case "eio-before":

@@ -50,6 +50,6 @@ export interface Fault {
 
 /** Picks the order in which asynchronous calls go on. */
 export interface CallQueue {
-  /** Runs `step` at some time, in an order of its own; `label` says what it belongs to. */
+  /** Runs `step` at some time, in its own order; `label` says what it belongs to. */
   enqueue(label: string, step: () => void): void;
 }

@@ -197,7 +197,7 @@ function readBlock(stored: Buffer, expected: GoExpectation): [Buffer, Buffer][] 
   return entries;
 }
 
-/** A live value of a type that v0.4 knows, and nothing behind it. */
+/** A live value of a type that v0.4 knows, and nothing after it. */
 function checkValue(value: Buffer): void {
   const lengths: Record<number, () => number> = {
     1: () => 9,

@@ -15,7 +15,7 @@ export const TEST_STORE_ID = 0x5e6f7081;
 /** What a test log holds: batches of entries. */
 export interface TestBatch {
   readonly entries: readonly PlainEntry[];
-  /** Whether the log is synced behind it, which later records then say. */
+  /** Whether the log is synced after it, which later records then say. */
   readonly sync: boolean;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Reading logs back: whole ones, torn ones, damaged ones. A crash may cost a tail, and only where
+ * Reading logs back: whole ones, torn ones, damaged ones. A crash may cost a tail, and only if
  * nothing proves that it was durable; no damage may ever change or drop an entry silently.
  */
 

@@ -11,7 +11,7 @@ import type { EmbeddedStore, open as openStore, Options } from "../../../mod.ts"
 import { turn } from "../../measure.ts";
 import type { Engine, EngineKind, LoadedEngine, OpenOptions, ScanRange } from "../engine.ts";
 
-/** How long background work may take to come to rest. */
+/** How long to wait until background work has ended. */
 const restMs = 20_000;
 
 /**
