@@ -1,6 +1,6 @@
 /**
- * Programs that do nothing but take the processor, to measure beside: a server is a busy machine, and what
- * waits for a thread that does not get its turn shows only there.
+ * Programs that do nothing but take the processor, to measure beside: a server is a busy machine,
+ * and what waits for a thread that does not get its turn shows only there.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";

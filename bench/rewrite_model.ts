@@ -55,7 +55,10 @@ export class RewriteModel {
     this.levels = Array.from({ length: options.compaction.maxLevels }, () => []);
   }
 
-  /** Adds the table of a flush with `FLUSH_KEYS` keys in order, and does the merges that there is time for. */
+  /**
+   * Adds the table of a flush with `FLUSH_KEYS` keys in order, and does the merges that there is
+   * time for.
+   */
   flush(keys: Uint32Array): void {
     this.levels[0]!.unshift(this.#table(keys));
     this.flushedBytes += keys.length * this.#bytesPerKey;

@@ -40,7 +40,10 @@ export function packedKeys(texts: readonly string[]): { bytes: Uint8Array; view:
   return { bytes: writer.bytes, view: writer.view };
 }
 
-/** Entries 0 to `count` - 1 in key order, `ENTRY_BYTES` each; of two numbers only one is used as key. */
+/**
+ * Entries 0 to `count` - 1 in key order, `ENTRY_BYTES` each; of two numbers only one is used as
+ * key.
+ */
 export function packedEntries(count: number): { bytes: Uint8Array; view: DataView } {
   const writer = new ByteWriter(count * ENTRY_BYTES);
   for (let i = 0; i < count; i++) {

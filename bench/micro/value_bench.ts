@@ -3,7 +3,8 @@
  * would do otherwise.
  *
  * Each put encodes a value, each get and each entry of a scan decodes one; bytes of 100 are what
- * db_bench stores. Which way text goes differs by length and runtime (text_codec.ts), hence the sizes.
+ * db_bench stores. Which way text goes differs by length and runtime (text_codec.ts), hence the
+ * sizes.
  */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";

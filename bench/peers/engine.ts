@@ -48,8 +48,8 @@ export interface Engine {
   /** The fastest way to see many entries: a callback, pages, or whatever the store calls it. */
   scanBulk?(range: ScanRange, see: See): Promise<void> | void;
   /**
-   * Bytes written to files by `puts` single puts into a new store, logs included, after background work
-   * has come to rest. For the write amplification of stores that count them.
+   * Bytes written to files by `puts` single puts into a new store, logs included, after background
+   * work has come to rest. For the write amplification of stores that count them.
    */
   writtenBytes?(puts: number): Promise<number>;
   /** Puts the files into the shape that the store likes best; not measured. */

@@ -1,6 +1,6 @@
 /**
- * The figures of a run that the report's tables and the verdict are made of: medians over the rounds,
- * by row and store. Pure.
+ * The figures of a run that the report's tables and the verdict are made of: medians over the
+ * rounds, by row and store. Pure.
  */
 
 import {

@@ -1,6 +1,6 @@
 /**
- * Which processes a run consists of, in which order, which of them can be left out, and how long that
- * may take. Pure: run.ts runs them.
+ * Which processes a run consists of, in which order, which of them can be left out, and how long
+ * that may take. Pure: run.ts runs them.
  *
  * Rounds are interleaved: all stores of a row one after another, in an order that rotates, then the
  * next row, then the next round.
@@ -46,7 +46,10 @@ export function isFor(
   return kind.rowsOfInterest?.some((prefix) => row.name.startsWith(prefix)) ?? true;
 }
 
-/** Whether a store with these operations can run a row; a durable store may have fewer, and tells itself. */
+/**
+ * Whether a store with these operations can run a row; a durable store may have fewer, and tells
+ * itself.
+ */
 export function canRun(row: Workload, operations: readonly string[]): boolean {
   if (row.durability === "durable") return true;
   return row.needs(
@@ -75,8 +78,9 @@ export function plannedRuns(
 }
 
 /**
- * How many times worse than the best peer of a row a peer has to be in the first round for the others
- * to leave it out: no noise makes it the best, and that is all that its figure is needed for.
+ * How many times worse than the best peer of a row a peer has to be in the first round for the
+ * others to leave it out: no noise makes it the best, and that is all that its figure is needed
+ * for.
  */
 export const farBehind = 3;
 

@@ -9,8 +9,8 @@
  *   node bench/peers/run.ts --results node.json --minutes 9    again and again, until it is finished
  *   node bench/peers/run.ts bun --results bun.json --compare node.json --update-docs
  *
- * Exits with 0 when it is finished, with 1 if tinykvs failed in any row (what fails a peer is a result and
- * stands in the table), and with 3 if `--minutes` ended it: the same command goes on.
+ * Exits with 0 when it is finished, with 1 if tinykvs failed in any row (what fails a peer is a
+ * result and stands in the table), and with 3 if `--minutes` ended it: the same command goes on.
  */
 
 import {

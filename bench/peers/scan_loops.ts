@@ -1,6 +1,7 @@
 /**
  * The measured loops over scans that workloads.ts composes, and the scan that checks what a writing
- * row has left behind. As in loops.ts, answers are summed up while they arrive and checked afterwards.
+ * row has left behind. As in loops.ts, answers are summed up while they arrive and checked
+ * afterwards.
  */
 
 import { keyOf, type ValuePool } from "../key_values.ts";

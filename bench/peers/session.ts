@@ -27,7 +27,9 @@ export interface Session {
   folder: string;
   /** Runtime, machine and versions, in the words of the report. */
   about: Record<string, unknown>;
-  /** Commits of the repository that it was run at: one, unless somebody changed something meanwhile. */
+  /**
+   * Commits of the repository that it was run at: one, unless somebody changed something meanwhile.
+   */
   commits: string[];
   /** When its parts began. */
   dates: string[];

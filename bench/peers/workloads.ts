@@ -54,8 +54,9 @@ export interface Workload {
   /** Whether the row is the one that write amplification is taken from. */
   readonly showsWriteAmplification?: boolean;
   /**
-   * Whether files are dropped from the page cache before each chunk. Of tinykvs only: peers that map their
-   * files into memory keep their pages. It holds the event loop, so stalls say nothing there.
+   * Whether files are dropped from the page cache before each chunk. Of tinykvs only: peers that
+   * map their files into memory keep their pages. It holds the event loop, so stalls say nothing
+   * there.
    */
   readonly isFromDisk?: boolean;
   /** Whether it fills a store with all entries: the more of them, the slower it gets. */

@@ -1,4 +1,7 @@
-/** Copies that share a buffer: equal to what they were copied from, aligned, and each its owner's alone. */
+/**
+ * Copies that share a buffer: equal to what they were copied from, aligned, and each its owner's
+ * alone.
+ */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../../src/cache/weighted_cache.ts";
 import { withSeed } from "../support/seeded.ts";
 
-/** An owner that keeps its entries by slot, as a table does, and counts what it is told. */
+/** An owner that keeps its entries by slot, as a table does, and counts the calls that it gets. */
 class Slots implements CacheOwner {
   readonly cacheId: number;
   readonly entries = new Map<number, CacheEntry<string>>();

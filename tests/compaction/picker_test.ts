@@ -1,6 +1,7 @@
 /**
- * Most of it is scripts: levels as text, and under `=>` what the picker makes of them. Sizes are in
- * hundreds of bytes; level 1 may hold 400 bytes, level 2 1600, level 3 6400 (unless a test says so).
+ * Most tests are scripts: levels as text, and under `=>` the choice of the picker. Sizes are in
+ * hundreds of bytes; level 1 may have 400 bytes, level 2 1600, level 3 6400 (unless a test says
+ * otherwise).
  */
 
 import assert from "node:assert/strict";
@@ -341,8 +342,8 @@ function requireSound(levels: Levels, compaction: Compaction, what: string): voi
   const meets = (table: TableMetadata): boolean => rangesOverlap(table, smallest, largest);
   for (let level = 0; level <= outputLevel; level++) {
     for (const table of levels[level]!.filter(({ number }) => !taken.has(number))) {
-      // In the output level nothing may meet the outputs; above it nothing older than an input that
-      // meets it may stay, for it would end up above it.
+      // In the output level no table may overlap the outputs. Above it, no table may stay that is
+      // older than an input and overlaps it, because it would end up above that input.
       const isLeftBehind = level === outputLevel
         ? meets(table)
         : inputs.some((input) =>

@@ -1,6 +1,6 @@
 /**
- * Scripts as in picker_test.ts. Sizes are in hundreds of bytes; a table of level 1 is closed at 64 of
- * them, so tables of up to three are small.
+ * Scripts as in picker_test.ts. Sizes are in hundreds of bytes; a table of level 1 is closed at 64
+ * of them, so tables of up to three are small.
  */
 
 import assert from "node:assert/strict";
@@ -145,7 +145,8 @@ test("planNeighbours leaves no two adjacent tables that would fit into one", () 
 });
 
 test("If each run makes one small table, it is rewritten no more often than it can double, and few are left", () => {
-  // A table of 1,000 bytes for 100 bytes of entries, as for one entry: nine tenths of it are overhead.
+  // A table of 1,000 bytes for 100 bytes of entries, as for one entry: nine tenths of it are
+  // overhead.
   const limits = { ...options, baseLevelSizeBytes: 8 << 20, baseFileSizeBytes: 2 << 20 };
   const OVERHEAD = 900;
   for (const runs of [300, 3000, 30_000]) {

@@ -1,4 +1,7 @@
-/** Scripts as in picker_test.ts; a table has ten entries unless it says so (`e50`), `!7` of them tombstones. */
+/**
+ * Scripts as in picker_test.ts. A table has ten entries unless it says otherwise (`e50`); `!7` of
+ * them are tombstones.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -78,7 +78,7 @@ test("Compressor.statedLength and maxDecompressedLength accept random bytes", ()
 
 test("Sizes that a zstd frame states from 2^32 to 2^64 are read without losing their size, and refused", () => {
   const codec = compressorFor("zstd", 1);
-  // One raw block of a byte, behind a content size of eight bytes.
+  // One raw block of a byte, after a content size of eight bytes.
   const frame = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0xe0, ...new Uint8Array(8), 9, 0, 0, 0x41);
   const view = new DataView(frame.buffer);
   const into = new Uint8Array(16);

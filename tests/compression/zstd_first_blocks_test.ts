@@ -1,4 +1,5 @@
-// When the embedded zstd module is made. In a file, and so a process, of its own: other tests make it.
+// When the embedded zstd module is loaded. This file, and so this process, has no other tests:
+// others load the module.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

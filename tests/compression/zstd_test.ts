@@ -54,7 +54,7 @@ const goldenFrames: readonly (readonly [name: string, frame: string, content: st
   ],
 ];
 
-/** Inputs that are no single plain frame of "hello", and the reason that is given. */
+/** Inputs that are not a single plain frame of "hello", and the reason that the error gives. */
 const refusedFrames: readonly (readonly [name: string, frame: string, reason: RegExp])[] = [
   ["no bytes", "", /ends inside the frame header/],
   ["another magic number", "28b52ffc 20 05 290000 68656c6c6f", /magic number/],
@@ -91,7 +91,9 @@ function fromHex(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
 }
 
-/** A frame of `count` blocks that each repeat a zero 131,072 times; `stated` is its content size. */
+/**
+ * A frame of `count` blocks that each repeat a zero 131,072 times; `stated` is its content size.
+ */
 function bomb(count: number, stated: number | undefined): Uint8Array {
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(stated ?? 0));

@@ -1,5 +1,5 @@
-// Slow: a whole run of another test runner. Jest is a program of Node and is tried under Node only; Deno and Bun
-// try their own runners.
+// Slow: a whole run of another test runner. Jest is a program of Node and is tried under Node only;
+// Deno and Bun try their own runners.
 
 import { test } from "node:test";
 import { runtimeName } from "../../src/platform/natives.ts";

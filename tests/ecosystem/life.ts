@@ -26,7 +26,10 @@ function require(condition: boolean, what: string): void {
 const LOOKS = 2_000;
 const NAP_MS = 2;
 
-/** Lets the event loop turn until something is so. It asks no clock and no timer, which may be fakes. */
+/**
+ * Lets the event loop turn until something is so. It asks no clock and no timer, which may be
+ * fakes.
+ */
 export async function until(isSo: () => boolean, what: string): Promise<void> {
   const { stat } = process.getBuiltinModule("node:fs");
   const word = new Int32Array(new SharedArrayBuffer(4));

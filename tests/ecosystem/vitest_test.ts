@@ -1,5 +1,5 @@
-// Slow: a whole run of another test runner. vitest is a program of Node and is tried under Node only; Deno and Bun
-// start Node's own runner, with its mocked timers, instead.
+// Slow: a whole run of another test runner. vitest is a program of Node and is tried under Node
+// only; Deno and Bun start Node's own runner, with its mocked timers, instead.
 
 import { test } from "node:test";
 import { runtimeName } from "../../src/platform/natives.ts";

@@ -1,6 +1,7 @@
 /**
- * Every bit of a small store turned, every length, every file: right values or typed errors. What is
- * allowed is in tests/support/corruption_mutants.ts, how it is checked in corruption_sweep.ts.
+ * Damage to every bit of a small store, every length and every file gives right values or typed
+ * errors. tests/support/corruption_mutants.ts says what is allowed, and corruption_sweep.ts how it
+ * is checked.
  */
 
 import { test } from "node:test";

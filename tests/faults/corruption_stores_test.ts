@@ -1,6 +1,6 @@
 /**
- * Whole stores as programs and crashes leave them, damaged at every byte and in every file: right values
- * or typed errors (tests/support/corruption_mutants.ts, corruption_sweep.ts).
+ * Whole stores as programs and crashes leave them, damaged at every byte and in every file: right
+ * values or typed errors (tests/support/corruption_mutants.ts, corruption_sweep.ts).
  */
 
 import { test } from "node:test";

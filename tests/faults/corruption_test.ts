@@ -1,8 +1,8 @@
 /**
- * Damage to write-ahead logs, case by case: the middle of a log is told from its torn tail
- * (docs/DURABILITY.md), and a log that is not the store's, not in its place or not whole is noticed. The
- * sweeps over every byte are in corruption_small_test.ts, corruption_tables_test.ts and
- * corruption_stores_test.ts, the ones with right checksums in hostile_fields_test.ts.
+ * Damage to write-ahead logs, case by case: the middle of a log is distinguished from its torn tail
+ * (docs/DURABILITY.md), and a log that is not the store's, not in its place or not whole is
+ * noticed. The sweeps over every byte are in corruption_small_test.ts, corruption_tables_test.ts
+ * and corruption_stores_test.ts, and those with valid checksums in hostile_fields_test.ts.
  */
 
 import assert from "node:assert/strict";
@@ -124,7 +124,7 @@ test("A log that was ended and is cut off is damage, although nothing in it prov
     .sort();
   const { length } = victim.fileSystem.content(pathOf(older!));
   let cuts = 0;
-  // From the end record on everything is there; the log after it goes on where this one ends.
+  // From the end record on everything is there; the next log continues where this one ends.
   for (let kept = 0; kept < length - 40; kept++, cuts++) {
     requireDamage(changed(victim, older!, (bytes) => bytes.slice(0, kept)), older!);
   }

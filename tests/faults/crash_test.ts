@@ -1,4 +1,7 @@
-/** Crashes that are made by hand: one situation each, and what the enumeration of crashes says of a failure. */
+/**
+ * Crashes that are made by hand: one situation each, and what the enumeration of crashes says of a
+ * failure.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,7 +19,9 @@ import { type CrashImage, type CrashKind, FaultFileSystem } from "../support/fau
 import { frozenScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { DIRECTORY, type Run, smallOptions } from "../support/fault_workload.ts";
 
-/** A file system with a directory whose own name nobody has synced, and options for a store in it. */
+/**
+ * A file system with a directory whose own name nobody has synced, and options for a store in it.
+ */
 function unsynced(): { fileSystem: FaultFileSystem; options: Options } {
   const fileSystem = new FaultFileSystem(1);
   fileSystem.makeDirectorySync(DIRECTORY);
@@ -41,7 +46,7 @@ function imagesDuring(
   return images;
 }
 
-/** Runs `body` without anything that happens by itself. */
+/** Runs `body` without any background work or timers. */
 function frozen(body: () => void): void {
   const restore = useScheduler(frozenScheduler());
   try {

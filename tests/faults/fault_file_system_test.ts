@@ -1,4 +1,7 @@
-/** The fault file system does what the head of fault_file_system.ts says: short scripts, one rule each. */
+/**
+ * The fault file system does what the head of fault_file_system.ts says: short scripts, one rule
+ * each.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -73,7 +73,8 @@ function use(files: typeof victim.fileSystem, what: string): void {
     }
     for (const key of victim.keys) attempt(() => store.getSync(key));
     for (const reverse of [false, true]) {
-      // A hostile store may hold any number of entries, but none that its bytes have no room for.
+      // A hostile store may hold any number of entries, but only as many as its bytes have room
+      // for.
       let entries = 0;
       attempt(() => {
         for (const _ of store.entries({ reverse })) {

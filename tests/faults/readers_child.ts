@@ -20,7 +20,9 @@ const COUNTERS = 30;
 const OTHERS = 200;
 const reading: Options = { readOnly: true, blockCacheSizeBytes: 0 };
 
-/** The number of the batch that a store shows; anything that is not the state after one is an error. */
+/**
+ * The number of the batch that a store shows; anything that is not the state after one is an error.
+ */
 async function checked(store: EmbeddedStore): Promise<number> {
   const counters = new Set<unknown>();
   let keys = 0;

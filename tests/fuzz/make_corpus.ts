@@ -1,7 +1,8 @@
 /**
- * Writes the corpus and its README: `node tests/fuzz/make_corpus.ts`, after a change of a format or for
- * a new input. Inputs that the fuzz programme found are added by hand, as its message says, with a line
- * in `found` below; everything else is made here. "valid" inputs are decoded, "hostile" ones refused.
+ * Writes the corpus and its README: `node tests/fuzz/make_corpus.ts`, after a change of a format or
+ * for a new input. Inputs that the fuzz programme found are added by hand, as its message says,
+ * with a line in `found` below; everything else is made here. "valid" inputs are decoded, "hostile"
+ * ones refused.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// Checkpoints for Go TinyKVS v0.4. The Go program is not at hand in tests: an independent reader, made from the
-// description of its formats, stands for it (tests/support/go_v04_reader.ts).
+// Checkpoints for Go TinyKVS v0.4. The tests do not run the Go program. An independent reader, made
+// from the description of its formats, replaces it (tests/support/go_v04_reader.ts).
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

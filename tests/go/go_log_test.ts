@@ -1,4 +1,5 @@
-// The log of the Go TinyKVS: what is recovered from it, what is taken for a torn tail, what for damage.
+// The log of the Go TinyKVS: what is recovered from it, what counts as a torn tail, and what as
+// damage.
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -217,7 +218,10 @@ test("readGoLog refuses records that no crash leaves", () => {
   }
 });
 
-/** Flips a bit: the log reads as before, without its last entry where the bit is in that, or is refused. */
+/**
+ * Flips a bit: the log reads as before, without its last entry if the bit is in that one, or is
+ * refused.
+ */
 function requireNoSilentLoss(
   file: Uint8Array,
   bit: number,

@@ -18,7 +18,7 @@ function numbersOf({ tables }: GoManifest): number[] {
   return [...tables.keys()].sort((a, b) => a - b);
 }
 
-/** Offset behind the header and behind each record. */
+/** Offsets after the header and after each record. */
 function endsOf(records: readonly GoManifestRecord[]): number[] {
   return [...records.keys(), records.length].map((count) =>
     encodeGoManifest(records.slice(0, count)).length
@@ -151,7 +151,7 @@ test("decodeGoManifest refuses fields at their extremes with an error, in bounde
       }
     }
   }
-  // The length in front of a record is under no checksum.
+  // The length before a record is under no checksum.
   for (const extreme of extremes) {
     const file = encodeGoManifest([add(1, 1)]);
     new DataView(file.buffer).setUint32(8, extreme, true);

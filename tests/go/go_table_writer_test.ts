@@ -1,5 +1,5 @@
-// Tables in Go's own form: rebuilt from what Go wrote, and equal to it byte for byte where no codec is
-// involved; with one, equal once the blocks are decompressed.
+// Tables in Go's own form: rebuilt from what Go wrote, and equal to it byte for byte without a
+// codec; with one, equal once the blocks are decompressed.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

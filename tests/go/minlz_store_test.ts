@@ -43,7 +43,7 @@ function rebuilt(bytes: Uint8Array): Uint8Array {
   return builder.output.bytes.slice(0, builder.output.length);
 }
 
-/** The record of a table with the numbers of its new file, which stand at its end. */
+/** The record of a table with the numbers of its new file, which are at its end. */
 function recordFor(record: GoManifestRecord, file: Uint8Array): GoManifestRecord {
   const fileView = new DataView(file.buffer, file.byteOffset, file.length);
   const footer = decodeFooter(fileView, file.length - FOOTER_BYTES, file.length);

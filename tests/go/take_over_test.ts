@@ -1,5 +1,5 @@
-// Taking over a store of the Go TinyKVS: crashes in the midst of it, what Go's own crashes leave, and what
-// is refused.
+// Taking over a store of the Go TinyKVS: crashes in the midst of it, what Go's own crashes leave,
+// and what is refused.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

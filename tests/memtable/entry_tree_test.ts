@@ -1,4 +1,6 @@
-/** The memtable's order: a B+ tree held against a sorted list, over keys that are hard for it. */
+/**
+ * The memtable's order: a B+ tree is compared with a sorted list, over keys that are hard for it.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -46,7 +48,7 @@ class Tree {
     return keys;
   }
 
-  /** The key at or behind a place that was located, or undefined behind the last. */
+  /** The key at or after a place that was located, or undefined after the last. */
   locate(key: Uint8Array): { exact: boolean; next: string | undefined } {
     const { tree } = this;
     const found = tree.locate(dataViewOf(key), 0, key.length);

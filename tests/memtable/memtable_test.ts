@@ -1,4 +1,6 @@
-/** The memtable: versions by sequence, cursors that live through inserts, large values, recycling. */
+/**
+ * The memtable: versions by sequence, cursors that live through inserts, large values, recycling.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -213,7 +215,8 @@ test("Inserts into a Memtable do not disturb a cursor that walks over it", () =>
           : cursor.seek(dataViewOf(from), 0, from.length);
         return { cursor, position, left: expectedWalk(model.visible(at), reverse, from) };
       });
-      // Each cursor takes a step now and then, between inserts that split leaves and grow the arena.
+      // Each cursor takes a step now and then, between inserts that split leaves and grow the
+      // arena.
       for (let i = 0; i < 2500; i++) {
         if (random.below(2) === 0) put();
         const walk = random.pick(walks);

@@ -34,7 +34,7 @@ function rowsOf(text: string): Row[] {
   return rows;
 }
 
-/** A pattern for a text in which the places of `hole` stand for anything. */
+/** A pattern for a text in which each `hole` matches anything. */
 function patternOf(text: string, hole: RegExp): RegExp {
   const parts = text.split(hole).map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
   return new RegExp(`^${parts.join(".*")}$`);

@@ -1,7 +1,7 @@
 /**
  * Guards the package itself: one version, the runtime dependencies, no install scripts beyond our
- * own `prepare`, and tool versions pinned by the lock file. `npm run test:package` tries the package
- * that npm serves.
+ * own `prepare`, and tool versions pinned by the lock file. `npm run test:package` tries the
+ * package that npm serves.
  */
 
 import assert from "node:assert/strict";

@@ -27,7 +27,7 @@ const marked: ReadonlySet<string> = new Set([
   "UnsupportedFormatError",
 ]);
 
-/** What else may stand where identity is asked for, by file, with the reason. */
+/** Places that may ask for identity, by file, with the reason. */
 const allowed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "*": { DecodeError: "it is thrown and caught within one copy of the library" },
   "src/value/record_encoder.ts": {

@@ -1,6 +1,6 @@
 /**
- * Guards the tests: every one of them runs, on all three runtimes alike, without waiting for real
- * time, and sits where its subject is found.
+ * Guards the tests: each of them runs, on all three runtimes alike, without waiting for real time,
+ * and lies where its subject does.
  */
 
 import assert from "node:assert/strict";

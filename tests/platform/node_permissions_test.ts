@@ -1,5 +1,5 @@
-// The life of a store under Node's permission model, which refuses fsync on descriptors, whatever is allowed.
-// Node is started from every runtime.
+// The life of a store under Node's permission model, which refuses fsync on descriptors, whatever
+// is allowed. Node is started from every runtime.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

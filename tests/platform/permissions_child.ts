@@ -1,9 +1,9 @@
 /**
- * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the directory of its first argument, without
- * a permission for anything else. With "die" as the second it ends without closing the store, with
- * "recover" it opens what that left, with "read" it only reads, with "read" it reads that, without a permission to write, with
- * "thread" it says who does large jobs. It reports by
- * `console.log`, which needs no permission.
+ * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the
+ * directory of its first argument, without a permission for anything else. With "die" as the second
+ * it ends without closing the store, with "recover" it opens what that left, with "read" it only
+ * reads, with "read" it reads that, without a permission to write, with "thread" it says who does
+ * large jobs. It reports by `console.log`, which needs no permission.
  */
 
 import { LockedError, open, openSync } from "../../mod.ts";

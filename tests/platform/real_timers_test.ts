@@ -1,4 +1,5 @@
-// What happens where timers are replaced is tried by the runners that replace them: tests/ecosystem/.
+// What happens where timers are replaced is tried by the runners that replace them:
+// tests/ecosystem/.
 
 import assert from "node:assert/strict";
 import process from "node:process";

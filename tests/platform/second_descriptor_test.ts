@@ -1,5 +1,5 @@
-// The second descriptor that a handle opens for a sync beside an asynchronous one: what is at the path by
-// then may be another file.
+// The second descriptor that a handle opens for a sync beside an asynchronous one: what is at the
+// path by then may be another file.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";

@@ -4,7 +4,7 @@ import { isOver, type Scheduler } from "../../src/platform/scheduler.ts";
 import { SteadyClock } from "../../src/platform/steady_clock.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 
-/** A clock that is set by hand, and shows as much of a sleep as it is told to. */
+/** A clock that is set by hand, and that shows the part of a sleep that it is told to show. */
 class Hands {
   nowMs = 1000;
   sleptMs = 0;
@@ -18,7 +18,7 @@ class Hands {
   );
 }
 
-/** How often a budget is asked for until it is over; fails where it never is. */
+/** How often a budget is asked until it is over; fails if it never is. */
 function readingsUntilOver(clock: SteadyClock, budgetMs: number): number {
   const scheduler = { ...systemScheduler, nowMs: () => clock.nowMs() } as Scheduler;
   const startMs = clock.nowMs();

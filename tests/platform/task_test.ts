@@ -1,4 +1,7 @@
-/** Tasks: driven in slices, synchronously, and by both in turn; failures, late failures, the end. */
+/**
+ * Tasks: driven in slices, synchronously, and by both alternately; failures, late failures, the
+ * end.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,7 +17,7 @@ import {
   type Task,
 } from "../../src/platform/task.ts";
 
-/** Time that stands still but for 1 ms at every look at the clock. */
+/** Time that moves only by 1 ms at every reading of the clock. */
 class TickingScheduler implements Scheduler {
   now = 0;
   yields = 0;
@@ -58,7 +61,7 @@ class ManualStep implements IoStep {
   }
 }
 
-/** Lets promises that are settled reach whoever waits for them. */
+/** Lets settled promises reach the code that awaits them. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
 }

@@ -1,11 +1,15 @@
-// The host of a worker thread, the same on all three runtimes: with and without turns of the event loop.
+// The host of a worker thread, the same on all three runtimes: with and without turns of the event
+// loop.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { startThread, type Thread } from "../../src/platform/thread.ts";
 
-/** What `thread_port.ts` does, in a program that answers, stops answering or ends as it is told. */
+/**
+ * Does what `thread_port.ts` does, in a program that answers, stops answering or ends as it is
+ * told.
+ */
 const PROGRAM = `
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import process from "node:process";

@@ -49,7 +49,7 @@ export const requiredItems: readonly string[] = [
   "lock no-op",
 ];
 
-/** A change that looks like a bug and can't be told from none. */
+/** A change that looks like a bug and has no effect. */
 export interface Equivalent extends Omit<Bug, "symptom" | "caughtBy"> {
   /** Why nothing that anybody could see differs. */
   readonly because: string;
@@ -58,8 +58,8 @@ export interface Equivalent extends Omit<Bug, "symptom" | "caughtBy"> {
 }
 
 /**
- * Bugs of the list in the places where this design gives them no effect. Each has a caught one of the
- * same item in its stead: for the lengths of records, the sizes in a filter.
+ * Bugs of the list in places where this design gives them no effect. For each item there is a
+ * caught bug in another place: for the lengths of records, the sizes in a filter.
  */
 export const equivalents: readonly Equivalent[] = [
   {

@@ -1,7 +1,7 @@
 /**
- * The gate of the seeded bugs itself: that the list is complete, that a change without an effect is not
- * taken for a caught bug, nor a run that ends for another reason, and that the changes which are listed as
- * equivalent are.
+ * The gate of the seeded bugs itself: the list is complete, a change without an effect does not
+ * count as a caught bug, nor does a run that ends for another reason, and the changes that are
+ * listed as equivalent have no effect.
  */
 
 import assert from "node:assert/strict";

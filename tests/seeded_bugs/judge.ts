@@ -22,7 +22,7 @@ export type Verdict =
   | { readonly isCaught: true; readonly title: string; readonly message: string }
   | { readonly isCaught: false; readonly reason: string };
 
-/** Errors of a program that does not even run; whoever stumbles over one has tested nothing. */
+/** Errors of a program that does not even run; a test that meets one has tested nothing. */
 const SLIPS =
   /\b(?:SyntaxError|ReferenceError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT\w*|does not provide an export|is not a function|is not iterable|is not defined|Cannot find (?:module|package)|Cannot (?:read|set) properties of)\b/;
 

@@ -1,6 +1,7 @@
 /**
- * Registers one test for every bug of a list. Node runs the tests that must catch it; Deno and Bun only
- * check that every bug still applies: a second and third run of the same children would prove nothing.
+ * Registers one test for every bug of a list. Node runs the tests that must catch it; Deno and Bun
+ * only check that every bug still applies: a second and third run of the same children would prove
+ * nothing.
  */
 
 import assert from "node:assert/strict";

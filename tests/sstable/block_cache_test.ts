@@ -115,7 +115,8 @@ test("BlockCache holds no more memory than its capacity and a reserve, whatever 
       assert.ok(cache.sizeBytes + cache.spareBytes <= capacity + reserve);
       peak = Math.max(peak, cache.sizeBytes + cache.spareBytes);
     }
-    // As when a compaction has replaced the table: its memory is there for the blocks of another one.
+    // As when a compaction has replaced the table: its memory is there for the blocks of another
+    // one.
     for (const entry of entries) cache.remove(entry);
     assert.equal(cache.sizeBytes, 0);
     assert.ok(cache.spareBytes > capacity / 2 && cache.spareBytes <= capacity);

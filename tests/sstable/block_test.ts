@@ -1,4 +1,7 @@
-/** Decoded blocks: search against a plain list, and every kind of payload that is none. */
+/**
+ * Decoded blocks: the search is compared with a plain list, and every kind of invalid payload is
+ * refused.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -38,7 +41,8 @@ test("Block finds every key, and the place of every missing one", () => {
   for (let seed = 1; seed <= 100; seed++) {
     withSeed(seed, (random) => {
       const keys = new Map<string, PlainEntry>();
-      // In every other seed all keys of the block share a prefix, and most of those that are asked for don't.
+      // In every other seed all keys of the block share a prefix, and most of the searched ones
+      // don't.
       const shared = seed % 2 === 0 ? awkwardKey(random) : bytesOf("");
       for (let i = 0; i <= random.below(60); i++) {
         const key = Uint8Array.from([...shared, ...awkwardKey(random)]);

@@ -265,7 +265,7 @@ test("TableReader scans damaged Go tables to all of their entries or an error", 
     const { filterOffset, indexOffset } = table.reader.sections.tail!.footer;
     let refused = 0;
     for (let at = 0; at < table.bytes.length; at += at < filterOffset ? 7 : 1) {
-      // Go has no checksum on the filter and nothing to find its damage by; a scan does not use it.
+      // Go has no checksum on the filter, so its damage can't be found; a scan does not use it.
       if (at >= filterOffset && at < indexOffset) continue;
       const bytes = table.bytes.slice();
       bytes[at]! ^= 1 << (at & 7);

@@ -1,4 +1,7 @@
-/** Open files: few at a time, least used first, and fewer still where the system has no more. */
+/**
+ * Open files: only a few at a time, those that were used least go first, and fewer still if the
+ * system has no more.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -8,7 +8,7 @@ import { LoadQueue, type SharedLoad } from "../../src/sstable/load_queue.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A scheduler whose clock stands still unless it is moved, and that counts the turns that are asked for. */
+/** A scheduler whose clock stands still unless it is moved, and that counts the requested turns. */
 function manual(): Scheduler & { now: number; yields: number } {
   return {
     ...systemScheduler,

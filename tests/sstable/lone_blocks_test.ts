@@ -1,4 +1,7 @@
-/** Blocks of one long entry: which a table notes, what a walk over keys makes of them, and lies about them. */
+/**
+ * Blocks of one long entry: which a table notes, what a walk over keys makes of them, and lies
+ * about them.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -56,7 +56,7 @@ test("A cursor that is closed during a read gives the buffer of the read to nobo
   for (let n = 0; n < 5000; n++) store.putSync(keyOf(n), `value of ${n}`);
   await store.compact();
   const abandoned = store.entries({ gte: keyOf(3000) });
-  // So far that it reads ahead.
+  // Far enough that it reads ahead.
   await abandoned.nextMany(300);
   isHolding = true;
   const step = abandoned.nextMany(2000);

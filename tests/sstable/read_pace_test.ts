@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ReadPace } from "../../src/sstable/read_pace.ts";
 
-/** A pace whose reads take as long as they are told to. */
+/** A pace whose reads take as long as the test says. */
 function paced(): { readonly pace: ReadPace; read(tookMs: number): void } {
   let nowMs = 1000;
   const pace = new ReadPace(() => nowMs);

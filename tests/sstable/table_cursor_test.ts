@@ -39,7 +39,7 @@ function randomEntries(random: Random): PlainEntry[] {
   return [...keys.values()].sort((a, b) => compareKeys(a.key, b.key));
 }
 
-/** Keys in the table, right beside them, and before and behind all of them. */
+/** Keys in the table, right beside them, and before and after all of them. */
 function probesOf(entries: readonly PlainEntry[]): Uint8Array[] {
   const probes: Uint8Array[] = [new Uint8Array(0), new Uint8Array(60).fill(0xff)];
   for (const { key } of entries) {

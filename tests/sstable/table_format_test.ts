@@ -130,7 +130,7 @@ test("decodeFooter and decodeProperties find every flipped bit of the tail", () 
 test("decodeFooter refuses impossible offsets and sizes", () => {
   const { bytes } = tail();
   for (let at = 0; at < 56; at += 4) {
-    // Counts are held against the index, which this does not see.
+    // Counts are compared with the index, which this does not see.
     if (at >= 36 && at < 48) continue;
     for (const value of [0, 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
       const mutant = bytes.slice();

@@ -184,7 +184,9 @@ test("TableReader refuses another table than the manifest names", () => {
   );
 });
 
-/** Everything that reading can tell of a table: scans in both directions and a lookup of every key. */
+/**
+ * Everything that reading can tell of a table: scans in both directions and a lookup of every key.
+ */
 function readAll(bytes: Uint8Array, table: TestTable, entries: readonly PlainEntry[]): void {
   const expected = entries.map(textOf);
   const reader = readerOfBytes(bytes, table.summary);

@@ -1,4 +1,4 @@
-/** Writing tables: golden bytes, where blocks are cut, limits, and what the summary says. */
+/** Writing tables: golden bytes, where blocks are closed, limits, and what the summary says. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,5 @@
-// Signals that are none, and signals of others: refused, or obeyed, at the call and not half-way.
+// Values that are not signals, and signals of others: they are refused, or obeyed, at the call and
+// not half-way.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,5 @@
-// Bytes that come out of a store, looked at as numbers: every typed array can be made over them in place.
+// Bytes that come out of a store, looked at as numbers: every typed array can be made over them in
+// place.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

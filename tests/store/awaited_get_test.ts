@@ -10,7 +10,7 @@ const COUNT = 3000;
 
 const keyOf = (index: number): string => `key${String(index).padStart(6, "0")}`;
 
-/** A compacted store without a cache, on a disk and beside a clock that do as they are told. */
+/** A compacted store without a cache, on a disk and beside a clock that the test controls. */
 class Trial {
   /** How far the clock goes between two looks at it: as long as a read takes. */
   stepMs = 0.003;
@@ -135,7 +135,7 @@ test("An awaited get loads index and filter at once, too, if the page cache has 
       trial.stepMs = stepMs;
       assert.equal(await store.get(keyOf(8)), 8);
       assert.equal(await store.get(keyOf(1000)), 1000);
-      // The filter, which is asked after a key that was missing, and two blocks.
+      // The filter, which is searched after a key that was missing, and two blocks.
       assert.deepEqual([trial.atOnce, trial.awaited], [atOnce, awaited]);
     }, { isLoaded: false, keys });
   }
@@ -147,7 +147,8 @@ test("An awaited get awaits a long index", async () => {
   await trial.run(async (store) => {
     trial.forget();
     assert.equal(await store.get(keys[7]!), 7);
-    // At once the tail, which tells how long the index is; a get that has begun to wait goes on waiting.
+    // At once the tail, which says how long the index is; a get that has begun to wait keeps
+    // waiting.
     assert.deepEqual([trial.atOnce, trial.awaited], [1, 2]);
     trial.forget();
     assert.equal(await store.get(keys[8]!), 8);

@@ -21,8 +21,9 @@ function keyOf(n: number): string {
 }
 
 /**
- * Does some work and counts the turns of the event loop meanwhile, and how much of the work was done at most between two
- * of them. Counted in work, not in time: how fast that goes by is up to the machine.
+ * Does some work and counts the turns of the event loop meanwhile, and how much of the work was
+ * done at most between two of them. Counted in work, not in time: how fast that goes by is up to
+ * the machine.
  */
 async function countTurns(
   work: () => Promise<void>,
@@ -308,7 +309,7 @@ test("A log that can't be started refuses the write and all later ones", async (
   await assert.rejects(store.close(), BackgroundError);
 });
 
-/** What there may be no descriptor for, and the calls that come to it. */
+/** The files for which there may be no descriptor, and the calls that need them. */
 const shortages: readonly [what: string, isHit: (call: Call) => boolean][] = [
   ["a log", ({ operation, path }) => operation === "create" && path.endsWith(".wal")],
   ["a table", ({ operation, path }) => operation === "create" && path.endsWith(".sst")],

@@ -16,7 +16,7 @@ const BINARY = Uint8Array.of(0x62, 0xff);
 const TEXT = ["a1", "a2", "b", "c1", "c2"];
 const options: Options = { blockSizeBytes: 256, compression: "none" };
 
-/** Stores with text keys and one that is none, in a memtable and in a table. */
+/** Stores with text keys and one that is not text, in a memtable and in a table. */
 async function* stores(more: Options = {}): AsyncGenerator<EmbeddedStore> {
   for (const isFlushed of [false, true]) {
     await using store = await open("/db", { ...options, ...more, fileSystem: memoryFileSystem() });

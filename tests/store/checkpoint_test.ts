@@ -1,4 +1,5 @@
-// Checkpoints in our own format: what they hold, what they refuse, and that the store goes on meanwhile.
+// Checkpoints in our own format: their content, what they refuse, and that the store continues
+// meanwhile.
 
 import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
@@ -194,7 +195,7 @@ test("A directory that is not empty is refused, and left as it is", async () => 
     await refused(store.checkpoint(DIRECTORY, { format }), exists, /expected an empty directory/);
   }
   assert.deepEqual(fileSystem.listSync("/taken"), ["mine"]);
-  // Of two at a time one comes first.
+  // One of the two comes first.
   const both = await Promise.allSettled([store.checkpoint(COPY), store.checkpoint(COPY)]);
   assert.deepEqual(both.map(({ status }) => status), ["fulfilled", "rejected"]);
   assert.deepEqual(copyContent(fileSystem), contentOf(store));
@@ -304,7 +305,7 @@ for (const format of ["tinykvs", "go-v0.4"] as const) {
       footer.indexOffset + 9,
       footer.metadataOffset + 50,
     ];
-    // A merge has no use for filters.
+    // A merge does not use filters.
     if (format === "tinykvs") offsets.push(inFilter);
     for (const offset of offsets) {
       const fileSystem = whole.clone();

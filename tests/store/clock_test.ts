@@ -1,5 +1,5 @@
-// A clock that jumps: forwards by years, backwards by hours. The engine's own is monotonic, but nothing
-// that it promises may hang on that.
+// A clock that jumps: forwards by years, backwards by hours. The engine's own is monotonic, but
+// nothing that it promises may hang on that.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,6 +1,6 @@
 /**
- * Writes that depend on what is there, when reads are awaited and others write meanwhile. What each of
- * them does is in the contract suite.
+ * Writes that depend on the stored value, when reads are awaited and others write meanwhile. The
+ * contract suite says what each of them does.
  */
 
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ async function withSlowStore(
   memtableSizeBytes = 4 << 20,
 ): Promise<void> {
   const slow: { reads: number; meanwhile?: () => void } = { reads: 0 };
-  // A clock that goes on by 10 ms a look makes every read seem slow.
+  // A clock that moves by 10 ms at each reading makes every read seem slow.
   const restore = useScheduler(steppingScheduler(() => 10));
   try {
     const fileSystem = watched(memoryFileSystem(), () => {}, async ({ operation, path }) => {

@@ -1,4 +1,5 @@
-// The public cursor over a whole store: what it shows, when it lets go, and calls that overlap.
+// The public cursor over a whole store: what it shows, when it releases its files, and calls that
+// overlap.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

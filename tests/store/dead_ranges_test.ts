@@ -1,5 +1,5 @@
-// Scans that jump over what earlier ones have found to be dead: how little they walk, and that they never jump
-// over a key that lives.
+// Scans that jump over what earlier ones have found to be dead: how little they walk, and that they
+// never jump over a key that lives.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -102,7 +102,7 @@ test("Nor does reading several queues, or one after an entry that stays", () => 
       store.deleteSync(key!);
     }
   }
-  // A stretch after an entry is found when some were walked over, up to a run of them.
+  // A dead stretch after an entry is found after some of it was walked over, up to a run.
   const { tombstones } = store.stats().scan;
   assert.ok(tombstones <= 64 * 8000, `${tombstones} tombstones`);
   store.closeSync();
@@ -278,7 +278,7 @@ test("Scans that skip stretches show what a sorted map shows, beside writes, sna
         if (way === 0) {
           assert.equal(await reader.count(range), expected.length, what);
         } else if (way === 1) {
-          // Others write while it stands.
+          // Others write while it is open.
           const cursor = reader.keys(range);
           const found: (string | Uint8Array)[] = [];
           for await (const key of cursor) {
@@ -305,7 +305,10 @@ test("Scans that skip stretches show what a sorted map shows, beside writes, sna
   }
 });
 
-/** Mostly deletes of many neighbours, so that there are stretches to jump over; some puts into them. */
+/**
+ * Mostly deletes of many adjacent keys, so that there are stretches to skip, and some puts into
+ * them.
+ */
 function write(
   store: EmbeddedStore,
   model: Map<string, number>,

@@ -1,5 +1,5 @@
-// Who may read a store's files: the owner alone, or whom the options name. Every file that a store makes
-// is looked at, whichever thread has made it, under several umasks.
+// Who may read a store's files: the owner alone, or whom the options name. Every file that a store
+// makes is looked at, whichever thread has made it, under several umasks.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";

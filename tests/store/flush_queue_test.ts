@@ -1,4 +1,5 @@
-// Flushes that are with the thread two at a time: in force in the order of their memtables, whatever ends first.
+// Flushes that are with the thread two at a time come in force in the order of their memtables,
+// whichever ends first.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -21,7 +22,7 @@ import { StoreState } from "../../src/store/state/store_state.ts";
 import { WritePath } from "../../src/store/write/write_path.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
 
-/** A flush that the thread was given, which it does when it is told to. */
+/** A flush that the thread was given; the test decides when it runs. */
 interface Given {
   readonly fileNumber: number;
   /** Lets it happen. */
@@ -30,7 +31,7 @@ interface Given {
   fail(): void;
 }
 
-/** A store with `memtables` frozen memtables, and a thread that is told when to do what it was given. */
+/** A store with `memtables` frozen memtables, and a thread whose jobs run when the test says so. */
 function setup(memtables: number) {
   const options = resolveOptions({ fileSystem: memoryFileSystem(), walSync: "none" });
   const { fileSystem } = options;
@@ -75,7 +76,7 @@ function setup(memtables: number) {
     memtable: undefined,
   });
   const queue = new FlushQueue(state);
-  // Its own background does not know of the queue under test, and must not flush by itself.
+  // Its own background does not know of the queue under test, and must not flush.
   const writes = new WritePath(
     state,
     { makeRoom() {}, kick() {}, assist() {} } as unknown as Background,

@@ -1,5 +1,5 @@
-// A store's directory that holds files of others, also under names that a store might have given, and
-// one that was moved to another place.
+// A store's directory that holds files of others, also under names that a store might have given,
+// and one that was moved to another place.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -79,7 +79,7 @@ test("A file belongs to the store up to a distance from its own numbers, and not
   const cases = [
     { numbers: [edge - 1], stay: [] },
     { numbers: [edge], stay: [edge] },
-    // Next to an orphan a file could meet the numbers that are handed out after it.
+    // Next to an orphan a file could have a number that is handed out later.
     { numbers: [edge - 1, edge], stay: [] },
   ];
   for (const { numbers, stay } of cases) {
@@ -115,7 +115,7 @@ test("Files of desktops, and folders with the store's names, are neither read no
       assert.equal(await store.count(), 100 * (round + 1));
       await store.close();
       if (round > 0) continue;
-      // Not earlier: in a directory without a store they would be taken for its remains.
+      // Not earlier: in a directory without a store they would count as its remains.
       for (const name of folders) fs.mkdirSync(path.join(directory.path, name));
     }
     for (const name of files) {

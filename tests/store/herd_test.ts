@@ -1,6 +1,6 @@
 /**
- * Many reads of a cold store at the same time. What is counted is what is read from the file system, not the
- * time that it takes: a block is read once, however many wait for it.
+ * Many reads of a cold store at the same time. The tests count the reads from the file system, and
+ * not time: a block is read once, however many wait for it.
  */
 
 import assert from "node:assert/strict";
@@ -61,7 +61,7 @@ async function countReads(
 ): Promise<number> {
   await using store = await open("/db", { ...options, blockCacheSizeBytes, fileSystem });
   const before = fileSystem.counts.reads;
-  // A clock that goes on when it is looked at: how many gets read at once hangs on nothing else.
+  // A clock that moves when it is read: nothing else decides how many gets are read at once.
   const restore = useScheduler(steppingScheduler(() => 0.1));
   try {
     await use(store);
@@ -147,7 +147,7 @@ test("A herd of gets lets the event loop turn, and no more than 64 of its reads 
     isDone = true;
   }
   assert.ok(most <= 64, `${most} reads at a time`);
-  // Fifteen looks at the clock make a slice, and four gets go on between two of them.
+  // Fifteen readings of the clock make a slice, and four gets continue between two of them.
   assert.ok(turns >= COUNT / 60, `${turns} turns`);
 });
 

@@ -1,5 +1,5 @@
-// Objects that are out to change a store's behaviour: polluted prototypes under options, and records
-// whose property names are those of Object.prototype.
+// Objects that are out to change a store's behaviour: polluted prototypes under options, and
+// records whose property names are those of Object.prototype.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

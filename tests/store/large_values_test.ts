@@ -1,6 +1,6 @@
 /**
- * Who asks for keys only does not read large values: the bytes that are read from tables are counted, not the
- * time that it takes.
+ * Who asks for keys only does not read large values: the bytes that are read from tables are
+ * counted, not the time that it takes.
  */
 
 import assert from "node:assert/strict";

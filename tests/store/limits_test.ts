@@ -1,5 +1,5 @@
-// Every limit at one less, at it, and one more: what a write takes, flush, compaction, recovery and
-// reopening give back, and what a write refuses has changed nothing.
+// Every limit at one less, at it, and one more: what a write accepts comes back from flush,
+// compaction, recovery and reopening, and what a write refuses has changed nothing.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

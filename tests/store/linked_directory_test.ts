@@ -1,4 +1,5 @@
-// A store's directory that is given by a link: what can't be looked at is not what is no directory.
+// A store's directory that is given by a link: a directory that can't be inspected is not a missing
+// directory.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -18,7 +19,7 @@ test("A link whose directory can't be listed is an error that says why, and not 
   fs.mkdirSync(path.join(directory.path, "store"));
   fs.symlinkSync(path.join(directory.path, "store"), link);
   const fileSystem: FileSystem = Object.create(defaultFileSystem());
-  // Whoever runs the tests may be allowed everything.
+  // The user of the tests may have all permissions.
   fileSystem.listSync = (at) => {
     throw new IoError("list", at, "permission denied", "EACCES");
   };

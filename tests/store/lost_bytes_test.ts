@@ -1,4 +1,4 @@
-// Bytes whose buffer is gone, at every place where a store takes bytes; and bytes that are merely unusual.
+// Bytes whose buffer is gone, wherever a store takes bytes; and bytes that are only unusual.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

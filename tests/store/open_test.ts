@@ -1,4 +1,4 @@
-// Opening: options, paths, locks, and what an open that fails leaves behind.
+// Opening: options, paths, locks, and what a failed open leaves.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

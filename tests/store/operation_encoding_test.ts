@@ -7,7 +7,10 @@ import { encodePut } from "../../src/store/write/operation_encoding.ts";
 import type { Key } from "../../src/value/value.ts";
 import { hexOf } from "../support/entries.ts";
 
-/** An operation, as docs/FORMAT.md says: kind, key length, key, value length, type 5, flag, length, bytes. */
+/**
+ * An operation, as docs/FORMAT.md says: kind, key length, key, value length, type 5, flag, length,
+ * bytes.
+ */
 function expected(key: Uint8Array, value: Uint8Array): string {
   const head = new DataView(new ArrayBuffer(5));
   head.setUint8(0, 1);

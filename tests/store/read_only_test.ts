@@ -1,4 +1,4 @@
-// Read-only handles: what they leave alone, what they hold on to, and what they say when they can't.
+// Read-only handles: what they leave alone, what they keep, and what they report if they can't.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -1,5 +1,5 @@
-// The library in one realm, objects and errors of another, and two copies of it. Contexts of `node:vm` stand for
-// what test runners make; tests/ecosystem/ runs real ones.
+// The library in one realm, objects and errors of another, and two copies of it. Contexts of
+// `node:vm` replace the realms of test runners; tests/ecosystem/ runs real ones.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -19,7 +19,7 @@ const repository = fileURLToPath(new URL("../..", import.meta.url));
 let program: string | undefined;
 
 /**
- * A copy of the library that lives in its own realm, with the globals of a runtime that are no
+ * A copy of the library that lives in its own realm, with those globals of a runtime that are not
  * intrinsics.
  */
 function libraryOfAnotherRealm(): Library {

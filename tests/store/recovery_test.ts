@@ -89,7 +89,7 @@ test("Recovery refuses a store that lacks a table", () => {
 test("Recovery refuses a store that lacks the log which the manifest says is live", () => {
   const fileSystem = makeStoreFiles({ tables: [TABLE], log: { number: 9, live: true } });
   requireCorruption(fileSystem, logName(9), "no log", /is missing/);
-  // A newer one is no substitute.
+  // A newer one can't replace it.
   makeLog(fileSystem, 10, 1, putRecords("k", 3, true));
   requireCorruption(fileSystem, logName(9), "a newer log", /is missing/);
 });
@@ -434,7 +434,7 @@ test("Recovery that fails to write removes what it had written", () => {
   const counting = pristine.clone();
   counting.before = (operation, path) => {
     if (path.includes("MANIFEST-")) isInForce ||= operation === "create";
-    // What is compacted afterwards is no part of it.
+    // Later compactions are not part of it.
     else if (operation === "create" && path.endsWith(".sst") && !isInForce) creations++;
   };
   const expected = recoveredContent(counting);

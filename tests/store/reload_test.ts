@@ -1,4 +1,5 @@
-// Shared stores where modules are loaded again: by hand, as a second copy of the library, and by `bun --hot`.
+// Shared stores when modules are loaded again: by hand, as a second copy of the library, and by
+// `bun --hot`.
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -52,7 +53,10 @@ for (
   });
 }
 
-/** An application that is edited while it runs; it tells which edition it is and what the store holds. */
+/**
+ * An application that is edited while it runs; it tells which edition it is and what the store
+ * holds.
+ */
 function edition(number: number): string {
   return `import { open, EmbeddedStore } from "./library.mjs";
     const isNewCopy = globalThis.lastStore !== EmbeddedStore;

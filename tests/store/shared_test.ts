@@ -1,4 +1,5 @@
-// Shared handles: one store for all who open it in a process, counted, and what those are told who don't share.
+// Shared handles: one store for everybody who opens it in a process, counted, and what callers are
+// told who don't share.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";

@@ -1,4 +1,5 @@
-// A store that is opened, written a little and closed, or killed, again and again: what that leaves.
+// A store that is opened, written a little and closed, or killed, again and again: what that
+// leaves.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,6 @@
-// Scans over much that is not shown: deleted keys, and keys that are newer than the snapshot. They look at
-// the signal and let the event loop turn all the way. Counted in turns and reads; the clock is the test's.
+// Scans over many hidden entries: deleted keys, and keys that are newer than the snapshot. They
+// check the signal and let the event loop turn all the way. The tests count turns and reads; they
+// drive the clock.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -23,7 +24,7 @@ const options: Options = {
   walSync: "none",
 };
 
-/** Read-only stores have no background: all turns and reads are the walk's. */
+/** Read-only stores have no background: all turns and reads belong to the walk. */
 const reading: Options = { ...options, readOnly: true };
 
 function keyOf(n: number): string {
@@ -84,7 +85,9 @@ const walks: Readonly<
   },
 };
 
-/** Runs `body` on a clock by which every look is `stepMs` later, and counts the turns it lets pass. */
+/**
+ * Runs `body` on a clock by which every look is `stepMs` later, and counts the turns it lets pass.
+ */
 async function turnsOf(body: () => Promise<unknown>, onTurn?: () => void): Promise<number> {
   let turns = 0;
   const stepping = steppingScheduler(() => 1);
@@ -113,7 +116,8 @@ test("A walk over deleted keys holds the event loop until its end", async () => 
           ? await open("/db", { ...reading, fileSystem: table })
           : tombstoneMemtable();
         const turns = await turnsOf(async () => assert.equal(await walk(store, { reverse }), 2));
-        // By this clock every second look asks for a turn, and there is one for 1,024 skipped entries.
+        // By this clock every second look asks for a turn, and there is one for 1,024 skipped
+        // entries.
         const least = COUNT / 1024 / 3;
         assert.ok(turns >= least, `${name} over a ${where}, reverse ${reverse}: ${turns} turns`);
       }

@@ -1,4 +1,5 @@
-// Snapshots: what they show whatever happens to the store, what they keep, and when they let go.
+// Snapshots: what they show whatever happens to the store, what they keep, and when they release
+// it.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -48,7 +49,7 @@ function keptTables(store: EmbeddedStore, fileSystem: FileSystem): number {
   return files - store.stats().levels.reduce((sum, level) => sum + level.tables, 0);
 }
 
-/** Compares everything that a reader can be asked with a model. */
+/** Compares all answers of a reader with a model. */
 async function assertShows(
   reader: EmbeddedReader,
   model: ReadonlyMap<string, number>,

@@ -1,5 +1,5 @@
-// A store's directory in which somebody has put links, pipes and folders in the place of the store's
-// files: they are refused or replaced, and what they point to is neither read nor changed.
+// A store's directory in which somebody has put links, pipes and folders in the place of the
+// store's files: they are refused or replaced, and what they point to is neither read nor changed.
 
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";

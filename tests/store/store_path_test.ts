@@ -1,4 +1,5 @@
-// What may stand for the place of a store: in `open`, `openSync` and `checkpoint`, on disk and in memory.
+// What may name the place of a store: in `open`, `openSync` and `checkpoint`, on disk and in
+// memory.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";

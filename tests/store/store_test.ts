@@ -1,4 +1,5 @@
-// The methods of an open store: values and limits, typed access, closing, and what a write waits for.
+// The methods of an open store: values and limits, typed access, closing, and what a write waits
+// for.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -440,7 +441,7 @@ async function noting(walSync: WalSync, options: Options = {}): Promise<{
   let isHeld = false;
   const below = memoryFileSystem();
   const note = ({ operation, path, length }: Call): void => {
-    // The zeros that extend a log are none of the writes that are counted (tests/wal/log_writer_test.ts).
+    // The zeros that extend a log do not count as writes (tests/wal/log_writer_test.ts).
     const isExtension = operation === "write" && length === 256 * 1024;
     if (path.endsWith(".wal") && !isExtension) calls.push(operation);
   };
@@ -483,7 +484,10 @@ test("In write mode every awaited put has its own sync", async () => {
   await store.close();
 });
 
-/** A turn of the event loop: a store may wait for one, which microtasks alone would never let it have. */
+/**
+ * A turn of the event loop: a store may wait for one, which microtasks alone would never let it
+ * have.
+ */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("Puts that come while a sync runs share the next one", async () => {

@@ -1,5 +1,6 @@
-// Every kind of write there is goes through the log: what a kill leaves has it, and so has what comes of
-// that after another kill. A method that is added to the store must be put into one of the lists here.
+// Every kind of write there is goes through the log: what a kill leaves has it, and so has what
+// comes of that after another kill. A method that is added to the store must be put into one of the
+// lists here.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,5 +1,5 @@
-// Options of single writes: a mistaken one is refused before anything is written, and a right one is obeyed
-// by every call that writes.
+// Options of single writes: a mistaken one is refused before anything is written, and a right one
+// is obeyed by every call that writes.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import {
 } from "../../mod.ts";
 import { watched } from "./file_systems.ts";
 
-/** Every call that writes, with whatever is given as its options and behind them. */
+/** Every call that writes, with anything as its options and after them. */
 const writes: Readonly<Record<string, (store: Store, ...rest: never[]) => unknown>> = {
   put: (store, ...rest) => store.put("k", 1, ...rest),
   putSync: (store, ...rest) => store.putSync("k", 1, ...rest),
@@ -127,7 +127,7 @@ test("An operation with an unknown field is written without it", async () => {
     await refuses(store, () => store.write(all), message, String(message));
     await refuses(store, () => store.writeSync(all), message, String(message));
   }
-  // What is not the operation's own, or is no value, says nothing.
+  // A property that is not the operation's own, or is not a value, does not count.
   const inherits = Object.assign(Object.create({ ttl: 5 }), { type: "put", key: "k", value: 1 });
   store.writeSync([inherits, { type: "delete", key: "old", value: undefined } as never]);
   assert.deepEqual([...store.entries()], [["k", 1]]);

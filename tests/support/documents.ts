@@ -31,7 +31,9 @@ export function expectedOutput(code: string): string[] {
   });
 }
 
-/** The example with its imports led to this tree, its directories to `directory`, its output to us. */
+/**
+ * The example with its imports led to this tree, its directories to `directory`, its output to us.
+ */
 function runnable(code: string, directory: string): string {
   const resolved = code
     .replaceAll(`from "@tinykvs/core"`, `from "${new URL("../../mod.ts", import.meta.url)}"`)

@@ -64,7 +64,10 @@ export type {
   OperationName,
 } from "./fault_operations.ts";
 
-/** A journal of names loses the last ones, never one in the middle; what was never written reads as zeros. */
+/**
+ * A journal of names loses the last ones, never one in the middle; what was never written reads as
+ * zeros.
+ */
 const WINDOWS_KINDS: ReadonlyMap<CrashKind, CrashKind> = new Map([
   ["reorder", "prefix"],
   ["stale", "size-first"],
@@ -158,7 +161,10 @@ export class FaultFileSystem implements FileSystem {
     return node instanceof File ? `${node.live.size} ${node.live.low} ${node.live.high}` : "";
   }
 
-  /** Sizes of the files in a directory, by name: no operation, so that whoever watches changes nothing. */
+  /**
+   * Sizes of the files in a directory, by name. It is not an operation, so that a watcher changes
+   * nothing.
+   */
   sizesIn(directory: string): ReadonlyMap<string, number> {
     const sizes = new Map<string, number>();
     const node = this.#find(directory);
@@ -169,7 +175,7 @@ export class FaultFileSystem implements FileSystem {
     return sizes;
   }
 
-  /** Bytes of the last write of all, if it is not durable yet: so many crashes "torn" are there. */
+  /** Bytes of the very last write, if it is not durable yet: there are as many "torn" crashes. */
   get tornBytes(): number {
     return this.#lastWritten?.pending.at(-1)?.data.length ?? 0;
   }
@@ -309,7 +315,9 @@ export class FaultFileSystem implements FileSystem {
     return lock;
   }
 
-  /** Takes the lock of a directory from its holder, who is not told: another one may have it now. */
+  /**
+   * Takes the lock of a directory from its holder, who is not told: another one may have it now.
+   */
   dropLock(path: string): void {
     this.#directory("lock", path).lock = undefined;
   }
@@ -347,7 +355,7 @@ export class FaultFileSystem implements FileSystem {
     const result = effect(fault);
     this.onOperation?.({ index, operation, path, phase: "after" });
     if (fault?.mode === "after") {
-      // Who is told of a failure gets no handle to close.
+      // If the caller is told of a failure, it gets no handle to close.
       if (isHandle(result)) result.closeSync();
       throw refused(operation, path, fault.code);
     }

@@ -4,8 +4,8 @@
  *
  * Every write has an ordinal, from 1, which is the first part of every value that it stores; a
  * batch also stores it under its own key. So the newest ordinal that a store shows is the length of
- * the prefix, and the rest must be as the model has it after that many writes. What was there
- * before the first write (`adopt`) has no ordinal.
+ * the prefix, and the rest must be as the model has it after that number of writes. Entries from
+ * before the first write (`adopt`) have no ordinal.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -55,7 +55,7 @@ export class History {
     return this.#writes.length + 1;
   }
 
-  /** A history that goes on from here by itself. */
+  /** A copy of the history that continues separately. */
   copy(): History {
     const copy = new History();
     copy.#writes = this.#writes.slice();
@@ -105,7 +105,10 @@ export class History {
     this.#durable = this.#written = ordinal;
   }
 
-  /** Number of operations in the first `ordinal` writes: so many sequence numbers they took. */
+  /**
+   * Number of operations in the first `ordinal` writes, which is the number of their sequence
+   * numbers.
+   */
   operationCount(ordinal: number): number {
     let count = 0;
     for (let at = 0; at < ordinal; at++) count += this.#writes[at]!.length;
@@ -129,8 +132,9 @@ export class History {
   }
 
   /**
-   * The prefix that the store shows: by a scan forwards, which must be the model's state with `extra`
-   * laid over it, and by a scan backwards and a get of every key ever used, which must agree.
+   * The prefix that the store shows: by a scan forwards, which must be the model's state with
+   * `extra` laid over it, and by a scan backwards and a get of every key ever used, which must
+   * agree.
    *
    * @throws {Error} it shows no prefix, or one outside the bounds
    */
@@ -149,7 +153,8 @@ export class History {
       if (own === undefined) throw new Error(`"${key}" has the value ${brief(value)}`);
       if (own > ordinal) ordinal = own;
     }
-    // Where a later write laid a value over the newest, the scan can't tell the prefix from the last.
+    // Where a later write laid a value over the newest, the scan can't tell the prefix from the
+    // last.
     if (extra !== undefined && ordinal < lowest) ordinal = lowest;
     while (ordinal < lowest && this.#writes[ordinal]!.length === 0) ordinal++;
     if (ordinal < lowest) {

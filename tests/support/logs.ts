@@ -1,4 +1,6 @@
-/** Logs for tests: written by LogWriter, read by readLog, and rebuilt by hand with valid checksums. */
+/**
+ * Logs for tests: written by LogWriter, read by readLog, and rebuilt by hand with valid checksums.
+ */
 
 import { crc32 } from "../../src/bytes/crc32.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
@@ -19,7 +21,7 @@ export interface TestBatch {
   readonly sync: boolean;
 }
 
-/** Offset behind each batch and the whole file. */
+/** Offsets after each batch, and the whole file. */
 export interface TestLog {
   readonly bytes: Uint8Array;
   readonly ends: readonly number[];

@@ -1,4 +1,4 @@
-/** Counts who holds on to blocks of a store's cache. */
+/** Counts the pins on blocks of a store's cache. */
 
 import { BlockCache } from "../../src/sstable/block_cache.ts";
 

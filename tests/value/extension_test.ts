@@ -1,4 +1,4 @@
-// Objects that pass for an Extension and are none, or none any more.
+// Objects that look like an Extension and are not one, or not any more.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

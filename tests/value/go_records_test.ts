@@ -1,7 +1,7 @@
 /**
- * Records as Go's encoders write them: vmihailenco/msgpack v5 (record, type 7), which keeps the width
- * of Go's types and writes time.Time as extension -1, and freeeve/msgpck (msgpack, type 8), which writes
- * the shortest form and positive integers as unsigned ones.
+ * Records as Go's encoders write them: vmihailenco/msgpack v5 (record, type 7), which keeps the
+ * width of Go's types and writes time.Time as extension -1, and freeeve/msgpck (msgpack, type 8),
+ * which writes the shortest form and positive integers as unsigned ones.
  */
 
 import assert from "node:assert/strict";

@@ -1,4 +1,6 @@
-/** Records as MessagePack: types kept, hostile names and lengths, agreement with @msgpack/msgpack. */
+/**
+ * Records as MessagePack: types kept, hostile names and lengths, agreement with @msgpack/msgpack.
+ */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

@@ -1,4 +1,6 @@
-/** Values to tagged bytes and back: exact bytes, types kept, nothing half written, safe decoding. */
+/**
+ * Values to tagged bytes and back: exact bytes, types kept, nothing half written, safe decoding.
+ */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

@@ -378,7 +378,9 @@ test("VersionSet gives the manifest to the next edit if one is cancelled", () =>
   assert.deepEqual(stateOnDisk(setup.fileSystem).numbers[0], [second.number]);
 });
 
-/** Operations of an edit, in a directory that is about to get a new manifest or not, that may fail. */
+/**
+ * Operations of an edit, in a directory that is about to get a new manifest or not, that may fail.
+ */
 const failures: { readonly overgrown: boolean; readonly operation: string; nth: number }[] = [
   { overgrown: false, operation: "write", nth: 1 },
   { overgrown: false, operation: "sync", nth: 1 },

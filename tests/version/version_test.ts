@@ -106,7 +106,7 @@ test("Version.tableFor finds the one table of a level that can hold a key", () =
     ["ka", undefined],
     ["z", undefined],
   ];
-  // Each after each: where the last one was found is looked at first.
+  // Each after each: the search looks first at the place of the last hit.
   for (const [last] of expected) {
     for (const [key, number] of expected) {
       find(last);

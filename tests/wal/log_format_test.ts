@@ -1,4 +1,4 @@
-/** The bytes of a log: golden header and records, and what is no header or record. */
+/** The bytes of a log: golden header and records, and bytes that are not a header or record. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

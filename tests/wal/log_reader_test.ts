@@ -48,7 +48,7 @@ function textsOf(batches: readonly TestBatch[], first = FIRST): string[] {
     .map(({ key, value }, i) => `${first + i}:${hexOf(key)}=${hexOf(value)}`);
 }
 
-/** How many whole batches a list of entries is; fails where it is no such prefix. */
+/** The number of whole batches in a list of entries; fails if it is not such a prefix. */
 function wholeBatches(found: readonly string[], batches: readonly TestBatch[]): number {
   assert.deepEqual(found, textsOf(batches).slice(0, found.length));
   let count = 0;

@@ -147,10 +147,10 @@ test("LogWriter writes all of a record although the file takes few bytes at a ti
   assert.equal(readLogBytes(fileBytes(writer), 3).entries.length, 1);
 });
 
-/** A log that expects to hold so much, and what is done to its file. */
+/** A log that expects a number of bytes, and what is done to its file. */
 function extendable(expectedBytes: number, refuse?: (position: number) => string | undefined): {
   readonly writer: LogWriter;
-  /** Appends a record of about so many bytes and syncs it. */
+  /** Appends a record of about this number of bytes and syncs it. */
   sync(length: number): void;
 } {
   const fileSystem = writingWith((write, from, offset, length, position) => {

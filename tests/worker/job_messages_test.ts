@@ -18,7 +18,7 @@ import {
 import { tableMetadata } from "../../src/version/table_metadata.ts";
 import { bytesOf, tableOf } from "../support/store_tables.ts";
 
-/** What a thread hands over. */
+/** A copy of a value, as a thread sends it. */
 function sent<T>(value: T): T {
   return structuredClone(value);
 }

@@ -1,4 +1,5 @@
-// Jobs in the thread do what they do outside of it; and they end, however they end. On the real disk.
+// Jobs in the thread do what they do outside of it; and they end, however they end. On the real
+// disk.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -264,7 +265,7 @@ test("Damage that the thread finds arrives as the CorruptionError that it is", a
   assert.equal(all.thread.isInUse, true, "the thread has survived it");
 });
 
-/** A program that is up, takes jobs, and then does as it is told by `act`. */
+/** A program that is up, takes jobs, and then does what `act` says. */
 function actor(act: string): string {
   return `
 import { workerData } from "node:worker_threads";

@@ -15,8 +15,8 @@ import type { Engine, EngineKind, LoadedEngine, OpenOptions, ScanRange } from ".
 const restMs = 20_000;
 
 /**
- * Bytes of flushed tables, of tables that compaction wrote, and of logs. Logs are deleted with their
- * memtable, so their bytes come from what an entry takes in the log that is still there: all
+ * Bytes of flushed tables, of tables that compaction wrote, and of logs. Logs are deleted with
+ * their memtable, so their bytes come from what an entry takes in the log that is still there: all
  * entries of a filling row are alike.
  */
 async function writtenBytes(store: EmbeddedStore, puts: number): Promise<number> {
