@@ -4,7 +4,7 @@ import type { Cursor } from "./cursor.ts";
 import type { Range } from "./range.ts";
 import type { Key, RecordValue, Value } from "./value.ts";
 
-/** A key with what is stored for it. */
+/** A key with everything that is stored for it. */
 export interface Entry {
   /** The key, in the form in which the store's cursors show keys. */
   readonly key: string | Uint8Array;
@@ -14,30 +14,29 @@ export interface Entry {
 
 /** Reads of values that must have a certain type. {@linkcode ReaderBase} has them. */
 export interface TypedReads {
-  /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's string. @throws {TypeMismatchError} the value has another type */
   getString(key: Key): Promise<string | undefined>;
-  /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's int64. @throws {TypeMismatchError} the value has another type */
   getInt64(key: Key): Promise<bigint | undefined>;
-  /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's float64. @throws {TypeMismatchError} the value has another type */
   getFloat64(key: Key): Promise<number | undefined>;
-  /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's boolean. @throws {TypeMismatchError} the value has another type */
   getBool(key: Key): Promise<boolean | undefined>;
-  /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
+  /** A copy of the key's bytes. @throws {TypeMismatchError} the value has another type */
   getBytes(key: Key): Promise<Uint8Array | undefined>;
   /**
-   * What the key's JSON text says. The type is the caller's claim; it is not checked.
+   * The content of the key's JSON text. The type is the caller's claim; it is not checked.
    *
-   * @throws {TypeMismatchError} the key's value is no string
-   * @throws {SyntaxError} the string is no JSON
+   * @throws {TypeMismatchError} the key's value is not a string
+   * @throws {SyntaxError} the string is not JSON
    */
   getJson<T = unknown>(key: Key): Promise<T | undefined>;
-  /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's record. @throws {TypeMismatchError} the value has another type */
   getMap<T extends RecordValue = RecordValue>(key: Key): Promise<T | undefined>;
 }
 
 /**
- * Something to read keys and values from: a store as it is at the moment of the call, or a
- * {@linkcode Snapshot}.
+ * Reads keys and values: a store as it is at the moment of the call, or a {@linkcode Snapshot}.
  *
  * @example
  * ```ts
@@ -57,9 +56,9 @@ export interface TypedReads {
 export interface Reader extends TypedReads {
   /** The key's value, or undefined if there is none. */
   get(key: Key): Promise<Value | undefined>;
-  /** The key with all that is stored for it, or undefined if there is nothing. */
+  /** The key with everything that is stored for it, or undefined if there is nothing. */
   getEntry(key: Key): Promise<Entry | undefined>;
-  /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
+  /** The values of several keys as of one moment, in their order; undefined for a missing key. */
   getMany(keys: readonly Key[]): Promise<(Value | undefined)[]>;
   /** Whether the key has a value. */
   has(key: Key): Promise<boolean>;
@@ -76,13 +75,16 @@ export interface Reader extends TypedReads {
 }
 
 /**
- * A store as it was when `snapshot()` was called, whatever is written since. Close it when it is not
- * needed any more, or let `using` do that.
+ * A read-only view of the store at the moment of `snapshot()`. Close it when you no longer need it,
+ * or let `using` do that.
  *
- * Closing the store ends its snapshots. Cursors that a snapshot has opened, and reads that it has begun,
- * are not ended by its `close`.
+ * Closing the store ends its snapshots. Closing a snapshot does not end the cursors that it has
+ * opened, or the reads that it has begun.
  */
 export interface Snapshot extends Reader, Disposable {
-  /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
+  /**
+   * Releases everything that the snapshot holds. Further use gets a ClosedError; a second close
+   * does nothing.
+   */
   close(): void;
 }

@@ -1,22 +1,22 @@
 /**
  * A store, as everybody can implement it: over the embedded engine, a map, a database.
  *
- * To come, each with a switch of the contract suite: transactions, range deletes, expiry, `watch` and
- * typed sub-stores. None of them changes a member that is here; a transaction and a sub-store are a
- * {@linkcode Reader} and a {@linkcode Writer} as well.
+ * To come, each with a switch of the contract suite: transactions, range deletes, expiry, `watch`
+ * and typed sub-stores. None of them changes a member that is here; a transaction and a sub-store
+ * are a {@linkcode Reader} and a {@linkcode Writer} as well.
  */
 
 import type { Reader, Snapshot } from "./reader.ts";
 import type { Writer } from "./writer.ts";
 
-/** What a store is at the moment. */
+/** The state of a store. */
 export type StoreStatus = "open" | "closing" | "closed";
 
 /**
  * A sorted key-value store. Calls may overlap freely. Writes take effect in the order of the calls.
  *
- * Mistakes of the caller are a `TypeError` or a `RangeError`. Every other error is a `StoreError` with a
- * stable `code`, by which programs should tell them apart.
+ * Mistakes of the caller are a `TypeError` or a `RangeError`. Every other error is a `StoreError`
+ * with a stable `code`, by which programs should distinguish them.
  *
  * @example
  * ```ts
@@ -38,14 +38,14 @@ export interface Store extends Reader, Writer, AsyncDisposable {
   /** Whether the store is open, being closed, or closed. */
   readonly status: StoreStatus;
   /**
-   * The store as it is now, to read from whatever is written later.
+   * A read-only view of the store at this moment.
    *
    * @throws {ClosedError} the store is closed
    */
   snapshot(): Snapshot;
   /**
-   * Waits for writes under way and releases everything. Further use gets a ClosedError; closing again is
-   * legal.
+   * Waits for writes under way and releases everything. Further use gets a ClosedError; a second
+   * close does nothing.
    */
   close(): Promise<void>;
 }

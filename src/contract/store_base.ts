@@ -1,6 +1,6 @@
 /**
- * Every write, made of two: the typed ones (`putString` and so on), which are written here once for all
- * stores, and those that others can do without.
+ * Every write, made from two: the typed ones (`putString` and so on), which are written here once
+ * for all stores, and those that an implementation may leave out.
  */
 
 import { markClass } from "../class_marks.ts";
@@ -15,8 +15,8 @@ import { surplusArgument } from "./write_options.ts";
 import type { Batch, Operation, WriteOptions } from "./writer.ts";
 
 /**
- * A store that is made of two reads, `write`, `update` and its life. An implementation overrides what it
- * can do better.
+ * A store that is made from two reads, `write`, `update`, `snapshot` and `close`. An implementation
+ * overrides what it can do better.
  *
  * @example
  * ```ts
@@ -48,17 +48,17 @@ export abstract class StoreBase extends ReaderBase implements Store {
     return this.write([{ type: "put", key, value }], options);
   }
 
-  /** Removes a key; that it is not there is no error. */
+  /** Removes a key. A missing key is not an error. */
   delete(key: Key, options?: WriteOptions): Promise<void> {
     return this.write([{ type: "delete", key }], options);
   }
 
-  /** Starts an empty batch, to be filled and written. */
+  /** Starts an empty batch, to fill and write. */
   batch(): Batch {
     return new OperationBatch((operations, options) => this.write(operations, options));
   }
 
-  /** Removes a key; says whether it was there. */
+  /** Removes a key; resolves to whether it was there. */
   async deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
     let isThere = false;
     await this.update(key, (old) => {
@@ -68,7 +68,7 @@ export abstract class StoreBase extends ReaderBase implements Store {
     return isThere;
   }
 
-  /** Stores a value if the key has none; says whether it did. */
+  /** Stores a value if the key has none; resolves to whether it did. */
   async putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
     const own = copyValue(value);
     let isFree = false;
@@ -79,7 +79,7 @@ export abstract class StoreBase extends ReaderBase implements Store {
     return isFree;
   }
 
-  /** Replaces the key's value if it equals `expected`; says whether it did. */
+  /** Replaces the key's value if it equals `expected`; resolves to whether it did. */
   async putIfEquals(
     key: Key,
     value: Value,
@@ -96,7 +96,7 @@ export abstract class StoreBase extends ReaderBase implements Store {
     return isEqual;
   }
 
-  /** Adds to the int64 that the key has; a missing key counts as 0. Resolves to the sum. */
+  /** Adds to the key's int64; a missing key counts as 0. Resolves to the sum. */
   async increment(key: Key, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
     const added = int64Of(by);
     return await this.update(key, (old = 0n) => {
@@ -110,42 +110,44 @@ export abstract class StoreBase extends ReaderBase implements Store {
     return this.close();
   }
 
-  /** Stores a string. @throws {TypeError} it is none */
+  /** Stores a string. @throws {TypeError} the value is not a string */
   async putString(key: Key, value: string, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putString", arguments[3], 3);
     requireType(typeof value === "string", value, "a string");
     await this.put(key, value, options);
   }
 
-  /** Stores an int64. @throws {TypeError} it is neither a bigint nor a safe integer */
+  /** Stores an int64. @throws {TypeError} the value is neither a bigint nor a safe integer */
   async putInt64(key: Key, value: bigint | number, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putInt64", arguments[3], 3);
     await this.put(key, int64Of(value), options);
   }
 
-  /** Stores a float64. @throws {TypeError} it is no number */
+  /** Stores a float64. @throws {TypeError} the value is not a number */
   async putFloat64(key: Key, value: number, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putFloat64", arguments[3], 3);
     requireType(typeof value === "number", value, "a number");
     await this.put(key, value, options);
   }
 
-  /** Stores a boolean. @throws {TypeError} it is none */
+  /** Stores a boolean. @throws {TypeError} the value is not a boolean */
   async putBool(key: Key, value: boolean, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putBool", arguments[3], 3);
     requireType(typeof value === "boolean", value, "a boolean");
     await this.put(key, value, options);
   }
 
-  /** Stores bytes. @throws {TypeError} it is no Uint8Array */
+  /** Stores bytes. @throws {TypeError} the value is not a Uint8Array */
   async putBytes(key: Key, value: Uint8Array, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putBytes", arguments[3], 3);
-    // Views of other kinds are refused by `put`.
+    // `put` refuses views of other kinds.
     requireType(ArrayBuffer.isView(value), value, "a Uint8Array");
     await this.put(key, value, options);
   }
 
-  /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
+  /**
+   * Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none
+   */
   async putJson(key: Key, value: unknown, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
     const text: string | undefined = JSON.stringify(value);
@@ -153,7 +155,7 @@ export abstract class StoreBase extends ReaderBase implements Store {
     await this.put(key, text, options);
   }
 
-  /** Stores a plain object or an array. @throws {TypeError} it is neither */
+  /** Stores a plain object or an array. @throws {TypeError} the value is neither */
   async putMap(key: Key, value: RecordValue, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putMap", arguments[3], 3);
     const isRecord = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
@@ -163,7 +165,7 @@ export abstract class StoreBase extends ReaderBase implements Store {
 }
 
 /**
- * The bigint that an integer is.
+ * An integer as a bigint.
  *
  * @throws {TypeError} it is neither a bigint nor a safe integer
  */

@@ -1,9 +1,9 @@
 /**
  * Walks the entries of one table, in either direction. Scans and compaction use it.
  *
- * Blocks come from the cache, or from the file: the first one alone, and when the walk goes on, ever
- * larger runs of neighbouring blocks in one read, up to the given bound. Blocks that were read ahead
- * stay compressed until they are reached.
+ * Blocks come from the cache, or from the file: the first one alone, and if the walk continues,
+ * ever larger runs of adjacent blocks in one read, up to the given bound. Blocks that were read
+ * ahead stay compressed until they are reached.
  */
 
 import { compareRanges } from "../bytes/compare.ts";
@@ -24,7 +24,7 @@ import { giveReadBuffer, newReadBuffer, type ReadBuffer, takeReadBuffer } from "
 import type { TableIndex } from "./table_index.ts";
 import type { TableReader } from "./table_reader.ts";
 
-/** How a table is walked. */
+/** How to walk a table. */
 export interface TableScanOptions {
   /** From the largest key to the smallest. */
   readonly reverse: boolean;
@@ -32,23 +32,27 @@ export interface TableScanOptions {
   readonly readaheadBytes: number;
   /** Whether blocks are looked up in the block cache and offered to it. */
   readonly useCache: boolean;
-  /** Shared by the cursors of one walk: how far it has come. */
+  /** Shared by the cursors of one walk: the number of blocks so far. */
   readonly progress?: ScanProgress;
   /** Whether checksums are checked. */
   readonly verifyChecksums: boolean;
-  /** Whether nobody looks at values, so that large ones need not be read. A value that is shown may be none. */
+  /**
+   * Whether nobody uses the values, so that large ones need not be read. Then a shown value may be
+   * a replacement.
+   */
   readonly keysOnly?: boolean;
 }
 
 /** How many blocks a walk over several tables has decoded. */
 export interface ScanProgress {
-  /** Blocks since the walk began or was sought anew. */
+  /** Blocks since the walk began or since the last seek. */
   decodedBlocks: number;
 }
 
 /**
- * Blocks that a walk offers to the cache. What follows is decoded into the same memory again and again:
- * a long scan has no use for a cache, and 16 KiB of garbage a block cost it as much as decoding.
+ * Blocks that a walk offers to the cache. Later blocks are decoded into the same memory again and
+ * again: a long scan does not need the cache, and the garbage of a block costs it as much as
+ * decoding.
  */
 const MAX_OFFERED_BLOCKS = 64;
 
@@ -62,8 +66,8 @@ export class TableCursor implements EntryCursor {
   readonly #window: ReadWindow;
   #index: TableIndex | undefined;
   /**
-   * Where it stands, pinned: other cursors and reads decode blocks between its moves. None where it stands on a
-   * key of the index, the only one of a block that was not read.
+   * The current block, pinned, because other cursors and reads decode blocks between its moves.
+   * None if the cursor shows a key of the index, the only one of a block that was not read.
    */
   #block: Block | undefined;
   #blockNumber = 0;
@@ -74,7 +78,7 @@ export class TableCursor implements EntryCursor {
   #keyStart = 0;
   #keyEnd = 0;
 
-  /** Makes a cursor that stands nowhere yet. */
+  /** Makes a cursor without a position. */
   constructor(reader: TableReader, options: TableScanOptions) {
     this.#reader = reader;
     this.#options = options;
@@ -126,12 +130,13 @@ export class TableCursor implements EntryCursor {
     if (block === undefined) return singleRun(this.entry, bound, reverse ? -1 : 1);
     let count = reverse ? slot + 1 : block.count - slot;
     if (bound !== undefined) {
-      // Looked at in this order: a block that lies inside is the rule where one source is walked, and one or
-      // two entries are where several interleave; a search costs as much as eight of these.
+      // In this order: with one source, the whole block mostly lies inside of the bound; with
+      // several that interleave, only one or two entries do. A search costs as much as eight of
+      // these checks.
       const last = reverse ? 0 : block.count - 1;
       if (!isBefore(block, last, bound, reverse)) {
         if (!isBefore(block, slot, bound, reverse)) return 0;
-        // The last one is not before the bound: there is a next slot.
+        // The last one is not before the bound, so there is a next slot.
         if (!isBefore(block, reverse ? slot - 1 : slot + 1, bound, reverse)) return 1;
         count = runLength(block, slot, bound, reverse);
       }
@@ -166,7 +171,7 @@ export class TableCursor implements EntryCursor {
       else this.#block = block;
     } else {
       await this.#window.read(this.#index, this.#blockNumber);
-      // Released meanwhile, by a close: nobody would let go of the block.
+      // Released meanwhile, by a close: then nobody would unpin the block.
       if (!this.#isReleased) this.#block = this.#window.decode(this.#index, this.#blockNumber);
     }
   }
@@ -198,14 +203,15 @@ export class TableCursor implements EntryCursor {
     } else {
       const block = index.blockFor(this.#key, this.#keyStart, this.#keyEnd);
       if (block < 0) {
-        // The key lies before the first block: everything comes after it.
+        // The key lies before the first block, so everything comes after it.
         if (this.#options.reverse) return AT_END;
         this.#move = "start";
         this.#blockNumber = 0;
       } else {
         this.#blockNumber = block;
-        // No checksum is on the index of a Go table: that nothing before the key lies in the next block
-        // is known when that was loaded, which checks its first key. Going forwards comes by it anyway.
+        // The index of a Go table has no checksum. That nothing before the key lies in the next
+        // block is known only after that block was loaded, because its first key is checked then.
+        // Going forwards loads it anyway.
         if (
           this.#options.reverse && this.#reader.sections.tail!.properties.extension === undefined
         ) {
@@ -216,7 +222,7 @@ export class TableCursor implements EntryCursor {
     return this.#enter();
   }
 
-  /** Gets hold of the chosen block and stands on the right slot in it. */
+  /** Gets the chosen block and moves to the right slot in it. */
   #enter(): Position {
     const index = this.#index!;
     const { reverse } = this.#options;
@@ -243,12 +249,12 @@ export class TableCursor implements EntryCursor {
       }
       this.#leaveBlock();
       this.#blockNumber += reverse ? -1 : 1;
-      // Backwards the place in the block before is still to be looked for.
+      // Backwards, the place in the previous block must still be found.
       if (!reverse) this.#move = "on";
     }
   }
 
-  /** Stands on the only key of the chosen block, unless what is sought lies behind it. */
+  /** Shows the only key of the chosen block, unless the sought key lies after it. */
   #showLone(index: TableIndex): boolean {
     const start = index.firstKeyStart(this.#blockNumber);
     const end = index.firstKeyEnd(this.#blockNumber);
@@ -278,20 +284,23 @@ function runLength(block: Block, slot: number, bound: RunBound, reverse: boolean
 
 const NO_BUFFER: ReadBuffer = newReadBuffer(0);
 
-/** Stored blocks that were read in one go and not decoded yet. Blocks that it gives are pinned. */
+/**
+ * Stored blocks that one read has brought and that are not decoded yet. Blocks that it returns are
+ * pinned.
+ */
 class ReadWindow {
   readonly #reader: TableReader;
   readonly #options: TableScanOptions;
   #buffer = NO_BUFFER;
-  /** Whether an asynchronous read into `#buffer` is under way, or has failed in whatever way. */
+  /** Whether an asynchronous read into `#buffer` is under way, or has failed. */
   #isReading = false;
   /** File range that `#buffer` holds. */
   #start = 0;
   #end = 0;
   #nextBytes = 0;
   /**
-   * Nobody but the cursor sees a block that is not in the cache, so the next one takes its memory. The
-   * window has a pin of its own on it.
+   * Only the cursor sees a block that is not in the cache, so the next one takes its memory. The
+   * window has its own pin on it.
    */
   #spare: Block | undefined;
 
@@ -300,12 +309,12 @@ class ReadWindow {
     this.#options = options;
   }
 
-  /** A new walk starts: the next read is of one block again. What is in the window stays. */
+  /** A new walk starts: the next read is of one block again. The content of the window stays. */
   restart(): void {
     this.#nextBytes = 0;
   }
 
-  /** Gives the memory back. */
+  /** Releases the memory. */
   release(): void {
     this.#start = 0;
     this.#end = 0;
@@ -321,7 +330,7 @@ class ReadWindow {
   }
 
   #giveBuffer(): void {
-    // Released in the middle of a read, by a close: the collector has the buffer when the read is done.
+    // Released in the middle of a read, by a close: the buffer is garbage when the read is done.
     if (!this.#isReading) giveReadBuffer(this.#buffer);
     this.#buffer = NO_BUFFER;
   }
@@ -341,8 +350,8 @@ class ReadWindow {
   }
 
   /**
-   * Whether the next read is of one block that others may want as well, as where many scans begin at the
-   * same time: then it is loaded for all of them. Counts it as read.
+   * Whether the next read is of one block that others may want, too, as when many scans begin at
+   * the same time. Then it is loaded for all of them, and counts as read.
    */
   isShared(index: TableIndex, block: number): boolean {
     if (!this.#options.useCache) return false;
@@ -354,7 +363,7 @@ class ReadWindow {
     return true;
   }
 
-  /** Reads the block, and with it neighbours that are likely to come next. */
+  /** Reads the block, and adjacent blocks that are likely to come next. */
   readSync(index: TableIndex, block: number): void {
     const { start, end } = this.#plan(index, block);
     this.#reader.readRangeSync(this.#buffer.bytes, start, end - start);
@@ -418,7 +427,7 @@ class ReadWindow {
       verifyChecksums,
       isOffered ? undefined : this.#spare,
     );
-    // Before it is offered: a cache that drops it at once would give its memory away.
+    // Before it is offered: a cache that drops it at once would reuse its memory.
     this.#reader.pin(decoded);
     if (isOffered) return this.#reader.keep(block, decoded);
     if (decoded !== this.#spare) {

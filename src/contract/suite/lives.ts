@@ -1,4 +1,4 @@
-/** Snapshots, and what is left of a store that was closed. */
+/** Snapshots, and what a store does after it was closed. */
 
 import type { Cursor } from "../cursor.ts";
 import type { Reader } from "../reader.ts";
@@ -8,7 +8,7 @@ import { fill, keyOf, keysFrom, type StoreTest } from "./suite.ts";
 
 const CLOSED = { code: "CLOSED" } as const;
 
-/** Every read there is. */
+/** Every kind of read. */
 function reads(reader: Reader): (() => unknown)[] {
   return [
     () => reader.get("k"),
@@ -31,7 +31,7 @@ function reads(reader: Reader): (() => unknown)[] {
   ];
 }
 
-/** Every write there is. */
+/** Every kind of write. */
 function writes(store: Store): (() => unknown)[] {
   return [
     () => store.put("k", 1),

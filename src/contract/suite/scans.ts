@@ -5,7 +5,7 @@ import { boundsOf, compareKeys, isInBounds, keyBytes } from "../rules.ts";
 import { equal, fails } from "./assert.ts";
 import { fill, keyOf, keysFrom, type StoreTest } from "./suite.ts";
 
-/** What a range shows of the keys, worked out without a store. */
+/** The keys that a range shows, computed without a store. */
 function expectedKeys(keys: readonly string[], range: Range): string[] {
   const bounds = boundsOf(range);
   const within = keys.filter((key) => isInBounds(keyBytes(key), bounds))

@@ -1,4 +1,4 @@
-/** Keys and values: what goes in comes out, in the order of bytes, and within the limits. */
+/** Keys and values come back as they were stored, in the order of bytes, and within the limits. */
 
 import { compareKeys, keyBytes } from "../rules.ts";
 import {
@@ -26,7 +26,7 @@ const KEYS: readonly Key[] = [
   ...["\u{10ffff}", "k".repeat(1000)],
 ];
 
-/** What can't be stored. */
+/** Values that can't be stored. */
 const NO_VALUES: readonly [value: unknown, error: "TypeError" | "RangeError"][] = [
   [undefined, "TypeError"],
   [null, "TypeError"],

@@ -1,4 +1,4 @@
-/** Writes, batches, and writes that depend on what is there. */
+/** Writes, batches, and writes that depend on the stored value. */
 
 import type { Store } from "../store.ts";
 import type { Value } from "../value.ts";
@@ -6,7 +6,7 @@ import type { Operation } from "../writer.ts";
 import { equal, fails } from "./assert.ts";
 import type { StoreTest } from "./suite.ts";
 
-/** What is stored, in order. */
+/** The content of the store, in order. */
 function contentOf(store: Store): Promise<[string | Uint8Array, Value][]> {
   return store.entries().toArray();
 }
