@@ -1,4 +1,7 @@
-/** Entries to what users get: keys as text or bytes, values by their type. One for a whole store. */
+/**
+ * From entries to what users get: keys as text or bytes, values by their type. One for a whole
+ * store.
+ */
 
 import type { Entry } from "../../contract/reader.ts";
 import { DecodeError } from "../../errors.ts";
@@ -18,10 +21,10 @@ import {
 import type { KeyEncoding } from "../state/range.ts";
 import { corruptValue, type DecodeEntry } from "./read_path.ts";
 
-/** Makes an item of the entry that a scan stands on. */
+/** Makes an item from the entry of a scan. */
 export type TakeItem<T> = DecodeEntry<T>;
 
-/** What makes items of entries, for either form of the keys. */
+/** Makes items from entries, for either form of the keys. */
 export type TakeItems<T> = Readonly<Record<KeyEncoding, TakeItem<T>>>;
 
 /** The key of a scan's entry. */
@@ -29,13 +32,13 @@ const KEYS: TakeItems<string | Uint8Array> = { utf8: textKey, bytes: bytesKey };
 
 /** Decodes the entries of one store; results are copies that the caller owns. */
 export class EntryDecoder {
-  /** The value. @throws {CorruptionError} what is stored can't be read */
+  /** The value. @throws {CorruptionError} the stored value can't be read */
   readonly value: DecodeEntry<Value>;
   /** Key and value. @throws as for `value` and `keys` */
   readonly entry: DecodeEntry<Entry>;
-  /** The key of a scan's entry. @throws {StoreError} it is not UTF-8 and is to be text */
+  /** The key of a scan's entry. @throws {StoreError} it must be text and is not UTF-8 */
   readonly keys: TakeItems<string | Uint8Array> = KEYS;
-  /** The value of a scan's entry. @throws {CorruptionError} what is stored can't be read */
+  /** The value of a scan's entry. @throws {CorruptionError} the stored value can't be read */
   readonly values: TakeItems<Value>;
   /** Key and value of a scan's entry. */
   readonly pairs: TakeItems<[string | Uint8Array, Value]>;
@@ -83,7 +86,8 @@ export class EntryDecoder {
   }
 
   /**
-   * Decodes values that must be stored as `type`; an int64 becomes a bigint whatever the options say.
+   * Decodes values that must be stored as `type`; an int64 becomes a bigint, whatever the options
+   * say.
    *
    * @throws {TypeMismatchError} the value has another type; {CorruptionError} it can't be read
    */

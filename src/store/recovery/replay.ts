@@ -1,8 +1,8 @@
 /**
  * Replays the logs that recovery has found into memtables, and writes those to level-0 tables.
  *
- * Entries are taken as far as the logs form one history: what is missing between two of them may only be
- * what was never durable. The log of the Go program, where there is one, comes first.
+ * Entries are taken as far as the logs form one history: between two logs, only entries may be
+ * missing that were never durable. The log of the Go program, if there is one, comes first.
  */
 
 import { flushJob } from "../../compaction/flush_job.ts";
@@ -42,14 +42,14 @@ export class Replay {
   readonly #options: ReplayOptions;
   readonly #versions: VersionSet;
   readonly #tables: AddedTable[] = [];
-  /** Logs that are replayed: none of them was deleted yet. */
+  /** Logs to replay; none of them was deleted yet. */
   #logNumbers: readonly number[] = [];
   /** Sequence number of the newest entry so far. */
   lastSequence: number;
-  /** What no table has yet. */
+  /** Entries that no table has yet. */
   memtable: Memtable;
 
-  /** Starts behind the entry `lastSequence`. */
+  /** Starts after the entry `lastSequence`. */
   constructor(options: ReplayOptions, versions: VersionSet, lastSequence: number) {
     this.#options = options;
     this.#versions = versions;
@@ -65,8 +65,8 @@ export class Replay {
       const expected = this.lastSequence + 1;
       const summary = yield* this.#read(number, expected);
       if (summary.header?.firstSequence !== expected) {
-        // Only a power loss may leave that: older entries lost that were never durable. Then nothing
-        // of this log, nor of later ones, was durable either, and the history ends here.
+        // Only a power loss leaves that: older entries are lost that were never durable. Then
+        // nothing of this log, or of later ones, was durable either, and the history ends here.
         yield* this.#requireUnsynced(logNumbers.slice(at), previous, expected);
         return;
       }
@@ -90,7 +90,7 @@ export class Replay {
     }
   }
 
-  /** Writes what is left to a table. */
+  /** Writes the rest to a table. */
   *flush(): Task<void> {
     const table = yield* flushJob(
       this.memtable,
@@ -108,13 +108,13 @@ export class Replay {
       try {
         fileSystem.removeSync(fileSystem.joinPath(directory, tableName(table.number)));
       } catch (error) {
-        // The failure that led here is what the caller has to hear of.
+        // The caller has to hear of the failure that led here, not of this one.
         if (!isRefusal(error)) throw error;
       }
     }
   }
 
-  /** Puts the recovered tables in force, instead of the logs. */
+  /** Puts the recovered tables in force, in place of the logs. */
   *commit(): Task<void> {
     yield* this.#versions.apply({
       lastSequence: this.lastSequence,
@@ -163,9 +163,9 @@ export class Replay {
   }
 
   /**
-   * Whether the header of another log, found at the head of log `number`, can be a stale block. It can't if
-   * the manifest proves that the right header was durable, or if the other log is still needed: no log is
-   * deleted before that, so this is a copy of it.
+   * Whether the header of another log, found at the head of log `number`, can be a stale block. It
+   * can't if the manifest proves that the right header was durable. Nor can it if the other log is
+   * still needed: no log is deleted before that, so this is a copy of it.
    */
   #mayBeStale(number: number, header: LogHeader): boolean {
     if (this.#isProven(number)) return false;
@@ -178,7 +178,7 @@ export class Replay {
     return isLogDurable && number === log.number;
   }
 
-  /** Reads on, and writes the memtable to a table whenever it is full. */
+  /** Continues reading, and writes the memtable to a table whenever it is full. */
   *#drive<T>(reading: Task<T>): Task<T> {
     const { memtableSizeBytes, readOnly } = this.#options;
     let step = reading.next();
@@ -202,7 +202,7 @@ export class Replay {
       const isStale = header !== undefined && header.firstSequence < expected &&
         !this.#isProven(number);
       if (header === undefined || (isStale && durableOffset === 0)) {
-        // Its very header was never durable: the history ends there at the latest.
+        // Not even its header was durable: the history ends there at the latest.
         previous = { name: logName(number), summary };
         continue;
       }
