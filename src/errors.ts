@@ -35,8 +35,7 @@ export type StoreErrorCode =
   | "NOT_A_STORE"
   | "ALREADY_EXISTS"
   | "UNSUPPORTED_RUNTIME"
-  | "SNAPSHOT_GONE"
-  | "ABORTED";
+  | "SNAPSHOT_GONE";
 
 /**
  * The key of the mark. On the prototype of every error class it holds the class's name, the same in
@@ -198,7 +197,7 @@ export class LockLostError extends StoreError {
   constructor(path: string, found: string, options?: ErrorOptions) {
     super(
       "LOCK_LOST",
-      `Cannot go on writing to "${path}": the lock of this handle is lost, ${found}`,
+      `Cannot write any more to "${path}": the lock of this handle is lost, ${found}`,
       options,
     );
     this.path = path;

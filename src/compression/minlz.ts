@@ -117,7 +117,7 @@ function readHeader(
     }
     return { length, plain, position: position + 1 };
   }
-  return "the MinLZ block has no valid length in front";
+  return "the MinLZ block has no valid length at its start";
 }
 
 function decodeElements(

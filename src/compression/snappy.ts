@@ -80,7 +80,7 @@ const snappy: Compressor = {
 function checkLength(from: Uint8Array, start: number, end: number, length: number): number {
   const found = readLength(from, start, end);
   if (found === undefined) {
-    throw new DecodeError("the snappy block has no valid length in front", 0);
+    throw new DecodeError("the snappy block has no valid length at its start", 0);
   }
   if (found.stated === length) return found.position;
   throw new DecodeError(`the snappy block states ${found.stated} bytes, expected ${length}`, 0);

@@ -52,7 +52,7 @@ export const hasZstd: boolean = nativeZstd !== undefined || hasWebAssembly;
 
 /** What is missing if there is none, for a message. */
 export const NO_ZSTD: string =
-  `${runtimeName} has neither WebAssembly nor a zstd of its own here, one of which it takes`;
+  `${runtimeName} has neither WebAssembly nor its own zstd here, and needs one of them`;
 
 /**
  * A zstd codec that compresses at `level` and decompresses frames of any level.

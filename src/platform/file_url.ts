@@ -20,7 +20,7 @@ export function pathOfFileUrl(url: UrlParts): string {
   try {
     return decodeURIComponent(url.pathname);
   } catch {
-    throw refused(url, "an escape in it is no UTF-8 text");
+    throw refused(url, "an escape in it is not UTF-8 text");
   }
 }
 
@@ -29,7 +29,7 @@ export function pathOfFileUrl(url: UrlParts): string {
  *   here
  */
 export function requireFileUrl(url: UrlParts): void {
-  if (url.protocol !== "file:") throw refused(url, "it is no file: URL");
+  if (url.protocol !== "file:") throw refused(url, "it is not a file: URL");
   if (url.search !== "") throw refused(url, `it has the query "${url.search}", expected none`);
   if (url.hash !== "") {
     throw refused(url, `it has the fragment "${url.hash}", expected none; "#" in a name is "%23"`);

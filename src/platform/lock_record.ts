@@ -185,7 +185,7 @@ export function describeHolder(who: string, holder: Holder | undefined): string 
 /** The file under the name of the record, for messages. */
 export function describeRecord(found: FoundRecord | undefined): string {
   if (found === undefined) return `"${RECORD_NAME}" is missing`;
-  return `"${RECORD_NAME}" is of ${describeHolder("another handle", found.holder)}`;
+  return `"${RECORD_NAME}" belongs to ${describeHolder("another handle", found.holder)}`;
 }
 
 /** The text, and whether it is marked. */

@@ -163,7 +163,7 @@ export class DescriptorHandle implements FileHandle {
    * sync.
    */
   #openWitness(): number | IoError {
-    const detail = ", on opening it again for a sync beside another one";
+    const detail = ", when it was opened again for a sync during another one";
     try {
       const witness = fs.openSync(this.path, WITNESS_FLAGS);
       let isOwnFile = false;

@@ -237,7 +237,7 @@ export function decodeProperties(
   if (size === GO_METADATA_BYTES) return { level, tombstoneCount, extension: undefined };
   const fields = start + GO_METADATA_BYTES;
   if (size < GO_METADATA_BYTES + 8 || view.getUint32(fields, true) !== EXTENSION_MAGIC) {
-    throw new DecodeError("the metadata goes on with something unknown", fields);
+    throw new DecodeError("the metadata continues with unknown bytes", fields);
   }
   const found = tailChecksum(bytes, view, start, end - 4, end);
   const checksum = view.getUint32(end - 4, true);

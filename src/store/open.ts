@@ -179,7 +179,7 @@ function checkRequest(path: string | URL, given: Options | undefined): SharedReq
     }
     makeDirectory(fileSystem, directory);
   } else if (!isDirectory(fileSystem, directory, status)) {
-    throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
+    throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "not a directory"}`);
   } else if (!options.readOnly && !options.createIfMissing) {
     // Before the lock, which would leave its file in a directory that we must not touch.
     const names = fileSystem.listSync(directory);

@@ -46,7 +46,9 @@ export class Extension {
         `Cannot make an extension: its type is ${String(type)}, expected -128 to 127`,
       );
     }
-    if (!isBytes(data)) throw new TypeError("Cannot make an extension: its data is no Uint8Array");
+    if (!isBytes(data)) {
+      throw new TypeError("Cannot make an extension: its data is not a Uint8Array");
+    }
     if (data.length === 0 && isLost(data)) {
       throw new TypeError(`Cannot make an extension: its data is ${LOST_BYTES}`);
     }

@@ -134,7 +134,7 @@ export function* readLog(
     durableOffset = Math.max(durableOffset, record.durableOffset);
     if (record.type === RECORD_END) {
       if (record.payloadLength !== 0 || record.entryCount !== 0) {
-        throw new DecodeError("the end record holds something", offset);
+        throw new DecodeError("the end record is not empty", offset);
       }
       requireNoRecord(window, tag, end);
       return summary(header, "closed", end, sequence, durableOffset);

@@ -163,7 +163,7 @@ export const historyBugs: readonly Bug[] = [
       "tests/store/recovery_test.ts",
       /^Sequence numbers continue after every way of ending/,
     ),
-    symptom: /goes on with 1$/,
+    symptom: /continues with 1$/,
   },
   {
     name: "ignore-missing-table",

@@ -283,7 +283,7 @@ test("Recovery refuses a hole where the newer log proves that the older one was 
     for (let length = 0; length < offsets[4]!; length += 7) {
       const crashed = fileSystem.clone();
       cut(crashed, logName(9), length);
-      requireCorruption(crashed, logName(9), `${length} bytes`, /goes on with 5/);
+      requireCorruption(crashed, logName(9), `${length} bytes`, /continues with 5/);
     }
   }
 });
@@ -373,7 +373,7 @@ test("Recovery refuses the head of a deleted log if something says that the righ
   makeLog(followed, 9, 3, putRecords("new", 9, false), { end: true });
   makeLog(followed, 10, 12, putRecords("newer", 3, true));
   showDeleted(followed, 9, deleted, deleted.length);
-  requireCorruption(followed, name, "a later log", /goes on with 12/);
+  requireCorruption(followed, name, "a later log", /continues with 12/);
   const copied = makeStoreFiles({ log: { number: 8, live: true } });
   makeLog(copied, 8, 1, putRecords("old", 4, true), { end: true });
   copied.setContent(pathOf(name), copied.content(pathOf(logName(8))));
@@ -391,7 +391,7 @@ test("Recovery refuses a sequence of logs from which one is missing", () => {
   const fileSystem = makeStoreFiles({ log: { number: 9, live: true } });
   makeLog(fileSystem, 9, 1, putRecords("old", 4, true), { end: true });
   makeLog(fileSystem, 11, 8, putRecords("new", 3, true));
-  requireCorruption(fileSystem, logName(9), "a log is missing", /goes on with 8/);
+  requireCorruption(fileSystem, logName(9), "a log is missing", /continues with 8/);
 });
 
 test("Recovery refuses a log that does not continue what the tables hold", () => {

@@ -95,7 +95,7 @@ test("Without WebAssembly and a zstd of the runtime, only calls that need zstd a
     assert.notEqual(crippled, program);
     writeFileSync(path.join(bundled.directory, "crippled.mjs"), crippled);
     const without = withoutWebAssembly["node"]!;
-    const why = "node has neither WebAssembly nor a zstd of its own here, one of which it takes";
+    const why = "node has neither WebAssembly nor its own zstd here, and needs one of them";
     assert.equal(
       run("node", bundled, stores, without, "read", "crippled.mjs"),
       "WebAssembly false\n" +

@@ -48,7 +48,7 @@ test("An Extension is made from a Uint8Array and from no other view, whatever th
   for (const data of [view, new Uint16Array(2), [1], undefined, null, new ArrayBuffer(2)]) {
     assert.throws(
       () => new Extension(1, data as unknown as Uint8Array),
-      (error) => error instanceof TypeError && /its data is no Uint8Array/.test(error.message),
+      (error) => error instanceof TypeError && /its data is not a Uint8Array/.test(error.message),
     );
   }
 });

@@ -32,7 +32,7 @@ test("Every class of error arrives from the thread unchanged", () => {
     new IoError("write", "/db/000008.sst", "no space", "ENOSPC", { cause: system }),
     new IoError("sync", "/db", "it was refused", undefined),
     new ClosedError("store"),
-    new StoreError("ABORTED", "Cannot go on"),
+    new StoreError("READ_ONLY", "Cannot write"),
     new RangeError("Cannot compress 5 bytes"),
     new TypeError("not a function"),
     cause,

@@ -92,7 +92,7 @@ export function lifeTests(test: StoreTest): void {
     }
   });
 
-  test("Every use of a closed snapshot is a ClosedError, and its cursors go on", async (store) => {
+  test("Every use of a closed snapshot is a ClosedError, and its cursors still work", async (store) => {
     await fill(store, 5);
     const snapshot = store.snapshot();
     await using keys = snapshot.keys();
@@ -109,7 +109,7 @@ export function lifeTests(test: StoreTest): void {
     await fails(() => escaped.get("k"), CLOSED);
   });
 
-  test("Every use of a closed store is a ClosedError, and closing again is legal", async (store) => {
+  test("Every use of a closed store is a ClosedError, and a second close does nothing", async (store) => {
     await fill(store, 5);
     const snapshot = store.snapshot();
     const batch = store.batch().put("k", 1);

@@ -114,7 +114,7 @@ function makeOrFindDirectory({ fileSystem, directory }: NewDirectory): void {
   const status = fileSystem.statSync(directory);
   if (status === undefined) return makeDirectory(fileSystem, directory);
   if (!isDirectory(fileSystem, directory, status)) {
-    throw taken(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
+    throw taken(directory, `it is ${status.kind === "file" ? "a file" : "not a directory"}`);
   }
   // Before the lock, which would leave its file in a directory that we must not touch.
   requireEmpty({ fileSystem, directory });

@@ -214,7 +214,9 @@ export class Replay {
       const path = fileSystem.joinPath(directory, name);
       throw new CorruptionError(
         `Cannot recover from "${path}": the history of writes ends at offset ${offset} with ` +
-          `sequence ${expected - 1}, but "${logName(number)}" goes on with ${header.firstSequence}`,
+          `sequence ${expected - 1}, but "${
+            logName(number)
+          }" continues with ${header.firstSequence}`,
         path,
         offset,
       );
