@@ -14,7 +14,9 @@ import type { Batch, Operation, WriteOptions } from "./writer.ts";
  * ```ts
  * import { OperationBatch } from "@tinykvs/core/contract";
  *
- * const batch = new OperationBatch((operations) => Promise.resolve(console.log(operations.length)));
+ * const batch = new OperationBatch(async (operations) => {
+ *   await Promise.resolve(console.log(operations.length));
+ * });
  * await batch.put("a", 1).delete("b").write(); // 2
  * ```
  */

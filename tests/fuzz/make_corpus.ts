@@ -167,7 +167,11 @@ function current(): Made[] {
       ),
     ],
     ["hostile-padding", "a number with a zero too many", sealed(text.replace("T-", "T-0"))],
-    ["hostile-version", "version 2, which is told apart", sealed(text.replace(" 1 ", " 2 "))],
+    [
+      "hostile-version",
+      "version 2, which is distinguished from damage",
+      sealed(text.replace(" 1 ", " 2 ")),
+    ],
     ["hostile-long", "much more than a line", ascii(text.repeat(40))],
     ["hostile-no-newline", "cut by one byte", line.slice(0, -1)],
   ];

@@ -35,7 +35,7 @@ export function inspectSome(world: World): void {
   requireLegal(world);
 }
 
-/** Compares everything by scans, and so many keys by get; by default all. */
+/** Compares everything by scans, and this number of keys by get; by default all. */
 export function inspectAll(world: World, sampledGets?: number): void {
   const { store } = world;
   world.touched.length = 0;
