@@ -1,13 +1,14 @@
 /**
- * Flushes and compactions of an open store: what is to be done next, and who drives it.
+ * Flushes and compactions of an open store: what to do next, and who drives it.
  *
- * There is at most one compaction at a time, besides the flushes (flush_queue.ts). Large ones run in the job
- * thread, where there is one; what is left to do here is to wait for them and to put their tables in force.
- * For the others the loop gives turns of a few milliseconds, flushes first, and lets the event loop go round
- * in between. A caller that writes synchronously, and so may never let it, does a share of that itself
- * (`assist`), and waits for the thread only where the bounds on memtables and level 0 ask for it. The first
- * failure is noted in the state and ends all background work: the store then answers reads only. That there is no
- * descriptor is no failure: nothing was written, and the work is begun again a little later.
+ * There is at most one compaction at a time, besides the flushes (flush_queue.ts). Large ones run
+ * in the job thread, if there is one; then this thread only waits for them and puts their tables in
+ * force. For the others the loop gives turns of a few milliseconds, flushes first, and lets the
+ * event loop turn in between. A caller that writes synchronously may never let the event loop turn,
+ * so it does a share of that work itself (`assist`). It waits for the thread only if the bounds on
+ * memtables and level 0 demand it. The first failure is noted in the state and ends all background
+ * work: the store then answers only reads. A lack of descriptors is not a failure: nothing was
+ * written, and the work begins again a little later.
  */
 
 import { type Compaction, editOf } from "../../compaction/compaction.ts";
@@ -24,26 +25,28 @@ import { FlushQueue } from "./flush_queue.ts";
 import { IdleWatch } from "./idle_watch.ts";
 import type { StoreState } from "../state/store_state.ts";
 
-/** The longest that the event loop is held at a time. */
+/** The longest time for which the event loop is held at once. */
 const SLICE_MS = 1.5;
 /** Between two slices while the store is idle. */
 const IDLE_PAUSE_MS = 10;
 /**
- * Acknowledgements wait while this many memtables wait for their flush: one more where the job thread has two
- * of them, so that writers need not wait whenever it is the slower one for a while, as in its first second.
+ * Acknowledgements wait while this many memtables wait for their flush. One more with a job thread,
+ * which may lag behind while its code is cold.
  */
 const MAX_WAITING_MEMTABLES = 2;
 const MAX_WAITING_WITH_THREAD = 3;
-/** A writer that does not wait for acknowledgements flushes by itself beyond this many. */
+/** Beyond this many, a writer that does not wait for acknowledgements flushes itself. */
 const HARD_MAX_WAITING_MEMTABLES = 4;
-/** Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop. */
+/**
+ * Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop.
+ */
 const SLOWDOWN_FACTOR = 3;
 const STOP_FACTOR = 5;
-/** A synchronous writer helps out once for this many bytes that it wrote, and for each memtable. */
+/** A synchronous writer helps once for this many bytes that it wrote, and for each memtable. */
 const ASSIST_BYTES = 64 * 1024;
 const ASSIST_MS = 1.5;
 const ASSIST_BEHIND_MS = 6;
-/** Work for which there was no descriptor is begun again after this time. */
+/** Work without a descriptor begins again after this time. */
 const RETRY_MS = 100;
 
 /** Key range of a manual compaction. */
@@ -56,7 +59,7 @@ export interface CompactionRange {
 
 interface Waiter {
   readonly isDone: () => boolean;
-  /** Gets what kept it from being done, if it is not: that there was no descriptor. */
+  /** Gets the reason if it was not done: there was no descriptor. */
   readonly resolve: (shortage: unknown) => void;
 }
 
@@ -76,11 +79,11 @@ export interface BackgroundCounters {
 
 /** Drives background work. */
 export class Background {
-  /** Flushes: those that are in progress, and what they have written. */
+  /** Flushes in progress, and what they have written. */
   readonly flushes: FlushQueue;
-  /** Finds out when nobody writes. */
+  /** Finds out that nobody writes any more. */
   readonly idle: IdleWatch;
-  /** What was done so far, besides. */
+  /** What was done so far, besides flushes. */
   readonly counters: BackgroundCounters = {
     compactions: 0,
     compactionReadBytes: 0,
@@ -95,14 +98,17 @@ export class Background {
   #manual: { range: CompactionRange; isStarted: boolean; isDone: boolean }[] = [];
   #waiters: Waiter[] = [];
   #isLooping = false;
-  /** Has the loop look for work where it waits for a task. */
+  /** Makes the loop look for work while it waits for a task. */
   #wakeLoop: () => void = () => {};
   #isStopped = false;
-  /** That there was no descriptor lately. */
+  /** A recent lack of descriptors. */
   #shortage: unknown;
   #retryTimer: Timer | undefined;
   #mayCompact = true;
-  /** The version in which the picker found nothing to do, and the one in which it did not even when idle. */
+  /**
+   * The version in which the picker found nothing to do, and the one in which it found nothing even
+   * when idle.
+   */
   #restedVersion: Version | undefined;
   #idleRestedVersion: Version | undefined;
   readonly #maxWaitingMemtables: number;
@@ -125,7 +131,8 @@ export class Background {
     const before = this.#tasks();
     if (!this.#fillSlots()) return this.#watchIfDead();
     if (this.#isLooping) {
-      // It may be waiting for the job thread, and would hear of this only when that has finished its job.
+      // It may be waiting for the job thread, and would notice this only when that has finished its
+      // job.
       if (this.#tasks().some((task) => !before.includes(task))) this.#wakeLoop();
       return;
     }
@@ -137,7 +144,10 @@ export class Background {
     });
   }
 
-  /** What an acknowledgement has to wait for, so that memory and level 0 stay bounded; else undefined. */
+  /**
+   * What an acknowledgement must wait for, so that memory and level 0 stay bounded; otherwise
+   * undefined.
+   */
   pressure(): Promise<void> | undefined {
     if (this.#isBehind()) {
       const startedMs = this.#state.scheduler.nowMs();
@@ -170,7 +180,7 @@ export class Background {
     while (this.#isBehind() && this.#fillSlots()) this.#driveSync(ASSIST_BEHIND_MS, true);
   }
 
-  /** Called before a memtable is frozen: flushes at once where too many wait, whoever is to blame. */
+  /** Called before a memtable is frozen: if too many memtables wait, flushes them now. */
   makeRoom(): void {
     if (this.#state.immutables.length < HARD_MAX_WAITING_MEMTABLES) return;
     this.#tryAgain();
@@ -181,7 +191,7 @@ export class Background {
     this.#requireSuccessSync();
   }
 
-  /** Resolves when the memtables that are frozen now are flushed. */
+  /** Resolves when the currently frozen memtables are flushed. */
   async flushed(): Promise<void> {
     const waiting = new Set(this.#state.immutables);
     this.#tryAgain();
@@ -220,11 +230,11 @@ export class Background {
     this.#requireSuccessSync();
   }
 
-  /** Ends a compaction where it stands and starts none any more: the store is being closed. */
+  /** Ends a running compaction and starts no more: the store is being closed. */
   stopCompaction(): void {
     this.#mayCompact = false;
     this.idle.stop();
-    // Its edit may be in the manifest already: then what comes next has to start from it.
+    // The manifest may have its edit already: then later edits must start from it.
     while (this.#isInstalling) this.#compaction!.driveSync(this.#state.scheduler, 0);
     this.#settle();
     this.#compaction?.cancel(new ClosedError("store"));
@@ -232,7 +242,7 @@ export class Background {
     this.#wakeWaiters();
   }
 
-  /** Ends all work where it stands; unfinished outputs are removed. */
+  /** Ends all work; unfinished outputs are removed. */
   stop(): void {
     this.#isStopped = true;
     this.#retryTimer?.cancel();
@@ -256,7 +266,7 @@ export class Background {
         wakes.push(new Promise((resolve) => this.#wakeLoop = resolve));
         await Promise.race(wakes);
       } else {
-        // The turn comes first: whoever called us in this one has been given its share.
+        // The turn comes first: the caller in this turn has been given its share.
         await this.#turn();
         if (!task.isSettled) task.slice(scheduler, SLICE_MS);
       }
@@ -266,7 +276,7 @@ export class Background {
     this.#watchIfDead();
   }
 
-  /** Has the next idle time noticed, unless this is one and all was done in it. */
+  /** Watches for the next idle time, unless this is one and everything in it was done. */
   #watchIfDead(): void {
     if (!this.idle.isIdle) this.idle.startIfDead();
   }
@@ -307,8 +317,8 @@ export class Background {
   }
 
   /**
-   * Works synchronously for about `budgetMs`, on flushes first; where all there is to do is being done by
-   * the job thread, waits for that if it `mayWait`.
+   * Works synchronously for about `budgetMs`, on flushes first. If the job thread does all the
+   * work, waits for that if it `mayWait`.
    */
   #driveSync(budgetMs: number, mayWait: boolean): void {
     const { scheduler } = this.#state;
@@ -321,7 +331,7 @@ export class Background {
     } while (!isOver(scheduler, startMs, budgetMs) && this.#fillSlots());
   }
 
-  /** Gets on with the flushes; false where there is none. */
+  /** Makes progress with the flushes; false if there is none. */
   #flushSync(): boolean {
     const { tasks } = this.flushes;
     const task = tasks.find(({ isElsewhere }) => !isElsewhere) ?? tasks[0];
@@ -330,18 +340,21 @@ export class Background {
     return task !== undefined;
   }
 
-  /** All that is in progress, most urgent first. */
+  /** Everything in progress, most urgent first. */
   #tasks(): readonly RunningTask<unknown>[] {
     const { tasks } = this.flushes;
     return this.#compaction === undefined ? tasks : [...tasks, this.#compaction];
   }
 
-  /** The task that this thread can get on with, flushes first. */
+  /** The task that this thread can work on, flushes first. */
   #nextHere(): RunningTask<unknown> | undefined {
     return this.#tasks().find(({ isElsewhere }) => !isElsewhere);
   }
 
-  /** Goes on at once with a task whose part in the job thread is done: a table is to be put in force. */
+  /**
+   * Continues at once with a task whose part in the job thread is done: a table must be put in
+   * force.
+   */
   #acceptElsewhere(): void {
     for (const task of this.#tasks()) {
       if (task.isWaiting && !task.isElsewhere) task.driveSync(this.#state.scheduler, 0);
@@ -349,7 +362,7 @@ export class Background {
     this.#settle();
   }
 
-  /** Starts what there is to start; says whether anything is in progress. */
+  /** Starts what can be started; returns whether anything is in progress. */
   #fillSlots(): boolean {
     const state = this.#state;
     if (this.#isStopped || state.failure !== undefined || this.#shortage !== undefined) {
@@ -385,7 +398,7 @@ export class Background {
     return undefined;
   }
 
-  /** Takes note of tasks that have ended. */
+  /** Notes tasks that have ended. */
   #settle(): void {
     this.flushes.settle((error) => this.#note("a flush", error));
     if (this.#compaction?.isSettled) {
@@ -402,7 +415,7 @@ export class Background {
     else this.#state.fail(work, error);
   }
 
-  /** Gives up what there was no descriptor for, until a timer or the next call that needs it. */
+  /** Gives up work without a descriptor, until a timer or the next call that needs it. */
   #pause(error: unknown): void {
     this.#shortage = error;
     this.flushes.restart(error);
@@ -414,7 +427,10 @@ export class Background {
     }, RETRY_MS);
   }
 
-  /** Whether nothing has happened but that there was no descriptor; not where a manifest was in the making, half in force. */
+  /**
+   * Whether only a descriptor was missing; not if a manifest was being replaced, which is then half
+   * in force.
+   */
   #isShortage(error: unknown): boolean {
     return isOutOfDescriptors(error) && this.#state.versions.poison === undefined;
   }
@@ -430,7 +446,8 @@ export class Background {
       try {
         return yield* jobThread.merge(compaction);
       } catch (error) {
-        // The store can free some of its own (descriptor_sharing.ts) and do the job itself.
+        // The store can free some of its own descriptors (descriptor_sharing.ts) and do the job
+        // itself.
         if (!isOutOfDescriptors(error)) throw error;
       }
     }
@@ -452,7 +469,7 @@ export class Background {
     try {
       yield* versions.apply(editOf(compaction, tables));
     } catch (error) {
-      // The version in force is what it was, and nobody needs these.
+      // The version in force has not changed, and nobody needs these.
       if (this.#isShortage(error) && compaction.kind === "merge") this.flushes.remove(tables);
       throw error;
     } finally {
@@ -471,7 +488,7 @@ export class Background {
     for (const plan of planFullCompaction(versions.current.tables, compaction, request.range)) {
       yield* this.#compactionTask(plan);
     }
-    // What is merged is smaller than its parts, and may fit beside the next one then.
+    // The result of a merge is smaller than its parts, and may then fit beside the next one.
     for (let before = Infinity; this.#tableCount() < before;) {
       before = this.#tableCount();
       const plans = planNeighbours(versions.current.tables, compaction, request.range);
@@ -499,7 +516,10 @@ export class Background {
       (this.#mayCompact && this.#level0Count() >= this.#level0Limit(STOP_FACTOR));
   }
 
-  /** Resolves when it is done or will not be; with what there was no descriptor for, if that is why. */
+  /**
+   * Resolves when it is done or will not be; in that case with the lack of descriptors that is the
+   * reason.
+   */
   #until(isDone: () => boolean): Promise<unknown> {
     if (this.#isOver(isDone)) return Promise.resolve();
     return new Promise((resolve) => {

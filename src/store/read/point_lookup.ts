@@ -1,10 +1,10 @@
 /**
- * Finds one key in a read view: memtables newest first, then level 0 newest first, then one table a
- * level; the first entry found decides, and a tombstone decides for absence.
+ * Finds one key in a read view: memtables newest first, then level 0 newest first, then one table
+ * of each level. The first entry found decides, and a tombstone means that the key is missing.
  *
- * The search is synchronous over what is in memory. Where an index, a filter or a block is missing it
- * answers `NEEDS_LOAD`, keeps its place, and goes on by `resume` with what was loaded: one search for
- * `get` and `getSync`, without a Promise where nothing is missing. The object is reused.
+ * The search is synchronous over what is in memory. If an index, a filter or a block is missing, it
+ * answers `NEEDS_LOAD` and keeps its place, and `resume` continues with the loaded piece. So one
+ * search serves `get` and `getSync`, without a Promise if nothing is missing. The object is reused.
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -37,12 +37,11 @@ export interface LoadFailure {
   readonly error: unknown;
 }
 
-/** From here on the last table's filter is asked first, too. */
+/** From this number on the last table's filter is searched first, too. */
 const MANY_ABSENCES = 8;
 /**
- * After so many keys in a row that the last table had, its filter is not asked at all: to be let pass costs
- * 0.7 us, of the 5 to 12 of a read. Where one key in a hundred is missing, one read in a hundred is in vain then;
- * where one in ten is, the filter is nearly always asked.
+ * After this many hits in a row in the last table its filter is skipped. A filter check costs a
+ * tenth of a read, and after so long a run a miss is unlikely (decision 8).
  */
 const MANY_FOUND = 16;
 
@@ -59,26 +58,32 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   #at = 0;
   #table: LiveTable | undefined;
   #missing: Missing = "index";
-  /** Goes on when what is missing was loaded. */
+  /** Continues when the missing piece was loaded. */
   #onLoaded: ((failure: LoadFailure | undefined) => void) | undefined;
   #blockNumber = 0;
-  /** Pieces of `#table` that were loaded for this search; the caches may have dropped them already. */
+  /**
+   * Pieces of `#table` that were loaded for this search; the caches may have dropped them already.
+   */
   #index: TableIndex | undefined;
   #filter: Filter | undefined;
   #block: Block | undefined;
-  /** Rises with each search that the last table disappoints, falls with each that finds its key. */
+  /** Recent misses in the last level, decayed by hits. */
   #absences = 0;
   /** Searches in a row that found their key in the last table, up to `MANY_FOUND`. */
   #found = MANY_FOUND;
-  /** Whether `#block` came with a pin, as from an awaited load; the rest is looked at within one stretch. */
+  /**
+   * Whether `#block` came with a pin, as from an awaited load; other blocks are used only within
+   * one stretch.
+   */
   #isPinned = false;
   /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
   #isHashed = false;
-  /** Where `#block` has the key, if that is known without a search; -1 otherwise. */
+  /** The slot of the key in `#block`, if it is known without a search; -1 otherwise. */
   #slot = -1;
   /**
-   * Where the last key was found. Keys that are asked for in order are mostly the next entry of the same
-   * block: to look there first saves them a search among tables, one in an index and one in the block.
+   * Where the last key was found. If keys are read in order, the next one is mostly the next entry
+   * of the same block. A look there first saves a search among tables, one in an index and one in
+   * the block.
    */
   #nearVersion: Version | undefined;
   #nearTable: LiveTable | undefined;
@@ -108,7 +113,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return this.resume();
   }
 
-  /** Goes on after a load. */
+  /** Continues after a load. */
   resume(): Position {
     this.#isHashed = false;
     for (;;) {
@@ -121,8 +126,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Goes on without the block that is missing, for a caller who only wants to know whether the key has a value;
-   * `NEEDS_LOAD` where that takes the block. A value that is shown may be none.
+   * Continues without the missing block, for a caller who only wants to know whether the key has a
+   * value; `NEEDS_LOAD` if that takes the block. A shown value may be a replacement.
    */
   resumeWithoutValue(): Position {
     const index = this.#index!;
@@ -140,7 +145,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return position === NEEDS_LOAD ? this.resumeWithoutValue() : position;
   }
 
-  /** Loads what is missing. */
+  /** Loads the missing piece. */
   loadSync(): void {
     const { reader } = this.#table!;
     if (this.#missing === "index") this.#index = reader.sections.loadIndexSync();
@@ -149,8 +154,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Loads what is missing where that takes no longer than to wait for it; says whether it did. Then the
-   * search goes on in the same stretch.
+   * Loads the missing piece if that takes no longer than waiting for it; returns whether it did.
+   * Then the search continues in the same stretch.
    */
   loadAtOnce(pace: ReadPace): boolean {
     const { reader } = this.#table!;
@@ -167,7 +172,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return true;
   }
 
-  /** Loads what is missing, and calls `onLoaded` with the error if there is one. */
+  /** Loads the missing piece, and calls `onLoaded` with the error if there is one. */
   load(onLoaded: (failure: LoadFailure | undefined) => void): void {
     this.#onLoaded = onLoaded;
     const { reader } = this.#table!;
@@ -176,12 +181,12 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     else reader.joinBlock(this.#index!, this.#blockNumber, this);
   }
 
-  /** What it waits for is there. */
+  /** The piece that it waits for is there. */
   loaded(piece: TableIndex | Filter | Block): void {
     if (this.#missing === "index") this.#index = piece as TableIndex;
     else if (this.#missing === "filter") this.#filter = piece as Filter;
     else {
-      // A second block of the table, behind the first.
+      // A second block of the table, after the first.
       this.#unpin();
       this.#block = piece as Block;
       this.#isPinned = true;
@@ -189,12 +194,12 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     this.#onLoaded!(undefined);
   }
 
-  /** What it waits for can't be loaded. */
+  /** The piece that it waits for can't be loaded. */
   failed(error: unknown): void {
     this.#onLoaded!({ error });
   }
 
-  /** Gives back what it holds in memory: the entry that was found is not to be looked at any more. */
+  /** Releases what it holds in memory: nobody may use the found entry any more. */
   release(): void {
     this.#dropTable();
     this.#view = undefined;
@@ -243,7 +248,9 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return undefined;
   }
 
-  /** Whether the key is that of the entry behind the one found last, in a block that is still in memory. */
+  /**
+   * Whether the key is that of the entry after the last hit, in a block that is still in memory.
+   */
   #isNext(): boolean {
     const { reader } = this.#nearTable!;
     const slot = this.#nearSlot + 1;
@@ -263,16 +270,15 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
       if (index === undefined) return this.#need("index");
       let number = -1;
       const isLast = this.#level === this.#view!.version.depth;
-      // Most keys that come as far as the last table are there, unless the searches before say
-      // otherwise: a block in memory then answers at once, where the filter would cost seven cache lines
-      // to let the key pass.
+      // Most keys that reach the last table exist, unless recent searches say otherwise. Then a
+      // block in memory answers at once, and a filter would cost seven more cache lines.
       if (isLast && this.#absences < MANY_ABSENCES) {
         number = index.blockFor(key.view, 0, key.length);
         if (number < 0) return AT_END;
         this.#block = reader.blockInMemory(number);
       }
       if (this.#block === undefined) {
-        // No checksum is on the filter of a Go table: one flipped bit in it would hide a key.
+        // The filter of a Go table has no checksum: one flipped bit in it would hide a key.
         if (
           this.#useFilters && reader.sections.hasFilter && table.metadata.checksum !== undefined &&
           !(isLast && this.#found === MANY_FOUND)
@@ -297,8 +303,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
       if (table.metadata.checksum !== undefined || !this.#isBehindBlock(this.#index!)) {
         return this.#absent();
       }
-      // Nor is one on its index. What lies between two blocks has to lie before the second one, too:
-      // its first key is checked when it is loaded.
+      // The index of a Go table has no checksum either. If the key falls between two blocks, load
+      // the second: decoding verifies its first key.
       this.#blockNumber++;
       if (reader.cachedBlock(this.#blockNumber) !== undefined) return AT_END;
       return this.#need("block");

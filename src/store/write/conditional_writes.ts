@@ -1,9 +1,9 @@
 /**
- * Writes that depend on what the key has: read, decide and write in one synchronous stretch, so that no
- * other write of this process comes in between. (Other processes have no part in a store.)
+ * Writes that depend on the key's value: they read, decide and write in one synchronous stretch, so
+ * that no other write of this process comes in between. (Other processes can't write to the store.)
  *
- * What has to be read from disk is awaited first. If somebody has written to the key meanwhile, it is
- * read anew (read_path.ts, `useCurrent`).
+ * If something must be read from disk, it is awaited first. If somebody has written to the key
+ * meanwhile, it is read again (read_path.ts, `useCurrent`).
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -20,7 +20,7 @@ import type { StoreState } from "../state/store_state.ts";
 import { wantsSync } from "../../contract/write_options.ts";
 import type { WritePath } from "./write_path.ts";
 
-/** What is to be done about a key. */
+/** What to do about a key. */
 interface Decision<T> {
   /** The answer for the caller. */
   readonly result: T;
@@ -28,7 +28,10 @@ interface Decision<T> {
   readonly batch: EmbeddedBatch | undefined;
 }
 
-/** Looks at a key's entry; may only be called once, in the stretch in which the entry is shown. */
+/**
+ * Reads a key's entry and decides. It may be called only once, in the stretch in which the entry is
+ * shown.
+ */
 type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
 
 type Change = (old: Value | undefined) => Value | undefined;
@@ -51,7 +54,7 @@ export class ConditionalWrites {
     this.#decoder = decoder;
   }
 
-  /** Removes a key; says whether it was there. */
+  /** Removes a key; resolves to whether it was there. */
   async deleteIfExists(key: Key, options: WriteOptions | undefined): Promise<boolean> {
     return await this.#apply(ownKey(key), options, deletion(key));
   }
@@ -61,7 +64,7 @@ export class ConditionalWrites {
     return this.#applySync(key, options, deletion(key));
   }
 
-  /** Stores a value if the key has none; says whether it did. */
+  /** Stores a value if the key has none; resolves to whether it did. */
   async putIfNotExists(
     key: Key,
     value: Value,
@@ -75,7 +78,7 @@ export class ConditionalWrites {
     return this.#applySync(key, options, creation(key, value));
   }
 
-  /** Replaces a value that equals `expected`; says whether it did. */
+  /** Replaces a value that equals `expected`; resolves to whether it did. */
   async putIfEquals(
     key: Key,
     value: Value,
@@ -110,7 +113,7 @@ export class ConditionalWrites {
     return this.#applySync(key, options, this.#addition(key, by));
   }
 
-  /** Stores what `change` makes of the value; resolves to it. */
+  /** Stores the result of `change` for the value; resolves to it. */
   async update(
     key: Key,
     change: Change,
@@ -127,12 +130,12 @@ export class ConditionalWrites {
   }
 
   async #apply<T>(key: Key, given: WriteOptions | undefined, decide: Decide<T>): Promise<T> {
-    // Read once, at the call, and also if nothing is written in the end.
+    // Read once, at the call, even if nothing is written in the end.
     const options = wantsSync(given) ? SYNCED : undefined;
     this.#state.requireWritable();
     const { result, written } = await this.#reads.useCurrent(key, (entry) => {
       const { result, batch } = decide(entry);
-      // In an object: a promise would be awaited before it is known to belong to a write.
+      // In an object: a bare promise would be awaited before it is known to belong to a write.
       return { result, written: batch && this.#writes.write(batch, options) };
     });
     await (written ?? this.#state.turns.due());
@@ -169,7 +172,7 @@ export class ConditionalWrites {
       let batch: EmbeddedBatch | undefined;
       if (result !== undefined) batch = new EmbeddedBatch().put(key, result);
       else if (old !== undefined) batch = new EmbeddedBatch().delete(key);
-      // The caller's function, and getters of what it returns, may have done anything.
+      // The caller's function, and getters of its result, may have done anything.
       const encoded = new ByteWriter(64);
       encodeKey(key, encoded);
       if (this.#state.wasWritten(encoded, memtable, lastSequence)) {
@@ -210,7 +213,9 @@ function isEncoding({ bytes, length }: ByteWriter, entry: EntryView): boolean {
   return true;
 }
 
-/** The key, not to be changed by the caller any more. What can't be a key is left for the encoder. */
+/**
+ * The key, which the caller can't change any more. If it can't be a key, the encoder reports that.
+ */
 function ownKey(key: Key): Key {
   const isOwned = typeof key === "string" || !isBytes(key) || key.length === 0;
   return isOwned ? key : new Uint8Array(key);

@@ -1,10 +1,10 @@
 /**
  * The one write path: encode into the log's buffer, insert into the memtable, acknowledge.
  *
- * The first two happen synchronously in the call, so later reads of this process see the write, and
- * the order of calls is the order of writes. The acknowledgement waits for as much as `walSync` asks
- * for: writes issued in the same turn of the event loop share one file write, and writes issued while
- * an fsync runs share the next one (group commit). After the first failed write or sync of a log
+ * The first two happen synchronously in the call. So later reads of this process see the write, and
+ * the order of calls is the order of writes. The acknowledgement waits for what `walSync` asks for:
+ * writes issued in the same turn of the event loop share one file write, and writes issued while an
+ * fsync runs share the next one (group commit). After the first failed write or sync of a log,
  * nothing is retried and nothing more is written: every later write gets a BackgroundError.
  */
 
@@ -25,15 +25,15 @@ import type { StoreState } from "../state/store_state.ts";
 import { wantsSync } from "../../contract/write_options.ts";
 import type { WriteOptions } from "../../contract/writer.ts";
 
-/** A batch may be this long; it has to fit into one memtable (4 GiB with what that adds). */
+/** The longest batch; it has to fit into one memtable (4 GiB with its overhead). */
 const MAX_BATCH_BYTES = 2 ** 31;
-/** A batch this long gets a memtable of its own. */
+/** A batch this long gets its own memtable. */
 const LARGE_BATCH_BYTES = 2 ** 29;
 
 /** The memory of a batch is kept for the next one up to this size. */
 const KEEP_BATCH_BYTES = 1024 * 1024;
 
-/** Stands for "delete" where a value is expected. */
+/** Means "delete" in place of a value. */
 const DELETE: unique symbol = Symbol("delete");
 
 /** Writes that are acknowledged together. */
@@ -56,7 +56,7 @@ class Group {
 export class WritePath {
   readonly #state: StoreState;
   readonly #background: Background;
-  /** Groups that wait for their turn; the last one is still open for more writes. */
+  /** Groups that wait for their turn; the last one still accepts writes. */
   readonly #groups: Group[] = [];
   #isDraining = false;
   #drained: (() => void)[] = [];
@@ -65,7 +65,7 @@ export class WritePath {
   /** Whether the manifest says that there is a log. */
   #isFirstLogKnown = false;
   #batchMemory: ByteWriter | undefined;
-  /** Made once: a single awaited put would otherwise make a closure each time. */
+  /** Made once: otherwise each single awaited put would make a closure. */
   readonly #startDraining = (): void => this.#drain();
 
   /** Makes the write path of a store. */
@@ -74,7 +74,7 @@ export class WritePath {
     this.#background = background;
   }
 
-  /** Stores a value; resolves when it is as durable as asked for. */
+  /** Stores a value; resolves when it is as durable as the caller asks for. */
   put(key: Key, value: Value, options: WriteOptions | undefined): Promise<void> {
     try {
       const sync = this.#needsSync(options);
@@ -125,23 +125,23 @@ export class WritePath {
     this.#acknowledgeSync(this.#appendBatch(batch), sync);
   }
 
-  /** Makes everything durable that was written before the call. */
+  /** Makes every write before the call durable. */
   sync(): Promise<void> {
     if (this.#state.logs.active === undefined) return Promise.resolve();
     return this.#acknowledge(true);
   }
 
-  /** Freezes the memtable if it holds anything. */
+  /** Freezes the memtable unless it is empty. */
   rotate(): void {
     if (this.#state.memtable.entryCount > 0) this.#rotate();
   }
 
-  /** Gives back the memory of the last batch. */
+  /** Drops the memory of the last batch. */
   rest(): void {
     this.#batchMemory = undefined;
   }
 
-  /** Lets go of everything: the store is closed. */
+  /** Drops everything: the store is closed. */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -163,8 +163,9 @@ export class WritePath {
   }
 
   /**
-   * Memory for a batch, that of the last one where there is one: a batch of 1,000 entries would otherwise
-   * allocate, zero and copy 500 KiB as it grows, outside the heap, where it makes V8 collect everything.
+   * Memory for a batch, that of the last one if there is one. Otherwise a batch of 1,000 entries
+   * would allocate, zero and copy 500 KiB as it grows, outside of the heap, where such garbage
+   * makes V8 collect everything.
    */
   takeBatchMemory(): ByteWriter {
     const memory = this.#batchMemory;
@@ -174,9 +175,9 @@ export class WritePath {
     return memory;
   }
 
-  /** Its bytes stay as they are until the next batch is begun. What a huge batch has stretched is not kept. */
+  /** Valid until the next batch starts. Oversized memory is dropped. */
   #keepBatchMemory(memory: ByteWriter): void {
-    // That of a batch of another copy of the library is of another class.
+    // The memory of a batch of another copy of the library is of another class.
     if (memory.constructor !== ByteWriter) return;
     if (memory.bytes.length <= KEEP_BATCH_BYTES) this.#batchMemory = memory;
   }
@@ -184,7 +185,8 @@ export class WritePath {
   /** Appends one operation; returns the number of bytes that it takes in the log. */
   #append(key: Key, value: Value | typeof DELETE): number {
     if (typeof value === "object" && !isBytes(value)) {
-      // Encoding a record may run getters of the caller, which may write: not into our buffer.
+      // Encoding a record may run getters of the caller, which may write: so not into the log's
+      // buffer.
       return this.#appendBatch(
         new EmbeddedBatch(undefined, this.takeBatchMemory()).put(key, value),
       );
@@ -222,7 +224,7 @@ export class WritePath {
     return this.#commit(log, length);
   }
 
-  /** The log to write to, after making sure that there is one, with a memtable that has room. */
+  /** The log to write to, after making sure that there is one, and a memtable with room. */
   #prepare(): LogWriter {
     const state = this.#state;
     state.requireWritable();
@@ -234,7 +236,7 @@ export class WritePath {
     return state.logs.active!;
   }
 
-  /** Completes the record in the making and makes its entries visible. */
+  /** Completes the record and makes its entries visible. */
   #commit(log: LogWriter, entryCount: number): number {
     const state = this.#state;
     const firstSequence = state.lastSequence + 1;
@@ -254,7 +256,8 @@ export class WritePath {
         start = end + 1;
       }
     } catch (error) {
-      // The log has the whole record and the memtable a part of it: only reopening sorts that out.
+      // The log has the whole record and the memtable only a part of it: reopening is the only way
+      // to mend that.
       throw state.fail("an insert into the memtable", error);
     }
     state.lastSequence = firstSequence + entryCount - 1;
@@ -279,9 +282,10 @@ export class WritePath {
   }
 
   /**
-   * Creates the first log of this session and says so in the manifest, so that recovery misses it if
-   * it should disappear. Once per open, and synchronous: no write may come before it. Where there is no descriptor
-   * for a step, nothing was done by it, and the next write goes on from there.
+   * Creates the first log of this session and names it in the manifest, so that recovery notices if
+   * it disappears. This happens once per open, and synchronously: no write may come before it. If
+   * there is no descriptor for a step, that step has done nothing, and the next write continues
+   * from there.
    */
   #openFirstLog(): void {
     const state = this.#state;
@@ -291,7 +295,8 @@ export class WritePath {
       }
       const { number } = state.logs.active!;
       state.logs.writeOutSync();
-      // With the header durable, every record proves that it was: damage to it is then told apart.
+      // With the header durable, every record proves that it was durable: then damage to it is
+      // recognised.
       state.logs.syncSync();
       state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });
       this.#isFirstLogKnown = true;
@@ -317,7 +322,7 @@ export class WritePath {
     return group.promise;
   }
 
-  /** Acknowledges the first group, and so on until there is none. */
+  /** Acknowledges the first group, and continues until there is none. */
   #drain(): void {
     for (;;) {
       const group = this.#groups.shift();
@@ -345,7 +350,7 @@ export class WritePath {
     }
   }
 
-  /** Hands everything to the operating system; returns what went wrong, or undefined. */
+  /** Passes everything to the operating system; returns the error, or undefined. */
   #writeOut(): unknown {
     const state = this.#state;
     if (state.failure !== undefined) return state.failure;
@@ -357,14 +362,16 @@ export class WritePath {
     }
   }
 
-  /** As `#finish`, unless a failure was reported meanwhile to a synchronous writer and not to us. */
+  /**
+   * As `#finish`, unless a failure was reported meanwhile to a synchronous writer and not to us.
+   */
   #finishSynced(group: Group): void {
     const { failure } = this.#state;
     if (failure === undefined) this.#finish(group);
     else group.reject(failure);
   }
 
-  /** Resolves a group, later where the background has fallen behind or a turn is due. */
+  /** Resolves a group; later if the background is too slow or a turn is due. */
   #finish(group: Group): void {
     const wait = this.#background.pressure() ?? this.#state.turns.due();
     if (wait === undefined) group.resolve();
@@ -384,11 +391,11 @@ export class WritePath {
     this.#background.assist(bytes);
   }
 
-  /** A synchronous writer may keep timers from firing, so it looks at the clock itself. */
+  /** A synchronous writer may keep timers from firing, so it reads the clock itself. */
   #syncIfDue(): void {
     const { scheduler, options, logs } = this.#state;
     if (isOver(scheduler, this.#lastSyncMs, options.walSyncIntervalMs)) {
-      // Before the sync: what is written while it runs has waited since then.
+      // Before the sync: a write that comes while it runs has waited since then.
       this.#lastSyncMs = scheduler.nowMs();
       logs.syncSync();
     } else {
@@ -402,7 +409,7 @@ export class WritePath {
     this.#timer = scheduler.setTimer(() => {
       this.#timer = undefined;
       this.#lastSyncMs = scheduler.nowMs();
-      // A failure is noted in the state by then, and every later write reports it.
+      // The state has noted a failure by then, and every later write reports it.
       this.sync().catch((error: unknown) => {
         if (!(error instanceof BackgroundError)) this.#state.fail("a sync", error);
       });
