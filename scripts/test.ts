@@ -20,13 +20,15 @@
  * floor.
  */
 
+import { execFileSync } from "node:child_process";
 import { availableParallelism } from "node:os";
+import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
 import { ecosystemFolder, installEcosystem } from "./ecosystem.ts";
 import { Figures } from "./figures.ts";
-import { parseRuntime, runPool, type Runtime, runtimes } from "./processes.ts";
+import { parseRuntime, root, runPool, type Runtime, runtimes } from "./processes.ts";
 import { Progress } from "./progress.ts";
 import { testFiles } from "./source_files.ts";
 import { type Suite, suiteOf, suites } from "./suites.ts";
@@ -162,6 +164,11 @@ function fail(message: string): void {
   progress.print(`FAILED ${message}`);
 }
 
+// Also if it was not npm that started us: nothing may be tested with the worker program of other
+// sources.
+execFileSync(process.execPath, [path.join(root, "wasm/build.ts"), "--if-stale"], {
+  stdio: "inherit",
+});
 const started = performance.now();
 const results: TestFileResult[] = [];
 const figures = new Figures();

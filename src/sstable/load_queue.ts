@@ -13,6 +13,7 @@
  */
 
 import { errorForOther } from "../errors.ts";
+import { SLICE_MS } from "../platform/pacing.ts";
 import { isOver, type Scheduler } from "../platform/scheduler.ts";
 
 /**
@@ -20,8 +21,6 @@ import { isOver, type Scheduler } from "../platform/scheduler.ts";
  * from more.
  */
 const MAX_LOADS = 64;
-/** How long waiters are woken before the event loop gets a turn. */
-const SLICE_MS = 1.5;
 /** Waiters that are woken between two readings of the clock. */
 const WAKES_PER_LOOK = 4;
 

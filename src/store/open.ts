@@ -8,12 +8,13 @@
  */
 
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import type { JobSettings } from "../worker/job_messages.ts";
 import { JobThread } from "../worker/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
 import { LockedError, StoreError } from "../errors.ts";
-import { isGoStore } from "../go/go_store.ts";
+import { goStore } from "../go/go_store.ts";
 import { type Options, ownFields, type ResolvedOptions, resolveOptions } from "../options.ts";
 import type { FileLock, FileSystem } from "../platform/file_system.ts";
 import { requireSupportedRuntime } from "../platform/runtime.ts";
@@ -28,6 +29,7 @@ import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import { Background } from "./background/background.ts";
 import type { StoreParts } from "./closing.ts";
 import { sharingFileSystem } from "./recovery/descriptor_sharing.ts";
+import { type ForeignStore, foreignStoreIn } from "./recovery/foreign_store.ts";
 import { lockedHere, openShared, openSharedSync, type SharedRequest } from "./open_shared.ts";
 import { PinnedFiles } from "./state/pinned_files.ts";
 import { ReadPath } from "./read/read_path.ts";
@@ -57,7 +59,8 @@ const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
 const LOCK_RETRY_MS = 20;
 /** How long one step of a wait for the lock holds the event loop. */
 const LOCK_NAP_MS = 2;
-const SLICE_MS = 2.5;
+/** Stores of other programs that `open` takes over. */
+const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
 
 /**
  * Opens the store in a directory, and creates it if there is none.
@@ -106,14 +109,20 @@ export async function open(path: string | URL, options?: Options): Promise<Embed
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    return new EmbeddedStore(await runTask(openReading(request, scheduler), scheduler, SLICE_MS));
+    return new EmbeddedStore(
+      await runTask(openReading(request, scheduler), scheduler, OPENING_SLICE_MS),
+    );
   }
   const openParts = async (entry: StoreEntry): Promise<StoreParts> => {
     let lock: FileLock | undefined;
     try {
       lock = await takeLock(request, entry, scheduler);
       request.place.put(entry);
-      return await runTask(openLocked(request, entry, lock, scheduler), scheduler, SLICE_MS);
+      return await runTask(
+        openLocked(request, entry, lock, scheduler),
+        scheduler,
+        OPENING_SLICE_MS,
+      );
     } catch (error) {
       throw givenUp(request, entry, lock, error);
     }
@@ -183,7 +192,7 @@ function checkRequest(path: string | URL, given: Options | undefined): SharedReq
   } else if (!options.readOnly && !options.createIfMissing) {
     // Before the lock, which would leave its file in a directory that we must not touch.
     const names = fileSystem.listSync(directory);
-    if (!isStore(names) && !isGoStore(names)) refuseToCreate(directory, options, names);
+    if (!holdsStore(names)) refuseToCreate(directory, options, names);
   }
   const isDisk = given === undefined || ownFields(given).fileSystem === undefined;
   return { directory, options, place: new StorePlace(fileSystem, isDisk, directory) };
@@ -274,7 +283,7 @@ function* openLocked(
   const { fileSystem } = options;
   let recovered: RecoveredStore;
   const names = fileSystem.listSync(directory);
-  if (isStore(names) || isGoStore(names)) {
+  if (holdsStore(names)) {
     refuseExisting(request);
     recovered = yield* recoverStore(recovery, names);
   } else {
@@ -369,6 +378,7 @@ function prepare(
     memtableSizeBytes,
     readOnly,
     scheduler,
+    foreign: FOREIGN_STORES,
   };
   return { options, recovery };
 }
@@ -427,6 +437,11 @@ function jobSettings(
     blockSizeBytes,
     bloomFalsePositiveRate,
   };
+}
+
+/** Whether the directory holds a store that can be opened, be it ours or one that is taken over. */
+function holdsStore(names: readonly string[]): boolean {
+  return isStore(names) || foreignStoreIn(FOREIGN_STORES, names) !== undefined;
 }
 
 /** A directory without CURRENT may become a store, unless it was one. */

@@ -1,15 +1,16 @@
 /**
- * Writes one write-ahead log. The write path (store/write/write_path.ts) encodes records straight
- * into `buffer` and passes them to the operating system with `writeOut`. It syncs the file when it
- * chooses, and then calls `markDurable`, for the durable offset of later records.
+ * Writes one write-ahead log. A commit (store/write/commit.ts) encodes records straight into
+ * `buffer`, hands them to the operating system with `writeOut`, and makes them durable with a sync
+ * of its own choosing; it then says so with `markDurable`, for the durable offset of later records.
  *
- * A log is created exclusively and only ever grows. It is never truncated or reopened for
+ * A log is created exclusively and only ever grows; there is no truncate and no reopening for
  * appending: what a crash left is read, and never written again.
  *
- * If syncs are frequent and small, the file is extended ahead of the records with zeros, which
- * records then overwrite. A sync that must write the file's new size and blocks into the file
- * system's journal takes up to twice as long as one of data alone (decision 12). A log only ever
- * holds zeros and its own records.
+ * Where syncs are many and small, the file is extended ahead of the records with zeros, which
+ * records then overwrite: a sync that has to write the file's new size and blocks into the file
+ * system's journal takes up to 1.8 times as long as one of data alone
+ * (docs/decisions/0012-log-extension.md). SQLite's log gains the same by being reused. Nothing but
+ * zeros and its own records is ever in a log.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";

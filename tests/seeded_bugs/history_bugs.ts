@@ -21,7 +21,7 @@ export const historyBugs: readonly Bug[] = [
       find: "      log: { number: this.#versions.newFileNumber(), live: false },\n",
       replace: "      log: { number: this.#versions.log.number, live: false },\n",
     }, {
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/commit.ts",
       find:
         "      state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });\n",
       replace: "      state.versions.applySync({ removed: [], added: [] });\n",
@@ -50,7 +50,7 @@ export const historyBugs: readonly Bug[] = [
     item: "split batch",
     does: "writes a batch as one record for each of its entries",
     edits: [{
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/commit.ts",
       find: "    log.beginRecord();\n" +
         "    log.buffer.appendBytes(payload.bytes, 0, payload.length);\n" +
         "    return this.#commit(log, length);\n",
@@ -102,7 +102,7 @@ export const historyBugs: readonly Bug[] = [
     item: "ack before write",
     does: "acknowledges writes that the system has not been given",
     edits: [{
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/acknowledgement.ts",
       find: "    return group.promise;\n",
       replace: "    if (needsSync) return group.promise;\n" +
         "    group.promise.catch(() => {});\n    return Promise.resolve();\n",

@@ -93,7 +93,7 @@ test("ValueDecoder reads what Go's callers stored as raw MessagePack, if a value
   assert.throws(() => decoded(RECORD, "05"), /not a MessagePack map/);
 });
 
-test("ValueDecoder reads keys of Go's maps of any key type that has a text form", () => {
+test("ValueDecoder reads keys of Go's maps of any key type that has a text form form", () => {
   const cases: [go: string, hex: string, value: Value][] = [
     ["map[int]string", "81 05 a161", { "5": "a" }],
     ["map[int64]string", "81 d3ffffffffffffffff a161", { "-1": "a" }],

@@ -98,7 +98,9 @@ export class FlushQueue {
     if (failed < 0) return;
     for (const { table } of this.#flushes.splice(failed)) {
       if (!table.isSettled) table.cancel(reason);
-      else if (table.error === undefined && table.result !== undefined) this.remove([table.result]);
+      else if (table.error === undefined && table.result !== undefined) {
+        removeTables(this.#state, [table.result]);
+      }
     }
   }
 
@@ -114,19 +116,6 @@ export class FlushQueue {
     return new RunningTask(task, (error) => this.#state.fail("a sync", error));
   }
 
-  /** Removes the files of tables that were written and will not come into force. */
-  remove(tables: readonly TableMetadata[]): void {
-    const { fileSystem, directory } = this.#state;
-    for (const { number } of tables) {
-      try {
-        fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
-      } catch (error) {
-        // It does no harm; the next open removes it.
-        if (!isRefusal(error)) throw error;
-      }
-    }
-  }
-
   #writtenHere(
     { memtable }: ImmutableMemtable,
     fileNumber: number,
@@ -135,19 +124,19 @@ export class FlushQueue {
   }
 
   /**
-   * `theirs` is the file number for the thread, `ours` the one for this thread, if the thread has
-   * no descriptor.
+   * If the thread has no descriptor for its file, the table is written here, to the file of the
+   * fallback.
    */
   *#writtenInThread(
     immutable: ImmutableMemtable,
-    theirs: number,
-    ours: number,
+    threadFileNumber: number,
+    fallbackFileNumber: number,
   ): Task<TableMetadata | undefined> {
     const { jobThread } = this.#state;
     // It may have ended since it was asked.
     if (jobThread?.takesFlush(immutable.memtable)) {
       try {
-        const flushed = yield* jobThread.flush(immutable.memtable, theirs);
+        const flushed = yield* jobThread.flush(immutable.memtable, threadFileNumber);
         if (flushed !== undefined) return flushed.table;
       } catch (error) {
         // The store can free some of its own descriptors (descriptor_sharing.ts). What the thread
@@ -155,7 +144,7 @@ export class FlushQueue {
         if (!isOutOfDescriptors(error)) throw error;
       }
     }
-    return yield* this.#writtenHere(immutable, ours);
+    return yield* this.#writtenHere(immutable, fallbackFileNumber);
   }
 
   *#installTask({ immutable, newestLog, table }: Flush): Task<void> {
@@ -174,5 +163,20 @@ export class FlushQueue {
     logs.removeBelow(nextLog);
     this.count++;
     this.writtenBytes += added?.sizeBytes ?? 0;
+  }
+}
+
+/** Removes the files of tables that were written and will not come into force. */
+export function removeTables(
+  { fileSystem, directory }: Pick<StoreState, "fileSystem" | "directory">,
+  tables: readonly TableMetadata[],
+): void {
+  for (const { number } of tables) {
+    try {
+      fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
+    } catch (error) {
+      // The file harms nobody; the next open removes it.
+      if (!isRefusal(error)) throw error;
+    }
   }
 }

@@ -1,36 +1,37 @@
 /**
  * `store.checkpoint`: the store as it is at the call, written to another directory beside the
  * running store, in our own format (store_copy.ts) or in that of Go TinyKVS v0.4
- * (go_checkpoint.ts).
+ * (go/go_checkpoint.ts).
  *
  * It reads through a lease, as a snapshot does, and is a task that is driven in slices, so writes,
- * flushes and compactions of the store go on. This file owns the new directory:
+ * flushes and compactions of the store go on. This file owns the directory that is made:
  *
  * - The directory's lock is held meanwhile, as by any store.
- * - A file `MANIFEST-000000`, a number that no store uses, is there from first to last, and is
- *   durable before any other file exists. While it is there without a CURRENT and a `wal.log`,
- *   `open` refuses tables beside it, even those in Go's format that need no manifest. The Go
- *   program does not know such a mark: go_store_writer.ts says what that leaves open.
- * - A checkpoint that fails, is aborted, or loses its store removes its files. A crash may leave
+ * - From first to last a file `MANIFEST-000000`, a number that no store uses, stands in it, durable
+ *   before any other file is. While it is there without a CURRENT and a `wal.log`, `open` refuses
+ *   tables that lie beside it, also those that are in Go's format and need no manifest. The Go
+ *   program knows no such mark: go_store_writer.ts says what that leaves open.
+ * - What fails, is aborted, or loses its store on the way removes its files. A crash may leave
  *   some, but never a directory that opens as a store with less in it.
  */
 
 import { ClosedError, isRefusal, StoreError } from "../../errors.ts";
 import { ownFields } from "../../options.ts";
 import type { FileLock } from "../../platform/file_system.ts";
+import { SLICE_MS } from "../../platform/pacing.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
-  GO_LOG_NAME,
   isLockName,
   manifestName,
   parseFileName,
 } from "../../version/file_names.ts";
+import { writeGoStore } from "../../go/go_checkpoint.ts";
+import { GO_LOG_NAME } from "../../go/go_log.ts";
 import { stagedTableNumber } from "../../go/go_store_writer.ts";
 import { checkSignal, throwIfAborted } from "../../contract/abort_signal.ts";
-import { writeGoStore } from "./go_checkpoint.ts";
 import type { Lease } from "../state/read_view.ts";
 import {
   isDirectory,
@@ -56,7 +57,6 @@ export interface CheckpointOptions {
 /** The mark of an unfinished checkpoint. */
 const UNFINISHED_NAME = manifestName(0);
 /** The longest time for which the event loop is held at once. */
-const SLICE_MS = 1.5;
 const NAMES: ReadonlySet<string> = new Set(["format", "signal"]);
 
 /** Makes a checkpoint; `Store.checkpoint` documents it. */

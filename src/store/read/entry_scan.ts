@@ -18,12 +18,9 @@ import {
 } from "../../iterator/entry_cursor.ts";
 import { EntryRun, type RunBound } from "../../iterator/entry_run.ts";
 import { MergingCursor } from "../../iterator/merging_cursor.ts";
-import {
-  type ScanProgress,
-  TableCursor,
-  type TableScanOptions,
-} from "../../sstable/table_cursor.ts";
-import { isTombstone } from "../../value/value_codec.ts";
+import { isLive } from "../../iterator/visibility.ts";
+import type { ScanProgress, TableScanOptions } from "../../sstable/read_window.ts";
+import { TableCursor } from "../../sstable/table_cursor.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../../version/version.ts";
 import { type DeadRanges, type DeadWalk, keyCopy, MANY_TOMBSTONES } from "../state/dead_ranges.ts";
 import type { ReadView } from "../state/read_view.ts";
@@ -213,7 +210,7 @@ export class EntryScan {
       const at = offsets[slot]!;
       const keyEnd = at + 4 + view.getUint32(at, true);
       const valueStart = keyEnd + 4;
-      if (isTombstone(bytes, valueStart)) {
+      if (!isLive(bytes, valueStart)) {
         dead++;
         continue;
       }
@@ -245,7 +242,7 @@ export class EntryScan {
       this.#unskipped = count - 1;
       this.#left = count - 1;
       if (count > 1) this.#slot = this.#run.first;
-      if (!isTombstone(this.entry.valueBytes, this.entry.valueStart)) {
+      if (isLive(this.entry.valueBytes, this.entry.valueStart)) {
         this.#remaining--;
         this.#endDead(true);
         return AT_ENTRY;

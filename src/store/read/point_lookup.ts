@@ -1,10 +1,12 @@
 /**
- * Finds one key in a read view: memtables newest first, then level 0 newest first, then one table
- * of each level. The first entry found decides, and a tombstone means that the key is missing.
+ * Finds one key in a read view: memtables newest first, then level 0 newest first, then one table a
+ * level; the first entry found decides. In a table: the index names the block, the filter may rule
+ * the key out, the block is searched. Two shortcuts are in files of their own: last_hit.ts and
+ * filter_policy.ts.
  *
- * The search is synchronous over what is in memory. If an index, a filter or a block is missing, it
- * answers `NEEDS_LOAD` and keeps its place, and `resume` continues with the loaded piece. So one
- * search serves `get` and `getSync`, without a Promise if nothing is missing. The object is reused.
+ * The search is synchronous over what is in memory. If an index, a filter or a block is missing it
+ * answers `NEEDS_LOAD`, keeps its place, and goes on by `resume` with what was loaded: one search
+ * for `get` and `getSync`, without a Promise if nothing is missing. The object is reused.
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -24,8 +26,10 @@ import type { Filter } from "../../sstable/filter.ts";
 import type { LoadWaiter } from "../../sstable/load_queue.ts";
 import type { ReadPace } from "../../sstable/read_pace.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
-import { type LiveTable, mayHold, type Version } from "../../version/version.ts";
+import { type LiveTable, mayHold } from "../../version/version.ts";
 import type { ReadView } from "../state/read_view.ts";
+import { FilterPolicy } from "./filter_policy.ts";
+import { LastHit } from "./last_hit.ts";
 
 const nothing = emptyEntryView();
 
@@ -36,14 +40,6 @@ export interface LoadFailure {
   /** What was thrown. */
   readonly error: unknown;
 }
-
-/** From this number on the last table's filter is searched first, too. */
-const MANY_ABSENCES = 8;
-/**
- * After this many hits in a row in the last table its filter is skipped. A filter check costs a
- * tenth of a read, and after so long a run a miss is unlikely (decision 8).
- */
-const MANY_FOUND = 16;
 
 /** One search at a time. */
 export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
@@ -67,10 +63,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   #index: TableIndex | undefined;
   #filter: Filter | undefined;
   #block: Block | undefined;
-  /** Recent misses in the last level, decayed by hits. */
-  #absences = 0;
-  /** Searches in a row that found their key in the last table, up to `MANY_FOUND`. */
-  #found = MANY_FOUND;
+  readonly #policy = new FilterPolicy();
+  readonly #lastHit = new LastHit();
   /**
    * Whether `#block` came with a pin, as from an awaited load; other blocks are used only within
    * one stretch.
@@ -78,18 +72,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   #isPinned = false;
   /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
   #isHashed = false;
-  /** The slot of the key in `#block`, if it is known without a search; -1 otherwise. */
+  /** Slot of the key in `#block` if it is known without a search; -1 otherwise. */
   #slot = -1;
-  /**
-   * Where the last key was found. If keys are read in order, the next one is mostly the next entry
-   * of the same block. A look there first saves a search among tables, one in an index and one in
-   * the block.
-   */
-  #nearVersion: Version | undefined;
-  #nearTable: LiveTable | undefined;
-  #nearLevel = 0;
-  #nearBlock = 0;
-  #nearSlot = 0;
 
   /** Makes a search whose key its user encodes into `key`. */
   constructor(key: ByteWriter, useFilters: boolean) {
@@ -126,8 +110,9 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Continues without the missing block, for a caller who only wants to know whether the key has a
-   * value; `NEEDS_LOAD` if that takes the block. A shown value may be a replacement.
+   * Goes on without the block that is missing, for a caller who only wants to know whether the key
+   * has a value; `NEEDS_LOAD` if that takes the block. The value that is shown may not be the
+   * stored one.
    */
   resumeWithoutValue(): Position {
     const index = this.#index!;
@@ -154,8 +139,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Loads the missing piece if that takes no longer than waiting for it; returns whether it did.
-   * Then the search continues in the same stretch.
+   * Loads what is missing if that takes no longer than to wait for it; says whether it did. Then
+   * the search goes on in the same stretch.
    */
   loadAtOnce(pace: ReadPace): boolean {
     const { reader } = this.#table!;
@@ -203,8 +188,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   release(): void {
     this.#dropTable();
     this.#view = undefined;
-    this.#nearVersion = undefined;
-    this.#nearTable = undefined;
+    this.#lastHit.forget();
     this.#onLoaded = undefined;
     const { entry } = this;
     entry.keyBytes = entry.valueBytes = nothing.keyBytes;
@@ -239,94 +223,91 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     }
     while (this.#level < version.depth) {
       const level = this.#level++;
-      if (level === this.#nearLevel && version === this.#nearVersion && this.#isNext()) {
-        return this.#nearTable;
-      }
+      if (this.#lastHit.isBefore(version, level, view, length)) return this.#startAfterLastHit();
       const table = version.tableFor(level, view, 0, length);
       if (table !== undefined) return table;
     }
     return undefined;
   }
 
-  /**
-   * Whether the key is that of the entry after the last hit, in a block that is still in memory.
-   */
-  #isNext(): boolean {
-    const { reader } = this.#nearTable!;
-    const slot = this.#nearSlot + 1;
-    const block = reader.peekBlock(this.#nearBlock);
-    if (block === undefined || !block.isAt(slot, this.key.view, 0, this.key.length)) return false;
-    this.#block = reader.blockInMemory(this.#nearBlock);
-    this.#blockNumber = this.#nearBlock;
-    this.#slot = slot;
-    return true;
+  /** The key is that of the entry after the last hit. */
+  #startAfterLastHit(): LiveTable {
+    const { block, slot } = this.#lastHit;
+    const table = this.#lastHit.table!;
+    this.#block = table.reader.blockInMemory(block);
+    this.#blockNumber = block;
+    this.#slot = slot + 1;
+    return table;
   }
 
+  /** Searches one table: finds the block that may hold the key, then the key in it. */
   #probe(table: LiveTable): Position {
+    if (this.#block === undefined) {
+      const position = this.#findBlock(table);
+      if (position !== AT_ENTRY) return position;
+    }
+    const block = this.#block!;
+    const slot = this.#slot < 0 ? block.find(this.key.view, 0, this.key.length) : this.#slot;
+    if (slot < 0) return this.#notInBlock(table);
+    block.showBuffers(this.entry);
+    block.showAt(slot, this.entry);
+    const { version } = this.#view!;
+    this.#lastHit.note(version, this.#level - 1, table, this.#blockNumber, slot);
+    this.#policy.noteFound(this.#level === version.depth);
+    return AT_ENTRY;
+  }
+
+  /** Finds the block that may hold the key; `AT_ENTRY` if there is one, and it is in memory. */
+  #findBlock(table: LiveTable): Position {
     const { key } = this;
     const { reader } = table;
+    const index = this.#index ??= reader.sections.index;
+    if (index === undefined) return this.#need("index");
+    const isLast = this.#level === this.#view!.version.depth;
+    let number = -1;
+    if (isLast && this.#policy.triesBlockFirst) {
+      number = index.blockFor(key.view, 0, key.length);
+      if (number < 0) return AT_END;
+      this.#block = reader.blockInMemory(number);
+    }
     if (this.#block === undefined) {
-      const index = this.#index ??= reader.sections.index;
-      if (index === undefined) return this.#need("index");
-      let number = -1;
-      const isLast = this.#level === this.#view!.version.depth;
-      // Most keys that reach the last table exist, unless recent searches say otherwise. Then a
-      // block in memory answers at once, and a filter would cost seven more cache lines.
-      if (isLast && this.#absences < MANY_ABSENCES) {
-        number = index.blockFor(key.view, 0, key.length);
-        if (number < 0) return AT_END;
-        this.#block = reader.blockInMemory(number);
-      }
-      if (this.#block === undefined) {
-        // The filter of a Go table has no checksum: one flipped bit in it would hide a key.
-        if (
-          this.#useFilters && reader.sections.hasFilter && table.metadata.checksum !== undefined &&
-          !(isLast && this.#found === MANY_FOUND)
-        ) {
-          const filter = this.#filter ??= reader.sections.filter;
-          if (filter === undefined) return this.#need("filter");
-          if (!this.#isHashed) {
-            hashKey(key.bytes, 0, key.length);
-            this.#isHashed = true;
-          }
-          if (!filter.mayContainHashed()) return this.#absent();
+      if (
+        this.#useFilters && reader.sections.hasFilter && reader.sections.isTrusted &&
+        !(isLast && this.#policy.skipsFilter)
+      ) {
+        const filter = this.#filter ??= reader.sections.filter;
+        if (filter === undefined) return this.#need("filter");
+        if (!this.#isHashed) {
+          hashKey(key.bytes, 0, key.length);
+          this.#isHashed = true;
         }
-        if (number < 0) number = index.blockFor(key.view, 0, key.length);
-        if (number < 0) return AT_END;
-        this.#block = reader.cachedBlock(number);
+        if (!filter.mayContainHashed()) return this.#absent();
       }
-      this.#blockNumber = number;
-      if (this.#block === undefined) return this.#need("block");
+      if (number < 0) number = index.blockFor(key.view, 0, key.length);
+      if (number < 0) return AT_END;
+      this.#block = reader.cachedBlock(number);
     }
-    const slot = this.#slot < 0 ? this.#block.find(key.view, 0, key.length) : this.#slot;
-    if (slot < 0) {
-      if (table.metadata.checksum !== undefined || !this.#isBehindBlock(this.#index!)) {
-        return this.#absent();
-      }
-      // The index of a Go table has no checksum either. If the key falls between two blocks, load
-      // the second: decoding verifies its first key.
-      this.#blockNumber++;
-      if (reader.cachedBlock(this.#blockNumber) !== undefined) return AT_END;
-      return this.#need("block");
-    }
-    this.#block.showBuffers(this.entry);
-    this.#block.showAt(slot, this.entry);
-    this.#nearVersion = this.#view!.version;
-    this.#nearTable = table;
-    this.#nearLevel = this.#level - 1;
-    this.#nearBlock = this.#blockNumber;
-    this.#nearSlot = slot;
-    if (this.#absences > 0) this.#absences--;
-    if (this.#found < MANY_FOUND && this.#level === this.#view!.version.depth) this.#found++;
-    return AT_ENTRY;
+    this.#blockNumber = number;
+    return this.#block === undefined ? this.#need("block") : AT_ENTRY;
+  }
+
+  /**
+   * The block that should hold the key does not. That proves that the table does not, if it is
+   * trusted.
+   */
+  #notInBlock(table: LiveTable): Position {
+    const { reader } = table;
+    if (reader.sections.isTrusted || !this.#isBehindBlock(this.#index!)) return this.#absent();
+    // The key lies between two blocks, if the index is right. The second one is loaded, which
+    // checks that its first key is the one that the index names.
+    this.#blockNumber++;
+    if (reader.cachedBlock(this.#blockNumber) !== undefined) return AT_END;
+    return this.#need("block");
   }
 
   /** The table does not have the key; notes it if no table follows. */
   #absent(): Position {
-    if (this.#level === this.#view!.version.depth) {
-      this.#found = 0;
-      if (this.#absences < 2 * MANY_ABSENCES) this.#absences += 2;
-    }
+    if (this.#level === this.#view!.version.depth) this.#policy.noteAbsent();
     return AT_END;
   }
 

@@ -14,6 +14,7 @@ import { Memtable } from "../../memtable/memtable.ts";
 import { compactionOptions, type ResolvedOptions } from "../../options.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
+import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
 import type { VersionSet } from "../../version/version_set.ts";
 import { DeadRanges } from "./dead_ranges.ts";
@@ -208,6 +209,14 @@ export class StoreState {
   fail(work: string, cause: unknown): BackgroundError {
     this.#failure ??= cause instanceof BackgroundError ? cause : new BackgroundError(work, cause);
     return this.#failure;
+  }
+
+  /**
+   * Whether an error says that there was no descriptor, and nothing else has happened: what failed
+   * may be tried again. That is not so if a new manifest was half in force.
+   */
+  isShortage(error: unknown): boolean {
+    return isOutOfDescriptors(error) && this.versions.poison === undefined;
   }
 
   /**

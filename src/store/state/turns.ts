@@ -4,10 +4,9 @@
  * The write and read paths ask here, at low cost, whether it is time for a turn.
  */
 
+import { SLICE_MS } from "../../platform/pacing.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 
-/** The longest time, in milliseconds, for which our operations alone fill the microtask queue. */
-const MAX_STRETCH_MS = 1.5;
 /** The clock is read once in this many operations. */
 const OPERATIONS_PER_LOOK = 32;
 
@@ -46,7 +45,7 @@ export class Turns {
     }
     const stretchMs = nowMs - this.#turnStartedMs;
     // A negative time: the clock has gone back, and may have hidden any time.
-    if (stretchMs >= 0 && stretchMs < MAX_STRETCH_MS) return undefined;
+    if (stretchMs >= 0 && stretchMs < SLICE_MS) return undefined;
     return this.pass();
   }
 

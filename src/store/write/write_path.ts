@@ -1,85 +1,37 @@
 /**
- * The one write path: encode into the log's buffer, insert into the memtable, acknowledge.
- *
- * The first two happen synchronously in the call. So later reads of this process see the write, and
- * the order of calls is the order of writes. The acknowledgement waits for what `walSync` asks for:
- * writes issued in the same turn of the event loop share one file write, and writes issued while an
- * fsync runs share the next one (group commit). After the first failed write or sync of a log,
- * nothing is retried and nothing more is written: every later write gets a BackgroundError.
+ * The one write path: a write is committed in the call (commit.ts), and acknowledged when it is as
+ * durable as it was asked to be (acknowledgement.ts).
  */
 
-import { ByteWriter } from "../../bytes/byte_writer.ts";
-import { isBytes } from "../../bytes/is_bytes.ts";
-import { BackgroundError } from "../../errors.ts";
-import { soon } from "../../platform/microtask.ts";
-import { isOver, type Timer } from "../../platform/scheduler.ts";
-import type { Memtable } from "../../memtable/memtable.ts";
-import type { Key, Value } from "../../value/value.ts";
-import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
-import { isTombstone } from "../../value/value_codec.ts";
-import type { LogWriter } from "../../wal/log_writer.ts";
-import type { Background } from "../background/background.ts";
-import { EmbeddedBatch } from "./batch.ts";
-import { encodeDelete, encodePut } from "./operation_encoding.ts";
-import type { StoreState } from "../state/store_state.ts";
+import type { ByteWriter } from "../../bytes/byte_writer.ts";
 import { wantsSync } from "../../contract/write_options.ts";
 import type { WriteOptions } from "../../contract/writer.ts";
-
-/** The longest batch; it has to fit into one memtable (4 GiB with its overhead). */
-const MAX_BATCH_BYTES = 2 ** 31;
-/** A batch this long gets its own memtable. */
-const LARGE_BATCH_BYTES = 2 ** 29;
-
-/** The memory of a batch is kept for the next one up to this size. */
-const KEEP_BATCH_BYTES = 1024 * 1024;
-
-/** Means "delete" in place of a value. */
-const DELETE: unique symbol = Symbol("delete");
-
-/** Writes that are acknowledged together. */
-class Group {
-  readonly promise: Promise<void>;
-  resolve!: () => void;
-  reject!: (error: unknown) => void;
-  needsSync: boolean;
-
-  constructor(needsSync: boolean) {
-    this.needsSync = needsSync;
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-  }
-}
+import type { Key, Value } from "../../value/value.ts";
+import type { Background } from "../background/background.ts";
+import type { StoreState } from "../state/store_state.ts";
+import { Acknowledgement } from "./acknowledgement.ts";
+import type { EmbeddedBatch } from "./batch.ts";
+import { Commit, DELETE } from "./commit.ts";
 
 /** Writes to a store. */
 export class WritePath {
   readonly #state: StoreState;
-  readonly #background: Background;
-  /** Groups that wait for their turn; the last one still accepts writes. */
-  readonly #groups: Group[] = [];
-  #isDraining = false;
-  #drained: (() => void)[] = [];
-  #timer: Timer | undefined;
-  #lastSyncMs = 0;
-  /** Whether the manifest says that there is a log. */
-  #isFirstLogKnown = false;
-  #batchMemory: ByteWriter | undefined;
-  /** Made once: otherwise each single awaited put would make a closure. */
-  readonly #startDraining = (): void => this.#drain();
+  readonly #commit: Commit;
+  readonly #acknowledgement: Acknowledgement;
 
   /** Makes the write path of a store. */
   constructor(state: StoreState, background: Background) {
     this.#state = state;
-    this.#background = background;
+    this.#commit = new Commit(state, background);
+    this.#acknowledgement = new Acknowledgement(state, background);
   }
 
   /** Stores a value; resolves when it is as durable as the caller asks for. */
   put(key: Key, value: Value, options: WriteOptions | undefined): Promise<void> {
     try {
       const sync = this.#needsSync(options);
-      this.#append(key, value);
-      return this.#acknowledge(sync);
+      this.#commit.one(key, value);
+      return this.#acknowledgement.wait(sync);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -88,15 +40,15 @@ export class WritePath {
   /** As `put`. */
   putSync(key: Key, value: Value, options: WriteOptions | undefined): void {
     const sync = this.#needsSync(options);
-    this.#acknowledgeSync(this.#append(key, value), sync);
+    this.#acknowledgement.now(this.#commit.one(key, value), sync);
   }
 
   /** Removes a key; resolves as `put` does. */
   delete(key: Key, options: WriteOptions | undefined): Promise<void> {
     try {
       const sync = this.#needsSync(options);
-      this.#append(key, DELETE);
-      return this.#acknowledge(sync);
+      this.#commit.one(key, DELETE);
+      return this.#acknowledgement.wait(sync);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -105,15 +57,15 @@ export class WritePath {
   /** As `delete`. */
   deleteSync(key: Key, options: WriteOptions | undefined): void {
     const sync = this.#needsSync(options);
-    this.#acknowledgeSync(this.#append(key, DELETE), sync);
+    this.#acknowledgement.now(this.#commit.one(key, DELETE), sync);
   }
 
   /** Applies a batch as one log record; resolves as `put` does. */
   write(batch: EmbeddedBatch, options: WriteOptions | undefined): Promise<void> {
     try {
       const sync = this.#needsSync(options);
-      this.#appendBatch(batch);
-      return this.#acknowledge(sync);
+      this.#commit.batch(batch);
+      return this.#acknowledgement.wait(sync);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -122,297 +74,43 @@ export class WritePath {
   /** As `write`. */
   writeSync(batch: EmbeddedBatch, options: WriteOptions | undefined): void {
     const sync = this.#needsSync(options);
-    this.#acknowledgeSync(this.#appendBatch(batch), sync);
+    this.#acknowledgement.now(this.#commit.batch(batch), sync);
   }
 
   /** Makes every write before the call durable. */
   sync(): Promise<void> {
-    if (this.#state.logs.active === undefined) return Promise.resolve();
-    return this.#acknowledge(true);
+    return this.#acknowledgement.sync();
+  }
+
+  /** Memory for a batch, whose bytes stay valid until the next batch starts. */
+  takeBatchMemory(): ByteWriter {
+    return this.#commit.takeBatchMemory();
   }
 
   /** Freezes the memtable unless it is empty. */
   rotate(): void {
-    if (this.#state.memtable.entryCount > 0) this.#rotate();
+    this.#commit.rotate();
   }
 
   /** Drops the memory of the last batch. */
   rest(): void {
-    this.#batchMemory = undefined;
+    this.#commit.rest();
   }
 
   /** Drops everything: the store is closed. */
   stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#acknowledgement.stop();
     this.rest();
   }
 
   /** Resolves when every write that was accepted is acknowledged or has failed. */
   drained(): Promise<void> {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    if (!this.#isDraining) return Promise.resolve();
-    return new Promise((resolve) => this.#drained.push(resolve));
+    return this.#acknowledgement.drained();
   }
 
   #needsSync(options: WriteOptions | undefined): boolean {
     const { walSync } = this.#state.options;
     const isWanted = wantsSync(options);
     return isWanted || walSync === "batch" || walSync === "write";
-  }
-
-  /**
-   * Memory for a batch, that of the last one if there is one. Otherwise a batch of 1,000 entries
-   * would allocate, zero and copy 500 KiB as it grows, outside of the heap, where such garbage
-   * makes V8 collect everything.
-   */
-  takeBatchMemory(): ByteWriter {
-    const memory = this.#batchMemory;
-    if (memory === undefined) return new ByteWriter(256);
-    this.#batchMemory = undefined;
-    memory.length = 0;
-    return memory;
-  }
-
-  /** Valid until the next batch starts. Oversized memory is dropped. */
-  #keepBatchMemory(memory: ByteWriter): void {
-    // The memory of a batch of another copy of the library is of another class.
-    if (memory.constructor !== ByteWriter) return;
-    if (memory.bytes.length <= KEEP_BATCH_BYTES) this.#batchMemory = memory;
-  }
-
-  /** Appends one operation; returns the number of bytes that it takes in the log. */
-  #append(key: Key, value: Value | typeof DELETE): number {
-    if (typeof value === "object" && !isBytes(value)) {
-      // Encoding a record may run getters of the caller, which may write: so not into the log's
-      // buffer.
-      return this.#appendBatch(
-        new EmbeddedBatch(undefined, this.takeBatchMemory()).put(key, value),
-      );
-    }
-    const log = this.#prepare();
-    log.beginRecord();
-    try {
-      if (value === DELETE) encodeDelete(log.buffer, key);
-      else encodePut(log.buffer, key, value);
-    } catch (error) {
-      log.cancelRecord();
-      throw error;
-    }
-    return this.#commit(log, 1);
-  }
-
-  #appendBatch(batch: EmbeddedBatch): number {
-    const { length, sizeBytes } = batch;
-    if (sizeBytes > MAX_BATCH_BYTES) {
-      throw new RangeError(
-        `Cannot write a batch of ${sizeBytes} bytes: the limit is ${MAX_BATCH_BYTES}`,
-      );
-    }
-    this.#state.requireWritable();
-    if (length === 0) {
-      this.#keepBatchMemory(batch.finish());
-      return 0;
-    }
-    if (sizeBytes > LARGE_BATCH_BYTES) this.rotate();
-    const log = this.#prepare();
-    const payload = batch.finish();
-    this.#keepBatchMemory(payload);
-    log.beginRecord();
-    log.buffer.appendBytes(payload.bytes, 0, payload.length);
-    return this.#commit(log, length);
-  }
-
-  /** The log to write to, after making sure that there is one, and a memtable with room. */
-  #prepare(): LogWriter {
-    const state = this.#state;
-    state.requireWritable();
-    const { logs } = state;
-    if (!this.#isFirstLogKnown || logs.active === undefined) this.#openFirstLog();
-    else if (state.memtable.sizeBytes >= state.options.memtableSizeBytes || logs.isEnded) {
-      this.#rotate();
-    }
-    return state.logs.active!;
-  }
-
-  /** Completes the record and makes its entries visible. */
-  #commit(log: LogWriter, entryCount: number): number {
-    const state = this.#state;
-    const firstSequence = state.lastSequence + 1;
-    log.endRecord(firstSequence, entryCount);
-    const { bytes, view, length } = log.buffer;
-    const payloadStart = log.recordPayloadStart;
-    const { memtable, deadRanges } = state;
-    const mayRevive = !deadRanges.isEmpty;
-    let start = payloadStart + 1;
-    try {
-      for (let i = 0; i < entryCount; i++) {
-        const keyEnd = start + 4 + view.getUint32(start, true);
-        const end = keyEnd + 4 + view.getUint32(keyEnd, true);
-        if (isTombstone(bytes, keyEnd + 4)) this.#noteTombstone(memtable);
-        else if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
-        memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
-        start = end + 1;
-      }
-    } catch (error) {
-      // The log has the whole record and the memtable only a part of it: reopening is the only way
-      // to mend that.
-      throw state.fail("an insert into the memtable", error);
-    }
-    state.lastSequence = firstSequence + entryCount - 1;
-    return length - payloadStart;
-  }
-
-  #noteTombstone(memtable: Memtable): void {
-    memtable.tombstoneCount++;
-    this.#background.idle.start();
-  }
-
-  #rotate(): void {
-    this.#background.makeRoom();
-    try {
-      this.#state.rotate();
-    } catch (error) {
-      // Nothing was created: the next write tries again.
-      if (isOutOfDescriptors(error)) throw error;
-      throw this.#state.fail("the start of a new write-ahead log", error);
-    }
-    this.#background.kick();
-  }
-
-  /**
-   * Creates the first log of this session and names it in the manifest, so that recovery notices if
-   * it disappears. This happens once per open, and synchronously: no write may come before it. If
-   * there is no descriptor for a step, that step has done nothing, and the next write continues
-   * from there.
-   */
-  #openFirstLog(): void {
-    const state = this.#state;
-    try {
-      if (state.logs.active === undefined) {
-        state.logs.rotate(state.versions.newFileNumber(), state.lastSequence + 1);
-      }
-      const { number } = state.logs.active!;
-      state.logs.writeOutSync();
-      // With the header durable, every record proves that it was durable: then damage to it is
-      // recognised.
-      state.logs.syncSync();
-      state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });
-      this.#isFirstLogKnown = true;
-    } catch (error) {
-      if (isOutOfDescriptors(error) && state.versions.poison === undefined) throw error;
-      throw state.fail("the start of the write-ahead log", error);
-    }
-  }
-
-  #acknowledge(needsSync: boolean): Promise<void> {
-    const groups = this.#groups;
-    let group = groups.at(-1);
-    if (group === undefined || this.#state.options.walSync === "write") {
-      group = new Group(needsSync);
-      groups.push(group);
-    } else if (needsSync) {
-      group.needsSync = true;
-    }
-    if (!this.#isDraining) {
-      this.#isDraining = true;
-      soon(this.#startDraining);
-    }
-    return group.promise;
-  }
-
-  /** Acknowledges the first group, and continues until there is none. */
-  #drain(): void {
-    for (;;) {
-      const group = this.#groups.shift();
-      if (group === undefined) {
-        this.#isDraining = false;
-        for (const resolve of this.#drained.splice(0)) resolve();
-        return;
-      }
-      const error = this.#writeOut();
-      if (error !== undefined) {
-        group.reject(error);
-      } else if (group.needsSync) {
-        this.#state.logs.sync().then(
-          () => this.#finishSynced(group),
-          (error: unknown) => {
-            this.#state.fail("a sync of the write-ahead log", error);
-            group.reject(error);
-          },
-        ).then(() => this.#drain());
-        return;
-      } else {
-        this.#finish(group);
-        this.#startTimer();
-      }
-    }
-  }
-
-  /** Passes everything to the operating system; returns the error, or undefined. */
-  #writeOut(): unknown {
-    const state = this.#state;
-    if (state.failure !== undefined) return state.failure;
-    try {
-      state.logs.writeOutSync();
-    } catch (error) {
-      state.fail("a write to the write-ahead log", error);
-      return error;
-    }
-  }
-
-  /**
-   * As `#finish`, unless a failure was reported meanwhile to a synchronous writer and not to us.
-   */
-  #finishSynced(group: Group): void {
-    const { failure } = this.#state;
-    if (failure === undefined) this.#finish(group);
-    else group.reject(failure);
-  }
-
-  /** Resolves a group; later if the background is too slow or a turn is due. */
-  #finish(group: Group): void {
-    const wait = this.#background.pressure() ?? this.#state.turns.due();
-    if (wait === undefined) group.resolve();
-    else wait.then(group.resolve, group.reject);
-  }
-
-  #acknowledgeSync(bytes: number, needsSync: boolean): void {
-    const state = this.#state;
-    try {
-      state.logs.writeOutSync();
-      if (needsSync) state.logs.syncSync();
-      else if (state.options.walSync === "interval") this.#syncIfDue();
-    } catch (error) {
-      state.fail("a write to the write-ahead log", error);
-      throw error;
-    }
-    this.#background.assist(bytes);
-  }
-
-  /** A synchronous writer may keep timers from firing, so it reads the clock itself. */
-  #syncIfDue(): void {
-    const { scheduler, options, logs } = this.#state;
-    if (isOver(scheduler, this.#lastSyncMs, options.walSyncIntervalMs)) {
-      // Before the sync: a write that comes while it runs has waited since then.
-      this.#lastSyncMs = scheduler.nowMs();
-      logs.syncSync();
-    } else {
-      this.#startTimer();
-    }
-  }
-
-  #startTimer(): void {
-    const { scheduler, options } = this.#state;
-    if (options.walSync !== "interval" || this.#timer !== undefined) return;
-    this.#timer = scheduler.setTimer(() => {
-      this.#timer = undefined;
-      this.#lastSyncMs = scheduler.nowMs();
-      // The state has noted a failure by then, and every later write reports it.
-      this.sync().catch((error: unknown) => {
-        if (!(error instanceof BackgroundError)) this.#state.fail("a sync", error);
-      });
-    }, options.walSyncIntervalMs);
   }
 }
