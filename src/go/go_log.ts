@@ -118,7 +118,7 @@ export function* readGoLog(handle: FileHandle, visit: GoEntryVisitor): Task<GoLo
           chainStart = at;
           fragments.length = 0;
         } else if (chainStart < 0) {
-          throw new DecodeError("a fragment has no first fragment in front of it", 0);
+          throw new DecodeError("a fragment has no first fragment before it", 0);
         }
         fragments.appendBytes(log.bytes, log.fragmentStart, log.fragmentEnd);
         if (log.type === LAST) {

@@ -70,7 +70,7 @@ const MAX_MANIFEST_BYTES = 2 ** 28;
 /** Free file numbers that a store must have to be taken over. */
 const SPARE_FILE_NUMBERS = 2 ** 16;
 
-/** Stores of the Go program, to be taken over. */
+/** Stores of the Go program, to take over. */
 export const goStore: ForeignStore = {
   logName: GO_LOG_NAME,
   logTitle: "the Go log",
@@ -318,7 +318,7 @@ function requireGoTable(options: ForeignStoreOptions, path: string): number {
     const { metadataSize } = decodeFooter(new DataView(footer.buffer), 0, sizeBytes);
     if (metadataSize !== GO_METADATA_BYTES) {
       throw new CorruptionError(
-        `Cannot open "${directory}": "${path}" is no table of the Go program, but file ` +
+        `Cannot open "${directory}": "${path}" is not a table of the Go program, but file ` +
           `"${CURRENT_NAME}" is missing`,
         fileSystem.joinPath(directory, CURRENT_NAME),
         0,

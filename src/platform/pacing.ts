@@ -1,6 +1,6 @@
 /**
  * How long work may hold the event loop at a time, and how far apart its pauses are.
- * ARCHITECTURE.md ("How work is paused") says by which protocols work is paused.
+ * ARCHITECTURE.md ("How work is paused") has the protocols.
  */
 
 /**
@@ -9,10 +9,10 @@
  */
 export const SLICE_MS = 1.5;
 
-/** While a store is being opened or closed: nobody waits for an answer of it. */
+/** While a store is being opened or closed: nobody waits for its answers. */
 export const OPENING_SLICE_MS = 2;
 
-/** In the worker thread: how long a flush that has just been asked for may wait for a merge. */
+/** In the worker thread: how long a new flush may wait for a merge. */
 export const WORKER_SLICE_MS = 2;
 
 /**

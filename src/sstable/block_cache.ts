@@ -1,22 +1,22 @@
 /**
- * The block cache of a store, and the memory of its blocks: what is dropped is decoded into again.
+ * The block cache of a store, and the memory of its blocks: new blocks are decoded into the memory
+ * of dropped ones.
  *
- * Left to the garbage collector, dropped blocks pile up outside of the JavaScript heap until the
- * engine collects everything: random reads over four times the cache took 260 MB on Node and 490 on
- * Bun with a cache of 64.
+ * If dropped blocks were left to the garbage collector, they would pile up outside of the
+ * JavaScript heap until the engine collects everything, to several times the cache (decision 8).
  *
- * A block's memory is taken for another one only when the cache has dropped it and nobody pins it
- * (block_frame.ts has the states):
+ * A block's memory is used for another one only after the cache has dropped it, and if nobody pins
+ * it (block_frame.ts has the states):
  *
- * - Whoever looks at a block across anything that may decode another one (an `await`, the user's
- *   code, the next move of a merge) pins it and unpins it. What is never unpinned is lost for as
- *   long as the slab that it is a part of has other blocks in use.
+ * - Code that uses a block across anything that may decode another one (an `await`, the user's
+ *   code, the next move of a merge) pins it and unpins it. If a block is never unpinned, it is lost
+ *   as long as other blocks of its slab are in use.
  * - A synchronous search needs no pin: memory that is given back is not written to until the next
- *   block is decoded, and by then it has made its result or gone on to that block.
+ *   block is decoded, and by then the search has made its result or moved on to that block.
  *
- * What waits to be taken counts towards the cache's capacity, but for a small reserve. Where it is
- * too much, as when blocks of another size are read now, the slab with the most of it goes, and
- * what the cache holds of that slab.
+ * Spare memory counts towards the cache's capacity, except for a small reserve. If there is too
+ * much, for example because blocks of another size are read, the slab with the most of it is
+ * dropped, and its cached blocks with it.
  */
 
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";

@@ -1,5 +1,5 @@
 /**
- * The memory of a block: a part of a slab, and what is known of who looks at it.
+ * The memory of a block: a part of a slab, and the state of its users.
  *
  *              take                    insert
  *     spare ---------> being decoded ---------> cached
@@ -7,11 +7,11 @@
  *       |      giveBack      |        drop        |
  *       +---- (no pins) -----+---- (no pins) -----+
  *
- * - *spare*: nobody looks at the block. It waits in `BlockPool` to be decoded into.
- * - *cached*: `BlockCache` holds the block for searches to come. A synchronous search needs nothing
+ * - *spare*: nobody uses the block. It waits in `BlockPool` to be decoded into.
+ * - *cached*: `BlockCache` holds the block for later searches. A synchronous search needs nothing
  *   more.
- * - *pinned*: somebody looks at the block across an `await` or the user's code. A pinned block does
- *   not become spare; the last `unpin` gives it back, unless it is cached.
+ * - *pinned*: somebody uses the block across an `await` or the user's code. A pinned block does not
+ *   become spare; the last `unpin` gives it back, unless it is cached.
  * - *retired* is a slab, not a block: its blocks do not become spare any more. The slab is garbage
  *   when nobody holds one of them.
  */
@@ -41,9 +41,8 @@ function capacityStep(bytes: number): number {
 }
 
 /**
- * One buffer for the memory of several blocks. A buffer of its own, with its three views, would
- * cost a block 800 bytes of objects, V8 2 to 3 µs, and every get that looks at the block the cache
- * lines of those objects.
+ * One buffer for the memory of several blocks. With its own buffer and three views, each block
+ * would cost several times the objects, and every get more cache lines (decision 8).
  */
 export class BlockSlab<B> {
   /** All of the memory. */
@@ -52,7 +51,7 @@ export class BlockSlab<B> {
   readonly view: DataView;
   /** The same memory as words. */
   readonly words: Uint32Array;
-  /** Its blocks. Whoever makes them adds them. */
+  /** Its blocks, filled in by their maker. */
   readonly blocks: B[] = [];
   /** How many of its blocks are spare. Changed by `BlockPool` only. */
   spareCount = 0;
@@ -73,7 +72,7 @@ export class BlockSlab<B> {
   }
 }
 
-/** The memory of one block of class `B`, which extends this one: there is one object a block. */
+/** The memory of one block of class `B`, which extends this one: there is one object per block. */
 export class BlockFrame<B> {
   /** The slab that its memory is a part of. */
   readonly slab: BlockSlab<B>;

@@ -1,6 +1,6 @@
 /**
- * Memory for blocks, in slabs, that waits to be decoded into. Which blocks are looked at is the
- * block cache's business; the pool has those that nobody looks at.
+ * Memory for blocks, in slabs, that waits to be decoded into. The block cache knows which blocks
+ * are in use; the pool has those that nobody uses.
  *
  * A slab has blocks of one size. When blocks of another size are read, slabs are retired: the pool
  * forgets their spare blocks and takes no more of them. The slab is garbage when its last block is.

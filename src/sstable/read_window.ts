@@ -1,9 +1,9 @@
 /**
  * The blocks of one walk over a table.
  *
- * They come from the cache, or from the file: the first one alone, and when the walk goes on, ever
- * larger runs of neighbouring blocks in one read, up to the given bound. Blocks that were read
- * ahead stay compressed until they are reached.
+ * They come from the cache, or from the file: the first one alone, and if the walk continues, ever
+ * larger runs of adjacent blocks in one read, up to the given bound. Blocks that were read ahead
+ * stay compressed until they are reached.
  */
 
 import type { Block } from "./block.ts";

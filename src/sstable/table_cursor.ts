@@ -174,8 +174,8 @@ export class TableCursor implements EntryCursor {
         this.#blockNumber = 0;
       } else {
         this.#blockNumber = block;
-        // Without trust in the index, the next block is loaded, too: that checks its first key, and
-        // proves that nothing before the key lies in it. A forward scan loads it anyway.
+        // If the index is not trusted, the next block is loaded, too. That checks its first key,
+        // and proves that nothing before the key lies in it. A forward scan loads it anyway.
         if (this.#options.reverse && !this.#reader.sections.isTrusted) {
           this.#blockNumber = Math.min(block + 1, index.blockCount - 1);
         }

@@ -439,7 +439,7 @@ function jobSettings(
   };
 }
 
-/** Whether the directory holds a store that can be opened, be it ours or one that is taken over. */
+/** Whether the directory holds a store that can be opened, one of ours or one to take over. */
 function holdsStore(names: readonly string[]): boolean {
   return isStore(names) || foreignStoreIn(FOREIGN_STORES, names) !== undefined;
 }

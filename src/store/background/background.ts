@@ -1,16 +1,16 @@
 /**
  * Drives the flushes (flush_queue.ts) and compactions (compaction_queue.ts) of an open store, and
- * applies the rules by which writers are held back (back_pressure.ts).
+ * applies the rules that hold writers back (back_pressure.ts).
  *
  * The loop gives each task slices of a few milliseconds, flushes first, and lets the event loop
- * turn between two slices. Large jobs run in the job thread, if there is one: here the loop waits
+ * turn between two slices. Large jobs run in the job thread, if there is one: then the loop waits
  * for them and puts their tables in force. A caller that writes synchronously may never let the
  * event loop turn. It does a share of the work itself (`assist`), and waits for the thread only if
  * the bounds on memtables and level 0 demand it.
  *
- * The first failure is noted in the state and ends all background work: the store then answers
- * reads only. A missing descriptor is not a failure: nothing was written, and the work starts again
- * a little later.
+ * The first failure is noted in the state and ends all background work: the store then answers only
+ * reads. A missing descriptor is not a failure: nothing was written, and the work starts again a
+ * little later.
  */
 
 import { ClosedError } from "../../errors.ts";
@@ -46,7 +46,7 @@ export class Background {
   readonly flushes: FlushQueue;
   /** Finds out that nobody writes any more. */
   readonly idle: IdleWatch;
-  /** Compactions: the one that is in progress, and what they have read and written. */
+  /** Compactions: the one in progress, and what they have read and written. */
   readonly compactions: CompactionQueue;
   /** How often a writer had to wait. */
   stalls = 0;
@@ -56,7 +56,7 @@ export class Background {
   readonly #pressure: BackPressure;
   #waiters: Waiter[] = [];
   #isLooping = false;
-  /** Makes the loop look for work if it waits for a task. */
+  /** Makes the loop look for work while it waits for a task. */
   #wakeLoop: () => void = () => {};
   #isStopped = false;
   /** The error that said that there was no descriptor, until the work is tried again. */
@@ -170,7 +170,7 @@ export class Background {
     this.#requireSuccessSync();
   }
 
-  /** Ends the compaction at its present step and starts no other: the store is being closed. */
+  /** Ends the compaction at its current step and starts no other: the store is being closed. */
   stopCompaction(): void {
     this.idle.stop();
     this.compactions.stop();
@@ -179,7 +179,7 @@ export class Background {
     this.#wakeWaiters();
   }
 
-  /** Ends all work at its present step; unfinished outputs are removed. */
+  /** Ends all work at its current step; unfinished outputs are removed. */
   stop(): void {
     this.#isStopped = true;
     this.#retryTimer?.cancel();

@@ -1,9 +1,9 @@
 /**
- * Compactions of a store, one at a time: those that were asked for, then those that the picker
+ * Compactions of a store, one at a time: those that callers ask for, then those that the picker
  * finds.
  *
- * A large merge is done by the job thread, if there is one. The queue only starts and ends tasks;
- * the background drives them.
+ * The job thread does large merges, if there is one. The queue only starts and ends tasks; the
+ * background drives them.
  */
 
 import { type Compaction, editOf } from "../../compaction/compaction.ts";
@@ -27,7 +27,7 @@ export interface CompactionRange {
 
 /** A compaction that a caller asked for. */
 export interface CompactionRequest {
-  /** What is to be compacted. */
+  /** The range to compact. */
   readonly range: CompactionRange;
   /** Whether it has begun. */
   isStarted: boolean;
@@ -63,12 +63,12 @@ export class CompactionQueue {
     this.#mayUseThread = mayUseThread;
   }
 
-  /** What is in progress. */
+  /** The compaction in progress. */
   get task(): RunningTask<void> | undefined {
     return this.#task;
   }
 
-  /** Whether no compaction is started any more. */
+  /** Whether no more compactions start. */
   get isStopped(): boolean {
     return this.#isStopped;
   }
@@ -81,8 +81,8 @@ export class CompactionQueue {
   }
 
   /**
-   * Starts the next compaction, if none is in progress; `isIdle`: there is time for what is not
-   * urgent.
+   * Starts the next compaction, if none is in progress. `isIdle` means that there is time for work
+   * that is not urgent.
    */
   start(isIdle: boolean): void {
     if (this.#task !== undefined || this.#isStopped) return;
@@ -91,7 +91,7 @@ export class CompactionQueue {
     this.#task = new RunningTask(task, (error) => this.#state.fail("a sync", error));
   }
 
-  /** Takes note of a task that has ended; tells of its failure. */
+  /** Notes a task that has ended; reports its failure. */
   settle(onFailure: (error: unknown) => void): void {
     if (!this.#task?.isSettled) return;
     const { error } = this.#task;
@@ -100,19 +100,19 @@ export class CompactionQueue {
     if (this.#requests[0]?.isStarted) this.#requests.shift()!.isDone = true;
   }
 
-  /** Forgets what was asked for. */
+  /** Forgets the requests. */
   dropRequests(): void {
     this.#requests = [];
   }
 
-  /** Starts no compaction any more, and brings an edit that is being written to its end. */
+  /** Starts no more compactions, and finishes an edit that is being written. */
   stop(): void {
     this.#isStopped = true;
-    // The edit may be in the manifest already: then what comes next has to start from it.
+    // The manifest may have the edit already: then later edits must start from it.
     while (this.#isInstalling) this.#task!.driveSync(this.#state.scheduler, 0);
   }
 
-  /** Ends a compaction at its present step; what it has written is removed. */
+  /** Ends a compaction at its current step; what it has written is removed. */
   cancel(reason: unknown): void {
     this.#task?.cancel(reason);
     this.#task = undefined;

@@ -124,7 +124,7 @@ export class FlushQueue {
   }
 
   /**
-   * If the thread has no descriptor for its file, the table is written here, to the file of the
+   * If the thread has no descriptor for its file, this thread writes the table, to the file of the
    * fallback.
    */
   *#writtenInThread(
@@ -175,7 +175,7 @@ export function removeTables(
     try {
       fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
     } catch (error) {
-      // The file harms nobody; the next open removes it.
+      // The file does no harm; the next open removes it.
       if (!isRefusal(error)) throw error;
     }
   }

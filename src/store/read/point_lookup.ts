@@ -72,7 +72,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   #isPinned = false;
   /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
   #isHashed = false;
-  /** Slot of the key in `#block` if it is known without a search; -1 otherwise. */
+  /** The slot of the key in `#block`, if it is known without a search; -1 otherwise. */
   #slot = -1;
 
   /** Makes a search whose key its user encodes into `key`. */
@@ -110,9 +110,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Goes on without the block that is missing, for a caller who only wants to know whether the key
-   * has a value; `NEEDS_LOAD` if that takes the block. The value that is shown may not be the
-   * stored one.
+   * Continues without the missing block, for a caller who only wants to know whether the key has a
+   * value; `NEEDS_LOAD` if that takes the block. The shown value may not be the stored one.
    */
   resumeWithoutValue(): Position {
     const index = this.#index!;
@@ -139,8 +138,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Loads what is missing if that takes no longer than to wait for it; says whether it did. Then
-   * the search goes on in the same stretch.
+   * Loads the missing piece if that takes no longer than waiting for it; returns whether it did.
+   * Then the search continues in the same stretch.
    */
   loadAtOnce(pace: ReadPace): boolean {
     const { reader } = this.#table!;
@@ -240,7 +239,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return table;
   }
 
-  /** Searches one table: finds the block that may hold the key, then the key in it. */
+  /** Searches one table: finds the only block that can hold the key, and then the key in it. */
   #probe(table: LiveTable): Position {
     if (this.#block === undefined) {
       const position = this.#findBlock(table);
@@ -257,7 +256,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return AT_ENTRY;
   }
 
-  /** Finds the block that may hold the key; `AT_ENTRY` if there is one, and it is in memory. */
+  /** Finds the only block that can hold the key; `AT_ENTRY` if there is one and it is in memory. */
   #findBlock(table: LiveTable): Position {
     const { key } = this;
     const { reader } = table;
@@ -292,13 +291,13 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * The block that should hold the key does not. That proves that the table does not, if it is
-   * trusted.
+   * The block that should hold the key does not. If the table is trusted, that proves that the
+   * table does not hold it either.
    */
   #notInBlock(table: LiveTable): Position {
     const { reader } = table;
     if (reader.sections.isTrusted || !this.#isBehindBlock(this.#index!)) return this.#absent();
-    // The key lies between two blocks, if the index is right. The second one is loaded, which
+    // If the index is right, the key lies between two blocks. The second one is loaded, which
     // checks that its first key is the one that the index names.
     this.#blockNumber++;
     if (reader.cachedBlock(this.#blockNumber) !== undefined) return AT_END;

@@ -134,7 +134,7 @@ export function createStore(options: RecoveryOptions, listed: readonly string[])
   const names = namesWithinReach(listed, emptyVersionState().nextFileNumber);
   // A crash during an earlier creation may have left a manifest: its number stays used.
   for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);
-  // Logs from 1 on: a `wal.log` that turns up later is not one of this store (go/go_store.ts).
+  // Logs from 1 on: a `wal.log` that appears later does not belong to this store (go/go_store.ts).
   versions.applySync({ log: { number: 1, live: false }, removed: [], added: [] });
   removeOrphans(options, versions, names);
   return { versions, lastSequence: 0, memtable: undefined, hasNewTables: false };
@@ -153,7 +153,7 @@ interface FoundStore {
   readonly manifestNumber: number | undefined;
 }
 
-/** A task that recovers an existing store, be it ours or one of another program. */
+/** A task that recovers an existing store, one of ours or of another program. */
 export function* recoverStore(
   options: RecoveryOptions,
   listed: readonly string[],
@@ -239,7 +239,7 @@ function readStore(options: RecoveryOptions, names: readonly string[]): FoundSto
   return { storeId, state, manifestNumber };
 }
 
-/** The foreign store whose log still has to be replayed, if there is one. */
+/** The foreign store whose log must still be replayed, if there is one. */
 export function foreignLogOf(
   { foreign }: RecoveryOptions,
   state: VersionState,
@@ -249,8 +249,8 @@ export function foreignLogOf(
 }
 
 /**
- * The names in the directory of a foreign store that is about to become one of ours, with its log,
- * which is made if it is missing. The log tells a crash before CURRENT is there from the loss of a
+ * The names in the directory of a foreign store that is about to become ours, with its log, which
+ * is made if it is missing. The log distinguishes a crash before CURRENT exists from the loss of a
  * CURRENT.
  */
 function markForeignStore(

@@ -1,6 +1,6 @@
 /**
- * The acknowledgement of writes: when a write that was committed (commit.ts) is as durable as
- * `walSync` and its options ask for.
+ * The acknowledgement of writes: when a committed write (commit.ts) is as durable as `walSync` and
+ * its options ask for.
  *
  * Writes of one turn of the event loop form a group, which is written to the log's file at once.
  * Writes that are issued while an fsync runs form the next group, which shares the next fsync
@@ -34,7 +34,7 @@ class Group {
 export class Acknowledgement {
   readonly #state: StoreState;
   readonly #background: Background;
-  /** Groups that wait for their turn; the last one still takes more writes. */
+  /** Groups that wait for their turn; the last one still accepts writes. */
   readonly #groups: Group[] = [];
   #isDraining = false;
   #drained: (() => void)[] = [];
@@ -49,7 +49,10 @@ export class Acknowledgement {
     this.#background = background;
   }
 
-  /** Acknowledges what was committed before the call: resolves when it is written, or synced. */
+  /**
+   * Acknowledges the writes that were committed before the call: resolves when they are written, or
+   * synced.
+   */
   wait(needsSync: boolean): Promise<void> {
     const groups = this.#groups;
     let group = groups.at(-1);
@@ -148,7 +151,7 @@ export class Acknowledgement {
     else group.reject(failure);
   }
 
-  /** Resolves a group; later if the background has fallen behind, or a turn is due. */
+  /** Resolves a group; later if the background is too slow, or a turn is due. */
   #finish(group: Group): void {
     const wait = this.#background.pressure() ?? this.#state.turns.due();
     if (wait === undefined) group.resolve();

@@ -160,7 +160,7 @@ export class EmbeddedBatch implements Batch {
     if (this.#isWritten) throw new ClosedError("batch");
     if (this.#isEncoding) {
       throw new TypeError(
-        "Cannot use the batch: a getter of a value is being run that it is to hold",
+        "Cannot use the batch: a getter of a value that is being added to it is running",
       );
     }
   }

@@ -4,7 +4,7 @@
  * A write is encoded into the log's buffer as one record, the record is sealed, and its entries are
  * inserted into the memtable. All of this happens in one synchronous call: later reads of this
  * process see the write, and the order of the calls is the order of the writes. When the call
- * returns, the record is in the log's buffer only; acknowledgement.ts writes it to the file and
+ * returns, the record is only in the log's buffer; acknowledgement.ts writes it to the file and
  * syncs it.
  *
  * A call that throws before the record is sealed has changed nothing. An insert that fails after
@@ -100,9 +100,9 @@ export class Commit {
   }
 
   /**
-   * Memory for a batch. It is that of the last batch, if there was one: a batch of 1,000 entries
-   * would otherwise allocate, zero and copy 500 KiB as it grows. That memory is outside the heap,
-   * and makes V8 collect everything.
+   * Memory for a batch, that of the last one if there was one. Otherwise a batch of 1,000 entries
+   * would allocate, zero and copy 500 KiB as it grows, outside of the heap, where such garbage
+   * makes V8 collect everything.
    */
   takeBatchMemory(): ByteWriter {
     const memory = this.#batchMemory;
@@ -180,9 +180,9 @@ export class Commit {
   }
 
   /**
-   * Creates the first log of this session and says so in the manifest, so that recovery notices if
+   * Creates the first log of this session and names it in the manifest, so that recovery notices if
    * the log disappears. This happens once per open, and synchronously: no write may come before it.
-   * If there is no descriptor for a step, that step has done nothing, and the next write goes on
+   * If there is no descriptor for a step, that step has done nothing, and the next write continues
    * from there.
    */
   #openFirstLog(): void {

@@ -1,6 +1,6 @@
 /**
  * The one write path: a write is committed in the call (commit.ts), and acknowledged when it is as
- * durable as it was asked to be (acknowledgement.ts).
+ * durable as its caller asks for (acknowledgement.ts).
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
