@@ -13,14 +13,14 @@ import type { Key, Value } from "./value.ts";
 import type { Watch, WatchOptions, WatchRange } from "./watch.ts";
 import type { Batch, Writer } from "./writer.ts";
 
-/** What a store is at the moment. */
+/** The state of a store. */
 export type StoreStatus = "open" | "closing" | "closed";
 
 /**
  * A sorted key-value store. Calls may overlap freely. Writes take effect in the order of the calls.
  *
- * Mistakes of the caller are a `TypeError` or a `RangeError`. Every other error is a `StoreError` with a
- * stable `code`, by which programs should tell them apart.
+ * Mistakes of the caller are a `TypeError` or a `RangeError`. Every other error is a `StoreError`
+ * with a stable `code`, by which programs should distinguish them.
  *
  * @example
  * ```ts
@@ -60,7 +60,7 @@ export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
     options?: TransactionOptions,
   ): Promise<T>;
   /**
-   * The store as it is now, to read from whatever is written later.
+   * A read-only view of the store at this moment.
    *
    * @throws {ClosedError} the store is closed
    */
@@ -93,8 +93,8 @@ export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
    */
   watch(range?: WatchRange<K>, options?: WatchOptions): Watch<KeyOut, V>;
   /**
-   * Waits for writes under way and releases everything. Further use gets a ClosedError; closing again is
-   * legal.
+   * Waits for writes under way and releases everything. Further use gets a ClosedError; a second
+   * close does nothing.
    */
   close(): Promise<void>;
 }

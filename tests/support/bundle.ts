@@ -4,7 +4,7 @@
  *
  * The bundler sees a copy of the repository's sources and runtime dependencies, which is deleted
  * before anything runs: a bundle that goes looking for a file of the package fails. Note that
- * `deno bundle` fetches an esbuild of its own from npm when it runs for the first time.
+ * `deno bundle` fetches its own esbuild from npm when it runs for the first time.
  */
 
 import { spawnSync } from "node:child_process";

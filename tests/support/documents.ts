@@ -36,7 +36,9 @@ export function expectedOutput(code: string): string[] {
   });
 }
 
-/** The example with its imports led to this tree, its directories to `directory`, its output to us. */
+/**
+ * The example with its imports led to this tree, its directories to `directory`, its output to us.
+ */
 function runnable(
   code: string,
   directory: string,
@@ -70,7 +72,7 @@ export interface ExampleNeeds {
   readonly prepare?: (directory: string) => Promise<void>;
 }
 
-/** Runs an example in a directory of its own and compares what it prints with its comments. */
+/** Runs an example in its own directory and compares what it prints with its comments. */
 export async function checkExample(
   code: string,
   name: string,
