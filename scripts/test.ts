@@ -1,5 +1,6 @@
 /**
- * `npm test`, `npm run test:runtimes` and `npm run test:faults`: test files on Node, Deno and Bun, one process each.
+ * `npm test`, `npm run test:runtimes` and `npm run test:faults`: test files on Node, Deno and Bun,
+ * one process each.
  *
  *   npm test                                  the quick checks, and the quick suite on Node
  *   npm run test:runtimes                     the quick suite on Deno and Bun, the slow one on all three

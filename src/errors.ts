@@ -283,8 +283,8 @@ export interface ConflictCause {
 }
 
 /**
- * A transaction was given up, and has changed nothing: other commits wrote to what it had read, each time
- * that it was tried, or it is larger than is allowed; the message says which.
+ * A transaction was given up, and has changed nothing: other commits wrote to what it had read,
+ * each time that it was tried, or it is larger than is allowed; the message says which.
  *
  * @example
  * ```ts
@@ -342,8 +342,8 @@ export class ValidationError extends StoreError {
 }
 
 /**
- * The reader of a watch was too slow, and commits were dropped. Read the range, and watch again: begin to watch
- * before you read, and nothing is missed.
+ * The reader of a watch was too slow, and commits were dropped. Read the range, and watch again:
+ * begin to watch before you read, and nothing is missed.
  */
 export class LaggedError extends StoreError {
   /** "LaggedError". */

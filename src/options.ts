@@ -119,14 +119,16 @@ export interface Options {
    */
   backgroundThread?: boolean;
   /**
-   * Whether `close` writes what is in memory to a table, so that the next `open` has nothing to do. With
-   * false it makes the write-ahead log durable and leaves it, as a crash would: closing takes one sync, and
-   * the next `open` for writing reads the log and writes the table. Default true.
+   * Whether `close` writes what is in memory to a table, so that the next `open` has nothing to do.
+   * With false it makes the write-ahead log durable and leaves it, as a crash would: closing takes
+   * one sync, and the next `open` for writing reads the log and writes the table. Default true.
    */
   flushOnClose?: boolean;
 }
 
-/** Options whose choice of keys and int64 values the compiler knows: they give a store its types. */
+/**
+ * Options whose choice of keys and int64 values the compiler knows: they give a store its types.
+ */
 export type TypedOptions<K extends KeyEncoding, I extends "bigint" | "number"> = Options & {
   keyEncoding?: K;
   int64?: I;

@@ -3,7 +3,10 @@
 import { checkSignal } from "./abort_signal.ts";
 import { describeValue, type Key } from "./value.ts";
 
-/** A key, or, if keys are tuples of known parts, any number of its first parts: they sort before all that they begin. */
+/**
+ * A key, or, if keys are tuples of known parts, any number of its first parts: they sort before all
+ * that they begin.
+ */
 export type Beginning<K> = K extends readonly [infer First, ...infer Rest]
   ? readonly [] | readonly [First, ...Beginning<Rest>]
   : K;

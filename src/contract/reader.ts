@@ -42,7 +42,8 @@ export interface TypedReads<K = Key> {
 }
 
 /**
- * Reads keys and values: a store as it is at the moment of the call, or a {@linkcode Snapshot}. Keys are given as `K` and shown as `KeyOut`; values are of type `V`. Those of a store are the
+ * Reads keys and values: a store as it is at the moment of the call, or a {@linkcode Snapshot}.
+ * Keys are given as `K` and shown as `KeyOut`; values are of type `V`. Those of a store are the
  * defaults; a {@linkcode Sub} has its own.
  *
  * @example

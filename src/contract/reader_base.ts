@@ -18,8 +18,8 @@ import {
 } from "./value.ts";
 
 /**
- * A reader that is made from `getMany` and `entries`. An implementation overrides what it can do better; one whose keys
- * are neither text nor bytes overrides `getEntry`.
+ * A reader that is made from `getMany` and `entries`. An implementation overrides what it can do
+ * better; one whose keys are neither text nor bytes overrides `getEntry`.
  */
 export abstract class ReaderBase<K = Key, V = Value, KeyOut = K> implements Reader<K, V, KeyOut> {
   /** See {@linkcode Reader}. */

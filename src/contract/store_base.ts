@@ -13,8 +13,8 @@ import type { Watch, WatchOptions, WatchRange } from "./watch.ts";
 import { WriterBase } from "./writer_base.ts";
 
 /**
- * A store that is made from two reads, `write`, `update`, `transaction`, `watch`, `snapshot` and `close`.
- * An implementation overrides what it can do better.
+ * A store that is made from two reads, `write`, `update`, `transaction`, `watch`, `snapshot` and
+ * `close`. An implementation overrides what it can do better.
  *
  * @example
  * ```ts

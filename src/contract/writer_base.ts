@@ -12,9 +12,10 @@ import { surplusArgument } from "./write_options.ts";
 import type { Batch, Operation, WriteOptions, Writer } from "./writer.ts";
 
 /**
- * Something to read and write that is made of two reads, `write` and `update`: a store without its life, a transaction.
- * An implementation overrides what it can do better; one whose keys are neither text nor bytes, or whose values
- * are of other types than a store's, overrides all but the typed calls.
+ * Something to read and write that is made of two reads, `write` and `update`: a store without its
+ * life, a transaction. An implementation overrides what it can do better; one whose keys are
+ * neither text nor bytes, or whose values are of other types than a store's, overrides all but the
+ * typed calls.
  *
  * @example
  * ```ts

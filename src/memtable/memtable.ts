@@ -133,8 +133,9 @@ export class Memtable {
   }
 
   /**
-   * The first key from `lower` on and before `upper` that has a version with a sequence number above
-   * `sequence`, or undefined. A bound that is undefined is none. Keys without such a version are walked over.
+   * The first key from `lower` on and before `upper` that has a version with a sequence number
+   * above `sequence`, or undefined. A bound that is undefined is none. Keys without such a version
+   * are walked over.
    */
   newerKeyIn(
     lower: KeyBound | undefined,

@@ -57,7 +57,8 @@ export class Thread {
 
   /** Internal: `startThread` makes it. */
   constructor(source: string, data: unknown, listener: ThreadListener, silenceMs: number) {
-    // Not when this file is loaded: that takes 2 to 5 ms, also of a program whose stores never need a thread.
+    // Not when this file is loaded: that takes 2 to 5 ms, also of a program whose stores never need
+    // a thread.
     const threads = nodeModule("node:worker_threads");
     const { port1, port2 } = new threads.MessageChannel();
     this.#threads = threads;

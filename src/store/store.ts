@@ -372,11 +372,11 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * Runs `body`, whose reads and writes by its transaction take effect as one; resolves to what it returns
-   * when that is as durable as a write. A body that throws, or rejects, leaves nothing.
+   * Runs `body`, whose reads and writes by its transaction take effect as one; resolves to what it
+   * returns when that is as durable as a write. A body that throws, or rejects, leaves nothing.
    *
-   * If another commit has written to what the body has read (keys, missing keys, ranges as far as they were
-   * scanned), `body` runs again after a pause. One that only reads never conflicts.
+   * If another commit has written to what the body has read (keys, missing keys, ranges as far as
+   * they were scanned), `body` runs again after a pause. One that only reads never conflicts.
    *
    * @throws {ConflictError} that happened each time, or the transaction is larger than is allowed
    * @throws {ClosedError} the store is closed, or was closed meanwhile
@@ -396,7 +396,8 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
    * As `transaction`, without interruption: nobody else can write meanwhile, so the body runs once.
    *
    * @throws {ConflictError} the body has written to the store what it had read by its transaction
-   * @throws {TypeError} the body returns a promise, or is run in the body of another `transactionSync`
+   * @throws {TypeError} the body returns a promise, or is run in the body of another
+   * `transactionSync`
    */
   transactionSync<T>(
     body: (transaction: EmbeddedTransaction<KeyOut, V>) => T,
@@ -417,8 +418,8 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * A part of the store with keys and values of its own, and of the caller's types: see {@linkcode Sub}. Nothing is
-   * written to make it.
+   * A part of the store with keys and values of its own, and of the caller's types: see
+   * {@linkcode Sub}. Nothing is written to make it.
    *
    * @throws {TypeError | RangeError} the path or an option is not valid
    */
@@ -427,7 +428,8 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     options?: SubOptions<KC, VC>,
   ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
   /**
-   * A part of the store whose values the caller claims to be of a type. The claim is not checked; a schema is.
+   * A part of the store whose values the caller claims to be of a type. The claim is not checked; a
+   * schema is.
    *
    * @throws {TypeError | RangeError} the path is not valid
    */
@@ -438,8 +440,9 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * Shows every commit from now on that touches the range, in order and whole, when it is as durable as
-   * `walSync` promises. Ends when the store is closed. Costs nothing while nobody watches.
+   * Shows every commit from now on that touches the range, in order and whole, when it is as
+   * durable as `walSync` promises. Ends when the store is closed. Costs nothing while nobody
+   * watches.
    *
    * @throws {TypeError | RangeError} the range or an option is not valid
    * @throws {ClosedError} the store is closed
@@ -541,8 +544,9 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * What a range takes, about: from the indexes of the tables, without reading a block. The range's limit and direction
-   * do not matter. What is overwritten or deleted counts until a compaction has dropped it.
+   * What a range takes, about: from the indexes of the tables, without reading a block. The range's
+   * limit and direction do not matter. What is overwritten or deleted counts until a compaction has
+   * dropped it.
    *
    * @throws {TypeError | RangeError} it is no range
    */
@@ -552,9 +556,9 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * Reads and checks every byte of the store's tables, logs and manifest, as of the call, while reads and writes go on.
-   * What is wrong is told by the report, all of it; the verification fails only if it can't go on. Of a read-only
-   * store the tables are checked.
+   * Reads and checks every byte of the store's tables, logs and manifest, as of the call, while
+   * reads and writes go on. What is wrong is told by the report, all of it; the verification fails
+   * only if it can't go on. Of a read-only store the tables are checked.
    *
    * @throws {TypeError} an option is not valid
    * @throws {ClosedError} the store was closed meanwhile

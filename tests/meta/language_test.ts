@@ -34,7 +34,9 @@ function commentLines(source: string): Line[] {
   );
 }
 
-/** Whether a line may be longer: a layout that is indented by hand, a directive, or one long word. */
+/**
+ * Whether a line may be longer: a layout that is indented by hand, a directive, or one long word.
+ */
 function mayBeWide(text: string): boolean {
   return /^\s*\*\s{3}|^\s*\/\/\s{3}|^\s*(?:\*|\/\/)\s+\S+$|deno-\w+-ignore/.test(text);
 }

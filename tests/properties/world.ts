@@ -149,7 +149,10 @@ export class World {
     this.#store = this.options.isSub ? throughSub(opened) : opened;
   }
 
-  /** The pool's key; a store that reads keys as text gets only keys that are, a sub none of the longest. */
+  /**
+   * The pool's key; a store that reads keys as text gets only keys that are, a sub none of the
+   * longest.
+   */
   pooled(key: number): PoolKey {
     const found = pool[key % pool.length]!;
     if (this.options.keysAsText && found.text === undefined) return pool[1]!;

@@ -31,7 +31,8 @@ test("A log never gets the number of one whose name a power loss took", () => {
         fileSystem.onOperation = ({ operation, path, phase }) => {
           if (phase !== "after" || !path.endsWith(".wal") || crashed !== undefined) return;
           if (operation === "create" && created === "" && left.some(isLog)) {
-            // A running store may be so far ahead of its manifest, and a power loss takes all these names.
+            // A running store may be so far ahead of its manifest, and a power loss takes all these
+            // names.
             const least = Math.max(...left.filter((name) => /^\d/.test(name)).map(numberOf));
             assert.ok(numberOf(path) > least + MAX_NUMBERS_AHEAD, `"${path}" may have been a log`);
           }

@@ -138,7 +138,10 @@ function build(bundler: Bundler, copy: string, entry: string, output: string): v
   }
 }
 
-/** Node's single executable: Node itself, with the program, as CommonJS, injected by postject of tests/adapters. */
+/**
+ * Node's single executable: Node itself, with the program, as CommonJS, injected by postject of
+ * tests/adapters.
+ */
 function buildSea(source: string, copy: string, output: string, tools: string): void {
   const options = ["--bundle", "--platform=node", "--format=cjs", "--log-level=warning"];
   execute(path.join(tools, "esbuild"), [source, ...options, "--outfile=program.cjs"], copy);

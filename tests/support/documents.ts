@@ -22,7 +22,10 @@ export function examplesOf(text: string): string[] {
   return [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
 }
 
-/** The JavaScript blocks of a text, which import other packages: `deno check` must not look for those. */
+/**
+ * The JavaScript blocks of a text, which import other packages: `deno check` must not look for
+ * those.
+ */
 export function foreignExamplesOf(text: string): string[] {
   return [...text.matchAll(/^```js ignore\n([^]*?)^```$/gm)].map(([, code]) => code!);
 }

@@ -175,9 +175,9 @@ export class Run {
   }
 
   /**
-   * Runs a transaction that reads, and then puts and deletes. No other write may be issued before it has
-   * settled: it gets its ordinal at the end of its body, and commits after that. Without `reads` it fails by
-   * nothing but its commit.
+   * Runs a transaction that reads, and then puts and deletes. No other write may be issued before
+   * it has settled: it gets its ordinal at the end of its body, and commits after that. Without
+   * `reads` it fails by nothing but its commit.
    */
   transaction(
     count: number,
@@ -262,7 +262,10 @@ export class Run {
     return this.#acknowledged(this.store.compact(), this.history.bounds.issued, true);
   }
 
-  /** Watches the store: what was seen must be there after any crash from then on, and each commit is whole. */
+  /**
+   * Watches the store: what was seen must be there after any crash from then on, and each commit is
+   * whole.
+   */
   follow(): void {
     const store = this.store;
     const watch = store.watch();

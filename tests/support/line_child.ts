@@ -80,7 +80,10 @@ export class LineChild {
     return this.answer<T>();
   }
 
-  /** Sends a signal, such as SIGSTOP. Not by `ChildProcess.kill`: that of Deno sends one signal in all. */
+  /**
+   * Sends a signal, such as SIGSTOP. Not by `ChildProcess.kill`: that of Deno sends one signal in
+   * all.
+   */
   signal(name: NodeJS.Signals): void {
     process.kill(this.pid, name);
   }

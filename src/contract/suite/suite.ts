@@ -8,7 +8,10 @@ export interface ContractSuiteOptions {
   test(title: string, body: () => Promise<void>): unknown;
   /** Opens an empty store, which the test closes. Keys are shown as text. */
   open(): Promise<Store>;
-  /** The longest key that the store takes; less than a store's for a part of one. Default: `MAX_KEY_BYTES`. */
+  /**
+   * The longest key that the store takes; less than a store's for a part of one. Default:
+   * `MAX_KEY_BYTES`.
+   */
   maxKeyBytes?: number;
 }
 

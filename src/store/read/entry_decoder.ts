@@ -32,8 +32,8 @@ export type TakeItems<T> = Readonly<Record<KeyEncoding, TakeItem<T>>>;
 const KEYS: TakeItems<string | Uint8Array> = { utf8: textKey, bytes: bytesKey };
 
 /**
- * Decodes the entries of one store; results are copies that the caller owns. `KeyOut` and `V` are what its options make of
- * keys and values.
+ * Decodes the entries of one store; results are copies that the caller owns. `KeyOut` and `V` are
+ * what its options make of keys and values.
  */
 export class EntryDecoder<KeyOut = Key, V = Value> {
   /** The value. @throws {CorruptionError} the stored value can't be read */

@@ -77,8 +77,8 @@ export class EntryScan {
 
   /**
    * Makes a walk that has not started. Its user must hold the view. With `keysOnly` large values
-   * are not read, and nobody may use the shown values. `own` has entries that come before those of the
-   * view; the walk says nothing about dead ranges then.
+   * are not read, and nobody may use the shown values. `own` has entries that come before those of
+   * the view; the walk says nothing about dead ranges then.
    */
   constructor(
     view: ReadView,

@@ -178,7 +178,8 @@ export class EmbeddedBatch implements Batch {
 }
 
 /**
- * What is handed to `write` as a batch: itself, or one of the operations, made in memory of `takeMemory`.
+ * What is handed to `write` as a batch: itself, or one of the operations, made in memory of
+ * `takeMemory`.
  *
  * @throws {TypeError | RangeError} it is no batch of ours, or an operation can't be written
  */

@@ -1,6 +1,7 @@
 /**
- * What a write that depends on a key's value decides, as pure functions of the key's entry: for the store
- * and for a transaction, which differ in where the entry comes from and in where the write goes.
+ * What a write that depends on a key's value decides, as pure functions of the key's entry: for the
+ * store and for a transaction, which differ in where the entry comes from and in where the write
+ * goes.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
