@@ -8,6 +8,7 @@
  *     000013.sst       a table
  *     LOCK             held while the store is open; LOCK.holder says by whom
  *     *.tmp            a file in the making, CURRENT.tmp
+ *     *.damaged        a file that a repair has put aside, under its name before that
  *     .tinykvs-sync-*  there for a moment, under Node's permission model (platform/restricted_file_system.ts)
  */
 
@@ -17,6 +18,8 @@ import { SYNC_NAME_START } from "../platform/restricted_file_system.ts";
 export const CURRENT_NAME = "CURRENT";
 /** Name under which a new CURRENT is written before it replaces the old one. */
 export const CURRENT_TEMPORARY_NAME = "CURRENT.tmp";
+/** Ends the names of files that a repair has put aside. */
+export const DAMAGED_SUFFIX = ".damaged";
 
 /** File numbers are below this: Go table numbers have 32 bits. */
 export const MAX_FILE_NUMBER = 0xffffffff;
@@ -32,6 +35,12 @@ export const MAX_FILE_NUMBER_LEAD = 0x100_0000;
 /** Whether a name is one of the files of a directory's lock (platform/directory_lock.ts). */
 export function isLockName(name: string): boolean {
   return name === "LOCK" || name.startsWith("LOCK.holder");
+}
+
+/** Whether a name is one of a file that a repair has put aside. */
+export function isDamagedName(name: string): boolean {
+  const match = /^(.+?)(?:\.[2-9]\d{0,3})?\.damaged$/.exec(name);
+  return match !== null && (match[1] === CURRENT_NAME || parseFileName(match[1]!) !== undefined);
 }
 
 /** Whether a name is one that a sync of the directory leaves behind when it is killed. */

@@ -155,7 +155,8 @@ function summary(
   return { header, end, endOffset, nextSequence, durableOffset };
 }
 
-function emptyRecordHeader(): RecordHeader {
+/** A record header to be filled in. */
+export function emptyRecordHeader(): RecordHeader {
   return {
     payloadCrc: 0,
     payloadLength: 0,
@@ -189,7 +190,7 @@ function requirePlausible(record: RecordHeader, offset: number, sequence: number
 }
 
 /** @throws {DecodeError} the payload is not exactly as many entries as the record says */
-function requireEntries(window: LogWindow, offset: number, record: RecordHeader): void {
+export function requireEntries(window: LogWindow, offset: number, record: RecordHeader): void {
   const { view } = window;
   let at = offset + RECORD_HEADER_BYTES - window.position;
   const end = at + record.payloadLength;
@@ -220,7 +221,8 @@ function requireEntries(window: LogWindow, offset: number, record: RecordHeader)
   if (at !== end) fail(`${end - at} bytes follow the last entry of the record`);
 }
 
-function visitEntries(
+/** Hands over the entries of a record that was checked. */
+export function visitEntries(
   window: LogWindow,
   offset: number,
   record: RecordHeader,
@@ -274,7 +276,7 @@ function* recordsFrom(
 }
 
 /** Whether nothing but zeros lies from `offset` to the end. */
-function isZeros(window: LogWindow, offset: number): boolean {
+export function isZeros(window: LogWindow, offset: number): boolean {
   for (let at = offset; at < window.sizeBytes; at++) {
     window.require(at, 1);
     if (window.bytes[at - window.position] !== 0) return false;
@@ -283,7 +285,7 @@ function isZeros(window: LogWindow, offset: number): boolean {
 }
 
 /** A window on the file that slides forward. */
-class LogWindow {
+export class LogWindow {
   readonly sizeBytes: number;
   readonly #handle: FileHandle;
   bytes: Uint8Array;

@@ -69,6 +69,28 @@ export const sync: Command = command({
   },
 });
 
+/** Verifies everything while it may change, and asks for its size. */
+export const verify: Command = command({
+  name: "verify",
+  weight: 1,
+  arguments: fc.record({ form: anyForm, isAwaited: fc.boolean() }),
+  async run(world, { form, isAwaited }) {
+    const { entries } = world.store.approximateSize();
+    assert.ok(entries >= world.model.size, `${entries} entries, the map has ${world.model.size}`);
+    if (form === "sync") {
+      assert.deepEqual(world.store.verifySync().problems, []);
+      return;
+    }
+    const done = world.store.verify().then(
+      ({ problems }) => assert.deepEqual(problems, []),
+      // The history may close the store, or kill it, in the meantime.
+      (error) => assert.ok(error instanceof StoreError && error.code === "CLOSED", String(error)),
+    );
+    if (isAwaited) await done;
+    else world.later(done);
+  },
+});
+
 /** Lets time pass and the background work. */
 export const wait: Command = command({
   name: "wait",

@@ -5,6 +5,7 @@ import { corruption } from "./commands.ts";
 import { durabilityBugs } from "./durability_bugs.ts";
 import { failureBugs } from "./failure_bugs.ts";
 import { historyBugs } from "./history_bugs.ts";
+import { repairBugs } from "./repair_bugs.ts";
 import { subBugs } from "./sub_bugs.ts";
 import { tableBugs } from "./table_bugs.ts";
 import { transactionBugs } from "./transaction_bugs.ts";
@@ -14,6 +15,7 @@ export const seededBugs: readonly Bug[] = [
   ...durabilityBugs,
   ...failureBugs,
   ...historyBugs,
+  ...repairBugs,
   ...subBugs,
   ...tableBugs,
   ...transactionBugs,

@@ -17,6 +17,7 @@ import type { Scheduler } from "../../platform/scheduler.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
 import type { VersionSet } from "../../version/version_set.ts";
+import type { CommitObserver } from "./commit_observer.ts";
 import { DeadRanges } from "./dead_ranges.ts";
 import { Logs } from "./logs.ts";
 import type { PinnedFiles } from "./pinned_files.ts";
@@ -69,6 +70,8 @@ export class StoreState {
   readonly deadRanges: DeadRanges = new DeadRanges(() => this.lastSequence);
   /** What was committed since the open transactions began. */
   readonly recent: RecentMemtables;
+  /** Who is told of commits, if anybody watches them. */
+  observer: CommitObserver | undefined;
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
@@ -206,6 +209,7 @@ export class StoreState {
   /** Notes a failure after which nothing more may be written; the first one counts. */
   fail(work: string, cause: unknown): BackgroundError {
     this.#failure ??= cause instanceof BackgroundError ? cause : new BackgroundError(work, cause);
+    this.observer?.ended(this.#failure);
     return this.#failure;
   }
 

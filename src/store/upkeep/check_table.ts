@@ -8,7 +8,7 @@
 
 import { crc32 } from "../../bytes/crc32.ts";
 import { WeightedCache } from "../../cache/weighted_cache.ts";
-import { CorruptionError } from "../../errors.ts";
+import { CorruptionError, IoError, type StoreError, UnsupportedFormatError } from "../../errors.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Task } from "../../platform/task.ts";
 import type { Block, BlockMemory } from "../../sstable/block.ts";
@@ -34,6 +34,8 @@ export interface TableCheck {
   readonly badBlocks: ReadonlySet<number>;
   /** Entries that were read. */
   readonly entries: number;
+  /** A failure that is no damage, of a table of a newer version or of the system: nobody may take it for one. */
+  readonly refusal: StoreError | undefined;
 }
 
 /** Resources of a check: nothing is kept in a cache. */
@@ -78,6 +80,7 @@ class TableChecking implements TableCheck {
   readonly badBlocks = new Set<number>();
   index: TableIndex | undefined;
   entries = 0;
+  refusal: StoreError | undefined;
   readonly #reader: TableReader;
   readonly #table: CheckedTable;
   readonly #visit: (block: Block) => void;
@@ -103,7 +106,7 @@ class TableChecking implements TableCheck {
       yield undefined;
       if (sections.hasFilter) sections.loadFilterSync();
     } catch (error) {
-      this.problems.push(problemOf(error, path));
+      this.#note(error);
       if (this.index === undefined) return;
       index = this.index;
     }
@@ -125,7 +128,7 @@ class TableChecking implements TableCheck {
       try {
         yield* this.#read(start, length);
       } catch (error) {
-        this.problems.push(problemOf(error, path));
+        this.#note(error);
         for (let at = first; at < block; at++) this.badBlocks.add(at);
         continue;
       }
@@ -156,7 +159,7 @@ class TableChecking implements TableCheck {
       const [bytes, view] = [this.#bytes, this.#view];
       decoded = this.#reader.decodeBlock(index, block, bytes, view, start, true, this.#memory);
     } catch (error) {
-      this.problems.push(problemOf(error, this.#reader.file.path));
+      this.#note(error);
       this.badBlocks.add(block);
       return;
     }
@@ -192,6 +195,13 @@ class TableChecking implements TableCheck {
 
   #requireCount(what: string, found: number, expected: number): void {
     if (found !== expected) this.#fail(`it holds ${found} ${what}, expected ${expected}`);
+  }
+
+  #note(error: unknown): void {
+    this.problems.push(problemOf(error, this.#reader.file.path));
+    const isRefusal = error instanceof UnsupportedFormatError ||
+      (error instanceof IoError && error.osCode !== "EIO" && error.osCode !== "ENOENT");
+    if (isRefusal) this.refusal ??= error;
   }
 
   #fail(found: string): void {
