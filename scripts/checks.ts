@@ -102,7 +102,7 @@ export function allChecks(): Check[] {
 
 /** Runs one check. */
 export async function runCheck(check: Check): Promise<CheckResult> {
-  const result = await runProcess(binaryOf("deno"), check.arguments, { timeoutMs: 120_000 });
+  const result = await runProcess(binaryOf("deno"), check.arguments, { timeoutMs: 1_200_000 });
   const failure = isTolerated(check, result.output) ? undefined : failureOf(result);
   const problems = failure === undefined ? check.verify?.(result.output) ?? [] : [];
   const reason = failure ?? (problems.length > 0 ? problems.join("\n") : undefined);

@@ -14,7 +14,7 @@ const folders: Readonly<Record<string, readonly Runtime[]>> = {
   "tests/ecosystem": ["node"],
 };
 
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 1_200_000;
 
 /** Installs what test files need on some runtimes; returns what went wrong, or undefined. */
 export async function installEcosystem(
