@@ -24,7 +24,7 @@
  *
  * The log is newer than every table. There is one state in which that is not so: killed between the
  * end of a flush and the emptying of the log, Go leaves a table and a log of the same entries, and
- * the log may lack the last 32 KiB. Sequence numbers start anew with each session, so nothing tells
+ * the log may lack the last 32 KiB. Sequence numbers start again in each session, so nothing tells
  * this from a newer session's log; a key that was written twice then has its older version, here as
  * in Go.
  *
