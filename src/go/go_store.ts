@@ -24,9 +24,9 @@
  *
  * The log is newer than every table. There is one state in which that is not so: killed between the
  * end of a flush and the emptying of the log, Go leaves a table and a log of the same entries, and
- * the log may lack the last 32 KiB. Sequence numbers start again with each session, so nothing
- * tells this from a newer session's log; a key that was written twice then has its older version,
- * here as in Go.
+ * the log may lack the last 32 KiB. Sequence numbers start again in each session, so nothing tells
+ * this from a newer session's log; a key that was written twice then has its older version, here as
+ * in Go.
  *
  * A log, a MANIFEST or tables that the Go program writes after the take-over are not merged:
  * nothing tells such a log from one that a crash has left behind.

@@ -2,12 +2,11 @@
  * How writers are held back if they are faster than flushes and compactions, so that memory and
  * level 0 stay bounded: the rules, as functions of a few numbers. The background applies them.
  *
- * | waiting memtables | level 0 tables, in triggers | an acknowledgement |
- * | ---------------------------------- | --------------------------- | ---------------------------
- * |
- * | fewer than `MAX_WAITING_MEMTABLES` | below `SLOWDOWN_FACTOR` | comes at once ("go") |
- * | fewer | below `STOP_FACTOR` | comes a turn later ("slow") |
- * | that number, | or that number | waits for fewer ("wait") |
+ * | waiting memtables              | level 0 tables, in triggers | an acknowledgement          |
+ * | ------------------------------ | --------------------------- | --------------------------- |
+ * | below `MAX_WAITING_MEMTABLES`  | below `SLOWDOWN_FACTOR`     | comes at once ("go")        |
+ * | below `MAX_WAITING_MEMTABLES`  | below `STOP_FACTOR`         | comes a turn later ("slow") |
+ * | as many                        | or `STOP_FACTOR`            | waits for fewer ("wait")    |
  *
  * A writer that does not wait for acknowledgements does a share of the work itself, for every
  * `ASSIST_BYTES` that it writes.
@@ -77,7 +76,7 @@ export class BackPressure {
     return this.isLevel0High(level0Tables) ? "slow" : "go";
   }
 
-  /** Whether level 0 has enough tables to slow down writers. */
+  /** Whether the number of tables of level 0 is so high that writers slow down. */
   isLevel0High(level0Tables: number): boolean {
     return level0Tables >= this.#slowdown;
   }
