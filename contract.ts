@@ -29,6 +29,7 @@ export type { Store, StoreStatus } from "./src/contract/store.ts";
 export { ReaderBase } from "./src/contract/reader_base.ts";
 export { StoreBase } from "./src/contract/store_base.ts";
 export {
+  type CheckedTransactionOptions,
   requireBody,
   type Transaction,
   type TransactionOptions,
