@@ -31,6 +31,7 @@ export { ReaderBase } from "./src/contract/reader_base.ts";
 export { StoreBase } from "./src/contract/store_base.ts";
 export {
   type AnyTransaction,
+  type CheckedTransactionOptions,
   requireBody,
   type Transaction,
   type TransactionOptions,

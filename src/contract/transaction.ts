@@ -77,15 +77,30 @@ export interface Transaction<K = Key, V = Value, KeyOut = K, ValueIn = V>
 // deno-lint-ignore no-explicit-any
 export type AnyTransaction = Transaction<any, any, any, any>;
 
+/** The options of a transaction, all of them. */
+export interface CheckedTransactionOptions {
+  /** How often the body is run again after a conflict. */
+  readonly retries: number;
+  /** Gives the transaction up. */
+  readonly signal: AbortSignal | undefined;
+  /** Whether the commit is made durable before it resolves. */
+  readonly sync: boolean;
+}
+
+const DEFAULTS: CheckedTransactionOptions = {
+  retries: DEFAULT_RETRIES,
+  signal: undefined,
+  sync: false,
+};
+
 /**
  * Checks the options of a transaction, and fills in what is missing. Only own fields count.
  *
  * @throws {TypeError} they are no object, have an unknown name, or a field has another type
  * @throws {RangeError} `retries` is not an integer from 0 or Infinity
  */
-export function transactionOptions(
-  options: TransactionOptions = {},
-): { readonly retries: number; readonly signal: AbortSignal | undefined; readonly sync: boolean } {
+export function transactionOptions(options?: TransactionOptions): CheckedTransactionOptions {
+  if (options === undefined) return DEFAULTS;
   if (Object.prototype.toString.call(options) !== "[object Object]") {
     throw new TypeError(
       `Cannot use the transaction options: found ${describeValue(options)}, ` +

@@ -12,8 +12,8 @@
  * |---|---|---|
  * | 01 | Uint8Array | the bytes, escaped, 00 |
  * | 02 | string | UTF-8, escaped, 00 |
- * | 0B, 1D | bigint of more than 8 bytes, negative and positive | number of bytes, big-endian
- * bytes; all inverted if negative |
+ * | 0B | negative bigint of more than 8 bytes | as 1D, all bytes inverted |
+ * | 1D | positive bigint of more than 8 bytes | number of bytes, big-endian bytes |
  * | 0C to 13 | negative bigint of 8 to 1 bytes | magnitude, big-endian, inverted |
  * | 14 | 0n | |
  * | 15 to 1C | positive bigint of 1 to 8 bytes | big-endian |

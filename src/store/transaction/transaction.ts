@@ -51,6 +51,9 @@ import type { WriteSet } from "./write_set.ts";
 /** What a transaction may write. */
 const MAX_WRITE_BYTES = 64 * 1024 * 1024;
 
+/** What a write of a transaction resolves with: it is done in the call. */
+const DONE = Promise.resolve();
+
 /** What stands in the way of a commit, and whether it may be gone when the body is run again. */
 export interface Conflict extends ConflictCause {
   /** Whether to run the body again. */
@@ -234,7 +237,12 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
    */
   override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("put", arguments[3], 3));
-    return settled(() => this.putSync(key, value, options));
+    try {
+      this.putSync(key, value, options);
+      return DONE;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `put`. */
@@ -248,7 +256,12 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   /** Removes a key when the transaction commits; that it is not there is no error. */
   override delete(key: Key, options?: WriteOptions): Promise<void> {
     if (arguments.length > 2) return Promise.reject(surplusArgument("delete", arguments[2], 2));
-    return settled(() => this.deleteSync(key, options));
+    try {
+      this.deleteSync(key, options);
+      return DONE;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `delete`. */
@@ -265,7 +278,12 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     options?: WriteOptions,
   ): Promise<void> {
     if (arguments.length > 2) return Promise.reject(surplusArgument("write", arguments[2], 2));
-    return settled(() => this.writeSync(operations, options));
+    try {
+      this.writeSync(operations, options);
+      return DONE;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** As `write`. */
@@ -584,14 +602,4 @@ function copyOf({ valueBytes, valueStart, valueEnd }: EntryView): EntryView {
   copy.valueView = new DataView(copy.valueBytes.buffer);
   copy.valueEnd = valueEnd - valueStart;
   return copy;
-}
-
-/** A promise for what is done in the call. */
-function settled(act: () => void): Promise<void> {
-  try {
-    act();
-    return Promise.resolve();
-  } catch (error) {
-    return Promise.reject(error);
-  }
 }
