@@ -23,11 +23,39 @@
 
 export type { Cursor } from "./src/contract/cursor.ts";
 export { CursorBase } from "./src/contract/cursor_base.ts";
-export type { Range } from "./src/contract/range.ts";
-export type { Entry, Reader, Snapshot, TypedReads } from "./src/contract/reader.ts";
-export type { Store, StoreStatus } from "./src/contract/store.ts";
+export type { Beginning, KeyEncoding, Range } from "./src/contract/range.ts";
+export type { Entry, EntryOptions, Reader, Snapshot, TypedReads } from "./src/contract/reader.ts";
+export type { AnySub, Store, StoreStatus, Sub, SubOptions } from "./src/contract/store.ts";
 export { ReaderBase } from "./src/contract/reader_base.ts";
 export { StoreBase } from "./src/contract/store_base.ts";
+export {
+  type AnyTransaction,
+  requireBody,
+  type Transaction,
+  type TransactionOptions,
+  transactionOptions,
+} from "./src/contract/transaction.ts";
+export { TransactionBase } from "./src/contract/transaction_base.ts";
+export { WriterBase } from "./src/contract/writer_base.ts";
+export { subOf } from "./src/contract/sub/sub_store.ts";
+export { transactionSubOf } from "./src/contract/sub/sub_transaction.ts";
+export {
+  type KeyChoice,
+  type KeyCodec,
+  type KeyGiven,
+  type KeyShown,
+  tuple,
+} from "./src/contract/sub/key_codec.ts";
+export {
+  json,
+  type JsonValue,
+  type ValueChoice,
+  type ValueCodec,
+  type ValueGiven,
+  type ValueShown,
+} from "./src/contract/sub/value_codec.ts";
+export type { SchemaResult, StandardSchema } from "./src/contract/sub/standard_schema.ts";
+export { decodeTuple, encodeTuple, type Tuple, type TuplePart } from "./src/contract/sub/tuple.ts";
 export { OperationBatch } from "./src/contract/operation_batch.ts";
 export type { Batch, Operation, TypedWrites, WriteOptions, Writer } from "./src/contract/writer.ts";
 export {
@@ -54,11 +82,16 @@ export {
 export {
   BackgroundError,
   ClosedError,
+  type ConflictCause,
+  ConflictError,
   CorruptionError,
   IoError,
+  type KeyStretch,
   LockedError,
   StoreError,
   type StoreErrorCode,
   TypeMismatchError,
   UnsupportedFormatError,
+  ValidationError,
+  type ValidationIssue,
 } from "./src/errors.ts";

@@ -16,7 +16,9 @@
 
 import { lifeTests } from "./src/contract/suite/lives.ts";
 import { scanTests } from "./src/contract/suite/scans.ts";
+import { subTests } from "./src/contract/suite/subs.ts";
 import { type ContractSuiteOptions, storeTests } from "./src/contract/suite/suite.ts";
+import { transactionTests } from "./src/contract/suite/transactions.ts";
 import { valueTests } from "./src/contract/suite/values.ts";
 import { writeTests } from "./src/contract/suite/writes.ts";
 
@@ -26,8 +28,10 @@ export type { Store } from "./contract.ts";
 /** Declares every test of the contract. Each opens a store of its own and closes it. */
 export function contractSuite(options: ContractSuiteOptions): void {
   const test = storeTests(options);
-  valueTests(test);
+  valueTests(test, options.maxKeyBytes);
   scanTests(test);
   writeTests(test);
+  transactionTests(test);
   lifeTests(test);
+  subTests(test);
 }

@@ -5,6 +5,8 @@
  * values out of range are refused before anything is touched.
  */
 
+import type { KeyEncoding } from "./contract/range.ts";
+import type { Value } from "./contract/value.ts";
 import type { CompressionLevel, CompressionName } from "./compression/compressor.ts";
 import { defaultFileSystem } from "./platform/default_file_system.ts";
 import type { FileSystem } from "./platform/file_system.ts";
@@ -115,6 +117,20 @@ export interface Options {
    */
   flushOnClose?: boolean;
 }
+
+/** Options whose choice of keys and int64 values the compiler knows: they give a store its types. */
+export type TypedOptions<K extends KeyEncoding, I extends "bigint" | "number"> = Options & {
+  keyEncoding?: K;
+  int64?: I;
+};
+
+/** The type of keys that a store shows with that `keyEncoding`. */
+export type KeyShownBy<K extends KeyEncoding> = K extends "bytes" ? Uint8Array : string;
+
+/** The type of values that a store shows with that `int64`. */
+export type ValueShownBy<I extends "bigint" | "number"> = I extends "number"
+  ? Exclude<Value, bigint>
+  : Value;
 
 /** Options with every value filled in. */
 export type ResolvedOptions =

@@ -8,7 +8,8 @@ import type { Key } from "./value.ts";
  *
  * It is closed by `close`, by disposal, by `return` and `throw` (so by `break` and by an error in the
  * body of a loop), by the end of a `for await` loop, and by `toArray`. Close it otherwise: until then it
- * may keep what it reads from being given back. What it holds in memory is bounded.
+ * may keep what it reads from being given back. What it holds in memory is bounded. `K` is the type of the keys that
+ * it can seek.
  *
  * @example
  * ```ts
@@ -22,7 +23,7 @@ import type { Key } from "./value.ts";
  * console.log(await keys.nextMany(10)); // [ "b", "c" ]
  * ```
  */
-export interface Cursor<T> extends AsyncIterableIterator<T>, AsyncDisposable {
+export interface Cursor<T, K = Key> extends AsyncIterableIterator<T>, AsyncDisposable {
   /** The next item. Calls may overlap; they are answered in their order. */
   next(): Promise<IteratorResult<T, undefined>>;
   /** Closes the cursor. */
@@ -39,7 +40,7 @@ export interface Cursor<T> extends AsyncIterableIterator<T>, AsyncDisposable {
    * @throws {TypeError | RangeError} `key` can't be a key
    * @throws {ClosedError} the cursor was closed
    */
-  seek(key: Key): void;
+  seek(key: K): void;
   /**
    * The next items, at most `count`; fewer only at the end.
    *
@@ -53,21 +54,21 @@ export interface Cursor<T> extends AsyncIterableIterator<T>, AsyncDisposable {
    * A cursor over what `change` makes of each item. It takes its items from this one, and closes it.
    * `change` is not awaited.
    */
-  map<U>(change: (item: T, index: number) => U): Cursor<U>;
+  map<U>(change: (item: T, index: number) => U): Cursor<U, K>;
   /** A cursor over the items that `wanted` returns true for. It takes its items from this one, and closes it. */
-  filter(wanted: (item: T, index: number) => boolean): Cursor<T>;
+  filter(wanted: (item: T, index: number) => boolean): Cursor<T, K>;
   /**
    * A cursor over at most `count` items. It takes its items from this one, and closes it.
    *
    * @throws {RangeError} `count` is not an integer from 0
    */
-  take(count: number): Cursor<T>;
+  take(count: number): Cursor<T, K>;
   /**
    * A cursor over what comes after the next `count` items. It takes its items from this one, and closes it.
    *
    * @throws {RangeError} `count` is not an integer from 0
    */
-  drop(count: number): Cursor<T>;
+  drop(count: number): Cursor<T, K>;
   /** Gives everything back that the cursor holds. Further use gets a ClosedError; closing twice is legal. */
   close(): Promise<void>;
 }

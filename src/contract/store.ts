@@ -1,13 +1,16 @@
 /**
  * A store, as everybody can implement it: over the embedded engine, a map, a database.
  *
- * To come, each with a switch of the contract suite: transactions, range deletes, expiry, `watch` and
- * typed sub-stores. None of them changes a member that is here; a transaction and a sub-store are a
- * {@linkcode Reader} and a {@linkcode Writer} as well.
+ * To come, each with a switch of the contract suite: range deletes, expiry and `watch`. None of them changes
+ * a member that is here.
  */
 
 import type { Reader, Snapshot } from "./reader.ts";
-import type { Writer } from "./writer.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
+import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
+import type { Transaction, TransactionOptions } from "./transaction.ts";
+import type { Key, Value } from "./value.ts";
+import type { Batch, Writer } from "./writer.ts";
 
 /** What a store is at the moment. */
 export type StoreStatus = "open" | "closing" | "closed";
@@ -34,18 +37,113 @@ export type StoreStatus = "open" | "closing" | "closed";
  * console.log(await b.get("name")); // Alice
  * ```
  */
-export interface Store extends Reader, Writer, AsyncDisposable {
+export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
+  extends Reader<K, V, KeyOut>, Writer<K, V, ValueIn>, AsyncDisposable {
   /** Whether the store is open, being closed, or closed. */
   readonly status: StoreStatus;
+  /**
+   * Runs `body`, whose reads and writes by its {@linkcode Transaction} take effect as one, when they are
+   * as durable as a write of this store. A body that throws, or rejects, leaves nothing.
+   *
+   * Transactions are serialisable: a commit succeeds only if nothing that the body has read was written by
+   * another commit since the body began: neither the keys that it found, nor those that it found missing,
+   * nor anything in the ranges that it scanned, up to where it stopped. If something was, `body` runs again,
+   * after a pause, with a new transaction: what it does besides must bear that. One that only reads never
+   * conflicts. Transactions may run side by side, and one in the body of another is independent of it.
+   *
+   * @throws {ConflictError} something was written each time, or the transaction is larger than is allowed
+   * @throws {ClosedError} the store is closed, or was closed meanwhile
+   */
+  transaction<T>(
+    body: (transaction: Transaction<K, V, KeyOut, ValueIn>) => T | Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
   /**
    * The store as it is now, to read from whatever is written later.
    *
    * @throws {ClosedError} the store is closed
    */
-  snapshot(): Snapshot;
+  snapshot(): Snapshot<K, V, KeyOut>;
+  /**
+   * A part of the store with keys and values of its own, and of the caller's types: see {@linkcode Sub}. Nothing is
+   * written to make it.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
+  sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
+    path: string | readonly string[],
+    options?: SubOptions<KC, VC>,
+  ): Sub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
+  /**
+   * A part of the store whose values the caller claims to be of a type. The claim is not checked; a schema is.
+   *
+   * @throws {TypeError | RangeError} the path is not valid
+   */
+  sub<V extends Value>(path: string | readonly string[]): Sub<Key, V>;
   /**
    * Waits for writes under way and releases everything. Further use gets a ClosedError; closing again is
    * legal.
    */
   close(): Promise<void>;
 }
+
+/** What keys and values a sub has. */
+export interface SubOptions<
+  KC extends KeyChoice = KeyChoice,
+  VC extends ValueChoice = ValueChoice,
+> {
+  /**
+   * Its keys: `"store"` (text and bytes, as the store's), `"utf8"` (text), `"bytes"`, `"tuple"`, or a codec such as
+   * `tuple<[user: string, at: number]>()`. Default `"store"`.
+   */
+  readonly key?: KC;
+  /**
+   * Its values: `"store"` (as the store's), `"json"`, a Standard Schema (zod, valibot, arktype, ...), or a codec. Default
+   * `"store"`. A schema's output is what is stored; what it does not accept is a `ValidationError` on write and a
+   * `TypeMismatchError` on read. Asynchronous schemas are refused by a `TypeError`.
+   */
+  readonly value?: VC;
+}
+
+/**
+ * A part of a store: a store of its own, whose keys are those of the store that begin with the sub's prefix. Keys of
+ * two subs never meet, whatever their names; those of a sub's subs are not among its own. To the store they are keys
+ * that begin with U+0000 (so its own keys had better not), and its scans show them.
+ *
+ * Options of the two may differ from handle to handle; they are not stored.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * const users = store.sub("users", { value: "json" });
+ * const byAge = store.sub(["index", "age"], { key: "tuple" });
+ * const batch = store.batch();
+ * users.in(batch).put("alice", { name: "Alice", age: 30 });
+ * byAge.in(batch).put([30, "alice"], true);
+ * await batch.write(); // both or none
+ * console.log(await byAge.keys({ gte: [18] }).toArray()); // [ [ 30, "alice" ] ]
+ * ```
+ */
+export interface Sub<K = Key, V = Value, KeyOut = K, ValueIn = V>
+  extends Store<K, V, KeyOut, ValueIn> {
+  /** The names that lead from the store to it. */
+  readonly path: readonly string[];
+  /**
+   * The sub in a batch of its store, or of any sub of it: what is added is written with the rest of the batch.
+   *
+   * @throws {TypeError} it is no batch
+   */
+  in(batch: Batch): Batch<K, ValueIn>;
+  /** The sub in a transaction of its store, or in another store. */
+  in(target: Reader & Writer): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
+  /** The sub in a snapshot of its store. */
+  in(target: Reader): Reader<K, V, KeyOut>;
+  /** Ends this handle, its cursors and its snapshots. The store stays open, as do other handles, also of the same sub. */
+  close(): Promise<void>;
+}
+
+/** A sub of any keys and values. */
+// deno-lint-ignore no-explicit-any
+export type AnySub = Sub<any, any, any, any>;

@@ -64,6 +64,12 @@ export function describeValue(value: unknown): string {
     : "an object";
 }
 
+/** Whether `value` is a Uint8Array, or of a class derived from it, of any realm. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) &&
+    Object.prototype.toString.call(value) === "[object Uint8Array]";
+}
+
 /** The name of the type that `value` is stored as. */
 export function valueTypeName(value: Value): ValueTypeName {
   switch (typeof value) {

@@ -20,27 +20,27 @@ export interface WriteOptions {
 }
 
 /** One operation of `store.write([...])`. */
-export type Operation =
+export type Operation<K = Key, V = Value> =
   | {
     /** Stores a value. */
     type: "put";
     /** The key. */
-    key: Key;
+    key: K;
     /** The value. */
-    value: Value;
+    value: V;
   }
   | {
     /** Removes a key. */
     type: "delete";
     /** The key. */
-    key: Key;
+    key: K;
   };
 
 /**
  * Collects puts and deletes; `write` applies them in the order in which they were added, all of them or
  * none. What is added is checked and copied at once.
  */
-export interface Batch {
+export interface Batch<K = Key, V = Value> {
   /** Number of operations so far. */
   readonly length: number;
   /**
@@ -48,13 +48,13 @@ export interface Batch {
    *
    * @throws {TypeError | RangeError} the key or the value can't be stored; the batch is unchanged
    */
-  put(key: Key, value: Value): this;
+  put(key: K, value: V): this;
   /**
    * Adds a delete. Deleting a key that is not there is no error.
    *
    * @throws {TypeError | RangeError} the key can't be one; the batch is unchanged
    */
-  delete(key: Key): this;
+  delete(key: K): this;
   /** Forgets every operation. */
   clear(): this;
   /**
@@ -66,27 +66,27 @@ export interface Batch {
 }
 
 /** Writes of values that must have a certain type. {@linkcode StoreBase} has them. */
-export interface TypedWrites {
+export interface TypedWrites<K = Key> {
   /** Stores a string. @throws {TypeError} it is none */
-  putString(key: Key, value: string, options?: WriteOptions): Promise<void>;
+  putString(key: K, value: string, options?: WriteOptions): Promise<void>;
   /** Stores an int64. @throws {TypeError} it is neither a bigint nor a safe integer */
-  putInt64(key: Key, value: bigint | number, options?: WriteOptions): Promise<void>;
+  putInt64(key: K, value: bigint | number, options?: WriteOptions): Promise<void>;
   /** Stores a float64. @throws {TypeError} it is no number */
-  putFloat64(key: Key, value: number, options?: WriteOptions): Promise<void>;
+  putFloat64(key: K, value: number, options?: WriteOptions): Promise<void>;
   /** Stores a boolean. @throws {TypeError} it is none */
-  putBool(key: Key, value: boolean, options?: WriteOptions): Promise<void>;
+  putBool(key: K, value: boolean, options?: WriteOptions): Promise<void>;
   /** Stores bytes. @throws {TypeError} it is no Uint8Array */
-  putBytes(key: Key, value: Uint8Array, options?: WriteOptions): Promise<void>;
+  putBytes(key: K, value: Uint8Array, options?: WriteOptions): Promise<void>;
   /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
-  putJson(key: Key, value: unknown, options?: WriteOptions): Promise<void>;
+  putJson(key: K, value: unknown, options?: WriteOptions): Promise<void>;
   /** Stores a plain object or an array. @throws {TypeError} it is neither */
-  putMap(key: Key, value: RecordValue, options?: WriteOptions): Promise<void>;
+  putMap(key: K, value: RecordValue, options?: WriteOptions): Promise<void>;
 }
 
 /**
  * Something to write to. A call that fails has changed nothing; keys and values are the caller's again
  * when the call returns, before its promise resolves. Every method that reads before it writes is atomic:
- * no other write comes in between.
+ * no other write comes in between. Values are given as `ValueIn` and read as `V`.
  *
  * @example
  * ```ts
@@ -104,30 +104,38 @@ export interface TypedWrites {
  * console.log(await store.get("users")); // 1n
  * ```
  */
-export interface Writer extends TypedWrites {
+export interface Writer<K = Key, V = Value, ValueIn = V> extends TypedWrites<K> {
   /** Stores a value, replacing the key's old one. @throws {TypeError | RangeError} it can't be stored */
-  put(key: Key, value: Value, options?: WriteOptions): Promise<void>;
+  put(key: K, value: ValueIn, options?: WriteOptions): Promise<void>;
   /** Removes a key; that it is not there is no error. */
-  delete(key: Key, options?: WriteOptions): Promise<void>;
+  delete(key: K, options?: WriteOptions): Promise<void>;
   /** Removes a key; says whether it was there. */
-  deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean>;
+  deleteIfExists(key: K, options?: WriteOptions): Promise<boolean>;
   /**
    * Applies several puts and deletes as one: all of them or none.
    *
    * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored; then
    * nothing is applied
    */
-  write(operations: readonly Operation[] | Batch, options?: WriteOptions): Promise<void>;
+  write(
+    operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
+    options?: WriteOptions,
+  ): Promise<void>;
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
-  batch(): Batch;
+  batch(): Batch<K, ValueIn>;
   /** Stores a value if the key has none; says whether it did. */
-  putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean>;
+  putIfNotExists(key: K, value: ValueIn, options?: WriteOptions): Promise<boolean>;
   /**
    * Replaces the key's value if it equals `expected`; says whether it did. Equal are values of the same
    * stored type with the same bytes: 1 and 1n are not, NaN and NaN are, and in a record the order of the
    * properties counts.
    */
-  putIfEquals(key: Key, value: Value, expected: Value, options?: WriteOptions): Promise<boolean>;
+  putIfEquals(
+    key: K,
+    value: ValueIn,
+    expected: ValueIn,
+    options?: WriteOptions,
+  ): Promise<boolean>;
   /**
    * Adds `by`, 1 by default, to the int64 that the key has; a missing key counts as 0. Resolves to the sum.
    *
@@ -135,14 +143,14 @@ export interface Writer extends TypedWrites {
    * @throws {TypeError} `by` is neither a bigint nor a safe integer
    * @throws {RangeError} the sum is outside int64; nothing changes
    */
-  increment(key: Key, by?: bigint | number, options?: WriteOptions): Promise<bigint>;
+  increment(key: K, by?: bigint | number, options?: WriteOptions): Promise<bigint>;
   /**
    * Stores what `change` makes of the key's value; undefined stands for no value, both ways. Resolves to
    * what was stored. `change` is not awaited, may be called several times, and must not write to the key.
    */
   update(
-    key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    key: K,
+    change: (old: V | undefined) => ValueIn | undefined,
     options?: WriteOptions,
-  ): Promise<Value | undefined>;
+  ): Promise<V | ValueIn | undefined>;
 }

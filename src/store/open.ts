@@ -5,14 +5,24 @@
  * is read, and a lock that was taken is released on every way out. Read-only there is no lock: read_only.ts.
  */
 
+import type { KeyEncoding } from "../contract/range.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import type { JobSettings } from "../worker/job_messages.ts";
 import { JobThread } from "../worker/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
-import { LockedError, StoreError } from "../errors.ts";
-import { isGoStore } from "../go/go_store.ts";
-import { type Options, ownFields, type ResolvedOptions, resolveOptions } from "../options.ts";
+import { IoError, LockedError, StoreError } from "../errors.ts";
+import { goStore } from "../go/go_store.ts";
+import {
+  type KeyShownBy,
+  type Options,
+  ownFields,
+  type ResolvedOptions,
+  resolveOptions,
+  type TypedOptions,
+  type ValueShownBy,
+} from "../options.ts";
 import type { FileLock, FileSystem } from "../platform/file_system.ts";
 import { requireSupportedRuntime } from "../platform/runtime.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
@@ -26,6 +36,7 @@ import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import { Background } from "./background/background.ts";
 import type { StoreParts } from "./closing.ts";
 import { sharingFileSystem } from "./recovery/descriptor_sharing.ts";
+import { type ForeignStore, foreignStoreIn } from "./recovery/foreign_store.ts";
 import { lockedHere, openShared, openSharedSync, type SharedRequest } from "./open_shared.ts";
 import { PinnedFiles } from "./state/pinned_files.ts";
 import { ReadPath } from "./read/read_path.ts";
@@ -55,7 +66,8 @@ const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
 const LOCK_RETRY_MS = 20;
 /** How long a wait for the lock holds the event loop at a time. */
 const LOCK_NAP_MS = 2;
-const SLICE_MS = 2.5;
+/** Stores of other programs that `open` takes over. */
+const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
 
 /**
  * Opens the store in a directory, creating it if there is none.
@@ -99,24 +111,37 @@ const SLICE_MS = 2.5;
  * console.log(await same.get("name")); // Alice
  * ```
  */
-export async function open(path: string | URL, options?: Options): Promise<EmbeddedStore> {
+export async function open<
+  K extends KeyEncoding = "utf8",
+  I extends "bigint" | "number" = "bigint",
+>(
+  path: string | URL,
+  options?: TypedOptions<K, I>,
+): Promise<EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>> {
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    return new EmbeddedStore(await runTask(openReading(request, scheduler), scheduler, SLICE_MS));
+    const parts = await runTask(openReading(request, scheduler), scheduler, OPENING_SLICE_MS);
+    return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(parts);
   }
   const openParts = async (entry: StoreEntry): Promise<StoreParts> => {
     let lock: FileLock | undefined;
     try {
       lock = await takeLock(request, entry, scheduler);
       request.place.put(entry);
-      return await runTask(openLocked(request, entry, lock, scheduler), scheduler, SLICE_MS);
+      return await runTask(
+        openLocked(request, entry, lock, scheduler),
+        scheduler,
+        OPENING_SLICE_MS,
+      );
     } catch (error) {
       throw givenUp(request, entry, lock, error);
     }
   };
-  if (request.options.shared) return await openShared(request, openParts);
-  return new EmbeddedStore(await openParts(unsharedEntry()));
+  if (request.options.shared) {
+    return await openShared(request, openParts) as EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>;
+  }
+  return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(await openParts(unsharedEntry()));
 }
 
 /**
@@ -131,11 +156,16 @@ export async function open(path: string | URL, options?: Options): Promise<Embed
  * store.closeSync();
  * ```
  */
-export function openSync(path: string | URL, options?: Options): EmbeddedStore {
+export function openSync<K extends KeyEncoding = "utf8", I extends "bigint" | "number" = "bigint">(
+  path: string | URL,
+  options?: TypedOptions<K, I>,
+): EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>> {
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    return new EmbeddedStore(runTaskSync(openReading(request, scheduler)));
+    return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(
+      runTaskSync(openReading(request, scheduler)),
+    );
   }
   const openParts = (entry: StoreEntry): StoreParts => {
     let lock: FileLock | undefined;
@@ -147,8 +177,10 @@ export function openSync(path: string | URL, options?: Options): EmbeddedStore {
       throw givenUp(request, entry, lock, error);
     }
   };
-  if (request.options.shared) return openSharedSync(request, openParts);
-  return new EmbeddedStore(openParts(unsharedEntry()));
+  if (request.options.shared) {
+    return openSharedSync(request, openParts) as EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>;
+  }
+  return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(openParts(unsharedEntry()));
 }
 
 function checkRequest(path: string | URL, given: Options | undefined): SharedRequest {
@@ -180,7 +212,7 @@ function checkRequest(path: string | URL, given: Options | undefined): SharedReq
   } else if (!options.readOnly && !options.createIfMissing) {
     // Before the lock, which would leave its file in a directory that is none of our business.
     const names = fileSystem.listSync(directory);
-    if (!isStore(names) && !isGoStore(names)) refuseToCreate(directory, options, names);
+    if (!holdsStore(names)) refuseToCreate(directory, options, names);
   }
   const isDisk = given === undefined || ownFields(given).fileSystem === undefined;
   return { directory, options, place: new StorePlace(fileSystem, isDisk, directory) };
@@ -271,7 +303,7 @@ function* openLocked(
   const { fileSystem } = options;
   let recovered: RecoveredStore;
   const names = fileSystem.listSync(directory);
-  if (isStore(names) || isGoStore(names)) {
+  if (holdsStore(names)) {
     refuseExisting(request);
     recovered = yield* recoverStore(recovery, names);
   } else {
@@ -293,6 +325,11 @@ function* openLocked(
     try {
       yield* tidyUp(state);
     } catch (error) {
+      if (error instanceof IoError) {
+        // As recovery fails that cannot write. All is durable, so the next open does not need this.
+        abandon(state);
+        throw error;
+      }
       // As if the background had done it: what is there can be read.
       state.fail("a compaction", error);
     }
@@ -300,6 +337,14 @@ function* openLocked(
   const parts = partsOf(state, lock, () => place.remove(entry));
   parts.background.kick();
   return parts;
+}
+
+/** Lets go of everything that a store has which is not opened after all, but for its lock. */
+function abandon(state: StoreState): void {
+  state.logs.close();
+  state.versions.close();
+  state.release();
+  state.status = "closed";
 }
 
 /** Opens a store to read it, without a lock (read_only.ts). */
@@ -366,6 +411,7 @@ function prepare(
     memtableSizeBytes,
     readOnly,
     scheduler,
+    foreign: FOREIGN_STORES,
   };
   return { options, recovery };
 }
@@ -424,6 +470,11 @@ function jobSettings(
     blockSizeBytes,
     bloomFalsePositiveRate,
   };
+}
+
+/** Whether the directory holds a store that can be opened, be it ours or one that is taken over. */
+function holdsStore(names: readonly string[]): boolean {
+  return isStore(names) || foreignStoreIn(FOREIGN_STORES, names) !== undefined;
 }
 
 /** A directory without CURRENT may be made a store, unless there was one. */

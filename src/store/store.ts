@@ -4,21 +4,18 @@
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
-import type { Entry } from "../contract/reader.ts";
+import type { Entry, EntryOptions } from "../contract/reader.ts";
 import { StoreBase } from "../contract/store_base.ts";
-import { markOf } from "../class_marks.ts";
+import type { SubOptions } from "../contract/store.ts";
+import type { TransactionOptions } from "../contract/transaction.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
+import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
 import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import { describeValue, type Key, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
 import { Background } from "./background/background.ts";
-import {
-  BATCH_FORM,
-  BATCH_FORM_HERE,
-  EmbeddedBatch,
-  type Operation,
-  type WriteOptions,
-} from "./write/batch.ts";
+import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "./write/batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
 import { closedState } from "./state/closed_state.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
@@ -32,9 +29,16 @@ import type { EmbeddedReader } from "./read/reader.ts";
 import type { SharedStore } from "./shared_store.ts";
 import { EmbeddedSnapshot } from "./read/snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
+import type { EmbeddedSub } from "./sub/embedded_sub.ts";
+import { type EmbeddedParent, embeddedSubOf } from "./sub/embedded_sub_store.ts";
+import type { EmbeddedTransaction } from "./transaction/transaction.ts";
+import { Transactions } from "./transaction/transactions.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
+import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
+import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
+import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
 import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
-import { requireKnownNames, surplusArgument } from "../contract/write_options.ts";
+import { surplusArgument } from "../contract/write_options.ts";
 import { WritePath } from "./write/write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
@@ -62,15 +66,18 @@ export interface CompactRange {
  * console.log(await store.get("name")); // Alice
  * ```
  */
-export class EmbeddedStore extends StoreBase implements EmbeddedReader {
-  // The first five are replaced where a handle is closed and its store goes on.
+export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
+  extends StoreBase<KeyOut, V>
+  implements EmbeddedReader<Key, V, KeyOut> {
+  // The first six are replaced where a handle is closed and its store goes on.
   #state: StoreState;
   #background: Background;
   #writes: WritePath;
   #reads: ReadPath;
-  #conditional: ConditionalWrites;
-  readonly #decoder: EntryDecoder;
-  readonly #decodeValue: DecodeEntry<Value>;
+  #conditional: ConditionalWrites<V>;
+  #transactions: Transactions<KeyOut, V>;
+  readonly #decoder: EntryDecoder<KeyOut, V>;
+  readonly #decodeValue: DecodeEntry<V>;
   readonly #parts: StoreParts;
   readonly #share: SharedStore | undefined;
   #closing: Promise<void> | undefined;
@@ -88,6 +95,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     this.#decoder = new EntryDecoder(state.directory, state.options);
     this.#decodeValue = this.#decoder.value;
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
+    this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
   }
 
   /** The store's directory, as an absolute path. */
@@ -208,7 +216,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    */
   override update(
     key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Promise<Value | undefined> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("update", arguments[3], 3));
@@ -218,7 +226,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** As `update`. */
   updateSync(
     key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Value | undefined {
     if (arguments.length > 3) throw surplusArgument("updateSync", arguments[3], 3);
@@ -237,7 +245,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   ): Promise<void> {
     try {
       if (arguments.length > 2) throw surplusArgument("write", arguments[2], 2);
-      return this.#writes.write(batchOf(operations, this.#writes), options);
+      return this.#writes.write(batchOf(operations, () => this.#writes.takeBatchMemory()), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -246,7 +254,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** As `write`. */
   writeSync(operations: readonly Operation[] | EmbeddedBatch, options?: WriteOptions): void {
     if (arguments.length > 2) throw surplusArgument("writeSync", arguments[2], 2);
-    this.#writes.writeSync(batchOf(operations, this.#writes), options);
+    this.#writes.writeSync(batchOf(operations, () => this.#writes.takeBatchMemory()), options);
   }
 
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
@@ -263,12 +271,12 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    *
    * @throws {CorruptionError} what is stored can't be read
    */
-  override get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<V | undefined> {
     return this.#reads.get(key, this.#decodeValue);
   }
 
   /** As `get`; reads synchronously what is not in memory. */
-  getSync(key: Key): Value | undefined {
+  getSync(key: Key): V | undefined {
     return this.#reads.getSync(key, this.#decodeValue);
   }
 
@@ -277,22 +285,22 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    *
    * @throws {StoreError} code `KEY_ENCODING`: keys are text here, and this one is not UTF-8
    */
-  override getEntry(key: Key): Promise<Entry | undefined> {
-    return this.#reads.get(key, this.#decoder.entry);
+  override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
+    return this.#reads.get(key, this.#decoder.entryFor(options));
   }
 
   /** As `getEntry`. */
-  getEntrySync(key: Key): Entry | undefined {
-    return this.#reads.getSync(key, this.#decoder.entry);
+  getEntrySync(key: Key, options?: EntryOptions): Entry<KeyOut, V> | undefined {
+    return this.#reads.getSync(key, this.#decoder.entryFor(options));
   }
 
   /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
-  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#reads.getMany(keys, this.#decodeValue);
   }
 
   /** As `getMany`. */
-  getManySync(keys: readonly Key[]): (Value | undefined)[] {
+  getManySync(keys: readonly Key[]): (V | undefined)[] {
     return this.#reads.getManySync(keys, this.#decodeValue);
   }
 
@@ -317,12 +325,13 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /** Iterates over keys and values, with the keys as bytes. */
-  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, Value]>;
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, V]>;
   /** Iterates over keys and values, with the keys as text. */
-  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, Value]>;
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, V]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
+  override entries(range?: Range): EmbeddedCursor<[KeyOut, V]>;
+  // deno-lint-ignore no-explicit-any
+  override entries(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.pairs);
   }
 
@@ -331,13 +340,14 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** Iterates over keys, as text. */
   override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
+  override keys(range?: Range): EmbeddedCursor<KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override keys(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.keys, undefined, true);
   }
 
   /** Iterates over values, in the order of their keys. */
-  override values(range?: Range): EmbeddedCursor<Value> {
+  override values(range?: Range): EmbeddedCursor<V> {
     return openCursor(this.#state, range, this.#decoder.values);
   }
 
@@ -352,13 +362,69 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
+   * Runs `body`, whose reads and writes by its transaction take effect as one; resolves to what it returns
+   * when that is as durable as a write. A body that throws, or rejects, leaves nothing.
+   *
+   * If another commit has written to what the body has read (keys, missing keys, ranges as far as they were
+   * scanned), `body` runs again after a pause. One that only reads never conflicts.
+   *
+   * @throws {ConflictError} that happened each time, or the transaction is larger than is allowed
+   * @throws {ClosedError} the store is closed, or was closed meanwhile
+   * @throws {TypeError | RangeError} `body` is no function, or an option is not valid
+   */
+  override transaction<T>(
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T | Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T> {
+    if (arguments.length > 2) {
+      return Promise.reject(surplusArgument("transaction", arguments[2], 2));
+    }
+    return this.#transactions.run(body, options);
+  }
+
+  /**
+   * As `transaction`, without interruption: nobody else can write meanwhile, so the body runs once.
+   *
+   * @throws {ConflictError} the body has written to the store what it had read by its transaction
+   * @throws {TypeError} the body returns a promise, or is run in the body of another `transactionSync`
+   */
+  transactionSync<T>(
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T,
+    options?: TransactionOptions,
+  ): T {
+    if (arguments.length > 2) throw surplusArgument("transactionSync", arguments[2], 2);
+    return this.#transactions.runSync(body, options);
+  }
+
+  /**
    * The store as it is now, to read from whatever is written later. Reads and copies nothing; close it
    * when it is not needed any more.
    *
    * @throws {ClosedError} the store is closed
    */
-  override snapshot(): EmbeddedSnapshot {
+  override snapshot(): EmbeddedSnapshot<KeyOut, V> {
     return new EmbeddedSnapshot(this.#state, this.#reads, this.#decoder);
+  }
+
+  /**
+   * A part of the store with keys and values of its own, and of the caller's types: see {@linkcode Sub}. Nothing is
+   * written to make it.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
+  override sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
+    path: string | readonly string[],
+    options?: SubOptions<KC, VC>,
+  ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
+  /**
+   * A part of the store whose values the caller claims to be of a type. The claim is not checked; a schema is.
+   *
+   * @throws {TypeError | RangeError} the path is not valid
+   */
+  override sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V, KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override sub(path: string | readonly string[], options?: SubOptions): any {
+    return embeddedSubOf(this as unknown as EmbeddedParent, path, options);
   }
 
   /**
@@ -447,6 +513,36 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     return makeCheckpoint(this.#state, directory, options);
   }
 
+  /**
+   * What a range takes, about: from the indexes of the tables, without reading a block. The range's limit and direction
+   * do not matter. What is overwritten or deleted counts until a compaction has dropped it.
+   *
+   * @throws {TypeError | RangeError} it is no range
+   */
+  approximateSize(range?: Range): ApproximateSize {
+    if (arguments.length > 1) throw surplusArgument("approximateSize", arguments[1], 1);
+    return approximateSize(this.#state, range);
+  }
+
+  /**
+   * Reads and checks every byte of the store's tables, logs and manifest, as of the call, while reads and writes go on.
+   * What is wrong is told by the report, all of it; the verification fails only if it can't go on. Of a read-only
+   * store the tables are checked.
+   *
+   * @throws {TypeError} an option is not valid
+   * @throws {ClosedError} the store was closed meanwhile
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport> {
+    if (arguments.length > 1) return Promise.reject(surplusArgument("verify", arguments[1], 1));
+    return verifyOpenStore(this.#state, options);
+  }
+
+  /** As `verify`; `signal` counts at the call only. */
+  verifySync(options?: VerifyOptions): VerifyReport {
+    if (arguments.length > 1) throw surplusArgument("verifySync", arguments[1], 1);
+    return verifyOpenStoreSync(this.#state, options);
+  }
+
   /** Statistics of the store. */
   stats(): Stats {
     this.#state.requireOpen();
@@ -507,11 +603,13 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** From here on this handle is one on a closed store, whatever others do with the one that it had. */
   #detach(): StoreState {
     const state = closedState(this.#state);
+    this.#transactions.close();
     this.#state = state;
     this.#background = new Background(state);
     this.#writes = new WritePath(state, this.#background);
     this.#reads = new ReadPath(state);
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
+    this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
     return state;
   }
 
@@ -568,42 +666,4 @@ function compactBounds(range: CompactRange): CompactRange {
     }
   }
   return ownFields(range);
-}
-
-function batchOf(
-  operations: readonly Operation[] | EmbeddedBatch,
-  writes: WritePath,
-): EmbeddedBatch {
-  if (operations instanceof EmbeddedBatch) return operations;
-  const form = markOf(operations, BATCH_FORM);
-  if (form !== undefined) {
-    throw new TypeError(
-      `Cannot write: the batch was made by another version of @tinykvs/core, in form ${
-        String(form)
-      }, expected form ${BATCH_FORM_HERE}; make it by the batch() of this store`,
-    );
-  }
-  if (!Array.isArray(operations)) {
-    throw new TypeError(
-      `Cannot write: found ${
-        describeValue(operations)
-      }, expected an array of operations or a batch`,
-    );
-  }
-  const batch = new EmbeddedBatch(undefined, writes.takeBatchMemory());
-  for (const [at, operation] of (operations as readonly Operation[]).entries()) {
-    if (operation?.type === "put") {
-      requireKnownNames(operation, at);
-      batch.put(operation.key, operation.value);
-    } else if (operation?.type === "delete") {
-      requireKnownNames(operation, at);
-      batch.delete(operation.key);
-    } else {
-      const found = describeValue((operation as { type?: unknown } | undefined)?.type);
-      throw new TypeError(
-        `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
-      );
-    }
-  }
-  return batch;
 }

@@ -17,8 +17,6 @@ import { SYNC_NAME_START } from "../platform/restricted_file_system.ts";
 export const CURRENT_NAME = "CURRENT";
 /** Name under which a new CURRENT is written before it replaces the old one. */
 export const CURRENT_TEMPORARY_NAME = "CURRENT.tmp";
-/** The log of a store that the Go program wrote. */
-export const GO_LOG_NAME = "wal.log";
 
 /** File numbers are below this: Go table numbers have 32 bits. */
 export const MAX_FILE_NUMBER = 0xffffffff;

@@ -20,10 +20,13 @@ import { HistoryFileSystem, HistoryScheduler, settled } from "./environment.ts";
 import { latin1, pool, type PoolKey } from "./keys.ts";
 import { optionSets } from "./option_sets.ts";
 import { type Entry, type MapChange, type RangeChoice, SortedMap } from "./sorted_map.ts";
+import { checkNeighbours, fillNeighbours, throughSub } from "./sub_store.ts";
 import { takeText } from "./values.ts";
 
 /** Where the store is. */
 export const DIRECTORY = "/model";
+/** The prefix of a sub counts. */
+const MAX_SUB_KEY_BYTES = 65_000;
 
 /** How a history is run. */
 export interface WorldOptions {
@@ -33,6 +36,8 @@ export interface WorldOptions {
   readonly isFixed: boolean;
   /** Whether the store reads keys as text; then all are. */
   readonly keysAsText: boolean;
+  /** Whether all reads and writes go through a sub, with others beside it. */
+  readonly isSub?: boolean;
   /** Whether files offer asynchronous calls. */
   readonly asyncFiles: boolean;
   /** What decides the course of everything asynchronous. */
@@ -77,6 +82,9 @@ export class World {
   /** What decides, besides the history. */
   readonly random: Random;
   readonly options: WorldOptions;
+  /** The store that was opened. */
+  #opened!: EmbeddedStore;
+  /** The store, or its sub. */
   #store!: EmbeddedStore;
   /** The state as of the last moment at which nothing was under way, and what was issued since. */
   #acknowledged = new SortedMap();
@@ -98,7 +106,9 @@ export class World {
 
   /** Opens the store for the first time. */
   async start(): Promise<void> {
-    this.#store = await settled(open(DIRECTORY, this.storeOptions(this.options.first)), "open");
+    const options = this.storeOptions(this.options.first);
+    this.#use(await settled(open(DIRECTORY, options), "open"));
+    if (this.options.isSub) await settled(fillNeighbours(this.#opened), "the neighbours");
   }
 
   /** Gives everything back, whatever has happened. */
@@ -120,15 +130,28 @@ export class World {
   /** Opens the store again; it must be closed. */
   async open(set: number, form: "async" | "sync"): Promise<void> {
     const options = this.storeOptions(set);
-    this.#store = form === "sync"
-      ? openSync(DIRECTORY, options)
-      : await settled(open(DIRECTORY, options), "open");
+    this.#use(
+      form === "sync"
+        ? openSync(DIRECTORY, options)
+        : await settled(open(DIRECTORY, options), "open"),
+    );
   }
 
-  /** The pool's key; a store that reads keys as text gets only keys that are. */
+  /** Requires what must hold of what is beside the sub, if the history goes through one. */
+  checkNeighbours(): void {
+    if (this.options.isSub) checkNeighbours(this.#opened);
+  }
+
+  #use(opened: EmbeddedStore): void {
+    this.#opened = opened;
+    this.#store = this.options.isSub ? throughSub(opened) : opened;
+  }
+
+  /** The pool's key; a store that reads keys as text gets only keys that are, a sub none of the longest. */
   pooled(key: number): PoolKey {
     const found = pool[key % pool.length]!;
-    return this.options.keysAsText && found.text === undefined ? pool[1]! : found;
+    if (this.options.keysAsText && found.text === undefined) return pool[1]!;
+    return this.options.isSub && found.bytes.length > MAX_SUB_KEY_BYTES ? pool[1]! : found;
   }
 
   /** A key as the model knows it. */

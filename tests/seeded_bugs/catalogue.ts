@@ -5,14 +5,18 @@ import { corruption } from "./commands.ts";
 import { durabilityBugs } from "./durability_bugs.ts";
 import { failureBugs } from "./failure_bugs.ts";
 import { historyBugs } from "./history_bugs.ts";
+import { subBugs } from "./sub_bugs.ts";
 import { tableBugs } from "./table_bugs.ts";
+import { transactionBugs } from "./transaction_bugs.ts";
 
 /** Every bug. */
 export const seededBugs: readonly Bug[] = [
   ...durabilityBugs,
   ...failureBugs,
   ...historyBugs,
+  ...subBugs,
   ...tableBugs,
+  ...transactionBugs,
 ];
 
 /** The bugs of the reliability list (3.9), in its words and its order. */

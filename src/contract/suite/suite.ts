@@ -8,6 +8,8 @@ export interface ContractSuiteOptions {
   test(title: string, body: () => Promise<void>): unknown;
   /** Opens an empty store, which the test closes. Keys are shown as text. */
   open(): Promise<Store>;
+  /** The longest key that the store takes; less than a store's for a part of one. Default: `MAX_KEY_BYTES`. */
+  maxKeyBytes?: number;
 }
 
 /** Declares one test of a fresh store. */

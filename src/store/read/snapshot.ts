@@ -7,7 +7,7 @@
  * same time, and the files of tables that compaction has replaced stay on disk.
  */
 
-import type { Entry, Snapshot } from "../../contract/reader.ts";
+import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
 import { ReaderBase } from "../../contract/reader_base.ts";
 import type { Key, Value, ValueTypeName } from "../../value/value.ts";
 import { openCursor } from "./cursor.ts";
@@ -44,14 +44,16 @@ const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
  * }
  * ```
  */
-export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedReader {
+export class EmbeddedSnapshot<KeyOut extends Key = Key, V extends Value = Value>
+  extends ReaderBase<Key, V, KeyOut>
+  implements Snapshot<Key, V, KeyOut>, EmbeddedReader<Key, V, KeyOut> {
   readonly #state: StoreState;
   readonly #lease: Lease;
   readonly #reads: ReadPath;
-  readonly #decoder: EntryDecoder;
+  readonly #decoder: EntryDecoder<KeyOut, V>;
 
   /** Made by `store.snapshot()`. */
-  constructor(state: StoreState, reads: ReadPath, decoder: EntryDecoder) {
+  constructor(state: StoreState, reads: ReadPath, decoder: EntryDecoder<KeyOut, V>) {
     super();
     state.requireOpen();
     this.#state = state;
@@ -67,32 +69,32 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
    * @throws {ClosedError} the snapshot or the store was closed
    * @throws {CorruptionError} what is stored can't be read
    */
-  override get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<V | undefined> {
     return this.#reads.get(key, this.#decoder.value, this.#lease);
   }
 
   /** As `get`; reads synchronously what is not in memory. */
-  getSync(key: Key): Value | undefined {
+  getSync(key: Key): V | undefined {
     return this.#reads.getSync(key, this.#decoder.value, this.#lease);
   }
 
   /** The key with what it had, or undefined if there was nothing. */
-  override getEntry(key: Key): Promise<Entry | undefined> {
-    return this.#reads.get(key, this.#decoder.entry, this.#lease);
+  override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
+    return this.#reads.get(key, this.#decoder.entryFor(options), this.#lease);
   }
 
   /** As `getEntry`. */
-  getEntrySync(key: Key): Entry | undefined {
-    return this.#reads.getSync(key, this.#decoder.entry, this.#lease);
+  getEntrySync(key: Key, options?: EntryOptions): Entry<KeyOut, V> | undefined {
+    return this.#reads.getSync(key, this.#decoder.entryFor(options), this.#lease);
   }
 
   /** The values of several keys, in their order, undefined for those that are missing. */
-  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#reads.getMany(keys, this.#decoder.value, this.#lease);
   }
 
   /** As `getMany`. */
-  getManySync(keys: readonly Key[]): (Value | undefined)[] {
+  getManySync(keys: readonly Key[]): (V | undefined)[] {
     return this.#reads.getManySync(keys, this.#decoder.value, this.#lease);
   }
 
@@ -117,12 +119,13 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
   }
 
   /** Iterates over keys and values, with the keys as bytes. */
-  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, Value]>;
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, V]>;
   /** Iterates over keys and values, with the keys as text. */
-  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, Value]>;
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, V]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
+  override entries(range?: Range): EmbeddedCursor<[KeyOut, V]>;
+  // deno-lint-ignore no-explicit-any
+  override entries(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.pairs, this.#lease);
   }
 
@@ -131,13 +134,14 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
   /** Iterates over keys, as text. */
   override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
+  override keys(range?: Range): EmbeddedCursor<KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override keys(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.keys, this.#lease, true);
   }
 
   /** Iterates over values, in the order of their keys. */
-  override values(range?: Range): EmbeddedCursor<Value> {
+  override values(range?: Range): EmbeddedCursor<V> {
     return openCursor(this.#state, range, this.#decoder.values, this.#lease);
   }
 
