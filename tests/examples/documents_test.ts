@@ -9,7 +9,7 @@ const documents: Readonly<Record<string, number>> = {
   "docs/API.md": 4,
   "docs/FROM_GO.md": 10,
   "docs/LEVEL.md": 2,
-  "docs/FROM_LMDB.md": 2,
+  "docs/FROM_LMDB.md": 3,
   "docs/FROM_DENO_KV.md": 2,
 };
 
