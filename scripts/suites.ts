@@ -35,6 +35,9 @@ const slowFolders: readonly string[] = ["ecosystem"];
 
 /** Files of other folders that take as long as those do. */
 const slowFiles: ReadonlySet<string> = new Set([
+  "tests/adapters/level/suite_disk_test.ts",
+  "tests/adapters/level/y_leveldb_test.ts",
+  "tests/adapters/single_file_test.ts",
   "tests/bench/db_bench_test.ts",
   "tests/platform/directory_lock_test.ts",
   "tests/platform/node_permissions_test.ts",
@@ -50,7 +53,6 @@ const faultFolders: readonly string[] = ["faults", "fuzz", "properties", "seeded
 
 /** Files of other folders that try as much as those do. */
 const faultFiles: ReadonlySet<string> = new Set([
-  "tests/adapters/level/suite_disk_test.ts",
   "tests/compression/minlz_random_test.ts",
   "tests/go/go_log_test.ts",
   "tests/go/go_manifest_test.ts",

@@ -228,6 +228,13 @@ export function otherCurrentVersion(bytes: Uint8Array): number | undefined {
   return crc === Number.parseInt(match[3]!, 16) ? Number(match[2]) : undefined;
 }
 
+/** Whether this is the CURRENT of LevelDB, or of RocksDB, which began as a copy of it. */
+export function isCurrentOfLevelDb(bytes: Uint8Array): boolean {
+  return /^MANIFEST-\d{6,20}\n$/.test(
+    String.fromCharCode(...bytes.subarray(0, MAX_CURRENT_BYTES)),
+  );
+}
+
 function asciiBytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);

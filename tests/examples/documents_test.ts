@@ -9,7 +9,7 @@ const documents: Readonly<Record<string, number>> = {
   "docs/API.md": 4,
   "docs/FROM_GO.md": 10,
   "docs/LEVEL.md": 2,
-  "docs/FROM_LMDB.md": 2,
+  "docs/FROM_LMDB.md": 3,
   "docs/FROM_DENO_KV.md": 2,
 };
 
@@ -38,6 +38,27 @@ test("FROM_GO.md has every name of the Go program's README", () => {
     ...["NumKeys", "json.Marshal", "msgpack.Marshal", "proto.Marshal"],
   ];
   for (const name of names) assert.ok(text.includes(name), name);
+});
+
+test("Every line of CHOOSING.md names what shows it, and its figures are those of the benches", () => {
+  const lines = readDocument("docs/CHOOSING.md").split("\n")
+    .filter((line) => line.startsWith("| ") && !line.endsWith("| shown by |"));
+  assert.ok(lines.length >= 24, `${lines.length} lines`);
+  const benches = ["README.md", "docs/BENCHMARKS.md", "docs/benchmarks/deno.md"].map(readDocument)
+    .join();
+  for (const line of lines) {
+    const [, claim, source] = line.split(" | ").length === 2
+      ? [line, ...line.slice(2).split(" | ")]
+      : [line, "", ""];
+    assert.match(source!, /\]\([^)]+\)/, line);
+    if (!source!.includes("[bench")) continue;
+    for (
+      const [figure] of claim!.matchAll(/\d[\d.]*(?:k|M)?(?= (?:against|MB|ms|to|of)|[;,]| *$)/g)
+    ) {
+      if (figure === "1") continue;
+      assert.ok(benches.includes(figure), `${figure} in "${line}"`);
+    }
+  }
 });
 
 test("The README fits on a few screens: fewer than 150 lines", () => {

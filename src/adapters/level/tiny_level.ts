@@ -52,7 +52,7 @@ type LevelOperation =
   | { type: "del"; key: Data; sublevel?: unknown };
 
 /** What only an embedded store can do. */
-type Embedded = Pick<EmbeddedStore, "getSync" | "compact">;
+type Embedded = Pick<EmbeddedStore, "getSync" | "compact" | "approximateSize">;
 
 /**
  * A database of the Level ecosystem on a store of TinyKVS: what takes an abstract-level 3 database
@@ -105,7 +105,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
       explicitSnapshots: true,
       implicitSnapshots: true,
       signals: { iterators: true },
-      additionalMethods: isEmbedded ? { compactRange: true } : {},
+      additionalMethods: isEmbedded ? { approximateSize: true, compactRange: true } : {},
     } as never, level);
     this.#options = store;
     this.#location = location;
@@ -156,28 +156,30 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
   }
 
   /**
+   * About how many bytes lie from one key to before another, in tables, where they are compressed,
+   * and in memory.
+   *
+   * @throws {LevelError} code LEVEL_NOT_SUPPORTED: the store is not an embedded one
+   */
+  async approximateSize(start: K, end: K, options?: { keyEncoding?: string }): Promise<number> {
+    if (this.status === "opening") {
+      return await this.deferAsync(() => this.approximateSize(start, end, options));
+    }
+    const [gte, lt] = this.#bounds("approximateSize", start, end, options);
+    return this.#embedded("approximateSize").approximateSize({ gte, lt }).bytes;
+  }
+
+  /**
    * Compacts what lies between two keys, both included.
    *
-   * @throws {TypeError} the store is not an embedded one
+   * @throws {LevelError} code LEVEL_NOT_SUPPORTED: the store is not an embedded one
    */
-  async compactRange(
-    start: K,
-    end: K,
-    options?: { keyEncoding?: string },
-  ): Promise<void> {
+  async compactRange(start: K, end: K, options?: { keyEncoding?: string }): Promise<void> {
     if (this.status === "opening") {
       return await this.deferAsync(() => this.compactRange(start, end, options));
     }
-    if (this.status !== "open") throw notOpen("compactRange");
-    const encoding = this.keyEncoding(options?.keyEncoding as never);
-    const [from, to] = [
-      encoding.encode(start as never),
-      encoding.encode(end as never),
-    ] as Data[];
-    await this.#embedded("compactRange").compact({
-      start: toStore(from!),
-      end: toStore(to!),
-    });
+    const [from, to] = this.#bounds("compactRange", start, end, options);
+    await this.#embedded("compactRange").compact({ start: from, end: to });
   }
 
   /**
@@ -396,6 +398,17 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
 
   #reader(options: { snapshot?: unknown }): Reader {
     return LevelSnapshot.readerOf(this.#openStore, options.snapshot);
+  }
+
+  /** The bounds of a call that is not Level's own. */
+  #bounds(call: string, start: K, end: K, options?: { keyEncoding?: string }): [Data, Data] {
+    if (this.status !== "open") throw notOpen(call);
+    if (start === undefined || end === undefined) {
+      throw new TypeError(`Cannot call ${call}(): the arguments 'start' and 'end' are required`);
+    }
+    const encoding = this.keyEncoding(options?.keyEncoding as never);
+    const encode = (key: K): Data => toStore(encoding.encode(key as never) as Data);
+    return [encode(start), encode(end)];
   }
 
   #embedded(call: string): Embedded {

@@ -39,6 +39,7 @@ import {
   type Current,
   decodeCurrent,
   decodeManifest,
+  isCurrentOfLevelDb,
   MAX_CURRENT_BYTES,
   otherCurrentVersion,
 } from "../../version/manifest_format.ts";
@@ -288,15 +289,11 @@ export function readCurrent(options: RecoveryOptions): Current {
   }
 }
 
-/** What is in the CURRENT of LevelDB, and of RocksDB, which began as a copy of it. */
-const LEVELDB_CURRENT = /^MANIFEST-\d{6,20}\n$/;
-/** Files that RocksDB has beside it. */
-const ROCKSDB_NAME = /^(?:IDENTITY|OPTIONS-\d+)$/;
-
 /** @throws {StoreError} the directory is that of another database, with the same names of files */
 function refuseLevelDb({ fileSystem, directory }: RecoveryOptions, current: Uint8Array): void {
-  if (!LEVELDB_CURRENT.test(String.fromCharCode(...current.subarray(0, MAX_CURRENT_BYTES)))) return;
-  const isRocksDb = fileSystem.listSync(directory).some((name) => ROCKSDB_NAME.test(name));
+  if (!isCurrentOfLevelDb(current)) return;
+  const isRocksDb = fileSystem.listSync(directory)
+    .some((name) => name === "IDENTITY" || name.startsWith("OPTIONS-"));
   const found = isRocksDb
     ? "it holds a RocksDB database; read it with RocksDB and write its entries to a new directory"
     : "it holds a LevelDB database; docs/LEVEL.md of @tinykvs/core has the program that copies it to a store";

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { after, test } from "node:test";
+import { test } from "node:test";
 import { TinyKeyv, TinyKeyv5 } from "../../../keyv.ts";
-import { memoryFileSystem } from "../../../mod.ts";
+import { memoryFileSystem, open } from "../../../mod.ts";
 import { temporaryDirectory } from "../../support/temporary.ts";
 import { load } from "../packages.ts";
 import { declare, type SuiteTest } from "./suite.ts";
@@ -24,11 +24,6 @@ const keyv6 = load<{ Keyv: unknown }>("keyv6").Keyv;
 
 const temporary = temporaryDirectory("keyv-suite");
 const adapters: Adapter[] = [];
-after(async () => {
-  for (const adapter of adapters) await adapter.disconnect();
-  temporary.dispose();
-});
-
 const fileSystem = memoryFileSystem();
 const versions: Readonly<Record<string, [unknown, () => Adapter]>> = {
   "Keyv 5 in memory": [keyv5, () => new TinyKeyv5("/five", { fileSystem })],
@@ -64,6 +59,9 @@ for (const [title, [Keyv, make]] of Object.entries(versions)) {
   }
 }
 
-test("Keyv's suite is whole: 42 tests, four times", () => {
+test("Keyv's suite is whole, 42 tests four times, and the last adapter closes the store", async () => {
   assert.equal(count, 4 * 42);
+  for (const adapter of adapters) await adapter.disconnect();
+  temporary.dispose();
+  for (const path of ["/five", "/six"]) await (await open(path, { fileSystem })).close();
 });

@@ -11,6 +11,7 @@ import {
   open,
   TypeMismatchError,
 } from "../../../mod.ts";
+import { MapStore } from "../../contracts/map_store.ts";
 import { crashCopy } from "../../store/file_systems.ts";
 
 type Options = Record<string, unknown>;
@@ -356,6 +357,33 @@ test("compactRange compacts a range, whatever the encoding of its keys", async (
     code: "LEVEL_DATABASE_NOT_OPEN",
   });
   await store.close();
+});
+
+test("approximateSize grows with what is in its range, and is 0 beside it", async () => {
+  await using db = await database();
+  assert.equal(db.supports.additionalMethods["approximateSize"], true);
+  const keys = Array.from({ length: 1_000 }, (_, i) => `key ${String(i).padStart(4, "0")}`);
+  await db.batch(keys.map((key) => ({ type: "put", key, value: "v".repeat(100) })));
+  const whole = await db.approximateSize("key", "kez");
+  const half = await db.approximateSize("key", "key 0500");
+  assert.ok(whole > 100_000 && half > whole / 3 && half < whole * 2 / 3, `${half} of ${whole}`);
+  assert.equal(await db.approximateSize("a", "b"), 0);
+  await assert.rejects(db.approximateSize("a", undefined as never), TypeError);
+});
+
+test("A store that is not an embedded one has no calls of one, and says so", async () => {
+  await using db = new TinyLevel(new MapStore());
+  await db.put("key", "value");
+  await db.batch([{ type: "put", key: "other", value: "2" }]);
+  assert.deepEqual(await db.iterator().all(), [["key", "value"], ["other", "2"]]);
+  assert.equal((db.supports as { getSync?: boolean }).getSync, false);
+  assert.deepEqual(db.supports.additionalMethods, {});
+  const unsupported = { code: "LEVEL_NOT_SUPPORTED" };
+  assert.throws(() => db.getSync("key"), unsupported);
+  await assert.rejects(db.compactRange("a", "b"), unsupported);
+  await assert.rejects(db.approximateSize("a", "b"), unsupported);
+  await db.clear();
+  assert.deepEqual(await db.keys().all(), []);
 });
 
 test("A database that is closed and opened again has what was written", async () => {
