@@ -200,7 +200,7 @@ function* makeTable(
   if (action === "kept") return [{ level, table }];
   if (action === "renumbered") {
     const number = versions.newFileNumber();
-    yield* copyFile(fileSystem, directory, tableName(table.number), tableName(number));
+    yield* copyTable(fileSystem, directory, tableName(table.number), tableName(number));
     return [{ level, table: { ...table, number } }];
   }
   const { entries } = yield* salvageTable(fileSystem, directory, table);
@@ -225,7 +225,7 @@ function* makeTable(
   }
 }
 
-function* copyFile(
+function* copyTable(
   fileSystem: FileSystem,
   directory: string,
   from: string,
