@@ -28,8 +28,17 @@ export type { Entry, EntryOptions, Reader, Snapshot, TypedReads } from "./src/co
 export type { AnySub, Store, StoreStatus, Sub, SubOptions } from "./src/contract/store.ts";
 export { ReaderBase } from "./src/contract/reader_base.ts";
 export { StoreBase } from "./src/contract/store_base.ts";
+export {
+  type AnyTransaction,
+  requireBody,
+  type Transaction,
+  type TransactionOptions,
+  transactionOptions,
+} from "./src/contract/transaction.ts";
+export { TransactionBase } from "./src/contract/transaction_base.ts";
 export { WriterBase } from "./src/contract/writer_base.ts";
 export { subOf } from "./src/contract/sub/sub_store.ts";
+export { transactionSubOf } from "./src/contract/sub/sub_transaction.ts";
 export {
   type KeyChoice,
   type KeyCodec,
@@ -73,8 +82,11 @@ export {
 export {
   BackgroundError,
   ClosedError,
+  type ConflictCause,
+  ConflictError,
   CorruptionError,
   IoError,
+  type KeyStretch,
   LockedError,
   StoreError,
   type StoreErrorCode,

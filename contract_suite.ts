@@ -18,6 +18,7 @@ import { lifeTests } from "./src/contract/suite/lives.ts";
 import { scanTests } from "./src/contract/suite/scans.ts";
 import { subTests } from "./src/contract/suite/subs.ts";
 import { type ContractSuiteOptions, storeTests } from "./src/contract/suite/suite.ts";
+import { transactionTests } from "./src/contract/suite/transactions.ts";
 import { valueTests } from "./src/contract/suite/values.ts";
 import { writeTests } from "./src/contract/suite/writes.ts";
 
@@ -30,6 +31,7 @@ export function contractSuite(options: ContractSuiteOptions): void {
   valueTests(test, options.maxKeyBytes);
   scanTests(test);
   writeTests(test);
+  transactionTests(test);
   lifeTests(test);
   subTests(test);
 }

@@ -19,9 +19,10 @@ export { type CompactRange, EmbeddedStore } from "./src/store/store.ts";
 export { EmbeddedBatch } from "./src/store/write/batch.ts";
 export type { EmbeddedCursor } from "./src/store/read/embedded_cursor.ts";
 export type { EmbeddedReader } from "./src/store/read/reader.ts";
-export type { EmbeddedSub } from "./src/store/sub/embedded_sub.ts";
+export type { EmbeddedSub, EmbeddedTransactionSub } from "./src/store/sub/embedded_sub.ts";
 export type { EmbeddedWriter } from "./src/store/sub/embedded_writer.ts";
 export { EmbeddedSnapshot } from "./src/store/read/snapshot.ts";
+export { EmbeddedTransaction } from "./src/store/transaction/transaction.ts";
 export type {
   Batch,
   Beginning,
@@ -43,6 +44,8 @@ export type {
   StoreStatus,
   Sub,
   SubOptions,
+  Transaction,
+  TransactionOptions,
   Tuple,
   TuplePart,
   TypedReads,
@@ -106,8 +109,11 @@ export {
 export {
   BackgroundError,
   ClosedError,
+  type ConflictCause,
+  ConflictError,
   CorruptionError,
   IoError,
+  type KeyStretch,
   LockedError,
   LockLostError,
   StoreError,

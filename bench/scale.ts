@@ -27,7 +27,9 @@ import {
   renderScale,
   type ScaleResult,
 } from "./scale_report.ts";
+import { requireFreshJobWorker } from "../wasm/freshness.ts";
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -59,6 +59,7 @@ import {
   withRecorded,
 } from "./smoke_verdict.ts";
 import { prepareWorkload, type Workload, workloads } from "./workloads.ts";
+import { requireFreshJobWorker } from "../wasm/freshness.ts";
 
 const ENTRIES = 20_000;
 const ROUNDS = 9;
@@ -142,6 +143,7 @@ interface Measured {
   attempts: number;
 }
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {

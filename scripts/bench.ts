@@ -21,7 +21,9 @@ import type { Measurement } from "../bench/db_bench.ts";
 import { keyLength, valueLength } from "../bench/key_values.ts";
 import { workloads } from "../bench/workloads.ts";
 import { binaryOf, failureOf, parseRuntime, root, runProcess, runtimes } from "./processes.ts";
+import { requireFreshJobWorker } from "../wasm/freshness.ts";
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -243,6 +243,16 @@ function testRunnerTrials(): Trial[] {
         await execute(tool("vitest"), ["run", "--globals", "store.test.mjs"], folder);
       },
     },
+    {
+      name: "in Jest",
+      run: async () => {
+        const folder = newApp("jest");
+        const config = { testMatch: ["**/store.test.mjs"], transform: {} };
+        const jestArguments = ["--config", JSON.stringify(config), "--watchman=false"];
+        const NODE_OPTIONS = "--experimental-vm-modules --no-warnings";
+        await execute(tool("jest"), jestArguments, folder, { NODE_OPTIONS });
+      },
+    },
   ];
 }
 
@@ -264,12 +274,17 @@ function checkManifest(): void {
   const stated = Object.keys(manifest.dependencies ?? {}).sort().join();
   const found = [...imported].sort().join();
   if (stated !== found) throw new Error(`dependencies are "${stated}", imported are "${found}"`);
+  const files = readdirSync(packageFolder);
   for (const { name } of entryPoints()) {
-    for (const suffix of [".js", ".js.map", ".d.ts", ".d.ts.map"]) {
-      if (!existsSync(path.join(packageFolder, `${name}${suffix}`))) {
-        throw new Error(`"${name}${suffix}" is missing`);
-      }
+    for (const suffix of [".js", ".d.ts"]) {
+      if (!files.includes(`${name}${suffix}`)) throw new Error(`"${name}${suffix}" is missing`);
     }
+  }
+  for (const file of files.filter((file) => /\.(?:js|d\.ts)$/.test(file))) {
+    const text = readFileSync(path.join(packageFolder, file), "utf8");
+    // A file that only hands on what others export has nothing to map.
+    const hasCode = text.replaceAll(/^(?:import|export) [^;]*;$/gm, "").trim() !== "";
+    if (hasCode && !files.includes(`${file}.map`)) throw new Error(`"${file}.map" is missing`);
   }
 }
 

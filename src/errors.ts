@@ -30,6 +30,7 @@ export type StoreErrorCode =
   | "CLOSED"
   | "BACKGROUND"
   | "TYPE_MISMATCH"
+  | "CONFLICT"
   | "VALIDATION"
   | "KEY_ENCODING"
   | "READ_ONLY"
@@ -255,6 +256,61 @@ export class TypeMismatchError extends StoreError {
   }
 }
 
+/** A stretch of keys in an error, in the form of a range: `gte` is in it, `lt` is not. */
+export interface KeyStretch {
+  /** The first key, unless it begins with the first of the store. */
+  readonly gte?: Uint8Array;
+  /** The first key after it, unless it goes on to the last of the store. */
+  readonly lt?: Uint8Array;
+}
+
+/** What stood in the way of a commit. */
+export interface ConflictCause {
+  /** The text: what had happened. */
+  readonly reason: string;
+  /** The key that another commit has written, if it was one. */
+  readonly key?: Uint8Array;
+  /** The stretch that the transaction had read and in which that key lies, if it had read one. */
+  readonly range?: KeyStretch;
+}
+
+/**
+ * A transaction was given up, and has changed nothing: other commits wrote to what it had read, each time
+ * that it was tried, or it is larger than is allowed; the message says which.
+ *
+ * @example
+ * ```ts
+ * import { ConflictError, memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * const failure = await store.transaction(async (tx) => {
+ *   const old = await tx.get("k");
+ *   await store.put("k", 1); // beside the transaction, which has read the key
+ *   await tx.put("k", old ?? 0);
+ * }, { retries: 2 }).catch((error) => error);
+ * console.log(failure instanceof ConflictError, failure.code, failure.attempts); // true CONFLICT 3
+ * ```
+ */
+export class ConflictError extends StoreError {
+  /** "ConflictError". */
+  override readonly name: string = "ConflictError";
+  /** How often the transaction was tried. */
+  readonly attempts: number;
+  /** The key that another commit has written, if it was one. */
+  readonly key: Uint8Array | undefined;
+  /** The stretch that the transaction had read and in which that key lies, if it had read one. */
+  readonly range: KeyStretch | undefined;
+
+  /** Makes an error that says what stood in the way, and how often that was tried. */
+  constructor(cause: ConflictCause, attempts: number, options?: ErrorOptions) {
+    const times = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+    super("CONFLICT", `Cannot commit the transaction: ${cause.reason} (${times})`, options);
+    this.attempts = attempts;
+    this.key = cause.key;
+    this.range = cause.range;
+  }
+}
+
 /** One thing that is wrong with a value, in the form of the Standard Schema interface. */
 export interface ValidationIssue {
   /** What is wrong. */
@@ -304,6 +360,7 @@ markClass(LockLostError, CLASS_NAME, "LockLostError");
 markClass(ClosedError, CLASS_NAME, "ClosedError");
 markClass(BackgroundError, CLASS_NAME, "BackgroundError");
 markClass(TypeMismatchError, CLASS_NAME, "TypeMismatchError");
+markClass(ConflictError, CLASS_NAME, "ConflictError");
 markClass(ValidationError, CLASS_NAME, "ValidationError");
 
 /** Converts a failure of a decoder over `file` into the error that users see; others pass through. */

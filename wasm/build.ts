@@ -18,7 +18,8 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { isJobWorkerUpToDate, jobWorkerModule } from "./build_job_worker.ts";
+import { jobWorkerModule } from "./build_job_worker.ts";
+import { isJobWorkerUpToDate } from "./freshness.ts";
 
 const PACKAGE = "@bokuweb/zstd-wasm";
 const VERSION = "0.0.27";

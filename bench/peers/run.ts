@@ -56,7 +56,9 @@ import {
 import { shortNumber } from "./table_text.ts";
 import { judgeAll, targetsFor } from "./verdict.ts";
 import { workloads } from "./workloads.ts";
+import { requireFreshJobWorker } from "../../wasm/freshness.ts";
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {

@@ -5,12 +5,10 @@
 
 import { AT_ENTRY, type EntrySequence } from "../iterator/entry_cursor.ts";
 import type { Memtable } from "../memtable/memtable.ts";
+import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
-
-/** Entries between two points where the task may be paused: some 30 microseconds. */
-const ENTRIES_PER_PAUSE = 32;
 
 /** A task that writes the memtable; its result is the durable table, or undefined for no entry. */
 export function flushJob(

@@ -11,21 +11,21 @@ import { compareRanges } from "../bytes/compare.ts";
 import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
 import { AT_END, type EntryCursor, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
+import { isLive } from "../iterator/visibility.ts";
+import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
 import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
-import { TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
+import type { TableScanOptions } from "../sstable/read_window.ts";
+import { TableCursor } from "../sstable/table_cursor.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import { isTombstone } from "../value/value_codec.ts";
 import { tableName } from "../version/file_names.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
 import { type Compaction, MAX_OVERLAP_FACTOR } from "./compaction.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
 
-/** Entries between two points where the task may be paused: some 30 microseconds. */
-const ENTRIES_PER_PAUSE = 32;
 /**
  * For each input. A merge takes as long with 256 KiB (from the page cache); what a job leaves to the
  * garbage collector outside of its heap is then 500 KB an input instead of 120: 5 to 10 MB resident.
@@ -67,7 +67,7 @@ export function* mergeJob(
       if (at === AT_END) break;
       const { entry } = cursor;
       const split = below.advanceTo(entry);
-      if (!(isTombstone(entry.valueBytes, entry.valueStart) && !below.mayHold(entry))) {
+      if (isLive(entry.valueBytes, entry.valueStart) || below.mayHold(entry)) {
         if (output.isOpen && (split || output.openBytes >= compaction.maxFileSizeBytes)) {
           yield* output.finishTable();
         }

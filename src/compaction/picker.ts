@@ -8,6 +8,7 @@
  * rewritten at all.
  */
 
+import { isTrusted } from "../sstable/trust.ts";
 import { compareViews, type TableMetadata } from "../version/table_metadata.ts";
 import {
   type Compaction,
@@ -110,7 +111,7 @@ function planGroup(
   range: { smallest: DataView | undefined; largest: DataView | undefined },
 ): Compaction | undefined {
   const isClean = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
-    group[0]!.table.checksum !== undefined && group[0]!.level > 0;
+    isTrusted(group[0]!.table) && group[0]!.level > 0;
   const isOutside = group.every(({ table }) =>
     (range.largest !== undefined && compareViews(table.smallestView, range.largest) > 0) ||
     (range.smallest !== undefined && compareViews(table.largestView, range.smallest) < 0)
@@ -124,7 +125,7 @@ function planGroup(
     if (tables.length > 0) inputs.push({ level, tables });
   }
   const isMove = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
-    group[0]!.table.checksum !== undefined;
+    isTrusted(group[0]!.table);
   return {
     kind: isMove ? "move" : "merge",
     inputs,

@@ -67,7 +67,7 @@ export class TableOutput {
   *finishTable(): Task<void> {
     const writer = this.#writer!;
     const handle = this.#handle!;
-    const summary = yield* writer.finishInSteps();
+    const summary = yield* writer.finishTask();
     yield syncStep(handle);
     handle.closeSync();
     this.#writer = undefined;

@@ -1,15 +1,19 @@
 /**
  * A store, as everybody can implement it: over the embedded engine, a map, a database.
  *
- * To come, each with a switch of the contract suite: transactions, range deletes, expiry and `watch`. None of
- * them changes a member that is here; a transaction is a {@linkcode Reader} and a {@linkcode Writer} as well.
+ * To come, each with a switch of the contract suite: range deletes, expiry and `watch`. None of them changes
+ * a member that is here.
  */
 
 import type { Reader, Snapshot } from "./reader.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
+import type { Transaction, TransactionOptions } from "./transaction.ts";
 import type { Key, Value } from "./value.ts";
 import type { Batch, Writer } from "./writer.ts";
+
+export type { SubOptions } from "./sub/sub_options.ts";
 
 /** What a store is at the moment. */
 export type StoreStatus = "open" | "closing" | "closed";
@@ -41,6 +45,23 @@ export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
   /** Whether the store is open, being closed, or closed. */
   readonly status: StoreStatus;
   /**
+   * Runs `body`, whose reads and writes by its {@linkcode Transaction} take effect as one, when they are
+   * as durable as a write of this store. A body that throws, or rejects, leaves nothing.
+   *
+   * Transactions are serialisable: a commit succeeds only if nothing that the body has read was written by
+   * another commit since the body began: neither the keys that it found, nor those that it found missing,
+   * nor anything in the ranges that it scanned, up to where it stopped. If something was, `body` runs again,
+   * after a pause, with a new transaction: what it does besides must bear that. One that only reads never
+   * conflicts. Transactions may run side by side, and one in the body of another is independent of it.
+   *
+   * @throws {ConflictError} something was written each time, or the transaction is larger than is allowed
+   * @throws {ClosedError} the store is closed, or was closed meanwhile
+   */
+  transaction<T>(
+    body: (transaction: Transaction<K, V, KeyOut, ValueIn>) => T | Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
+  /**
    * The store as it is now, to read from whatever is written later.
    *
    * @throws {ClosedError} the store is closed
@@ -67,24 +88,6 @@ export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
    * legal.
    */
   close(): Promise<void>;
-}
-
-/** What keys and values a sub has. */
-export interface SubOptions<
-  KC extends KeyChoice = KeyChoice,
-  VC extends ValueChoice = ValueChoice,
-> {
-  /**
-   * Its keys: `"store"` (text and bytes, as the store's), `"utf8"` (text), `"bytes"`, `"tuple"`, or a codec such as
-   * `tuple<[user: string, at: number]>()`. Default `"store"`.
-   */
-  readonly key?: KC;
-  /**
-   * Its values: `"store"` (as the store's), `"json"`, a Standard Schema (zod, valibot, arktype, ...), or a codec. Default
-   * `"store"`. A schema's output is what is stored; what it does not accept is a `ValidationError` on write and a
-   * `TypeMismatchError` on read. Asynchronous schemas are refused by a `TypeError`.
-   */
-  readonly value?: VC;
 }
 
 /**

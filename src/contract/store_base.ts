@@ -1,4 +1,4 @@
-/** What a store has besides reads and writes, for those who implement one. */
+/** A store, made of a few members: what is left when reads and writes are written once for all stores. */
 
 import { markClass } from "../class_marks.ts";
 import type { Snapshot } from "./reader.ts";
@@ -6,12 +6,13 @@ import type { AnySub, Store, StoreStatus, Sub, SubOptions } from "./store.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
 import { subOf } from "./sub/sub_store.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
+import type { Transaction, TransactionOptions } from "./transaction.ts";
 import type { Key, Value } from "./value.ts";
 import { WriterBase } from "./writer_base.ts";
 
 /**
- * A store that is made of two reads, `write`, `update` and its life. An implementation overrides what it
- * can do better.
+ * A store that is made of two reads, `write`, `update`, `transaction` and its life. An implementation
+ * overrides what it can do better.
  *
  * @example
  * ```ts
@@ -26,6 +27,11 @@ export abstract class StoreBase<KeyOut = Key, V = Value> extends WriterBase<Key,
   implements Store<Key, V, KeyOut, Value> {
   /** See {@linkcode Store}. */
   abstract readonly status: StoreStatus;
+  /** See {@linkcode Store}. */
+  abstract transaction<T>(
+    body: (transaction: Transaction<Key, V, KeyOut, Value>) => T | Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T>;
   /** See {@linkcode Store}. */
   abstract snapshot(): Snapshot<Key, V, KeyOut>;
   /** See {@linkcode Store}. */

@@ -42,6 +42,9 @@ import type { Task } from "../platform/task.ts";
 import { readFullySync } from "../platform/transfer.ts";
 import { goValueEnd } from "./go_value.ts";
 
+/** Name of the log. */
+export const GO_LOG_NAME = "wal.log";
+
 const RECORD_HEADER_BYTES = 7;
 const ENTRY_HEADER_BYTES = 13;
 /** The smallest record with a whole entry: an empty key and a tombstone. */

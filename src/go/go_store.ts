@@ -1,6 +1,7 @@
 /**
- * Finds out what a directory of the Go TinyKVS holds, v0.3 to v0.11, as a version state of ours. Recovery
- * calls it where there is no CURRENT. It reads only: tables are taken over as they are.
+ * Finds out what a directory of the Go TinyKVS holds, v0.3 to v0.11, as a version state of ours, for
+ * recovery (store/recovery/foreign_store.ts says what a take-over is). It reads only: tables are taken over
+ * as they are.
  *
  *     NNNNNN.sst   tables; the level of each is in its own metadata
  *     wal.log      the log, go_log.ts; empty after a clean close
@@ -27,10 +28,6 @@
  *
  * A log, a MANIFEST or tables that the Go program writes after the take-over are not merged: nothing tells
  * such a log from one that a crash has left behind.
- *
- * What makes the store ours is the first CURRENT, renamed into place when the manifest that names all
- * the Go tables is durable. From then on the Go log is one of the logs of our store: `hasGoLog` tells
- * whether it still has to be replayed.
  */
 
 import {
@@ -41,24 +38,23 @@ import {
   StoreError,
   UnsupportedFormatError,
 } from "../errors.ts";
-import type { FileHandle, FileSystem } from "../platform/file_system.ts";
+import type { FileHandle } from "../platform/file_system.ts";
 import type { Task } from "../platform/task.ts";
 import { readFullySync, readWholeFileSync } from "../platform/transfer.ts";
 import { decodeFooter, FOOTER_BYTES, GO_METADATA_BYTES } from "../sstable/table_format.ts";
-import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import {
-  CURRENT_NAME,
-  GO_LOG_NAME,
-  MAX_FILE_NUMBER,
-  parseFileName,
-  tableName,
-} from "../version/file_names.ts";
+import { TableReader } from "../sstable/table_reader.ts";
+import type {
+  ForeignDirectory,
+  ForeignStore,
+  ForeignStoreOptions,
+} from "../store/recovery/foreign_store.ts";
+import { CURRENT_NAME, MAX_FILE_NUMBER, parseFileName, tableName } from "../version/file_names.ts";
 import { compareViews, tableMetadata } from "../version/table_metadata.ts";
 import { LiveTable, Version } from "../version/version.ts";
 import type { AddedTable } from "../version/version_edit.ts";
 import { emptyVersionState, type VersionState } from "../version/version_set.ts";
 import { arrangeGoTables } from "./go_levels.ts";
-import { beginsAsGoLog, readGoLog } from "./go_log.ts";
+import { beginsAsGoLog, GO_LOG_NAME, readGoLog } from "./go_log.ts";
 import {
   beginsAsGoManifest,
   decodeGoManifest,
@@ -72,21 +68,22 @@ const MAX_MANIFEST_BYTES = 2 ** 28;
 /** File numbers that a store must have left to be taken over. */
 const SPARE_FILE_NUMBERS = 2 ** 16;
 
-/** What is needed to read a Go store. */
-export interface GoStoreOptions {
-  /** The file system. */
-  readonly fileSystem: FileSystem;
-  /** The store's directory. */
-  readonly directory: string;
-  /** Caches and open files of the store. */
-  readonly resources: TableResources;
-}
+/** Stores of the Go program, to be taken over. */
+export const goStore: ForeignStore = {
+  logName: GO_LOG_NAME,
+  logTitle: "the Go log",
+  isIn: isGoStore,
+  read: readGoStore,
+  hasLog: hasGoLog,
+  readLog: readGoLog,
+  isFileOf: isGoFile,
+};
 
 /**
  * Whether a directory without CURRENT holds a store of the Go program. Its log is always there while it is
  * one; copies may lack it, and are told by tables with no trace of a store of ours.
  */
-export function isGoStore(names: readonly string[]): boolean {
+function isGoStore(names: readonly string[]): boolean {
   const kinds = new Set(names.map((name) => parseFileName(name)?.kind));
   if (kinds.has("log")) return false;
   return names.includes(GO_LOG_NAME) || (kinds.has("table") && !kinds.has("manifest"));
@@ -96,7 +93,7 @@ export function isGoStore(names: readonly string[]): boolean {
  * Whether the Go log in the directory of a store of ours has to be replayed. It is until its entries are
  * in tables, and the edit that says so also names a first log of ours.
  */
-export function hasGoLog(names: readonly string[], state: VersionState): boolean {
+function hasGoLog(names: readonly string[], state: VersionState): boolean {
   return names.includes(GO_LOG_NAME) && !state.log.live && state.log.number === 0;
 }
 
@@ -104,8 +101,8 @@ export function hasGoLog(names: readonly string[], state: VersionState): boolean
  * Whether a file beside a store of ours is one that the Go program has left: an empty log or one that
  * begins with a record, or a manifest. Others may have files with these names.
  */
-export function isGoFile(
-  { fileSystem, directory }: Pick<GoStoreOptions, "fileSystem" | "directory">,
+function isGoFile(
+  { fileSystem, directory }: ForeignDirectory,
   name: string,
 ): boolean {
   if (name !== GO_LOG_NAME && name !== GO_MANIFEST_NAME) return false;
@@ -130,8 +127,8 @@ export function isGoFile(
  * @throws {CorruptionError} a file is missing or damaged
  * @throws {UnsupportedFormatError} something was written by a version that is not known
  */
-export function* readGoStore(
-  options: GoStoreOptions,
+function* readGoStore(
+  options: ForeignStoreOptions,
   names: readonly string[],
 ): Task<VersionState> {
   let state: VersionState | undefined;
@@ -143,7 +140,7 @@ export function* readGoStore(
   }
 }
 
-function* readState(options: GoStoreOptions, names: readonly string[]): Task<VersionState> {
+function* readState(options: ForeignStoreOptions, names: readonly string[]): Task<VersionState> {
   const manifest = readManifest(options, names);
   const isListed = manifest !== undefined && manifest.tables.size > 0;
   const found = new Map<number, LiveTable>();
@@ -170,7 +167,10 @@ function* readState(options: GoStoreOptions, names: readonly string[]): Task<Ver
   };
 }
 
-function readManifest(options: GoStoreOptions, names: readonly string[]): GoManifest | undefined {
+function readManifest(
+  options: ForeignStoreOptions,
+  names: readonly string[],
+): GoManifest | undefined {
   if (!names.includes(GO_MANIFEST_NAME)) return undefined;
   const path = options.fileSystem.joinPath(options.directory, GO_MANIFEST_NAME);
   try {
@@ -192,7 +192,7 @@ function readManifest(options: GoStoreOptions, names: readonly string[]): GoMani
 
 /** The numbers of the tables that count. */
 function tableNumbers(
-  options: GoStoreOptions,
+  options: ForeignStoreOptions,
   names: readonly string[],
   manifest: GoManifest | undefined,
 ): number[] {
@@ -232,7 +232,7 @@ function sortedTableNumbers(names: readonly string[]): number[] {
 }
 
 /** @throws {CorruptionError} the table, which the manifest never mentioned, is a whole one of level 0 */
-function requireNoLostFlush(options: GoStoreOptions, number: number): void {
+function requireNoLostFlush(options: ForeignStoreOptions, number: number): void {
   let level: number;
   try {
     level = openTable(options, number, undefined).level;
@@ -253,7 +253,7 @@ function requireNoLostFlush(options: GoStoreOptions, number: number): void {
 
 /** Opens a table and checks what can be checked without reading all of its blocks. */
 function openTable(
-  options: GoStoreOptions,
+  options: ForeignStoreOptions,
   number: number,
   record: GoTableRecord | undefined,
 ): { live: LiveTable; level: number } {
@@ -299,7 +299,7 @@ function openTable(
 }
 
 /** Returns the size of a file that ends as a table of the Go program does. */
-function requireGoTable(options: GoStoreOptions, path: string): number {
+function requireGoTable(options: ForeignStoreOptions, path: string): number {
   const { fileSystem, directory } = options;
   const handle = fileSystem.openReadSync(path);
   try {
@@ -334,7 +334,7 @@ function requireGoTable(options: GoStoreOptions, path: string): number {
 }
 
 /** Reads the log to its end. A store with nothing else in it must have at least one entry there. */
-function* checkLog(options: GoStoreOptions, hasTables: boolean): Task<void> {
+function* checkLog(options: ForeignStoreOptions, hasTables: boolean): Task<void> {
   const path = options.fileSystem.joinPath(options.directory, GO_LOG_NAME);
   const handle = options.fileSystem.openReadSync(path);
   try {

@@ -22,6 +22,14 @@ import { EntryTree } from "./entry_tree.ts";
 const KEY = ENTRY_HEADER_BYTES + 4;
 const MAX_RELATIVE_SEQUENCE = 0xffffffff;
 
+/** A key that bounds a range: the first `length` bytes of `view`. */
+export interface KeyBound {
+  /** The bytes. */
+  readonly view: DataView;
+  /** How many of them. */
+  readonly length: number;
+}
+
 /** Sorted, versioned entries in memory. */
 export class Memtable {
   readonly #arena: EntryArena;
@@ -119,6 +127,43 @@ export class Memtable {
   hasNewer(key: DataView, start: number, end: number, sequence: number): boolean {
     const newest = this.#tree.locate(key, start, end);
     return newest !== 0 && this.visibleVersion(newest, sequence) !== newest;
+  }
+
+  /**
+   * The first key from `lower` on and before `upper` that has a version with a sequence number above
+   * `sequence`, or undefined. A bound that is undefined is none. Keys without such a version are walked over.
+   */
+  newerKeyIn(
+    lower: KeyBound | undefined,
+    upper: KeyBound | undefined,
+    sequence: number,
+  ): Uint8Array | undefined {
+    const tree = this.#tree;
+    const { view } = this.#arena;
+    let leaf = tree.firstLeaf;
+    let slot = 0;
+    if (lower !== undefined) {
+      tree.locate(lower.view, 0, lower.length);
+      leaf = tree.leaf;
+      slot = tree.slot;
+    }
+    for (; leaf >= 0; leaf = tree.nextLeaf(leaf), slot = 0) {
+      const count = tree.countAt(leaf);
+      for (; slot < count; slot++) {
+        const entry = tree.entryAt(leaf, slot);
+        const start = entry + KEY;
+        const end = this.#arena.keyEndOf(entry);
+        if (
+          upper !== undefined && compareRanges(view, start, end, upper.view, 0, upper.length) >= 0
+        ) {
+          return undefined;
+        }
+        if (this.visibleVersion(entry, sequence) !== entry) {
+          return this.#arena.bytes.slice(start, end);
+        }
+      }
+    }
+    return undefined;
   }
 
   /**

@@ -20,11 +20,11 @@ export function turn(): Promise<void> {
   });
 }
 
-/** Runs `callback` once after `delayMs`; does not keep the process alive. */
-export function startTimer(callback: () => void, delayMs: number): Timer {
+/** Runs `callback` once after `delayMs`; only keeps the process alive meanwhile if `keepsAlive`. */
+export function startTimer(callback: () => void, delayMs: number, keepsAlive = false): Timer {
   const timeout = setTimeout(callback, delayMs);
   if (isReal(timeout) && !("clock" in setTimeout)) {
-    timeout.unref();
+    if (!keepsAlive) timeout.unref();
     return { cancel: () => clearTimeout(timeout) };
   }
   clearTimeout(timeout);

@@ -15,8 +15,8 @@ export interface Scheduler {
   nowMs(): number;
   /** Resolves in a later turn of the event loop, after pending I/O had its chance. */
   yield(): Promise<void>;
-  /** Runs `callback` once after `delayMs`; does not keep the process alive. */
-  setTimer(callback: () => void, delayMs: number): Timer;
+  /** Runs `callback` once after `delayMs`; only keeps the process alive meanwhile if it is told to. */
+  setTimer(callback: () => void, delayMs: number, keepsAlive?: boolean): Timer;
   /** Blocks the thread for `durationMs`. */
   sleepSync(durationMs: number): void;
   /** `byteCount` bytes that nobody can guess, as lower-case hex. */

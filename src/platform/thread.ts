@@ -16,7 +16,7 @@
 import type { MessagePort, Worker } from "node:worker_threads";
 import { isErrorLike } from "../errors.ts";
 import { encodeBase64 } from "./natives.ts";
-import { nodeModule, process } from "./runtime.ts";
+import { nodeModule } from "./runtime.ts";
 import type { ThreadStart } from "./thread_port.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP, WORD_COUNT } from "./thread_words.ts";
 
@@ -51,13 +51,9 @@ export class Thread {
   #isOver = false;
 
   /** Internal: `startThread` makes it. */
-  constructor(
-    threads: WorkerThreads,
-    source: string,
-    data: unknown,
-    listener: ThreadListener,
-    silenceMs: number,
-  ) {
+  constructor(source: string, data: unknown, listener: ThreadListener, silenceMs: number) {
+    // Not when this file is loaded: that takes 2 to 5 ms, also of a program whose stores never need a thread.
+    const threads = nodeModule("node:worker_threads");
     const { port1, port2 } = new threads.MessageChannel();
     this.#threads = threads;
     this.#words = new Int32Array(new SharedArrayBuffer(4 * WORD_COUNT));
@@ -169,9 +165,7 @@ export function startThread(
   silenceMs: number = SILENCE_MS,
 ): Thread | undefined {
   try {
-    // Not imported: that takes 2 to 5 ms, also of a program whose stores never need a thread.
-    const threads = process.getBuiltinModule("node:worker_threads");
-    return new Thread(threads, source, data, listener, silenceMs);
+    return new Thread(source, data, listener, silenceMs);
   } catch (error) {
     // Whatever the reason is: the work can be done without a thread.
     if (isErrorLike(error)) return undefined;

@@ -1,8 +1,8 @@
 /**
- * A decoded data block: its payload, the offset of each entry, and a word of each key, one after the other
- * in a part of a slab. There is no object an entry.
+ * A decoded data block: its payload, then the offset of each entry, then a word of each key, in a part of a
+ * slab (block_frame.ts has the life of that memory). There is no object an entry.
  *
- * A word is the four key bytes behind the prefix that all keys of the block share. A search compares
+ * A word is the four key bytes after the prefix that all keys of the block share. A search compares
  * the prefix once, then words, which lie side by side, and looks at keys only where words tie: against
  * comparing keys it touches two or three cache lines instead of eight or more.
  *
@@ -11,19 +11,16 @@
  */
 
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
-import type { CacheEntry } from "../cache/weighted_cache.ts";
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { EntryRun } from "../iterator/entry_run.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
+import { blockCapacity, BlockFrame, BlockSlab } from "./block_frame.ts";
 
 const MIN_ENTRY_BYTES = 9;
 /** What a block costs besides its memory: an object, a cache entry, their places, a share of the slab's objects. */
 const OVERHEAD_BYTES = 250;
-/** Larger buffers are made to measure: they are not decoded into again. */
-const MAX_ROUNDED_BYTES = 1024 * 1024;
-
 /** Where a block's memory comes from. */
 export interface BlockMemory {
   /** A block that nobody looks at any more, with room for `neededBytes`; or undefined. */
@@ -32,77 +29,10 @@ export interface BlockMemory {
   giveBack(block: Block): void;
 }
 
-/**
- * Size of the buffer for `neededBytes`: rounded up by a sixteenth at most, so that the buffer of one block
- * has room for another one of about as many entries.
- */
-export function blockCapacity(neededBytes: number): number {
-  if (neededBytes > MAX_ROUNDED_BYTES) return (neededBytes + 3) & ~3;
-  const step = capacityStep(neededBytes);
-  return Math.ceil(neededBytes / step) * step;
-}
-
-/** The next larger one of the sizes that `blockCapacity` gives. */
-export function nextBlockCapacity(capacity: number): number {
-  return capacity + capacityStep(capacity + 1);
-}
-
-function capacityStep(bytes: number): number {
-  return 1 << Math.max(6, 27 - Math.clz32(bytes - 1));
-}
-
-/**
- * One buffer for the memory of several blocks. A buffer of its own with its three views costs a block 800
- * bytes of objects, V8 2 to 3 microseconds, and every get that looks at a block the cache lines of those objects.
- */
-export class BlockSlab {
-  /** All of the memory. */
-  readonly bytes: Uint8Array;
-  /** A view on the same memory. */
-  readonly view: DataView;
-  /** The same memory as words. */
-  readonly words: Uint32Array;
-  /** Its blocks. Filled by who makes them. */
-  readonly blocks: Block[] = [];
-  /** How many of its blocks wait to be taken. Changed by `BlockPool` only. */
-  spareCount = 0;
-  /** Whether its blocks go to the collector once nobody looks at them. */
-  isRetired = false;
-
-  /** Makes a slab of `length` bytes, a multiple of 4. */
-  constructor(length: number) {
-    const buffer = new ArrayBuffer(length);
-    this.bytes = new Uint8Array(buffer);
-    this.view = new DataView(buffer);
-    this.words = new Uint32Array(buffer);
-  }
-
-  /** Gives its memory back to the system; nobody may look at its blocks any more. */
-  release(): void {
-    (this.bytes.buffer as ArrayBuffer).transfer(0);
-  }
-}
-
 /** A sorted run of entries; immutable until its memory is given to another one. */
-export class Block implements BlockMemory {
-  /** The slab that its memory is a part of. */
-  readonly slab: BlockSlab;
-  /** All of the slab's memory: offsets of entries are those in it. */
-  readonly bytes: Uint8Array;
-  /** A view on the same memory. */
-  readonly view: DataView;
-  /** Where in the slab its memory begins, with the payload; behind it lie offsets and words of the keys. */
-  readonly start: number;
-  /** Bytes of its memory. */
-  readonly capacity: number;
+export class Block extends BlockFrame<Block> implements BlockMemory {
   /** Number of entries. */
   count = 0;
-  /** How many look at it across an `await` or the user's code. Changed by `BlockCache` only. */
-  pins = 0;
-  /** Whether the block cache holds it. Changed by `BlockCache` only. */
-  isCached = false;
-  /** What the cache knows of it while it is there. Changed by `BlockCache` only. */
-  entry: CacheEntry<Block> | undefined;
   /** All of the slab as words. */
   readonly #words: Uint32Array;
   /**
@@ -114,13 +44,9 @@ export class Block implements BlockMemory {
   #prefix = 0;
 
   /** Makes a block of `capacity` bytes of a slab, both a multiple of 4; `decode` fills it. */
-  constructor(slab: BlockSlab, start: number, capacity: number) {
-    this.slab = slab;
-    this.bytes = slab.bytes;
-    this.view = slab.view;
+  constructor(slab: BlockSlab<Block>, start: number, capacity: number) {
+    super(slab, start, capacity);
     this.#words = slab.words;
-    this.start = start;
-    this.capacity = capacity;
   }
 
   /**
@@ -159,19 +85,19 @@ export class Block implements BlockMemory {
   }
 
   static #alone(capacity: number): Block {
-    const slab = new BlockSlab(capacity);
+    const slab = new BlockSlab<Block>(capacity);
     const block = new Block(slab, 0, capacity);
     slab.blocks.push(block);
     slab.isRetired = true;
     return block;
   }
 
-  /** Itself, for a user of one block after the other. */
+  /** Lets one block serve as its own memory, for callers that decode one block at a time. */
   take(neededBytes: number): Block | undefined {
     return this.capacity >= neededBytes ? this : undefined;
   }
 
-  /** It is its user's all the time. */
+  /** Nothing to give back. */
   giveBack(): void {}
 
   /** The bytes that it was decoded from, as long as it is this block. */
@@ -235,7 +161,7 @@ export class Block implements BlockMemory {
     if (slot >= this.count) return false;
     const words = this.#words;
     const place = this.#slots + slot;
-    // Mostly decides, of keys that are asked for in no order.
+    // For random keys this nearly always decides.
     if (words[place + this.count + 1]! !== keyWord(key, start + this.#prefix, end)) return false;
     const at = words[place]! + 4;
     const { view } = this;

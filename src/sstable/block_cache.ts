@@ -5,7 +5,8 @@
  * collects everything: random reads over four times the cache took 260 MB on Node and 490 on Bun with a
  * cache of 64.
  *
- * A block's memory is taken for another one only when the cache has dropped it and nobody pins it:
+ * A block's memory is taken for another one only when the cache has dropped it and nobody pins it
+ * (block_frame.ts has the states):
  *
  * - Whoever looks at a block across anything that may decode another one (an `await`, the user's code,
  *   the next move of a merge) pins it and unpins it. What is never unpinned is lost for as long as the slab
@@ -19,7 +20,8 @@
  */
 
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
-import type { Block, BlockMemory, BlockSlab } from "./block.ts";
+import type { Block, BlockMemory } from "./block.ts";
+import type { BlockSlab } from "./block_frame.ts";
 import { BlockPool } from "./block_pool.ts";
 
 /**
@@ -144,7 +146,7 @@ export class BlockCache implements BlockMemory {
   }
 
   /** Retires slabs with spare blocks, but `except`, where more is spare than the cache has room for. */
-  #trim(except: BlockSlab | undefined): void {
+  #trim(except: BlockSlab<Block> | undefined): void {
     const pool = this.#pool;
     while (pool.spareBytes > this.#spareLimit()) {
       const slab = pool.sparsest(except);

@@ -3,10 +3,11 @@
  * cache's business; the pool has those that nobody looks at.
  *
  * A slab has blocks of one size. When blocks of another size are read, slabs are retired: the pool forgets
- * their spare blocks and takes no more of them, and the collector has the slab with the last of its blocks.
+ * their spare blocks and takes no more of them. The slab is garbage when its last block is.
  */
 
-import { Block, blockCapacity, BlockSlab, nextBlockCapacity } from "./block.ts";
+import { Block } from "./block.ts";
+import { blockCapacity, BlockSlab, nextBlockCapacity } from "./block_frame.ts";
 
 /** The most that a slab may have, unless it has one block: larger ones are no better. */
 const MAX_SLAB_BYTES = 256 * 1024;
@@ -56,7 +57,7 @@ export class BlockPool {
     const most = this.#isClosed ? 1 : Math.max(1, Math.floor(MAX_SLAB_BYTES / capacity));
     const count = Math.min(Math.max(1, sizeClass.made), most);
     sizeClass.made += count;
-    const slab = new BlockSlab(count * capacity);
+    const slab = new BlockSlab<Block>(count * capacity);
     for (let i = 0; i < count; i++) slab.blocks.push(new Block(slab, i * capacity, capacity));
     for (let i = count - 1; i > 0; i--) this.give(slab.blocks[i]!);
     return slab.blocks[0]!;
@@ -72,8 +73,8 @@ export class BlockPool {
   }
 
   /** The slab with the largest share of spare blocks, if there is a spare one outside of `except`. */
-  sparsest(except: BlockSlab | undefined): BlockSlab | undefined {
-    let best: BlockSlab | undefined;
+  sparsest(except: BlockSlab<Block> | undefined): BlockSlab<Block> | undefined {
+    let best: BlockSlab<Block> | undefined;
     let bestShare = 0;
     for (const { spare } of this.#classes.values()) {
       for (const { slab } of spare) {
@@ -88,7 +89,7 @@ export class BlockPool {
   }
 
   /** Forgets the spare blocks of a slab and takes no more of them. */
-  retire(slab: BlockSlab): void {
+  retire(slab: BlockSlab<Block>): void {
     slab.isRetired = true;
     const { capacity, sizeBytes } = slab.blocks[0]!;
     const { spare } = this.#classOf(capacity);
@@ -102,7 +103,7 @@ export class BlockPool {
   /** Gives back the slabs of which all blocks are spare. They may have been looked at until now. */
   dropSpare(): void {
     for (const { spare } of this.#classes.values()) {
-      const whole = new Set<BlockSlab>();
+      const whole = new Set<BlockSlab<Block>>();
       for (const { slab } of spare) if (slab.spareCount === slab.blocks.length) whole.add(slab);
       for (const slab of whole) {
         this.retire(slab);

@@ -15,6 +15,7 @@ import {
   loadHashes,
   saveHashes,
 } from "../bytes/murmur3.ts";
+import { runTaskSync, type Task } from "../platform/task.ts";
 import {
   FILTER_HEADER_BYTES,
   filterSectionBytes,
@@ -66,14 +67,11 @@ export class FilterBuilder {
    * @throws {RangeError} the filter would be larger than a reader accepts
    */
   finish(expectedKeys: number = this.#keyCount): Uint8Array {
-    const steps = this.finishInSteps(expectedKeys);
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    return step.value;
+    return runTaskSync(this.finishTask(expectedKeys));
   }
 
-  /** As `finish`, pausable after every 2048 keys: some 100 microseconds. */
-  *finishInSteps(expectedKeys: number = this.#keyCount): Generator<undefined, Uint8Array> {
+  /** As `finish`, a task: it pauses after every 2048 keys, some 100 µs. */
+  *finishTask(expectedKeys: number = this.#keyCount): Task<Uint8Array> {
     const { bits, hashes } = filterParameters(expectedKeys, this.#falsePositiveRate);
     const section = new Uint8Array(filterSectionBytes(bits));
     const view = new DataView(section.buffer);

@@ -11,12 +11,11 @@
  */
 
 import { errorForOther } from "../errors.ts";
+import { SLICE_MS } from "../platform/pacing.ts";
 import { isOver, type Scheduler } from "../platform/scheduler.ts";
 
 /** Loads under way. Node reads four at a time; a fast disk under Deno or Bun gains little from more than these. */
 const MAX_LOADS = 64;
-/** How long waiters are woken before the event loop gets a turn. */
-const SLICE_MS = 1.5;
 /** Waiters that are woken between two looks at the clock. */
 const WAKES_PER_LOOK = 4;
 

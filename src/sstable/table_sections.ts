@@ -27,6 +27,7 @@ import {
   UnknownTableFeature,
 } from "./table_format.ts";
 import { TableIndex } from "./table_index.ts";
+import { isTrusted } from "./trust.ts";
 
 /** The first read of a table takes up to this much from its end: usually the index comes along. */
 const TAIL_READ_BYTES = 16 * 1024;
@@ -46,7 +47,7 @@ export interface TableIdentity {
   readonly sizeBytes: number;
   /** Number of entries, if it is known. */
   readonly entryCount?: number;
-  /** CRC-32 over its metadata and footer, or undefined for a table of the Go program. */
+  /** CRC-32 over its metadata and footer; undefined for a table that is not trusted. */
   readonly checksum: number | undefined;
 }
 
@@ -76,6 +77,8 @@ type Load<T> = Generator<FileRange, T, Uint8Array>;
 
 /** Tail, index and filter of one table. */
 export class TableSections {
+  /** Whether filter, index and metadata are under checksums (trust.ts). */
+  readonly isTrusted: boolean;
   readonly #file: PooledFile;
   readonly #identity: TableIdentity;
   readonly #resources: SectionResources;
@@ -90,6 +93,7 @@ export class TableSections {
   constructor(file: PooledFile, identity: TableIdentity, resources: SectionResources) {
     this.#file = file;
     this.#identity = identity;
+    this.isTrusted = isTrusted(identity);
     this.#resources = resources;
     this.#owner = {
       cacheId: identity.number,

@@ -12,6 +12,7 @@ import { crc32 } from "../bytes/crc32.ts";
 import { CODEC_NONE, type Compressor } from "../compression/compressor.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { FileHandle } from "../platform/file_system.ts";
+import { runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { type BlockBuilder, MAX_BLOCK_ENTRIES } from "./block_builder.ts";
@@ -155,14 +156,11 @@ export class TableWriter {
    * @throws {IoError} the file can't be written; the table must be given up
    */
   finish(): TableSummary {
-    const steps = this.finishInSteps();
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    return step.value;
+    return runTaskSync(this.finishTask());
   }
 
-  /** As `finish`, pausable while the filter is made. */
-  *finishInSteps(): Generator<undefined, TableSummary> {
+  /** As `finish`, a task: it pauses while the filter is made. */
+  *finishTask(): Task<TableSummary> {
     const last = new Uint8Array(this.#lastView.buffer).slice(this.#lastStart, this.#lastEnd);
     this.#finishBlock();
     const output = this.#output;
@@ -170,7 +168,7 @@ export class TableWriter {
     let filterCrc = 0;
     let filterSize = 0;
     if (this.#filter !== undefined) {
-      const section = yield* this.#filter.finishInSteps();
+      const section = yield* this.#filter.finishTask();
       filterSize = section.length;
       filterCrc = crc32(section, new DataView(section.buffer, section.byteOffset), 0, filterSize);
       output.appendBytes(section, 0, filterSize);

@@ -7,6 +7,7 @@
  */
 
 import type { FileLock } from "../platform/file_system.ts";
+import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import { runTask, runTaskSync } from "../platform/task.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
 import type { Background } from "./background/background.ts";
@@ -14,8 +15,6 @@ import type { ReadPath } from "./read/read_path.ts";
 import type { StoreState } from "./state/store_state.ts";
 import { tidyUp } from "./background/tidying.ts";
 import type { WritePath } from "./write/write_path.ts";
-
-const SLICE_MS = 2;
 
 /** What has to be closed. */
 export interface StoreParts {
@@ -49,11 +48,11 @@ export async function closeStore(parts: StoreParts): Promise<void> {
       writes.rotate();
       await background.flushed();
       if (state.logs.active !== undefined) {
-        await runTask(state.versions.apply(lastEdit(state)), state.scheduler, SLICE_MS);
+        await runTask(state.versions.apply(lastEdit(state)), state.scheduler, OPENING_SLICE_MS);
       }
       state.logs.removeBelow(state.versions.log.number);
       if (state.logs.active !== undefined) {
-        await runTask(tidyUp(state), state.scheduler, SLICE_MS);
+        await runTask(tidyUp(state), state.scheduler, OPENING_SLICE_MS);
       }
     }
   } catch (error) {

@@ -7,12 +7,13 @@
 
 import type { KeyEncoding } from "../contract/range.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import type { JobSettings } from "../worker/job_messages.ts";
 import { JobThread } from "../worker/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
-import { LockedError, StoreError } from "../errors.ts";
-import { isGoStore } from "../go/go_store.ts";
+import { IoError, LockedError, StoreError } from "../errors.ts";
+import { goStore } from "../go/go_store.ts";
 import {
   type KeyShownBy,
   type Options,
@@ -35,6 +36,7 @@ import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import { Background } from "./background/background.ts";
 import type { StoreParts } from "./closing.ts";
 import { sharingFileSystem } from "./recovery/descriptor_sharing.ts";
+import { type ForeignStore, foreignStoreIn } from "./recovery/foreign_store.ts";
 import { lockedHere, openShared, openSharedSync, type SharedRequest } from "./open_shared.ts";
 import { PinnedFiles } from "./state/pinned_files.ts";
 import { ReadPath } from "./read/read_path.ts";
@@ -64,7 +66,8 @@ const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
 const LOCK_RETRY_MS = 20;
 /** How long a wait for the lock holds the event loop at a time. */
 const LOCK_NAP_MS = 2;
-const SLICE_MS = 2.5;
+/** Stores of other programs that `open` takes over. */
+const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
 
 /**
  * Opens the store in a directory, creating it if there is none.
@@ -118,7 +121,7 @@ export async function open<
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    const parts = await runTask(openReading(request, scheduler), scheduler, SLICE_MS);
+    const parts = await runTask(openReading(request, scheduler), scheduler, OPENING_SLICE_MS);
     return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(parts);
   }
   const openParts = async (entry: StoreEntry): Promise<StoreParts> => {
@@ -126,7 +129,11 @@ export async function open<
     try {
       lock = await takeLock(request, entry, scheduler);
       request.place.put(entry);
-      return await runTask(openLocked(request, entry, lock, scheduler), scheduler, SLICE_MS);
+      return await runTask(
+        openLocked(request, entry, lock, scheduler),
+        scheduler,
+        OPENING_SLICE_MS,
+      );
     } catch (error) {
       throw givenUp(request, entry, lock, error);
     }
@@ -205,7 +212,7 @@ function checkRequest(path: string | URL, given: Options | undefined): SharedReq
   } else if (!options.readOnly && !options.createIfMissing) {
     // Before the lock, which would leave its file in a directory that is none of our business.
     const names = fileSystem.listSync(directory);
-    if (!isStore(names) && !isGoStore(names)) refuseToCreate(directory, options, names);
+    if (!holdsStore(names)) refuseToCreate(directory, options, names);
   }
   const isDisk = given === undefined || ownFields(given).fileSystem === undefined;
   return { directory, options, place: new StorePlace(fileSystem, isDisk, directory) };
@@ -296,7 +303,7 @@ function* openLocked(
   const { fileSystem } = options;
   let recovered: RecoveredStore;
   const names = fileSystem.listSync(directory);
-  if (isStore(names) || isGoStore(names)) {
+  if (holdsStore(names)) {
     refuseExisting(request);
     recovered = yield* recoverStore(recovery, names);
   } else {
@@ -318,6 +325,11 @@ function* openLocked(
     try {
       yield* tidyUp(state);
     } catch (error) {
+      if (error instanceof IoError) {
+        // As recovery fails that cannot write. All is durable, so the next open does not need this.
+        abandon(state);
+        throw error;
+      }
       // As if the background had done it: what is there can be read.
       state.fail("a compaction", error);
     }
@@ -325,6 +337,14 @@ function* openLocked(
   const parts = partsOf(state, lock, () => place.remove(entry));
   parts.background.kick();
   return parts;
+}
+
+/** Lets go of everything that a store has which is not opened after all, but for its lock. */
+function abandon(state: StoreState): void {
+  state.logs.close();
+  state.versions.close();
+  state.release();
+  state.status = "closed";
 }
 
 /** Opens a store to read it, without a lock (read_only.ts). */
@@ -391,6 +411,7 @@ function prepare(
     memtableSizeBytes,
     readOnly,
     scheduler,
+    foreign: FOREIGN_STORES,
   };
   return { options, recovery };
 }
@@ -449,6 +470,11 @@ function jobSettings(
     blockSizeBytes,
     bloomFalsePositiveRate,
   };
+}
+
+/** Whether the directory holds a store that can be opened, be it ours or one that is taken over. */
+function holdsStore(names: readonly string[]): boolean {
+  return isStore(names) || foreignStoreIn(FOREIGN_STORES, names) !== undefined;
 }
 
 /** A directory without CURRENT may be made a store, unless there was one. */

@@ -96,7 +96,7 @@ export interface Stats {
 /** Takes the statistics of a store. */
 export function collectStats(state: StoreState, background: Background): Stats {
   const { memtable, immutables, logs, resources, versions, compaction } = state;
-  const { counters, flushes } = background;
+  const { flushes, compactions } = background;
   const { tables } = versions.current;
   return {
     memtable: { sizeBytes: memtable.sizeBytes, entryCount: memtable.entryCount },
@@ -119,13 +119,13 @@ export function collectStats(state: StoreState, background: Background): Stats {
       sizeBytes: level.reduce((sum, table) => sum + table.sizeBytes, 0),
     })),
     pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
-    stalls: { count: counters.stalls, totalMs: counters.stalledMs },
+    stalls: { count: background.stalls, totalMs: background.stalledMs },
     background: state.jobThread?.isInUse ? "worker" : "inline",
     flush: { count: flushes.count, bytesWritten: flushes.writtenBytes },
     compaction: {
-      count: counters.compactions,
-      bytesRead: counters.compactionReadBytes,
-      bytesWritten: counters.compactionWrittenBytes,
+      count: compactions.count,
+      bytesRead: compactions.readBytes,
+      bytesWritten: compactions.writtenBytes,
     },
   };
 }

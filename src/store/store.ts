@@ -7,21 +7,15 @@ import { isBytes } from "../bytes/is_bytes.ts";
 import type { Entry, EntryOptions } from "../contract/reader.ts";
 import { StoreBase } from "../contract/store_base.ts";
 import type { SubOptions } from "../contract/store.ts";
+import type { TransactionOptions } from "../contract/transaction.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
-import { markOf } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import { describeValue, type Key, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
 import { Background } from "./background/background.ts";
-import {
-  BATCH_FORM,
-  BATCH_FORM_HERE,
-  EmbeddedBatch,
-  type Operation,
-  type WriteOptions,
-} from "./write/batch.ts";
+import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "./write/batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
 import { closedState } from "./state/closed_state.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
@@ -37,12 +31,14 @@ import { EmbeddedSnapshot } from "./read/snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { EmbeddedSub } from "./sub/embedded_sub.ts";
 import { type EmbeddedParent, embeddedSubOf } from "./sub/embedded_sub_store.ts";
+import type { EmbeddedTransaction } from "./transaction/transaction.ts";
+import { Transactions } from "./transaction/transactions.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
 import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
 import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
 import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
 import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
-import { requireKnownNames, surplusArgument } from "../contract/write_options.ts";
+import { surplusArgument } from "../contract/write_options.ts";
 import { WritePath } from "./write/write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
@@ -73,12 +69,13 @@ export interface CompactRange {
 export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   extends StoreBase<KeyOut, V>
   implements EmbeddedReader<Key, V, KeyOut> {
-  // The first five are replaced where a handle is closed and its store goes on.
+  // The first six are replaced where a handle is closed and its store goes on.
   #state: StoreState;
   #background: Background;
   #writes: WritePath;
   #reads: ReadPath;
   #conditional: ConditionalWrites<V>;
+  #transactions: Transactions<KeyOut, V>;
   readonly #decoder: EntryDecoder<KeyOut, V>;
   readonly #decodeValue: DecodeEntry<V>;
   readonly #parts: StoreParts;
@@ -98,6 +95,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     this.#decoder = new EntryDecoder(state.directory, state.options);
     this.#decodeValue = this.#decoder.value;
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
+    this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
   }
 
   /** The store's directory, as an absolute path. */
@@ -247,7 +245,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   ): Promise<void> {
     try {
       if (arguments.length > 2) throw surplusArgument("write", arguments[2], 2);
-      return this.#writes.write(batchOf(operations, this.#writes), options);
+      return this.#writes.write(batchOf(operations, () => this.#writes.takeBatchMemory()), options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -256,7 +254,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   /** As `write`. */
   writeSync(operations: readonly Operation[] | EmbeddedBatch, options?: WriteOptions): void {
     if (arguments.length > 2) throw surplusArgument("writeSync", arguments[2], 2);
-    this.#writes.writeSync(batchOf(operations, this.#writes), options);
+    this.#writes.writeSync(batchOf(operations, () => this.#writes.takeBatchMemory()), options);
   }
 
   /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
@@ -361,6 +359,41 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   /** As `count`. */
   countSync(range?: Range): number {
     return countEntriesSync(this.#state, range);
+  }
+
+  /**
+   * Runs `body`, whose reads and writes by its transaction take effect as one; resolves to what it returns
+   * when that is as durable as a write. A body that throws, or rejects, leaves nothing.
+   *
+   * If another commit has written to what the body has read (keys, missing keys, ranges as far as they were
+   * scanned), `body` runs again after a pause. One that only reads never conflicts.
+   *
+   * @throws {ConflictError} that happened each time, or the transaction is larger than is allowed
+   * @throws {ClosedError} the store is closed, or was closed meanwhile
+   * @throws {TypeError | RangeError} `body` is no function, or an option is not valid
+   */
+  override transaction<T>(
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T | Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T> {
+    if (arguments.length > 2) {
+      return Promise.reject(surplusArgument("transaction", arguments[2], 2));
+    }
+    return this.#transactions.run(body, options);
+  }
+
+  /**
+   * As `transaction`, without interruption: nobody else can write meanwhile, so the body runs once.
+   *
+   * @throws {ConflictError} the body has written to the store what it had read by its transaction
+   * @throws {TypeError} the body returns a promise, or is run in the body of another `transactionSync`
+   */
+  transactionSync<T>(
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T,
+    options?: TransactionOptions,
+  ): T {
+    if (arguments.length > 2) throw surplusArgument("transactionSync", arguments[2], 2);
+    return this.#transactions.runSync(body, options);
   }
 
   /**
@@ -570,11 +603,13 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   /** From here on this handle is one on a closed store, whatever others do with the one that it had. */
   #detach(): StoreState {
     const state = closedState(this.#state);
+    this.#transactions.close();
     this.#state = state;
     this.#background = new Background(state);
     this.#writes = new WritePath(state, this.#background);
     this.#reads = new ReadPath(state);
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
+    this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
     return state;
   }
 
@@ -631,42 +666,4 @@ function compactBounds(range: CompactRange): CompactRange {
     }
   }
   return ownFields(range);
-}
-
-function batchOf(
-  operations: readonly Operation[] | EmbeddedBatch,
-  writes: WritePath,
-): EmbeddedBatch {
-  if (operations instanceof EmbeddedBatch) return operations;
-  const form = markOf(operations, BATCH_FORM);
-  if (form !== undefined) {
-    throw new TypeError(
-      `Cannot write: the batch was made by another version of @tinykvs/core, in form ${
-        String(form)
-      }, expected form ${BATCH_FORM_HERE}; make it by the batch() of this store`,
-    );
-  }
-  if (!Array.isArray(operations)) {
-    throw new TypeError(
-      `Cannot write: found ${
-        describeValue(operations)
-      }, expected an array of operations or a batch`,
-    );
-  }
-  const batch = new EmbeddedBatch(undefined, writes.takeBatchMemory());
-  for (const [at, operation] of (operations as readonly Operation[]).entries()) {
-    if (operation?.type === "put") {
-      requireKnownNames(operation, at);
-      batch.put(operation.key, operation.value);
-    } else if (operation?.type === "delete") {
-      requireKnownNames(operation, at);
-      batch.delete(operation.key);
-    } else {
-      const found = describeValue((operation as { type?: unknown } | undefined)?.type);
-      throw new TypeError(
-        `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
-      );
-    }
-  }
-  return batch;
 }

@@ -31,7 +31,15 @@ export function fencedFileSystem(
     name: inner.name,
     resolvePath: (path) => inner.resolvePath(path),
     joinPath: (parent, name) => inner.joinPath(parent, name),
-    openReadSync: (path) => inner.openReadSync(path),
+    openReadSync(path) {
+      try {
+        return inner.openReadSync(path);
+      } catch (error) {
+        // A file that is missing may have been removed by the one who took the lock over.
+        verify(path);
+        throw error;
+      }
+    },
     createSync(path) {
       if (!path.startsWith(start)) return inner.createSync(path);
       lock.verifySync();

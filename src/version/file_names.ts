@@ -20,8 +20,6 @@ export const CURRENT_NAME = "CURRENT";
 export const CURRENT_TEMPORARY_NAME = "CURRENT.tmp";
 /** Ends the names of files that a repair has put aside. */
 export const DAMAGED_SUFFIX = ".damaged";
-/** The log of a store that the Go program wrote. */
-export const GO_LOG_NAME = "wal.log";
 
 /** File numbers are below this: Go table numbers have 32 bits. */
 export const MAX_FILE_NUMBER = 0xffffffff;

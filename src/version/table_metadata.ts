@@ -15,7 +15,7 @@ export interface TableMetadata {
   readonly entryCount: number;
   /** Number of tombstones. */
   readonly tombstoneCount: number;
-  /** CRC-32 over the table's metadata and footer, or undefined for a table of the Go program. */
+  /** CRC-32 over the table's metadata and footer; undefined for one that is not trusted (sstable/trust.ts). */
   readonly checksum: number | undefined;
   /** Smallest key. */
   readonly smallest: Uint8Array;

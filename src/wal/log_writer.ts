@@ -1,5 +1,5 @@
 /**
- * Writes one write-ahead log. The write path (store/write/write_path.ts) encodes records straight into
+ * Writes one write-ahead log. A commit (store/write/commit.ts) encodes records straight into
  * `buffer`, hands them to the operating system with `writeOut`, and makes them durable with a sync
  * of its own choosing; it then says so with `markDurable`, for the durable offset of later records.
  *

@@ -13,6 +13,7 @@ import { compressorFor } from "../compression/compressors.ts";
 import { ClosedError } from "../errors.ts";
 import { newestSequence } from "../memtable/newest_entries.ts";
 import { defaultFileSystem } from "../platform/default_file_system.ts";
+import { WORKER_SLICE_MS } from "../platform/pacing.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import { openThreadPort } from "../platform/thread_port.ts";
@@ -33,9 +34,6 @@ import {
 import { JobQueue } from "./job_queue.ts";
 import { mergeJob } from "../compaction/merge_job.ts";
 import type { TableOutputOptions } from "../compaction/table_output.ts";
-
-/** How long a flush that has just been asked for may wait for a merge. */
-const SLICE_MS = 2;
 
 interface Job {
   readonly id: number;
@@ -68,7 +66,7 @@ function optionsOf(settings: JobSettings): TableOutputOptions {
 
 function work(): void {
   for (let job = jobs.next(); job !== undefined; job = jobs.next()) {
-    job.task.driveSync(systemScheduler, SLICE_MS);
+    job.task.driveSync(systemScheduler, WORKER_SLICE_MS);
     if (job.task.isSettled) finish(job);
     for (let next = port.receive(); next !== undefined; next = port.receive()) {
       accept(next.message as JobRequest);

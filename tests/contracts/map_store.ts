@@ -135,6 +135,37 @@ export class MapStore extends contract.StoreBase {
     return value;
   }
 
+  override async transaction<T>(
+    body: (transaction: contract.Transaction) => T | Promise<T>,
+    options?: contract.TransactionOptions,
+  ): Promise<T> {
+    contract.requireBody(body);
+    const { retries, signal } = contract.transactionOptions(options);
+    for (let attempt = 1;; attempt++) {
+      this.#now.requireOpen();
+      signal?.throwIfAborted();
+      const { rows } = this.#now;
+      const fork = new MapStore();
+      fork.#now.rows = rows;
+      let result: T;
+      try {
+        result = await body(new MapTransaction(fork, attempt));
+      } finally {
+        await fork.close();
+      }
+      this.#now.requireOpen();
+      signal?.throwIfAborted();
+      if (fork.#now.rows === rows) return result;
+      if (this.#now.rows === rows) {
+        this.#now.rows = fork.#now.rows;
+        return result;
+      }
+      // Any other commit counts: it may have written what was read.
+      const reason = "there was another commit meanwhile";
+      if (attempt > retries) throw new contract.ConflictError({ reason }, attempt);
+    }
+  }
+
   override snapshot(): MapReader {
     this.#now.requireOpen();
     return Object.assign(new MapReader(), { rows: this.#now.rows, store: this.#now });
@@ -143,5 +174,40 @@ export class MapStore extends contract.StoreBase {
   override async close(): Promise<void> {
     this.#now.closed = "store";
     await Promise.resolve();
+  }
+}
+
+/** A fork of the store, whose rows become the store's. */
+class MapTransaction extends contract.TransactionBase {
+  readonly fork: MapStore;
+  override readonly attempt: number;
+
+  constructor(fork: MapStore, attempt: number) {
+    super();
+    this.fork = fork;
+    this.attempt = attempt;
+  }
+
+  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+    return this.fork.getMany(keys);
+  }
+
+  override entries(range?: Range): contract.Cursor<Pair> {
+    return this.fork.entries(range);
+  }
+
+  override write(
+    operations: readonly Operation[] | contract.Batch,
+    options?: contract.WriteOptions,
+  ): Promise<void> {
+    return this.fork.write(operations, options);
+  }
+
+  override update(
+    key: Key,
+    change: (old: Value | undefined) => Value | undefined,
+    options?: contract.WriteOptions,
+  ): Promise<Value | undefined> {
+    return this.fork.update(key, change, options);
   }
 }

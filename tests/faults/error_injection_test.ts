@@ -24,6 +24,7 @@ const scripts: readonly Script[] = [
       await trial.write("a flush", () => run.flush());
       await trial.read();
       await trial.write("a batch", () => run.batch(6, 12, 200));
+      await trial.write("a transaction", () => run.transaction(4, 12, 200, true, false));
       await trial.write("a sync", () => run.sync());
       await trial.write("a flush", () => run.flush());
       await trial.write("a compaction", () => run.compact());

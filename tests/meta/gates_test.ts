@@ -8,7 +8,7 @@ import { Figures } from "../../scripts/figures.ts";
 import { parseJunit } from "../../scripts/junit.ts";
 import { root } from "../../scripts/processes.ts";
 import { testFiles } from "../../scripts/source_files.ts";
-import { filesOf, suiteOf } from "../../scripts/suites.ts";
+import { filesOf, scopes, suiteOf } from "../../scripts/suites.ts";
 import { judge } from "../../scripts/test_file.ts";
 import { readSource } from "./source_text.ts";
 
@@ -129,8 +129,12 @@ test("A file that reports a figure belongs to the fault programme, which adds fi
   for (const file of reporting) assert.equal(suiteOf(file), "faults", file);
 });
 
-test("Every test file is in one of the two suites, and neither is empty", () => {
-  const [quick, faults] = [filesOf("quick"), filesOf("faults")];
-  assert.deepEqual([...quick, ...faults].sort(), testFiles());
-  assert.ok(quick.length > 100 && faults.length > 30);
+test("Every test file is in one suite, no suite is empty, and the commands run each on all runtimes", () => {
+  const [quick, slow, faults] = [filesOf("quick"), filesOf("slow"), filesOf("faults")];
+  assert.deepEqual([...quick, ...slow, ...faults].sort(), testFiles());
+  assert.ok(quick.length > 100 && slow.length > 5 && faults.length > 30);
+  for (const suite of ["quick", "slow", "faults"] as const) {
+    const ran = ["quick", "runtimes", "faults"].flatMap((name) => scopes[name]![suite] ?? []);
+    assert.deepEqual(ran.sort(), ["bun", "deno", "node"], suite);
+  }
 });

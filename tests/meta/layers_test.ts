@@ -20,17 +20,19 @@ const layerRows: readonly (readonly string[])[] = [
   ["platform"],
   ["bytes"],
   ["compression"],
-  ["value", "iterator", "cache"],
+  ["value"],
+  ["iterator", "cache"],
   ["memtable", "wal", "sstable"],
   ["version"],
   ["compaction"],
   ["worker"],
   ["options"],
-  ["go"],
   ["store/state"],
   ["store/read", "store/background", "store/recovery"],
+  ["go"],
   ["store/write", "store/copy"],
   ["store/sub", "store/upkeep"],
+  ["store/transaction"],
   ["store"],
   ["mod"],
 ];
@@ -152,6 +154,31 @@ test("The contract and its suite reach nothing but src/contract/ and the errors"
     assert.ok(reached.size > 5, `only ${reached.size} modules were reached`);
     assert.ok(!reached.has("mod.ts"));
   }
+});
+
+test("Whoever shows entries asks visibility.ts; only counters and checks look for tombstones", () => {
+  const allowed = [
+    "src/go/go_table_writer.ts",
+    "src/iterator/visibility.ts",
+    "src/sstable/block.ts",
+    "src/sstable/table_writer.ts",
+    "src/store/write/commit.ts",
+  ];
+  const askers = [...sources].filter(([, source]) => /import [^;]*\bisTombstone\b/.test(source));
+  assert.deepEqual(askers.map(([file]) => file).sort(), allowed);
+});
+
+test("The Go program is a guest: only open, checkpoints and upkeep know that it exists", () => {
+  const hosts: string[] = [];
+  for (const [file, source] of sources) {
+    const isHost = importsOf(source).some(({ specifier }) => specifier?.includes("/go/"));
+    if (isHost) hosts.push(file);
+  }
+  assert.deepEqual(hosts.sort(), [
+    "src/store/copy/checkpoint.ts",
+    "src/store/open.ts",
+    "src/store/upkeep/verify_store.ts",
+  ]);
 });
 
 test("No module imports itself in a circle", () => {

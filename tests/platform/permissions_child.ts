@@ -1,8 +1,8 @@
 /**
- * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the directory of its first argument, without
- * a permission for anything else. With "die" as the second it ends without closing the store, with
- * "recover" it opens what that left, with "read" it only reads, with "read" it reads that, without a permission to write, with
- * "thread" it says who does large jobs. It reports by
+ * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the directory of
+ * its first argument, without a permission for anything else. The second argument may ask for a part of it:
+ * "die" ends without closing the store, "recover" opens what that left, "read" reads that without a
+ * permission to write, "count" counts entries read-only, "thread" says who does large jobs. It reports by
  * `console.log`, which needs no permission.
  */
 
@@ -59,7 +59,7 @@ if (act === "recover") {
   runtime.exit(0);
 }
 
-if (act === "read") {
+if (act === "count") {
   const readOnly = await open(directory, { readOnly: true });
   console.log(await readOnly.count());
   await readOnly.close();

@@ -6,11 +6,12 @@ import { close, compact, crash, flush, reopen, runs, sync, verify, wait } from "
 import { get, getMany, scan } from "./commands_read.ts";
 import { getter, reenter } from "./commands_reentrant.ts";
 import { closeSnapshot, openSnapshot, readSnapshot } from "./commands_snapshot.ts";
+import { transaction } from "./commands_transaction.ts";
 import { batch, change, conditional, erase, fill } from "./commands_write.ts";
 
 /** All of them. */
 export const commands: readonly Command[] = [
-  ...[change, conditional, batch, fill, erase],
+  ...[change, conditional, batch, transaction, fill, erase],
   ...[get, getMany, scan],
   ...[openCursor, pull, seek, closeCursor],
   ...[openSnapshot, readSnapshot, closeSnapshot],

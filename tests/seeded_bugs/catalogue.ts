@@ -8,6 +8,7 @@ import { historyBugs } from "./history_bugs.ts";
 import { repairBugs } from "./repair_bugs.ts";
 import { subBugs } from "./sub_bugs.ts";
 import { tableBugs } from "./table_bugs.ts";
+import { transactionBugs } from "./transaction_bugs.ts";
 
 /** Every bug. */
 export const seededBugs: readonly Bug[] = [
@@ -17,6 +18,7 @@ export const seededBugs: readonly Bug[] = [
   ...repairBugs,
   ...subBugs,
   ...tableBugs,
+  ...transactionBugs,
 ];
 
 /** The bugs of the reliability list (3.9), in its words and its order. */

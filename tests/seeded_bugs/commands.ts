@@ -43,6 +43,14 @@ export const model: Command = {
   environment: { TINYKVS_TEST_SCALE: "0.05" },
 };
 
+/** Random histories of concurrent transactions against a serial oracle. */
+export const transactions: Command = {
+  layer: "MO",
+  files: "tests/properties/transactions_test.ts",
+  titles: /^Every history of concurrent transactions is that of a serial order/,
+  environment: { TINYKVS_TEST_SCALE: "0.2" },
+};
+
 /** Random histories that go through a sub. */
 export const modelThroughSub: Command = {
   layer: "MO",

@@ -82,7 +82,7 @@ export const durabilityBugs: readonly Bug[] = [
       replace: "",
     }],
     caughtBy: directed("tests/store/log_numbers_test.ts", /^A log never gets the number of one/),
-    symptom: /gets records a second time/,
+    symptom: /may have been a log/,
   },
   {
     name: "skip-table-sync",
@@ -139,9 +139,9 @@ export const durabilityBugs: readonly Bug[] = [
     does: "deletes the old manifest before the new name of CURRENT is durable",
     edits: [{
       file: "src/version/version_set.ts",
-      find: "      this.#replaceCurrent(number);\n" +
+      find: "      this.#replaceCurrent(number, () => isReplaced = true);\n" +
         "      fileSystem.syncDirectorySync(this.#directory);\n",
-      replace: "      this.#replaceCurrent(number);\n",
+      replace: "      this.#replaceCurrent(number, () => isReplaced = true);\n",
     }],
     caughtBy: crashes("A store that is closed and opened again and again"),
     symptom: CRASH_STATE,
@@ -153,8 +153,8 @@ export const durabilityBugs: readonly Bug[] = [
     edits: [{
       file: "src/version/version_set.ts",
       find: "      fileSystem.syncDirectorySync(this.#directory);\n" +
-        "      this.#replaceCurrent(number);\n",
-      replace: "      this.#replaceCurrent(number);\n",
+        "      this.#replaceCurrent(number, () => isReplaced = true);\n",
+      replace: "      this.#replaceCurrent(number, () => isReplaced = true);\n",
     }],
     caughtBy: crashes("A store that is being created", 1),
     symptom: CRASH_STATE,

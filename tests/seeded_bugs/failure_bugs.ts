@@ -48,7 +48,7 @@ export const failureBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "goes on writing after a sync of the log has failed",
     edits: [{
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/acknowledgement.ts",
       find: '            this.#state.fail("a sync of the write-ahead log", error);\n',
       replace: "",
     }],

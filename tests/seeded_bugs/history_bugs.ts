@@ -18,7 +18,7 @@ export const historyBugs: readonly Bug[] = [
       find: "      log: { number: this.#versions.newFileNumber(), live: false },\n",
       replace: "      log: { number: this.#versions.log.number, live: false },\n",
     }, {
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/commit.ts",
       find:
         "      state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });\n",
       replace: "      state.versions.applySync({ removed: [], added: [] });\n",
@@ -47,7 +47,7 @@ export const historyBugs: readonly Bug[] = [
     item: "split batch",
     does: "writes a batch as one record for each of its entries",
     edits: [{
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/commit.ts",
       find: "    log.beginRecord();\n" +
         "    log.buffer.appendBytes(payload.bytes, 0, payload.length);\n" +
         "    return this.#commit(log, length);\n",
@@ -99,7 +99,7 @@ export const historyBugs: readonly Bug[] = [
     item: "ack before write",
     does: "acknowledges writes that the system has not been given",
     edits: [{
-      file: "src/store/write/write_path.ts",
+      file: "src/store/write/acknowledgement.ts",
       find: "    return group.promise;\n",
       replace: "    if (needsSync) return group.promise;\n" +
         "    group.promise.catch(() => {});\n    return Promise.resolve();\n",
@@ -141,8 +141,13 @@ export const historyBugs: readonly Bug[] = [
       file: "src/store/recovery/recovery.ts",
       find:
         "  for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);\n" +
-        "  const logNumbers",
-      replace: "  const logNumbers",
+        "  // A power loss may",
+      replace: "  // A power loss may",
+    }, {
+      file: "src/store/recovery/recovery.ts",
+      find:
+        "  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);\n",
+      replace: "",
     }],
     caughtBy: crashes("Flushes that are asked for while writes go on"),
     symptom: CRASH_STATE,
@@ -153,8 +158,8 @@ export const historyBugs: readonly Bug[] = [
     does: "starts to count its writes anew when it is opened",
     edits: [{
       file: "src/store/recovery/recovery.ts",
-      find: "lastSequence: replay.lastSequence, memtable: undefined",
-      replace: "lastSequence: 0, memtable: undefined",
+      find: "    lastSequence: replay.lastSequence,\n    memtable: undefined",
+      replace: "    lastSequence: 0,\n    memtable: undefined",
     }],
     caughtBy: directed(
       "tests/store/recovery_test.ts",

@@ -56,8 +56,9 @@ export const subBugs: readonly Bug[] = [
     does: "lets the range of a sub go on where the sub ends",
     edits: [{
       file: "src/contract/sub/keyspace.ts",
-      find: "prefix === undefined ? this.#whole() : this.key(prefix)",
-      replace: 'prefix === undefined ? (gte === undefined ? this.#whole() : "") : this.key(prefix)',
+      find: "prefix === undefined ? this.#whole() : this.key(prefix as K)",
+      replace:
+        'prefix === undefined ? (gte === undefined ? this.#whole() : "") : this.key(prefix as K)',
     }],
     caughtBy: modelThroughSub,
     symptom: /history \d+ of seed \d+ fails/,

@@ -59,8 +59,8 @@ export const tableBugs: readonly Bug[] = [
     does: "drops a tombstone while deeper tables hold its key",
     edits: [{
       file: "src/compaction/merge_job.ts",
-      find: " && !below.mayHold(entry))) {\n",
-      replace: ")) {\n",
+      find: "isLive(entry.valueBytes, entry.valueStart) || below.mayHold(entry)",
+      replace: "isLive(entry.valueBytes, entry.valueStart)",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,
@@ -202,7 +202,7 @@ export const tableBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "lets a cursor stand in a block whose memory is given to another one",
     edits: [{
-      file: "src/sstable/table_cursor.ts",
+      file: "src/sstable/read_window.ts",
       find: "        this.#reader.pin(cached);\n",
       replace: "",
     }],
@@ -256,9 +256,9 @@ export const tableBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "looks for a key behind the last one in a table that this view does not have",
     edits: [{
-      file: "src/store/read/point_lookup.ts",
-      find: " && version === this.#nearVersion",
-      replace: "",
+      file: "src/store/read/last_hit.ts",
+      find: "level !== this.#level || version !== this.#version",
+      replace: "level !== this.#level || this.#version === undefined",
     }],
     caughtBy: directed(
       "tests/store/point_lookup_test.ts",

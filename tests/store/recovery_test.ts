@@ -9,7 +9,7 @@ import { logName, manifestName, parseFileName, tableName } from "../../src/versi
 import { decodeCurrent } from "../../src/version/manifest_format.ts";
 import { encodeManifestHeader } from "../../src/version/manifest_format.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
-import { resealHeader, TEST_STORE_ID } from "../support/logs.ts";
+import { resealHeader } from "../support/logs.ts";
 import {
   contentOf,
   DIRECTORY,
@@ -306,24 +306,22 @@ test("Recovery ends at a log whose header was never written, and drops what foll
   }
 });
 
-/** A log of this store or of another one, as it was before it was deleted. */
-function deletedLog(number: number, storeId = TEST_STORE_ID): Uint8Array {
+/** A log of this store, as it was before it was deleted. */
+function deletedLog(number: number): Uint8Array {
   const fileSystem = new CloneableFileSystem();
   fileSystem.makeDirectorySync(DIRECTORY);
   makeLog(fileSystem, 2, 1, putRecords("deleted", 6, true), { headerSynced: true });
   const bytes = fileSystem.content(pathOf(logName(2)));
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   view.setUint32(12, number, true);
-  view.setUint32(24, storeId, true);
   resealHeader(bytes);
   return bytes;
 }
 
 test("Recovery does not refuse a store whose newest log, never durable, shows the head of a deleted one", () => {
-  const heads = { "this store": deletedLog(2), "another store": deletedLog(9, 77) };
-  for (const [whose, deleted] of Object.entries(heads)) {
+  for (const deleted of [deletedLog(2), deletedLog(7)]) {
     for (const size of [32, 100, deleted.length]) {
-      const what = `${size} bytes of a log of ${whose}`;
+      const what = `${size} bytes of a deleted log`;
       const alone = makeStoreFiles({
         tables: [TABLE],
         lastSequence: 2,

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { open, openSync } from "../../mod.ts";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 
 /** Files that may be there at any time. */
@@ -108,7 +109,7 @@ test("A store with a table of each of many runs is tidied in the background and 
     const count = (): number => again.stats().levels.reduce((sum, { tables }) => sum + tables, 0);
     if (isWaiting) {
       for (let turn = 0; turn < 5000 && count() > 10; turn++) {
-        await new Promise<void>((resolve) => setTimeout(resolve, 1));
+        await systemScheduler.yield();
       }
       assert.ok(count() <= 10, `${count()} tables`);
     } else {

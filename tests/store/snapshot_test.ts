@@ -18,6 +18,7 @@ import {
 import { Memtable } from "../../src/memtable/memtable.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { Lease, ReadView } from "../../src/store/state/read_view.ts";
 import type { StoreState } from "../../src/store/state/store_state.ts";
 import { Version } from "../../src/version/version.ts";
@@ -330,6 +331,7 @@ test("A get of a snapshot that waits for a block ends well though the snapshot i
   const snapshot = store.snapshot();
   isGated = true;
   const results = [snapshot.get(keyOf(7)), snapshot.getMany([keyOf(8)]), snapshot.count()];
+  for (let turn = 0; turn < 100 && waiting.length === 0; turn++) await systemScheduler.yield();
   assert.ok(waiting.length > 0, "no read was waited for");
   snapshot.close();
   isGated = false;

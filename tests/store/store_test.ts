@@ -328,6 +328,7 @@ test("Every method of a closed store is a ClosedError", async () => {
     () => store.count(),
     () => store.scanPrefix("", () => {}),
     () => store.scanRange("a", "b", () => {}),
+    () => store.transaction(() => 1),
     () => store.flush(),
     () => store.sync(),
     () => store.compact(),

@@ -68,6 +68,16 @@ const writes: Readonly<
   write: { run: (store) => store.write([{ type: "put", key: "k", value: 1 }]), leaves: 1 },
   writeSync: { run: (store) => store.writeSync([{ type: "delete", key: "k" }]), leaves: undefined },
   batch: { run: (store) => store.batch().delete("k").put("k", 2).write(), leaves: 2 },
+  transaction: {
+    run: (store) =>
+      store.transaction(async (tx) => await tx.put("k", [String(await tx.get("k")), "read"])),
+    leaves: ["older", "read"],
+    leavesOverNothing: ["undefined", "read"],
+  },
+  transactionSync: {
+    run: (store) => store.transactionSync((tx) => tx.deleteIfExistsSync("k")),
+    leaves: undefined,
+  },
   putString: { run: (store) => store.putString("k", "text"), leaves: "text" },
   putInt64: { run: (store) => store.putInt64("k", 5n), leaves: 5n },
   putFloat64: { run: (store) => store.putFloat64("k", 0.5), leaves: 0.5 },

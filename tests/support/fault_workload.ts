@@ -169,6 +169,51 @@ export class Run {
     this.onIdle();
   }
 
+  /**
+   * Runs a transaction that reads, and then puts and deletes. No other write may be issued before it has
+   * settled: it gets its ordinal at the end of its body, and commits after that. Without `reads` it fails by
+   * nothing but its commit.
+   */
+  transaction(
+    count: number,
+    keyCount: number,
+    valueBytes: number,
+    sync = false,
+    reads = true,
+  ): Promise<void> {
+    let ordinal: number | undefined;
+    const call = this.store.transaction(async (tx) => {
+      if (reads) {
+        const key = `k${String(this.random.below(keyCount)).padStart(3, "0")}`;
+        await tx.getMany([ORDINAL_KEY, key]);
+        await tx.count({ prefix: "k0", limit: 5 });
+      }
+      const operations = this.#batch(count, keyCount, valueBytes, 4);
+      ordinal = this.history.issue(operations);
+      for (const operation of operations) {
+        if (operation.type === "put") tx.putSync(operation.key, operation.value);
+        else tx.deleteSync(operation.key);
+      }
+    }, sync ? { sync } : undefined);
+    const written = call.catch((error: unknown) => {
+      if (isShortage(error) && ordinal !== undefined) this.history.withdraw(ordinal);
+      throw error;
+    });
+    return this.#acknowledged(written, () => ordinal!, sync);
+  }
+
+  transactionSync(count: number, keyCount: number, valueBytes: number): void {
+    const operations = this.#batch(count, keyCount, valueBytes, 4);
+    const ordinal = this.history.issue(operations);
+    this.#writtenSync(() =>
+      this.store.transactionSync((tx) => {
+        tx.getManySync([ORDINAL_KEY, "k000"]);
+        for (const operation of operations) tx.writeSync([operation]);
+      }), ordinal);
+    this.history.acknowledge(ordinal, this.#isDurableMode);
+    this.onIdle();
+  }
+
   /** Puts a key that comes after those of all lower numbers. */
   putNextSync(number: number): void {
     const key = `n${String(number).padStart(3, "0")}`;
@@ -286,13 +331,19 @@ export class Run {
     }
   }
 
-  async #acknowledged(call: Promise<void>, ordinal: number, sync: boolean): Promise<void> {
+  async #acknowledged(
+    call: Promise<void>,
+    ordinal: number | (() => number),
+    sync: boolean,
+  ): Promise<void> {
     const store = this.#store;
     this.#unsettled++;
     try {
       await call;
       // What a process hears after its crash it hears no more.
-      if (store === this.#store) this.history.acknowledge(ordinal, sync || this.#isDurableMode);
+      if (store !== this.#store) return;
+      const written = typeof ordinal === "number" ? ordinal : ordinal();
+      this.history.acknowledge(written, sync || this.#isDurableMode);
     } finally {
       if (store === this.#store) this.#unsettled--;
     }

@@ -5,6 +5,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import process from "node:process";
 import type { RuntimeName } from "../../src/platform/natives.ts";
 import { runtimeCommand } from "./runtimes.ts";
 
@@ -76,14 +77,19 @@ export class LineChild {
     return this.answer<T>();
   }
 
-  /** Sends a signal, such as SIGSTOP. */
+  /** Sends a signal, such as SIGSTOP. Not by `ChildProcess.kill`: that of Deno sends one signal in all. */
   signal(name: NodeJS.Signals): void {
-    this.#process.kill(name);
+    process.kill(this.pid, name);
   }
 
   /** Kills it, and waits until it is gone. Killing twice is legal. */
   async kill(): Promise<void> {
-    this.#process.kill("SIGKILL");
+    try {
+      if (!this.#isOver) this.signal("SIGKILL");
+    } catch (error) {
+      // It has just ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
     await this.#exited;
   }
 }

@@ -59,3 +59,16 @@ export function prefixOf(names: readonly string[]): { text: string; bytes: Uint8
     `Cannot make the sub: its path takes ${bytes.length} bytes, expected at most ${MAX_PREFIX_BYTES}`,
   );
 }
+
+/** The path of a sub of the sub at `path`. */
+export function nestedPath(
+  path: readonly string[],
+  names: string | readonly string[],
+): readonly string[] {
+  // What is no path is told by whoever makes the sub.
+  return typeof names === "string"
+    ? [...path, names]
+    : Array.isArray(names) && names.length > 0
+    ? [...path, ...names]
+    : names;
+}

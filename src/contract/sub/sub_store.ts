@@ -3,12 +3,15 @@
 import { ClosedError } from "../../errors.ts";
 import type { Reader, Snapshot } from "../reader.ts";
 import type { AnySub, Store, StoreStatus, Sub, SubOptions } from "../store.ts";
+import { requireBody, type Transaction, type TransactionOptions } from "../transaction.ts";
 import { describeValue, type Key, type Value } from "../value.ts";
 import type { Batch, Writer } from "../writer.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./key_codec.ts";
 import { Keyspace } from "./keyspace.ts";
 import { SubBatch, subTargetOf } from "./sub_batch.ts";
+import { nestedPath } from "./sub_path.ts";
 import { SubReader, SubSnapshot } from "./sub_reader.ts";
+import { SubTransaction } from "./sub_transaction.ts";
 import { SubWriter } from "./sub_writer.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./value_codec.ts";
 
@@ -18,13 +21,9 @@ export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, Val
   readonly #store: Store;
   #isClosed = false;
 
-  /** Made by `sub`; it reads and writes `target`. */
-  constructor(
-    store: Store,
-    space: Keyspace<K, V, KeyOut, ValueIn>,
-    target: Reader & Writer = store,
-  ) {
-    super(target, space);
+  /** Made by `sub`. */
+  constructor(store: Store, space: Keyspace<K, V, KeyOut, ValueIn>) {
+    super(store, space);
     this.#store = store;
   }
 
@@ -40,6 +39,21 @@ export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, Val
 
   override requireOpen(): void {
     if (this.#isClosed) throw new ClosedError(`sub ${this.space.shown}`);
+  }
+
+  /** See {@linkcode Store}. */
+  async transaction<T>(
+    body: (transaction: Transaction<K, V, KeyOut, ValueIn>) => T | Promise<T>,
+    ...rest: [options?: TransactionOptions]
+  ): Promise<T> {
+    requireBody(body);
+    const requireOpen = (): void => this.requireOpen();
+    requireOpen();
+    return await this.#store.transaction(async (transaction) => {
+      const result = await body(new SubTransaction(transaction, this.space, requireOpen));
+      requireOpen();
+      return result;
+    }, ...rest);
   }
 
   /** See {@linkcode Store}. */
@@ -92,19 +106,6 @@ export function subOf(
   options?: SubOptions,
 ): AnySub {
   return new SubStore(store, new Keyspace(path, options));
-}
-
-/** The path of a sub of the sub at `path`. */
-export function nestedPath(
-  path: readonly string[],
-  names: string | readonly string[],
-): readonly string[] {
-  // What is no path is told by whoever makes the sub.
-  return typeof names === "string"
-    ? [...path, names]
-    : Array.isArray(names) && names.length > 0
-    ? [...path, ...names]
-    : names;
 }
 
 /**

@@ -188,6 +188,51 @@ export function subTests(test: StoreTest): void {
     equal(await a.in(store).increment("n"), 1n);
   });
 
+  test("Subs in a transaction are part of its commit, by either way to them", async (store) => {
+    const [a, b] = [store.sub("a"), store.sub("b", { key: "tuple", value: "json" })];
+    await a.put("n", 1n);
+    await store.transaction(async (tx) => {
+      equal(await a.in(tx).increment("n"), 2n);
+      await b.in(tx).put(["k", 1], { n: 1 });
+      const outer = tx.sub("a");
+      equal([await outer.get("n"), outer.attempt], [2n, tx.attempt]);
+      await outer.sub("inner", { value: "json" }).put("k", null);
+      equal(await tx.sub("b", { key: "tuple" }).keys().toArray(), [["k", 1]]);
+      equal(await b.count(), 0, "what others see meanwhile");
+      await fails(() => tx.sub([]), "RangeError");
+    });
+    equal(await a.entries().toArray(), [["n", 2n]]);
+    equal(await b.entries().toArray(), [[["k", 1], { n: 1 }]]);
+    equal(await a.sub("inner", { value: "json" }).get("k"), null);
+    const failing = store.transaction(async (tx) => {
+      await a.in(tx).put("n", 0);
+      await tx.sub("b", { key: "tuple" }).delete(["k", 1]);
+      throw new RangeError("boom");
+    });
+    await fails(() => failing, "RangeError");
+    equal([await a.get("n"), await b.count()], [2n, 1]);
+  });
+
+  test("A transaction of a sub shows that part, and conflicts with writes to what it has read", async (store) => {
+    const sub = store.sub("s", { key: "tuple", value: "json" });
+    await sub.put(["a"], 1);
+    await store.put("k", "of the store");
+    let attempts = 0;
+    const result = await sub.transaction(async (tx) => {
+      attempts = tx.attempt;
+      const keys = await tx.keys().toArray();
+      if (tx.attempt === 1) await sub.put(["b"], 2);
+      await tx.put(["number"], keys.length);
+      await tx.sub("inner").put("k", 1);
+      return keys;
+    });
+    equal([attempts, result], [2, [["a"], ["b"]]]);
+    equal(await sub.entries().toArray(), [[["a"], 1], [["b"], 2], [["number"], 2]]);
+    equal(await sub.sub("inner").get("k"), 1);
+    await fails(() => sub.transaction(5 as never), "TypeError");
+    await fails(() => sub.transaction(() => 1, { retry: 1 } as never), "TypeError");
+  });
+
   test("Keys of a sub may be text only, or bytes only", async (store) => {
     const text = store.sub("text", { key: "utf8" });
     await text.put("\u00e9", 1);
@@ -403,6 +448,13 @@ export function subTests(test: StoreTest): void {
     await fails(() => sub.put("k", 2), { code: "CLOSED" });
     equal(await other.get("k"), 1);
     await nested.put("k", 2);
+    const running = other.transaction(async (tx) => {
+      await tx.put("k", 3);
+      await other.close();
+    });
+    await fails(() => running, { code: "CLOSED" });
+    await fails(() => other.transaction(() => 1), { code: "CLOSED" });
+    equal(await store.sub("s").get("k"), 1);
     equal(store.status, "open", "the status of the store");
     await checkCount(store, 2, 0);
   });

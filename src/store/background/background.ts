@@ -1,77 +1,42 @@
 /**
- * Flushes and compactions of an open store: what is to be done next, and who drives it.
+ * Drives the flushes (flush_queue.ts) and compactions (compaction_queue.ts) of an open store, and applies
+ * the rules by which writers are held back (back_pressure.ts).
  *
- * There is at most one compaction at a time, besides the flushes (flush_queue.ts). Large ones run in the job
- * thread, where there is one; what is left to do here is to wait for them and to put their tables in force.
- * For the others the loop gives turns of a few milliseconds, flushes first, and lets the event loop go round
- * in between. A caller that writes synchronously, and so may never let it, does a share of that itself
- * (`assist`), and waits for the thread only where the bounds on memtables and level 0 ask for it. The first
- * failure is noted in the state and ends all background work: the store then answers reads only. That there is no
- * descriptor is no failure: nothing was written, and the work is begun again a little later.
+ * The loop gives each task slices of a few milliseconds, flushes first, and lets the event loop turn
+ * between two slices. Large jobs run in the job thread, if there is one: here the loop waits for them and
+ * puts their tables in force. A caller that writes synchronously may never let the event loop turn. It
+ * does a share of the work itself (`assist`), and waits for the thread only if the bounds on memtables and
+ * level 0 demand it.
+ *
+ * The first failure is noted in the state and ends all background work: the store then answers reads only.
+ * A missing descriptor is not a failure: nothing was written, and the work starts again a little later.
  */
 
-import { type Compaction, editOf } from "../../compaction/compaction.ts";
-import { mergeJob } from "../../compaction/merge_job.ts";
-import { pickCompaction, pickIdleCompaction, planFullCompaction } from "../../compaction/picker.ts";
-import { planNeighbours } from "../../compaction/small_tables.ts";
 import { ClosedError } from "../../errors.ts";
+import { SLICE_MS } from "../../platform/pacing.ts";
 import { isOver, type Timer } from "../../platform/scheduler.ts";
-import { RunningTask, type Task } from "../../platform/task.ts";
+import type { RunningTask } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
-import type { TableMetadata } from "../../version/table_metadata.ts";
-import type { Version } from "../../version/version.ts";
+import {
+  ASSIST_BEHIND_MS,
+  type BackgroundWork,
+  BackPressure,
+  type Pressure,
+} from "./back_pressure.ts";
+import { CompactionQueue, type CompactionRange } from "./compaction_queue.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { IdleWatch } from "./idle_watch.ts";
 import type { StoreState } from "../state/store_state.ts";
 
-/** The longest that the event loop is held at a time. */
-const SLICE_MS = 1.5;
 /** Between two slices while the store is idle. */
 const IDLE_PAUSE_MS = 10;
-/**
- * Acknowledgements wait while this many memtables wait for their flush: one more where the job thread has two
- * of them, so that writers need not wait whenever it is the slower one for a while, as in its first second.
- */
-const MAX_WAITING_MEMTABLES = 2;
-const MAX_WAITING_WITH_THREAD = 3;
-/** A writer that does not wait for acknowledgements flushes by itself beyond this many. */
-const HARD_MAX_WAITING_MEMTABLES = 4;
-/** Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop. */
-const SLOWDOWN_FACTOR = 3;
-const STOP_FACTOR = 5;
-/** A synchronous writer helps out once for this many bytes that it wrote, and for each memtable. */
-const ASSIST_BYTES = 64 * 1024;
-const ASSIST_MS = 1.5;
-const ASSIST_BEHIND_MS = 6;
 /** Work for which there was no descriptor is begun again after this time. */
 const RETRY_MS = 100;
-
-/** Key range of a manual compaction. */
-export interface CompactionRange {
-  /** The first key, or undefined for no bound. */
-  readonly smallest: DataView | undefined;
-  /** The last key, or undefined for no bound. */
-  readonly largest: DataView | undefined;
-}
 
 interface Waiter {
   readonly isDone: () => boolean;
   /** Gets what kept it from being done, if it is not: that there was no descriptor. */
   readonly resolve: (shortage: unknown) => void;
-}
-
-/** Counters for `stats`. */
-export interface BackgroundCounters {
-  /** Finished compactions, moves included. */
-  compactions: number;
-  /** Bytes of tables read by merges. */
-  compactionReadBytes: number;
-  /** Bytes of tables written by merges. */
-  compactionWrittenBytes: number;
-  /** How often a writer had to wait. */
-  stalls: number;
-  /** How long writers had to wait, in milliseconds. */
-  stalledMs: number;
 }
 
 /** Drives background work. */
@@ -80,33 +45,22 @@ export class Background {
   readonly flushes: FlushQueue;
   /** Finds out when nobody writes. */
   readonly idle: IdleWatch;
-  /** What was done so far, besides. */
-  readonly counters: BackgroundCounters = {
-    compactions: 0,
-    compactionReadBytes: 0,
-    compactionWrittenBytes: 0,
-    stalls: 0,
-    stalledMs: 0,
-  };
+  /** Compactions: the one that is in progress, and what they have read and written. */
+  readonly compactions: CompactionQueue;
+  /** How often a writer had to wait. */
+  stalls = 0;
+  /** How long writers had to wait, in milliseconds. */
+  stalledMs = 0;
   readonly #state: StoreState;
-  #compaction: RunningTask<void> | undefined;
-  /** Whether the compaction's edit is being written. */
-  #isInstalling = false;
-  #manual: { range: CompactionRange; isStarted: boolean; isDone: boolean }[] = [];
+  readonly #pressure: BackPressure;
   #waiters: Waiter[] = [];
   #isLooping = false;
-  /** Has the loop look for work where it waits for a task. */
+  /** Makes the loop look for work if it waits for a task. */
   #wakeLoop: () => void = () => {};
   #isStopped = false;
-  /** That there was no descriptor lately. */
+  /** The error that said that there was no descriptor, until the work is tried again. */
   #shortage: unknown;
   #retryTimer: Timer | undefined;
-  #mayCompact = true;
-  /** The version in which the picker found nothing to do, and the one in which it did not even when idle. */
-  #restedVersion: Version | undefined;
-  #idleRestedVersion: Version | undefined;
-  readonly #maxWaitingMemtables: number;
-  readonly #assistBytes: number;
   #bytesSinceAssist = 0;
 
   /** Makes the background of a store. */
@@ -114,10 +68,12 @@ export class Background {
     this.#state = state;
     this.flushes = new FlushQueue(state);
     this.idle = new IdleWatch(state, () => this.#startIdleWork());
-    this.#maxWaitingMemtables = state.jobThread === undefined
-      ? MAX_WAITING_MEMTABLES
-      : MAX_WAITING_WITH_THREAD;
-    this.#assistBytes = Math.min(ASSIST_BYTES, state.options.memtableSizeBytes);
+    this.compactions = new CompactionQueue(state, () => !this.#isPaced());
+    this.#pressure = new BackPressure({
+      l0CompactionTrigger: state.compaction.l0CompactionTrigger,
+      memtableSizeBytes: state.options.memtableSizeBytes,
+      hasThread: state.jobThread !== undefined,
+    });
   }
 
   /** Starts the loop if there is something to do. */
@@ -139,45 +95,36 @@ export class Background {
 
   /** What an acknowledgement has to wait for, so that memory and level 0 stay bounded; else undefined. */
   pressure(): Promise<void> | undefined {
-    if (this.#isBehind()) {
-      const startedMs = this.#state.scheduler.nowMs();
-      this.counters.stalls++;
-      this.kick();
-      return this.#until(() => !this.#isBehind()).then(() => {
-        this.counters.stalledMs += this.#state.scheduler.nowMs() - startedMs;
-      });
-    }
-    return this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR)
-      ? this.#state.turns.pass()
-      : undefined;
+    const pressure = this.#pressureNow();
+    if (pressure === "go") return undefined;
+    if (pressure === "slow") return this.#state.turns.pass();
+    const startedMs = this.#state.scheduler.nowMs();
+    this.stalls++;
+    this.kick();
+    return this.#until(() => this.#pressureNow() !== "wait").then(() => {
+      this.stalledMs += this.#state.scheduler.nowMs() - startedMs;
+    });
   }
 
   /** Does a share of the work for a writer that has just written `bytes` synchronously. */
   assist(bytes: number): void {
     this.#bytesSinceAssist += bytes;
-    // A program that writes little in each of many runs may bring level 0 to its bound, too.
-    const isDue = this.#bytesSinceAssist >= this.#assistBytes ||
-      this.#level0Count() >= this.#level0Limit(STOP_FACTOR);
-    if (!isDue) return;
+    if (!this.#pressure.isAssistDue(this.#bytesSinceAssist, this.#level0Count())) return;
     this.#bytesSinceAssist = 0;
     if (!this.#fillSlots()) return;
     this.#acceptElsewhere();
-    const isSlow = this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR) ||
-      this.#state.immutables.length >= this.#maxWaitingMemtables;
-    if (this.#nextHere() !== undefined) {
-      this.#driveSync(isSlow ? ASSIST_BEHIND_MS : ASSIST_MS, false);
+    const shareMs = this.#pressure.assistMs(this.#state.immutables.length, this.#level0Count());
+    if (this.#nextHere() !== undefined) this.#driveSync(shareMs, false);
+    while (this.#pressureNow() === "wait" && this.#fillSlots()) {
+      this.#driveSync(ASSIST_BEHIND_MS, true);
     }
-    while (this.#isBehind() && this.#fillSlots()) this.#driveSync(ASSIST_BEHIND_MS, true);
   }
 
-  /** Called before a memtable is frozen: flushes at once where too many wait, whoever is to blame. */
+  /** Called before a memtable is frozen: if too many wait for their flush, flushes some now. */
   makeRoom(): void {
-    if (this.#state.immutables.length < HARD_MAX_WAITING_MEMTABLES) return;
+    if (!this.#mustFlushFirst()) return;
     this.#tryAgain();
-    while (
-      this.#state.immutables.length >= HARD_MAX_WAITING_MEMTABLES && this.#fillSlots() &&
-      this.#flushSync()
-    );
+    while (this.#mustFlushFirst() && this.#fillSlots() && this.#flushSync());
     this.#requireSuccessSync();
   }
 
@@ -201,11 +148,10 @@ export class Background {
 
   /** Compacts a range down to one table for each key, without tombstones. */
   async compact(range: CompactionRange): Promise<void> {
-    const request = { range, isStarted: false, isDone: false };
-    this.#manual.push(request);
+    const request = this.compactions.request(range);
     this.#tryAgain();
     this.kick();
-    const shortage = await this.#until(() => request.isDone || !this.#mayCompact);
+    const shortage = await this.#until(() => request.isDone || this.compactions.isStopped);
     this.#requireSuccess();
     if (shortage !== undefined) throw shortage;
     if (!request.isDone) throw new ClosedError("store");
@@ -213,35 +159,30 @@ export class Background {
 
   /** As `compact`. */
   compactSync(range: CompactionRange): void {
-    const request = { range, isStarted: false, isDone: false };
-    this.#manual.push(request);
+    const request = this.compactions.request(range);
     this.#tryAgain();
     while (!request.isDone && this.#fillSlots()) this.#driveSync(Infinity, true);
     this.#requireSuccessSync();
   }
 
-  /** Ends a compaction where it stands and starts none any more: the store is being closed. */
+  /** Ends the compaction at its present step and starts no other: the store is being closed. */
   stopCompaction(): void {
-    this.#mayCompact = false;
     this.idle.stop();
-    // Its edit may be in the manifest already: then what comes next has to start from it.
-    while (this.#isInstalling) this.#compaction!.driveSync(this.#state.scheduler, 0);
+    this.compactions.stop();
     this.#settle();
-    this.#compaction?.cancel(new ClosedError("store"));
-    this.#compaction = undefined;
+    this.compactions.cancel(new ClosedError("store"));
     this.#wakeWaiters();
   }
 
-  /** Ends all work where it stands; unfinished outputs are removed. */
+  /** Ends all work at its present step; unfinished outputs are removed. */
   stop(): void {
     this.#isStopped = true;
     this.#retryTimer?.cancel();
     this.idle.stop();
     const reason = new ClosedError("store");
     this.flushes.cancel(reason);
-    this.#compaction?.cancel(reason);
-    this.#compaction = undefined;
-    this.#manual = [];
+    this.compactions.cancel(reason);
+    this.compactions.dropRequests();
     this.#state.jobThread?.close();
     this.#wakeWaiters();
   }
@@ -333,7 +274,8 @@ export class Background {
   /** All that is in progress, most urgent first. */
   #tasks(): readonly RunningTask<unknown>[] {
     const { tasks } = this.flushes;
-    return this.#compaction === undefined ? tasks : [...tasks, this.#compaction];
+    const compaction = this.compactions.task;
+    return compaction === undefined ? tasks : [...tasks, compaction];
   }
 
   /** The task that this thread can get on with, flushes first. */
@@ -357,48 +299,20 @@ export class Background {
     }
     // The thread would keep the process alive, and has other stores to work for.
     this.flushes.start(!this.#isThreadBehind() && !this.#isPaced());
-    if (this.#compaction === undefined && this.#mayCompact) {
-      const task = this.#nextCompaction();
-      if (task !== undefined) {
-        this.#compaction = new RunningTask(task, (error) => this.#state.fail("a sync", error));
-      }
-    }
+    this.compactions.start(this.idle.isIdle);
     return this.#tasks().length > 0;
-  }
-
-  #nextCompaction(): Task<void> | undefined {
-    const state = this.#state;
-    const request = this.#manual[0];
-    if (request !== undefined) {
-      request.isStarted = true;
-      return this.#fullCompactionTask(request);
-    }
-    const { current } = state.versions;
-    const { isIdle } = this.idle;
-    if ((isIdle ? this.#idleRestedVersion : this.#restedVersion) === current) return undefined;
-    const compaction = isIdle
-      ? pickIdleCompaction(current.tables, state.compaction)
-      : pickCompaction(current.tables, state.compaction);
-    if (compaction !== undefined) return this.#compactionTask(compaction);
-    this.#restedVersion = current;
-    if (isIdle) this.#idleRestedVersion = current;
-    return undefined;
   }
 
   /** Takes note of tasks that have ended. */
   #settle(): void {
     this.flushes.settle((error) => this.#note("a flush", error));
-    if (this.#compaction?.isSettled) {
-      this.#note("a compaction", this.#compaction.error);
-      this.#compaction = undefined;
-      if (this.#manual[0]?.isStarted) this.#manual.shift()!.isDone = true;
-    }
+    this.compactions.settle((error) => this.#note("a compaction", error));
     this.#wakeWaiters();
   }
 
   #note(work: string, error: unknown): void {
     if (error === undefined || this.#isStopped) return;
-    if (this.#isShortage(error)) this.#pause(error);
+    if (this.#state.isShortage(error)) this.#pause(error);
     else this.#state.fail(work, error);
   }
 
@@ -406,7 +320,7 @@ export class Background {
   #pause(error: unknown): void {
     this.#shortage = error;
     this.flushes.restart(error);
-    this.#manual = [];
+    this.compactions.dropRequests();
     this.#retryTimer?.cancel();
     this.#retryTimer = this.#state.scheduler.setTimer(() => {
       this.#tryAgain();
@@ -414,89 +328,33 @@ export class Background {
     }, RETRY_MS);
   }
 
-  /** Whether nothing has happened but that there was no descriptor; not where a manifest was in the making, half in force. */
-  #isShortage(error: unknown): boolean {
-    return isOutOfDescriptors(error) && this.#state.versions.poison === undefined;
-  }
-
   #tryAgain(): void {
     this.#shortage = undefined;
   }
 
-  /** Carries out a merge, in the job thread if it is large enough. */
-  *#merged(compaction: Compaction): Task<readonly TableMetadata[]> {
-    const { jobThread, tableOutput, versions } = this.#state;
-    if (!this.#isPaced() && jobThread?.takesMerge(compaction)) {
-      try {
-        return yield* jobThread.merge(compaction);
-      } catch (error) {
-        // The store can free some of its own (descriptor_sharing.ts) and do the job itself.
-        if (!isOutOfDescriptors(error)) throw error;
-      }
-    }
-    return yield* mergeJob(compaction, tableOutput, () => versions.newFileNumber());
-  }
-
   /** Whether merges alone keep the thread busy: then the writers' own thread does the flushes. */
   #isThreadBehind(): boolean {
-    return this.#compaction?.isElsewhere === true &&
-      this.#level0Count() >= this.#level0Limit(SLOWDOWN_FACTOR);
-  }
-
-  *#compactionTask(compaction: Compaction): Task<void> {
-    const state = this.#state;
-    const { versions } = state;
-    const { inputs } = compaction;
-    const tables = compaction.kind === "move" ? inputs[0]!.tables : yield* this.#merged(compaction);
-    this.#isInstalling = true;
-    try {
-      yield* versions.apply(editOf(compaction, tables));
-    } catch (error) {
-      // The version in force is what it was, and nobody needs these.
-      if (this.#isShortage(error) && compaction.kind === "merge") this.flushes.remove(tables);
-      throw error;
-    } finally {
-      this.#isInstalling = false;
-    }
-    this.counters.compactions++;
-    if (compaction.kind === "move") return;
-    for (const input of inputs) {
-      for (const table of input.tables) this.counters.compactionReadBytes += table.sizeBytes;
-    }
-    for (const table of tables) this.counters.compactionWrittenBytes += table.sizeBytes;
-  }
-
-  *#fullCompactionTask(request: { range: CompactionRange }): Task<void> {
-    const { versions, compaction } = this.#state;
-    for (const plan of planFullCompaction(versions.current.tables, compaction, request.range)) {
-      yield* this.#compactionTask(plan);
-    }
-    // What is merged is smaller than its parts, and may fit beside the next one then.
-    for (let before = Infinity; this.#tableCount() < before;) {
-      before = this.#tableCount();
-      const plans = planNeighbours(versions.current.tables, compaction, request.range);
-      for (const plan of plans) yield* this.#compactionTask(plan);
-    }
-  }
-
-  #tableCount(): number {
-    return this.#state.versions.current.levels.reduce((sum, { length }) => sum + length, 0);
+    return this.compactions.task?.isElsewhere === true &&
+      this.#pressure.isLevel0High(this.#level0Count());
   }
 
   #level0Count(): number {
     return this.#state.versions.current.levels[0]!.length;
   }
 
-  #level0Limit(factor: number): number {
-    return this.#state.compaction.l0CompactionTrigger * factor;
+  #mustFlushFirst(): boolean {
+    return this.#pressure.mustFlushFirst(this.#state.immutables.length);
   }
 
-  #isBehind(): boolean {
+  #pressureNow(): Pressure {
+    return this.#pressure.of(this.#state.immutables.length, this.#level0Count(), this.#work());
+  }
+
+  #work(): BackgroundWork {
     if (this.#isStopped || this.#state.failure !== undefined || this.#shortage !== undefined) {
-      return false;
+      return "nothing";
     }
-    return this.#state.immutables.length >= this.#maxWaitingMemtables ||
-      (this.#mayCompact && this.#level0Count() >= this.#level0Limit(STOP_FACTOR));
+    return this.compactions.isStopped ? "flushes" : "all";
   }
 
   /** Resolves when it is done or will not be; with what there was no descriptor for, if that is why. */

@@ -94,7 +94,9 @@ export class FlushQueue {
     if (failed < 0) return;
     for (const { table } of this.#flushes.splice(failed)) {
       if (!table.isSettled) table.cancel(reason);
-      else if (table.error === undefined && table.result !== undefined) this.remove([table.result]);
+      else if (table.error === undefined && table.result !== undefined) {
+        removeTables(this.#state, [table.result]);
+      }
     }
   }
 
@@ -110,19 +112,6 @@ export class FlushQueue {
     return new RunningTask(task, (error) => this.#state.fail("a sync", error));
   }
 
-  /** Removes the files of tables that were written and will not be in force. */
-  remove(tables: readonly TableMetadata[]): void {
-    const { fileSystem, directory } = this.#state;
-    for (const { number } of tables) {
-      try {
-        fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
-      } catch (error) {
-        // It is in nobody's way; the next open removes it.
-        if (!isRefusal(error)) throw error;
-      }
-    }
-  }
-
   #writtenHere(
     { memtable }: ImmutableMemtable,
     fileNumber: number,
@@ -130,24 +119,24 @@ export class FlushQueue {
     return flushJob(memtable, this.#state.tableOutput, () => fileNumber);
   }
 
-  /** `theirs` is the number of the thread's file, `ours` of ours, should the thread have no descriptor for it. */
+  /** If the thread has no descriptor for its file, the table is written here, to the file of the fallback. */
   *#writtenInThread(
     immutable: ImmutableMemtable,
-    theirs: number,
-    ours: number,
+    threadFileNumber: number,
+    fallbackFileNumber: number,
   ): Task<TableMetadata | undefined> {
     const { jobThread } = this.#state;
     // It may have ended since it was asked.
     if (jobThread?.takesFlush(immutable.memtable)) {
       try {
-        const flushed = yield* jobThread.flush(immutable.memtable, theirs);
+        const flushed = yield* jobThread.flush(immutable.memtable, threadFileNumber);
         if (flushed !== undefined) return flushed.table;
       } catch (error) {
         // The store can free some of its own (descriptor_sharing.ts). What the thread wrote is removed.
         if (!isOutOfDescriptors(error)) throw error;
       }
     }
-    return yield* this.#writtenHere(immutable, ours);
+    return yield* this.#writtenHere(immutable, fallbackFileNumber);
   }
 
   *#installTask({ immutable, newestLog, table }: Flush): Task<void> {
@@ -166,5 +155,20 @@ export class FlushQueue {
     logs.removeBelow(nextLog);
     this.count++;
     this.writtenBytes += added?.sizeBytes ?? 0;
+  }
+}
+
+/** Removes the files of tables that were written and will not be in force. */
+export function removeTables(
+  { fileSystem, directory }: Pick<StoreState, "fileSystem" | "directory">,
+  tables: readonly TableMetadata[],
+): void {
+  for (const { number } of tables) {
+    try {
+      fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
+    } catch (error) {
+      // The file harms nobody; the next open removes it.
+      if (!isRefusal(error)) throw error;
+    }
   }
 }

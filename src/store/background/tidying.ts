@@ -8,7 +8,6 @@ import { type Compaction, editOf, totalSize } from "../../compaction/compaction.
 import { mergeJob } from "../../compaction/merge_job.ts";
 import { pickCompaction } from "../../compaction/picker.ts";
 import type { Task } from "../../platform/task.ts";
-import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { StoreState } from "../state/store_state.ts";
 
 /** What is merged at one end of a session has no more bytes than this: some ten milliseconds. */
@@ -32,7 +31,7 @@ export function* tidyUp(state: StoreState): Task<void> {
       yield* versions.apply(editOf(compaction, tables));
     } catch (error) {
       // Without a descriptor for it the version in force is what it was; new tables are orphans.
-      if (versions.poison === undefined && isOutOfDescriptors(error)) return;
+      if (state.isShortage(error)) return;
       throw error;
     }
   }

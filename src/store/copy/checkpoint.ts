@@ -1,6 +1,6 @@
 /**
  * `store.checkpoint`: the store as it is at the call, written to another directory beside the running
- * store, in our own format (store_copy.ts) or in that of Go TinyKVS v0.4 (go_checkpoint.ts).
+ * store, in our own format (store_copy.ts) or in that of Go TinyKVS v0.4 (go/go_checkpoint.ts).
  *
  * It reads through a lease, as a snapshot does, and is a task that is driven in slices, so writes, flushes
  * and compactions of the store go on. This file owns the directory that is made:
@@ -17,19 +17,20 @@
 import { ClosedError, isRefusal, StoreError } from "../../errors.ts";
 import { ownFields } from "../../options.ts";
 import type { FileLock } from "../../platform/file_system.ts";
+import { SLICE_MS } from "../../platform/pacing.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
-  GO_LOG_NAME,
   isLockName,
   manifestName,
   parseFileName,
 } from "../../version/file_names.ts";
+import { writeGoStore } from "../../go/go_checkpoint.ts";
+import { GO_LOG_NAME } from "../../go/go_log.ts";
 import { stagedTableNumber } from "../../go/go_store_writer.ts";
 import { checkSignal, throwIfAborted } from "../../contract/abort_signal.ts";
-import { writeGoStore } from "./go_checkpoint.ts";
 import type { Lease } from "../state/read_view.ts";
 import {
   isDirectory,
@@ -55,7 +56,6 @@ export interface CheckpointOptions {
 /** The mark of an unfinished checkpoint. */
 const UNFINISHED_NAME = manifestName(0);
 /** The longest that the event loop is held at a time. */
-const SLICE_MS = 1.5;
 const NAMES: ReadonlySet<string> = new Set(["format", "signal"]);
 
 /** Makes a checkpoint; `Store.checkpoint` documents it. */

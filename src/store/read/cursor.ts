@@ -20,7 +20,7 @@ import type { Key } from "../../value/value.ts";
 import { throwIfAborted } from "../../contract/abort_signal.ts";
 import { EmbeddedCursorBase } from "./embedded_cursor.ts";
 import type { TakeItem, TakeItems } from "./entry_decoder.ts";
-import { EntryScan } from "./entry_scan.ts";
+import { type EntryScan, type OpenScan, openScan } from "./entry_scan.ts";
 import {
   boundKey,
   isInRange,
@@ -70,20 +70,13 @@ export function openCursor<T>(
   items: TakeItems<T>,
   snapshot?: Lease,
   keysOnly = false,
+  open: OpenScan = openScan,
 ): StoreCursor<T> {
   state.requireReadable(snapshot);
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
-  const { verifyChecksums, keyEncoding } = state.options;
-  const take = items[range.keyEncoding ?? keyEncoding];
-  const scan = new EntryScan(
-    lease.view,
-    lease.sequence,
-    range,
-    verifyChecksums,
-    keysOnly,
-    state.deadRanges,
-  );
+  const take = items[range.keyEncoding ?? state.options.keyEncoding];
+  const scan = open(state, lease, range, keysOnly);
   return new StoreCursor({ scan, lease, range, turns: state.turns, take });
 }
 

@@ -18,16 +18,14 @@ import {
 } from "../../iterator/entry_cursor.ts";
 import { EntryRun, type RunBound } from "../../iterator/entry_run.ts";
 import { MergingCursor } from "../../iterator/merging_cursor.ts";
-import {
-  type ScanProgress,
-  TableCursor,
-  type TableScanOptions,
-} from "../../sstable/table_cursor.ts";
-import { isTombstone } from "../../value/value_codec.ts";
+import { isLive } from "../../iterator/visibility.ts";
+import type { ScanProgress, TableScanOptions } from "../../sstable/read_window.ts";
+import { TableCursor } from "../../sstable/table_cursor.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../../version/version.ts";
 import { type DeadRanges, type DeadWalk, keyCopy, MANY_TOMBSTONES } from "../state/dead_ranges.ts";
-import type { ReadView } from "../state/read_view.ts";
+import type { Lease, ReadView } from "../state/read_view.ts";
 import type { BoundKey, ResolvedRange } from "../state/range.ts";
+import type { StoreState } from "../state/store_state.ts";
 
 /** Blocks that a scan reads ahead at most, in bytes. */
 const READAHEAD_BYTES = 128 * 1024;
@@ -76,7 +74,8 @@ export class EntryScan {
 
   /**
    * Makes a walk that has not started. The view must stay held while it is used. With `keysOnly` large values
-   * are not read, and what is shown in their stead must not be looked at.
+   * are not read, and what is shown in their stead must not be looked at. `own` has entries that come before
+   * those of the view; the walk says nothing about dead ranges then.
    */
   constructor(
     view: ReadView,
@@ -85,6 +84,7 @@ export class EntryScan {
     verifyChecksums: boolean,
     keysOnly = false,
     deadRanges?: DeadRanges,
+    own?: EntryCursor,
   ) {
     this.#sequence = sequence;
     this.#deadRanges = deadRanges;
@@ -96,6 +96,7 @@ export class EntryScan {
       sequence,
       range,
       { verifyChecksums, keysOnly, progress: this.#progress },
+      own,
     );
   }
 
@@ -209,7 +210,7 @@ export class EntryScan {
       const at = offsets[slot]!;
       const keyEnd = at + 4 + view.getUint32(at, true);
       const valueStart = keyEnd + 4;
-      if (isTombstone(bytes, valueStart)) {
+      if (!isLive(bytes, valueStart)) {
         dead++;
         continue;
       }
@@ -241,7 +242,7 @@ export class EntryScan {
       this.#unskipped = count - 1;
       this.#left = count - 1;
       if (count > 1) this.#slot = this.#run.first;
-      if (!isTombstone(this.entry.valueBytes, this.entry.valueStart)) {
+      if (isLive(this.entry.valueBytes, this.entry.valueStart)) {
         this.#remaining--;
         this.#endDead(true);
         return AT_ENTRY;
@@ -324,6 +325,21 @@ export class EntryScan {
   }
 }
 
+/** Makes the walk of a cursor or a count over what a lease shows. */
+export type OpenScan = (
+  state: StoreState,
+  lease: Lease,
+  range: ResolvedRange,
+  keysOnly: boolean,
+) => EntryScan;
+
+/** A walk over what a lease shows, and nothing else. */
+export const openScan: OpenScan = (state, lease, range, keysOnly) => {
+  const { verifyChecksums } = state.options;
+  const { view, sequence } = lease;
+  return new EntryScan(view, sequence, range, verifyChecksums, keysOnly, state.deadRanges);
+};
+
 /** Where runs end: before the upper bound, in reverse at the lower one. */
 function runBoundOf({ lower, upper, reverse }: ResolvedRange): RunBound | undefined {
   const bound = reverse ? lower : upper;
@@ -336,6 +352,7 @@ function openSources(
   sequence: number,
   range: ResolvedRange,
   options: Pick<TableScanOptions, "verifyChecksums" | "keysOnly" | "progress">,
+  own: EntryCursor | undefined,
 ): EntryCursor {
   const { reverse } = range;
   const scan: TableScanOptions = {
@@ -344,7 +361,7 @@ function openSources(
     useCache: true,
     ...options,
   };
-  const sources: EntryCursor[] = [];
+  const sources: EntryCursor[] = own === undefined ? [] : [own];
   for (const memtable of view.memtables) {
     if (memtable.entryCount > 0) sources.push(memtable.cursor(sequence, reverse, true));
   }

@@ -1,10 +1,11 @@
 /**
  * Finds one key in a read view: memtables newest first, then level 0 newest first, then one table a
- * level; the first entry found decides, and a tombstone decides for absence.
+ * level; the first entry found decides. In a table: the index names the block, the filter may rule the key
+ * out, the block is searched. Two shortcuts are in files of their own: last_hit.ts and filter_policy.ts.
  *
- * The search is synchronous over what is in memory. Where an index, a filter or a block is missing it
+ * The search is synchronous over what is in memory. If an index, a filter or a block is missing it
  * answers `NEEDS_LOAD`, keeps its place, and goes on by `resume` with what was loaded: one search for
- * `get` and `getSync`, without a Promise where nothing is missing. The object is reused.
+ * `get` and `getSync`, without a Promise if nothing is missing. The object is reused.
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -24,8 +25,10 @@ import type { Filter } from "../../sstable/filter.ts";
 import type { LoadWaiter } from "../../sstable/load_queue.ts";
 import type { ReadPace } from "../../sstable/read_pace.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
-import { type LiveTable, mayHold, type Version } from "../../version/version.ts";
+import { type LiveTable, mayHold } from "../../version/version.ts";
 import type { ReadView } from "../state/read_view.ts";
+import { FilterPolicy } from "./filter_policy.ts";
+import { LastHit } from "./last_hit.ts";
 
 const nothing = emptyEntryView();
 
@@ -36,15 +39,6 @@ export interface LoadFailure {
   /** What was thrown. */
   readonly error: unknown;
 }
-
-/** From here on the last table's filter is asked first, too. */
-const MANY_ABSENCES = 8;
-/**
- * After so many keys in a row that the last table had, its filter is not asked at all: to be let pass costs
- * 0.7 us, of the 5 to 12 of a read. Where one key in a hundred is missing, one read in a hundred is in vain then;
- * where one in ten is, the filter is nearly always asked.
- */
-const MANY_FOUND = 16;
 
 /** One search at a time. */
 export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
@@ -66,25 +60,14 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   #index: TableIndex | undefined;
   #filter: Filter | undefined;
   #block: Block | undefined;
-  /** Rises with each search that the last table disappoints, falls with each that finds its key. */
-  #absences = 0;
-  /** Searches in a row that found their key in the last table, up to `MANY_FOUND`. */
-  #found = MANY_FOUND;
+  readonly #policy = new FilterPolicy();
+  readonly #lastHit = new LastHit();
   /** Whether `#block` came with a pin, as from an awaited load; the rest is looked at within one stretch. */
   #isPinned = false;
   /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
   #isHashed = false;
-  /** Where `#block` has the key, if that is known without a search; -1 otherwise. */
+  /** Slot of the key in `#block` if it is known without a search; -1 otherwise. */
   #slot = -1;
-  /**
-   * Where the last key was found. Keys that are asked for in order are mostly the next entry of the same
-   * block: to look there first saves them a search among tables, one in an index and one in the block.
-   */
-  #nearVersion: Version | undefined;
-  #nearTable: LiveTable | undefined;
-  #nearLevel = 0;
-  #nearBlock = 0;
-  #nearSlot = 0;
 
   /** Makes a search whose key its user encodes into `key`. */
   constructor(key: ByteWriter, useFilters: boolean) {
@@ -122,7 +105,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
 
   /**
    * Goes on without the block that is missing, for a caller who only wants to know whether the key has a value;
-   * `NEEDS_LOAD` where that takes the block. A value that is shown may be none.
+   * `NEEDS_LOAD` if that takes the block. The value that is shown may not be the stored one.
    */
   resumeWithoutValue(): Position {
     const index = this.#index!;
@@ -149,7 +132,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Loads what is missing where that takes no longer than to wait for it; says whether it did. Then the
+   * Loads what is missing if that takes no longer than to wait for it; says whether it did. Then the
    * search goes on in the same stretch.
    */
   loadAtOnce(pace: ReadPace): boolean {
@@ -181,7 +164,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     if (this.#missing === "index") this.#index = piece as TableIndex;
     else if (this.#missing === "filter") this.#filter = piece as Filter;
     else {
-      // A second block of the table, behind the first.
+      // A second block of the table, after the first.
       this.#unpin();
       this.#block = piece as Block;
       this.#isPinned = true;
@@ -198,8 +181,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   release(): void {
     this.#dropTable();
     this.#view = undefined;
-    this.#nearVersion = undefined;
-    this.#nearTable = undefined;
+    this.#lastHit.forget();
     this.#onLoaded = undefined;
     const { entry } = this;
     entry.keyBytes = entry.valueBytes = nothing.keyBytes;
@@ -234,93 +216,88 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     }
     while (this.#level < version.depth) {
       const level = this.#level++;
-      if (level === this.#nearLevel && version === this.#nearVersion && this.#isNext()) {
-        return this.#nearTable;
-      }
+      if (this.#lastHit.isBefore(version, level, view, length)) return this.#startAfterLastHit();
       const table = version.tableFor(level, view, 0, length);
       if (table !== undefined) return table;
     }
     return undefined;
   }
 
-  /** Whether the key is that of the entry behind the one found last, in a block that is still in memory. */
-  #isNext(): boolean {
-    const { reader } = this.#nearTable!;
-    const slot = this.#nearSlot + 1;
-    const block = reader.peekBlock(this.#nearBlock);
-    if (block === undefined || !block.isAt(slot, this.key.view, 0, this.key.length)) return false;
-    this.#block = reader.blockInMemory(this.#nearBlock);
-    this.#blockNumber = this.#nearBlock;
-    this.#slot = slot;
-    return true;
+  /** The key is that of the entry after the last hit. */
+  #startAfterLastHit(): LiveTable {
+    const { block, slot } = this.#lastHit;
+    const table = this.#lastHit.table!;
+    this.#block = table.reader.blockInMemory(block);
+    this.#blockNumber = block;
+    this.#slot = slot + 1;
+    return table;
   }
 
+  /** Searches one table: finds the block that may hold the key, then the key in it. */
   #probe(table: LiveTable): Position {
+    if (this.#block === undefined) {
+      const position = this.#findBlock(table);
+      if (position !== AT_ENTRY) return position;
+    }
+    const block = this.#block!;
+    const slot = this.#slot < 0 ? block.find(this.key.view, 0, this.key.length) : this.#slot;
+    if (slot < 0) return this.#notInBlock(table);
+    block.showBuffers(this.entry);
+    block.showAt(slot, this.entry);
+    const { version } = this.#view!;
+    this.#lastHit.note(version, this.#level - 1, table, this.#blockNumber, slot);
+    this.#policy.noteFound(this.#level === version.depth);
+    return AT_ENTRY;
+  }
+
+  /** Finds the block that may hold the key; `AT_ENTRY` if there is one, and it is in memory. */
+  #findBlock(table: LiveTable): Position {
     const { key } = this;
     const { reader } = table;
+    const index = this.#index ??= reader.sections.index;
+    if (index === undefined) return this.#need("index");
+    const isLast = this.#level === this.#view!.version.depth;
+    let number = -1;
+    if (isLast && this.#policy.triesBlockFirst) {
+      number = index.blockFor(key.view, 0, key.length);
+      if (number < 0) return AT_END;
+      this.#block = reader.blockInMemory(number);
+    }
     if (this.#block === undefined) {
-      const index = this.#index ??= reader.sections.index;
-      if (index === undefined) return this.#need("index");
-      let number = -1;
-      const isLast = this.#level === this.#view!.version.depth;
-      // Most keys that come as far as the last table are there, unless the searches before say
-      // otherwise: a block in memory then answers at once, where the filter would cost seven cache lines
-      // to let the key pass.
-      if (isLast && this.#absences < MANY_ABSENCES) {
-        number = index.blockFor(key.view, 0, key.length);
-        if (number < 0) return AT_END;
-        this.#block = reader.blockInMemory(number);
-      }
-      if (this.#block === undefined) {
-        // No checksum is on the filter of a Go table: one flipped bit in it would hide a key.
-        if (
-          this.#useFilters && reader.sections.hasFilter && table.metadata.checksum !== undefined &&
-          !(isLast && this.#found === MANY_FOUND)
-        ) {
-          const filter = this.#filter ??= reader.sections.filter;
-          if (filter === undefined) return this.#need("filter");
-          if (!this.#isHashed) {
-            hashKey(key.bytes, 0, key.length);
-            this.#isHashed = true;
-          }
-          if (!filter.mayContainHashed()) return this.#absent();
+      if (
+        this.#useFilters && reader.sections.hasFilter && reader.sections.isTrusted &&
+        !(isLast && this.#policy.skipsFilter)
+      ) {
+        const filter = this.#filter ??= reader.sections.filter;
+        if (filter === undefined) return this.#need("filter");
+        if (!this.#isHashed) {
+          hashKey(key.bytes, 0, key.length);
+          this.#isHashed = true;
         }
-        if (number < 0) number = index.blockFor(key.view, 0, key.length);
-        if (number < 0) return AT_END;
-        this.#block = reader.cachedBlock(number);
+        if (!filter.mayContainHashed()) return this.#absent();
       }
-      this.#blockNumber = number;
-      if (this.#block === undefined) return this.#need("block");
+      if (number < 0) number = index.blockFor(key.view, 0, key.length);
+      if (number < 0) return AT_END;
+      this.#block = reader.cachedBlock(number);
     }
-    const slot = this.#slot < 0 ? this.#block.find(key.view, 0, key.length) : this.#slot;
-    if (slot < 0) {
-      if (table.metadata.checksum !== undefined || !this.#isBehindBlock(this.#index!)) {
-        return this.#absent();
-      }
-      // Nor is one on its index. What lies between two blocks has to lie before the second one, too:
-      // its first key is checked when it is loaded.
-      this.#blockNumber++;
-      if (reader.cachedBlock(this.#blockNumber) !== undefined) return AT_END;
-      return this.#need("block");
-    }
-    this.#block.showBuffers(this.entry);
-    this.#block.showAt(slot, this.entry);
-    this.#nearVersion = this.#view!.version;
-    this.#nearTable = table;
-    this.#nearLevel = this.#level - 1;
-    this.#nearBlock = this.#blockNumber;
-    this.#nearSlot = slot;
-    if (this.#absences > 0) this.#absences--;
-    if (this.#found < MANY_FOUND && this.#level === this.#view!.version.depth) this.#found++;
-    return AT_ENTRY;
+    this.#blockNumber = number;
+    return this.#block === undefined ? this.#need("block") : AT_ENTRY;
+  }
+
+  /** The block that should hold the key does not. That proves that the table does not, if it is trusted. */
+  #notInBlock(table: LiveTable): Position {
+    const { reader } = table;
+    if (reader.sections.isTrusted || !this.#isBehindBlock(this.#index!)) return this.#absent();
+    // The key lies between two blocks, if the index is right. The second one is loaded, which checks that
+    // its first key is the one that the index names.
+    this.#blockNumber++;
+    if (reader.cachedBlock(this.#blockNumber) !== undefined) return AT_END;
+    return this.#need("block");
   }
 
   /** The table does not have the key; notes it if no table follows. */
   #absent(): Position {
-    if (this.#level === this.#view!.version.depth) {
-      this.#found = 0;
-      if (this.#absences < 2 * MANY_ABSENCES) this.#absences += 2;
-    }
+    if (this.#level === this.#view!.version.depth) this.#policy.noteAbsent();
     return AT_END;
   }
 

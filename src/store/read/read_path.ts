@@ -12,10 +12,10 @@ import {
   NEEDS_LOAD,
   type Position,
 } from "../../iterator/entry_cursor.ts";
+import { isLive } from "../../iterator/visibility.ts";
 import { ReadPace } from "../../sstable/read_pace.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key } from "../../value/value.ts";
-import { isTombstone } from "../../value/value_codec.ts";
 import { type LoadFailure, PointLookup } from "./point_lookup.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -234,7 +234,7 @@ export class ReadPath {
 
   #use<T>(position: Position, lookup: PointLookup, use: UseEntry<T>): T {
     const { entry } = lookup;
-    const isThere = position === AT_ENTRY && !isTombstone(entry.valueBytes, entry.valueStart);
+    const isThere = position === AT_ENTRY && isLive(entry.valueBytes, entry.valueStart);
     return use(isThere ? entry : undefined);
   }
 
@@ -301,7 +301,7 @@ export class ReadPath {
 
   #result<T>(position: Position, lookup: PointLookup, decode: DecodeEntry<T>): T | undefined {
     const { entry } = lookup;
-    if (position !== AT_ENTRY || isTombstone(entry.valueBytes, entry.valueStart)) return undefined;
+    if (position !== AT_ENTRY || !isLive(entry.valueBytes, entry.valueStart)) return undefined;
     return decode(entry);
   }
 }

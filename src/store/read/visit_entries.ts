@@ -5,7 +5,7 @@
 
 import { AT_ENTRY, NEEDS_LOAD } from "../../iterator/entry_cursor.ts";
 import { throwIfAborted } from "../../contract/abort_signal.ts";
-import { EntryScan } from "./entry_scan.ts";
+import { type EntryScan, type OpenScan, openScan } from "./entry_scan.ts";
 import { type Range, type ResolvedRange, resolveRange } from "../state/range.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -22,20 +22,13 @@ export async function visitEntries(
   visit: (scan: EntryScan) => boolean | void,
   snapshot?: Lease,
   keysOnly = false,
+  open: OpenScan = openScan,
 ): Promise<void> {
   state.requireReadable(snapshot);
   const { signal } = range;
   throwIfAborted(signal);
   const lease = state.lease(snapshot);
-  const { verifyChecksums } = state.options;
-  const scan = new EntryScan(
-    lease.view,
-    lease.sequence,
-    range,
-    verifyChecksums,
-    keysOnly,
-    state.deadRanges,
-  );
+  const scan = open(state, lease, range, keysOnly);
   try {
     let position = scan.next();
     for (;;) {
@@ -67,12 +60,13 @@ export async function countEntries(
   state: StoreState,
   range: Range | undefined,
   snapshot?: Lease,
+  open?: OpenScan,
 ): Promise<number> {
   let count = 0;
   const visit = (): void => {
     count++;
   };
-  await visitEntries(state, resolveRange(range), visit, snapshot, true);
+  await visitEntries(state, resolveRange(range), visit, snapshot, true, open);
   return count;
 }
 
@@ -81,19 +75,12 @@ export function countEntriesSync(
   state: StoreState,
   given: Range | undefined,
   snapshot?: Lease,
+  open: OpenScan = openScan,
 ): number {
   state.requireReadable(snapshot);
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
-  const { verifyChecksums } = state.options;
-  const scan = new EntryScan(
-    lease.view,
-    lease.sequence,
-    range,
-    verifyChecksums,
-    true,
-    state.deadRanges,
-  );
+  const scan = open(state, lease, range, true);
   try {
     throwIfAborted(range.signal);
     let count = 0;

@@ -20,12 +20,10 @@
  */
 
 import { IoError, StoreError } from "../../errors.ts";
-import { hasGoLog, isGoStore, readGoStore } from "../../go/go_store.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 import type { IoStep, Task } from "../../platform/task.ts";
 import {
   CURRENT_NAME,
-  GO_LOG_NAME,
   logName,
   manifestName,
   namesWithinReach,
@@ -35,6 +33,7 @@ import type { Current } from "../../version/manifest_format.ts";
 import { VersionSet, type VersionState } from "../../version/version_set.ts";
 import type { PinnedFiles } from "../state/pinned_files.ts";
 import {
+  foreignLogOf,
   missingFile,
   neededLogs,
   newStoreId,
@@ -45,6 +44,7 @@ import {
   refuseMissingStore,
   requireTables,
 } from "./recovery.ts";
+import { foreignStoreIn } from "./foreign_store.ts";
 import { Replay } from "./replay.ts";
 
 /** A try takes a few milliseconds at most, and a writer that makes an edit in each of so many is rare. */
@@ -113,8 +113,8 @@ function* readOnce(
   let listed: readonly string[];
   if (before === undefined) {
     listed = fileSystem.listSync(directory);
-    if (!isGoStore(listed)) refuse(options, listed);
-    state = yield* readGoStore(options, listed);
+    const foreign = foreignStoreIn(options.foreign, listed) ?? refuse(options, listed);
+    state = yield* foreign.read(options, listed);
   } else {
     const { storeId, manifestNumber } = before.current;
     state = readManifest(options, storeId, manifestNumber);
@@ -123,10 +123,11 @@ function* readOnce(
   }
   const names = namesWithinReach(listed, state.nextFileNumber);
   const logNumbers = neededLogs(options, state, names);
-  const withGoLog = hasGoLog(names, state);
+  const foreignLog = foreignLogOf(options, state, names);
 
   const pathOf = (name: string): string => fileSystem.joinPath(directory, name);
-  const logs = [...logNumbers.map(logName), ...(withGoLog ? [GO_LOG_NAME] : [])].map(pathOf);
+  const logs = logNumbers.map(logName).map(pathOf);
+  if (foreignLog !== undefined) logs.push(pathOf(foreignLog.logName));
   // Those of the upper levels are the first to go.
   const tables = state.version.levels.flat().map(({ metadata }) =>
     pathOf(tableName(metadata.number))
@@ -146,7 +147,7 @@ function* readOnce(
     before?.current.manifestNumber,
   );
   const replay = new Replay(options, versions, state.lastSequence);
-  if (withGoLog) yield* replay.runGoLog();
+  if (foreignLog !== undefined) yield* replay.runForeignLog(foreignLog);
   yield* replay.run(logNumbers);
   for (const path of logs) pins.unpin(path);
   return {

@@ -19,7 +19,6 @@ import {
   StoreError,
   UnsupportedFormatError,
 } from "../../errors.ts";
-import { hasGoLog, isGoFile, readGoStore } from "../../go/go_store.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 import type { Task } from "../../platform/task.ts";
@@ -28,7 +27,6 @@ import { TableReader, type TableResources } from "../../sstable/table_reader.ts"
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
-  GO_LOG_NAME,
   isSyncName,
   logName,
   manifestName,
@@ -53,6 +51,7 @@ import {
   VersionSet,
   type VersionState,
 } from "../../version/version_set.ts";
+import { type ForeignDirectory, type ForeignStore, foreignStoreIn } from "./foreign_store.ts";
 import { Replay, type ReplayOptions } from "./replay.ts";
 
 /** A manifest larger than this is not read into memory. */
@@ -64,6 +63,8 @@ export interface RecoveryOptions extends ReplayOptions {
   readonly resources: TableResources;
   /** Where a new store's id comes from. */
   readonly scheduler: Scheduler;
+  /** Stores of other programs that are taken over. */
+  readonly foreign: readonly ForeignStore[];
 }
 
 /** A recovered store. */
@@ -93,7 +94,7 @@ export function remainsOfStore(names: readonly string[]): string[] {
 
 /** @throws {StoreError} always: the directory holds no store, or what is left of one */
 export function refuseMissingStore(
-  { fileSystem, directory }: Pick<RecoveryOptions, "fileSystem" | "directory">,
+  { fileSystem, directory }: ForeignDirectory,
   names: readonly string[],
 ): never {
   refuseRemains({ fileSystem, directory }, names);
@@ -102,7 +103,7 @@ export function refuseMissingStore(
 
 /** @throws {CorruptionError} the directory has lost the CURRENT of the store that was in it */
 export function refuseRemains(
-  { fileSystem, directory }: Pick<RecoveryOptions, "fileSystem" | "directory">,
+  { fileSystem, directory }: ForeignDirectory,
   names: readonly string[],
 ): void {
   const [remains] = remainsOfStore(names);
@@ -133,7 +134,7 @@ export function createStore(options: RecoveryOptions, listed: readonly string[])
   const names = namesWithinReach(listed, emptyVersionState().nextFileNumber);
   // A crash during an earlier creation may have left a manifest behind: its number stays taken.
   for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);
-  // Logs from 1 on: a `wal.log` that turns up later is none of this store's (go/go_store.ts).
+  // Logs from 1 on: a `wal.log` that turns up later is not one of this store (go/go_store.ts).
   versions.applySync({ log: { number: 1, live: false }, removed: [], added: [] });
   removeOrphans(options, versions, names);
   return { versions, lastSequence: 0, memtable: undefined, hasNewTables: false };
@@ -148,27 +149,28 @@ export function newStoreId(scheduler: Scheduler): number {
 interface FoundStore {
   readonly storeId: number;
   readonly state: VersionState;
-  /** The manifest in force; undefined for a store that the Go program wrote. */
+  /** The manifest in force; undefined for a store of another program. */
   readonly manifestNumber: number | undefined;
 }
 
-/** A task that recovers an existing store, be it ours or one that the Go program wrote. */
+/** A task that recovers an existing store, be it ours or one of another program. */
 export function* recoverStore(
   options: RecoveryOptions,
   listed: readonly string[],
 ): Task<RecoveredStore> {
   const { fileSystem, directory, resources } = options;
-  const found: FoundStore = isStore(listed) ? readStore(options, listed) : {
+  const taken = isStore(listed) ? undefined : foreignStoreIn(options.foreign, listed)!;
+  const found: FoundStore = taken === undefined ? readStore(options, listed) : {
     storeId: newStoreId(options.scheduler),
-    state: yield* readGoStore(options, listed),
+    state: yield* taken.read(options, listed),
     manifestNumber: undefined,
   };
   const { storeId, state, manifestNumber } = found;
-  const isTakeOver = manifestNumber === undefined;
   const names = namesWithinReach(
-    isTakeOver ? markGoStore(options, listed) : listed,
+    taken === undefined ? listed : markForeignStore(options, taken, listed),
     state.nextFileNumber,
   );
+  const foreignLog = foreignLogOf(options, state, names);
   const versions = new VersionSet(
     fileSystem,
     directory,
@@ -186,14 +188,14 @@ export function* recoverStore(
   let isReplayed = false;
   let isRecovered = false;
   try {
-    if (isTakeOver) yield* versions.apply({ removed: [], added: [] });
-    if (hasGoLog(names, state)) yield* replay.runGoLog();
+    if (taken !== undefined) yield* versions.apply({ removed: [], added: [] });
+    if (foreignLog !== undefined) yield* replay.runForeignLog(foreignLog);
     yield* replay.run(logNumbers);
     yield* replay.flush();
     isReplayed = true;
-    if (logNumbers.length > 0 || state.log.live || hasGoLog(names, state)) {
+    if (logNumbers.length > 0 || state.log.live || foreignLog !== undefined) {
       yield* replay.commit();
-    } else if (!isTakeOver && orphansOf(options, names, versions).length > 0) {
+    } else if (taken === undefined && orphansOf(options, names, versions).length > 0) {
       // Files are removed when what replaces them is durable. These are there, so the last session may
       // have been killed before that: what we have read is made durable before anybody relies on it.
       yield* versions.apply({ removed: [], added: [] });
@@ -208,7 +210,8 @@ export function* recoverStore(
     versions,
     lastSequence: replay.lastSequence,
     memtable: undefined,
-    hasNewTables: replay.lastSequence > state.lastSequence,
+    // Foreign tables are taken over as they are.
+    hasNewTables: taken === undefined && replay.lastSequence > state.lastSequence,
   };
 }
 
@@ -236,23 +239,34 @@ function readStore(options: RecoveryOptions, names: readonly string[]): FoundSto
   return { storeId, state, manifestNumber };
 }
 
+/** The foreign store whose log still has to be replayed, if there is one. */
+export function foreignLogOf(
+  { foreign }: RecoveryOptions,
+  state: VersionState,
+  names: readonly string[],
+): ForeignStore | undefined {
+  return foreign.find((store) => store.hasLog(names, state));
+}
+
 /**
- * The names in a directory of the Go program that is about to become one of ours, which takes a manifest
- * that names its tables and the CURRENT that names the manifest. Its log is replayed next, as a log of ours.
+ * The names in the directory of a foreign store that is about to become one of ours, with its log, which is
+ * made if it is missing. The log tells a crash before CURRENT is there from the loss of a CURRENT.
  */
-function markGoStore(options: RecoveryOptions, names: readonly string[]): readonly string[] {
-  if (names.includes(GO_LOG_NAME)) return names;
-  const { fileSystem, directory } = options;
-  // The log is what tells a crash before CURRENT is there from the loss of a CURRENT.
+function markForeignStore(
+  { fileSystem, directory, resources }: RecoveryOptions,
+  { logName }: ForeignStore,
+  names: readonly string[],
+): readonly string[] {
+  if (names.includes(logName)) return names;
   try {
-    fileSystem.createSync(fileSystem.joinPath(directory, GO_LOG_NAME)).closeSync();
+    fileSystem.createSync(fileSystem.joinPath(directory, logName)).closeSync();
     fileSystem.syncDirectorySync(directory);
   } catch (error) {
     // The tables are open, and no version set has them yet that would close them.
-    options.resources.handles.close();
+    resources.handles.close();
     throw error;
   }
-  return [...names, GO_LOG_NAME];
+  return [...names, logName];
 }
 
 /** Reads CURRENT. */
@@ -365,7 +379,8 @@ function orphansOf(
   const tables = new Set(versions.current.levels.flat().map(({ metadata }) => metadata.number));
   return names.filter((name) => {
     const file = parseFileName(name);
-    return name === CURRENT_TEMPORARY_NAME || isSyncName(name) || isGoFile(options, name) ||
+    return name === CURRENT_TEMPORARY_NAME || isSyncName(name) ||
+      options.foreign.some((store) => store.isFileOf(options, name)) ||
       (file?.kind === "table" && !tables.has(file.number)) ||
       (file?.kind === "log" && file.number < versions.log.number) ||
       (file?.kind === "manifest" && file.number !== versions.manifestNumber);

@@ -2,7 +2,7 @@
  * Replays the logs that recovery has found into memtables, and writes those to level-0 tables.
  *
  * Entries are taken as far as the logs form one history: what is missing between two of them may only be
- * what was never durable. The log of the Go program, where there is one, comes first.
+ * what was never durable. The log of a foreign store that was taken over comes first, if there is one.
  */
 
 import { flushJob } from "../../compaction/flush_job.ts";
@@ -13,15 +13,15 @@ import {
   isRefusal,
   UnsupportedFormatError,
 } from "../../errors.ts";
-import { readGoLog } from "../../go/go_log.ts";
 import { Memtable } from "../../memtable/memtable.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Task } from "../../platform/task.ts";
-import { GO_LOG_NAME, logName, tableName } from "../../version/file_names.ts";
+import { logName, tableName } from "../../version/file_names.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import type { VersionSet } from "../../version/version_set.ts";
 import { LOG_VERSION, type LogHeader } from "../../wal/log_format.ts";
 import { type LogSummary, readLog } from "../../wal/log_reader.ts";
+import type { ForeignStore } from "./foreign_store.ts";
 
 /** What a replay needs to know. */
 export interface ReplayOptions {
@@ -74,17 +74,17 @@ export class Replay {
     }
   }
 
-  /** Replays the log of the Go program, which is older than any of ours. */
-  *runGoLog(): Task<void> {
+  /** Replays the log of a foreign store, which is older than any of ours. */
+  *runForeignLog(store: ForeignStore): Task<void> {
     const { fileSystem, directory } = this.#options;
-    const path = fileSystem.joinPath(directory, GO_LOG_NAME);
+    const path = fileSystem.joinPath(directory, store.logName);
     const handle = fileSystem.openReadSync(path);
     try {
-      yield* this.#drive(readGoLog(handle, (bytes, view, start, keyEnd, end) => {
+      yield* this.#drive(store.readLog(handle, (bytes, view, start, keyEnd, end) => {
         this.memtable.insert(++this.lastSequence, bytes, view, start, keyEnd, end);
       }));
     } catch (error) {
-      throw corruptionFrom(error, "the Go log", path, 0);
+      throw corruptionFrom(error, store.logTitle, path, 0);
     } finally {
       handle.closeSync();
     }
@@ -165,11 +165,12 @@ export class Replay {
   /**
    * Whether the header of another log, found at the head of log `number`, can be a stale block. It can't if
    * the manifest proves that the right header was durable, or if the other log is still needed: no log is
-   * deleted before that, so this is a copy of it.
+   * deleted before that, so this is a copy of it. Nor if it is of another store: whoever has put a file there
+   * by mistake is told so, and loses nothing.
    */
   #mayBeStale(number: number, header: LogHeader): boolean {
     if (this.#isProven(number)) return false;
-    return header.storeId !== this.#versions.storeId ||
+    return header.storeId === this.#versions.storeId && header.logNumber < number &&
       !this.#logNumbers.includes(header.logNumber);
   }
 

@@ -14,12 +14,14 @@ import { Memtable } from "../../memtable/memtable.ts";
 import { compactionOptions, type ResolvedOptions } from "../../options.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
+import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
 import type { VersionSet } from "../../version/version_set.ts";
 import { DeadRanges } from "./dead_ranges.ts";
 import { Logs } from "./logs.ts";
 import type { PinnedFiles } from "./pinned_files.ts";
 import { Lease, ReadView } from "./read_view.ts";
+import { RecentMemtables } from "./recent_memtables.ts";
 import { Rest } from "./rest.ts";
 import { Turns } from "./turns.ts";
 
@@ -65,6 +67,8 @@ export class StoreState {
   readonly pins: PinnedFiles | undefined;
   /** Stretches of keys without a live entry. */
   readonly deadRanges: DeadRanges = new DeadRanges(() => this.lastSequence);
+  /** What was committed since the open transactions began. */
+  readonly recent: RecentMemtables;
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
@@ -110,6 +114,10 @@ export class StoreState {
       directory,
       parts.versions.storeId,
       options.memtableSizeBytes,
+    );
+    this.recent = new RecentMemtables(
+      options.memtableSizeBytes,
+      (memtable) => this.#keepSpare(memtable),
     );
     this.memtable = parts.memtable ?? this.newMemtable();
     this.#view = this.#makeView();
@@ -190,6 +198,7 @@ export class StoreState {
 
   /** Drops an immutable memtable whose table is in the version. */
   dropImmutable(flushed: ImmutableMemtable): void {
+    this.recent.keep(flushed.memtable, flushed.lastSequence);
     this.immutables = this.immutables.filter((immutable) => immutable !== flushed);
     this.publish();
   }
@@ -198,6 +207,14 @@ export class StoreState {
   fail(work: string, cause: unknown): BackgroundError {
     this.#failure ??= cause instanceof BackgroundError ? cause : new BackgroundError(work, cause);
     return this.#failure;
+  }
+
+  /**
+   * Whether an error says that there was no descriptor, and nothing else has happened: what failed may be
+   * tried again. That is not so if a new manifest was half in force.
+   */
+  isShortage(error: unknown): boolean {
+    return isOutOfDescriptors(error) && this.versions.poison === undefined;
   }
 
   /**
@@ -211,6 +228,7 @@ export class StoreState {
     this.tableOutput.buffers?.clear();
     this.resources.blocks.close();
     this.resources.metadata.close();
+    this.recent.clear();
     this.immutables = [];
     this.memtable = new Memtable(this.lastSequence + 1, 0);
     this.#view = this.#makeView();

@@ -4,10 +4,9 @@
  * and read paths ask here, cheaply, whether it is time to let a turn pass.
  */
 
+import { SLICE_MS } from "../../platform/pacing.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 
-/** The longest stretch of microtasks that our operations make up by themselves, in milliseconds. */
-const MAX_STRETCH_MS = 1.5;
 /** The clock is read once in this many operations. */
 const OPERATIONS_PER_LOOK = 32;
 
@@ -43,7 +42,7 @@ export class Turns {
     }
     const stretchMs = nowMs - this.#turnStartedMs;
     // Less than nothing: the clock has gone back, and may have hidden any time.
-    if (stretchMs >= 0 && stretchMs < MAX_STRETCH_MS) return undefined;
+    if (stretchMs >= 0 && stretchMs < SLICE_MS) return undefined;
     return this.pass();
   }
 

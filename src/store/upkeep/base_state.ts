@@ -4,13 +4,11 @@
  */
 
 import { CorruptionError, DecodeError, StoreError, UnsupportedFormatError } from "../../errors.ts";
-import { isGoStore } from "../../go/go_store.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 import { readFullySync, readWholeFileSync } from "../../platform/transfer.ts";
 import {
   CURRENT_NAME,
-  GO_LOG_NAME,
   logName,
   manifestName,
   namesWithinReach,
@@ -30,6 +28,7 @@ import {
   remainsOfStore,
 } from "../recovery/recovery.ts";
 import { readTableTail } from "./table_identity.ts";
+import { foreignStoreIn } from "../recovery/foreign_store.ts";
 import { problemOf, type VerifyProblem } from "./verify_report.ts";
 
 const MAX_MANIFEST_BYTES = 2 ** 30;
@@ -137,7 +136,7 @@ export function numbersOf(
 }
 
 function requireOurs(
-  { fileSystem, directory }: RecoveryOptions,
+  { fileSystem, directory, foreign }: RecoveryOptions,
   names: readonly string[],
 ): void {
   if (names.includes(CURRENT_NAME)) return;
@@ -147,14 +146,14 @@ function requireOurs(
     throw notAStore(directory, "it is a checkpoint that is not finished");
   }
   if (remainsOfStore(names).length === 0) throw notAStore(directory, "no file of a store is in it");
-  // Tables alone are those of the Go program, unless one of them has what only ours have.
-  const isOurs = !names.includes(GO_LOG_NAME) && names.some((name) => {
+  // Tables alone are those of another program, unless one of them has what only ours have.
+  const isOurs = !foreign.some(({ logName }) => names.includes(logName)) && names.some((name) => {
     const path = fileSystem.joinPath(directory, name);
     const { sizeBytes = 0 } = fileSystem.statSync(path) ?? {};
     return parseFileName(name)?.kind === "table" &&
       readTableTail(fileSystem, path, sizeBytes)?.checksum !== undefined;
   });
-  if (isGoStore(names) && !isOurs) {
+  if (foreignStoreIn(foreign, names) !== undefined && !isOurs) {
     throw notAStore(
       directory,
       "only tables, or files of the Go program, are in it: open it, which takes it over",

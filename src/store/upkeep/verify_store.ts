@@ -2,6 +2,7 @@
 
 import { throwIfAborted } from "../../contract/abort_signal.ts";
 import { compressorFor } from "../../compression/compressors.ts";
+import { goStore } from "../../go/go_store.ts";
 import { defaultOptions, ownFields } from "../../options.ts";
 import { defaultFileSystem } from "../../platform/default_file_system.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
@@ -10,7 +11,13 @@ import { systemScheduler } from "../../platform/system_scheduler.ts";
 import { runTaskSync, type Task } from "../../platform/task.ts";
 import { tableName } from "../../version/file_names.ts";
 import { VersionSet } from "../../version/version_set.ts";
-import { missingFile, neededLogs, notAStore, type RecoveryOptions } from "../recovery/recovery.ts";
+import {
+  foreignLogOf,
+  missingFile,
+  neededLogs,
+  notAStore,
+  type RecoveryOptions,
+} from "../recovery/recovery.ts";
 import { Replay } from "../recovery/replay.ts";
 import { isDirectory } from "../recovery/store_directory.ts";
 import { requirePath } from "../recovery/store_path.ts";
@@ -104,6 +111,7 @@ export function recoveryOf(
     },
     memtableSizeBytes: memtableSizeBytes!,
     readOnly: true,
+    foreign: [goStore],
     scheduler: systemScheduler,
   };
 }
@@ -155,6 +163,8 @@ function* verifyLogs(
       manifestNumber,
     );
     const replay = new Replay(recovery, versions, state!.lastSequence);
+    const foreignLog = foreignLogOf(recovery, state!, names);
+    if (foreignLog !== undefined) yield* replay.runForeignLog(foreignLog);
     yield* replay.run(numbers);
     findings.entries += replay.memtable.entryCount;
   } catch (error) {

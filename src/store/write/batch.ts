@@ -6,13 +6,13 @@
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
-import type { Batch, WriteOptions } from "../../contract/writer.ts";
-import { markClass } from "../../class_marks.ts";
+import type { Batch, Operation, WriteOptions } from "../../contract/writer.ts";
+import { markClass, markOf } from "../../class_marks.ts";
 import { ClosedError } from "../../errors.ts";
-import type { Key, Value } from "../../value/value.ts";
+import { describeValue, type Key, type Value } from "../../value/value.ts";
 import { MAX_PAYLOAD_BYTES } from "../../wal/log_format.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
-import { surplusArgument } from "../../contract/write_options.ts";
+import { requireKnownNames, surplusArgument } from "../../contract/write_options.ts";
 
 export type { Operation, WriteOptions } from "../../contract/writer.ts";
 
@@ -145,6 +145,17 @@ export class EmbeddedBatch implements Batch {
     return payload;
   }
 
+  /**
+   * A batch of operations that are encoded already, those of a transaction.
+   *
+   * @internal
+   */
+  static holding(payload: ByteWriter, count: number): EmbeddedBatch {
+    const batch = new EmbeddedBatch(undefined, payload);
+    batch.#count = count;
+    return batch;
+  }
+
   #added(start: number): this {
     if (this.#writer.length > MAX_PAYLOAD_BYTES) {
       this.#writer.length = start;
@@ -162,6 +173,49 @@ export class EmbeddedBatch implements Batch {
       );
     }
   }
+}
+
+/**
+ * What is handed to `write` as a batch: itself, or one of the operations, made in memory of `takeMemory`.
+ *
+ * @throws {TypeError | RangeError} it is no batch of ours, or an operation can't be written
+ */
+export function batchOf(
+  operations: readonly Operation[] | EmbeddedBatch,
+  takeMemory: () => ByteWriter,
+): EmbeddedBatch {
+  if (operations instanceof EmbeddedBatch) return operations;
+  const form = markOf(operations, BATCH_FORM);
+  if (form !== undefined) {
+    throw new TypeError(
+      `Cannot write: the batch was made by another version of @tinykvs/core, in form ${
+        String(form)
+      }, expected form ${BATCH_FORM_HERE}; make it by the batch() of this store`,
+    );
+  }
+  if (!Array.isArray(operations)) {
+    throw new TypeError(
+      `Cannot write: found ${
+        describeValue(operations)
+      }, expected an array of operations or a batch`,
+    );
+  }
+  const batch = new EmbeddedBatch(undefined, takeMemory());
+  for (const [at, operation] of (operations as readonly Operation[]).entries()) {
+    if (operation?.type === "put") {
+      requireKnownNames(operation, at);
+      batch.put(operation.key, operation.value);
+    } else if (operation?.type === "delete") {
+      requireKnownNames(operation, at);
+      batch.delete(operation.key);
+    } else {
+      const found = describeValue((operation as { type?: unknown } | undefined)?.type);
+      throw new TypeError(
+        `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
+      );
+    }
+  }
+  return batch;
 }
 
 markClass(EmbeddedBatch, BATCH_FORM, BATCH_FORM_HERE);

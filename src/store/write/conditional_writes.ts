@@ -7,33 +7,27 @@
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
-import { isBytes } from "../../bytes/is_bytes.ts";
-import { addInt64, int64Of } from "../../contract/writer_base.ts";
-import type { EntryView } from "../../iterator/entry_cursor.ts";
+import { wantsSync } from "../../contract/write_options.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key, Value } from "../../value/value.ts";
-import { encodeValue } from "../../value/value_codec.ts";
-import { EmbeddedBatch, type WriteOptions } from "./batch.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import type { ReadPath } from "../read/read_path.ts";
 import type { StoreState } from "../state/store_state.ts";
-import { wantsSync } from "../../contract/write_options.ts";
+import type { WriteOptions } from "./batch.ts";
+import {
+  addition,
+  alteration,
+  type Change,
+  changedBeside,
+  creation,
+  type Decide,
+  deletion,
+  ownKey,
+  replacement,
+  requireChange,
+} from "./decisions.ts";
 import type { WritePath } from "./write_path.ts";
 
-/** What is to be done about a key. */
-interface Decision<T> {
-  /** The answer for the caller. */
-  readonly result: T;
-  /** What to write, if anything. */
-  readonly batch: EmbeddedBatch | undefined;
-}
-
-/** Looks at a key's entry; may only be called once, in the stretch in which the entry is shown. */
-type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
-
-type Change<V> = (old: V | undefined) => Value | undefined;
-
-const UNCHANGED: Decision<boolean> = { result: false, batch: undefined };
 const SYNCED: WriteOptions = { sync: true };
 
 /** The conditional writes of a store. */
@@ -107,12 +101,12 @@ export class ConditionalWrites<V extends Value = Value> {
     options: WriteOptions | undefined,
   ): Promise<bigint> {
     const own = ownKey(key);
-    return await this.#apply(own, options, this.#addition(own, by));
+    return await this.#apply(own, options, addition(own, by, this.#decoder));
   }
 
   /** As `increment`. */
   incrementSync(key: Key, by: bigint | number, options: WriteOptions | undefined): bigint {
-    return this.#applySync(key, options, this.#addition(key, by));
+    return this.#applySync(key, options, addition(key, by, this.#decoder));
   }
 
   /** Stores what `change` makes of the value; resolves to it. */
@@ -154,69 +148,16 @@ export class ConditionalWrites<V extends Value = Value> {
     });
   }
 
-  #addition(key: Key, by: bigint | number): Decide<bigint> {
-    const added = int64Of(by);
-    const stored = this.#decoder.stored("int64");
-    return (entry) => {
-      const result = addInt64(entry === undefined ? 0n : stored(entry) as bigint, added);
-      return { result, batch: new EmbeddedBatch().put(key, result) };
-    };
-  }
-
   #change(key: Key, change: Change<V>): Decide<Value | undefined> {
-    if (typeof change !== "function") {
-      throw new TypeError(`Cannot update the key: found ${typeof change}, expected a function`);
-    }
+    requireChange(change);
     return (entry) => {
       const { memtable, lastSequence } = this.#state;
-      const old = entry && this.#decoder.value(entry);
-      const result = change(old);
-      let batch: EmbeddedBatch | undefined;
-      if (result !== undefined) batch = new EmbeddedBatch().put(key, result);
-      else if (old !== undefined) batch = new EmbeddedBatch().delete(key);
-      // The caller's function, and getters of what it returns, may have done anything.
-      const encoded = new ByteWriter(64);
-      encodeKey(key, encoded);
-      if (this.#state.wasWritten(encoded, memtable, lastSequence)) {
-        throw new TypeError(
-          "Cannot update the key: the function that changes it has written to it",
-        );
-      }
-      return { result, batch };
+      const decide = alteration(key, change, this.#decoder, () => {
+        const encoded = new ByteWriter(64);
+        encodeKey(key, encoded);
+        if (this.#state.wasWritten(encoded, memtable, lastSequence)) throw changedBeside();
+      });
+      return decide(entry);
     };
   }
-}
-
-function deletion(key: Key): Decide<boolean> {
-  const batch = new EmbeddedBatch().delete(key);
-  return (entry) => entry === undefined ? UNCHANGED : { result: true, batch };
-}
-
-function creation(key: Key, value: Value): Decide<boolean> {
-  const batch = new EmbeddedBatch().put(key, value);
-  return (entry) => entry === undefined ? { result: true, batch } : UNCHANGED;
-}
-
-function replacement(key: Key, value: Value, expected: Value): Decide<boolean> {
-  const wanted = new ByteWriter(64);
-  encodeValue(expected, wanted);
-  const batch = new EmbeddedBatch().put(key, value);
-  return (entry) => {
-    if (entry === undefined || !isEncoding(wanted, entry)) return UNCHANGED;
-    return { result: true, batch };
-  };
-}
-
-/** Whether the entry's value is encoded as `wanted` is. */
-function isEncoding({ bytes, length }: ByteWriter, entry: EntryView): boolean {
-  const { valueBytes, valueStart, valueEnd } = entry;
-  if (valueEnd - valueStart !== length) return false;
-  for (let i = 0; i < length; i++) if (valueBytes[valueStart + i] !== bytes[i]) return false;
-  return true;
-}
-
-/** The key, not to be changed by the caller any more. What can't be a key is left for the encoder. */
-function ownKey(key: Key): Key {
-  const isOwned = typeof key === "string" || !isBytes(key) || key.length === 0;
-  return isOwned ? key : new Uint8Array(key);
 }

@@ -6,21 +6,20 @@
  * holds one fails, since there is no form of it that a Go program would read as what was put.
  */
 
-import { DecodeError, StoreError } from "../../errors.ts";
-import { AT_END, type EntryView, NEEDS_LOAD } from "../../iterator/entry_cursor.ts";
-import type { Task } from "../../platform/task.ts";
-import { goLevelFor, GoStoreWriter } from "../../go/go_store_writer.ts";
-import { decodeText } from "../../value/text_codec.ts";
-import { valueTypeAt } from "../../value/value_codec.ts";
-import { EntryScan } from "../read/entry_scan.ts";
-import { resolveRange } from "../state/range.ts";
-import { corruptValue } from "../read/read_path.ts";
-import type { Lease, ReadView } from "../state/read_view.ts";
-import type { NewDirectory } from "../recovery/store_directory.ts";
-import type { StoreState } from "../state/store_state.ts";
+import { DecodeError, StoreError } from "../errors.ts";
+import { AT_END, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
+import type { Task } from "../platform/task.ts";
+import { goLevelFor, GoStoreWriter } from "./go_store_writer.ts";
+import { decodeText } from "../value/text_codec.ts";
+import { valueTypeAt } from "../value/value_codec.ts";
+import { EntryScan } from "../store/read/entry_scan.ts";
+import { resolveRange } from "../store/state/range.ts";
+import { corruptValue } from "../store/read/read_path.ts";
+import type { Lease, ReadView } from "../store/state/read_view.ts";
+import type { NewDirectory } from "../store/recovery/store_directory.ts";
+import type { StoreState } from "../store/state/store_state.ts";
 
-/** Entries between two points where the task may be paused: some 50 microseconds. */
-const ENTRIES_PER_PAUSE = 16;
 /** Go v0.4 keeps a descriptor of every table, and leaves out without a word those that it gets none for. */
 const TABLES = 256;
 /** Size in bytes at which a table is closed where that makes fewer, or 16 small memtables if that is less. */
