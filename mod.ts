@@ -73,6 +73,15 @@ export {
   verifyStoreSync,
 } from "./src/store/upkeep/verify_store.ts";
 export { destroy, type DestroyOptions, destroySync } from "./src/store/upkeep/destroy.ts";
+export type {
+  CompactionDetail,
+  ErrorDetail,
+  FlushDetail,
+  StallDetail,
+  StoreEventListener,
+  StoreEventMap,
+} from "./src/store/state/store_events.ts";
+export type { WritableOptions } from "./src/store/write/writable.ts";
 export type { ApproximateSize } from "./src/store/upkeep/approximate_size.ts";
 export type {
   VerifyOptions,

@@ -2,8 +2,8 @@
 
 import { checkSignal } from "./abort_signal.ts";
 import type { Reader } from "./reader.ts";
-import type { SubOptions } from "./sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
 import type { Writer } from "./writer.ts";

@@ -36,6 +36,8 @@ import type { EmbeddedTransaction } from "./transaction/transaction.ts";
 import { Transactions } from "./transaction/transactions.ts";
 import { Watches } from "./watch/watch_hub.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
+import { requireEvent, type StoreEventListener, type StoreEventMap } from "./state/store_events.ts";
+import { writableInto, type WritableOptions } from "./write/writable.ts";
 import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
 import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
 import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
@@ -572,6 +574,47 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   verifySync(options?: VerifyOptions): VerifyReport {
     if (arguments.length > 1) throw surplusArgument("verifySync", arguments[1], 1);
     return verifyOpenStoreSync(this.#state, options);
+  }
+
+  /**
+   * Tells of the store's background: "flush", "compaction", "stall" (writes had to wait) and
+   * "error" (the store has failed). As that of every `EventTarget`. Listeners are called after what
+   * they are told of, and may use the store.
+   *
+   * @throws {TypeError} there is no such event, or the listener is no function
+   */
+  addEventListener<T extends keyof StoreEventMap>(
+    type: T,
+    listener: StoreEventListener<T>,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
+    requireEvent(type, listener);
+    this.#state.requireOpen();
+    this.#state.listen().add(type, listener, options);
+  }
+
+  /** Ends what `addEventListener` has begun. */
+  removeEventListener<T extends keyof StoreEventMap>(
+    type: T,
+    listener: StoreEventListener<T>,
+    options?: EventListenerOptions | boolean,
+  ): void {
+    requireEvent(type, listener);
+    this.#state.events?.remove(type, listener, options);
+  }
+
+  /**
+   * A stream that writes keys and values into the store, in batches of `batchBytes`, the next one
+   * when the one before is as durable as `walSync` promises. Each batch is atomic, the stream is
+   * not: what is aborted has written the batches before. The other way:
+   * `ReadableStream.from(store.entries())`.
+   *
+   * @throws {TypeError | RangeError} an option is not valid
+   */
+  writable(options?: WritableOptions): WritableStream<[Key, Value]> {
+    if (arguments.length > 1) throw surplusArgument("writable", arguments[1], 1);
+    this.#state.requireWritable();
+    return writableInto(() => this.batch(), options);
   }
 
   /** Statistics of the store. */

@@ -127,6 +127,8 @@ export class VersionSet {
   #obsolete: string[] | undefined;
   /** Called with every version that takes effect. */
   onInstalled: () => void = () => {};
+  /** Called with every edit that takes effect, if somebody wants to know. */
+  onEdit: ((edit: VersionEdit) => void) | undefined;
 
   /**
    * Takes over a recovered state. `manifestNumber` is the manifest in force, if there is one; all
@@ -357,6 +359,7 @@ export class VersionSet {
     this.#obsolete = obsolete;
     try {
       this.onInstalled();
+      this.onEdit?.(edit);
       this.release(before);
     } finally {
       this.#obsolete = undefined;

@@ -176,7 +176,7 @@ test("Whoever shows entries asks visibility.ts; only counters and checks look fo
   assert.deepEqual(askers.map(([file]) => file).sort(), allowed);
 });
 
-test("The Go program is a guest: only open, checkpoints and the verification of files know that it exists", () => {
+test("The Go program is a guest: only open, checkpoints and upkeep know that it exists", () => {
   const hosts: string[] = [];
   for (const [file, source] of sources) {
     const isHost = importsOf(source).some(({ specifier }) => specifier?.includes("/go/"));

@@ -25,6 +25,7 @@ const marked: ReadonlySet<string> = new Set([
   "StoreError",
   "TypeMismatchError",
   "UnsupportedFormatError",
+  "ValidationError",
 ]);
 
 /** Places that may ask for identity, by file, with the reason. */

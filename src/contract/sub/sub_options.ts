@@ -1,4 +1,4 @@
-/** What a sub may be told. */
+/** What a sub is made with. */
 
 import type { KeyChoice } from "./key_codec.ts";
 import type { ValueChoice } from "./value_codec.ts";

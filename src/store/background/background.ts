@@ -107,7 +107,9 @@ export class Background {
     this.stalls++;
     this.kick();
     return this.#until(() => this.#pressureNow() !== "wait").then(() => {
-      this.stalledMs += this.#state.scheduler.nowMs() - startedMs;
+      const waitedMs = this.#state.scheduler.nowMs() - startedMs;
+      this.stalledMs += waitedMs;
+      this.#state.events?.emit("stall", { waitedMs });
     });
   }
 

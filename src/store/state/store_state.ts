@@ -24,6 +24,7 @@ import type { PinnedFiles } from "./pinned_files.ts";
 import { Lease, ReadView } from "./read_view.ts";
 import { RecentMemtables } from "./recent_memtables.ts";
 import { Rest } from "./rest.ts";
+import { StoreEvents } from "./store_events.ts";
 import { Turns } from "./turns.ts";
 
 export type { StoreStatus } from "../../contract/store.ts";
@@ -85,6 +86,8 @@ export class StoreState {
   lastSequence: number;
   /** Whether the store is open. */
   status: StoreStatus = "open";
+  /** Who listens to the store; undefined while nobody does. */
+  events: StoreEvents | undefined;
   #view: ReadView;
   /**
    * The memory of a flushed memtable, for the next one: 4 MiB of new buffers cost a major
@@ -218,9 +221,23 @@ export class StoreState {
 
   /** Notes a failure after which nothing more may be written; the first one counts. */
   fail(work: string, cause: unknown): BackgroundError {
-    this.#failure ??= cause instanceof BackgroundError ? cause : new BackgroundError(work, cause);
+    if (this.#failure === undefined) {
+      const error = cause instanceof BackgroundError ? cause : new BackgroundError(work, cause);
+      this.#failure = error;
+      this.events?.emit("error", { error });
+    }
     this.observer?.ended(this.#failure);
     return this.#failure;
+  }
+
+  /** The listeners, of which there are some from now on. */
+  listen(): StoreEvents {
+    if (this.events === undefined) {
+      const events = new StoreEvents();
+      this.events = events;
+      this.versions.onEdit = (edit) => events.edit(edit);
+    }
+    return this.events;
   }
 
   /**

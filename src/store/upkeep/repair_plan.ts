@@ -331,6 +331,12 @@ class Planning {
       const { log } = state;
       return { numbers: [], kept: log, entries: 0, isMissing };
     }
+    // A log of another program is older than all of ours; the next open replays it if there are
+    // none.
+    const { foreign } = this.#recovery;
+    if (numbers.length === 0 && foreign.some(({ logName }) => this.#names.includes(logName))) {
+      return { numbers, kept: { number: 0, live: false }, entries: 0, isMissing };
+    }
     let entries = 0;
     for (const number of numbers) entries += yield* this.#readLog(number);
     return { numbers, kept: undefined, entries, isMissing };

@@ -14,7 +14,13 @@ import { systemScheduler } from "../../platform/system_scheduler.ts";
 import { runTaskSync, type Task } from "../../platform/task.ts";
 import { tableName } from "../../version/file_names.ts";
 import { VersionSet } from "../../version/version_set.ts";
-import { missingFile, neededLogs, notAStore, type RecoveryOptions } from "../recovery/recovery.ts";
+import {
+  foreignLogOf,
+  missingFile,
+  neededLogs,
+  notAStore,
+  type RecoveryOptions,
+} from "../recovery/recovery.ts";
 import { Replay } from "../recovery/replay.ts";
 import { isDirectory } from "../recovery/store_directory.ts";
 import { requirePath } from "../recovery/store_path.ts";
@@ -162,6 +168,8 @@ function* verifyLogs(
       manifestNumber,
     );
     const replay = new Replay(recovery, versions, state!.lastSequence);
+    const foreignLog = foreignLogOf(recovery, state!, names);
+    if (foreignLog !== undefined) yield* replay.runForeignLog(foreignLog);
     yield* replay.run(numbers);
     findings.entries += replay.memtable.entryCount;
   } catch (error) {
