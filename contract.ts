@@ -1,9 +1,9 @@
 /**
- * The contract of a TinyKVS store: interfaces that anybody can implement, free of engine, runtime and
- * disk, and small helpers for those who do.
+ * The contract of a TinyKVS store: interfaces that anybody can implement, without engine, runtime
+ * and disk, and small helpers for implementations.
  *
- * An implementation extends {@linkcode StoreBase} and {@linkcode CursorBase}, or writes all of it, and
- * runs the suite of `@tinykvs/core/contract-suite`.
+ * An implementation extends {@linkcode StoreBase} and {@linkcode CursorBase}, or writes all of it,
+ * and runs the suite of `@tinykvs/core/contract-suite`.
  *
  * @example
  * ```ts

@@ -26,7 +26,7 @@ import { writeTests } from "./src/contract/suite/writes.ts";
 export type { ContractSuiteOptions } from "./src/contract/suite/suite.ts";
 export type { Store } from "./contract.ts";
 
-/** Declares every test of the contract. Each opens a store of its own and closes it. */
+/** Declares every test of the contract. Each opens its own store and closes it. */
 export function contractSuite(options: ContractSuiteOptions): void {
   const test = storeTests(options);
   valueTests(test, options.maxKeyBytes);

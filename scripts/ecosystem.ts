@@ -1,7 +1,7 @@
 /**
- * Installs what tests of other people's programs need: the test runners that tests/ecosystem tries, and the
- * libraries that tests/adapters does. They are packages of their own: hundreds of packages that nobody needs
- * who works on something else, so `npm ci` stays quick, and its lock file short.
+ * Installs what tests of other people's programs need: the test runners that tests/ecosystem tries,
+ * and the libraries that tests/adapters does. They are packages of their own: hundreds of packages
+ * that nobody needs who works on something else, so `npm ci` stays quick, and its lock file short.
  */
 
 import { statSync } from "node:fs";

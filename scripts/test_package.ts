@@ -1,10 +1,10 @@
 /**
  * `npm run test:package`: packs `dist/npm`, installs the tarball in an empty folder and uses it as
  * its users do: from JavaScript and TypeScript, through bundlers and test runners, on all three
- * runtimes. Prints a line a trial, sizes and times, and `N passed, N failed` last.
+ * runtimes. It prints one line per trial, sizes and times, and `N passed, N failed` last.
  *
- * The tools are a package of their own (tests/package/tools), which this script installs when it is
- * not there: they are large, and only this needs them.
+ * The tools are a separate package (tests/package/tools). They are large, and only this script
+ * needs them, so it installs them if they are missing.
  *
  *     npm run test:package -- --filter webpack    # trials whose name contains this
  */

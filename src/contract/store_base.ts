@@ -1,4 +1,4 @@
-/** A store, made of a few members: what is left when reads and writes are written once for all stores. */
+/** What a store has besides reads and writes, for those who implement one. */
 
 import { markClass } from "../class_marks.ts";
 import type { Snapshot } from "./reader.ts";
@@ -13,8 +13,8 @@ import type { Watch, WatchOptions, WatchRange } from "./watch.ts";
 import { WriterBase } from "./writer_base.ts";
 
 /**
- * A store that is made of two reads, `write`, `update`, `transaction`, `watch` and its life. An implementation
- * overrides what it can do better.
+ * A store that is made from two reads, `write`, `update`, `transaction`, `watch`, `snapshot` and
+ * `close`. An implementation overrides what it can do better.
  *
  * @example
  * ```ts

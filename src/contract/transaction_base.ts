@@ -9,7 +9,8 @@ import type { Key, Value } from "./value.ts";
 import { WriterBase } from "./writer_base.ts";
 
 /**
- * A transaction that is made of two reads, `write` and `update`. An implementation overrides what it can do better.
+ * A transaction that is made of two reads, `write` and `update`. An implementation overrides what
+ * it can do better.
  *
  * @example
  * ```ts

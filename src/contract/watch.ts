@@ -19,8 +19,8 @@ export interface WatchOptions {
   /** Ends the watch: the next step rejects with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * How many commits its reader may be behind, an integer from 1. Default 10,000. One more, and the watch
-   * ends with a {@linkcode LaggedError}.
+   * How many commits its reader may be behind, an integer from 1. Default 10,000. One more, and the
+   * watch ends with a {@linkcode LaggedError}.
    */
   limit?: number;
 }
@@ -28,8 +28,8 @@ export interface WatchOptions {
 /** One commit: a single write, a batch or a transaction. */
 export interface Commit<K = Key, V = Value> {
   /**
-   * What it did to keys of the range, in the order in which it was written: all of it. `store.write` takes it.
-   * A key may occur more than once; then the last one counts.
+   * What it did to keys of the range, in the order in which it was written: all of it.
+   * `store.write` takes it. A key may occur more than once; then the last one counts.
    */
   readonly operations: readonly Operation<K, V>[];
 }
@@ -54,7 +54,10 @@ export interface Commit<K = Key, V = Value> {
  */
 export interface Watch<K = Key, V = Value>
   extends AsyncIterableIterator<Commit<K, V>>, AsyncDisposable {
-  /** The next commit; the end when the store is closed. Calls may overlap; they are answered in their order. */
+  /**
+   * The next commit; the end when the store is closed. Calls may overlap; they are answered in
+   * their order.
+   */
   next(): Promise<IteratorResult<Commit<K, V>, undefined>>;
   /** Ends the watch; what was not read yet is dropped. */
   return(value?: unknown): Promise<IteratorResult<Commit<K, V>, undefined>>;

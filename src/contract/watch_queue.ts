@@ -27,8 +27,8 @@ interface Waiting<K, V> {
 }
 
 /**
- * A watch. Its store notes each commit when it happens, and pushes it, in the same order, when it may be
- * seen. What was noted and not read yet counts as the distance that the reader is behind.
+ * A watch. Its store notes each commit when it happens, and pushes it, in the same order, when it
+ * may be seen. What was noted and not read yet counts as the distance that the reader is behind.
  */
 export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
   readonly #source: WatchSource<T, K, V>;
@@ -58,7 +58,9 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
     signal?.addEventListener("abort", this.#abort);
   }
 
-  /** Counts a commit of some bytes that is going to be pushed; false if the watch has ended by that. */
+  /**
+   * Counts a commit of some bytes that is going to be pushed; false if the watch has ended by that.
+   */
   note(bytes: number): boolean {
     if (this.#end !== undefined || this.#isClosing) return false;
     this.#noted++;

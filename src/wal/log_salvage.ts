@@ -1,6 +1,6 @@
 /**
- * Reads of a damaged log what can be read: every whole record, also those after a damaged stretch. For repair only:
- * recovery stops at damage, since what follows a hole is no prefix of the history.
+ * Reads of a damaged log what can be read: every whole record, also those after a damaged stretch.
+ * For repair only: recovery stops at damage, since what follows a hole is no prefix of the history.
  */
 
 import { fileTag } from "../bytes/store_id.ts";
@@ -40,7 +40,9 @@ export interface SalvagedLog {
   readonly entries: number;
   /** Stretches that are lost. */
   readonly holes: readonly LogHole[];
-  /** Where bytes begin at the end that are no record, and not zeros; undefined if there are none. */
+  /**
+   * Where bytes begin at the end that are no record, and not zeros; undefined if there are none.
+   */
   readonly tornOffset: number | undefined;
   /** Sequence number of the first record, or undefined if there is none. */
   readonly firstSequence: number | undefined;
@@ -58,7 +60,10 @@ export function storeOfLog(bytes: Uint8Array): { storeId: number; logNumber: num
   }
 }
 
-/** A task that hands every entry of every whole record to `visit`, in the order of the sequence numbers. */
+/**
+ * A task that hands every entry of every whole record to `visit`, in the order of the sequence
+ * numbers.
+ */
 export function* salvageLog(
   handle: FileHandle,
   storeId: number,

@@ -6,7 +6,9 @@ import type { Key, Operation, Range, Value } from "../../contract.ts";
 type Pair = [string | Uint8Array, Value];
 type Row = { readonly key: Uint8Array; readonly value: Value };
 
-/** Sorted rows as of one moment; a write replaces them. Closed by their snapshot and by the store. */
+/**
+ * Sorted rows as of one moment; a write replaces them. Closed by their snapshot and by the store.
+ */
 class MapReader extends contract.ReaderBase implements contract.Snapshot {
   rows: readonly Row[] = [];
   closed: "store" | "snapshot" | undefined;

@@ -1,6 +1,7 @@
 /**
- * Repair after every kind of damage: each file lost, cut, and changed at many places, alone and with others. Every repair is
- * held to what checkRepair says; here is what must still be readable after each kind.
+ * Repair after every kind of damage: each file lost, cut, and changed at many places, alone and
+ * with others. Every repair is held to what checkRepair says; here is what must still be readable
+ * after each kind.
  */
 
 import assert from "node:assert/strict";
@@ -15,7 +16,7 @@ import { DIRECTORY } from "../support/store_files.ts";
 
 const victim = await repairVictim();
 const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
-/** Every so many bytes one is changed. */
+/** The distance between two bytes that are changed. */
 const stride = Math.max(1, Math.round(127 / Math.min(scale, 10)));
 
 function repaired(what: string, damage: (files: CloneableFileSystem) => void): Repaired {

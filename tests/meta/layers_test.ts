@@ -48,7 +48,10 @@ const entries = entryPoints().map(({ source }) => source);
 /** Sources by path relative to the repository. */
 type Sources = ReadonlyMap<string, string>;
 
-/** The layer of a file: its folder under src (a wing of the store counts), or the name of a file that is a layer by itself. */
+/**
+ * The layer of a file: its folder under src (a wing of the store counts), or the name of a file
+ * that is a layer by itself.
+ */
 function layerOf(file: string): string | undefined {
   if (entries.includes(file)) return "mod";
   if (file.startsWith("wasm/generated/")) return "wasm";
@@ -57,7 +60,7 @@ function layerOf(file: string): string | undefined {
   return /^src\/(?:(\w+)\/.+|(\w+)\.ts)$/.exec(file)?.slice(1).find((name) => name !== undefined);
 }
 
-/** Row of a layer, counted from the lowest; -1 for what is no layer. */
+/** Row of a layer, counted from the lowest; -1 for anything else. */
 function rowOf(layer: string | undefined): number {
   return layerRows.findIndex((row) => layer !== undefined && row.includes(layer));
 }
@@ -167,7 +170,6 @@ test("Whoever shows entries asks visibility.ts; only counters and checks look fo
     "src/iterator/visibility.ts",
     "src/sstable/block.ts",
     "src/sstable/table_writer.ts",
-    "src/store/watch/watch_hub.ts",
     "src/store/write/commit.ts",
   ];
   const askers = [...sources].filter(([, source]) => /import [^;]*\bisTombstone\b/.test(source));

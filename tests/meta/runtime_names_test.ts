@@ -1,7 +1,7 @@
 /**
  * Guards the border of src/platform/: nothing else in the library names a runtime, a clock,
- * randomness or a timer. That is what lets tests drive time by hand and put a faulty disk under
- * the engine, and what keeps the three runtimes alike. Each ban names what to use instead.
+ * randomness or a timer. So tests can drive time by hand and put a faulty disk under the engine,
+ * and the three runtimes behave alike. Each ban names what to use instead.
  */
 
 import assert from "node:assert/strict";

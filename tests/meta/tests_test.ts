@@ -1,6 +1,6 @@
 /**
- * Guards the tests: every one of them runs, on all three runtimes alike, without waiting for real
- * time, and sits where its subject is found.
+ * Guards the tests: each of them runs, on all three runtimes alike, without waiting for real time,
+ * and lies where its subject does.
  */
 
 import assert from "node:assert/strict";
@@ -131,7 +131,7 @@ function titlesOf(source: string): string[] {
   });
 }
 
-/** Whether a test file lies in a folder that mirrors src/, or in one with a purpose of its own. */
+/** Whether a test file lies in a folder that mirrors src/, or in one with its own purpose. */
 function isWellPlaced(file: string, exists: (path: string) => boolean): boolean {
   const inside = file.slice("tests/".length);
   const folder = path.posix.dirname(inside);

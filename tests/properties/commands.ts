@@ -1,4 +1,6 @@
-/** The commands that histories are made of. One more is one more line here (command.ts says how). */
+/**
+ * The commands that histories are made of. One more is one more line here (command.ts says how).
+ */
 
 import type { Command } from "./command.ts";
 import { closeCursor, openCursor, pull, seek } from "./commands_cursor.ts";

@@ -1,4 +1,7 @@
-/** Bugs of verification and repair: orders that bring old values back, losses that nobody is told of, dry runs that write. */
+/**
+ * Bugs of verification and repair: orders that bring old values back, losses that nobody is told
+ * of, dry runs that write.
+ */
 
 import type { Bug } from "./bug.ts";
 import { directed } from "./commands.ts";

@@ -1,4 +1,7 @@
-/** `verifyStore`, `repair` and `destroy`: on a real disk, and what they refuse. tests/faults/repair_test.ts has the damage. */
+/**
+ * `verifyStore`, `repair` and `destroy`: on a real disk, and what they refuse.
+ * tests/faults/repair_test.ts has the damage.
+ */
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";

@@ -1,4 +1,7 @@
-/** A store to damage and repair, with every value that each key ever had, and the checks of what a repair left. */
+/**
+ * A store to damage and repair, with every value that each key ever had, and the checks of what a
+ * repair left.
+ */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -69,9 +72,10 @@ export interface Repaired {
 }
 
 /**
- * Repairs damaged files, after a dry run, and requires what holds of every repair: the dry run writes nothing and tells the
- * same; the result opens, is sound, and holds only what was once written; if anything is not as it was, the report says so; a
- * second repair changes nothing, before and after an open. `wasSaid`: an earlier repair may have said what is lost.
+ * Repairs damaged files, after a dry run, and requires what holds of every repair: the dry run
+ * writes nothing and tells the same; the result opens, is sound, and holds only what was once
+ * written; if anything is not as it was, the report says so; a second repair changes nothing,
+ * before and after an open. `wasSaid`: an earlier repair may have said what is lost.
  */
 export function checkRepair(
   damaged: CloneableFileSystem,

@@ -1,8 +1,8 @@
 /**
  * A Level database on a store: abstract-level 3 in front, the contract behind.
  *
- * Methods that begin with an underscore are what Level calls; it has checked arguments and encoded keys
- * and values before. They are not for users.
+ * Methods that begin with an underscore are what Level calls; it has checked arguments and encoded
+ * keys and values before. They are not for users.
  */
 
 import {
@@ -55,12 +55,12 @@ type LevelOperation =
 type Embedded = Pick<EmbeddedStore, "getSync" | "compact">;
 
 /**
- * A database of the Level ecosystem on a store of TinyKVS: what takes an abstract-level 3 database takes
- * this one.
+ * A database of the Level ecosystem on a store of TinyKVS: what takes an abstract-level 3 database
+ * takes this one.
  *
- * Text is stored as text and other values as bytes; a value that was written as one can be read as the other.
- * The location is that of a store, or a store that is open, which stays the caller's: closing the database
- * leaves it open.
+ * Text is stored as text and other values as bytes; a value that was written as one can be read as
+ * the other. The location is that of a store, or a store that is open, which stays the caller's:
+ * closing the database leaves it open.
  *
  * @example
  * ```ts
@@ -72,7 +72,9 @@ type Embedded = Pick<EmbeddedStore, "getSync" | "compact">;
  *   fileSystem: memoryFileSystem(),
  * });
  * await db.put("alice", { age: 30 });
- * for await (const [name, { age }] of db.iterator({ gte: "a" })) console.log(name, age); // alice 30
+ * for await (const [name, { age }] of db.iterator({ gte: "a" })) {
+ *   console.log(name, age); // alice 30
+ * }
  * ```
  */
 export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Uint8Array, K, V> {
@@ -110,7 +112,10 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     if (isGiven) this.#store = location;
   }
 
-  /** Where the database is, as it was given: a path or URL; of a store that is open, its path if it has one. */
+  /**
+   * Where the database is, as it was given: a path or URL; of a store that is open, its path if it
+   * has one.
+   */
   get location(): string {
     const given = this.#location as
       | string

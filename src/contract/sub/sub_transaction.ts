@@ -15,7 +15,9 @@ export class SubTransaction<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOu
   readonly #transaction: Transaction;
   readonly #requireOpen: () => void;
 
-  /** Over a transaction of the store; `requireOpen` throws if the sub that has begun it was closed. */
+  /**
+   * Over a transaction of the store; `requireOpen` throws if the sub that has begun it was closed.
+   */
   constructor(
     transaction: Transaction,
     space: Keyspace<K, V, KeyOut, ValueIn>,
@@ -48,7 +50,11 @@ export class SubTransaction<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOu
   }
 }
 
-/** A sub of what a transaction reads and writes. @throws {TypeError | RangeError} the path or an option is not valid */
+/**
+ * A sub of what a transaction reads and writes.
+ *
+ * @throws {TypeError | RangeError} the path or an option is not valid
+ */
 export function transactionSubOf(
   transaction: Transaction,
   path: string | readonly string[],

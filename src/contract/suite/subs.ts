@@ -53,12 +53,15 @@ async function contentOf(store: Store): Promise<[unknown, Value][]> {
   return await store.entries({ keyEncoding: "bytes" }).toArray();
 }
 
-/** Whether the store that is tested is part of another one: then its subs are beside its keys, not among them. */
+/**
+ * Whether the store that is tested is part of another one: then its subs are beside its keys, not
+ * among them.
+ */
 function isSub(store: Store): boolean {
   return typeof (store as Partial<Sub>).in === "function";
 }
 
-/** Checks how many keys the store shows, of which so many are those of its subs. */
+/** Checks the number of keys that the store shows: those of its subs, and its own. */
 async function checkCount(store: Store, ofSubs: number, own: number): Promise<void> {
   equal(await store.count(), isSub(store) ? own : ofSubs + own, "what the store shows");
 }

@@ -1,6 +1,6 @@
 /**
- * A sub of the embedded store: what every sub has, with the synchronous calls of the engine. All of it is made of the
- * store's calls and of the contract's `Keyspace`.
+ * A sub of the embedded store: what every sub has, with the synchronous calls of the engine. All of
+ * it is made of the store's calls and of the contract's `Keyspace`.
  */
 
 import type { Reader, Snapshot } from "../../contract/reader.ts";
@@ -43,7 +43,10 @@ export interface EmbeddedParent extends Store, EmbeddedReader, EmbeddedWriter {
   ): T;
 }
 
-/** A part of the embedded store; its class is no part of the API, the interface is. It keeps nothing but its watches. */
+/**
+ * A part of the embedded store; its class is no part of the API, the interface is. It keeps nothing
+ * but its watches.
+ */
 export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   extends EmbeddedSubWriter<K, V, KeyOut, ValueIn>
   implements EmbeddedSub<K, V, KeyOut, ValueIn> {
@@ -72,7 +75,10 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
     if (this.#isClosed) throw new ClosedError(`sub ${this.space.shown}`);
   }
 
-  /** See {@linkcode Store.transaction}: a transaction of the whole store, which shows this part of it. */
+  /**
+   * See {@linkcode Store.transaction}: a transaction of the whole store, which shows this part of
+   * it.
+   */
   async transaction<T>(
     body: (transaction: EmbeddedTransactionSub<K, V, KeyOut, ValueIn>) => T | Promise<T>,
     ...rest: [options?: TransactionOptions]
@@ -169,7 +175,11 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   }
 }
 
-/** A sub of the embedded store. @throws {TypeError | RangeError} the path or an option is not valid */
+/**
+ * A sub of the embedded store.
+ *
+ * @throws {TypeError | RangeError} the path or an option is not valid
+ */
 export function embeddedSubOf(
   store: EmbeddedParent,
   path: string | readonly string[],

@@ -28,7 +28,9 @@ export class EmbeddedSubTransaction<K, V, KeyOut, ValueIn>
   readonly #transaction: ParentTransaction;
   readonly #requireOpen: () => void;
 
-  /** Over a transaction of the store; `requireOpen` throws if the sub that has begun it was closed. */
+  /**
+   * Over a transaction of the store; `requireOpen` throws if the sub that has begun it was closed.
+   */
   constructor(
     transaction: ParentTransaction,
     space: Keyspace<K, V, KeyOut, ValueIn>,

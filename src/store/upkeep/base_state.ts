@@ -1,6 +1,7 @@
 /**
- * What the files of a directory say of the store in it, as far as they can be read: CURRENT and the manifest that it names; if
- * that fails, the best of the other manifests; if there is none, what damaged ones still tell of levels.
+ * What the files of a directory say of the store in it, as far as they can be read: CURRENT and the
+ * manifest that it names; if that fails, the best of the other manifests; if there is none, what
+ * damaged ones still tell of levels.
  */
 
 import { CorruptionError, DecodeError, StoreError, UnsupportedFormatError } from "../../errors.ts";
@@ -54,8 +55,8 @@ export interface BaseState {
 /**
  * Reads what is there.
  *
- * @throws {StoreError} code `NOT_A_STORE`: nothing of a store of ours is there; {UnsupportedFormatError} it was written by a
- * newer version
+ * @throws {StoreError} code `NOT_A_STORE`: nothing of a store of ours is there;
+ * {UnsupportedFormatError} it was written by a newer version
  */
 export function readBase(options: RecoveryOptions, names: readonly string[]): BaseState {
   requireOurs(options, names);
@@ -117,8 +118,9 @@ export function readBase(options: RecoveryOptions, names: readonly string[]): Ba
 }
 
 /**
- * The names that are the store's: numbered files that are not too far above its others (file_names.ts). `known` is a number
- * that the store is known to have reached; without one the lowest number of a file is.
+ * The names that are the store's: numbered files that are not too far above its others
+ * (file_names.ts). `known` is a number that the store is known to have reached; without one the
+ * lowest number of a file is.
  */
 export function ownNames(names: readonly string[], known: number | undefined): string[] {
   const lowest = names.map((name) => parseFileName(name)?.number ?? Infinity)

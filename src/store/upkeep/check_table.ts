@@ -1,9 +1,10 @@
 /**
- * Reads every byte of a table and checks it as a reader would, and more: all blocks, the counts of entries and
- * tombstones, and that the blocks are those that the metadata was written for. Past a damaged block it goes on.
+ * Reads every byte of a table and checks it as a reader would, and more: all blocks, the counts of
+ * entries and tombstones, and that the blocks are those that the metadata was written for. Past a
+ * damaged block it goes on.
  *
- * It reads through a reader of its own, past the caches of the store. Memory: 256 KiB, or the largest block of the
- * table, and its index and filter.
+ * It reads through a reader of its own, past the caches of the store. Memory: 256 KiB, or the
+ * largest block of the table, and its index and filter.
  */
 
 import { crc32 } from "../../bytes/crc32.ts";
@@ -34,7 +35,10 @@ export interface TableCheck {
   readonly badBlocks: ReadonlySet<number>;
   /** Entries that were read. */
   readonly entries: number;
-  /** A failure that is no damage, of a table of a newer version or of the system: nobody may take it for one. */
+  /**
+   * A failure that is no damage, of a table of a newer version or of the system: nobody may take it
+   * for one.
+   */
   readonly refusal: StoreError | undefined;
 }
 
@@ -54,7 +58,10 @@ export interface CheckedTable extends TableIdentity {
   readonly tombstoneCount?: number;
 }
 
-/** A task that checks a table; `onBytes` is told of every stretch. `visit` gets the good blocks, valid during the call. */
+/**
+ * A task that checks a table; `onBytes` is told of every stretch. `visit` gets the good blocks,
+ * valid during the call.
+ */
 export function* checkTable(
   fileSystem: FileSystem,
   directory: string,

@@ -22,8 +22,9 @@ export interface DestroyOptions {
 }
 
 /**
- * Removes a store, open or not able to open: the files that it owns, those that a repair has put aside among them. Other files and
- * the directory stay, and those of the lock. If it fails in the middle, what is left does not open as a store.
+ * Removes a store, open or not able to open: the files that it owns, those that a repair has put
+ * aside among them. Other files and the directory stay, and those of the lock. If it fails in the
+ * middle, what is left does not open as a store.
  *
  * @throws {TypeError} the path or an option is not valid
  * @throws {LockedError} the store is open
@@ -84,8 +85,8 @@ function removeStore({ fileSystem, directory }: RecoveryOptions): void {
   const isOwned = (name: string): boolean =>
     name === CURRENT_TEMPORARY_NAME || isSyncName(name) || isDamagedName(name) ||
     parseFileName(name) !== undefined;
-  // CURRENT first, and durably: what is left after a crash must not open with less in it. Manifests last: they
-  // tell what is left from a store of the Go program, and let it be destroyed again.
+  // CURRENT first, and durably: what is left after a crash must not open with less in it. Manifests
+  // last: they tell what is left from a store of the Go program, and let it be destroyed again.
   const first = names.filter((name) => name === CURRENT_NAME);
   const isManifest = (name: string): boolean => parseFileName(name)?.kind === "manifest";
   const rest = names.filter((name) => isOwned(name) && !isManifest(name));

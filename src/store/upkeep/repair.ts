@@ -1,11 +1,13 @@
 /**
- * `repair`: salvages what can be read of a damaged store into new files and a new manifest. It plans first, which only
- * reads (repair_plan.ts), and then does what was planned, so a dry run tells what a repair does.
+ * `repair`: salvages what can be read of a damaged store into new files and a new manifest. It
+ * plans first, which only reads (repair_plan.ts), and then does what was planned, so a dry run
+ * tells what a repair does.
  *
- * - New tables are written and synced under new numbers. Then a new manifest, then CURRENT: until that is in place, all
- *   old files are as they were, and a crash leaves a store to be repaired again.
- * - After that, files that were damaged get names that end with `.damaged`, and stay. The next open removes others that
- *   the manifest does not name.
+ * - New tables are written and synced under new numbers. Then a new manifest, then CURRENT: until
+ *   that is in place, all old files are as they were, and a crash leaves a store to be repaired
+ *   again.
+ * - After that, files that were damaged get names that end with `.damaged`, and stay. The next open
+ *   removes others that the manifest does not name.
  * - It holds the store's lock. A second repair finds a sound store and does nothing.
  */
 
@@ -47,11 +49,11 @@ const ENTRIES_PER_PAUSE = 32;
 const COPY_BYTES = 256 * 1024;
 
 /**
- * Repairs a store that does not open, or in which `verifyStore` finds damage: what can be read is in it afterwards. Try
- * `{ dryRun: true }` first, and keep a copy of the directory.
+ * Repairs a store that does not open, or in which `verifyStore` finds damage: what can be read is
+ * in it afterwards. Try `{ dryRun: true }` first, and keep a copy of the directory.
  *
- * A file that is lost may have held the deletion of a key, or its newest value. Then an older value shows, and `unknown` in
- * the report says so, with the keys between which that may be.
+ * A file that is lost may have held the deletion of a key, or its newest value. Then an older value
+ * shows, and `unknown` in the report says so, with the keys between which that may be.
  *
  * @throws {TypeError} the path or an option is not valid
  * @throws {LockedError} the store is open

@@ -1,4 +1,7 @@
-/** What a repair is going to do, found out by reading only: every table and log of the store, as far as it can be read. */
+/**
+ * What a repair is going to do, found out by reading only: every table and log of the store, as far
+ * as it can be read.
+ */
 
 import { decodeUtf8 } from "../../contract/utf8.ts";
 import { shownBytes } from "../../contract/sub/tuple.ts";

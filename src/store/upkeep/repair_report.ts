@@ -14,7 +14,7 @@ export type RepairAction =
   | "lost"
   /** The store needs it and it is not there. */
   | "missing"
-  /** It was made anew. */
+  /** The repair has made it. */
   | "made";
 
 /** What a repair has done with a file, or would do. */
@@ -36,8 +36,8 @@ export interface RepairReport {
   /** File by file. */
   readonly files: readonly RepairedFile[];
   /**
-   * What can't be known: where older values may show, and where deleted keys may be back. If this is empty, every
-   * key has the value that it had.
+   * What can't be known: where older values may show, and where deleted keys may be back. If this
+   * is empty, every key has the value that it had.
    */
   readonly unknown: readonly string[];
   /** Entries that were read from damaged files and are in the store now. */

@@ -1,7 +1,7 @@
 /**
- * What can be read of a damaged table: its good blocks, as a sorted sequence of entries for a new table, and which keys
- * are lost. With an index the blocks are where it says; without, they are looked for from the end of the file on, since a
- * block ends with its length and its checksum.
+ * What can be read of a damaged table: its good blocks, as a sorted sequence of entries for a new
+ * table, and which keys are lost. With an index the blocks are where it says; without, they are
+ * looked for from the end of the file on, since a block ends with its length and its checksum.
  *
  * Memory: the whole table, decoded. Repair salvages one at a time.
  */

@@ -1,10 +1,11 @@
 /**
  * Where tables go if no manifest says it. Pure.
  *
- * Entries have no sequence numbers on disk: of two tables that have a key, the one in the upper level is the newer. Without
- * a manifest it is a guess which that is: by the level that a table was written for, or that a damaged manifest still names,
- * then by its number. A table that was moved down later, or one that a compaction had replaced, makes it a wrong one. If
- * tables do not overlap, nothing depends on it.
+ * Entries have no sequence numbers on disk: of two tables that have a key, the one in the upper
+ * level is the newer. Without a manifest it is a guess which that is: by the level that a table was
+ * written for, or that a damaged manifest still names, then by its number. A table that was moved
+ * down later, or one that a compaction had replaced, makes it a wrong one. If tables do not
+ * overlap, nothing depends on it.
  */
 
 import { rangesOverlap, type TableMetadata } from "../../version/table_metadata.ts";
@@ -36,8 +37,8 @@ export function byAge(found: readonly FoundTable[]): FoundTable[] {
 }
 
 /**
- * Places tables that are given with the newest first, so that readers see them in that order. `remade` are the numbers of
- * those in whose place others come, with new numbers.
+ * Places tables that are given with the newest first, so that readers see them in that order.
+ * `remade` are the numbers of those in whose place others come, with new numbers.
  */
 export function placeTables(
   newestFirst: readonly FoundTable[],

@@ -1,9 +1,11 @@
 /**
- * `store.verify`: every byte of an open store's tables, logs and manifest, while it is read and written.
+ * `store.verify`: every byte of an open store's tables, logs and manifest, while it is read and
+ * written.
  *
- * The tables are those of a lease, so none of them goes away meanwhile, and none is checked that came later. Of a log that
- * is being written to, what is there at the time is checked; a log that goes away meanwhile was flushed. The manifest
- * is read as it is in one synchronous stretch: the store replaces it in none.
+ * The tables are those of a lease, so none of them goes away meanwhile, and none is checked that
+ * came later. Of a log that is being written to, what is there at the time is checked; a log that
+ * goes away meanwhile was flushed. The manifest is read as it is in one synchronous stretch: the
+ * store replaces it in none.
  */
 
 import { checkSignal, throwIfAborted } from "../../contract/abort_signal.ts";

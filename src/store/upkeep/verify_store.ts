@@ -1,4 +1,7 @@
-/** `verifyStore`: every byte of a store that is not open, and may not open. Nothing is written, and no lock is taken. */
+/**
+ * `verifyStore`: every byte of a store that is not open, and may not open. Nothing is written, and
+ * no lock is taken.
+ */
 
 import { throwIfAborted } from "../../contract/abort_signal.ts";
 import { compressorFor } from "../../compression/compressors.ts";
@@ -27,8 +30,9 @@ export interface VerifyStoreOptions extends VerifyOptions {
 }
 
 /**
- * Checks every byte of a store that is not open: CURRENT, manifest, tables and write-ahead logs. Works also if the store can't
- * be opened. Writes nothing. What is wrong is told by the report, all of it.
+ * Checks every byte of a store that is not open: CURRENT, manifest, tables and write-ahead logs.
+ * Works also if the store can't be opened. Writes nothing. What is wrong is told by the report, all
+ * of it.
  *
  * A store that is open somewhere changes while it is read: use `store.verify()` there.
  *
@@ -98,7 +102,8 @@ export function recoveryOf(
     tableOutput: {
       fileSystem,
       directory,
-      // Any runtime has it, whatever the damaged tables are compressed by; the next compaction compresses again.
+      // Any runtime has it, whatever the damaged tables are compressed by; the next compaction
+      // compresses again.
       compressor: compressorFor("snappy", -1),
       blockSizeBytes: blockSizeBytes!,
       bloomFalsePositiveRate: bloomFalsePositiveRate!,

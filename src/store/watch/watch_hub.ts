@@ -1,8 +1,8 @@
 /**
- * The watches of a store. The write path tells of each commit twice: when it is made, and when it is as
- * durable as `walSync` promises. In between it waits here, as a copy of its log record's payload, which all
- * watches share; then it goes to the queues of those whose range it touches. What it says is decoded when
- * it is read.
+ * The watches of a store. The write path tells of each commit twice: when it is made, and when it
+ * is as durable as `walSync` promises. In between it waits here, as a copy of its log record's
+ * payload, which all watches share; then it goes to the queues of those whose range it touches.
+ * What it says is decoded when it is read.
  *
  * While nobody watches, the store has no hub, and the write path compares one field with undefined.
  */

@@ -1,4 +1,5 @@
-// What TinyLevel adds to Level, and where it has ways of its own: formats, options, batches, locks, iterators.
+// What TinyLevel adds to Level, and where it has ways of its own: formats, options, batches, locks,
+// iterators.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -182,7 +183,10 @@ test("With sync a write is durable at once, and without it outlives the process"
   assert.deepEqual(await killed.keys().all(), ["b", "c", "d"]);
 });
 
-/** Databases that write batches with Level's copies, for one reason or another, and one that does not. */
+/**
+ * Databases that write batches with Level's copies, for one reason or another, and one that does
+ * not.
+ */
 const ways: Readonly<Record<string, (db: TinyLevel) => void>> = {
   "without anybody who looks": () => {},
   "with a listener": (db) => void db.on("write", () => {}),
