@@ -210,17 +210,13 @@ export class DescriptorHandle implements FileHandle {
   }
 }
 
-<<<<<<< HEAD
 /** Whether the second descriptor is missing because the process, or the system, has no more. */
 function isShortage(witness: number | IoError): boolean {
   return typeof witness !== "number" &&
     (witness.osCode === "EMFILE" || witness.osCode === "ENFILE");
 }
 
-/** Whether two descriptors are of one file. */
-=======
 /** Whether two descriptors are of the same file. */
->>>>>>> h-merge
 function isSameFile(a: number, b: number): boolean {
   const { dev, ino } = fs.fstatSync(a);
   const other = fs.fstatSync(b);
