@@ -45,6 +45,7 @@ test("Options on Object.prototype change nothing about an open", async () => {
     bloomFalsePositiveRate: 0.5,
     walSync: "none",
     walSyncIntervalMs: 7,
+    flushOnClose: false,
     verifyChecksums: false,
     l0CompactionTrigger: 2,
     levelSizeMultiplier: 2,
