@@ -26,6 +26,7 @@ export { EmbeddedTransaction } from "./src/store/transaction/transaction.ts";
 export type {
   Batch,
   Beginning,
+  Commit,
   Cursor,
   Entry,
   EntryOptions,
@@ -54,6 +55,9 @@ export type {
   ValueCodec,
   ValueGiven,
   ValueShown,
+  Watch,
+  WatchOptions,
+  WatchRange,
   WriteOptions,
   Writer,
 } from "./contract.ts";
@@ -61,6 +65,14 @@ export { decodeTuple, encodeTuple, json, tuple } from "./contract.ts";
 export type { CheckpointFormat, CheckpointOptions } from "./src/store/copy/checkpoint.ts";
 export type { KeyEncoding, ScanOptions } from "./src/contract/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
+export { repair, type RepairOptions, repairSync } from "./src/store/upkeep/repair.ts";
+export type { RepairAction, RepairedFile, RepairReport } from "./src/store/upkeep/repair_report.ts";
+export {
+  verifyStore,
+  type VerifyStoreOptions,
+  verifyStoreSync,
+} from "./src/store/upkeep/verify_store.ts";
+export { destroy, type DestroyOptions, destroySync } from "./src/store/upkeep/destroy.ts";
 export type { ApproximateSize } from "./src/store/upkeep/approximate_size.ts";
 export type {
   VerifyOptions,
@@ -106,6 +118,7 @@ export {
   CorruptionError,
   IoError,
   type KeyStretch,
+  LaggedError,
   LockedError,
   LockLostError,
   StoreError,

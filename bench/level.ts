@@ -1,6 +1,7 @@
 /**
- * `npm run bench:level`: TinyLevel beside classic-level, in the habits of programs for Level, nothing synced.
- * Prints entries a second, and the ratio of each round's two runs, which come one right after the other.
+ * `npm run bench:level`: TinyLevel beside classic-level, in the habits of programs for Level,
+ * nothing synced. Prints entries a second, and the ratio of each round's two runs, which come one
+ * right after the other.
  *
  * Needs `npm ci --ignore-scripts` in tests/adapters.
  */

@@ -1,8 +1,8 @@
 /**
  * The quick checks: what `npm run check` runs, and `npm test` before the suite.
  *
- * Each check is one child process of the pinned Deno and needs no network. A check passes when its
- * process exits with 0 and `verify`, where it has one, finds nothing to complain about.
+ * Each check is one child process of the pinned Deno and needs no network. A check passes if its
+ * process exits with 0, and if `verify`, if there is one, finds nothing wrong.
  */
 
 import { existsSync } from "node:fs";
@@ -13,7 +13,7 @@ import { filesUnder } from "./source_files.ts";
 
 /** One check. */
 export interface Check {
-  /** What the line of output calls it. */
+  /** Its name in the output. */
   readonly name: string;
   /** Arguments of deno. */
   readonly arguments: readonly string[];
@@ -23,18 +23,18 @@ export interface Check {
   readonly tolerated?: RegExp;
 }
 
-/** What became of a check. */
+/** The outcome of a check. */
 export interface CheckResult {
   readonly name: string;
   readonly seconds: number;
-  /** Everything to show, or undefined where it passed. */
+  /** Everything to show, or undefined if it passed. */
   readonly failure: string | undefined;
 }
 
 /** The entry points. */
 const ENTRIES = entryPoints().map(({ source }) => source);
 
-/** What a published package may hold besides src/ and wasm/generated/. */
+/** Files that a published package may contain besides src/ and wasm/generated/. */
 const publishedFiles = new Set([
   "ARCHITECTURE.md",
   "CHANGELOG.md",
@@ -45,7 +45,7 @@ const publishedFiles = new Set([
 ]);
 
 /**
- * What is wrong with the file list of `deno publish --dry-run`: `expected` files that are missing,
+ * The problems with the file list of `deno publish --dry-run`: `expected` files that are missing,
  * and files that have no place in a package. Paths are relative to the repository.
  */
 export function checkPublishedFiles(output: string, expected: readonly string[]): string[] {
@@ -102,7 +102,7 @@ export function allChecks(): Check[] {
 
 /** Runs one check. */
 export async function runCheck(check: Check): Promise<CheckResult> {
-  const result = await runProcess(binaryOf("deno"), check.arguments, { timeoutMs: 120_000 });
+  const result = await runProcess(binaryOf("deno"), check.arguments, { timeoutMs: 1_200_000 });
   const failure = isTolerated(check, result.output) ? undefined : failureOf(result);
   const problems = failure === undefined ? check.verify?.(result.output) ?? [] : [];
   const reason = failure ?? (problems.length > 0 ? problems.join("\n") : undefined);

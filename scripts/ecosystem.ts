@@ -1,7 +1,7 @@
 /**
- * Installs what tests of other people's programs need: the test runners that tests/ecosystem tries, and the
- * libraries that tests/adapters does. They are packages of their own: hundreds of packages that nobody needs
- * who works on something else, so `npm ci` stays quick, and its lock file short.
+ * Installs what tests of other people's programs need: the test runners that tests/ecosystem tries,
+ * and the libraries that tests/adapters does. They are packages of their own: hundreds of packages
+ * that nobody needs who works on something else, so `npm ci` stays quick, and its lock file short.
  */
 
 import { statSync } from "node:fs";
@@ -14,7 +14,7 @@ const folders: Readonly<Record<string, readonly Runtime[]>> = {
   "tests/ecosystem": ["node"],
 };
 
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 1_200_000;
 
 /** Installs what test files need on some runtimes; returns what went wrong, or undefined. */
 export async function installEcosystem(

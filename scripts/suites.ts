@@ -2,9 +2,10 @@
  * The parts of the tests: which file belongs to which, and which command runs it where.
  *
  * - "quick": what a change must pass before somebody looks at it. `npm test` runs it on Node.
- * - "slow": tests of whole programs: other test runners, permission models, many stores and processes.
- * - "faults": the fault programme: crash states, injected errors, damaged stores, histories against a model,
- *   fuzzed decoders, kills, seeded bugs.
+ * - "slow": tests of whole programs: other test runners, permission models, many stores and
+ *   processes.
+ * - "faults": the fault programme: crash states, injected errors, damaged stores, histories against
+ *   a model, fuzzed decoders, kills, seeded bugs.
  *
  * The line between "quick" and the others is how long a file takes, not what it tests.
  */
@@ -18,7 +19,10 @@ export type Suite = "quick" | "slow" | "faults";
 /** What a command runs: the runtimes of each suite. */
 export type Scope = Readonly<Partial<Record<Suite, readonly Runtime[]>>>;
 
-/** What can be asked for by `--suite`. `npm test`, `test:runtimes` and `test:faults` are "all" together. */
+/**
+ * What can be asked for by `--suite`. `npm test`, `test:runtimes` and `test:faults` are "all"
+ * together.
+ */
 export const scopes: Readonly<Record<string, Scope>> = {
   quick: { quick: ["node"] },
   runtimes: { quick: ["deno", "bun"], slow: runtimes },

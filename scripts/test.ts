@@ -1,5 +1,6 @@
 /**
- * `npm test`, `npm run test:runtimes` and `npm run test:faults`: test files on Node, Deno and Bun, a process each.
+ * `npm test`, `npm run test:runtimes` and `npm run test:faults`: test files on Node, Deno and Bun,
+ * one process each.
  *
  *   npm test                                  the quick checks, and the quick suite on Node
  *   npm run test:runtimes                     the quick suite on Deno and Bun, the slow one on all three
@@ -11,14 +12,14 @@
  *   npm run test:long                         both suites; seeded tests try ten times as much, as with
  *   TINYKVS_TEST_SCALE=10 npm test            (any positive factor; the default is 1)
  *
- * Tests of the fault programme report how much they have tried; a whole run adds that up, prints it,
- * and fails if it is less than scripts/figures.ts asks for.
+ * Tests of the fault programme report how much they have tried. A whole run adds that up, prints
+ * it, and fails if it is less than scripts/figures.ts asks for.
  *
- * The last line is always `N passed, N failed`, where a check, a test on a runtime, a crashed
- * process and a disagreement between the runtimes count as one each; the exit code is 1 if
- * anything failed. Which tests exist is not left to the runtimes: the files are listed here, each
- * must report at least one test, the three runtimes must report equally many for it, and together
- * they may not fall below a floor.
+ * The last line is always `N passed, N failed`. A check, a test on a runtime, a crashed process and
+ * a disagreement between the runtimes count as one each. The exit code is 1 if anything failed. The
+ * runtimes do not decide which tests exist: this script lists the files, each must report at least
+ * one test, the three runtimes must report equally many for it, and the total may not fall below a
+ * floor.
  */
 
 import { execFileSync } from "node:child_process";
@@ -47,7 +48,10 @@ const suites: readonly Suite[] = ["quick", "slow", "faults"];
 /** Folders under tests/ with the files that take longest: they start first. */
 const slowFolders = ["seeded_bugs", "faults", "properties", "fuzz", "store"];
 
-/** Files that mostly wait, for a slow disk or for other processes: they run beside the others, one by one. */
+/**
+ * Files that mostly wait, for a slow disk or for other processes. They run beside the others, one
+ * by one.
+ */
 const waitingFiles: ReadonlySet<string> = new Set([
   "tests/faults/soak_test.ts",
   "tests/faults/kill_test.ts",
@@ -118,7 +122,7 @@ if (!(scale > 0)) {
     `Cannot scale the tests by "${process.env["TINYKVS_TEST_SCALE"]}": expected a number above 0`,
   );
 }
-/** A filter looks in all suites; else the quick one is meant. */
+/** A filter looks in all suites; without one, the quick suite runs. */
 const scopeName = options.suite ?? (options.filter === undefined ? "quick" : "all");
 const scope = scopes[scopeName];
 if (scope === undefined) {
@@ -147,7 +151,8 @@ function fail(message: string): void {
   progress.print(`FAILED ${message}`);
 }
 
-// Also if it was not npm that started us: nothing may be tested with the worker program of other sources.
+// Also if it was not npm that started us: nothing may be tested with the worker program of other
+// sources.
 execFileSync(process.execPath, [path.join(root, "wasm/build.ts"), "--if-stale"], {
   stdio: "inherit",
 });

@@ -1,6 +1,7 @@
 /**
- * How many tests each file has reported on each runtime. The runtimes must agree, also when different commands
- * have run them: the counts of earlier runs are kept in node_modules, and count as long as the file is the same.
+ * How many tests each file has reported on each runtime. The runtimes must agree, also when
+ * different commands have run them: the counts of earlier runs are kept in node_modules, and count
+ * as long as the file is the same.
  */
 
 import { createHash } from "node:crypto";

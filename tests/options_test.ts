@@ -73,7 +73,7 @@ test("Presets change what their names promise and nothing else", () => {
   assert.deepEqual(resolvedHigh, high);
 });
 
-test("Single options override a preset, wherever they stand", () => {
+test("Single options override a preset, before or after it", () => {
   const before = resolve({ memtableSizeBytes: 8192, preset: "high-performance" });
   const after = resolve({ preset: "high-performance", memtableSizeBytes: 8192 });
   for (const resolved of [before, after]) {
@@ -82,7 +82,7 @@ test("Single options override a preset, wherever they stand", () => {
   }
 });
 
-test("Blocks that are not compressed are smaller, unless a preset or the caller says how large", () => {
+test("Blocks without compression are smaller by default, unless a preset or the caller sets their size", () => {
   assert.equal(resolve({ compression: "none" }).blockSizeBytes, 4096);
   assert.equal(resolve({ compression: "none", preset: "default" }).blockSizeBytes, 4096);
   assert.equal(resolve({ compression: "snappy" }).blockSizeBytes, 8192);
@@ -220,7 +220,7 @@ test("resolveOptions refuses unknown names", () => {
   assert.throws(() => resolve([1]), TypeError);
 });
 
-test("resolveOptions refuses what is no object", () => {
+test("resolveOptions refuses anything but an object", () => {
   const cases: [unknown, string][] = [
     [null, "null"],
     ["memory", "string"],
@@ -246,7 +246,7 @@ test("resolveOptions reads own properties only", () => {
   assert.equal(resolve(own).readOnly, true);
 });
 
-test("resolveOptions takes undefined for not given", () => {
+test("resolveOptions treats undefined as not given", () => {
   const everything = Object.fromEntries(Object.keys(accepted).map((name) => [name, undefined]));
   const { fileSystem: _, ...resolved } = resolve(everything);
   assert.deepEqual(resolved, defaultOptions());
@@ -254,7 +254,7 @@ test("resolveOptions takes undefined for not given", () => {
   assert.equal(preset.blockCacheSizeBytes, 0);
 });
 
-test("A store with a file system of its own is not given the background thread", () => {
+test("A store with a custom file system does not get the background thread", () => {
   const fileSystem = memoryFileSystem();
   assert.equal(resolve({ fileSystem }).backgroundThread, false);
   assert.equal(resolve({ fileSystem, backgroundThread: true }).backgroundThread, false);
@@ -272,7 +272,7 @@ test("resolveOptions reads every option once", () => {
   assert.equal(reads, 1);
 });
 
-test("resolveOptions does not change or keep what it is given", () => {
+test("resolveOptions does not change or keep the object that it is given", () => {
   const given = Object.freeze({ maxLevels: 3 });
   const resolved = resolve(given);
   assert.equal(resolved.maxLevels, 3);

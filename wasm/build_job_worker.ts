@@ -1,10 +1,11 @@
 /**
  * Embeds the program of the job thread: makes one text of `src/worker/job_worker.ts` and what it
  * imports, and writes `wasm/generated/job_worker.ts`, which `src/worker/job_thread.ts` starts as a
- * `data:` URL. `wasm/build.ts` calls it; like the zstd module the output is not committed, but published.
+ * `data:` URL. `wasm/build.ts` calls it; like the zstd module the output is not committed, but
+ * published.
  *
- * The zstd module is left out: the thread gets it from its host. The output begins with the SHA-256 of the
- * sources, so that a stale one is noticed (freshness.ts).
+ * The zstd module is left out: the thread gets it from its host. The output begins with the SHA-256
+ * of the sources, so that a stale one is noticed (freshness.ts).
  */
 
 import { join, resolve } from "node:path";
@@ -13,7 +14,7 @@ import { jobWorkerHead } from "./freshness.ts";
 
 const ENTRY = "src/worker/job_worker.ts";
 
-/** What stands in for wasm/generated/zstd_wasm.ts. */
+/** Replaces wasm/generated/zstd_wasm.ts. */
 function zstdOfHost(length: number): Plugin {
   return {
     name: "zstd of the host",
@@ -27,7 +28,9 @@ export const ZSTD_WASM_DEFLATED_BASE64 = workerData.data.zstdWasm;`,
   };
 }
 
-/** The text of wasm/generated/job_worker.ts. `zstdWasmLength` is the length of the module in bytes. */
+/**
+ * The text of wasm/generated/job_worker.ts. `zstdWasmLength` is the length of the module in bytes.
+ */
 export async function jobWorkerModule(root: string, zstdWasmLength: number): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [join(root, ENTRY)],

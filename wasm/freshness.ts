@@ -1,10 +1,11 @@
 /**
- * Whether `wasm/generated/job_worker.ts`, the program of the worker thread, was made of the sources as they
- * are now. It begins with a line that has the SHA-256 of all of `src/`, whichever files the program needs:
- * to make it takes a second, and a list of its sources would be published with it.
+ * Whether `wasm/generated/job_worker.ts`, the program of the worker thread, was made from the
+ * current sources. It begins with a line that has the SHA-256 of all of `src/`, whichever files the
+ * program needs: making it takes a second, and a list of its sources would be published with it.
  *
- * Whatever runs the library in a checkout asks first: scripts/test.ts makes a stale program again, the benches
- * refuse it. It would flush and merge by the code of yesterday, without a word.
+ * Everything that runs the library in a checkout checks this first: scripts/test.ts makes a stale
+ * program again, and the benches refuse it. Otherwise the thread would silently flush and merge by
+ * yesterday's code.
  */
 
 import { createHash } from "node:crypto";
@@ -14,7 +15,7 @@ import { join } from "node:path";
 /** Changed whenever the shape of the generated file changes, so that old ones count as stale. */
 const GENERATOR = 2;
 
-/** The first line of a program that is made of the sources in `root` as they are now. */
+/** The first line of a program that is made from the current sources in `root`. */
 export function jobWorkerHead(root: string): string {
   const bundler = JSON.parse(readFileSync(join(root, "node_modules/esbuild/package.json"), "utf8"));
   const hash = createHash("sha256").update(`${GENERATOR} ${bundler.version}\n`);

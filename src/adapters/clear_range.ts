@@ -1,8 +1,8 @@
 /**
  * Deletes a range, in batches, of the keys that were there when it began.
  *
- * A range that fits into one batch goes as one. A larger one goes in several, each of them whole also after a
- * crash, in the order of the range.
+ * A range that fits into one batch goes as one. A larger one goes in several, each of them whole
+ * also after a crash, in the order of the range.
  */
 
 import type { Reader } from "../contract/reader.ts";

@@ -1,10 +1,10 @@
 /**
- * Values that end at a time, for adapters, until the store has such values itself: then a put with a time
- * takes the place of `wrap`, and `unwrap` and `remove` go.
+ * Values that end at a time, for adapters, until the store has such values itself: then a put with
+ * a time takes the place of `wrap`, and `unwrap` and `remove` go.
  *
- * Text, which is what libraries store nearly always, is stored as it is if it does not end. Anything else is
- * in an array: when it ends, in milliseconds since 1970, or null, and the value. An array that is none of
- * these was put by somebody else, and is a value.
+ * Text, which is what libraries store nearly always, is stored as it is if it does not end.
+ * Anything else is in an array: when it ends, in milliseconds since 1970, or null, and the value.
+ * An array that is none of these was put by somebody else, and is a value.
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";

@@ -1,8 +1,9 @@
 /**
  * Bytes that libraries outside of this one get to see.
  *
- * The store hands out views into buffers that several results share. `v8.deserialize` of Deno 2.9 reads byte
- * arrays inside of such a view from a wrong place, so on Deno each result gets a buffer of its own.
+ * The store hands out views into buffers that several results share. `v8.deserialize` of Deno 2.9
+ * reads byte arrays inside of such a view from a wrong place, so on Deno each result gets a buffer
+ * of its own.
  */
 
 import { runtimeName } from "../platform/runtime.ts";

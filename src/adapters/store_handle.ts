@@ -1,6 +1,6 @@
 /**
- * The store behind an adapter: one that is open and stays its owner's, or one that the adapter opens when it
- * is first needed, shared with all others of the process, and closes.
+ * The store that an adapter uses: one that is open and stays its owner's, or one that the adapter
+ * opens when it is first needed, shared with all others of the process, and closes.
  */
 
 import type { Store } from "../contract/store.ts";

@@ -1,6 +1,6 @@
 /**
- * Writes memtables to a level-0 table: the newest version of every key, tombstones included, since
- * older tables may hold what they hide. A flush writes one, a checkpoint what all of them show.
+ * Writes memtables to a level-0 table: the newest version of every key, and tombstones, because
+ * older tables may hold what they hide. A flush writes one memtable, a checkpoint all of them.
  */
 
 import { AT_ENTRY, type EntrySequence } from "../iterator/entry_cursor.ts";
@@ -37,7 +37,7 @@ export function* writeTable(
     isFinished = true;
     return tables[0];
   } finally {
-    // Also where the store is closed in the middle of it: a cancelled generator runs only this.
+    // This runs even if the store is closed meanwhile: a cancelled generator runs nothing else.
     if (!isFinished) output.abandon();
   }
 }

@@ -1,24 +1,24 @@
 /**
- * What every cursor has, made of `next`, `seek` and `close`: groups of items, and cursors over what
- * becomes of the items of another one.
+ * What every cursor has, made from `next`, `seek` and `close`: groups of items, and cursors that
+ * derive their items from another one.
  */
 
 import type { Cursor } from "./cursor.ts";
 import type { Key } from "./value.ts";
 
-/** Stands for an item that is left out. */
+/** The result for an item that is left out. */
 export const SKIP: unique symbol = Symbol("skip");
 
-/** What a derived cursor does to the items of its source. */
+/** What a derived cursor does with the items of its source. */
 export interface Stage<S, T> {
-  /** Whether no further item is wanted. */
+  /** Whether no further item is needed. */
   isOver(): boolean;
-  /** What becomes of an item. */
+  /** The result for an item. */
   apply(item: S): T | typeof SKIP;
 }
 
 /**
- * The parts of a cursor that are the same for all. An implementation extends it by the other three.
+ * The parts that are the same for all cursors. An implementation extends it by the other three.
  *
  * @example
  * ```ts
@@ -125,7 +125,7 @@ export abstract class CursorBase<T, K = Key> implements Cursor<T, K> {
   }
 }
 
-/** A cursor over what becomes of the items of another one, which it owns. */
+/** A cursor that derives its items from another one, which it owns. */
 class DerivedCursor<S, T, K> extends CursorBase<T, K> {
   readonly #source: Cursor<S, K>;
   readonly #next: () => Promise<IteratorResult<T, undefined>>;
@@ -149,7 +149,7 @@ class DerivedCursor<S, T, K> extends CursorBase<T, K> {
   }
 }
 
-/** The next item of `source` that `stage` lets through. A stage that fails closes the source. */
+/** The next item of `source` that `stage` does not skip. A stage that fails closes the source. */
 export async function nextThrough<S, T>(
   source: Pick<Cursor<S>, "next" | "close">,
   stage: Stage<S, T>,
@@ -169,7 +169,10 @@ export async function nextThrough<S, T>(
   return { done: true, value: undefined };
 }
 
-/** `step`, each call of which waits until the one before has settled: a stage may take several items. */
+/**
+ * `step`, of which each call waits until the previous one has settled: a stage may take several
+ * items.
+ */
 export function inOrder<T>(step: () => Promise<T>): () => Promise<T> {
   let last: Promise<unknown> | undefined;
   return () => {

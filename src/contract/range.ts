@@ -3,12 +3,15 @@
 import { checkSignal } from "./abort_signal.ts";
 import { describeValue, type Key } from "./value.ts";
 
-/** A key, or, if keys are tuples of known parts, any number of its first parts: they sort before all that they begin. */
+/**
+ * A key, or, if keys are tuples of known parts, any number of its first parts: they sort before all
+ * that they begin.
+ */
 export type Beginning<K> = K extends readonly [infer First, ...infer Rest]
   ? readonly [] | readonly [First, ...Beginning<Rest>]
   : K;
 
-/** Which entries, in which order. All bounds given must hold. `K` is the type of the keys. */
+/** Which entries, in which order. All given bounds must be met. `K` is the type of the keys. */
 export interface Range<K = Key> {
   /** Only keys that start with these bytes. */
   prefix?: Beginning<K>;
@@ -27,8 +30,8 @@ export interface Range<K = Key> {
   /** Ends the iteration: the next step rejects with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * What this read returns for keys: text, or bytes. Default: as the store was opened. A key that is not
-   * UTF-8 can only be read as bytes.
+   * What this read returns for keys: text, or bytes. Default: as the store was opened. A key that
+   * is not UTF-8 can only be read as bytes.
    *
    * @example
    * ```ts
@@ -47,13 +50,13 @@ export interface Range<K = Key> {
   keyEncoding?: KeyEncoding;
 }
 
-/** What of a {@linkcode Range} a scan by prefix, or from key to key, may be told. */
+/** The fields of a {@linkcode Range} that a scan by prefix, or from key to key, accepts. */
 export type ScanOptions = Pick<Range, "reverse" | "limit" | "signal" | "keyEncoding">;
 
 /** What reads return for keys: text, or bytes. */
 export type KeyEncoding = "utf8" | "bytes";
 
-/** The fields of a range, all of them present, so that none is looked for in a prototype. */
+/** The fields of a range, all of them present, so that no prototype is searched for one. */
 export interface OwnRange<K = Key> {
   /** Only keys that start with these bytes. */
   prefix: Beginning<K> | undefined;
@@ -78,11 +81,11 @@ export interface OwnRange<K = Key> {
 /**
  * The range's own fields, each read once. The bounds are not checked.
  *
- * A switch, and no copy of the object to take them from: an object without a prototype is a hash table
- * to V8, and costs half a microsecond here.
+ * A switch, and not a copy of the object: to V8, an object without a prototype is a hash table,
+ * which is slow here.
  *
- * @throws {TypeError} it is no object, has an unknown name, or `reverse`, `signal` or
- * `keyEncoding` is not valid
+ * @throws {TypeError} it is not an object, has an unknown name, or `reverse`, `signal` or
+ *   `keyEncoding` is not valid
  * @throws {RangeError} the limit is not an integer from 0 or Infinity
  */
 export function ownRange<K = Key>(range: Range<K>): OwnRange<K> {

@@ -4,7 +4,7 @@ import type { Cursor } from "./cursor.ts";
 import type { KeyEncoding, Range } from "./range.ts";
 import type { Key, RecordValue, Value } from "./value.ts";
 
-/** A key with what is stored for it. */
+/** A key with everything that is stored for it. */
 export interface Entry<K = Key, V = Value> {
   /** The key, in the form in which the store's cursors show keys. */
   readonly key: K;
@@ -20,30 +20,30 @@ export interface EntryOptions {
 
 /** Reads of values that must have a certain type. {@linkcode ReaderBase} has them. */
 export interface TypedReads<K = Key> {
-  /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's string. @throws {TypeMismatchError} the value has another type */
   getString(key: K): Promise<string | undefined>;
-  /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's int64. @throws {TypeMismatchError} the value has another type */
   getInt64(key: K): Promise<bigint | undefined>;
-  /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's float64. @throws {TypeMismatchError} the value has another type */
   getFloat64(key: K): Promise<number | undefined>;
-  /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's boolean. @throws {TypeMismatchError} the value has another type */
   getBool(key: K): Promise<boolean | undefined>;
-  /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
+  /** A copy of the key's bytes. @throws {TypeMismatchError} the value has another type */
   getBytes(key: K): Promise<Uint8Array | undefined>;
   /**
-   * What the key's JSON text says. The type is the caller's claim; it is not checked.
+   * The content of the key's JSON text. The type is the caller's claim; it is not checked.
    *
-   * @throws {TypeMismatchError} the key's value is no string
-   * @throws {SyntaxError} the string is no JSON
+   * @throws {TypeMismatchError} the key's value is not a string
+   * @throws {SyntaxError} the string is not JSON
    */
   getJson<T = unknown>(key: K): Promise<T | undefined>;
-  /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's record. @throws {TypeMismatchError} the value has another type */
   getMap<T extends RecordValue = RecordValue>(key: K): Promise<T | undefined>;
 }
 
 /**
- * Something to read keys and values from: a store as it is at the moment of the call, or a
- * {@linkcode Snapshot}. Keys are given as `K` and shown as `KeyOut`; values are of type `V`. Those of a store are the
+ * Reads keys and values: a store as it is at the moment of the call, or a {@linkcode Snapshot}.
+ * Keys are given as `K` and shown as `KeyOut`; values are of type `V`. Those of a store are the
  * defaults; a {@linkcode Sub} has its own.
  *
  * @example
@@ -64,9 +64,9 @@ export interface TypedReads<K = Key> {
 export interface Reader<K = Key, V = Value, KeyOut = K> extends TypedReads<K> {
   /** The key's value, or undefined if there is none. */
   get(key: K): Promise<V | undefined>;
-  /** The key with all that is stored for it, or undefined if there is nothing. */
+  /** The key with everything that is stored for it, or undefined if there is nothing. */
   getEntry(key: K, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined>;
-  /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
+  /** The values of several keys as of one moment, in their order; undefined for a missing key. */
   getMany(keys: readonly K[]): Promise<(V | undefined)[]>;
   /** Whether the key has a value. */
   has(key: K): Promise<boolean>;
@@ -83,13 +83,16 @@ export interface Reader<K = Key, V = Value, KeyOut = K> extends TypedReads<K> {
 }
 
 /**
- * A store as it was when `snapshot()` was called, whatever is written since. Close it when it is not
- * needed any more, or let `using` do that.
+ * A read-only view of the store at the moment of `snapshot()`. Close it when you no longer need it,
+ * or let `using` do that.
  *
- * Closing the store ends its snapshots. Cursors that a snapshot has opened, and reads that it has begun,
- * are not ended by its `close`.
+ * Closing the store ends its snapshots. Closing a snapshot does not end the cursors that it has
+ * opened, or the reads that it has begun.
  */
 export interface Snapshot<K = Key, V = Value, KeyOut = K> extends Reader<K, V, KeyOut>, Disposable {
-  /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
+  /**
+   * Releases everything that the snapshot holds. Further use gets a ClosedError; a second close
+   * does nothing.
+   */
   close(): void;
 }

@@ -1,6 +1,6 @@
 /**
- * Every read, made of two: the typed ones (`getString` and so on), which are written here once for all
- * stores and snapshots, and those that others can do without.
+ * Every read, made from two: the typed ones (`getString` and so on), which are written here once
+ * for all stores and snapshots, and those that an implementation may leave out.
  */
 
 import { TypeMismatchError } from "../errors.ts";
@@ -18,8 +18,8 @@ import {
 } from "./value.ts";
 
 /**
- * A reader that is made of `getMany` and `entries`. An implementation overrides what it can do better; one whose keys
- * are neither text nor bytes overrides `getEntry`.
+ * A reader that is made from `getMany` and `entries`. An implementation overrides what it can do
+ * better; one whose keys are neither text nor bytes overrides `getEntry`.
  */
 export abstract class ReaderBase<K = Key, V = Value, KeyOut = K> implements Reader<K, V, KeyOut> {
   /** See {@linkcode Reader}. */
@@ -33,7 +33,7 @@ export abstract class ReaderBase<K = Key, V = Value, KeyOut = K> implements Read
     return value;
   }
 
-  /** The key with all that is stored for it, or undefined if there is nothing. */
+  /** The key with everything that is stored for it, or undefined if there is nothing. */
   async getEntry(key: K, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
     const bytes = keyBytes(key as Key) as K;
     const range = { gte: bytes, lte: bytes, ...entryOptions(options) } as Range<K>;
@@ -68,50 +68,50 @@ export abstract class ReaderBase<K = Key, V = Value, KeyOut = K> implements Read
     return count;
   }
 
-  /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's string. @throws {TypeMismatchError} the value has another type */
   getString(key: K): Promise<string | undefined> {
     return this.getStored(key, "string") as Promise<string | undefined>;
   }
 
-  /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's int64. @throws {TypeMismatchError} the value has another type */
   getInt64(key: K): Promise<bigint | undefined> {
     return this.getStored(key, "int64") as Promise<bigint | undefined>;
   }
 
-  /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's float64. @throws {TypeMismatchError} the value has another type */
   getFloat64(key: K): Promise<number | undefined> {
     return this.getStored(key, "float64") as Promise<number | undefined>;
   }
 
-  /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's boolean. @throws {TypeMismatchError} the value has another type */
   getBool(key: K): Promise<boolean | undefined> {
     return this.getStored(key, "bool") as Promise<boolean | undefined>;
   }
 
-  /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
+  /** A copy of the key's bytes. @throws {TypeMismatchError} the value has another type */
   getBytes(key: K): Promise<Uint8Array | undefined> {
     return this.getStored(key, "bytes") as Promise<Uint8Array | undefined>;
   }
 
   /**
-   * What the key's JSON text says. The type is the caller's claim; it is not checked.
+   * The content of the key's JSON text. The type is the caller's claim; it is not checked.
    *
-   * @throws {TypeMismatchError} the key's value is no string
-   * @throws {SyntaxError} the string is no JSON
+   * @throws {TypeMismatchError} the key's value is not a string
+   * @throws {SyntaxError} the string is not JSON
    */
   async getJson<T = unknown>(key: K): Promise<T | undefined> {
     const text = await this.getString(key);
     return text === undefined ? undefined : JSON.parse(text) as T;
   }
 
-  /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
+  /** The key's record. @throws {TypeMismatchError} the value has another type */
   getMap<T extends RecordValue = RecordValue>(key: K): Promise<T | undefined> {
     return this.getStored(key, "record") as Promise<T | undefined>;
   }
 
   /**
-   * The key's value, which must be stored as `type`; an int64 as a bigint. A store whose `get` gives two
-   * types of values as one type of JavaScript has its own.
+   * The key's value, which must be stored as `type`; an int64 as a bigint. A store overrides it if
+   * its `get` returns two types of values as one type of JavaScript.
    */
   protected async getStored(key: K, type: ValueTypeName): Promise<Value | undefined> {
     const value = await this.get(key) as Value | undefined;

@@ -1,6 +1,6 @@
 /**
- * The rules for keys, values and ranges as functions, for implementations of the contract. The embedded
- * engine keeps the same rules in its encoders, which are faster.
+ * The rules for keys, values and ranges as functions, for implementations of the contract. The
+ * embedded engine keeps the same rules in its encoders, which are faster.
  */
 
 import { type KeyEncoding, ownRange, type Range } from "./range.ts";
@@ -57,14 +57,14 @@ export interface Bounds {
   readonly limit: number;
   /** Ends the iteration. */
   readonly signal: AbortSignal | undefined;
-  /** What keys become, if the range says so. */
+  /** What reads return for keys, if the range says so. */
   readonly keyEncoding: KeyEncoding | undefined;
 }
 
 /**
  * Checks a range and brings it to one form.
  *
- * @throws {TypeError | RangeError} it is no range
+ * @throws {TypeError | RangeError} it is not a valid range
  */
 export function boundsOf(range: Range = {}): Bounds {
   const own = ownRange(range);
@@ -105,11 +105,11 @@ function keyAfter(key: Uint8Array): Uint8Array {
 }
 
 /**
- * A deep copy of a value that is the caller's.
+ * A deep copy of a value that belongs to the caller.
  *
  * @throws {TypeError} it can't be stored
- * @throws {RangeError} a bigint is outside int64, a text or bytes are too long, or a record is nested
- * too deep
+ * @throws {RangeError} a bigint is outside int64, a text or bytes are too long, or a record is
+ *   nested too deep
  */
 export function copyValue(value: Value): Value {
   switch (typeof value) {
@@ -197,7 +197,7 @@ function isRecord(value: unknown): value is RecordValue {
   if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // The prototype of plain objects, of any realm, has none itself.
+  // The prototype of plain objects, of any realm, has no prototype itself.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 

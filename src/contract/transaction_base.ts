@@ -1,6 +1,6 @@
 /** What a transaction has besides reads and writes, for those who implement one. */
 
-import type { SubOptions } from "./store.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
 import { transactionSubOf } from "./sub/sub_transaction.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
@@ -9,7 +9,8 @@ import type { Key, Value } from "./value.ts";
 import { WriterBase } from "./writer_base.ts";
 
 /**
- * A transaction that is made of two reads, `write` and `update`. An implementation overrides what it can do better.
+ * A transaction that is made of two reads, `write` and `update`. An implementation overrides what
+ * it can do better.
  *
  * @example
  * ```ts

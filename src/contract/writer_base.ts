@@ -1,6 +1,6 @@
 /**
- * Every write, made of two: the typed ones (`putString` and so on), which are written here once for all
- * stores, and those that others can do without.
+ * Every write, made from two: the typed ones (`putString` and so on), which are written here once
+ * for all stores, and those that an implementation may leave out.
  */
 
 import { TypeMismatchError } from "../errors.ts";
@@ -12,9 +12,10 @@ import { surplusArgument } from "./write_options.ts";
 import type { Batch, Operation, WriteOptions, Writer } from "./writer.ts";
 
 /**
- * Something to read and write that is made of two reads, `write` and `update`: a store without its life, a transaction.
- * An implementation overrides what it can do better; one whose keys are neither text nor bytes, or whose values
- * are of other types than a store's, overrides all but the typed calls.
+ * Something to read and write that is made of two reads, `write` and `update`: a store without its
+ * life, a transaction. An implementation overrides what it can do better; one whose keys are
+ * neither text nor bytes, or whose values are of other types than a store's, overrides all but the
+ * typed calls.
  *
  * @example
  * ```ts
@@ -43,12 +44,12 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return this.write([{ type: "put", key, value }], options);
   }
 
-  /** Removes a key; that it is not there is no error. */
+  /** Removes a key. A missing key is not an error. */
   delete(key: K, options?: WriteOptions): Promise<void> {
     return this.write([{ type: "delete", key }], options);
   }
 
-  /** Starts an empty batch, to be filled and written. */
+  /** Starts an empty batch, to fill and write. */
   batch(): Batch<K, ValueIn> {
     const batch = new OperationBatch((operations, options) =>
       this.write(operations as readonly Operation<K, ValueIn>[], options)
@@ -56,7 +57,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return batch as unknown as Batch<K, ValueIn>;
   }
 
-  /** Removes a key; says whether it was there. */
+  /** Removes a key; resolves to whether it was there. */
   async deleteIfExists(key: K, options?: WriteOptions): Promise<boolean> {
     let isThere = false;
     await this.update(key, (old) => {
@@ -66,7 +67,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return isThere;
   }
 
-  /** Stores a value if the key has none; says whether it did. */
+  /** Stores a value if the key has none; resolves to whether it did. */
   async putIfNotExists(key: K, value: ValueIn, options?: WriteOptions): Promise<boolean> {
     const own = copyValue(value as Value) as ValueIn;
     let isFree = false;
@@ -77,7 +78,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return isFree;
   }
 
-  /** Replaces the key's value if it equals `expected`; says whether it did. */
+  /** Replaces the key's value if it equals `expected`; resolves to whether it did. */
   async putIfEquals(
     key: K,
     value: ValueIn,
@@ -94,7 +95,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return isEqual;
   }
 
-  /** Adds to the int64 that the key has; a missing key counts as 0. Resolves to the sum. */
+  /** Adds to the key's int64; a missing key counts as 0. Resolves to the sum. */
   async increment(key: K, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
     const added = int64Of(by);
     const sum = await this.update(key, (found) => {
@@ -105,42 +106,44 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return sum as bigint;
   }
 
-  /** Stores a string. @throws {TypeError} it is none */
+  /** Stores a string. @throws {TypeError} the value is not a string */
   async putString(key: K, value: string, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putString", arguments[3], 3);
     requireType(typeof value === "string", value, "a string");
     await this.put(key, value as ValueIn, options);
   }
 
-  /** Stores an int64. @throws {TypeError} it is neither a bigint nor a safe integer */
+  /** Stores an int64. @throws {TypeError} the value is neither a bigint nor a safe integer */
   async putInt64(key: K, value: bigint | number, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putInt64", arguments[3], 3);
     await this.put(key, int64Of(value) as ValueIn, options);
   }
 
-  /** Stores a float64. @throws {TypeError} it is no number */
+  /** Stores a float64. @throws {TypeError} the value is not a number */
   async putFloat64(key: K, value: number, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putFloat64", arguments[3], 3);
     requireType(typeof value === "number", value, "a number");
     await this.put(key, value as ValueIn, options);
   }
 
-  /** Stores a boolean. @throws {TypeError} it is none */
+  /** Stores a boolean. @throws {TypeError} the value is not a boolean */
   async putBool(key: K, value: boolean, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putBool", arguments[3], 3);
     requireType(typeof value === "boolean", value, "a boolean");
     await this.put(key, value as ValueIn, options);
   }
 
-  /** Stores bytes. @throws {TypeError} it is no Uint8Array */
+  /** Stores bytes. @throws {TypeError} the value is not a Uint8Array */
   async putBytes(key: K, value: Uint8Array, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putBytes", arguments[3], 3);
-    // Views of other kinds are refused by `put`.
+    // `put` refuses views of other kinds.
     requireType(ArrayBuffer.isView(value), value, "a Uint8Array");
     await this.put(key, value as ValueIn, options);
   }
 
-  /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
+  /**
+   * Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none
+   */
   async putJson(key: K, value: unknown, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
     const text: string | undefined = JSON.stringify(value);
@@ -148,7 +151,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     await this.put(key, text as ValueIn, options);
   }
 
-  /** Stores a plain object or an array. @throws {TypeError} it is neither */
+  /** Stores a plain object or an array. @throws {TypeError} the value is neither */
   async putMap(key: K, value: RecordValue, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putMap", arguments[3], 3);
     const isRecord = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
@@ -158,7 +161,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
 }
 
 /**
- * The bigint that an integer is.
+ * An integer as a bigint.
  *
  * @throws {TypeError} it is neither a bigint nor a safe integer
  */

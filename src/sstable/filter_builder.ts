@@ -2,9 +2,9 @@
  * Builds the Bloom filter section of a table; its layout is at the head of filter.ts.
  *
  * The size of a filter follows from the number of keys, which is known only when the last one is in
- * the table: until then 32 bytes of hashes are kept for each key, in chunks that are reused by the
- * next table. (Go sizes the filter of a compacted table by the sum of its inputs' key counts; the
- * table's own count makes it as small as the rate asks for.)
+ * the table. Until then 32 bytes of hashes are kept for each key, in chunks that the next table
+ * reuses. (Go sizes the filter of a compacted table by the sum of its inputs' key counts; the
+ * table's own count makes it as small as the rate allows.)
  */
 
 import {
@@ -61,7 +61,7 @@ export class FilterBuilder {
   }
 
   /**
-   * Makes the section, sized for `expectedKeys` (the count of keys added, unless given). The keys
+   * Makes the section, sized for `expectedKeys` (by default the number of added keys). The keys
    * stay until {@linkcode reset}. Replaces the hashes of the last `hashKey`.
    *
    * @throws {RangeError} the filter would be larger than a reader accepts

@@ -1,10 +1,10 @@
 /**
- * Closing a store: in which order what was accepted is made durable and what is held is given back.
+ * Closing a store: in which order accepted writes become durable and resources are released.
  *
- * Writes under way are acknowledged first, a compaction is given up where it stands, the memtable is
- * flushed, one edit says that no log is needed, and what is small is compacted. With `flushOnClose: false` the
- * log is made durable instead, and left. Whatever fails on the way, files, leases and the
- * lock are given back at the end.
+ * Writes under way are acknowledged first, a running compaction is given up, the memtable is
+ * flushed, one edit says that no log is needed, and small tables are compacted. With
+ * `flushOnClose: false` the log is made durable instead, and stays. After any failure on the way,
+ * files, leases and the lock are still released at the end.
  */
 
 import type { FileLock } from "../platform/file_system.ts";
@@ -29,14 +29,14 @@ export interface StoreParts {
   readonly background: Background;
   /** The lock, if one was taken. */
   readonly lock: FileLock | undefined;
-  /** Called when all is given back. */
+  /** Called when everything is released. */
   readonly onClosed: () => void;
 }
 
 /**
  * Closes an open store.
  *
- * @throws {BackgroundError} the store had failed, or failed now; it is closed all the same
+ * @throws {BackgroundError} the store had failed, or failed now; it is closed anyway
  */
 export async function closeStore(parts: StoreParts): Promise<void> {
   const { state, writes, background, lock } = parts;
@@ -99,7 +99,7 @@ export function closeStoreSync(parts: StoreParts): void {
 }
 
 /**
- * Makes durable what was written so far, as closing does, to a store that goes on.
+ * Makes the writes so far durable, as closing does, for a store that stays open.
  *
  * @throws {BackgroundError} the store had failed
  */
@@ -137,6 +137,8 @@ function lastEdit({ versions, lastSequence }: StoreState): VersionEdit {
 function dispose({ state, writes, background, lock, onClosed }: StoreParts): void {
   background.stop();
   writes.stop();
+  if (state.failure === undefined) state.observer?.acknowledged(state.lastSequence);
+  state.observer?.ended(state.failure);
   for (const lease of [...state.leases]) lease.revoke();
   state.logs.close();
   state.versions.close();

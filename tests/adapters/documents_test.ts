@@ -1,4 +1,5 @@
-// The programs of the documents that import other packages run as they stand there, as those of the library alone do.
+// The programs of the documents that import other packages run as they stand there, as those of the
+// library alone do.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

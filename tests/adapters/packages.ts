@@ -1,6 +1,7 @@
 /**
- * The libraries that adapters are for, as tests/adapters/package.json pins them: installed there, not at the
- * root. Only what src/ itself imports is the root's, of which there must not be two copies.
+ * The libraries that adapters are for, as tests/adapters/package.json pins them: installed there,
+ * not at the root. Only what src/ itself imports is the root's, of which there must not be two
+ * copies.
  */
 
 import { createRequire } from "node:module";
@@ -11,7 +12,10 @@ const requireAtRoot = createRequire(
   new URL("../../package.json", import.meta.url),
 );
 
-/** A package of tests/adapters/node_modules, as `require` gives it; what it holds is the caller's claim. */
+/**
+ * A package of tests/adapters/node_modules, as `require` gives it; what it holds is the caller's
+ * claim.
+ */
 export function load<T>(name: string): T {
   return requireHere(name) as T;
 }

@@ -1,5 +1,6 @@
-// Node's single executable: postject, which makes one, is a package of this folder. Made under Node only; under Deno
-// and Bun the same program runs from source. tests/store/bundles_test.ts has the other single files.
+// Node's single executable: postject, which makes one, is a package of this folder. Made under Node
+// only; under Deno and Bun the same program runs from source. tests/store/bundles_test.ts has the
+// other single files.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,4 +1,7 @@
-/** The tuple encoding: the bytes and the order of Deno KV, the prefix law, and bytes that are no tuple. */
+/**
+ * The tuple encoding: the bytes and the order of Deno KV, the prefix law, and bytes that are no
+ * tuple.
+ */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

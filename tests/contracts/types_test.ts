@@ -1,4 +1,7 @@
-/** The types of keys and values that the compiler infers; `deno check` is what fails here, not the run. */
+/**
+ * The types of keys and values that the compiler infers; `deno check` is what fails here, not the
+ * run.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

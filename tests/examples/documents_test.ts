@@ -1,4 +1,4 @@
-// The TypeScript of the documents runs as it stands there, and prints what its comments say.
+// The TypeScript of the documents runs as it is written there, and prints what its comments say.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -117,13 +117,13 @@ test("Figures of several files add up for each runtime, and a shortfall is named
   );
 });
 
-test("A figure that nobody set a target for is a problem", () => {
+test("A figure without a target is a problem", () => {
   const figures = new Figures();
   figures.collect("node", "figure: heads scratched = 3\n");
   assert.ok(figures.problems().includes('the figure "heads scratched" has no target'));
 });
 
-test("A file that reports a figure belongs to the fault programme, which adds figures up", () => {
+test("A file that reports a figure belongs to the fault programme, which adds them up", () => {
   const reporting = testFiles().filter((file) => /\breportFigure\(/.test(readSource(file)));
   assert.ok(reporting.length > 10);
   for (const file of reporting) assert.equal(suiteOf(file), "faults", file);

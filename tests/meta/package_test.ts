@@ -1,7 +1,7 @@
 /**
  * Guards the package itself: one version, the runtime dependencies, no install scripts beyond our
- * own `prepare`, and tool versions pinned by the lock file. `npm run test:package` tries the package
- * that npm serves.
+ * own `prepare`, and tool versions pinned by the lock file. `npm run test:package` tries the
+ * package that npm serves.
  */
 
 import assert from "node:assert/strict";
@@ -110,7 +110,7 @@ test("The lock file holds a checksum for every package", () => {
   assert.deepEqual(without, []);
 });
 
-test("What users get has these entries, and nothing that they reach is part of the tests", () => {
+test("The package has these entry points, and none of them reaches a part of the tests", () => {
   const entries = {
     ".": "mod",
     "./contract": "contract",
@@ -154,7 +154,7 @@ test("What users get has these entries, and nothing that they reach is part of t
   assert.deepEqual(strange, []);
 });
 
-test("The list of what is published names no folder of tests, scripts or tools", () => {
+test("The list of published files names no folder of tests, scripts or tools", () => {
   const { include } = denoJson.publish;
   assert.ok(include.includes("mod.ts") && include.includes("src/**/*.ts"));
   for (const pattern of include) {
@@ -178,7 +178,7 @@ test("The release workflow pins its actions by hash and has no secret", () => {
   assert.match(workflow, /id-token: write/);
 });
 
-test("No seam of the tests is exported: no scheduler, no switch of a fault", () => {
+test("Nothing that only tests need is exported: no scheduler, no switch of a fault", () => {
   const names = Object.keys(library);
   assert.ok(names.includes("open"));
   const seams = names.filter((name) =>

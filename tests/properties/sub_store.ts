@@ -1,6 +1,6 @@
 /**
- * A store as histories use it, of which all reads and writes go through a sub of a sub. Beside it are others whose
- * keys lie just before and after its own, and which must not change.
+ * A store as histories use it, of which all reads and writes go through a sub of a sub. Beside it
+ * are others whose keys lie just before and after its own, and which must not change.
  */
 
 import assert from "node:assert/strict";

@@ -1,12 +1,12 @@
 /**
  * One random history of concurrent transactions, and the judgement of a serial oracle.
  *
- * Up to eight workers run transactions beside plain writes, flushes, compactions and snapshots, on the files
- * and the time of environment.ts: a seed decides what happens and how it interleaves. The order of commits
- * is read from the store's own logs, which the file system keeps when they are removed: one record is one
- * commit. In that order every transaction is done again on a map, one after the other. Each answer that a
- * committed attempt got must be the map's, and what it wrote must be one record. A transaction that only
- * read must fit between two commits.
+ * Up to eight workers run transactions beside plain writes, flushes, compactions and snapshots, on
+ * the files and the time of environment.ts: a seed decides what happens and how it interleaves. The
+ * order of commits is read from the store's own logs, which the file system keeps when they are
+ * removed: one record is one commit. In that order every transaction is done again on a map, one
+ * after the other. Each answer that a committed attempt got must be the map's, and what it wrote
+ * must be one record. A transaction that only read must fit between two commits.
  */
 
 import assert from "node:assert/strict";
@@ -20,6 +20,7 @@ import {
   type Options,
   type Range,
   type Value,
+  type Watch,
 } from "../../mod.ts";
 import { isTombstone, ValueDecoder } from "../../src/value/value_codec.ts";
 import { useScheduler } from "../support/fault_scheduler.ts";
@@ -100,7 +101,8 @@ class RecordingFiles extends HistoryFileSystem {
   #read(bytes: Uint8Array): void {
     const view = new DataView(bytes.buffer);
     const decoder = new ValueDecoder({ int64: "bigint" });
-    // After the header, records of a header of 40 bytes and a payload; zeros or the end record end them.
+    // After the header, records of a header of 40 bytes and a payload; zeros or the end record end
+    // them.
     for (let at = 32; at + 40 <= bytes.length && bytes[at + 36] === 1;) {
       const changes: [string, Value | undefined][] = [];
       const end = at + 40 + view.getUint32(at + 8, true);
@@ -422,7 +424,9 @@ class Run {
   }
 }
 
-/** Runs the history of a seed and judges it. Throws at the first answer that no serial order gives. */
+/**
+ * Runs the history of a seed and judges it. Throws at the first answer that no serial order gives.
+ */
 export async function runTransactionHistory(seed: number): Promise<HistoryFigures> {
   const random = new Random(seed);
   const scheduler = new HistoryScheduler(new Random(seed ^ 0x5bd1e995));
@@ -448,14 +452,33 @@ async function judged(random: Random, files: RecordingFiles): Promise<HistoryFig
   const run = new Run(random, store);
   for (let i = 0; i < 6; i++) await store.put(run.key(), run.value());
   if (random.below(2) === 0) await store.flush();
+  const watches = [store.watch(), store.watch({ prefix: "k" })].map(follow);
   const workers = 2 + random.below(7);
   const work = Array.from({ length: workers }, (_, i) => run.work(i, 1 + random.below(3)));
   await Promise.all([...work, run.beside(2 + random.below(8))]);
   const final = await store.entries().toArray() as Pair[];
   await store.close();
-  judge(files.inOrder(), run.committed, final);
+  const commits = files.inOrder();
+  judge(commits, run.committed, final);
+  // A watch has seen every commit since it began, or what it did to the range.
+  const [all, some] = await Promise.all(watches) as [Changes[], Changes[]];
+  assert.deepEqual(all, commits.slice(commits.length - all.length), "what a watch has shown");
+  assert.ok(all.length >= run.committed.filter(({ isReadOnly }) => !isReadOnly).length);
+  const touching = all.map((changes) => changes.filter(([key]) => key.startsWith("k")));
+  assert.deepEqual(some, touching.filter(({ length }) => length > 0), "what a watch has shown");
   assert.deepEqual(files.violations, []);
   return run.figures;
+}
+
+/** What a watch shows until it ends. */
+async function follow(watch: Watch): Promise<Changes[]> {
+  const seen: Changes[] = [];
+  for await (const { operations } of watch) {
+    seen.push(
+      operations.map((one) => [String(one.key), one.type === "put" ? one.value : undefined]),
+    );
+  }
+  return seen;
 }
 
 /** The serial oracle. */

@@ -32,7 +32,7 @@ const MAX_SUB_KEY_BYTES = 65_000;
 export interface WorldOptions {
   /** Index of the first set of options. */
   readonly first: number;
-  /** Whether it stays in force to the end, and every answer is to be the same under another one. */
+  /** Whether it stays in force to the end, and another set must give the same answers. */
   readonly isFixed: boolean;
   /** Whether the store reads keys as text; then all are. */
   readonly keysAsText: boolean;
@@ -64,7 +64,9 @@ export interface HeldCursor {
 export class World {
   /** The answers of every step as text, for the comparison of runs under different options. */
   readonly answers: string[] = [];
-  /** Largest number of tables and the deepest level seen, which tell whether the run was worth it. */
+  /**
+   * Largest number of tables and the deepest level seen, which tell whether the run was worth it.
+   */
   maxTables = 0;
   deepestLevel = 0;
   /** Cursors that stay open. */
@@ -117,7 +119,7 @@ export class World {
     await settled(Promise.allSettled([...this.abandon(), ...closing]), "the last close");
   }
 
-  /** The options of a set, or of the first one where that is fixed. */
+  /** The options of a set, or of the first one if that is fixed. */
   storeOptions(set: number): Options {
     const index = this.options.isFixed ? this.options.first : set;
     return {
@@ -147,7 +149,10 @@ export class World {
     this.#store = this.options.isSub ? throughSub(opened) : opened;
   }
 
-  /** The pool's key; a store that reads keys as text gets only keys that are, a sub none of the longest. */
+  /**
+   * The pool's key; a store that reads keys as text gets only keys that are, a sub none of the
+   * longest.
+   */
   pooled(key: number): PoolKey {
     const found = pool[key % pool.length]!;
     if (this.options.keysAsText && found.text === undefined) return pool[1]!;
@@ -176,7 +181,7 @@ export class World {
   entryText = ([key, value]: [string | Uint8Array, Value]): string =>
     this.binaryOf(key) + takeText(value);
 
-  /** The text of a key's value, "absent" where it has none. */
+  /** The text of a key's value, or "absent". */
   expected(key: number): string {
     return this.model.get(this.binary(key)) ?? "absent";
   }
@@ -248,8 +253,8 @@ export class World {
   }
 
   /**
-   * Requires that a recovered state is that after some prefix of what was issued, with all that was
-   * acknowledged, and goes on from there.
+   * Requires that a recovered state is the one after some prefix of the issued writes, with all
+   * acknowledged ones, and continues from it.
    */
   recover(found: SortedMap): void {
     const prefix = this.#acknowledged;

@@ -1,11 +1,14 @@
 /**
- * The one table of where each layer's tests are and how they are made small. The files are globs and the
- * tests are found by their titles, so that a layer may be split into other files without a change here.
+ * The one table of where each layer's tests are and how they are made small. The files are globs
+ * and the tests are found by their titles, so that a layer may be split into other files without a
+ * change here.
  */
 
 import type { Command } from "./bug.ts";
 
-/** One workload of the enumeration of crashes, by the start of its title; scale 1 opens every state. */
+/**
+ * One workload of the enumeration of crashes, by the start of its title; scale 1 opens every state.
+ */
 export function crashes(workload: string, scale = 0.1): Command {
   return {
     layer: "CR",

@@ -1,4 +1,7 @@
-/** Bugs in parts of a store: prefixes that run into each other, ranges that leave their part, tuples out of order. */
+/**
+ * Bugs in parts of a store: prefixes that run into each other, ranges that leave their part, tuples
+ * out of order.
+ */
 
 import type { Bug } from "./bug.ts";
 import { directed, modelThroughSub } from "./commands.ts";

@@ -1,4 +1,6 @@
-/** Each bug of sub_bugs.ts is put into a copy of the sources, and its tests must fail. */
+/**
+ * The seeded bugs of sub_bugs.ts: every one must be caught. `TINYKVS_BUG=name` tries just that one.
+ */
 
 import { subBugs } from "./sub_bugs.ts";
 import { testBugs } from "./suite.ts";

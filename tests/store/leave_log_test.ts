@@ -1,4 +1,5 @@
-// flushOnClose: false: the log is durable when the store is closed, and the next open has all of it.
+// flushOnClose: false: the log is durable when the store is closed, and the next open has all of
+// it.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,7 +1,8 @@
 /**
- * A small program for bundles_test.ts: a store on the disk under each codec, in the directory `store` of
- * the working directory, written, flushed, compacted, crashed over and read again; then one whose jobs are
- * large enough for the worker thread. It imports nothing but the library, so a bundle of it stands for the library alone.
+ * A small program for bundles_test.ts: a store on the disk under each codec, in the directory
+ * `store` of the working directory, is written, flushed, compacted, killed and read again; then one
+ * whose jobs are large enough for the worker thread. It imports nothing but the library, so a
+ * bundle of it contains only the library.
  */
 
 import { type CompressionName, type EmbeddedStore, open, openSync } from "../../mod.ts";
@@ -40,7 +41,7 @@ async function main(): Promise<void> {
   console.log(lines.join("\n"));
 }
 
-/** Where jobs run that are large enough for a thread, when it has had time to come up. */
+/** Where large jobs run, when a thread has had time to come up. */
 async function backgroundOf(store: EmbeddedStore): Promise<string> {
   const text = "x".repeat(50_000);
   for (let i = 0; i < 2000 && store.stats().background === "inline"; i++) {

@@ -1,4 +1,7 @@
-/** Subs with schemas of three libraries, all by the Standard Schema interface, and the types that they give. */
+/**
+ * Subs with schemas of three libraries, all by the Standard Schema interface, and the types that
+ * they give.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

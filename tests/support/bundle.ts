@@ -4,7 +4,7 @@
  *
  * The bundler sees a copy of the repository's sources and runtime dependencies, which is deleted
  * before anything runs: a bundle that goes looking for a file of the package fails. Note that
- * `deno bundle` fetches an esbuild of its own from npm when it runs for the first time.
+ * `deno bundle` fetches its own esbuild from npm when it runs for the first time.
  */
 
 import { spawnSync } from "node:child_process";
@@ -138,7 +138,10 @@ function build(bundler: Bundler, copy: string, entry: string, output: string): v
   }
 }
 
-/** Node's single executable: Node itself, with the program, as CommonJS, injected by postject of tests/adapters. */
+/**
+ * Node's single executable: Node itself, with the program, as CommonJS, injected by postject of
+ * tests/adapters.
+ */
 function buildSea(source: string, copy: string, output: string, tools: string): void {
   const options = ["--bundle", "--platform=node", "--format=cjs", "--log-level=warning"];
   execute(path.join(tools, "esbuild"), [source, ...options, "--outfile=program.cjs"], copy);

@@ -22,7 +22,10 @@ export function examplesOf(text: string): string[] {
   return [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
 }
 
-/** The JavaScript blocks of a text, which import other packages: `deno check` must not look for those. */
+/**
+ * The JavaScript blocks of a text, which import other packages: `deno check` must not look for
+ * those.
+ */
 export function foreignExamplesOf(text: string): string[] {
   return [...text.matchAll(/^```js ignore\n([^]*?)^```$/gm)].map(([, code]) => code!);
 }
@@ -36,7 +39,9 @@ export function expectedOutput(code: string): string[] {
   });
 }
 
-/** The example with its imports led to this tree, its directories to `directory`, its output to us. */
+/**
+ * The example with its imports led to this tree, its directories to `directory`, its output to us.
+ */
 function runnable(
   code: string,
   directory: string,
@@ -70,7 +75,7 @@ export interface ExampleNeeds {
   readonly prepare?: (directory: string) => Promise<void>;
 }
 
-/** Runs an example in a directory of its own and compares what it prints with its comments. */
+/** Runs an example in its own directory and compares what it prints with its comments. */
 export async function checkExample(
   code: string,
   name: string,

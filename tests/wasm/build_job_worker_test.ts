@@ -45,7 +45,7 @@ test("A stale program is refused in one sentence that says what to run, and so i
   }
 });
 
-test("The program brings neither the zstd module nor itself along", () => {
+test("The program contains neither the zstd module nor itself", () => {
   const module = readFileSync(
     new URL("../../wasm/generated/zstd_wasm.ts", import.meta.url),
     "utf8",

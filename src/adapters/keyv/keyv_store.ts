@@ -7,9 +7,14 @@ import { clearRange } from "../clear_range.ts";
 import { removeIfOver, removeLive, unwrap, wrap } from "../expiring_values.ts";
 import { type HandleOptions, StoreHandle } from "../store_handle.ts";
 
-/** Options of {@linkcode TinyKeyv} and {@linkcode TinyKeyv5}: the store's, and the adapter's own. */
+/**
+ * Options of {@linkcode TinyKeyv} and {@linkcode TinyKeyv5}: the store's, and the adapter's own.
+ */
 export interface TinyKeyvOptions extends HandleOptions {
-  /** What all keys of the adapter begin with in the store, so that others may have theirs beside them. Default "". */
+  /**
+   * What all keys of the adapter begin with in the store, so that others may have theirs beside
+   * them. Default "".
+   */
   prefix?: string;
 }
 

@@ -1,4 +1,6 @@
-/** The storage adapter for Keyv 6, which gives adapters the namespace, and times as points of time. */
+/**
+ * The storage adapter for Keyv 6, which gives adapters the namespace, and times as points of time.
+ */
 
 import type { Store } from "../../contract/store.ts";
 import { KeyvStore, type TinyKeyvOptions } from "./keyv_store.ts";
@@ -35,10 +37,10 @@ export interface TinyKeyvCapabilities {
 /**
  * A storage adapter for Keyv 6 on a store.
  *
- * The place is that of a store, which all adapters of the process share that are given the same one, or a store
- * that is open, which stays the caller's. A value that has ended is not shown, and its space is given back
- * when somebody reads it, or clears the adapter. Values that Keyv does not serialize must be ones that a
- * store can hold.
+ * The place is that of a store, which all adapters of the process share that are given the same
+ * one, or a store that is open, which stays the caller's. A value that has ended is not shown, and
+ * its space is given back when somebody reads it, or clears the adapter. Values that Keyv does not
+ * serialize must be ones that a store can hold.
  *
  * @example
  * ```ts ignore

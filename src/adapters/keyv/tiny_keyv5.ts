@@ -1,4 +1,7 @@
-/** The storage adapter for Keyv 5, which puts the namespace into keys itself, and gives times to live. */
+/**
+ * The storage adapter for Keyv 5, which puts the namespace into keys itself, and gives times to
+ * live.
+ */
 
 import type { Store } from "../../contract/store.ts";
 import { wallClockMs } from "../../platform/wall_clock.ts";
@@ -65,7 +68,7 @@ export class TinyKeyv5 {
     return this.#store.hasMany(keys.map((key) => this.#prefix + key));
   }
 
-  /** Stores a value for so many milliseconds, or for ever. */
+  /** Stores a value for `ttl` milliseconds, or for ever. */
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     await this.#store.put([{
       key: this.#prefix + key,

@@ -1,9 +1,9 @@
 /**
  * Between the two formats that Level knows, text and bytes, and the values of a store.
  *
- * A store keeps text as text and bytes as bytes. Level keeps bytes alone, so what was written as one may
- * be read as the other. Level turns text that is not well-formed, and bytes that are not UTF-8, into U+FFFD;
- * so does this file, and nothing else of the library.
+ * A store keeps text as text and bytes as bytes. Level keeps bytes alone, so what was written as
+ * one may be read as the other. Level turns text that is not well-formed, and bytes that are not
+ * UTF-8, into U+FFFD; so does this file, and nothing else of the library.
  */
 
 import { isBytes } from "../../bytes/is_bytes.ts";

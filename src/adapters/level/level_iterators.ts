@@ -1,8 +1,9 @@
 /**
  * The iterators of a Level database: cursors of the store, read in groups.
  *
- * `next` of Level gives one entry at a time, and each costs a few promises. So entries are taken from the
- * cursor in groups: one at first, since many callers want no more, then twice as many each time.
+ * `next` of Level gives one entry at a time, and each costs a few promises. So entries are taken
+ * from the cursor in groups: one at first, since many callers want no more, then twice as many each
+ * time.
  */
 
 import {

@@ -28,14 +28,14 @@ export interface TinyLevelOptions<K, V> extends
     | "flushOnClose"
   > {
   /**
-   * When a write is acknowledged. Default "interval": as in Level, when the system has it, so it outlives
-   * the process; a loss of power takes at most the last `walSyncIntervalMs` (100) with it. A write with
-   * `{ sync: true }` is durable when it resolves.
+   * When a write is acknowledged. Default "interval": as in Level, when the system has it, so it
+   * outlives the process; a loss of power takes at most the last `walSyncIntervalMs` (100) with it.
+   * A write with `{ sync: true }` is durable when it resolves.
    */
   walSync?: WalSync;
   /**
-   * Whether `close` writes what is in memory to a table. Default false: as in LevelDB, it makes the log
-   * durable, and the next `open` reads it.
+   * Whether `close` writes what is in memory to a table. Default false: as in LevelDB, it makes the
+   * log durable, and the next `open` reads it.
    */
   flushOnClose?: boolean;
 }
@@ -51,7 +51,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   multithreading: "no such option: one thread has the store, and workers ask it",
 };
 
-/** Options, told apart. */
+/** The options of the store, and those of the database. */
 interface SplitOptions {
   /** The store's. */
   readonly store: Options;

@@ -1,9 +1,10 @@
 /**
  * Arrays of operations, encoded straight into a batch of the store.
  *
- * Level makes a copy of each operation, which hooks and listeners may change and keep, and takes longer for
- * that than the store for writing it. Where nobody is there who would see the copies, they are not made.
- * What an operation means, and which errors it gets, is the same; anything unusual is left to Level.
+ * Level makes a copy of each operation, which hooks and listeners may change and keep, and takes
+ * longer for that than the store for writing it. Where nobody is there who would see the copies,
+ * they are not made. What an operation means, and which errors it gets, is the same; anything
+ * unusual is left to Level.
  */
 
 import { AbstractLevel } from "abstract-level";
@@ -55,7 +56,8 @@ export function isQuick(
 }
 
 /**
- * Adds the operations to a batch. Returns false, at whatever place in them, if Level has to see to it.
+ * Adds the operations to a batch. Returns false, at whatever place in them, if Level has to see to
+ * it.
  *
  * @throws {Error} what Level throws for the same operation
  */

@@ -1,8 +1,8 @@
 /**
  * A Level database on a store: abstract-level 3 in front, the contract behind.
  *
- * Methods that begin with an underscore are what Level calls; it has checked arguments and encoded keys
- * and values before. They are not for users.
+ * Methods that begin with an underscore are what Level calls; it has checked arguments and encoded
+ * keys and values before. They are not for users.
  */
 
 import {
@@ -17,6 +17,9 @@ import { CorruptionError, IoError, LockedError, StoreError } from "../../errors.
 import type { Options } from "../../options.ts";
 import { open } from "../../store/open.ts";
 import type { EmbeddedStore } from "../../store/store.ts";
+import { destroy } from "../../store/upkeep/destroy.ts";
+import { repair } from "../../store/upkeep/repair.ts";
+import type { RepairReport } from "../../store/upkeep/repair_report.ts";
 import { clearRange } from "../clear_range.ts";
 import { type Data, type Format, toStore, valueIn } from "./formats.ts";
 import { deleteData, LevelBatch, putData, writeOptions } from "./level_batch.ts";
@@ -55,12 +58,12 @@ type LevelOperation =
 type Embedded = Pick<EmbeddedStore, "getSync" | "compact" | "approximateSize">;
 
 /**
- * A database of the Level ecosystem on a store of TinyKVS: what takes an abstract-level 3 database takes
- * this one.
+ * A database of the Level ecosystem on a store of TinyKVS: what takes an abstract-level 3 database
+ * takes this one.
  *
- * Text is stored as text and other values as bytes; a value that was written as one can be read as the other.
- * The location is that of a store, or a store that is open, which stays the caller's: closing the database
- * leaves it open.
+ * Text is stored as text and other values as bytes; a value that was written as one can be read as
+ * the other. The location is that of a store, or a store that is open, which stays the caller's:
+ * closing the database leaves it open.
  *
  * @example
  * ```ts
@@ -72,7 +75,9 @@ type Embedded = Pick<EmbeddedStore, "getSync" | "compact" | "approximateSize">;
  *   fileSystem: memoryFileSystem(),
  * });
  * await db.put("alice", { age: 30 });
- * for await (const [name, { age }] of db.iterator({ gte: "a" })) console.log(name, age); // alice 30
+ * for await (const [name, { age }] of db.iterator({ gte: "a" })) {
+ *   console.log(name, age); // alice 30
+ * }
  * ```
  */
 export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Uint8Array, K, V> {
@@ -110,7 +115,10 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     if (isGiven) this.#store = location;
   }
 
-  /** Where the database is, as it was given: a path or URL; of a store that is open, its path if it has one. */
+  /**
+   * Where the database is, as it was given: a path or URL; of a store that is open, its path if it
+   * has one.
+   */
   get location(): string {
     const given = this.#location as
       | string
@@ -148,6 +156,16 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
       }
     }
     return super.batch(operations!, options!);
+  }
+
+  /** Deletes a database that nobody has open: the files that a store owns, and nothing else. */
+  static destroy(location: string | URL): Promise<void> {
+    return destroy(location);
+  }
+
+  /** Saves what can be read of a database that does not open. The report says what was done. */
+  static repair(location: string | URL): Promise<RepairReport> {
+    return repair(location);
   }
 
   /**

@@ -14,13 +14,21 @@ import { type HandleOptions, StoreHandle } from "../store_handle.ts";
 
 /** Options of {@linkcode tinykvsDriver}: the store's, and the driver's own. */
 export interface TinykvsDriverOptions extends HandleOptions {
-  /** The directory of the store, which all drivers of the process share that are given the same one. */
+  /**
+   * The directory of the store, which all drivers of the process share that are given the same one.
+   */
   path?: string | URL;
   /** A store that is open, in place of a path; it stays the caller's. */
   store?: Store;
-  /** What all keys of the driver begin with in the store, so that others may have theirs beside them. Default "". */
+  /**
+   * What all keys of the driver begin with in the store, so that others may have theirs beside
+   * them. Default "".
+   */
   base?: string;
-  /** For how many seconds items are kept that are set without a `ttl` of their own. Default: for ever. */
+  /**
+   * For how many seconds items are kept that are set without a `ttl` of their own. Default: for
+   * ever.
+   */
   ttl?: number;
 }
 
@@ -91,8 +99,9 @@ const GROUP = 64;
 /**
  * Makes a driver for `createStorage`, of unstorage and Nitro, on a store.
  *
- * An item that has ended is not shown, and its space is given back when somebody reads it, or clears the
- * driver. Changes that others make in the store are not seen by `watch`; those made by the storage are.
+ * An item that has ended is not shown, and its space is given back when somebody reads it, or
+ * clears the driver. Changes that others make in the store are not seen by `watch`; those made by
+ * the storage are.
  *
  * @throws {TypeError} neither a path nor a store is given, or both
  *

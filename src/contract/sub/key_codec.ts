@@ -4,8 +4,8 @@ import type { Key } from "../value.ts";
 import { decodeTuple, encodeTuple, type Tuple } from "./tuple.ts";
 
 /**
- * Keys of a type of one's own, as bytes and back. Order and prefixes are those of the bytes. What `decode` throws is a
- * `StoreError` with code `KEY_ENCODING` to whoever reads.
+ * Keys of a type of one's own, as bytes and back. Order and prefixes are those of the bytes. What
+ * `decode` throws is a `StoreError` with code `KEY_ENCODING` to whoever reads.
  *
  * @example
  * ```ts
@@ -23,19 +23,22 @@ import { decodeTuple, encodeTuple, type Tuple } from "./tuple.ts";
  * ```
  */
 export interface KeyCodec<In, Out = In> {
-  /** The bytes of a key, which are the sub's from then on. Two keys must not have the same bytes. */
+  /**
+   * The bytes of a key, which are the sub's from then on. Two keys must not have the same bytes.
+   */
   encode(key: In): Uint8Array;
   /** The key of bytes, which must not be changed. */
   decode(bytes: Uint8Array): Out;
   /**
-   * The bytes before which all keys are that have `key` as their prefix. Default: those that begin with
-   * the bytes of `key`.
+   * The bytes before which all keys are that have `key` as their prefix. Default: those that begin
+   * with the bytes of `key`.
    */
   endOfPrefix?(key: In): Uint8Array;
 }
 
 /**
- * What keys a sub has: those of a store (`"store"`, text and bytes), only text, only bytes, tuples, or those of a codec.
+ * What keys a sub has: those of a store (`"store"`, text and bytes), only text, only bytes, tuples,
+ * or those of a codec.
  */
 // deno-lint-ignore no-explicit-any
 export type KeyChoice = "store" | "utf8" | "bytes" | "tuple" | KeyCodec<any, any>;
@@ -61,7 +64,8 @@ export type KeyShown<C extends KeyChoice, Stored = Key> = C extends "store" ? St
 const TUPLES: KeyCodec<Tuple> = {
   encode: encodeTuple,
   decode: decodeTuple,
-  // No tag is FF: after it are no extensions, but tuples whose last part goes on (a 00 escaped by it) are.
+  // No tag is FF: after it are no extensions, but tuples whose last part goes on (a 00 escaped by
+  // it) are.
   endOfPrefix(tuple) {
     const bytes = encodeTuple(tuple);
     const end = new Uint8Array(bytes.length + 1).fill(0xff);
@@ -71,8 +75,8 @@ const TUPLES: KeyCodec<Tuple> = {
 };
 
 /**
- * Tuples as keys, of a type that the caller claims: `tuple<[user: string, at: number]>()`. The types of parts are not
- * checked, except that they can be parts.
+ * Tuples as keys, of a type that the caller claims: `tuple<[user: string, at: number]>()`. The
+ * types of parts are not checked, except that they can be parts.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /**
- * A part of a store's keys, as functions: the keys, ranges and values of a sub to those of the store, and back. What
- * a sub does over a store, a batch, a transaction or a snapshot is all made of these.
+ * A part of a store's keys, as functions: the keys, ranges and values of a sub to those of the
+ * store, and back. What a sub does over a store, a batch, a transaction or a snapshot is all made
+ * of these.
  */
 
 import { messageOf, StoreError } from "../../errors.ts";
@@ -14,7 +15,9 @@ import { namesOf, prefixOf } from "./sub_path.ts";
 import { shownBytes } from "./tuple.ts";
 import { bindValueCodec, type BoundValueCodec } from "./value_codec.ts";
 
-/** Keys and values of one sub. `K` and `ValueIn` are what is given, `KeyOut` and `V` what is shown. */
+/**
+ * Keys and values of one sub. `K` and `ValueIn` are what is given, `KeyOut` and `V` what is shown.
+ */
 export class Keyspace<K, V, KeyOut, ValueIn> {
   /** The names from the store to the sub. */
   readonly path: readonly string[];
@@ -45,7 +48,8 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     const codec = this.#keys;
     if (typeof codec === "object") return this.#prefixed(this.#encoded(codec.encode(key)));
     if (typeof key === "string" && codec !== "bytes") {
-      // Text stays text: a store takes it as fast as its own keys. A character takes at most three bytes.
+      // Text stays text: a store takes it as fast as its own keys. A character takes at most three
+      // bytes.
       if ((this.#text.length + key.length) * 3 > MAX_KEY_BYTES) this.#checkLength(encodeUtf8(key));
       return this.#text + key;
     }
@@ -58,7 +62,11 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     );
   }
 
-  /** The key of the sub that a key of the store is, as text or bytes. @throws {StoreError} code `KEY_ENCODING` */
+  /**
+   * The key of the sub that a key of the store is, as text or bytes.
+   *
+   * @throws {StoreError} code `KEY_ENCODING`
+   */
   keyOf(key: string | Uint8Array): KeyOut {
     if (typeof key === "string") return key.slice(this.#text.length) as KeyOut;
     const own = key.subarray(this.#bytes.length);
@@ -122,7 +130,11 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     );
   }
 
-  /** The value that `stored` is, under a key of the store. @throws {TypeMismatchError} it is none of the sub */
+  /**
+   * The value that `stored` is, under a key of the store.
+   *
+   * @throws {TypeMismatchError} it is not a value of the sub
+   */
   valueOf(stored: Value, key: Key): V {
     return this.#values === undefined
       ? stored as V

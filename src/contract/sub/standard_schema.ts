@@ -1,6 +1,6 @@
 /**
- * Schemas by the Standard Schema interface, version 1 (standardschema.dev), which zod, valibot, arktype and others have:
- * as much of it as a sub needs.
+ * Schemas by the Standard Schema interface, version 1 (standardschema.dev), which zod, valibot,
+ * arktype and others have: as much of it as a sub needs.
  */
 
 import type { ValidationIssue } from "../../errors.ts";

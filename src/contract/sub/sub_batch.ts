@@ -1,11 +1,15 @@
-/** A batch of a store, filled through a sub: the puts and deletes of several subs and of the store are written as one. */
+/**
+ * A batch of a store, filled through a sub: the puts and deletes of several subs and of the store
+ * are written as one.
+ */
 
 import type { Batch, WriteOptions } from "../writer.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /**
- * What a view of a sub is over, in whichever copy of the library it was made: a batch, a reader, a writer of the store.
- * So a sub in a batch, or a snapshot, of another sub is over that of the store.
+ * What a view of a sub is over, in whichever copy of the library it was made: a batch, a reader, a
+ * writer of the store. So a sub in a batch, or a snapshot, of another sub is over that of the
+ * store.
  */
 export function subTargetOf(view: unknown): unknown {
   if (typeof view !== "object" || view === null) return undefined;

@@ -1,12 +1,14 @@
 /**
- * The prefix of a sub's keys: no prefix of a sub is a prefix of another one's, so no key is in two subs.
+ * The prefix of a sub's keys: no prefix of a sub is a prefix of another one's, so no key is in two
+ * subs.
  *
- * It is 00, then each name of the path as UTF-8 with its zeros replaced by 00 03; between names 00 02, after the last
- * 00 01. What follows is the key. After a 00 in the names a 01 ends the path, a 02 the name, a 03 neither: so a
- * prefix can be read from its start in one way only. The subs of a sub are beside its keys, not among them.
+ * It is 00, then each name of the path as UTF-8 with its zeros replaced by 00 03; between names 00
+ * 02, after the last 00 01. What follows is the key. After a 00 in the names a 01 ends the path, a
+ * 02 the name, a 03 neither: so a prefix can be read from its start in one way only. The subs of a
+ * sub are beside its keys, not among them.
  *
- * All of it is UTF-8 if the key is. The store itself knows of no subs: to it these are keys that begin with U+0000, which
- * its own keys had better not do.
+ * All of it is UTF-8 if the key is. The store itself knows of no subs: to it these are keys that
+ * begin with U+0000, which its own keys had better not do.
  */
 
 import { encodeUtf8 } from "../utf8.ts";

@@ -1,4 +1,6 @@
-/** Reads of a sub, over anything that reads its store: the store itself, a snapshot, a transaction. */
+/**
+ * Reads of a sub, over anything that reads its store: the store itself, a snapshot, a transaction.
+ */
 
 import type { Cursor } from "../cursor.ts";
 import type { Range } from "../range.ts";
@@ -8,7 +10,9 @@ import type { Value, ValueTypeName } from "../value.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { SubCursor } from "./sub_cursor.ts";
 
-/** The reads of a sub that do not change if they are made over a store, a snapshot or a transaction. */
+/**
+ * The reads of a sub that do not change if they are made over a store, a snapshot or a transaction.
+ */
 export class SubReads<K, V, KeyOut, ValueIn> {
   readonly #target: Reader;
   readonly #space: Keyspace<K, V, KeyOut, ValueIn>;

@@ -1,10 +1,10 @@
 /** A sub in a transaction of its store. */
 
-import type { SubOptions } from "../store.ts";
 import type { AnyTransaction, Transaction } from "../transaction.ts";
 import type { Key, Value } from "../value.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./key_codec.ts";
 import { Keyspace } from "./keyspace.ts";
+import type { SubOptions } from "./sub_options.ts";
 import { nestedPath } from "./sub_path.ts";
 import { SubWriter } from "./sub_writer.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./value_codec.ts";
@@ -15,7 +15,9 @@ export class SubTransaction<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOu
   readonly #transaction: Transaction;
   readonly #requireOpen: () => void;
 
-  /** Over a transaction of the store; `requireOpen` throws if the sub that has begun it was closed. */
+  /**
+   * Over a transaction of the store; `requireOpen` throws if the sub that has begun it was closed.
+   */
   constructor(
     transaction: Transaction,
     space: Keyspace<K, V, KeyOut, ValueIn>,
@@ -48,7 +50,11 @@ export class SubTransaction<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOu
   }
 }
 
-/** A sub of what a transaction reads and writes. @throws {TypeError | RangeError} the path or an option is not valid */
+/**
+ * A sub of what a transaction reads and writes.
+ *
+ * @throws {TypeError | RangeError} the path or an option is not valid
+ */
 export function transactionSubOf(
   transaction: Transaction,
   path: string | readonly string[],

@@ -11,7 +11,10 @@ import { SubBatch, subTargetOf } from "./sub_batch.ts";
 import { SubReads } from "./sub_reader.ts";
 import { isPromiseLike } from "./value_codec.ts";
 
-/** A sub as something that reads and writes shows it. Options of writes are the store's, and handed on as they are. */
+/**
+ * A sub as something that reads and writes shows it. Options of writes are the store's, and handed
+ * on as they are.
+ */
 export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, ValueIn> {
   /** What it is over. */
   readonly subTarget: Reader & Writer;
@@ -145,7 +148,11 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
     return this.space.valueIfAny(stored, own);
   }
 
-  /** What the store writes for operations of the sub. @throws {TypeError} they are neither an array nor a batch */
+  /**
+   * What the store writes for operations of the sub.
+   *
+   * @throws {TypeError} they are neither an array nor a batch
+   */
   protected operationsOf(
     operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
   ): readonly Operation[] | Batch {

@@ -1,16 +1,19 @@
 /**
- * Tuples as keys: bytes whose order is the order of the tuples, the same bytes as Deno KV's (and, but for the tags of
- * numbers and booleans, those of FoundationDB's tuple layer, whose published description this follows).
+ * Tuples as keys: bytes whose order is the order of the tuples, the same bytes as Deno KV's (and,
+ * but for the tags of numbers and booleans, those of FoundationDB's tuple layer, whose published
+ * description this follows).
  *
- * A part is a tag and its content; a tuple is its parts one after the other, so that the bytes of a tuple are a prefix
- * of those of its extensions. Content of variable length ends with 00, and a 00 in it becomes 00 FF: so no part is a
- * prefix of another one but for what begins with FF, and no tag is FF.
+ * A part is a tag and its content; a tuple is its parts one after the other, so that the bytes of a
+ * tuple are a prefix of those of its extensions. Content of variable length ends with 00, and a 00
+ * in it becomes 00 FF: so no part is a prefix of another one but for what begins with FF, and no
+ * tag is FF.
  *
  * | tag | part | content |
  * |---|---|---|
  * | 01 | Uint8Array | the bytes, escaped, 00 |
  * | 02 | string | UTF-8, escaped, 00 |
- * | 0B, 1D | bigint of more than 8 bytes, negative and positive | number of bytes, big-endian bytes; all inverted if negative |
+ * | 0B, 1D | bigint of more than 8 bytes, negative and positive | number of bytes, big-endian
+ * bytes; all inverted if negative |
  * | 0C to 13 | negative bigint of 8 to 1 bytes | magnitude, big-endian, inverted |
  * | 14 | 0n | |
  * | 15 to 1C | positive bigint of 1 to 8 bytes | big-endian |
@@ -26,8 +29,9 @@ import { describeValue, isBytes } from "../value.ts";
 export type TuplePart = Uint8Array | string | bigint | number | boolean;
 
 /**
- * A key of several parts. In order: first part first; types as Uint8Array, string, bigint, number, boolean; within a type
- * by bytes, by UTF-8, by value. -0 is before 0, NaN after all numbers; a tuple is before its extensions.
+ * A key of several parts. In order: first part first; types as Uint8Array, string, bigint, number,
+ * boolean; within a type by bytes, by UTF-8, by value. -0 is before 0, NaN after all numbers; a
+ * tuple is before its extensions.
  */
 export type Tuple = readonly TuplePart[];
 
@@ -49,7 +53,8 @@ const scratch = new DataView(new ArrayBuffer(8));
 /**
  * The bytes of a tuple.
  *
- * @throws {TypeError} it is no array, or a part is of another type or a string with a lone surrogate
+ * @throws {TypeError} it is no array, or a part is of another type or a string with a lone
+ * surrogate
  * @throws {RangeError} a bigint takes more than 255 bytes
  *
  * @example
@@ -137,7 +142,8 @@ function appendNumber(bytes: number[], value: number): void {
 }
 
 /**
- * The tuple of bytes that {@linkcode encodeTuple} has made. What it returns encodes to the same bytes.
+ * The tuple of bytes that {@linkcode encodeTuple} has made. What it returns encodes to the same
+ * bytes.
  *
  * @throws {StoreError} code `KEY_ENCODING`: the bytes are those of no tuple
  */

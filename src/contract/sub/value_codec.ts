@@ -6,8 +6,8 @@ import { describeValue, type Value, valueTypeName } from "../value.ts";
 import { isSchema, issuesText, type SchemaResult, type StandardSchema } from "./standard_schema.ts";
 
 /**
- * Values of a type of one's own, as values of a store and back. What `encode` throws reaches the caller as it is; what
- * `decode` throws is the cause of a `TypeMismatchError`.
+ * Values of a type of one's own, as values of a store and back. What `encode` throws reaches the
+ * caller as it is; what `decode` throws is the cause of a `TypeMismatchError`.
  *
  * @example
  * ```ts
@@ -40,7 +40,10 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [name: string]: JsonValue };
 
-/** What values a sub has: those of a store, JSON texts, those that a schema accepts, or those of a codec. */
+/**
+ * What values a sub has: those of a store, JSON texts, those that a schema accepts, or those of a
+ * codec.
+ */
 export type ValueChoice =
   | "store"
   | "json"
@@ -71,7 +74,11 @@ export type ValueShown<C extends ValueChoice, Stored = Value> = C extends "store
 export interface BoundValueCodec {
   /** @throws {TypeError | RangeError | ValidationError} the value can't be stored */
   encode(value: unknown): Value;
-  /** `key` gives the text of the key. @throws {TypeMismatchError} what is stored is no value of the sub */
+  /**
+   * `key` gives the text of the key.
+   *
+   * @throws {TypeMismatchError} what is stored is no value of the sub
+   */
   decode(stored: Value, key: () => string): unknown;
 }
 
@@ -126,8 +133,9 @@ export function bindValueCodec(choice: unknown, sub: string): BoundValueCodec | 
 }
 
 /**
- * Values as a schema makes them: its output is stored. What is stored is valid, and validating it again changes nothing:
- * so what is read is what was written, and equality of values means what it says.
+ * Values as a schema makes them: its output is stored. What is stored is valid, and validating it
+ * again changes nothing: so what is read is what was written, and equality of values means what it
+ * says.
  */
 class SchemaCodec implements BoundValueCodec {
   readonly #schema: StandardSchema["~standard"];

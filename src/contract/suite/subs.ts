@@ -53,12 +53,15 @@ async function contentOf(store: Store): Promise<[unknown, Value][]> {
   return await store.entries({ keyEncoding: "bytes" }).toArray();
 }
 
-/** Whether the store that is tested is part of another one: then its subs are beside its keys, not among them. */
+/**
+ * Whether the store that is tested is part of another one: then its subs are beside its keys, not
+ * among them.
+ */
 function isSub(store: Store): boolean {
   return typeof (store as Partial<Sub>).in === "function";
 }
 
-/** Checks how many keys the store shows, of which so many are those of its subs. */
+/** Checks the number of keys that the store shows: those of its subs, and its own. */
 async function checkCount(store: Store, ofSubs: number, own: number): Promise<void> {
   equal(await store.count(), isSub(store) ? own : ofSubs + own, "what the store shows");
 }
@@ -233,6 +236,30 @@ export function subTests(test: StoreTest): void {
     await fails(() => sub.transaction(() => 1, { retry: 1 } as never), "TypeError");
   });
 
+  test("A watch of a sub shows its keys and values, and nothing else of a commit", async (store) => {
+    const sub = store.sub("s", { key: "tuple", value: users });
+    const other = sub.sub("inner");
+    await using watch = sub.watch();
+    await using part = sub.watch({ prefix: ["b"] });
+    const batch = store.batch().put("k", 1);
+    sub.in(batch).put(["a"], { name: "x" }).put(["b", 1], { name: "y", age: 2 }).delete(["c"]);
+    other.in(batch).put("k", 1);
+    await batch.write();
+    await other.put("k", 2);
+    await sub.delete(["b", 1]);
+    const puts = [
+      { type: "put", key: ["a"], value: { name: "x", age: 0 } },
+      { type: "put", key: ["b", 1], value: { name: "y", age: 2 } },
+    ];
+    equal((await watch.next()).value?.operations, [...puts, { type: "delete", key: ["c"] }]);
+    equal((await watch.next()).value?.operations, [{ type: "delete", key: ["b", 1] }]);
+    equal((await part.next()).value?.operations, [puts[1]]);
+    await store.sub("s", { key: "tuple" }).put(["d"], 5);
+    await fails(() => watch.next(), { code: "TYPE_MISMATCH" });
+    equal((await watch.next()).done, true);
+    await fails(() => sub.watch({ reverse: true } as never), "TypeError");
+  });
+
   test("Keys of a sub may be text only, or bytes only", async (store) => {
     const text = store.sub("text", { key: "utf8" });
     await text.put("\u00e9", 1);
@@ -266,7 +293,7 @@ export function subTests(test: StoreTest): void {
       key: [NaN],
       value: TUPLES.findIndex(([part]) => Number.isNaN(part)),
     });
-    for (const wrong of ["a", [null], [undefined], [[1]], [new Date()], ["\ud800"]]) {
+    for (const wrong of ["a", [null], [undefined], [[1]], [new Date(0)], ["\ud800"]]) {
       await fails(() => sub.put(wrong as never, 1), "TypeError");
     }
     await fails(() => sub.get([2n ** 2040n]), "RangeError");

@@ -1,6 +1,6 @@
 /**
- * Cursors that can be gone through synchronously, too: what the embedded store's cursors, and cursors
- * over what becomes of their items, have in common.
+ * Cursors that can also be read synchronously: what the embedded store's cursors share with cursors
+ * that derive from them.
  */
 
 import type { Cursor } from "../../contract/cursor.ts";
@@ -19,9 +19,9 @@ import {
 import type { Key } from "../../value/value.ts";
 
 /**
- * A cursor of the embedded store: as the contract's, and synchronous as well. `for...of` goes through it,
- * spreading collects it, and where the runtime has iterator helpers, `Iterator.from(cursor)` has them. A
- * `for...of` loop that ends, or is left, closes it.
+ * A cursor of the embedded store: as the contract's, and synchronous as well. It works in
+ * `for...of` and in spreads, and if the runtime has iterator helpers, `Iterator.from(cursor)` has
+ * them. A `for...of` loop that ends, or is left, closes it.
  *
  * @example
  * ```ts
@@ -110,7 +110,7 @@ export abstract class EmbeddedCursorBase<T, K = Key> extends CursorBase<T, K>
   }
 }
 
-/** What a `for...of` loop goes through. */
+/** The iterator of a `for...of` loop. */
 class Loop<T> implements IterableIterator<T> {
   readonly #cursor: Pick<EmbeddedCursorBase<T>, "nextSync" | "returnSync">;
 
@@ -134,13 +134,14 @@ class Loop<T> implements IterableIterator<T> {
   }
 }
 
-// The helpers of iterators, on runtimes that have them. `extends Iterator` would not load on others.
+// The helpers of iterators, on runtimes that have them. `extends Iterator` would not load on
+// others.
 Object.setPrototypeOf(
   Loop.prototype,
   Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())),
 );
 
-/** A cursor over what becomes of the items of another one, which it owns. */
+/** A cursor that derives its items from another one, which it owns. */
 class DerivedEmbeddedCursor<S, T, K> extends EmbeddedCursorBase<T, K> {
   readonly #source: EmbeddedCursorBase<S, K>;
   readonly #stage: Stage<S, T>;

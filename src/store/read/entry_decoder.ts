@@ -1,4 +1,7 @@
-/** Entries to what users get: keys as text or bytes, values by their type. One for a whole store. */
+/**
+ * From entries to what users get: keys as text or bytes, values by their type. One for a whole
+ * store.
+ */
 
 import type { Entry, EntryOptions } from "../../contract/reader.ts";
 import { entryOptions } from "../../contract/reader_base.ts";
@@ -19,28 +22,28 @@ import {
 import type { KeyEncoding } from "../state/range.ts";
 import { corruptValue, type DecodeEntry } from "./read_path.ts";
 
-/** Makes an item of the entry that a scan stands on. */
+/** Makes an item from the entry of a scan. */
 export type TakeItem<T> = DecodeEntry<T>;
 
-/** What makes items of entries, for either form of the keys. */
+/** Makes items from entries, for either form of the keys. */
 export type TakeItems<T> = Readonly<Record<KeyEncoding, TakeItem<T>>>;
 
 /** The key of a scan's entry. */
 const KEYS: TakeItems<string | Uint8Array> = { utf8: textKey, bytes: bytesKey };
 
 /**
- * Decodes the entries of one store; results are copies that the caller owns. `KeyOut` and `V` are what its options make of
- * keys and values.
+ * Decodes the entries of one store; results are copies that the caller owns. `KeyOut` and `V` are
+ * what its options make of keys and values.
  */
 export class EntryDecoder<KeyOut = Key, V = Value> {
-  /** The value. @throws {CorruptionError} what is stored can't be read */
+  /** The value. @throws {CorruptionError} the stored value can't be read */
   readonly value: DecodeEntry<V>;
   /** Key and value. @throws as for `value` and `keys` */
   readonly entry: DecodeEntry<Entry<KeyOut, V>>;
   readonly #entries: TakeItems<Entry<KeyOut, V>>;
-  /** The key of a scan's entry. @throws {StoreError} it is not UTF-8 and is to be text */
+  /** The key of a scan's entry. @throws {StoreError} it must be text and is not UTF-8 */
   readonly keys: TakeItems<KeyOut> = KEYS as TakeItems<unknown> as TakeItems<KeyOut>;
-  /** The value of a scan's entry. @throws {CorruptionError} what is stored can't be read */
+  /** The value of a scan's entry. @throws {CorruptionError} the stored value can't be read */
   readonly values: TakeItems<V>;
   /** Key and value of a scan's entry. */
   readonly pairs: TakeItems<[KeyOut, V]>;
@@ -101,7 +104,8 @@ export class EntryDecoder<KeyOut = Key, V = Value> {
   }
 
   /**
-   * Decodes values that must be stored as `type`; an int64 becomes a bigint whatever the options say.
+   * Decodes values that must be stored as `type`; an int64 becomes a bigint, whatever the options
+   * say.
    *
    * @throws {TypeMismatchError} the value has another type; {CorruptionError} it can't be read
    */

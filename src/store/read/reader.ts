@@ -1,4 +1,4 @@
-/** What the embedded store and its snapshots have in common for those who read them. */
+/** What the embedded store and its snapshots share for readers. */
 
 import type { Entry, EntryOptions, Reader } from "../../contract/reader.ts";
 import type { Key, Value } from "../../value/value.ts";
@@ -6,8 +6,8 @@ import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import type { Range } from "../state/range.ts";
 
 /**
- * Something to read keys and values from, also synchronously: an {@linkcode EmbeddedStore} as it is at
- * the moment of the call, or an {@linkcode EmbeddedSnapshot}.
+ * Reads keys and values, also synchronously: an {@linkcode EmbeddedStore} as it is at the moment of
+ * the call, or an {@linkcode EmbeddedSnapshot}.
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ import type { Range } from "../state/range.ts";
  * ```
  */
 export interface EmbeddedReader<K = Key, V = Value, KeyOut = K> extends Reader<K, V, KeyOut> {
-  /** As `get`; reads synchronously what is not in memory. */
+  /** As `get`; reads synchronously if a piece is not in memory. */
   getSync(key: K): V | undefined;
   /** As `getEntry`. */
   getEntrySync(key: K, options?: EntryOptions): Entry<KeyOut, V> | undefined;

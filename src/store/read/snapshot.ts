@@ -1,10 +1,10 @@
 /**
- * Snapshots: a store as it was at one moment, to read from. Made by `store.snapshot()`.
+ * Snapshots: read-only views of a store at one moment. Made by `store.snapshot()`.
  *
- * A snapshot is a lease on the read view of its creation at the sequence number of then: memtables keep
- * every version of a key and tables never change, so nothing is copied and no compaction has to know.
- * What it costs is what it keeps: its memtables stay in memory, shared with the other snapshots of the
- * same time, and the files of tables that compaction has replaced stay on disk.
+ * A snapshot is a lease on the read view and sequence number at its creation. Memtables keep every
+ * version of a key and tables never change, so nothing is copied and compaction does not need to
+ * know. It costs what it keeps: its memtables stay in memory, shared with the other snapshots of
+ * the same time, and the files of tables that compaction has replaced stay on disk.
  */
 
 import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
@@ -20,16 +20,15 @@ import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
 import { countEntries, countEntriesSync } from "./visit_entries.ts";
 
-/** Snapshots that were dropped without being closed give their leases back here. */
+/** Releases the leases of snapshots that were dropped without being closed. */
 const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
 
 /**
- * A store as it was when {@linkcode EmbeddedStore.snapshot} was called, whatever is written, flushed or compacted
- * since.
+ * A read-only view of a store at the moment of {@linkcode EmbeddedStore.snapshot}.
  *
- * Close it when it is not needed any more, or let `using` do that: until then what it shows stays in
- * memory and on disk. Closing the store ends its snapshots. Cursors that a snapshot has opened, and
- * reads that it has begun, are not ended by its `close`. It keeps no process alive.
+ * Close it when you no longer need it, or let `using` do that: until then its content stays in
+ * memory and on disk. Closing the store ends its snapshots. Closing a snapshot does not end the
+ * cursors that it has opened, or the reads that it has begun. It does not keep the process alive.
  *
  * @example
  * ```ts
@@ -64,16 +63,16 @@ export class EmbeddedSnapshot<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * The value that the key had, or undefined where there was none.
+   * The value that the key had, or undefined if there was none.
    *
    * @throws {ClosedError} the snapshot or the store was closed
-   * @throws {CorruptionError} what is stored can't be read
+   * @throws {CorruptionError} the stored value can't be read
    */
   override get(key: Key): Promise<V | undefined> {
     return this.#reads.get(key, this.#decoder.value, this.#lease);
   }
 
-  /** As `get`; reads synchronously what is not in memory. */
+  /** As `get`; reads synchronously if a piece is not in memory. */
   getSync(key: Key): V | undefined {
     return this.#reads.getSync(key, this.#decoder.value, this.#lease);
   }
@@ -88,7 +87,7 @@ export class EmbeddedSnapshot<KeyOut extends Key = Key, V extends Value = Value>
     return this.#reads.getSync(key, this.#decoder.entryFor(options), this.#lease);
   }
 
-  /** The values of several keys, in their order, undefined for those that are missing. */
+  /** The values of several keys, in their order; undefined for a missing key. */
   override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#reads.getMany(keys, this.#decoder.value, this.#lease);
   }
@@ -155,7 +154,10 @@ export class EmbeddedSnapshot<KeyOut extends Key = Key, V extends Value = Value>
     return countEntriesSync(this.#state, range, this.#lease);
   }
 
-  /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
+  /**
+   * Releases everything that the snapshot holds. Further use gets a ClosedError; a second close
+   * does nothing.
+   */
   close(): void {
     abandoned.unregister(this);
     this.#lease.release();

@@ -2,7 +2,8 @@
 
 import type { Reader, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
-import type { Sub, SubOptions } from "../../contract/store.ts";
+import type { Sub } from "../../contract/store.ts";
+import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
 import type { Transaction, TransactionOptions } from "../../contract/transaction.ts";
@@ -13,7 +14,8 @@ import type { EmbeddedReader } from "../read/reader.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /**
- * A part of an {@linkcode EmbeddedStore}, with keys and values of its own: see {@linkcode Sub}. Made by `store.sub(...)`.
+ * A part of an {@linkcode EmbeddedStore}, with keys and values of its own: see {@linkcode Sub}.
+ * Made by `store.sub(...)`.
  *
  * @example
  * ```ts
@@ -39,7 +41,9 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
     body: (transaction: EmbeddedTransactionSub<K, V, KeyOut, ValueIn>) => T | Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
-  /** As `transaction`, without interruption: nobody else can write meanwhile, so the body runs once. */
+  /**
+   * As `transaction`, without interruption: nobody else can write meanwhile, so the body runs once.
+   */
   transactionSync<T>(
     body: (transaction: EmbeddedTransactionSub<K, V, KeyOut, ValueIn>) => T,
     options?: TransactionOptions,
@@ -58,7 +62,11 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   in(target: Reader & Writer): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
   /** The sub in a snapshot of another store. */
   in(target: Reader): Reader<K, V, KeyOut>;
-  /** A part of the sub, beside its keys. @throws {TypeError | RangeError} the path or an option is not valid */
+  /**
+   * A part of the sub, beside its keys.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
   sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
@@ -68,8 +76,8 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
 }
 
 /**
- * A part of what an {@linkcode EmbeddedTransaction} reads and writes, with keys and values of its own. Made by
- * `transaction.sub(...)`, and handed to the body of a sub's `transaction`.
+ * A part of what an {@linkcode EmbeddedTransaction} reads and writes, with keys and values of its
+ * own. Made by `transaction.sub(...)`, and handed to the body of a sub's `transaction`.
  *
  * @example
  * ```ts
@@ -99,7 +107,11 @@ export interface EmbeddedTransactionSub<K = Key, V = Value, KeyOut = K, ValueIn 
   keys(range?: Range<K>): EmbeddedCursor<KeyOut, K>;
   /** Iterates over values, in the order of their keys. */
   values(range?: Range<K>): EmbeddedCursor<V, K>;
-  /** A part of the sub, beside its keys. @throws {TypeError | RangeError} the path or an option is not valid */
+  /**
+   * A part of the sub, beside its keys.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
   sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,

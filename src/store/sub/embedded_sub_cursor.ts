@@ -1,4 +1,7 @@
-/** A cursor over a part of the embedded store, in the sub's own keys and values, for both kinds of loops. */
+/**
+ * A cursor over a part of the embedded store, in the sub's own keys and values, for both kinds of
+ * loops.
+ */
 
 import type { SubCursorSource } from "../../contract/sub/sub_cursor.ts";
 import { EmbeddedCursorBase } from "../read/embedded_cursor.ts";
@@ -62,7 +65,9 @@ export class EmbeddedSubCursor<S, T, K> extends EmbeddedCursorBase<T, K> {
     return items.map((item) => this.#take(item));
   }
 
-  /** What becomes of an item. One that can't be read closes the cursor, as one of the store does. */
+  /**
+   * What becomes of an item. One that can't be read closes the cursor, as one of the store does.
+   */
   #take(item: S): T {
     try {
       return this.#source.take(item);

@@ -1,4 +1,6 @@
-/** Reads of a sub of the embedded store that need not be awaited, and the sub as snapshots show it. */
+/**
+ * Reads of a sub of the embedded store that need not be awaited, and the sub as snapshots show it.
+ */
 
 import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
@@ -8,7 +10,10 @@ import type { EmbeddedCursor, EmbeddedCursorBase } from "../read/embedded_cursor
 import type { EmbeddedReader } from "../read/reader.ts";
 import { EmbeddedSubCursor } from "./embedded_sub_cursor.ts";
 
-/** The synchronous reads, and cursors for both kinds of loops, over a store, a snapshot or a transaction. */
+/**
+ * The synchronous reads, and cursors for both kinds of loops, over a store, a snapshot or a
+ * transaction.
+ */
 export class EmbeddedSubReads<K, V, KeyOut, ValueIn> {
   readonly #target: EmbeddedReader;
   readonly #space: Keyspace<K, V, KeyOut, ValueIn>;

@@ -1,4 +1,7 @@
-/** The synchronous calls of a sub, over the embedded store or a transaction of it, and cursors for both kinds of loops. */
+/**
+ * The synchronous calls of a sub, over the embedded store or a transaction of it, and cursors for
+ * both kinds of loops.
+ */
 
 import type { Entry, EntryOptions } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";

@@ -4,7 +4,8 @@ import type { Batch, Operation, WriteOptions, Writer } from "../../contract/writ
 import type { Key, Value } from "../../value/value.ts";
 
 /**
- * Something to write to, also synchronously: an {@linkcode EmbeddedStore}, or an {@linkcode EmbeddedSub}.
+ * Something to write to, also synchronously: an {@linkcode EmbeddedStore}, or an
+ * {@linkcode EmbeddedSub}.
  *
  * @example
  * ```ts

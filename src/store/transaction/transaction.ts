@@ -1,12 +1,12 @@
 /**
- * A transaction of the embedded store, as its body sees it: reads from its own writes and then from one
- * moment of the store, and writes to memory. What it has read is checked, and what it has written is
- * committed, by transactions.ts.
+ * A transaction of the embedded store, as its body sees it: reads from its own writes and then from
+ * one moment of the store, and writes to memory. What it has read is checked, and what it has
+ * written is committed, by transactions.ts.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import type { Entry, EntryOptions } from "../../contract/reader.ts";
-import type { SubOptions } from "../../contract/store.ts";
+import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
 import { TransactionBase } from "../../contract/transaction_base.ts";
@@ -68,8 +68,8 @@ export interface TransactionParts<KeyOut extends Key, V extends Value> {
 }
 
 /**
- * What the body of a transaction of the embedded store reads from and writes to: a {@linkcode Transaction}
- * with a synchronous form of every call.
+ * What the body of a transaction of the embedded store reads from and writes to: a
+ * {@linkcode Transaction} with a synchronous form of every call.
  *
  * @example
  * ```ts
@@ -225,9 +225,11 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * Stores a value when the transaction commits, replacing the key's old one. `sync` asks for a durable commit.
+   * Stores a value when the transaction commits, replacing the key's old one. `sync` asks for a
+   * durable commit.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not valid
+   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not
+   * valid
    * @throws {ConflictError} the transaction has written more than is allowed
    */
   override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
@@ -349,8 +351,9 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * A part of the store in this transaction, as {@linkcode EmbeddedStore.sub} makes one of the store. Of a sub that
-   * is there already, `sub.in(transaction)` has the kinds of its keys and values.
+   * A part of the store in this transaction, as {@linkcode EmbeddedStore.sub} makes one of the
+   * store. Of a sub that is there already, `sub.in(transaction)` has the kinds of its keys and
+   * values.
    *
    * @throws {TypeError | RangeError} the path or an option is not valid
    */
@@ -433,7 +436,10 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     this.#lease.requireHeld("transaction");
   }
 
-  /** The transaction's own entry of a key; if it has none, notes that the key is read from the store. */
+  /**
+   * The transaction's own entry of a key; if it has none, notes that the key is read from the
+   * store.
+   */
   #findOwn(key: Key): EntryView | undefined {
     this.#requireOpen();
     const readSet = this.#readSet;
@@ -524,7 +530,10 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return this.#decide(key, base, decide);
   }
 
-  /** Decides by the transaction's own entry, which may have come since, or else by that of the store. */
+  /**
+   * Decides by the transaction's own entry, which may have come since, or else by that of the
+   * store.
+   */
   #decide<T>(key: Key, base: EntryView | undefined, decide: Decide<T>): T {
     // What was read may have come after the end: then the sets are those of another transaction.
     this.#requireOpen();

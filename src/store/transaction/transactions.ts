@@ -1,11 +1,11 @@
 /**
  * Runs the bodies of transactions: begins, validates, commits, and tries again.
  *
- * A transaction is optimistic. It begins with a lease on what is visible, remembers what it reads from there
- * (read_set.ts) and what it writes (write_set.ts). Its commit is one synchronous stretch: nothing that it
- * has read may have been written since, and then its writes go into the log as one record. So the order of
- * commits is a serial order of the transactions. That one commits is what makes another one conflict: some
- * transaction always gets on.
+ * A transaction is optimistic. It begins with a lease on what is visible, remembers what it reads
+ * from there (read_set.ts) and what it writes (write_set.ts). Its commit is one synchronous
+ * stretch: nothing that it has read may have been written since, and then its writes go into the
+ * log as one record. So the order of commits is a serial order of the transactions. That one
+ * commits is what makes another one conflict: some transaction always gets on.
  */
 
 import { throwIfAborted } from "../../contract/abort_signal.ts";
@@ -174,8 +174,9 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
   }
 
   /**
-   * Waits before another attempt, a random time: those that conflict with each other should not meet again.
-   * After the first one only for a turn of the event loop, in which whoever has won goes on.
+   * Waits before another attempt, a random time: those that conflict with each other should not
+   * meet again. After the first one only for a turn of the event loop, in which whoever has won
+   * goes on.
    */
   async #pause(attempt: number): Promise<void> {
     const { scheduler } = this.#state;

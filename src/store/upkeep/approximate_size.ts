@@ -1,6 +1,6 @@
 /**
- * `store.approximateSize`: what a range takes, from the indexes of tables and from memtables. No block is read; an
- * index that is not in memory is.
+ * `store.approximateSize`: what a range takes, from the indexes of tables and from memtables. No
+ * block is read; an index that is not in memory is.
  */
 
 import { compareRanges } from "../../bytes/compare.ts";
@@ -19,7 +19,10 @@ export interface ApproximateSize {
   readonly entries: number;
 }
 
-/** What a range takes; its limit and its direction do not matter. `EmbeddedStore.approximateSize` documents it. */
+/**
+ * What a range takes; its limit and its direction do not matter. `EmbeddedStore.approximateSize`
+ * documents it.
+ */
 export function approximateSize(state: StoreState, given: Range | undefined): ApproximateSize {
   state.requireOpen();
   const range = resolveRange(given);

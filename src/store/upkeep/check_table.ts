@@ -1,14 +1,15 @@
 /**
- * Reads every byte of a table and checks it as a reader would, and more: all blocks, the counts of entries and
- * tombstones, and that the blocks are those that the metadata was written for. Past a damaged block it goes on.
+ * Reads every byte of a table and checks it as a reader would, and more: all blocks, the counts of
+ * entries and tombstones, and that the blocks are those that the metadata was written for. Past a
+ * damaged block it goes on.
  *
- * It reads through a reader of its own, past the caches of the store. Memory: 256 KiB, or the largest block of the
- * table, and its index and filter.
+ * It reads through a reader of its own, past the caches of the store. Memory: 256 KiB, or the
+ * largest block of the table, and its index and filter.
  */
 
 import { crc32 } from "../../bytes/crc32.ts";
 import { WeightedCache } from "../../cache/weighted_cache.ts";
-import { CorruptionError } from "../../errors.ts";
+import { CorruptionError, IoError, type StoreError, UnsupportedFormatError } from "../../errors.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Task } from "../../platform/task.ts";
 import type { Block, BlockMemory } from "../../sstable/block.ts";
@@ -34,6 +35,11 @@ export interface TableCheck {
   readonly badBlocks: ReadonlySet<number>;
   /** Entries that were read. */
   readonly entries: number;
+  /**
+   * A failure that is no damage, of a table of a newer version or of the system: nobody may take it
+   * for one.
+   */
+  readonly refusal: StoreError | undefined;
 }
 
 /** Resources of a check: nothing is kept in a cache. */
@@ -52,7 +58,10 @@ export interface CheckedTable extends TableIdentity {
   readonly tombstoneCount?: number;
 }
 
-/** A task that checks a table; `onBytes` is told of every stretch. `visit` gets the good blocks, valid during the call. */
+/**
+ * A task that checks a table; `onBytes` is told of every stretch. `visit` gets the good blocks,
+ * valid during the call.
+ */
 export function* checkTable(
   fileSystem: FileSystem,
   directory: string,
@@ -78,6 +87,7 @@ class TableChecking implements TableCheck {
   readonly badBlocks = new Set<number>();
   index: TableIndex | undefined;
   entries = 0;
+  refusal: StoreError | undefined;
   readonly #reader: TableReader;
   readonly #table: CheckedTable;
   readonly #visit: (block: Block) => void;
@@ -103,7 +113,7 @@ class TableChecking implements TableCheck {
       yield undefined;
       if (sections.hasFilter) sections.loadFilterSync();
     } catch (error) {
-      this.problems.push(problemOf(error, path));
+      this.#note(error);
       if (this.index === undefined) return;
       index = this.index;
     }
@@ -125,7 +135,7 @@ class TableChecking implements TableCheck {
       try {
         yield* this.#read(start, length);
       } catch (error) {
-        this.problems.push(problemOf(error, path));
+        this.#note(error);
         for (let at = first; at < block; at++) this.badBlocks.add(at);
         continue;
       }
@@ -156,7 +166,7 @@ class TableChecking implements TableCheck {
       const [bytes, view] = [this.#bytes, this.#view];
       decoded = this.#reader.decodeBlock(index, block, bytes, view, start, true, this.#memory);
     } catch (error) {
-      this.problems.push(problemOf(error, this.#reader.file.path));
+      this.#note(error);
       this.badBlocks.add(block);
       return;
     }
@@ -192,6 +202,13 @@ class TableChecking implements TableCheck {
 
   #requireCount(what: string, found: number, expected: number): void {
     if (found !== expected) this.#fail(`it holds ${found} ${what}, expected ${expected}`);
+  }
+
+  #note(error: unknown): void {
+    this.problems.push(problemOf(error, this.#reader.file.path));
+    const isRefusal = error instanceof UnsupportedFormatError ||
+      (error instanceof IoError && error.osCode !== "EIO" && error.osCode !== "ENOENT");
+    if (isRefusal) this.refusal ??= error;
   }
 
   #fail(found: string): void {

@@ -1,4 +1,6 @@
-/** What a verification says: of an open store (verify.ts) and of the files of one (verify_store.ts). */
+/**
+ * What a verification says: of an open store (verify.ts) and of the files of one (verify_store.ts).
+ */
 
 import { CorruptionError, IoError, StoreError, UnsupportedFormatError } from "../../errors.ts";
 
@@ -46,7 +48,7 @@ export interface VerifyReport {
   readonly bytes: number;
 }
 
-/** A report in the making. */
+/** A report that is being written. */
 export class Findings {
   readonly problems: VerifyProblem[] = [];
   tables = 0;

@@ -1,6 +1,7 @@
 /**
- * What a write that depends on a key's value decides, as pure functions of the key's entry: for the store
- * and for a transaction, which differ in where the entry comes from and in where the write goes.
+ * What a write that depends on a key's value decides, as pure functions of the key's entry: for the
+ * store and for a transaction, which differ in where the entry comes from and in where the write
+ * goes.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -12,7 +13,7 @@ import { encodeValue } from "../../value/value_codec.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import { EmbeddedBatch } from "./batch.ts";
 
-/** What is to be done about a key. */
+/** What to do about a key. */
 export interface Decision<T> {
   /** The answer for the caller. */
   readonly result: T;
@@ -20,7 +21,10 @@ export interface Decision<T> {
   readonly batch: EmbeddedBatch | undefined;
 }
 
-/** Looks at a key's entry; may only be called once, in the stretch in which the entry is shown. */
+/**
+ * Reads a key's entry and decides. It may be called only once, in the stretch in which the entry is
+ * shown.
+ */
 export type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
 
 /** What a user of `update` makes of a value. */
@@ -103,7 +107,9 @@ function isEncoding({ bytes, length }: ByteWriter, entry: EntryView): boolean {
   return true;
 }
 
-/** The key, not to be changed by the caller any more. What can't be a key is left for the encoder. */
+/**
+ * The key, which the caller can't change any more. If it can't be a key, the encoder reports that.
+ */
 export function ownKey(key: Key): Key {
   const isOwned = typeof key === "string" || !isBytes(key) || key.length === 0;
   return isOwned ? key : new Uint8Array(key);

@@ -35,8 +35,9 @@ interface Expect {
 }
 
 /**
- * Declares a part of the suite. Each part has hooks of its own. `expected` changes what a test, by its name, is
- * to throw: a text of the error that shows that the other version of Keyv behaves as it documents.
+ * Declares a part of the suite. Each part has hooks of its own. `expected` changes what a test, by
+ * its name, is to throw: a text of the error that shows that the other version of Keyv behaves as
+ * it documents.
  */
 export function declare(
   title: string,

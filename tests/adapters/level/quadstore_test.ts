@@ -1,4 +1,5 @@
-// quadstore, which keeps RDF in six indexes of a Level database: what it finds is what a filter finds.
+// quadstore, which keeps RDF in six indexes of a Level database: what it finds is what a filter
+// finds.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,4 +1,5 @@
-// Seeks and ranges beside classic-level: abstract-level's suite seeks within ranges and asserts nothing about it.
+// Seeks and ranges beside classic-level: abstract-level's suite seeks within ranges and asserts
+// nothing about it.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -62,7 +63,8 @@ async function play(db: Database, random: Random): Promise<unknown[]> {
   );
   const answers: unknown[] = [mode, { ...range }];
   for (let step = 0; step < 10; step++) {
-    // Not with a limit: what classic-level has read ahead counts for it, as if its caller had seen it.
+    // Not with a limit: what classic-level has read ahead counts for it, as if its caller had seen
+    // it.
     const chosen = "limit" in range ? 2 + random.below(4) : random.below(6);
     if (chosen < 2) {
       const target = key();

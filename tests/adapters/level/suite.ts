@@ -1,4 +1,6 @@
-/** Runs abstract-level's own test suite on databases that a test makes, and says what came of it. */
+/**
+ * Runs abstract-level's own test suite on databases that a test makes, and says what came of it.
+ */
 
 import assert from "node:assert/strict";
 import type { TinyLevel } from "../../../level.ts";

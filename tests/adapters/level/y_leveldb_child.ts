@@ -1,6 +1,7 @@
 /**
- * Runs the own tests of y-leveldb, which are in its package, with TinyLevel in the place of `level`. Ends
- * with their exit code. The argument is an empty directory, where they keep their databases.
+ * Runs the own tests of y-leveldb, which are in its package, with TinyLevel in the place of
+ * `level`. Ends with their exit code. The argument is an empty directory, where they keep their
+ * databases.
  */
 
 import { createRequire } from "node:module";
