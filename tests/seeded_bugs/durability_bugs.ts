@@ -36,6 +36,21 @@ export const durabilityBugs: readonly Bug[] = [
     symptom: CRASH_STATE,
   },
   {
+    name: "leave-log-without-sync",
+    item: "beyond the list",
+    does: "closes with flushOnClose false without a sync of the log that it leaves",
+    edits: [{
+      file: "src/store/closing.ts",
+      find: "        await state.logs.sync();\n        return;\n",
+      replace: "        return;\n",
+    }],
+    caughtBy: directed(
+      "tests/store/leave_log_test.ts",
+      /loses nothing to a power loss, with walSync "none"/,
+    ),
+    symptom: /key \d+/,
+  },
+  {
     name: "extend-over-records",
     item: "beyond the list",
     does: "extends a log from where it is durable, over records that are not yet",

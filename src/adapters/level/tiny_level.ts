@@ -17,6 +17,9 @@ import { CorruptionError, IoError, LockedError, StoreError } from "../../errors.
 import type { Options } from "../../options.ts";
 import { open } from "../../store/open.ts";
 import type { EmbeddedStore } from "../../store/store.ts";
+import { destroy } from "../../store/upkeep/destroy.ts";
+import { repair } from "../../store/upkeep/repair.ts";
+import type { RepairReport } from "../../store/upkeep/repair_report.ts";
 import { clearRange } from "../clear_range.ts";
 import { type Data, type Format, toStore, valueIn } from "./formats.ts";
 import { deleteData, LevelBatch, putData, writeOptions } from "./level_batch.ts";
@@ -153,6 +156,16 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
       }
     }
     return super.batch(operations!, options!);
+  }
+
+  /** Deletes a database that nobody has open: the files that a store owns, and nothing else. */
+  static destroy(location: string | URL): Promise<void> {
+    return destroy(location);
+  }
+
+  /** Saves what can be read of a database that does not open. The report says what was done. */
+  static repair(location: string | URL): Promise<RepairReport> {
+    return repair(location);
   }
 
   /**

@@ -2,6 +2,8 @@
 // iterators.
 
 import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { TinyLevel } from "../../../level.ts";
 import {
@@ -12,6 +14,7 @@ import {
   TypeMismatchError,
 } from "../../../mod.ts";
 import { MapStore } from "../../contracts/map_store.ts";
+import { temporaryDirectory } from "../../support/temporary.ts";
 import { crashCopy } from "../../store/file_systems.ts";
 
 type Options = Record<string, unknown>;
@@ -384,6 +387,28 @@ test("A store that is not an embedded one has no calls of one, and says so", asy
   await assert.rejects(db.approximateSize("a", "b"), unsupported);
   await db.clear();
   assert.deepEqual(await db.keys().all(), []);
+});
+
+test("destroy deletes a database, and repair brings back one whose CURRENT is lost", async () => {
+  const temporary = temporaryDirectory("tiny-level");
+  const location = join(temporary.path, "db");
+  try {
+    const db = new TinyLevel(location, { flushOnClose: true });
+    await db.put("key", "value");
+    await db.close();
+    rmSync(join(location, "CURRENT"));
+    assert.equal((await causeOf(new TinyLevel(location).open())).code, "LEVEL_CORRUPTION");
+    await TinyLevel.repair(location);
+    await db.open();
+    assert.equal(await db.get("key"), "value");
+    await assert.rejects(TinyLevel.destroy(location), { code: "LOCKED" });
+    await db.close();
+    await TinyLevel.destroy(location);
+    const missing = new TinyLevel(location, { createIfMissing: false });
+    assert.equal((await causeOf(missing.open())).code, "NOT_A_STORE");
+  } finally {
+    temporary.dispose();
+  }
 });
 
 test("A database that is closed and opened again has what was written", async () => {
