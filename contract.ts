@@ -25,7 +25,8 @@ export type { Cursor } from "./src/contract/cursor.ts";
 export { CursorBase } from "./src/contract/cursor_base.ts";
 export type { Beginning, KeyEncoding, Range } from "./src/contract/range.ts";
 export type { Entry, EntryOptions, Reader, Snapshot, TypedReads } from "./src/contract/reader.ts";
-export type { AnySub, Store, StoreStatus, Sub, SubOptions } from "./src/contract/store.ts";
+export type { AnySub, Store, StoreStatus, Sub } from "./src/contract/store.ts";
+export type { SubOptions } from "./src/contract/sub/sub_options.ts";
 export { ReaderBase } from "./src/contract/reader_base.ts";
 export { StoreBase } from "./src/contract/store_base.ts";
 export {
@@ -36,6 +37,8 @@ export {
   transactionOptions,
 } from "./src/contract/transaction.ts";
 export { TransactionBase } from "./src/contract/transaction_base.ts";
+export { CommitFeed } from "./src/contract/commit_feed.ts";
+export type { Commit, Watch, WatchOptions, WatchRange } from "./src/contract/watch.ts";
 export { WriterBase } from "./src/contract/writer_base.ts";
 export { subOf } from "./src/contract/sub/sub_store.ts";
 export { transactionSubOf } from "./src/contract/sub/sub_transaction.ts";
@@ -87,6 +90,7 @@ export {
   CorruptionError,
   IoError,
   type KeyStretch,
+  LaggedError,
   LockedError,
   StoreError,
   type StoreErrorCode,

@@ -20,6 +20,7 @@ import { subTests } from "./src/contract/suite/subs.ts";
 import { type ContractSuiteOptions, storeTests } from "./src/contract/suite/suite.ts";
 import { transactionTests } from "./src/contract/suite/transactions.ts";
 import { valueTests } from "./src/contract/suite/values.ts";
+import { watchTests } from "./src/contract/suite/watches.ts";
 import { writeTests } from "./src/contract/suite/writes.ts";
 
 export type { ContractSuiteOptions } from "./src/contract/suite/suite.ts";
@@ -32,6 +33,7 @@ export function contractSuite(options: ContractSuiteOptions): void {
   scanTests(test);
   writeTests(test);
   transactionTests(test);
+  watchTests(test);
   lifeTests(test);
   subTests(test);
 }

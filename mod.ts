@@ -26,6 +26,7 @@ export { EmbeddedTransaction } from "./src/store/transaction/transaction.ts";
 export type {
   Batch,
   Beginning,
+  Commit,
   Cursor,
   Entry,
   EntryOptions,
@@ -54,6 +55,9 @@ export type {
   ValueCodec,
   ValueGiven,
   ValueShown,
+  Watch,
+  WatchOptions,
+  WatchRange,
   WriteOptions,
   Writer,
 } from "./contract.ts";
@@ -123,6 +127,7 @@ export {
   CorruptionError,
   IoError,
   type KeyStretch,
+  LaggedError,
   LockedError,
   LockLostError,
   StoreError,

@@ -46,6 +46,7 @@ const faultFolders: readonly string[] = ["faults", "fuzz", "properties", "seeded
 
 /** Files of other folders that try as much as those do. */
 const faultFiles: ReadonlySet<string> = new Set([
+  "tests/adapters/level/suite_disk_test.ts",
   "tests/compression/minlz_random_test.ts",
   "tests/go/go_log_test.ts",
   "tests/go/go_manifest_test.ts",

@@ -27,7 +27,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
-import { ecosystemFolder, installEcosystem } from "./ecosystem.ts";
+import { installEcosystem } from "./ecosystem.ts";
 import { Figures } from "./figures.ts";
 import { parseRuntime, root, runPool, type Runtime, runtimes } from "./processes.ts";
 import { Progress } from "./progress.ts";
@@ -172,10 +172,8 @@ const checkTasks = checks.map((check) => async () => {
   if (result.failure === undefined) passed++;
   else fail(`${check.name}\n${tail(result.failure)}`);
 });
-if (chosen.includes("node") && files.some((file) => file.startsWith(`${ecosystemFolder}/`))) {
-  const problem = await installEcosystem();
-  if (problem !== undefined) fail(problem);
-}
+const installProblem = await installEcosystem(files, chosen);
+if (installProblem !== undefined) fail(installProblem);
 const timeoutMs = 1_200_000 * Math.max(1, scale);
 const tasksOf = (some: readonly string[]): (() => Promise<void>)[] =>
   some.flatMap((file) =>

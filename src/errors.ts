@@ -32,6 +32,7 @@ export type StoreErrorCode =
   | "TYPE_MISMATCH"
   | "CONFLICT"
   | "VALIDATION"
+  | "LAGGED"
   | "KEY_ENCODING"
   | "READ_ONLY"
   | "NOT_A_STORE"
@@ -334,6 +335,24 @@ export class ValidationError extends StoreError {
 }
 
 /**
+ * The reader of a watch was too slow, and commits were dropped. Read the range, and watch again: begin to watch
+ * before you read, and nothing is missed.
+ */
+export class LaggedError extends StoreError {
+  /** "LaggedError". */
+  override readonly name: string = "LaggedError";
+
+  /** Makes an error that says how far the reader is behind. */
+  constructor(by: string, options?: ErrorOptions) {
+    super(
+      "LAGGED",
+      `Cannot go on watching: the reader is behind ${by}; read the range and watch it again`,
+      options,
+    );
+  }
+}
+
+/**
  * Bytes that do not decode, told by their offset in the buffer at hand. Internal: it is converted
  * to a {@linkcode CorruptionError} where the file name is known.
  */
@@ -362,6 +381,7 @@ markClass(BackgroundError, CLASS_NAME, "BackgroundError");
 markClass(TypeMismatchError, CLASS_NAME, "TypeMismatchError");
 markClass(ConflictError, CLASS_NAME, "ConflictError");
 markClass(ValidationError, CLASS_NAME, "ValidationError");
+markClass(LaggedError, CLASS_NAME, "LaggedError");
 
 /** Converts a failure of a decoder over `file` into the error that users see; others pass through. */
 export function corruptionFrom(

@@ -110,6 +110,12 @@ export interface Options {
    * of its own never has the thread. It takes 20 to 30 MB while there is work. Default true.
    */
   backgroundThread?: boolean;
+  /**
+   * Whether `close` writes what is in memory to a table, so that the next `open` has nothing to do. With
+   * false it makes the write-ahead log durable and leaves it, as a crash would: closing takes one sync, and
+   * the next `open` for writing reads the log and writes the table. Default true.
+   */
+  flushOnClose?: boolean;
 }
 
 /** Options whose choice of keys and int64 values the compiler knows: they give a store its types. */
@@ -165,6 +171,7 @@ export function defaultOptions(): Options {
     levelSizeMultiplier: 10,
     maxLevels: 7,
     backgroundThread: true,
+    flushOnClose: true,
   };
 }
 
@@ -278,7 +285,13 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   levelSizeMultiplier: integer(2, 100),
   maxLevels: integer(2, 7),
   backgroundThread: isBoolean,
+  flushOnClose: isBoolean,
 };
+
+/** Whether a store has an option of that name. */
+export function isOptionName(name: string): name is keyof Options {
+  return Object.hasOwn(CHECKS, name);
+}
 
 /**
  * Checks the options and fills in what is missing. Only own fields count; `undefined` is "not given".
@@ -294,7 +307,7 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
       throw new TypeError(`Cannot use the options: found ${found}, expected an object`);
     }
     for (const name of Object.keys(options) as (keyof Options)[]) {
-      if (!Object.hasOwn(CHECKS, name)) {
+      if (!isOptionName(name)) {
         throw new TypeError(`Cannot use the options: "${name}" is not one of them`);
       }
       const value: unknown = options[name];

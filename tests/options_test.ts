@@ -41,6 +41,7 @@ test("resolveOptions fills in the defaults of the documentation", () => {
     levelSizeMultiplier: 10,
     maxLevels: 7,
     backgroundThread: true,
+    flushOnClose: true,
   };
   for (const given of [undefined, {}, { preset: "default" }, { ...defaultOptions() }]) {
     const resolved = resolve(given);
@@ -56,6 +57,7 @@ test("Presets change what their names promise and nothing else", () => {
     blockSizeBytes: 16 * 1024,
     bloomFalsePositiveRate: false,
     backgroundThread: false,
+    flushOnClose: true,
   };
   const high = {
     ...defaultOptions(),
@@ -117,6 +119,7 @@ const accepted: Record<string, readonly unknown[]> = {
   levelSizeMultiplier: [2, 100],
   maxLevels: [2, 7],
   backgroundThread: [true, false],
+  flushOnClose: [true, false],
 };
 
 const refusedNumbers = [NaN, Infinity, -Infinity, -1, 1.5, "4", 4n, true, [4], 2 ** 53];
@@ -143,6 +146,7 @@ const refused: Record<string, readonly unknown[]> = {
   levelSizeMultiplier: [...refusedNumbers, 0, 1, 101],
   maxLevels: [...refusedNumbers, 0, 1, 8],
   backgroundThread: [0, 1, "worker", null],
+  flushOnClose: [0, 1, "no", null],
 };
 
 test("resolveOptions accepts both ends of every range and every word", () => {

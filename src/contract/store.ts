@@ -1,16 +1,16 @@
 /**
  * A store, as everybody can implement it: over the embedded engine, a map, a database.
  *
- * To come, each with a switch of the contract suite: range deletes, expiry and `watch`. None of them changes
- * a member that is here.
+ * To come, each with a switch of the contract suite: range deletes and expiry. Neither changes a member that is here.
  */
 
 import type { Reader, Snapshot } from "./reader.ts";
-import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
 import type { SubOptions } from "./sub/sub_options.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
 import type { Transaction, TransactionOptions } from "./transaction.ts";
 import type { Key, Value } from "./value.ts";
+import type { Watch, WatchOptions, WatchRange } from "./watch.ts";
 import type { Batch, Writer } from "./writer.ts";
 
 export type { SubOptions } from "./sub/sub_options.ts";
@@ -84,6 +84,17 @@ export interface Store<K = Key, V = Value, KeyOut = K, ValueIn = V>
    */
   sub<V extends Value>(path: string | readonly string[]): Sub<Key, V>;
   /**
+   * Shows every commit from now on that touches the range, in order and whole, when it is as durable as a
+   * write of this store that has resolved. Ends when the store is closed.
+   *
+   * A reader that is too slow gets a {@linkcode LaggedError}, and has to read the range again. To follow a
+   * range from its present state on: begin to watch, read the range, then apply the commits to what was read.
+   *
+   * @throws {TypeError | RangeError} the range or an option is not valid
+   * @throws {ClosedError} the store is closed
+   */
+  watch(range?: WatchRange<K>, options?: WatchOptions): Watch<KeyOut, V>;
+  /**
    * Waits for writes under way and releases everything. Further use gets a ClosedError; closing again is
    * legal.
    */
@@ -125,7 +136,7 @@ export interface Sub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   in(target: Reader & Writer): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
   /** The sub in a snapshot of its store. */
   in(target: Reader): Reader<K, V, KeyOut>;
-  /** Ends this handle, its cursors and its snapshots. The store stays open, as do other handles, also of the same sub. */
+  /** Ends this handle, its cursors, snapshots and watches. The store stays open, as do other handles, also of the same sub. */
   close(): Promise<void>;
 }
 

@@ -2,16 +2,18 @@
 
 import { markClass } from "../class_marks.ts";
 import type { Snapshot } from "./reader.ts";
-import type { AnySub, Store, StoreStatus, Sub, SubOptions } from "./store.ts";
+import type { AnySub, Store, StoreStatus, Sub } from "./store.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
 import { subOf } from "./sub/sub_store.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
 import type { Transaction, TransactionOptions } from "./transaction.ts";
 import type { Key, Value } from "./value.ts";
+import type { Watch, WatchOptions, WatchRange } from "./watch.ts";
 import { WriterBase } from "./writer_base.ts";
 
 /**
- * A store that is made of two reads, `write`, `update`, `transaction` and its life. An implementation
+ * A store that is made of two reads, `write`, `update`, `transaction`, `watch` and its life. An implementation
  * overrides what it can do better.
  *
  * @example
@@ -34,6 +36,8 @@ export abstract class StoreBase<KeyOut = Key, V = Value> extends WriterBase<Key,
   ): Promise<T>;
   /** See {@linkcode Store}. */
   abstract snapshot(): Snapshot<Key, V, KeyOut>;
+  /** See {@linkcode Store}. */
+  abstract watch(range?: WatchRange, options?: WatchOptions): Watch<KeyOut, V>;
   /** See {@linkcode Store}. */
   abstract close(): Promise<void>;
 

@@ -1,6 +1,6 @@
 /** What a transaction has besides reads and writes, for those who implement one. */
 
-import type { SubOptions } from "./store.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
 import { transactionSubOf } from "./sub/sub_transaction.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";

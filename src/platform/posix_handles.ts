@@ -96,6 +96,11 @@ export class DescriptorHandle implements FileHandle {
     return new Promise((resolve, reject) => {
       this.#check("sync", 0);
       if (typeof this.#witness !== "number") this.#witness = this.#openWitness();
+      if (this.#syncsInFlight === 0 && isShortage(this.#witness)) {
+        // At once, so that nobody needs the second descriptor meanwhile.
+        this.syncSync();
+        return resolve();
+      }
       fs.fdatasync(this.#descriptor, (error) => {
         this.#syncsInFlight--;
         const failure = this.#settle("sync", error);
@@ -195,6 +200,12 @@ export class DescriptorHandle implements FileHandle {
       );
     }
   }
+}
+
+/** Whether the second descriptor is missing because the process, or the system, has no more. */
+function isShortage(witness: number | IoError): boolean {
+  return typeof witness !== "number" &&
+    (witness.osCode === "EMFILE" || witness.osCode === "ENFILE");
 }
 
 /** Whether two descriptors are of one file. */

@@ -2,7 +2,8 @@
  * Closing a store: in which order what was accepted is made durable and what is held is given back.
  *
  * Writes under way are acknowledged first, a compaction is given up where it stands, the memtable is
- * flushed, one edit says that no log is needed, and what is small is compacted. Whatever fails on the way, files, leases and the
+ * flushed, one edit says that no log is needed, and what is small is compacted. With `flushOnClose: false` the
+ * log is made durable instead, and left. Whatever fails on the way, files, leases and the
  * lock are given back at the end.
  */
 
@@ -45,6 +46,12 @@ export async function closeStore(parts: StoreParts): Promise<void> {
     background.stopCompaction();
     if (mayWrite(state)) {
       lock?.verifySync();
+      if (leavesLog(state)) {
+        await background.flushed();
+        state.logs.writeOutSync();
+        await state.logs.sync();
+        return;
+      }
       writes.rotate();
       await background.flushed();
       if (state.logs.active !== undefined) {
@@ -72,6 +79,11 @@ export function closeStoreSync(parts: StoreParts): void {
     if (mayWrite(state)) {
       lock?.verifySync();
       state.logs.writeOutSync();
+      if (leavesLog(state)) {
+        background.flushedSync();
+        state.logs.syncSync();
+        return;
+      }
       writes.rotate();
       background.flushedSync();
       if (state.logs.active !== undefined) state.versions.applySync(lastEdit(state));
@@ -111,6 +123,11 @@ function mayWrite({ options, failure }: StoreState): boolean {
   return !options.readOnly && failure === undefined;
 }
 
+/** Whether the next open is to find what is in memory in the log, as after a crash. */
+function leavesLog({ options, memtable }: StoreState): boolean {
+  return !options.flushOnClose && memtable.entryCount > 0;
+}
+
 /** The edit that says that no log is needed any more. */
 function lastEdit({ versions, lastSequence }: StoreState): VersionEdit {
   const log = { number: versions.newFileNumber(), live: false };
@@ -120,6 +137,8 @@ function lastEdit({ versions, lastSequence }: StoreState): VersionEdit {
 function dispose({ state, writes, background, lock, onClosed }: StoreParts): void {
   background.stop();
   writes.stop();
+  if (state.failure === undefined) state.observer?.acknowledged(state.lastSequence);
+  state.observer?.ended(state.failure);
   for (const lease of [...state.leases]) lease.revoke();
   state.logs.close();
   state.versions.close();

@@ -5,8 +5,9 @@
 
 import { isBytes } from "../bytes/is_bytes.ts";
 import type { Entry, EntryOptions } from "../contract/reader.ts";
+import { type Watch, type WatchOptions, type WatchRange, watchRange } from "../contract/watch.ts";
 import { StoreBase } from "../contract/store_base.ts";
-import type { SubOptions } from "../contract/store.ts";
+import type { SubOptions } from "../contract/sub/sub_options.ts";
 import type { TransactionOptions } from "../contract/transaction.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
@@ -33,6 +34,7 @@ import type { EmbeddedSub } from "./sub/embedded_sub.ts";
 import { type EmbeddedParent, embeddedSubOf } from "./sub/embedded_sub_store.ts";
 import type { EmbeddedTransaction } from "./transaction/transaction.ts";
 import { Transactions } from "./transaction/transactions.ts";
+import { Watches } from "./watch/watch_hub.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
 import { requireEvent, type StoreEventListener, type StoreEventMap } from "./state/store_events.ts";
 import { writableInto, type WritableOptions } from "./write/writable.ts";
@@ -71,13 +73,14 @@ export interface CompactRange {
 export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   extends StoreBase<KeyOut, V>
   implements EmbeddedReader<Key, V, KeyOut> {
-  // The first six are replaced where a handle is closed and its store goes on.
+  // The first seven are replaced where a handle is closed and its store goes on.
   #state: StoreState;
   #background: Background;
   #writes: WritePath;
   #reads: ReadPath;
   #conditional: ConditionalWrites<V>;
   #transactions: Transactions<KeyOut, V>;
+  #watches: Watches<KeyOut, V>;
   readonly #decoder: EntryDecoder<KeyOut, V>;
   readonly #decodeValue: DecodeEntry<V>;
   readonly #parts: StoreParts;
@@ -98,6 +101,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     this.#decodeValue = this.#decoder.value;
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
     this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
+    this.#watches = new Watches(state, this.#decoder);
   }
 
   /** The store's directory, as an absolute path. */
@@ -430,6 +434,19 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
+   * Shows every commit from now on that touches the range, in order and whole, when it is as durable as
+   * `walSync` promises. Ends when the store is closed. Costs nothing while nobody watches.
+   *
+   * @throws {TypeError | RangeError} the range or an option is not valid
+   * @throws {ClosedError} the store is closed
+   * @throws {BackgroundError} an earlier write failed: there will be no commit
+   */
+  override watch(range: WatchRange = {}, options?: WatchOptions): Watch<KeyOut, V> {
+    if (arguments.length > 2) throw surplusArgument("watch", arguments[2], 2);
+    return this.#watches.open(watchRange(range), options);
+  }
+
+  /**
    * Calls `visit` for every key with the prefix, in order, until it returns false.
    *
    * The fastest way to read many entries asynchronously: there is no promise for an entry.
@@ -645,12 +662,14 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   #detach(): StoreState {
     const state = closedState(this.#state);
     this.#transactions.close();
+    this.#watches.close();
     this.#state = state;
     this.#background = new Background(state);
     this.#writes = new WritePath(state, this.#background);
     this.#reads = new ReadPath(state);
     this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
     this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
+    this.#watches = new Watches(state, this.#decoder);
     return state;
   }
 

@@ -94,6 +94,9 @@ class MapCursor extends contract.CursorBase<Pair> {
 /** The store. */
 export class MapStore extends contract.StoreBase {
   readonly #now = new MapReader();
+  readonly #feed = new contract.CommitFeed();
+  #isTransaction = false;
+  readonly #written: Operation[] = [];
 
   override get status(): contract.StoreStatus {
     return this.#now.closed === undefined ? "open" : "closed";
@@ -113,12 +116,16 @@ export class MapStore extends contract.StoreBase {
   ): Promise<void> {
     this.#now.requireOpen();
     contract.wantsSync(options);
+    const operations: Operation[] = [];
     for (const operation of contract.OperationBatch.operationsOf(given)) {
       const key = contract.keyBytes(operation.key);
+      operations.push({ ...operation, key });
       const rows = this.#now.rows.filter((row) => contract.compareKeys(row.key, key) !== 0);
       if (operation.type === "put") rows.push({ key, value: operation.value });
       this.#now.rows = rows.sort((a, b) => contract.compareKeys(a.key, b.key));
     }
+    if (this.#isTransaction) this.#written.push(...operations);
+    this.#feed.publish(operations);
     await Promise.resolve();
   }
 
@@ -147,6 +154,7 @@ export class MapStore extends contract.StoreBase {
       const { rows } = this.#now;
       const fork = new MapStore();
       fork.#now.rows = rows;
+      fork.#isTransaction = true;
       let result: T;
       try {
         result = await body(new MapTransaction(fork, attempt));
@@ -158,6 +166,7 @@ export class MapStore extends contract.StoreBase {
       if (fork.#now.rows === rows) return result;
       if (this.#now.rows === rows) {
         this.#now.rows = fork.#now.rows;
+        this.#feed.publish(fork.#written);
         return result;
       }
       // Any other commit counts: it may have written what was read.
@@ -171,8 +180,14 @@ export class MapStore extends contract.StoreBase {
     return Object.assign(new MapReader(), { rows: this.#now.rows, store: this.#now });
   }
 
+  override watch(range?: contract.WatchRange, options?: contract.WatchOptions): contract.Watch {
+    this.#now.requireOpen();
+    return this.#feed.open(range, options);
+  }
+
   override async close(): Promise<void> {
     this.#now.closed = "store";
+    this.#feed.close();
     await Promise.resolve();
   }
 }

@@ -8,6 +8,9 @@ const documents: Readonly<Record<string, number>> = {
   "README.md": 1,
   "docs/API.md": 4,
   "docs/FROM_GO.md": 10,
+  "docs/LEVEL.md": 2,
+  "docs/FROM_LMDB.md": 2,
+  "docs/FROM_DENO_KV.md": 2,
 };
 
 for (const [document, least] of Object.entries(documents)) {

@@ -1,8 +1,10 @@
 /**
- * Crash enumeration of transactions, asynchronous and synchronous, among batches, flushes and compactions.
+ * Crash enumeration of transactions, asynchronous and synchronous, among batches, flushes and compactions. The
+ * store is watched meanwhile: what was seen counts as acknowledged.
  * What a workload is, and the variables that repeat one state, are in support/crash_tests.ts.
  */
 
+import assert from "node:assert/strict";
 import { crashTests, type Workload } from "../support/crash_tests.ts";
 
 const workloads: readonly Workload[] = (["batch", "none"] as const).map((walSync): Workload => ({
@@ -13,6 +15,7 @@ const workloads: readonly Workload[] = (["batch", "none"] as const).map((walSync
   peaks: { levels: 2 },
   script: async (run) => {
     await run.open();
+    run.follow();
     for (let i = 0; i < 12; i++) {
       const sync = run.random.below(6) === 0;
       await run.wait(run.transaction(1 + run.random.below(6), 24, 150, sync));
@@ -26,6 +29,7 @@ const workloads: readonly Workload[] = (["batch", "none"] as const).map((walSync
     }
     run.checkAll();
     await run.close();
+    assert.ok(run.seen > 20, `only ${run.seen} commits were seen`);
     await run.open();
     run.checkAll();
     await run.close();

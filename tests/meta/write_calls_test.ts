@@ -96,6 +96,7 @@ const expressions: Readonly<Record<string, string>> = {
   "src/platform/posix_handles.ts": "the system's texts of errors",
   "src/platform/restricted_file_system.ts": "none: it calls SQLite's own exec",
   "src/platform/sqlite_mutex.ts": "none: it calls SQLite's own exec",
+  "src/store/recovery/recovery.ts": "CURRENT, at most 128 bytes, and names of files",
   "src/store/recovery/store_path.ts": "the path that the caller gave",
   "src/value/record_encoder.ts":
     "a property's name in the text of an error, at most 33 characters of it",

@@ -20,6 +20,7 @@ import {
   type Options,
   type Range,
   type Value,
+  type Watch,
 } from "../../mod.ts";
 import { isTombstone, ValueDecoder } from "../../src/value/value_codec.ts";
 import { useScheduler } from "../support/fault_scheduler.ts";
@@ -448,14 +449,33 @@ async function judged(random: Random, files: RecordingFiles): Promise<HistoryFig
   const run = new Run(random, store);
   for (let i = 0; i < 6; i++) await store.put(run.key(), run.value());
   if (random.below(2) === 0) await store.flush();
+  const watches = [store.watch(), store.watch({ prefix: "k" })].map(follow);
   const workers = 2 + random.below(7);
   const work = Array.from({ length: workers }, (_, i) => run.work(i, 1 + random.below(3)));
   await Promise.all([...work, run.beside(2 + random.below(8))]);
   const final = await store.entries().toArray() as Pair[];
   await store.close();
-  judge(files.inOrder(), run.committed, final);
+  const commits = files.inOrder();
+  judge(commits, run.committed, final);
+  // A watch has seen every commit since it began, or what it did to the range.
+  const [all, some] = await Promise.all(watches) as [Changes[], Changes[]];
+  assert.deepEqual(all, commits.slice(commits.length - all.length), "what a watch has shown");
+  assert.ok(all.length >= run.committed.filter(({ isReadOnly }) => !isReadOnly).length);
+  const touching = all.map((changes) => changes.filter(([key]) => key.startsWith("k")));
+  assert.deepEqual(some, touching.filter(({ length }) => length > 0), "what a watch has shown");
   assert.deepEqual(files.violations, []);
   return run.figures;
+}
+
+/** What a watch shows until it ends. */
+async function follow(watch: Watch): Promise<Changes[]> {
+  const seen: Changes[] = [];
+  for await (const { operations } of watch) {
+    seen.push(
+      operations.map((one) => [String(one.key), one.type === "put" ? one.value : undefined]),
+    );
+  }
+  return seen;
 }
 
 /** The serial oracle. */

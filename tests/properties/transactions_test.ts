@@ -15,7 +15,7 @@ const FIRST_SEED = 20_270_117;
 
 test("Every history of concurrent transactions is that of a serial order, the one of commits", async () => {
   const given = process.env["TINYKVS_SEED"];
-  const count = given === undefined ? historyCount(2000) : 1;
+  const count = given === undefined ? historyCount(2500) : 1;
   const first = Number(given ?? FIRST_SEED);
   console.log(`${count} histories of transactions, from seed ${first} on`);
   const sums: HistoryFigures = { committed: 0, readOnly: 0, retried: 0, conflicts: 0, tables: 0 };

@@ -1,7 +1,7 @@
-/** Bugs in transactions: conflicts that are not found, and commits that are not one. */
+/** Bugs in transactions and watches: conflicts that are not found, commits that are not one or shown too early. */
 
 import type { Bug } from "./bug.ts";
-import { directed, transactions } from "./commands.ts";
+import { crashes, directed, transactions } from "./commands.ts";
 
 const NO_SERIAL_ORDER = /seed \d+ fails/;
 
@@ -133,5 +133,45 @@ export const transactionBugs: readonly Bug[] = [
     }],
     caughtBy: transactions,
     symptom: NO_SERIAL_ORDER,
+  },
+  {
+    name: "show-before-the-sync",
+    item: "beyond the list",
+    does: "shows a commit to those who watch before it is durable",
+    edits: [{
+      file: "src/store/write/acknowledgement.ts",
+      find: "      const error = this.#writeOut();\n",
+      replace: "      const error = this.#writeOut();\n" +
+        "      this.#state.observer?.acknowledged(group.lastSequence);\n",
+    }],
+    caughtBy: crashes('Transactions with walSync "batch"'),
+    symptom: /crash state/,
+  },
+  {
+    name: "show-what-came-during-the-sync",
+    item: "beyond the list",
+    does: "shows a commit to those who watch that was written while the sync was under way",
+    edits: [{
+      file: "src/store/write/acknowledgement.ts",
+      find: "    this.#state.observer?.acknowledged(group.lastSequence);\n",
+      replace: "    this.#state.observer?.acknowledged(this.#state.lastSequence);\n",
+    }],
+    caughtBy: directed(
+      "tests/store/watch_test.ts",
+      /^With walSync "(batch|write)" a commit is shown after its sync/,
+    ),
+    symptom: /AssertionError/,
+  },
+  {
+    name: "keep-all-for-slow-readers",
+    item: "beyond the list",
+    does: "keeps every commit for a watch that nobody reads",
+    edits: [{
+      file: "src/contract/watch_queue.ts",
+      find: "    if (this.#behind <= this.#limit && !isTooLarge) return true;\n",
+      replace: "    if (this.#limit > 0 || isTooLarge) return true;\n",
+    }],
+    caughtBy: directed("tests/store/watch_test.ts", /^Writes that nobody waits for count/),
+    symptom: /Missing expected rejection/,
   },
 ];

@@ -41,6 +41,7 @@ const limits: { [Name in keyof Options]-?: [good: unknown[], bad: unknown[]] } =
   levelSizeMultiplier: [[2, 100], [1, 101, null]],
   maxLevels: [[2, 7], [1, 8, null]],
   backgroundThread: [[true, false], [1, "worker", null]],
+  flushOnClose: [[true, false], [1, "no", null]],
 };
 
 /** A file system that fails on the first use of it. */

@@ -360,6 +360,8 @@ test("Every method of a closed store is a ClosedError", async () => {
     () => store.keys(),
     () => store.values(),
     () => store.stats(),
+    () => store.transactionSync(() => 1),
+    () => store.watch(),
   ];
   for (const method of synchronous) {
     assert.throws(method, { code: "CLOSED" }, String(method));

@@ -334,6 +334,35 @@ test("An update whose function writes its own key in the transaction is a TypeEr
   assert.deepEqual(await store.entries().toArray(), [["a", 7], ["b", 1], ["c", 1n]]);
 });
 
+test("A key that runs code while it is read can't confuse what a transaction has read and written", async () => {
+  await using store = await opened();
+  await store.put("abc", 1);
+  const bytes = new TextEncoder().encode("abc");
+  const hostile = (act: () => void): Uint8Array => {
+    const tried: unknown[] = [];
+    return new Proxy(bytes, {
+      get(target, name) {
+        if (tried.length === 0) {
+          tried.push(name);
+          act();
+        }
+        const value: unknown = Reflect.get(target, name, target);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  };
+  await store.transaction((tx) => {
+    tx.putSync("first", 1);
+    const reading = hostile(() => tx.getSync("another key"));
+    assert.throws(() => tx.getSync(reading), TypeError);
+    const writing = hostile(() => tx.putSync("another key", 2));
+    assert.throws(() => tx.putSync(writing, 3), TypeError);
+    assert.deepEqual([...tx.entries()], [["abc", 1], ["first", 1]]);
+    tx.putSync("last", 1);
+  });
+  assert.deepEqual([...store.keys()], ["abc", "first", "last"]);
+});
+
 test("Keys and values are the caller's again when a call of a transaction returns", async () => {
   await using store = await opened();
   await store.transaction(async (tx) => {

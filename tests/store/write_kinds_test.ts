@@ -101,7 +101,7 @@ const others = [
   ],
   ...["get", "getSync", "getMany", "has", "hasSync", "count", "entries", "keys", "values"],
   ...["getString", "getInt64", "getFloat64", "getBool", "getBytes", "getJson", "getMap"],
-  ...["scanPrefix", "scanRange", "snapshot", "checkpoint"],
+  ...["scanPrefix", "scanRange", "snapshot", "checkpoint", "watch"],
 ];
 
 const options: Options = { memtableSizeBytes: 4096, blockSizeBytes: 256, compression: "none" };

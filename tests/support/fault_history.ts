@@ -86,6 +86,19 @@ export class History {
     if (isDurable) this.#durable = Math.max(this.#durable, ordinal);
   }
 
+  /** Requires that these are all the operations of a write, in their order; returns its ordinal. */
+  requireWhole(operations: readonly Operation[]): number {
+    const put = operations.find((operation) => operation.type === "put");
+    const ordinal = Number.parseInt(String(put?.value), 10);
+    const written = this.#writes[ordinal - 1];
+    if (!isDeepStrictEqual(operations, written)) {
+      throw new Error(
+        `write ${ordinal} is shown as ${operations.length} operations, not as it was`,
+      );
+    }
+    return ordinal;
+  }
+
   /** Notes that a write was refused and has changed nothing. It keeps its ordinal. */
   withdraw(ordinal: number): void {
     this.#writes[ordinal - 1] = [];

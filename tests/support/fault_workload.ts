@@ -48,6 +48,8 @@ export class Run {
     extendedLogs: 0,
   };
   readonly #extendedLogs = new Set<string>();
+  /** Commits that `follow` has seen. */
+  seen = 0;
   #store: EmbeddedStore | undefined;
   #unsettled = 0;
 
@@ -255,6 +257,25 @@ export class Run {
 
   compact(): Promise<void> {
     return this.#acknowledged(this.store.compact(), this.history.bounds.issued, true);
+  }
+
+  /** Watches the store: what was seen must be there after any crash from then on, and each commit is whole. */
+  follow(): void {
+    const store = this.store;
+    const watch = store.watch();
+    const follow = async (): Promise<void> => {
+      let last = 0;
+      for await (const { operations } of watch) {
+        // What a process sees after its crash it sees no more.
+        if (store !== this.#store) return;
+        const ordinal = this.history.requireWhole(operations);
+        if (ordinal <= last) throw new Error(`write ${ordinal} is shown after ${last}`);
+        last = ordinal;
+        this.seen++;
+        this.history.acknowledge(ordinal, this.#isDurableMode);
+      }
+    };
+    void follow();
   }
 
   /** Requires that the store shows everything that was issued. */

@@ -1,4 +1,4 @@
-/** What a sub is made with. */
+/** What a sub may be told. */
 
 import type { KeyChoice } from "./key_codec.ts";
 import type { ValueChoice } from "./value_codec.ts";

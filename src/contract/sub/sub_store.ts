@@ -2,29 +2,34 @@
 
 import { ClosedError } from "../../errors.ts";
 import type { Reader, Snapshot } from "../reader.ts";
-import type { AnySub, Store, StoreStatus, Sub, SubOptions } from "../store.ts";
+import type { AnySub, Store, StoreStatus, Sub } from "../store.ts";
 import { requireBody, type Transaction, type TransactionOptions } from "../transaction.ts";
 import { describeValue, type Key, type Value } from "../value.ts";
+import type { Watch, WatchOptions, WatchRange } from "../watch.ts";
 import type { Batch, Writer } from "../writer.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./key_codec.ts";
 import { Keyspace } from "./keyspace.ts";
 import { SubBatch, subTargetOf } from "./sub_batch.ts";
+import type { SubOptions } from "./sub_options.ts";
 import { nestedPath } from "./sub_path.ts";
 import { SubReader, SubSnapshot } from "./sub_reader.ts";
 import { SubTransaction } from "./sub_transaction.ts";
+import { SubWatches } from "./sub_watches.ts";
 import { SubWriter } from "./sub_writer.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./value_codec.ts";
 
-/** A part of a store. It keeps nothing; closing it ends this handle only. */
+/** A part of a store. It keeps nothing but its watches; closing it ends this handle only. */
 export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, ValueIn>
   implements Sub<K, V, KeyOut, ValueIn> {
   readonly #store: Store;
+  readonly #watches: SubWatches<K, V, KeyOut, ValueIn>;
   #isClosed = false;
 
   /** Made by `sub`. */
   constructor(store: Store, space: Keyspace<K, V, KeyOut, ValueIn>) {
     super(store, space);
     this.#store = store;
+    this.#watches = new SubWatches(store, space);
   }
 
   /** See {@linkcode Sub}. */
@@ -62,6 +67,15 @@ export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, Val
     return new SubSnapshot(this.#store.snapshot(), this.space, () => this.requireOpen());
   }
 
+  /** See {@linkcode Store}. */
+  watch(
+    range?: WatchRange<K>,
+    ...rest: [options?: WatchOptions]
+  ): Watch<KeyOut, V> {
+    this.requireOpen();
+    return this.#watches.open(range, ...rest);
+  }
+
   /** See {@linkcode Sub}. */
   in(batch: Batch): Batch<K, ValueIn>;
   /** See {@linkcode Sub}. */
@@ -86,6 +100,7 @@ export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, Val
   /** See {@linkcode Sub}. */
   close(): Promise<void> {
     this.#isClosed = true;
+    this.#watches.close();
     return Promise.resolve();
   }
 

@@ -1,10 +1,10 @@
 /** A sub in a transaction of its store. */
 
-import type { SubOptions } from "../store.ts";
 import type { AnyTransaction, Transaction } from "../transaction.ts";
 import type { Key, Value } from "../value.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./key_codec.ts";
 import { Keyspace } from "./keyspace.ts";
+import type { SubOptions } from "./sub_options.ts";
 import { nestedPath } from "./sub_path.ts";
 import { SubWriter } from "./sub_writer.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./value_codec.ts";

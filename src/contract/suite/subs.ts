@@ -233,6 +233,30 @@ export function subTests(test: StoreTest): void {
     await fails(() => sub.transaction(() => 1, { retry: 1 } as never), "TypeError");
   });
 
+  test("A watch of a sub shows its keys and values, and nothing else of a commit", async (store) => {
+    const sub = store.sub("s", { key: "tuple", value: users });
+    const other = sub.sub("inner");
+    await using watch = sub.watch();
+    await using part = sub.watch({ prefix: ["b"] });
+    const batch = store.batch().put("k", 1);
+    sub.in(batch).put(["a"], { name: "x" }).put(["b", 1], { name: "y", age: 2 }).delete(["c"]);
+    other.in(batch).put("k", 1);
+    await batch.write();
+    await other.put("k", 2);
+    await sub.delete(["b", 1]);
+    const puts = [
+      { type: "put", key: ["a"], value: { name: "x", age: 0 } },
+      { type: "put", key: ["b", 1], value: { name: "y", age: 2 } },
+    ];
+    equal((await watch.next()).value?.operations, [...puts, { type: "delete", key: ["c"] }]);
+    equal((await watch.next()).value?.operations, [{ type: "delete", key: ["b", 1] }]);
+    equal((await part.next()).value?.operations, [puts[1]]);
+    await store.sub("s", { key: "tuple" }).put(["d"], 5);
+    await fails(() => watch.next(), { code: "TYPE_MISMATCH" });
+    equal((await watch.next()).done, true);
+    await fails(() => sub.watch({ reverse: true } as never), "TypeError");
+  });
+
   test("Keys of a sub may be text only, or bytes only", async (store) => {
     const text = store.sub("text", { key: "utf8" });
     await text.put("\u00e9", 1);

@@ -279,10 +279,26 @@ export function readCurrent(options: RecoveryOptions): Current {
     if (version !== undefined) {
       throw new UnsupportedFormatError(path, `store version ${version}`, "store version 1");
     }
+    refuseLevelDb(options, bytes);
     return decodeCurrent(bytes);
   } catch (error) {
     throw corruptionFrom(error, "the name of the manifest", path, 0);
   }
+}
+
+/** What is in the CURRENT of LevelDB, and of RocksDB, which began as a copy of it. */
+const LEVELDB_CURRENT = /^MANIFEST-\d{6,20}\n$/;
+/** Files that RocksDB has beside it. */
+const ROCKSDB_NAME = /^(?:IDENTITY|OPTIONS-\d+)$/;
+
+/** @throws {StoreError} the directory is that of another database, with the same names of files */
+function refuseLevelDb({ fileSystem, directory }: RecoveryOptions, current: Uint8Array): void {
+  if (!LEVELDB_CURRENT.test(String.fromCharCode(...current.subarray(0, MAX_CURRENT_BYTES)))) return;
+  const isRocksDb = fileSystem.listSync(directory).some((name) => ROCKSDB_NAME.test(name));
+  const found = isRocksDb
+    ? "it holds a RocksDB database; read it with RocksDB and write its entries to a new directory"
+    : "it holds a LevelDB database; docs/LEVEL.md of @tinykvs/core has the program that copies it to a store";
+  throw notAStore(directory, found);
 }
 
 /** Reads a manifest: the state that it describes, whose tables are not opened yet. */

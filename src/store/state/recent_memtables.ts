@@ -87,8 +87,8 @@ export class RecentMemtables {
 
   /** Drops what no open transaction needs, and the oldest of what is too much. */
   #drop(): void {
-    let oldest = Infinity;
-    for (const { sequence } of this.open) oldest = Math.min(oldest, sequence);
+    // A set has the order in which it was filled, and those that begin later see later entries.
+    const oldest = this.open.values().next().value?.sequence ?? Infinity;
     let sizeBytes = 0;
     let count = 0;
     for (const { memtable, lastSequence } of this.#kept) {

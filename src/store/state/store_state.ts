@@ -17,6 +17,7 @@ import type { Scheduler } from "../../platform/scheduler.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
 import type { VersionSet } from "../../version/version_set.ts";
+import type { CommitObserver } from "./commit_observer.ts";
 import { DeadRanges } from "./dead_ranges.ts";
 import { Logs } from "./logs.ts";
 import type { PinnedFiles } from "./pinned_files.ts";
@@ -70,6 +71,8 @@ export class StoreState {
   readonly deadRanges: DeadRanges = new DeadRanges(() => this.lastSequence);
   /** What was committed since the open transactions began. */
   readonly recent: RecentMemtables;
+  /** Who is told of commits, if anybody watches them. */
+  observer: CommitObserver | undefined;
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
@@ -213,6 +216,7 @@ export class StoreState {
       this.#failure = error;
       this.events?.emit("error", { error });
     }
+    this.observer?.ended(this.#failure);
     return this.#failure;
   }
 

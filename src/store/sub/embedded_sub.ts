@@ -2,7 +2,8 @@
 
 import type { Reader, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
-import type { Sub, SubOptions } from "../../contract/store.ts";
+import type { Sub } from "../../contract/store.ts";
+import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
 import type { Transaction, TransactionOptions } from "../../contract/transaction.ts";

@@ -5,15 +5,18 @@
 
 import type { Reader, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
-import type { AnySub, Store, StoreStatus, SubOptions } from "../../contract/store.ts";
+import type { AnySub, Store, StoreStatus } from "../../contract/store.ts";
+import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import { Keyspace } from "../../contract/sub/keyspace.ts";
 import { subTargetOf } from "../../contract/sub/sub_batch.ts";
 import { nestedPath } from "../../contract/sub/sub_path.ts";
 import { inTarget } from "../../contract/sub/sub_store.ts";
+import { SubWatches } from "../../contract/sub/sub_watches.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
 import { requireBody, type TransactionOptions } from "../../contract/transaction.ts";
 import type { Key, Value } from "../../contract/value.ts";
+import type { Watch, WatchOptions, WatchRange } from "../../contract/watch.ts";
 import type { Batch, Writer } from "../../contract/writer.ts";
 import { ClosedError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
@@ -40,17 +43,19 @@ export interface EmbeddedParent extends Store, EmbeddedReader, EmbeddedWriter {
   ): T;
 }
 
-/** A part of the embedded store; its class is no part of the API, the interface is. It keeps nothing. */
+/** A part of the embedded store; its class is no part of the API, the interface is. It keeps nothing but its watches. */
 export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   extends EmbeddedSubWriter<K, V, KeyOut, ValueIn>
   implements EmbeddedSub<K, V, KeyOut, ValueIn> {
   readonly #store: EmbeddedParent;
+  readonly #watches: SubWatches<K, V, KeyOut, ValueIn>;
   #isClosed = false;
 
   /** Made by `store.sub(...)`. */
   constructor(store: EmbeddedParent, space: Keyspace<K, V, KeyOut, ValueIn>) {
     super(store, space);
     this.#store = store;
+    this.#watches = new SubWatches(store, space);
   }
 
   /** See {@linkcode Sub.path}. */
@@ -102,6 +107,15 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
     return new EmbeddedSubSnapshot(snapshot, this.space, () => this.requireOpen());
   }
 
+  /** See {@linkcode Store.watch}. */
+  watch(
+    range?: WatchRange<K>,
+    ...rest: [options?: WatchOptions]
+  ): Watch<KeyOut, V> {
+    this.requireOpen();
+    return this.#watches.open(range, ...rest);
+  }
+
   /** See {@linkcode Sub.in}. */
   in(batch: Batch): Batch<K, ValueIn>;
   /** See {@linkcode Sub.in}. */
@@ -139,6 +153,7 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   /** See {@linkcode Sub.close}. */
   close(): Promise<void> {
     this.#isClosed = true;
+    this.#watches.close();
     return Promise.resolve();
   }
 

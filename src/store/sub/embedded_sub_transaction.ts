@@ -1,7 +1,7 @@
 /** A sub in a transaction of the embedded store. */
 
 import type { Range } from "../../contract/range.ts";
-import type { SubOptions } from "../../contract/store.ts";
+import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import { Keyspace } from "../../contract/sub/keyspace.ts";
 import { nestedPath } from "../../contract/sub/sub_path.ts";

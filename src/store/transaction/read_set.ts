@@ -57,9 +57,12 @@ export class ReadSet {
    */
   encode(key: Key): number {
     const { keys } = this;
-    keys.length = this.#used;
+    const start = this.#used;
+    keys.length = start;
     encodeKey(key, keys);
-    return this.#used;
+    if (this.#used === start) return start;
+    // An object that passes for bytes may run code of the caller.
+    throw new TypeError("Cannot encode key: it has used the transaction while it was read");
   }
 
   /** Notes that the key was read which was encoded last. */

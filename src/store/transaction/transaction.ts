@@ -6,7 +6,7 @@
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import type { Entry, EntryOptions } from "../../contract/reader.ts";
-import type { SubOptions } from "../../contract/store.ts";
+import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
 import { TransactionBase } from "../../contract/transaction_base.ts";

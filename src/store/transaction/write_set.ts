@@ -28,7 +28,10 @@ export class WriteSet {
   readonly entry: EntryView = emptyEntryView();
   readonly #takeMemory: () => ByteWriter;
   #payload: ByteWriter | undefined;
+  /** Bytes of whole operations: what follows is being encoded, or was given up. */
+  #used = 0;
   #count = 0;
+  #isEncoding = false;
   /** The first operations, by key: sequence number 1 is the first one. */
   #index: Memtable | undefined;
   #indexedCount = 0;
@@ -46,46 +49,42 @@ export class WriteSet {
 
   /** Bytes of the encoded operations. */
   get sizeBytes(): number {
-    return this.#payload?.length ?? 0;
+    return this.#used;
   }
 
   /** Adds a put. @throws {TypeError | RangeError} the key or the value can't be stored */
   put(key: Key, value: Value): void {
     if (typeof value === "object" && !isBytes(value)) {
       // Encoding a record may run getters of the caller, which may write to the transaction.
-      const batch = new EmbeddedBatch().put(key, value);
-      this.append(batch.finish(), 1);
+      this.append(new EmbeddedBatch().put(key, value).finish(), 1);
       return;
     }
-    const payload = this.#open();
-    const start = payload.length;
+    const payload = this.#begin();
     try {
       encodePut(payload, key, value);
-    } catch (error) {
-      payload.length = start;
-      throw error;
+      this.#end(1);
+    } finally {
+      this.#isEncoding = false;
     }
-    this.#count++;
   }
 
   /** Adds a delete. @throws {TypeError | RangeError} the key can't be one */
   delete(key: Key): void {
-    const payload = this.#open();
-    const start = payload.length;
+    const payload = this.#begin();
     try {
       encodeDelete(payload, key);
-    } catch (error) {
-      payload.length = start;
-      throw error;
+      this.#end(1);
+    } finally {
+      this.#isEncoding = false;
     }
-    this.#count++;
   }
 
   /** Adds encoded operations. */
   append({ bytes, length }: ByteWriter, count: number): void {
     if (count === 0) return;
-    this.#open().appendBytes(bytes, 0, length);
-    this.#count += count;
+    this.#begin().appendBytes(bytes, 0, length);
+    this.#end(count);
+    this.#isEncoding = false;
   }
 
   /** Looks for the newest operation on a key; `entry` shows it if there is one, maybe a tombstone. */
@@ -121,13 +120,17 @@ export class WriteSet {
 
   /** The operations as a batch, whose memory they are. Nothing may be added any more. */
   finish(): EmbeddedBatch {
-    return EmbeddedBatch.holding(this.#open(), this.#count);
+    const payload = this.#begin();
+    this.#isEncoding = false;
+    return EmbeddedBatch.holding(payload, this.#count);
   }
 
   /** Forgets everything, for another transaction. */
   clear(): void {
     this.#payload = undefined;
+    this.#used = 0;
     this.#count = 0;
+    this.#isEncoding = false;
     this.#index = undefined;
     this.#indexedCount = 0;
     this.#indexedBytes = 0;
@@ -136,13 +139,27 @@ export class WriteSet {
     entry.keyView = entry.valueView = NO_VIEW;
   }
 
-  #open(): ByteWriter {
-    return this.#payload ??= this.#takeMemory();
+  /** The payload, for something to be encoded after its operations. */
+  #begin(): ByteWriter {
+    if (this.#isEncoding) {
+      // An object that passes for bytes may run code of the caller.
+      throw new TypeError("Cannot write to the transaction: a key or value is just being read");
+    }
+    this.#isEncoding = true;
+    const payload = this.#payload ??= this.#takeMemory();
+    payload.length = this.#used;
+    return payload;
+  }
+
+  #end(count: number): void {
+    this.#used = this.#payload!.length;
+    this.#count += count;
   }
 
   /** Offset of the last operation on the key from `from` on, or -1. */
   #lastOf(key: DataView, start: number, end: number, from: number): number {
-    const { view, length } = this.#payload!;
+    const { view } = this.#payload!;
+    const length = this.#used;
     const keyLength = end - start;
     let found = -1;
     for (let at = from; at < length;) {
@@ -160,9 +177,9 @@ export class WriteSet {
   /** The index, with every operation in it. */
   #indexed(): Memtable {
     const index = this.#index ??= new Memtable(0, INDEX_BYTES);
-    const { bytes, view, length } = this.#payload!;
+    const { bytes, view } = this.#payload!;
     let at = this.#indexedBytes;
-    while (at < length) {
+    while (at < this.#used) {
       const keyEnd = at + KEY_OFFSET + view.getUint32(at + 1, true);
       const end = keyEnd + 4 + view.getUint32(keyEnd, true);
       index.insert(++this.#indexedCount, bytes, view, at + 1, keyEnd, end);

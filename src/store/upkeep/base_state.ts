@@ -19,6 +19,7 @@ import { decodeManifest, MANIFEST_HEADER_BYTES } from "../../version/manifest_fo
 import type { VersionState } from "../../version/version_set.ts";
 import { LOG_HEADER_BYTES } from "../../wal/log_format.ts";
 import { storeOfLog } from "../../wal/log_salvage.ts";
+import { foreignStoreIn } from "../recovery/foreign_store.ts";
 import {
   newStoreId,
   notAStore,
@@ -28,7 +29,6 @@ import {
   remainsOfStore,
 } from "../recovery/recovery.ts";
 import { readTableTail } from "./table_identity.ts";
-import { foreignStoreIn } from "../recovery/foreign_store.ts";
 import { problemOf, type VerifyProblem } from "./verify_report.ts";
 
 const MAX_MANIFEST_BYTES = 2 ** 30;
@@ -146,7 +146,7 @@ function requireOurs(
     throw notAStore(directory, "it is a checkpoint that is not finished");
   }
   if (remainsOfStore(names).length === 0) throw notAStore(directory, "no file of a store is in it");
-  // Tables alone are those of another program, unless one of them has what only ours have.
+  // Tables alone may be those of another program, unless one of them has what only ours have.
   const isOurs = !foreign.some(({ logName }) => names.includes(logName)) && names.some((name) => {
     const path = fileSystem.joinPath(directory, name);
     const { sizeBytes = 0 } = fileSystem.statSync(path) ?? {};

@@ -20,6 +20,8 @@ class Group {
   resolve!: () => void;
   reject!: (error: unknown) => void;
   needsSync: boolean;
+  /** The newest write that is with it when it is acknowledged. */
+  lastSequence = 0;
 
   constructor(needsSync: boolean) {
     this.needsSync = needsSync;
@@ -77,6 +79,7 @@ export class Acknowledgement {
       state.fail("a write to the write-ahead log", error);
       throw error;
     }
+    state.observer?.acknowledged(state.lastSequence);
     this.#background.assist(bytes);
   }
 
@@ -108,6 +111,7 @@ export class Acknowledgement {
         for (const resolve of this.#drained.splice(0)) resolve();
         return;
       }
+      group.lastSequence = this.#state.lastSequence;
       const error = this.#writeOut();
       if (error !== undefined) {
         group.reject(error);
@@ -148,6 +152,7 @@ export class Acknowledgement {
 
   /** Resolves a group; later if the background has fallen behind, or a turn is due. */
   #finish(group: Group): void {
+    this.#state.observer?.acknowledged(group.lastSequence);
     const wait = this.#background.pressure() ?? this.#state.turns.due();
     if (wait === undefined) group.resolve();
     else wait.then(group.resolve, group.reject);

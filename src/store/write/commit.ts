@@ -153,6 +153,9 @@ export class Commit {
       throw state.fail("an insert into the memtable", error);
     }
     state.lastSequence = firstSequence + entryCount - 1;
+    if (state.observer !== undefined) {
+      state.observer.committed(state.lastSequence, bytes, view, payloadStart, length);
+    }
     return length - payloadStart;
   }
 
