@@ -51,7 +51,6 @@ test("Options on Object.prototype change nothing about an open", async () => {
     levelSizeMultiplier: 2,
     maxLevels: 2,
     backgroundThread: false,
-    flushOnClose: false,
   };
   await whilePolluted(polluted, () => {
     const store = openSync("/db", { fileSystem });
