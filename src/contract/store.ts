@@ -7,6 +7,7 @@
 
 import type { Reader, Snapshot } from "./reader.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
 import type { Transaction, TransactionOptions } from "./transaction.ts";
 import type { Key, Value } from "./value.ts";
