@@ -169,8 +169,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
   }
 
   /**
-   * About how many bytes lie from one key to before another, in tables, where they are compressed,
-   * and in memory.
+   * About how many bytes lie from one key to before another: in tables, compressed, and in memory.
    *
    * @throws {LevelError} code LEVEL_NOT_SUPPORTED: the store is not an embedded one
    */
