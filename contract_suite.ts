@@ -16,6 +16,7 @@
 
 import { lifeTests } from "./src/contract/suite/lives.ts";
 import { scanTests } from "./src/contract/suite/scans.ts";
+import { subTests } from "./src/contract/suite/subs.ts";
 import { type ContractSuiteOptions, storeTests } from "./src/contract/suite/suite.ts";
 import { transactionTests } from "./src/contract/suite/transactions.ts";
 import { valueTests } from "./src/contract/suite/values.ts";
@@ -25,13 +26,14 @@ import { writeTests } from "./src/contract/suite/writes.ts";
 export type { ContractSuiteOptions } from "./src/contract/suite/suite.ts";
 export type { Store } from "./contract.ts";
 
-/** Declares every test of the contract. Each opens a store of its own and closes it. */
+/** Declares every test of the contract. Each opens its own store and closes it. */
 export function contractSuite(options: ContractSuiteOptions): void {
   const test = storeTests(options);
-  valueTests(test);
+  valueTests(test, options.maxKeyBytes);
   scanTests(test);
   writeTests(test);
   transactionTests(test);
   watchTests(test);
   lifeTests(test);
+  subTests(test);
 }

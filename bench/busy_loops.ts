@@ -1,6 +1,6 @@
 /**
- * Programs that do nothing but take the processor, to measure beside: a server is a busy machine, and what
- * waits for a thread that does not get its turn shows only there.
+ * Programs that do nothing but take the processor, to measure beside: a server is a busy machine,
+ * and what waits for a thread that does not get its turn shows only there.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
@@ -19,14 +19,14 @@ export class BusyLoops {
     this.#children = children;
   }
 
-  /** Starts so many loops; resolves when all of them run. */
+  /** Starts that number of loops; resolves when all of them run. */
   static async start(count: number): Promise<BusyLoops> {
     const children = Array.from({ length: count }, () =>
       spawn(binaryOf("node"), ["-e", program], {
         stdio: ["ignore", "pipe", "ignore"],
       }));
     const loops = new BusyLoops(children);
-    // Also where this process is ended in the middle.
+    // Even if this process is ended in the middle.
     process.once("exit", () => loops.stop());
     await Promise.all(children.map((child) => once(child.stdout!, "data")));
     return loops;

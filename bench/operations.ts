@@ -1,10 +1,10 @@
 /**
  * The measured loops that workloads.ts composes: puts, gets, batches, scans, opens.
  *
- * Keys and values are made outside of the measured time, a chunk at a time; what the store answers
- * is checked (each value's length and ends, the first of every 1024 byte by byte); all else that
- * happens between the first operation and the last counts, background work included. The
- * asynchronous loops leave the event loop a turn after each chunk, as a server would.
+ * Keys and values are made outside of the measured time, a chunk at a time. The answers of the
+ * store are checked (each value's length and ends, the first of every 1024 byte by byte).
+ * Everything else between the first operation and the last is measured, background work included.
+ * The asynchronous loops give the event loop a turn after each chunk, as a server would.
  */
 
 import { type EmbeddedStore, open, openSync, type Options } from "../mod.ts";
@@ -29,7 +29,7 @@ export interface Bench {
   readonly values: ValuePool;
   /** Options for every open. */
   readonly options: Options;
-  /** Runs while operations do, and stands while data is made or checked. */
+  /** Runs during operations, and stops while data is made or checked. */
   readonly stopwatch: Stopwatch;
 }
 

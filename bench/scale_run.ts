@@ -97,7 +97,8 @@ async function load(): Promise<LoadResult> {
       const index = data.indexAt(position);
       batch.put(data.keyOf(index), data.valueOf(index));
     }
-    // The making of keys and of the batch costs the same from first to last, and would hide a slower store.
+    // The making of keys and of the batch costs the same from first to last, and would hide a
+    // slower store.
     stopwatch.start();
     await batch.write();
     await turn();
@@ -161,7 +162,9 @@ function scanRate(store: EmbeddedStore, start: number, length: number): number {
   return (index - start) / ((performance.now() - startedMs) / 1000);
 }
 
-/** Milliseconds that opening takes in any case: the median over openings of a store without tables. */
+/**
+ * Milliseconds that opening takes in any case: the median over openings of a store without tables.
+ */
 async function emptyOpenMs(): Promise<number> {
   const empty = `${directory}-empty`;
   const times: number[] = [];

@@ -11,10 +11,10 @@
  * compared with the recorded one; exits with 1 when a workload has lost more than a third, or an
  * answer was wrong. A workload that seems to have lost is measured again, twice, before it counts.
  *
- * Everything is processor time of the whole process, background work and closing included: wall time
- * is mostly other people's on a machine that is shared. Waiting (for fsync, for a timer) is therefore
- * not seen there; `npm run bench` shows it. At the end batches are measured in wall time, alone and beside two busy
- * loops (smoke_loaded.ts).
+ * Everything is processor time of the whole process, background work and closing included: wall
+ * time is mostly other people's on a machine that is shared. Waiting (for fsync, for a timer) is
+ * therefore not seen there; `npm run bench` shows it. At the end batches are measured in wall time,
+ * alone and beside two busy loops (smoke_loaded.ts).
  */
 
 import {
@@ -59,12 +59,15 @@ import {
   withRecorded,
 } from "./smoke_verdict.ts";
 import { prepareWorkload, type Workload, workloads } from "./workloads.ts";
+import { requireFreshJobWorker } from "../wasm/freshness.ts";
 
 const ENTRIES = 20_000;
 const ROUNDS = 9;
 /** Rounds that come first and are not counted: code is compiled in them. */
 const WARM_UP_ROUNDS = 2;
-/** Runs that `--record` takes the median of: how code gets compiled differs from process to process. */
+/**
+ * Runs that `--record` takes the median of: how code gets compiled differs from process to process.
+ */
 const RECORD_RUNS = 3;
 /** Fewer rounds than this say nothing; with them the first pass ends when its time is up. */
 const MIN_ROUNDS = 3;
@@ -85,8 +88,8 @@ const version = `${runtimeName} ${runtimeVersion}`;
 
 /**
  * What is run, and the floor that it is compared with. Not among them: what waits for the disk, and
- * `scan-for-await`, whose turns of the event loop go by the clock (on a busy machine its processor time
- * swings by a factor of 3).
+ * `scan-for-await`, whose turns of the event loop go by the clock (on a busy machine its processor
+ * time swings by a factor of 3).
  */
 const guarded: Readonly<Record<string, FloorName>> = {
   "fillseq-sync": "append",
@@ -142,6 +145,7 @@ interface Measured {
   attempts: number;
 }
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -324,8 +328,8 @@ async function runReading(workload: Workload, store: EmbeddedStore): Promise<num
 }
 
 /**
- * Opens a store, runs a writing workload, closes; returns processor seconds an operation. `verifies`
- * looks at what was written afterwards, not measured.
+ * Opens a store, runs a writing workload, closes; returns processor seconds an operation.
+ * `verifies` looks at what was written afterwards, not measured.
  */
 async function runFresh(
   workload: Workload,

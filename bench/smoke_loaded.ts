@@ -1,7 +1,8 @@
 /**
- * The rows of bench/smoke.ts beside two busy loops: batches in wall time, alone and beside the loops in turns. Its other
- * rows count processor time, and so do not see that a writer waits for a thread that does not get its turn. Printed
- * and not judged: what is left of the rate depends on the number of cores.
+ * The rows of bench/smoke.ts beside two busy loops: batches in wall time, alone and beside the
+ * loops, alternating. Its other rows count processor time, so they do not notice a writer that
+ * waits for a thread which does not get its turn. These rows are printed and not judged, because
+ * the remaining rate depends on the number of cores.
  */
 
 import { mkdirSync, rmSync } from "node:fs";

@@ -1,11 +1,12 @@
 /**
- * What a transaction costs without contention: 5 random gets and 5 random puts in one, against the same gets
- * and one batch. The ways take turns, and CPU time of the process counts: ratios of one run.
+ * What a transaction costs without contention: 5 random gets and 5 random puts in one, against the
+ * same gets and one batch. The ways take turns, and CPU time of the process counts: ratios of one
+ * run.
  *
  *     node bench/transactions.ts [transactions a turn] [rounds]
  *
- * The store is in memory (100,000 entries of 16 + 100 bytes, all of them cached), so that nothing but the
- * library is measured. Every turn checks what it has read.
+ * The store is in memory (100,000 entries of 16 + 100 bytes, all of them cached), so that nothing
+ * but the library is measured. Every turn checks what it has read.
  */
 
 import process from "node:process";

@@ -67,7 +67,7 @@ async function verifyEntries(
   }
 }
 
-/** Expects the keys that `writes` random puts leave behind, by drawing the same numbers again. */
+/** Checks the keys that `writes` random puts leave, by drawing the same numbers again. */
 async function verifyRandom(bench: Bench, store: EmbeddedStore, writes: number): Promise<void> {
   const written = new Uint8Array(bench.entries);
   for (let i = 0; i < writes; i++) written[bench.random.below(bench.entries)] = 1;
@@ -116,8 +116,8 @@ function greatestCommonDivisor(a: number, b: number): number {
 }
 
 /**
- * What the background thread brings, where this version has one. It takes jobs from 1 MiB on, so memtables
- * must not be smaller for it to have a part in a short run.
+ * What the background thread changes, if this version has one. It takes jobs from 1 MiB on, so
+ * memtables must not be smaller if it is to take part in a short run.
  */
 const threadOptions: Readonly<Record<string, Options>> =
   Object.hasOwn(defaultOptions(), "backgroundThread")

@@ -1,7 +1,7 @@
 /**
- * Marks by which instances of a public class are recognised whatever copy of the library, and whatever
- * realm, they come from. A process may hold two copies, and a test runner loads each test file into a
- * realm of its own; `instanceof` by itself compares objects that exist once for each of those.
+ * Marks by which the library recognises instances of its public classes, from any copy of the
+ * library and any realm. A process may hold two copies, and a test runner loads each test file into
+ * its own realm. `instanceof` alone compares objects that exist once for each of those.
  */
 
 /** The mark that `value` carries under `key`, or undefined. */
@@ -11,8 +11,9 @@ export function markOf(value: unknown, key: symbol): unknown {
 }
 
 /**
- * Puts `mark` on the prototype of a class, and has `instanceof` ask for it by `isMark`. A class that a user
- * derives inherits this `instanceof` but no mark of its own: for that one it does what it always does.
+ * Puts `mark` on the prototype of a class, and makes its `instanceof` call `isMark`. A class that a
+ * user derives inherits this `instanceof` but has no mark: for that class it keeps its ordinary
+ * meaning.
  */
 export function markClass(
   constructor: { readonly prototype: object },

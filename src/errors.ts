@@ -1,19 +1,19 @@
 /**
  * Every error class of the library, and the codes that programs may switch on.
  *
- * An error is classed by what the caller has to do about it, not by the part of the engine that
- * noticed. Message texts may change between releases; `code` may not. Mistakes of the caller
- * (a wrong argument type, a value out of range) are the built-in `TypeError` and `RangeError`,
+ * The class of an error says what the caller has to do, and not which part of the engine noticed
+ * it. Message texts may change between releases; `code` may not. Mistakes of the caller (a wrong
+ * argument type, a value out of range) are the built-in `TypeError` and `RangeError`. They are
  * thrown before any state changes, and are not listed here.
  *
- * Decoders know an offset but no file name: they throw {@linkcode DecodeError}, and the one place
- * that knows the file turns it into a {@linkcode CorruptionError}. A `DecodeError` never leaves
- * the library.
+ * Decoders know an offset but no file name: they throw {@linkcode DecodeError}. The one place that
+ * knows the file turns it into a {@linkcode CorruptionError}. A `DecodeError` never leaves the
+ * library.
  *
- * Nothing here asks which realm or which copy of the library an error comes from: test runners load
- * a program into a context of its own, while system errors are made in the main one, and a process
- * may hold two copies of the library. The classes below are recognised by a mark that all copies
- * share, also by `instanceof`; errors of the system by their name and code.
+ * Nothing here depends on the realm or the copy of the library that an error comes from. Test
+ * runners load a program into its own context, while system errors are made in the main one, and a
+ * process may hold two copies of the library. A mark that all copies share identifies the classes
+ * below, also for `instanceof`. Errors of the system are recognised by their name and code.
  *
  * @module
  */
@@ -31,30 +31,33 @@ export type StoreErrorCode =
   | "BACKGROUND"
   | "TYPE_MISMATCH"
   | "CONFLICT"
+  | "VALIDATION"
   | "LAGGED"
   | "KEY_ENCODING"
   | "READ_ONLY"
   | "NOT_A_STORE"
   | "ALREADY_EXISTS"
   | "UNSUPPORTED_RUNTIME"
-  | "SNAPSHOT_GONE"
-  | "ABORTED";
+  | "SNAPSHOT_GONE";
 
-/** The key of the mark: on the prototype of every error class its name, the same in every copy. */
+/**
+ * The key of the mark. On the prototype of every error class it holds the class's name, the same in
+ * every copy.
+ */
 const CLASS_NAME: unique symbol = Symbol.for("@tinykvs/core error class");
 
-/** The text of whatever was thrown. */
+/** The text of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return isErrorLike(error) ? error.message : String(error);
 }
 
-/** Whether this looks like an error, of whatever realm. */
+/** Whether this looks like an error, of any realm. */
 export function isErrorLike(error: unknown): error is Error {
   return typeof error === "object" && error !== null && "message" in error &&
     typeof error.message === "string";
 }
 
-/** Whether this is a built-in error of that class, of whatever realm. */
+/** Whether this is a built-in error of that class, of any realm. */
 export function isErrorNamed(
   error: unknown,
   name: "TypeError" | "RangeError" | "RuntimeError",
@@ -63,7 +66,7 @@ export function isErrorNamed(
 }
 
 /**
- * The base of every error that the library throws by itself.
+ * The base of every error that the library itself throws.
  *
  * @example
  * ```ts
@@ -83,7 +86,7 @@ export class StoreError extends Error {
   /** What happened, as a stable word. */
   readonly code: StoreErrorCode;
 
-  /** Makes an error with a stable code, a text and, where there is one, the error behind it. */
+  /** Makes an error with a stable code, a text and, if there is one, the error that caused it. */
   constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -135,11 +138,13 @@ export class UnsupportedFormatError extends StoreError {
 export class IoError extends StoreError {
   /** "IoError". */
   override readonly name: string = "IoError";
-  /** What was tried: "open", "create", "read", "write", "sync", "rename", "remove", ... */
+  /**
+   * The operation that failed: "open", "create", "read", "write", "sync", "rename", "remove", ...
+   */
   readonly operation: string;
-  /** The path it was tried on. */
+  /** The path of the operation. */
   readonly path: string;
-  /** The operating system's code, such as "ENOSPC", where it gave one. */
+  /** The operating system's code, such as "ENOSPC", if it gave one. */
   readonly osCode: string | undefined;
 
   /** Makes an error that names the operation, the path and the operating system's code. */
@@ -166,7 +171,10 @@ export class LockedError extends StoreError {
   /** Who holds it, as far as is known: runtime, process id, since when. */
   readonly holder: string;
 
-  /** Makes an error that names the directory and the holder, and says what to do, if that is known. */
+  /**
+   * Makes an error that names the directory and the holder, and that says what to do if that is
+   * known.
+   */
   constructor(path: string, holder: string, options?: ErrorOptions, advice?: string) {
     const end = advice === undefined ? "" : `; ${advice}`;
     super("LOCKED", `Cannot open "${path}": it is locked by ${holder}${end}`, options);
@@ -176,9 +184,9 @@ export class LockedError extends StoreError {
 }
 
 /**
- * The directory is no longer this handle's: another one has taken it over, or its files were
- * replaced. Nothing more is written and nothing was acknowledged since. Close the handle, find out
- * who else writes there, and open the store again.
+ * The directory no longer belongs to this handle: another handle has taken it over, or its files
+ * were replaced. The handle writes nothing more, and has acknowledged nothing since. Close it, find
+ * out who else writes there, and open the store again.
  */
 export class LockLostError extends StoreError {
   /** "LockLostError". */
@@ -192,7 +200,7 @@ export class LockLostError extends StoreError {
   constructor(path: string, found: string, options?: ErrorOptions) {
     super(
       "LOCK_LOST",
-      `Cannot go on writing to "${path}": the lock of this handle is lost, ${found}`,
+      `Cannot write any more to "${path}": the lock of this handle is lost, ${found}`,
       options,
     );
     this.path = path;
@@ -200,7 +208,7 @@ export class LockLostError extends StoreError {
   }
 }
 
-/** Whether a file could not be removed: whoever cleans up leaves it to the next open. */
+/** Whether a file could not be removed. If so, the next open removes it. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof IoError || error instanceof LockLostError;
 }
@@ -275,8 +283,8 @@ export interface ConflictCause {
 }
 
 /**
- * A transaction was given up, and has changed nothing: other commits wrote to what it had read, each time
- * that it was tried, or it is larger than is allowed; the message says which.
+ * A transaction was given up, and has changed nothing: other commits wrote to what it had read,
+ * each time that it was tried, or it is larger than is allowed; the message says which.
  *
  * @example
  * ```ts
@@ -311,9 +319,31 @@ export class ConflictError extends StoreError {
   }
 }
 
+/** One thing that is wrong with a value, in the form of the Standard Schema interface. */
+export interface ValidationIssue {
+  /** What is wrong. */
+  readonly message: string;
+  /** Where in the value. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** A value is not what the schema of its sub asks for; nothing was written. */
+export class ValidationError extends StoreError {
+  /** "ValidationError". */
+  override readonly name: string = "ValidationError";
+  /** What is wrong with the value, as the schema says it. */
+  readonly issues: readonly ValidationIssue[];
+
+  /** Makes an error from a text and the schema's issues. */
+  constructor(message: string, issues: readonly ValidationIssue[], options?: ErrorOptions) {
+    super("VALIDATION", message, options);
+    this.issues = issues;
+  }
+}
+
 /**
- * The reader of a watch was too slow, and commits were dropped. Read the range, and watch again: begin to watch
- * before you read, and nothing is missed.
+ * The reader of a watch was too slow, and commits were dropped. Read the range, and watch again:
+ * begin to watch before you read, and nothing is missed.
  */
 export class LaggedError extends StoreError {
   /** "LaggedError". */
@@ -330,8 +360,8 @@ export class LaggedError extends StoreError {
 }
 
 /**
- * Bytes that do not decode, told by their offset in the buffer at hand. Internal: it is converted
- * to a {@linkcode CorruptionError} where the file name is known.
+ * Bytes that do not decode, with their offset in the buffer. Internal: the code that knows the file
+ * name converts it to a {@linkcode CorruptionError}.
  */
 export class DecodeError extends Error {
   /** "DecodeError". */
@@ -346,7 +376,7 @@ export class DecodeError extends Error {
   }
 }
 
-// Classes are named by what the file says: a bundler may rename them.
+// The names are literals, because a bundler may rename the classes.
 markClass(StoreError, CLASS_NAME, "StoreError", (found) => typeof found === "string");
 markClass(CorruptionError, CLASS_NAME, "CorruptionError");
 markClass(UnsupportedFormatError, CLASS_NAME, "UnsupportedFormatError");
@@ -357,9 +387,12 @@ markClass(ClosedError, CLASS_NAME, "ClosedError");
 markClass(BackgroundError, CLASS_NAME, "BackgroundError");
 markClass(TypeMismatchError, CLASS_NAME, "TypeMismatchError");
 markClass(ConflictError, CLASS_NAME, "ConflictError");
+markClass(ValidationError, CLASS_NAME, "ValidationError");
 markClass(LaggedError, CLASS_NAME, "LaggedError");
 
-/** Converts a failure of a decoder over `file` into the error that users see; others pass through. */
+/**
+ * Converts a failure of a decoder over `file` into the error that users see; others pass through.
+ */
 export function corruptionFrom(
   error: unknown,
   what: string,
@@ -376,7 +409,7 @@ export function corruptionFrom(
   );
 }
 
-/** The same failure of a read, as an error of its own for another one that waited for that read. */
+/** The same failure of a read, as a separate error for a caller that waited for that read. */
 export function errorForOther(error: unknown): unknown {
   if (error instanceof CorruptionError) {
     return new CorruptionError(error.message, error.file, error.offset, { cause: error });
@@ -390,6 +423,6 @@ export function errorForOther(error: unknown): unknown {
     const { file, found, supported } = error;
     return new UnsupportedFormatError(file, found, supported, { cause: error });
   }
-  // What was closed is the store: the text names nothing else.
+  // The store was closed: the text names nothing else.
   return error instanceof ClosedError ? new ClosedError("store", { cause: error }) : error;
 }

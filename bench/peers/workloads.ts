@@ -26,7 +26,7 @@ import {
 } from "./loops.ts";
 import { checkContent, prefixScans, scanAll } from "./scan_loops.ts";
 
-/** Bytes of cache that every store gets, where it has one. */
+/** Bytes of cache that every store gets, if it has a cache. */
 export const cacheBytes: number = 64 * 1024 * 1024;
 
 /** What a row shows. */
@@ -54,8 +54,9 @@ export interface Workload {
   /** Whether the row is the one that write amplification is taken from. */
   readonly showsWriteAmplification?: boolean;
   /**
-   * Whether files are dropped from the page cache before each chunk. Of tinykvs only: peers that map their
-   * files into memory keep their pages. It holds the event loop, so stalls say nothing there.
+   * Whether files are dropped from the page cache before each chunk. Of tinykvs only: peers that
+   * map their files into memory keep their pages. It holds the event loop, so stalls say nothing
+   * there.
    */
   readonly isFromDisk?: boolean;
   /** Whether it fills a store with all entries: the more of them, the slower it gets. */
@@ -380,7 +381,7 @@ export const workloads: readonly Workload[] = [
   },
 ];
 
-/** Throws unless the store holds what the workload must have left behind. */
+/** Throws unless the store contains what the workload must have written. */
 export async function verify(workload: Workload, bench: Bench, done: Done): Promise<void> {
   if (workload.leaves === undefined || bench.isFloor) return;
   await checkContent(bench.engine, workload.leaves(bench, done), bench.values);

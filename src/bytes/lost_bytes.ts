@@ -1,14 +1,14 @@
 /**
- * Tells bytes that are gone from bytes that are none: a view whose buffer was transferred away, or has
- * shrunk under it, has the length 0, as an honest empty one has. Whoever takes bytes from a caller asks
- * here, and only about those of length 0.
+ * Distinguishes lost bytes from empty ones. A view whose buffer was transferred, or has shrunk, has
+ * length 0, as an honest empty view has. Code that takes bytes of length 0 from a caller checks
+ * here.
  */
 
-/** What such bytes are called in errors. */
+/** The name of such bytes in errors. */
 export const LOST_BYTES =
   "a Uint8Array whose buffer was detached, or resized so that it lies outside";
 
-// Engines check for both in every method of typed arrays that reads, whatever the realm.
+// Engines check for both in every method of typed arrays that reads, in any realm.
 const at: (this: Uint8Array, index: number) => number | undefined =
   Object.getPrototypeOf(Uint8Array.prototype).at;
 

@@ -1,6 +1,7 @@
 /**
- * The MurmurHash3 kernel (wasm/assembly/murmur3.ts) in JavaScript, for runtimes without WebAssembly: the same
- * functions over the same layout of memory, with the same results. It is many times slower.
+ * The MurmurHash3 kernel (wasm/assembly/murmur3.ts) in JavaScript, for runtimes without
+ * WebAssembly: the same functions over the same layout of memory, with the same results. It is many
+ * times slower.
  *
  * Algorithm: MurmurHash3 by Austin Appleby, public domain,
  * https://github.com/aappleby/smhasher/blob/master/src/MurmurHash3.cpp.
@@ -53,7 +54,7 @@ function avalanche(word: bigint): bigint {
   return word ^ word >> 33n;
 }
 
-/** Makes a kernel with a memory of its own. */
+/** Makes a kernel with its own memory. */
 export function murmur3Script(): Murmur3Kernel {
   const buffer = new ArrayBuffer(MEMORY_BYTES);
   const words = new BigUint64Array(buffer);
@@ -96,7 +97,7 @@ export function murmur3Script(): Murmur3Kernel {
     let low = tail < 8 ? BigInt.asUintN(Number(rest), words[at]!) : words[at]!;
     let high = tail < 8 ? 0n : BigInt.asUintN(Number(rest), words[at + 1]!);
     store(0, stateA ^ mixA(low), stateB ^ mixB(high), length);
-    // The same with the byte 1 behind it.
+    // The same with the byte 1 after it.
     if (tail < 8) low |= 1n << rest;
     else high |= 1n << rest;
     if (tail === 15) {

@@ -1,11 +1,12 @@
 /**
- * Memory that many small copies share: on V8 a Uint8Array with a buffer of its own costs several times a
- * view of one that is there. JSC makes buffers as fast as views, so there each copy has its own.
+ * Memory that many small copies share. On V8 a Uint8Array with its own buffer costs several times a
+ * view of an existing one. JSC makes buffers as fast as views, so there each copy has its own.
  *
- * Copies begin at multiples of 8, so every kind of typed array can look at one: `new Float64Array(
- * copy.buffer, copy.byteOffset, 2)`. They share their slab's `buffer`, as Node's small Buffers do: a caller that
- * keeps one keeps at most a slab alive, and one that transfers its `buffer` takes the neighbours along. No two
- * copies overlap, the library never reads one again, and a slab that was transferred is replaced.
+ * Copies begin at multiples of 8, so every kind of typed array can view one:
+ * `new Float64Array( copy.buffer, copy.byteOffset, 2)`. They share their slab's `buffer`, as Node's
+ * small Buffers do. So a caller that keeps a copy keeps at most one slab alive, and a caller that
+ * transfers its `buffer` transfers its neighbours, too. No two copies overlap, the library never
+ * reads one again, and a slab that was transferred is replaced.
  */
 
 import { runtimeName } from "../platform/runtime.ts";
@@ -21,17 +22,20 @@ const isLittleEndian = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 /** Hands out pieces of one buffer after another. */
 export class Slab {
   readonly #sizeBytes: number;
-  /** The present buffer: what `take` has given out last lies in it. */
+  /** The current buffer. The last piece that `take` gave out lies in it. */
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #words: BigInt64Array<ArrayBuffer> = new BigInt64Array(this.bytes.buffer);
   #used = 0;
 
-  /** Makes a slab whose buffers have `sizeBytes`, a multiple of 8. They are made when they are needed. */
+  /**
+   * Makes a slab whose buffers have `sizeBytes`, a multiple of 8. They are made when they are
+   * needed.
+   */
   constructor(sizeBytes: number) {
     this.#sizeBytes = sizeBytes;
   }
 
-  /** Room for up to `sizeBytes` bytes, all zero; returns where in `bytes` it begins, a multiple of 8. */
+  /** Room for up to `sizeBytes` bytes, all zero. Returns its start in `bytes`, a multiple of 8. */
   take(length: number): number {
     let at = (this.#used + 7) & ~7;
     if (at + length > this.bytes.length) {
@@ -44,8 +48,8 @@ export class Slab {
   }
 
   /**
-   * A copy of `bytes[start, end)`, a plain Uint8Array that its caller owns. `view` looks at the same memory
-   * as `bytes`, offset for offset.
+   * A copy of `bytes[start, end)`, a plain Uint8Array that its caller owns. `view` shares the
+   * memory of `bytes`, offset for offset.
    */
   copy(bytes: Uint8Array, view: DataView, start: number, end: number): Uint8Array {
     const length = end - start;

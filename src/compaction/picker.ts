@@ -2,10 +2,10 @@
  * Chooses the next compaction. Pure: levels in, a decision out; it touches no file and no state.
  *
  * Leveled compaction as in LevelDB and RocksDB (https://github.com/google/leveldb, doc/impl.md, for
- * the scheme): the level that is furthest beyond its limit goes first; in a level from 1 on the table
- * goes that drags along the fewest bytes of the next level for each of its own. A table that meets
- * nothing in the next level is moved, not rewritten, so what was loaded in key order is never
- * rewritten at all.
+ * the scheme). The level that is furthest beyond its limit goes first. From a level from 1 on, it
+ * takes the tables that overlap the fewest bytes of the next level for each of their own. A table
+ * that overlaps nothing in the next level is moved, not rewritten, so data loaded in key order are
+ * never rewritten at all.
  */
 
 import { isTrusted } from "../sstable/trust.ts";
@@ -23,16 +23,19 @@ import { pickSmallTables, smallOfLevel0 } from "./small_tables.ts";
 import { BUSY_RULE, IDLE_RULE, pickTombstones } from "./tombstones.ts";
 
 /**
- * So many neighbours go down together: the tables of the next level that they meet only in part, at both ends, are
- * rewritten once for all of them.
+ * Compact up to this many adjacent tables at once, so that tables of the next level which they
+ * overlap only in part, at both ends, are rewritten once (decision 15).
  */
 const MAX_WINDOW = 8;
-/** Several go together only if they and what they meet are no more than so many tables of the next level. */
+/**
+ * Several tables are compacted together only if all inputs are at most this many tables of the next
+ * level.
+ */
 const MAX_INPUT_FILES = 12;
 
 /**
  * The most urgent compaction: for a level that is beyond its limit, then for small tables, then for
- * tombstones. Undefined when there is nothing to do.
+ * tombstones. Undefined if there is nothing to do.
  */
 export function pickCompaction(levels: Levels, options: CompactionOptions): Compaction | undefined {
   let bestLevel = -1;
@@ -52,7 +55,9 @@ export function pickCompaction(levels: Levels, options: CompactionOptions): Comp
     : pickFromLevel(levels, bestLevel, options);
 }
 
-/** As `pickCompaction`, for a store that nobody writes to: gives back more of what was deleted. */
+/**
+ * As `pickCompaction`, for a store that nobody writes to: it frees more space of deleted entries.
+ */
 export function pickIdleCompaction(
   levels: Levels,
   options: CompactionOptions,
@@ -60,7 +65,9 @@ export function pickIdleCompaction(
   return pickCompaction(levels, options) ?? pickTombstones(levels, options, IDLE_RULE);
 }
 
-/** Bytes that would have to be compacted to bring every level within its limits, at a rough guess. */
+/**
+ * Bytes that would have to be compacted to bring every level within its limits, at a rough guess.
+ */
 export function pendingCompactionBytes(levels: Levels, options: CompactionOptions): number {
   let pending = 0;
   const level0 = levels[0]!;
@@ -72,9 +79,9 @@ export function pendingCompactionBytes(levels: Levels, options: CompactionOption
 }
 
 /**
- * What it takes to bring every key of a range into one table without tombstones: groups of tables
- * whose key ranges meet, each to be merged into the lowest level that it reaches. Groups of a single
- * table that has nothing to drop are left out.
+ * The compactions that bring every key of a range into one table without tombstones: groups of
+ * tables whose key ranges overlap, each to be merged into the lowest level that it reaches. A group
+ * of one table with nothing to drop is left out.
  */
 export function planFullCompaction(
   levels: Levels,
@@ -185,8 +192,9 @@ function pickFromLevel(levels: Levels, level: number, options: CompactionOptions
 }
 
 /**
- * For each table, which of `next` its key range meets: from `begins` to `ends`, that one excluded. Ends in front of a
- * table that meets none: in a load in key order that is the first one, each time.
+ * For each table, the tables of `next` that its key range overlaps: from `begins` to before `ends`.
+ * For a table that overlaps none, both are the place where it would go. In a load in key order, the
+ * first table overlaps none each time.
  */
 function overlaps(
   tables: readonly TableMetadata[],
@@ -206,7 +214,7 @@ function overlaps(
   return { begins, ends };
 }
 
-/** Sums of the sizes of the first tables: of none, of one, ... of all. */
+/** Sums of the sizes of the first tables: of 0, of 1, ... of all. */
 function runningSizes(tables: readonly TableMetadata[]): number[] {
   const sums = [0];
   for (const { sizeBytes } of tables) sums.push(sums.at(-1)! + sizeBytes);

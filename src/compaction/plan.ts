@@ -1,6 +1,6 @@
 /**
- * What the ways of choosing a compaction have in common: levels as they look at them, key ranges, and
- * the making of a `Compaction` from the tables that were chosen.
+ * What the ways of choosing a compaction share: levels as they see them, key ranges, and making a
+ * `Compaction` from the chosen tables.
  */
 
 import {
@@ -19,7 +19,7 @@ import {
 /** Tables by level: level 0 newest first, the others by key. */
 export type Levels = readonly (readonly TableMetadata[])[];
 
-/** Two keys and what lies between them. */
+/** Two keys and the keys between them. */
 export interface KeyRange {
   /** The first key. */
   smallest: DataView;
@@ -63,7 +63,7 @@ export function merge(
   };
 }
 
-/** A table's move to the next level, where it must meet nothing. */
+/** A table's move to the next level, in which it must overlap nothing. */
 export function move(
   level: number,
   table: TableMetadata,
@@ -74,9 +74,9 @@ export function move(
 }
 
 /**
- * The tables of level 0 in groups that meet no other one, each newest first. A group goes down as a
- * whole: an older table that stayed would end up above a newer one that it meets, and to take a newer
- * one later would be to merge the same range again.
+ * The tables of level 0 in groups that overlap no other group, each newest first. A group is
+ * compacted as a whole. If an older table stayed, it would end up above a newer one that it
+ * overlaps; and taking a newer one later would merge the same range again.
  */
 export function groupsOfLevel0(level0: readonly TableMetadata[]): readonly TableMetadata[][] {
   const groups: TableMetadata[][] = [];
@@ -91,7 +91,7 @@ export function groupsOfLevel0(level0: readonly TableMetadata[]): readonly Table
   return groups;
 }
 
-/** Answers in steps of a search what the tables of a level from 1 on hold of a range. */
+/** Finds, by a binary search, which tables of a level from 1 on overlap a range. */
 export class LevelIndex {
   /** The tables, by key. */
   readonly tables: readonly TableMetadata[];

@@ -1,12 +1,12 @@
 /**
- * Merges small neighbours. A store that is opened, written a little and closed again and again makes a
- * small table each time. Where the keys grow, no such table meets another one, so no level is ever too
- * large, and the tables would stay for ever.
+ * Merges small adjacent tables. A store that is opened, written a little and closed again and again
+ * makes a small table each time. If the keys grow, no such table overlaps another one, so no level
+ * is ever too large, and the tables would stay without end.
  *
- * Eight or more neighbours of a level become one table when the largest of them is no more than half
- * of what they are together. So an entry that is merged again is then in a table of at least twice
- * the size, and a store rewrites it no more often than a table can double before it is not small any
- * more. A table from a full memtable is not small: what is loaded in key order is not rewritten.
+ * Eight or more adjacent tables of a level become one table if the largest of them is at most half
+ * of their sum. So an entry that is merged again is then in a table of at least twice the size, and
+ * it is rewritten no more often than a table can double before it is no longer small. A table from
+ * a full memtable is not small: data loaded in key order are not rewritten.
  */
 
 import { compareViews, type TableMetadata } from "../version/table_metadata.ts";
@@ -21,12 +21,12 @@ import { LevelIndex, type Levels, merge, overlapping, rangeOf } from "./plan.ts"
 
 /** Tables below this part of the size of a table of level 1 are small. */
 const SMALL_PART = 16;
-/** Fewer neighbours stay as they are. */
+/** Fewer adjacent tables stay as they are. */
 const MIN_NEIGHBOURS = 8;
 /** More are not merged at a time: each is a file to open and to delete. */
 const MAX_NEIGHBOURS = 64;
 
-/** The first small neighbours that are due, or undefined. */
+/** The first small adjacent tables that are due, or undefined. */
 export function pickSmallTables(
   levels: Levels,
   options: CompactionOptions,
@@ -39,8 +39,8 @@ export function pickSmallTables(
 }
 
 /**
- * Of level 0 the oldest small tables that meet nothing in level 1: they go there as one table instead
- * of one by one.
+ * The oldest small tables of level 0 that overlap nothing in level 1: they go there as one table
+ * and not one by one.
  */
 export function smallOfLevel0(
   levels: Levels,
@@ -58,8 +58,8 @@ export function smallOfLevel0(
 }
 
 /**
- * Neighbours, of whatever level, that would fit into one table of level 1, as a caller of `compact`
- * wants them: each group is to be merged into its lowest level. Tables must not meet each other;
+ * Adjacent tables, of any level, that would fit into one table of level 1, for a caller of
+ * `compact`: each group is to be merged into its lowest level. Tables must not overlap each other;
  * those that do, and those outside the range, stay as they are.
  */
 export function planNeighbours(
@@ -116,7 +116,7 @@ function isSmall(table: TableMetadata, options: CompactionOptions): boolean {
   return table.sizeBytes * SMALL_PART < options.baseFileSizeBytes;
 }
 
-/** The longest group that begins with the first table that any begins with, or undefined. */
+/** The longest group that starts at the first table from which a group can start, or undefined. */
 function smallNeighbours(
   levels: Levels,
   level: number,
@@ -124,7 +124,8 @@ function smallNeighbours(
 ): readonly TableMetadata[] | undefined {
   const tables = levels[level]!;
   let next: LevelIndex | undefined;
-  // A table that meets more than this of the next level is closed early, and nothing would be gained.
+  // A table that overlaps more than this of the next level is closed early, so nothing would be
+  // gained.
   const mostMet = MAX_OVERLAP_FACTOR * maxFileSize(options, level);
   for (let from = 0; from + MIN_NEIGHBOURS <= tables.length; from++) {
     let sizeBytes = 0;

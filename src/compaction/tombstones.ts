@@ -1,11 +1,11 @@
 /**
- * Takes tombstones down to where nothing is left that they hide, and drops them there. Levels are
- * compacted for their size; deleted data would stay as long as nobody writes more.
+ * Moves tombstones down until nothing is left that they hide, and drops them there. Otherwise
+ * levels are compacted for their size, and deleted data would stay as long as nobody writes more.
  *
- * A table is due when its tombstones are worth what it costs to get rid of them: for each of them no
- * more than a given number of entries are rewritten on the way to the next level that holds keys of
- * their range. As every tombstone hides about one entry there, that is a bound on the work for each
- * deleted entry and level.
+ * A table is due if its tombstones are worth the cost of dropping them: for each tombstone, at most
+ * a given number of entries is rewritten on the way to the next level that holds keys of their
+ * range. As every tombstone hides about one entry there, that bounds the work for each deleted
+ * entry and level.
  */
 
 import type { TableMetadata } from "../version/table_metadata.ts";
@@ -20,7 +20,7 @@ export interface TombstoneRule {
   readonly leastTombstones: number;
 }
 
-/** While the store is in use: what is mostly dead. */
+/** While the store is in use: tables that are mostly dead. */
 export const BUSY_RULE: TombstoneRule = { rewrittenPerTombstone: 4, leastTombstones: 64 };
 /** While there is nothing else to do. */
 export const IDLE_RULE: TombstoneRule = { rewrittenPerTombstone: 16, leastTombstones: 1 };
@@ -47,7 +47,7 @@ export function pickTombstones(
       const met = indexes[level]!.entriesMet(range);
       if (met > 0) [firstMet, rewritten] = [level, rewritten + met];
     }
-    // Into levels that the options do not know nothing is written.
+    // Nothing is written into levels that the options do not have.
     if (firstMet !== undefined && input.level + 1 >= options.maxLevels) return;
     const cost = rewritten / tombstones;
     if (cost > bestCost || (cost === bestCost && best !== undefined)) return;
@@ -63,7 +63,7 @@ export function pickTombstones(
   const { input, firstMet } = best;
   const { level, tables } = input;
   if (firstMet === undefined) {
-    // Nothing is hidden by them any more.
+    // They hide nothing any more.
     return merge([input], Math.max(1, level), levels, options);
   }
   if (firstMet > level + 1 && tables.length === 1) return move(level, tables[0]!, levels, options);

@@ -1,6 +1,6 @@
 /**
- * Codecs by the name that options use and by the byte that a block footer carries. The table
- * writer asks by name, the table reader by byte.
+ * Codecs by the name that options use, and by the byte in a block footer. The table writer looks up
+ * by name, the table reader by byte.
  */
 
 import { CODEC_MINLZ, CODEC_NONE, CODEC_SNAPPY, CODEC_ZSTD } from "./compressor.ts";
@@ -10,7 +10,7 @@ import { noneCompressor } from "./none.ts";
 import { snappyCompressor } from "./snappy.ts";
 import { hasZstd, zstdCompressor } from "./zstd.ts";
 
-/** Names of the codecs that blocks can be read by here, for messages. */
+/** Names of the codecs that can be read here, for messages. */
 export const readableCodecs: string = `${hasZstd ? "zstd, " : ""}snappy, none and MinLZ`;
 
 /**
@@ -32,8 +32,8 @@ export function compressorFor(name: CompressionName, level: CompressionLevel): C
 const zstdDecompressor: Decompressor | undefined = hasZstd ? zstdCompressor(1) : undefined;
 
 /**
- * The codec to read blocks with, or undefined for a codec byte that this library does not know, or cannot
- * read here.
+ * The codec to read blocks with, or undefined for a codec byte that this library does not know or
+ * cannot read here.
  */
 export function decompressorFor(codec: number): Decompressor | undefined {
   switch (codec) {

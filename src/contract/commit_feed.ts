@@ -55,7 +55,10 @@ export class CommitFeed {
     return watch;
   }
 
-  /** Shows a commit to the watches that it touches. Its keys are bytes, and all of it belongs to the feed. */
+  /**
+   * Shows a commit to the watches that it touches. Its keys are bytes, and all of it belongs to the
+   * feed.
+   */
   publish(operations: readonly Operation[]): void {
     for (const [watch, bounds] of [...this.#watches]) {
       const touching = operations.filter((operation) =>

@@ -1,14 +1,15 @@
-/** What a scan gives: an iterator that can be sought, read in groups, and has to be closed. */
+/** The result of a scan: an iterator that can seek, can be read in groups, and must be closed. */
 
 import type { Key } from "./value.ts";
 
 /**
- * Goes through the items of a range once, in the order of the keys or against it. It shows one moment:
- * what is written after it was made is not seen.
+ * Goes through the items of a range once, in the order of the keys or in reverse. It shows one
+ * moment: later writes are not seen.
  *
- * It is closed by `close`, by disposal, by `return` and `throw` (so by `break` and by an error in the
- * body of a loop), by the end of a `for await` loop, and by `toArray`. Close it otherwise: until then it
- * may keep what it reads from being given back. What it holds in memory is bounded.
+ * It is closed by `close`, by disposal, by `return` and `throw` (so by `break` and by an error in
+ * the body of a loop), by the end of a `for await` loop, and by `toArray`. Otherwise close it
+ * yourself: until then it may keep the files that it reads from. Its memory is bounded. `K` is the
+ * type of the keys that it can seek.
  *
  * @example
  * ```ts
@@ -22,7 +23,7 @@ import type { Key } from "./value.ts";
  * console.log(await keys.nextMany(10)); // [ "b", "c" ]
  * ```
  */
-export interface Cursor<T> extends AsyncIterableIterator<T>, AsyncDisposable {
+export interface Cursor<T, K = Key> extends AsyncIterableIterator<T>, AsyncDisposable {
   /** The next item. Calls may overlap; they are answered in their order. */
   next(): Promise<IteratorResult<T, undefined>>;
   /** Closes the cursor. */
@@ -32,14 +33,14 @@ export interface Cursor<T> extends AsyncIterableIterator<T>, AsyncDisposable {
   /** The cursor itself, which closes when the loop over it ends. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T>;
   /**
-   * Goes to the first entry at or after `key` in the direction of the cursor; the next item is from
-   * there. A key outside the range ends the cursor. It may be sought again until it is closed, also after
+   * Moves to the first entry at or after `key` in the direction of the cursor; the next item is
+   * from there. A key outside the range ends the cursor. It may seek until it is closed, also after
    * its end. Items that were shown before count towards the limit.
    *
    * @throws {TypeError | RangeError} `key` can't be a key
    * @throws {ClosedError} the cursor was closed
    */
-  seek(key: Key): void;
+  seek(key: K): void;
   /**
    * The next items, at most `count`; fewer only at the end.
    *
@@ -47,27 +48,34 @@ export interface Cursor<T> extends AsyncIterableIterator<T>, AsyncDisposable {
    * @throws {ClosedError} the cursor or the store was closed
    */
   nextMany(count: number): Promise<T[]>;
-  /** All items that are left, which have to fit into memory. Closes the cursor. */
+  /** All items that are left, which must fit into memory. Closes the cursor. */
   toArray(): Promise<T[]>;
   /**
-   * A cursor over what `change` makes of each item. It takes its items from this one, and closes it.
-   * `change` is not awaited.
+   * A cursor over the results of `change` for each item. It takes its items from this one, and
+   * closes it. `change` is not awaited.
    */
-  map<U>(change: (item: T, index: number) => U): Cursor<U>;
-  /** A cursor over the items that `wanted` returns true for. It takes its items from this one, and closes it. */
-  filter(wanted: (item: T, index: number) => boolean): Cursor<T>;
+  map<U>(change: (item: T, index: number) => U): Cursor<U, K>;
+  /**
+   * A cursor over the items that `wanted` returns true for. It takes its items from this one, and
+   * closes it.
+   */
+  filter(wanted: (item: T, index: number) => boolean): Cursor<T, K>;
   /**
    * A cursor over at most `count` items. It takes its items from this one, and closes it.
    *
    * @throws {RangeError} `count` is not an integer from 0
    */
-  take(count: number): Cursor<T>;
+  take(count: number): Cursor<T, K>;
   /**
-   * A cursor over what comes after the next `count` items. It takes its items from this one, and closes it.
+   * A cursor over the items after the next `count`. It takes its items from this one, and closes
+   * it.
    *
    * @throws {RangeError} `count` is not an integer from 0
    */
-  drop(count: number): Cursor<T>;
-  /** Gives everything back that the cursor holds. Further use gets a ClosedError; closing twice is legal. */
+  drop(count: number): Cursor<T, K>;
+  /**
+   * Releases everything that the cursor holds. Further use gets a ClosedError; a second close does
+   * nothing.
+   */
   close(): Promise<void>;
 }

@@ -1,24 +1,24 @@
 /**
- * What every cursor has, made of `next`, `seek` and `close`: groups of items, and cursors over what
- * becomes of the items of another one.
+ * What every cursor has, made from `next`, `seek` and `close`: groups of items, and cursors that
+ * derive their items from another one.
  */
 
 import type { Cursor } from "./cursor.ts";
 import type { Key } from "./value.ts";
 
-/** Stands for an item that is left out. */
+/** The result for an item that is left out. */
 export const SKIP: unique symbol = Symbol("skip");
 
-/** What a derived cursor does to the items of its source. */
+/** What a derived cursor does with the items of its source. */
 export interface Stage<S, T> {
-  /** Whether no further item is wanted. */
+  /** Whether no further item is needed. */
   isOver(): boolean;
-  /** What becomes of an item. */
+  /** The result for an item. */
   apply(item: S): T | typeof SKIP;
 }
 
 /**
- * The parts of a cursor that are the same for all. An implementation extends it by the other three.
+ * The parts that are the same for all cursors. An implementation extends it by the other three.
  *
  * @example
  * ```ts
@@ -39,11 +39,11 @@ export interface Stage<S, T> {
  * console.log(await new Numbers().filter((n) => n % 2 === 1).take(3).toArray()); // [ 1, 3, 5 ]
  * ```
  */
-export abstract class CursorBase<T> implements Cursor<T> {
+export abstract class CursorBase<T, K = Key> implements Cursor<T, K> {
   /** The next item, or the end. Calls that overlap are answered in their order. */
   abstract next(): Promise<IteratorResult<T, undefined>>;
   /** See {@linkcode Cursor}. */
-  abstract seek(key: Key): void;
+  abstract seek(key: K): void;
   /** See {@linkcode Cursor}. */
   abstract close(): Promise<void>;
 
@@ -100,22 +100,22 @@ export abstract class CursorBase<T> implements Cursor<T> {
   }
 
   /** See {@linkcode Cursor}. */
-  map<U>(change: (item: T, index: number) => U): Cursor<U> {
+  map<U>(change: (item: T, index: number) => U): Cursor<U, K> {
     return new DerivedCursor(this, mapping(change));
   }
 
   /** See {@linkcode Cursor}. */
-  filter(wanted: (item: T, index: number) => boolean): Cursor<T> {
+  filter(wanted: (item: T, index: number) => boolean): Cursor<T, K> {
     return new DerivedCursor(this, filtering(wanted));
   }
 
   /** See {@linkcode Cursor}. */
-  take(count: number): Cursor<T> {
+  take(count: number): Cursor<T, K> {
     return new DerivedCursor(this, taking(count));
   }
 
   /** See {@linkcode Cursor}. */
-  drop(count: number): Cursor<T> {
+  drop(count: number): Cursor<T, K> {
     return new DerivedCursor(this, dropping(count));
   }
 
@@ -125,12 +125,12 @@ export abstract class CursorBase<T> implements Cursor<T> {
   }
 }
 
-/** A cursor over what becomes of the items of another one, which it owns. */
-class DerivedCursor<S, T> extends CursorBase<T> {
-  readonly #source: Cursor<S>;
+/** A cursor that derives its items from another one, which it owns. */
+class DerivedCursor<S, T, K> extends CursorBase<T, K> {
+  readonly #source: Cursor<S, K>;
   readonly #next: () => Promise<IteratorResult<T, undefined>>;
 
-  constructor(source: Cursor<S>, stage: Stage<S, T>) {
+  constructor(source: Cursor<S, K>, stage: Stage<S, T>) {
     super();
     this.#source = source;
     this.#next = inOrder(() => nextThrough(source, stage));
@@ -140,7 +140,7 @@ class DerivedCursor<S, T> extends CursorBase<T> {
     return this.#next();
   }
 
-  override seek(key: Key): void {
+  override seek(key: K): void {
     this.#source.seek(key);
   }
 
@@ -149,9 +149,9 @@ class DerivedCursor<S, T> extends CursorBase<T> {
   }
 }
 
-/** The next item of `source` that `stage` lets through. A stage that fails closes the source. */
+/** The next item of `source` that `stage` does not skip. A stage that fails closes the source. */
 export async function nextThrough<S, T>(
-  source: Cursor<S>,
+  source: Pick<Cursor<S>, "next" | "close">,
   stage: Stage<S, T>,
 ): Promise<IteratorResult<T, undefined>> {
   while (!stage.isOver()) {
@@ -169,7 +169,10 @@ export async function nextThrough<S, T>(
   return { done: true, value: undefined };
 }
 
-/** `step`, each call of which waits until the one before has settled: a stage may take several items. */
+/**
+ * `step`, of which each call waits until the previous one has settled: a stage may take several
+ * items.
+ */
 export function inOrder<T>(step: () => Promise<T>): () => Promise<T> {
   let last: Promise<unknown> | undefined;
   return () => {

@@ -1,4 +1,4 @@
-/** A batch that keeps its operations as they are, for stores that have no better form for them. */
+/** A batch that keeps its operations as they are, for stores without a better form for them. */
 
 import { markClass } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
@@ -14,7 +14,9 @@ import type { Batch, Operation, WriteOptions } from "./writer.ts";
  * ```ts
  * import { OperationBatch } from "@tinykvs/core/contract";
  *
- * const batch = new OperationBatch((operations) => Promise.resolve(console.log(operations.length)));
+ * const batch = new OperationBatch(async (operations) => {
+ *   await Promise.resolve(console.log(operations.length));
+ * });
  * await batch.put("a", 1).delete("b").write(); // 2
  * ```
  */
@@ -23,7 +25,7 @@ export class OperationBatch implements Batch {
   #length = 0;
   readonly #write: (operations: readonly Operation[], options?: WriteOptions) => Promise<void>;
 
-  /** `write` applies the operations; their keys are bytes, and all of it belongs to it. */
+  /** `write` applies the operations. Their keys are bytes, and `write` owns all of it. */
   constructor(
     write: (operations: readonly Operation[], options?: WriteOptions) => Promise<void>,
   ) {
@@ -67,9 +69,10 @@ export class OperationBatch implements Batch {
   }
 
   /**
-   * What is handed to `write`, checked and copied.
+   * Checks and copies the argument of `write`.
    *
-   * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored
+   * @throws {TypeError | RangeError} an element is not an operation, or its key or value can't be
+   *   stored
    */
   static operationsOf(given: readonly Operation[] | Batch): readonly Operation[] {
     if (given instanceof OperationBatch) return given.finish();
@@ -110,5 +113,5 @@ export class OperationBatch implements Batch {
   }
 }
 
-// `finish` gives operations as everybody knows them, whichever copy of the library has made the batch.
+// `finish` returns operations in the public form, from any copy of the library.
 markClass(OperationBatch, Symbol.for("@tinykvs/core batch of operations"), true);

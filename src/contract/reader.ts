@@ -1,43 +1,50 @@
 /** The reading half of a store. */
 
 import type { Cursor } from "./cursor.ts";
-import type { Range } from "./range.ts";
+import type { KeyEncoding, Range } from "./range.ts";
 import type { Key, RecordValue, Value } from "./value.ts";
 
-/** A key with what is stored for it. */
-export interface Entry {
+/** A key with everything that is stored for it. */
+export interface Entry<K = Key, V = Value> {
   /** The key, in the form in which the store's cursors show keys. */
-  readonly key: string | Uint8Array;
+  readonly key: K;
   /** The value. */
-  readonly value: Value;
+  readonly value: V;
+}
+
+/** What a read of one entry may be told. */
+export interface EntryOptions {
+  /** What the key is shown as. Default: as the store was opened. */
+  keyEncoding?: KeyEncoding;
 }
 
 /** Reads of values that must have a certain type. {@linkcode ReaderBase} has them. */
-export interface TypedReads {
-  /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
-  getString(key: Key): Promise<string | undefined>;
-  /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
-  getInt64(key: Key): Promise<bigint | undefined>;
-  /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
-  getFloat64(key: Key): Promise<number | undefined>;
-  /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
-  getBool(key: Key): Promise<boolean | undefined>;
-  /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
-  getBytes(key: Key): Promise<Uint8Array | undefined>;
+export interface TypedReads<K = Key> {
+  /** The key's string. @throws {TypeMismatchError} the value has another type */
+  getString(key: K): Promise<string | undefined>;
+  /** The key's int64. @throws {TypeMismatchError} the value has another type */
+  getInt64(key: K): Promise<bigint | undefined>;
+  /** The key's float64. @throws {TypeMismatchError} the value has another type */
+  getFloat64(key: K): Promise<number | undefined>;
+  /** The key's boolean. @throws {TypeMismatchError} the value has another type */
+  getBool(key: K): Promise<boolean | undefined>;
+  /** A copy of the key's bytes. @throws {TypeMismatchError} the value has another type */
+  getBytes(key: K): Promise<Uint8Array | undefined>;
   /**
-   * What the key's JSON text says. The type is the caller's claim; it is not checked.
+   * The content of the key's JSON text. The type is the caller's claim; it is not checked.
    *
-   * @throws {TypeMismatchError} the key's value is no string
-   * @throws {SyntaxError} the string is no JSON
+   * @throws {TypeMismatchError} the key's value is not a string
+   * @throws {SyntaxError} the string is not JSON
    */
-  getJson<T = unknown>(key: Key): Promise<T | undefined>;
-  /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
-  getMap<T extends RecordValue = RecordValue>(key: Key): Promise<T | undefined>;
+  getJson<T = unknown>(key: K): Promise<T | undefined>;
+  /** The key's record. @throws {TypeMismatchError} the value has another type */
+  getMap<T extends RecordValue = RecordValue>(key: K): Promise<T | undefined>;
 }
 
 /**
- * Something to read keys and values from: a store as it is at the moment of the call, or a
- * {@linkcode Snapshot}.
+ * Reads keys and values: a store as it is at the moment of the call, or a {@linkcode Snapshot}.
+ * Keys are given as `K` and shown as `KeyOut`; values are of type `V`. Those of a store are the
+ * defaults; a {@linkcode Sub} has its own.
  *
  * @example
  * ```ts
@@ -54,35 +61,38 @@ export interface TypedReads {
  * console.log(await admins(store), await admins(snapshot)); // 1 1
  * ```
  */
-export interface Reader extends TypedReads {
+export interface Reader<K = Key, V = Value, KeyOut = K> extends TypedReads<K> {
   /** The key's value, or undefined if there is none. */
-  get(key: Key): Promise<Value | undefined>;
-  /** The key with all that is stored for it, or undefined if there is nothing. */
-  getEntry(key: Key): Promise<Entry | undefined>;
-  /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
-  getMany(keys: readonly Key[]): Promise<(Value | undefined)[]>;
+  get(key: K): Promise<V | undefined>;
+  /** The key with everything that is stored for it, or undefined if there is nothing. */
+  getEntry(key: K, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined>;
+  /** The values of several keys as of one moment, in their order; undefined for a missing key. */
+  getMany(keys: readonly K[]): Promise<(V | undefined)[]>;
   /** Whether the key has a value. */
-  has(key: Key): Promise<boolean>;
+  has(key: K): Promise<boolean>;
   /** Whether each of several keys has a value, as of one moment, in their order. */
-  hasMany(keys: readonly Key[]): Promise<boolean[]>;
+  hasMany(keys: readonly K[]): Promise<boolean[]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
-  entries(range?: Range): Cursor<[string | Uint8Array, Value]>;
+  entries(range?: Range<K>): Cursor<[KeyOut, V], K>;
   /** Iterates over keys. */
-  keys(range?: Range): Cursor<string | Uint8Array>;
+  keys(range?: Range<K>): Cursor<KeyOut, K>;
   /** Iterates over values, in the order of their keys. */
-  values(range?: Range): Cursor<Value>;
+  values(range?: Range<K>): Cursor<V, K>;
   /** The number of keys in a range. */
-  count(range?: Range): Promise<number>;
+  count(range?: Range<K>): Promise<number>;
 }
 
 /**
- * A store as it was when `snapshot()` was called, whatever is written since. Close it when it is not
- * needed any more, or let `using` do that.
+ * A read-only view of the store at the moment of `snapshot()`. Close it when you no longer need it,
+ * or let `using` do that.
  *
- * Closing the store ends its snapshots. Cursors that a snapshot has opened, and reads that it has begun,
- * are not ended by its `close`.
+ * Closing the store ends its snapshots. Closing a snapshot does not end the cursors that it has
+ * opened, or the reads that it has begun.
  */
-export interface Snapshot extends Reader, Disposable {
-  /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
+export interface Snapshot<K = Key, V = Value, KeyOut = K> extends Reader<K, V, KeyOut>, Disposable {
+  /**
+   * Releases everything that the snapshot holds. Further use gets a ClosedError; a second close
+   * does nothing.
+   */
   close(): void;
 }

@@ -1,11 +1,13 @@
 /**
- * The rules for keys, values and ranges as functions, for implementations of the contract. The embedded
- * engine keeps the same rules in its encoders, which are faster.
+ * The rules for keys, values and ranges as functions, for implementations of the contract. The
+ * embedded engine keeps the same rules in its encoders, which are faster.
  */
 
 import { type KeyEncoding, ownRange, type Range } from "./range.ts";
+import { encodeUtf8 } from "./utf8.ts";
 import {
   describeValue,
+  isBytes,
   type Key,
   MAX_KEY_BYTES,
   MAX_RECORD_DEPTH,
@@ -14,8 +16,6 @@ import {
   type RecordValue,
   type Value,
 } from "./value.ts";
-
-let encoder: { encode(text: string): Uint8Array } | undefined;
 
 /**
  * The bytes of a key, a copy.
@@ -31,38 +31,11 @@ export function keyBytes(key: Key): Uint8Array {
       `Cannot encode key: found ${describeValue(key)}, expected a string or a Uint8Array`,
     );
   }
-  const bytes = typeof key === "string" ? utf8(key) : new Uint8Array(key);
+  const bytes = typeof key === "string" ? encodeUtf8(key) : new Uint8Array(key);
   if (bytes.length <= MAX_KEY_BYTES) return bytes;
   throw new RangeError(
     `Cannot encode key: its length is ${bytes.length} bytes, expected at most ${MAX_KEY_BYTES}`,
   );
-}
-
-/** The UTF-8 of text that is well-formed. */
-function utf8(text: string): Uint8Array {
-  encoder ??= typeof TextEncoder === "function" ? new TextEncoder() : { encode: encodeByHand };
-  return encoder.encode(text);
-}
-
-/** For jsdom, which has no TextEncoder. */
-function encodeByHand(text: string): Uint8Array {
-  const bytes: number[] = [];
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    if (code < 0x80) {
-      bytes.push(code);
-      continue;
-    }
-    if (code < 0x800) {
-      bytes.push(0xc0 | code >> 6);
-    } else {
-      if (code < 0x1_0000) bytes.push(0xe0 | code >> 12);
-      else bytes.push(0xf0 | code >> 18, 0x80 | code >> 12 & 0x3f);
-      bytes.push(0x80 | code >> 6 & 0x3f);
-    }
-    bytes.push(0x80 | code & 0x3f);
-  }
-  return Uint8Array.from(bytes);
 }
 
 /** The order of keys: negative if `a` comes first, 0 if they are equal. */
@@ -84,14 +57,14 @@ export interface Bounds {
   readonly limit: number;
   /** Ends the iteration. */
   readonly signal: AbortSignal | undefined;
-  /** What keys become, if the range says so. */
+  /** What reads return for keys, if the range says so. */
   readonly keyEncoding: KeyEncoding | undefined;
 }
 
 /**
  * Checks a range and brings it to one form.
  *
- * @throws {TypeError | RangeError} it is no range
+ * @throws {TypeError | RangeError} it is not a valid range
  */
 export function boundsOf(range: Range = {}): Bounds {
   const own = ownRange(range);
@@ -132,11 +105,11 @@ function keyAfter(key: Uint8Array): Uint8Array {
 }
 
 /**
- * A deep copy of a value that is the caller's.
+ * A deep copy of a value that belongs to the caller.
  *
  * @throws {TypeError} it can't be stored
- * @throws {RangeError} a bigint is outside int64, a text or bytes are too long, or a record is nested
- * too deep
+ * @throws {RangeError} a bigint is outside int64, a text or bytes are too long, or a record is
+ *   nested too deep
  */
 export function copyValue(value: Value): Value {
   switch (typeof value) {
@@ -224,13 +197,8 @@ function isRecord(value: unknown): value is RecordValue {
   if (typeof value !== "object" || value === null) return false;
   if (Array.isArray(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
-  // The prototype of plain objects, of any realm, has none itself.
+  // The prototype of plain objects, of any realm, has no prototype itself.
   return prototype === null || Object.getPrototypeOf(prototype) === null;
-}
-
-function isBytes(value: unknown): value is Uint8Array {
-  return ArrayBuffer.isView(value) &&
-    Object.prototype.toString.call(value) === "[object Uint8Array]";
 }
 
 function requireLength(length: number): void {

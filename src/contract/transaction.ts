@@ -2,27 +2,40 @@
 
 import { checkSignal } from "./abort_signal.ts";
 import type { Reader } from "./reader.ts";
-import { describeValue } from "./value.ts";
+import type { SubOptions } from "./sub/sub_options.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
+import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
+import { describeValue, type Key, type Value } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
 /** How often a transaction is tried again by default. */
 const DEFAULT_RETRIES = 10;
 
-/** What {@linkcode Store.transaction} may be told. Anything else is a `TypeError`, and nothing is run. */
+/**
+ * What {@linkcode Store.transaction} may be told. Anything else is a `TypeError`, and nothing is
+ * run.
+ */
 export interface TransactionOptions {
-  /** How often the body is run again after a conflict, an integer from 0, or Infinity. Default 10. */
+  /**
+   * How often the body is run again after a conflict, an integer from 0, or Infinity. Default 10.
+   */
   retries?: number;
   /** Gives the transaction up: it rejects with the signal's reason, and nothing is written. */
   signal?: AbortSignal;
-  /** Whether the commit is made durable before it resolves, whatever the store does otherwise. Default false. */
+  /**
+   * Whether the commit is made durable before it resolves, whatever the store does otherwise.
+   * Default false.
+   */
   sync?: boolean;
 }
 
 /**
- * What the body of a transaction reads from and writes to. It shows the store as it was when this attempt
- * began, and what the body itself has written. A cursor does not show what is written after it was made.
+ * What the body of a transaction reads from and writes to. It shows the store as it was when this
+ * attempt began, and what the body itself has written. A cursor does not show what is written after
+ * it was made.
  *
- * When the body has ended it can't be used any more. Calls that write and were not awaited still count.
+ * When the body has ended it can't be used any more. Calls that write and were not awaited still
+ * count.
  *
  * @example
  * ```ts
@@ -42,10 +55,27 @@ export interface TransactionOptions {
  * console.log(await store.getMany(["alice", "bob"])); // [ 3n, 7n ]
  * ```
  */
-export interface Transaction extends Reader, Writer {
+export interface Transaction<K = Key, V = Value, KeyOut = K, ValueIn = V>
+  extends Reader<K, V, KeyOut>, Writer<K, V, ValueIn> {
   /** Which run of the body this is, from 1. */
   readonly attempt: number;
+  /**
+   * A part of the store in this transaction, as {@linkcode Store.sub} makes one of the store. Of a
+   * sub that is there already, `sub.in(transaction)` has the kinds of its keys and values.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
+  sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
+    path: string | readonly string[],
+    options?: SubOptions<KC, VC>,
+  ): Transaction<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
+  /** A part of the store whose values the caller claims to be of a type. */
+  sub<V extends Value>(path: string | readonly string[]): Transaction<Key, V>;
 }
+
+/** A transaction of any keys and values. */
+// deno-lint-ignore no-explicit-any
+export type AnyTransaction = Transaction<any, any, any, any>;
 
 /** The options of a transaction, all of them. */
 export interface CheckedTransactionOptions {

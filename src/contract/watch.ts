@@ -2,33 +2,36 @@
 
 import { checkSignal } from "./abort_signal.ts";
 import { ownRange, type Range } from "./range.ts";
-import { describeValue } from "./value.ts";
+import { describeValue, type Key, type Value } from "./value.ts";
 import type { Operation } from "./writer.ts";
 
 /** How many commits a watch may be behind by default. */
 const DEFAULT_LIMIT = 10_000;
 
 /** The keys that are watched, and the form in which they are shown. */
-export type WatchRange = Pick<Range, "prefix" | "gte" | "gt" | "lte" | "lt" | "keyEncoding">;
+export type WatchRange<K = Key> = Pick<
+  Range<K>,
+  "prefix" | "gte" | "gt" | "lte" | "lt" | "keyEncoding"
+>;
 
 /** What {@linkcode Store.watch} may be told. Anything else is a `TypeError`. */
 export interface WatchOptions {
   /** Ends the watch: the next step rejects with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * How many commits its reader may be behind, an integer from 1. Default 10,000. One more, and the watch
-   * ends with a {@linkcode LaggedError}.
+   * How many commits its reader may be behind, an integer from 1. Default 10,000. One more, and the
+   * watch ends with a {@linkcode LaggedError}.
    */
   limit?: number;
 }
 
 /** One commit: a single write, a batch or a transaction. */
-export interface Commit {
+export interface Commit<K = Key, V = Value> {
   /**
-   * What it did to keys of the range, in the order in which it was written: all of it. `store.write` takes it.
-   * A key may occur more than once; then the last one counts.
+   * What it did to keys of the range, in the order in which it was written: all of it.
+   * `store.write` takes it. A key may occur more than once; then the last one counts.
    */
-  readonly operations: readonly Operation[];
+  readonly operations: readonly Operation<K, V>[];
 }
 
 /**
@@ -49,15 +52,21 @@ export interface Commit {
  * }
  * ```
  */
-export interface Watch extends AsyncIterableIterator<Commit>, AsyncDisposable {
-  /** The next commit; the end when the store is closed. Calls may overlap; they are answered in their order. */
-  next(): Promise<IteratorResult<Commit, undefined>>;
-  /** Ends the watch. */
-  return(value?: unknown): Promise<IteratorResult<Commit, undefined>>;
+export interface Watch<K = Key, V = Value>
+  extends AsyncIterableIterator<Commit<K, V>>, AsyncDisposable {
+  /**
+   * The next commit; the end when the store is closed. Calls may overlap; they are answered in
+   * their order.
+   */
+  next(): Promise<IteratorResult<Commit<K, V>, undefined>>;
+  /** Ends the watch; what was not read yet is dropped. */
+  return(value?: unknown): Promise<IteratorResult<Commit<K, V>, undefined>>;
   /** Ends the watch and rejects with the error. */
-  throw(error?: unknown): Promise<IteratorResult<Commit, undefined>>;
+  throw(error?: unknown): Promise<IteratorResult<Commit<K, V>, undefined>>;
+  /** Ends the watch after the commits that were made before this call, which can still be read. */
+  close(): void;
   /** The watch itself. */
-  [Symbol.asyncIterator](): Watch;
+  [Symbol.asyncIterator](): Watch<K, V>;
 }
 
 /**
@@ -65,8 +74,8 @@ export interface Watch extends AsyncIterableIterator<Commit>, AsyncDisposable {
  *
  * @throws {TypeError} it is no range, or says more than which keys
  */
-export function watchRange(range: WatchRange = {}): WatchRange {
-  const { reverse, limit, signal } = ownRange(range);
+export function watchRange<K>(range: WatchRange<K> = {}): WatchRange<K> {
+  const { reverse, limit, signal } = ownRange(range as Range<K>);
   const surplus = { reverse, limit, signal };
   for (const [name, value] of Object.entries(surplus)) {
     if (value === undefined) continue;

@@ -2,6 +2,7 @@
 
 import { LaggedError } from "../errors.ts";
 import { throwIfAborted } from "./abort_signal.ts";
+import type { Key, Value } from "./value.ts";
 import { type Commit, type Watch, type WatchOptions, watchOptions } from "./watch.ts";
 
 /** The commits that are kept for one watch take at most this, unless it is one alone. */
@@ -11,40 +12,44 @@ export const MAX_WATCH_BYTES: number = 64 * 1024 * 1024;
 const MAX_READ_ITEMS = 1024;
 
 /** What a queue needs to know of its store. */
-export interface WatchSource<T> {
+export interface WatchSource<T, K, V> {
   /** Makes a commit of what was pushed. */
-  show(item: T): Commit;
+  show(item: T): Commit<K, V>;
   /** Called once when nothing more is wanted. */
   onEnd(): void;
   /** What to wait for before the next commit is shown, if a turn of the event loop is due. */
   pause?(): Promise<void> | undefined;
 }
 
-interface Waiting {
-  resolve(step: IteratorResult<Commit, undefined>): void;
+interface Waiting<K, V> {
+  resolve(step: IteratorResult<Commit<K, V>, undefined>): void;
   reject(error: unknown): void;
 }
 
 /**
- * A watch. Its store notes each commit when it happens, and pushes it, in the same order, when it may be
- * seen. What was noted and not read yet counts as the distance that the reader is behind.
+ * A watch. Its store notes each commit when it happens, and pushes it, in the same order, when it
+ * may be seen. What was noted and not read yet counts as the distance that the reader is behind.
  */
-export class WatchQueue<T> implements Watch {
-  readonly #source: WatchSource<T>;
+export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
+  readonly #source: WatchSource<T, K, V>;
   readonly #limit: number;
   readonly #signal: AbortSignal | undefined;
   readonly #abort = (): void => this.#onAbort();
   #items: { readonly item: T; readonly bytes: number }[] = [];
   /** How many of the items were read. */
   #head = 0;
-  #waiting: Waiting[] = [];
+  #waiting: Waiting<K, V>[] = [];
   #behind = 0;
   #behindBytes = 0;
+  /** Commits that were noted and not pushed yet. */
+  #noted = 0;
+  /** Whether no other commit is wanted than those. */
+  #isClosing = false;
   /** Why nothing more comes after the items, if that is so: an end, or an error for one reader. */
   #end: { error?: unknown } | undefined;
 
   /** Starts to wait for commits. @throws {TypeError | RangeError} the options are not valid */
-  constructor(source: WatchSource<T>, options: WatchOptions | undefined) {
+  constructor(source: WatchSource<T, K, V>, options: WatchOptions | undefined) {
     const { signal, limit } = watchOptions(options);
     this.#source = source;
     this.#limit = limit;
@@ -53,9 +58,12 @@ export class WatchQueue<T> implements Watch {
     signal?.addEventListener("abort", this.#abort);
   }
 
-  /** Counts a commit of some bytes that is going to be pushed; false if the watch has ended by that. */
+  /**
+   * Counts a commit of some bytes that is going to be pushed; false if the watch has ended by that.
+   */
   note(bytes: number): boolean {
-    if (this.#end !== undefined) return false;
+    if (this.#end !== undefined || this.#isClosing) return false;
+    this.#noted++;
     this.#behind++;
     this.#behindBytes += bytes;
     const isTooLarge = this.#behindBytes > MAX_WATCH_BYTES && this.#behind > 1;
@@ -71,9 +79,11 @@ export class WatchQueue<T> implements Watch {
   /** Shows a commit that was noted. */
   push(item: T, bytes: number): void {
     if (this.#end !== undefined) return;
+    this.#noted--;
     this.#items.push({ item, bytes });
     const waiting = this.#waiting.shift();
     if (waiting !== undefined) this.#answer(waiting);
+    if (this.#isClosing && this.#noted === 0) this.finish();
   }
 
   /** Nothing more is pushed: after what was, there is an end. */
@@ -87,7 +97,7 @@ export class WatchQueue<T> implements Watch {
   }
 
   /** See {@linkcode Watch}. */
-  next(): Promise<IteratorResult<Commit, undefined>> {
+  next(): Promise<IteratorResult<Commit<K, V>, undefined>> {
     return new Promise((resolve, reject) => {
       const waiting = { resolve, reject };
       const isReady = this.#head < this.#items.length || this.#end !== undefined;
@@ -107,14 +117,14 @@ export class WatchQueue<T> implements Watch {
   }
 
   /** See {@linkcode Watch}. */
-  return(_value?: unknown): Promise<IteratorResult<Commit, undefined>> {
+  return(_value?: unknown): Promise<IteratorResult<Commit<K, V>, undefined>> {
     this.#drop();
     this.finish();
     return Promise.resolve({ done: true, value: undefined });
   }
 
   /** See {@linkcode Watch}. */
-  throw(error?: unknown): Promise<IteratorResult<Commit, undefined>> {
+  throw(error?: unknown): Promise<IteratorResult<Commit<K, V>, undefined>> {
     void this.return();
     return Promise.reject(error);
   }
@@ -122,6 +132,12 @@ export class WatchQueue<T> implements Watch {
   /** See {@linkcode Watch}. */
   [Symbol.asyncIterator](): this {
     return this;
+  }
+
+  /** See {@linkcode Watch}. */
+  close(): void {
+    this.#isClosing = true;
+    if (this.#noted === 0) this.finish();
   }
 
   /** As `return`. */
@@ -158,7 +174,7 @@ export class WatchQueue<T> implements Watch {
     ) this.#answer(this.#waiting.shift()!);
   }
 
-  #answer({ resolve, reject }: Waiting): void {
+  #answer({ resolve, reject }: Waiting<K, V>): void {
     const next = this.#items[this.#head];
     if (next === undefined) {
       const { error } = this.#end!;

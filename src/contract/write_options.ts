@@ -1,15 +1,17 @@
 /**
- * Checks of what a write is told: a mistaken option that nobody notices is a write that is not as durable
- * as its author believes. A call without options pays one comparison.
+ * Checks the options of a write: if nobody notices a mistaken option, a write is not as durable as
+ * its author believes. A call without options costs one comparison.
  */
 
 import { describeValue } from "./value.ts";
 import type { Operation, WriteOptions } from "./writer.ts";
 
 /**
- * Whether the write is to be made durable, whatever the store's options say. Only own fields count.
+ * Whether the caller asks for a durable write, whatever the store's options say. Only own fields
+ * count.
  *
- * @throws {TypeError} the options are no object, have an unknown name, or `sync` is no boolean
+ * @throws {TypeError} the options are not an object, have an unknown name, or `sync` is not a
+ *   boolean
  */
 export function wantsSync(options: WriteOptions | undefined): boolean {
   if (options === undefined) return false;
@@ -21,7 +23,7 @@ export function wantsSync(options: WriteOptions | undefined): boolean {
     }
   }
   if (names.length === 0) {
-    // An array, a Map, a signal: they have no names of their own, and are not meant as "no options".
+    // An array, a Map, a signal: they have no own names, and do not mean "no options".
     if (Object.prototype.toString.call(options) !== "[object Object]") throw noOptions(options);
     return false;
   }
@@ -52,7 +54,7 @@ function noOptions(found: unknown): TypeError {
 }
 
 /**
- * Refuses what an operation has besides: an option of the whole write, or of another library. Not by
+ * Refuses extra fields of an operation: an option of the whole write, or of another library. Not by
  * `Object.keys`, which would make an array for each operation.
  *
  * @throws {TypeError} it has more than its type, its key and, if it is a put, its value

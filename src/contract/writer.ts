@@ -3,7 +3,7 @@
 import type { Key, RecordValue, Value } from "./value.ts";
 
 /**
- * What one write may be told. Anything else is a `TypeError`, and nothing is written.
+ * The options of one write. Anything else is a `TypeError`, and nothing is written.
  *
  * @example
  * ```ts
@@ -15,32 +15,35 @@ import type { Key, RecordValue, Value } from "./value.ts";
  * ```
  */
 export interface WriteOptions {
-  /** Whether the write is made durable before it resolves, whatever the store does otherwise. Default false. */
+  /**
+   * Whether the write is durable before it resolves, even if the store's options ask for less.
+   * Default false.
+   */
   sync?: boolean;
 }
 
 /** One operation of `store.write([...])`. */
-export type Operation =
+export type Operation<K = Key, V = Value> =
   | {
     /** Stores a value. */
     type: "put";
     /** The key. */
-    key: Key;
+    key: K;
     /** The value. */
-    value: Value;
+    value: V;
   }
   | {
     /** Removes a key. */
     type: "delete";
     /** The key. */
-    key: Key;
+    key: K;
   };
 
 /**
- * Collects puts and deletes; `write` applies them in the order in which they were added, all of them or
- * none. What is added is checked and copied at once.
+ * Collects puts and deletes; `write` applies them in the order in which they were added, all of
+ * them or none. Each is checked and copied at once.
  */
-export interface Batch {
+export interface Batch<K = Key, V = Value> {
   /** Number of operations so far. */
   readonly length: number;
   /**
@@ -48,13 +51,13 @@ export interface Batch {
    *
    * @throws {TypeError | RangeError} the key or the value can't be stored; the batch is unchanged
    */
-  put(key: Key, value: Value): this;
+  put(key: K, value: V): this;
   /**
-   * Adds a delete. Deleting a key that is not there is no error.
+   * Adds a delete. Deleting a missing key is not an error.
    *
-   * @throws {TypeError | RangeError} the key can't be one; the batch is unchanged
+   * @throws {TypeError | RangeError} the key can't be a key; the batch is unchanged
    */
-  delete(key: Key): this;
+  delete(key: K): this;
   /** Forgets every operation. */
   clear(): this;
   /**
@@ -66,27 +69,29 @@ export interface Batch {
 }
 
 /** Writes of values that must have a certain type. {@linkcode StoreBase} has them. */
-export interface TypedWrites {
-  /** Stores a string. @throws {TypeError} it is none */
-  putString(key: Key, value: string, options?: WriteOptions): Promise<void>;
-  /** Stores an int64. @throws {TypeError} it is neither a bigint nor a safe integer */
-  putInt64(key: Key, value: bigint | number, options?: WriteOptions): Promise<void>;
-  /** Stores a float64. @throws {TypeError} it is no number */
-  putFloat64(key: Key, value: number, options?: WriteOptions): Promise<void>;
-  /** Stores a boolean. @throws {TypeError} it is none */
-  putBool(key: Key, value: boolean, options?: WriteOptions): Promise<void>;
-  /** Stores bytes. @throws {TypeError} it is no Uint8Array */
-  putBytes(key: Key, value: Uint8Array, options?: WriteOptions): Promise<void>;
-  /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
-  putJson(key: Key, value: unknown, options?: WriteOptions): Promise<void>;
-  /** Stores a plain object or an array. @throws {TypeError} it is neither */
-  putMap(key: Key, value: RecordValue, options?: WriteOptions): Promise<void>;
+export interface TypedWrites<K = Key> {
+  /** Stores a string. @throws {TypeError} the value is not a string */
+  putString(key: K, value: string, options?: WriteOptions): Promise<void>;
+  /** Stores an int64. @throws {TypeError} the value is neither a bigint nor a safe integer */
+  putInt64(key: K, value: bigint | number, options?: WriteOptions): Promise<void>;
+  /** Stores a float64. @throws {TypeError} the value is not a number */
+  putFloat64(key: K, value: number, options?: WriteOptions): Promise<void>;
+  /** Stores a boolean. @throws {TypeError} the value is not a boolean */
+  putBool(key: K, value: boolean, options?: WriteOptions): Promise<void>;
+  /** Stores bytes. @throws {TypeError} the value is not a Uint8Array */
+  putBytes(key: K, value: Uint8Array, options?: WriteOptions): Promise<void>;
+  /**
+   * Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none
+   */
+  putJson(key: K, value: unknown, options?: WriteOptions): Promise<void>;
+  /** Stores a plain object or an array. @throws {TypeError} the value is neither */
+  putMap(key: K, value: RecordValue, options?: WriteOptions): Promise<void>;
 }
 
 /**
- * Something to write to. A call that fails has changed nothing; keys and values are the caller's again
- * when the call returns, before its promise resolves. Every method that reads before it writes is atomic:
- * no other write comes in between.
+ * Writes keys and values. A call that fails has changed nothing. The caller may reuse keys and
+ * values when the call returns, before its promise resolves. Every method that reads before it
+ * writes is atomic: no other write comes in between. Values are given as `ValueIn` and read as `V`.
  *
  * @example
  * ```ts
@@ -104,45 +109,57 @@ export interface TypedWrites {
  * console.log(await store.get("users")); // 1n
  * ```
  */
-export interface Writer extends TypedWrites {
-  /** Stores a value, replacing the key's old one. @throws {TypeError | RangeError} it can't be stored */
-  put(key: Key, value: Value, options?: WriteOptions): Promise<void>;
-  /** Removes a key; that it is not there is no error. */
-  delete(key: Key, options?: WriteOptions): Promise<void>;
-  /** Removes a key; says whether it was there. */
-  deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean>;
+export interface Writer<K = Key, V = Value, ValueIn = V> extends TypedWrites<K> {
+  /**
+   * Stores a value, replacing the key's old one. @throws {TypeError | RangeError} it can't be
+   * stored
+   */
+  put(key: K, value: ValueIn, options?: WriteOptions): Promise<void>;
+  /** Removes a key. A missing key is not an error. */
+  delete(key: K, options?: WriteOptions): Promise<void>;
+  /** Removes a key; resolves to whether it was there. */
+  deleteIfExists(key: K, options?: WriteOptions): Promise<boolean>;
   /**
    * Applies several puts and deletes as one: all of them or none.
    *
-   * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored; then
-   * nothing is applied
+   * @throws {TypeError | RangeError} an element is not an operation, or its key or value can't be
+   *   stored; then nothing is applied
    */
-  write(operations: readonly Operation[] | Batch, options?: WriteOptions): Promise<void>;
-  /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
-  batch(): Batch;
-  /** Stores a value if the key has none; says whether it did. */
-  putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean>;
+  write(
+    operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
+    options?: WriteOptions,
+  ): Promise<void>;
+  /** Starts an empty batch, to fill and write: `store.batch().put("a", 1).write()`. */
+  batch(): Batch<K, ValueIn>;
+  /** Stores a value if the key has none; resolves to whether it did. */
+  putIfNotExists(key: K, value: ValueIn, options?: WriteOptions): Promise<boolean>;
   /**
-   * Replaces the key's value if it equals `expected`; says whether it did. Equal are values of the same
-   * stored type with the same bytes: 1 and 1n are not, NaN and NaN are, and in a record the order of the
-   * properties counts.
+   * Replaces the key's value if it equals `expected`; resolves to whether it did. Values are equal
+   * if they are stored with the same type and the same bytes: 1 and 1n are not, NaN and NaN are,
+   * and in a record the order of the properties counts.
    */
-  putIfEquals(key: Key, value: Value, expected: Value, options?: WriteOptions): Promise<boolean>;
+  putIfEquals(
+    key: K,
+    value: ValueIn,
+    expected: ValueIn,
+    options?: WriteOptions,
+  ): Promise<boolean>;
   /**
-   * Adds `by`, 1 by default, to the int64 that the key has; a missing key counts as 0. Resolves to the sum.
+   * Adds `by`, 1 by default, to the key's int64; a missing key counts as 0. Resolves to the sum.
    *
-   * @throws {TypeMismatchError} the key's value is no int64
+   * @throws {TypeMismatchError} the key's value is not an int64
    * @throws {TypeError} `by` is neither a bigint nor a safe integer
    * @throws {RangeError} the sum is outside int64; nothing changes
    */
-  increment(key: Key, by?: bigint | number, options?: WriteOptions): Promise<bigint>;
+  increment(key: K, by?: bigint | number, options?: WriteOptions): Promise<bigint>;
   /**
-   * Stores what `change` makes of the key's value; undefined stands for no value, both ways. Resolves to
-   * what was stored. `change` is not awaited, may be called several times, and must not write to the key.
+   * Stores the result of `change` for the key's value. For both of them undefined means "no value".
+   * Resolves to the stored value. `change` is not awaited, may be called several times, and must
+   * not write to the key.
    */
   update(
-    key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    key: K,
+    change: (old: V | undefined) => ValueIn | undefined,
     options?: WriteOptions,
-  ): Promise<Value | undefined>;
+  ): Promise<V | ValueIn | undefined>;
 }

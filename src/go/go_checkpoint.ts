@@ -1,13 +1,15 @@
 /**
- * A checkpoint that Go TinyKVS v0.4 opens: the live entries of a read view, merged into tables of one
- * level. Nothing shadowed and no tombstone is left; the codec, block size and filter rate are the store's.
+ * A checkpoint that Go TinyKVS v0.4 opens: the live entries of a read view, merged into tables of
+ * one level. It has no shadowed entries and no tombstones; the codec, block size and filter rate
+ * are the store's.
  *
- * Go v0.4 knows the value types 1 to 6. Records (7 and 8) came with v0.7; a checkpoint of a store that
- * holds one fails, since there is no form of it that a Go program would read as what was put.
+ * Go v0.4 knows the value types 1 to 6. Records (7 and 8) came with v0.7. A checkpoint of a store
+ * with a record fails, because in no form would a Go program read it as what was put.
  */
 
 import { DecodeError, StoreError } from "../errors.ts";
 import { AT_END, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import { goLevelFor, GoStoreWriter } from "./go_store_writer.ts";
 import { decodeText } from "../value/text_codec.ts";
@@ -19,23 +21,29 @@ import type { Lease, ReadView } from "../store/state/read_view.ts";
 import type { NewDirectory } from "../store/recovery/store_directory.ts";
 import type { StoreState } from "../store/state/store_state.ts";
 
-/** Entries between two points where the task may be paused: some 50 microseconds. */
-const ENTRIES_PER_PAUSE = 16;
-/** Go v0.4 keeps a descriptor of every table, and leaves out without a word those that it gets none for. */
+/**
+ * Go v0.4 keeps a descriptor of every table, and silently leaves out tables for which it gets none.
+ */
 const TABLES = 256;
-/** Size in bytes at which a table is closed where that makes fewer, or 16 small memtables if that is less. */
+/**
+ * Size in bytes at which a table is closed if that makes fewer, or 16 small memtables if that is
+ * less.
+ */
 const TABLE_BYTES = 64 * 1024 * 1024;
 const TABLE_MEMTABLES = 16;
-/** Keys at which one with a filter is closed where that makes fewer: a filter is made at a stretch, of 25 ms. */
+/**
+ * Number of keys at which a table with a filter is closed if that makes fewer: a filter is made in
+ * one stretch of 25 ms.
+ */
 const TABLE_KEYS = 2 ** 19;
 /** How much of a key the text of an error shows. */
 const SHOWN_KEY_BYTES = 64;
 
 /**
- * A task that writes the tables of what the lease shows.
+ * A task that writes the tables of the lease's view.
  *
  * @throws {StoreError} code `TYPE_MISMATCH`: a value is of a type that Go v0.4 does not know
- * @throws {CorruptionError} what is stored can't be read
+ * @throws {CorruptionError} stored data can't be read
  */
 export function* writeGoStore(
   state: StoreState,
@@ -77,7 +85,7 @@ export function* writeGoStore(
   }
 }
 
-/** About how much a view shows: bytes of files, and entries with all that hides one another. */
+/** About the size of a view: bytes of files, and entries including hidden ones. */
 function sizeOf({ memtables, version }: ReadView): { bytes: number; entries: number } {
   const parts = [
     ...memtables.map(({ sizeBytes, entryCount }) => ({ sizeBytes, entryCount })),

@@ -1,7 +1,7 @@
 /**
- * Finds out what a directory of the Go TinyKVS holds, v0.3 to v0.11, as a version state of ours, for
- * recovery (store/recovery/foreign_store.ts says what a take-over is). It reads only: tables are taken over
- * as they are.
+ * Finds out what a directory of the Go TinyKVS holds, v0.3 to v0.11, as a version state of ours,
+ * for recovery (store/recovery/foreign_store.ts says what a take-over is). It reads only: tables
+ * are taken over as they are.
  *
  *     NNNNNN.sst   tables; the level of each is in its own metadata
  *     wal.log      the log, go_log.ts; empty after a clean close
@@ -10,24 +10,26 @@
  *                  we can't see: no runtime but Deno can ask, and closing a descriptor of LOCK would drop
  *                  our own lock (docs/decisions/0001). The Go program must not run at the same time
  *
- * If the manifest names a table, it alone says which tables there are and in which levels; if not, all
- * tables in the directory count. Go also opens a store without the tables that it can't read. Here:
- * - A table that counts and is missing, not whole, or not as the manifest says, is damage. (A crash while
- *   Go v0.3 or v0.4 writes a table leaves a part of one. It can't be told from a damaged one; the error
- *   says what to do.)
- * - A table that the manifest does not name is left out, as Go does: it was deleted, or is an output of a
- *   compaction whose inputs still count, or was never finished. All but one kind: a whole level-0 table
- *   that the manifest never mentioned is a flush whose record was lost (a known defect of the Go program), or one
- *   that a later session left behind. It may be the only copy of what was written, or older than what was
- *   written since. That is an error.
+ * If the manifest names a table, it alone says which tables there are and in which levels; if not,
+ * all tables in the directory count. Go also opens a store without the tables that it can't read.
+ * Here:
+ * - A table that counts and is missing, not whole, or not as the manifest says, is damage. (A crash
+ *   while Go v0.3 or v0.4 writes a table leaves a part of one. It can't be told from a damaged one;
+ *   the error says what to do.)
+ * - A table that the manifest does not name is left out, as Go does: it was deleted, or is an
+ *   output of a compaction whose inputs still count, or was never finished. All but one kind: a
+ *   whole level-0 table that the manifest never mentioned is a flush whose record was lost (a known
+ *   defect of the Go program), or one that a later session left behind. It may be the only copy of
+ *   what was written, or older than what was written since. That is an error.
  *
- * The log is newer than every table. There is one state in which that is not so: killed between the end of
- * a flush and the emptying of the log, Go leaves a table and a log of the same entries, and the log may
- * lack the last 32 KiB. Sequence numbers start anew with each session, so nothing tells this from a newer
- * session's log; a key that was written twice then has its older version, here as in Go.
+ * The log is newer than every table. There is one state in which that is not so: killed between the
+ * end of a flush and the emptying of the log, Go leaves a table and a log of the same entries, and
+ * the log may lack the last 32 KiB. Sequence numbers start again with each session, so nothing
+ * tells this from a newer session's log; a key that was written twice then has its older version,
+ * here as in Go.
  *
- * A log, a MANIFEST or tables that the Go program writes after the take-over are not merged: nothing tells
- * such a log from one that a crash has left behind.
+ * A log, a MANIFEST or tables that the Go program writes after the take-over are not merged:
+ * nothing tells such a log from one that a crash has left behind.
  */
 
 import {
@@ -63,12 +65,12 @@ import {
   type GoTableRecord,
 } from "./go_manifest.ts";
 
-/** Go keeps its manifest in memory as a whole, too. */
+/** Go keeps its whole manifest in memory, too. */
 const MAX_MANIFEST_BYTES = 2 ** 28;
-/** File numbers that a store must have left to be taken over. */
+/** Free file numbers that a store must have to be taken over. */
 const SPARE_FILE_NUMBERS = 2 ** 16;
 
-/** Stores of the Go program, to be taken over. */
+/** Stores of the Go program, to take over. */
 export const goStore: ForeignStore = {
   logName: GO_LOG_NAME,
   logTitle: "the Go log",
@@ -80,8 +82,8 @@ export const goStore: ForeignStore = {
 };
 
 /**
- * Whether a directory without CURRENT holds a store of the Go program. Its log is always there while it is
- * one; copies may lack it, and are told by tables with no trace of a store of ours.
+ * Whether a directory without CURRENT holds a store of the Go program. Such a store always has its
+ * log. A copy may lack it, and is recognised by tables without a trace of a store of ours.
  */
 function isGoStore(names: readonly string[]): boolean {
   const kinds = new Set(names.map((name) => parseFileName(name)?.kind));
@@ -90,16 +92,16 @@ function isGoStore(names: readonly string[]): boolean {
 }
 
 /**
- * Whether the Go log in the directory of a store of ours has to be replayed. It is until its entries are
- * in tables, and the edit that says so also names a first log of ours.
+ * Whether the Go log in the directory of a store of ours must be replayed. That is so until its
+ * entries are in tables; the edit that says so also names a first log of ours.
  */
 function hasGoLog(names: readonly string[], state: VersionState): boolean {
   return names.includes(GO_LOG_NAME) && !state.log.live && state.log.number === 0;
 }
 
 /**
- * Whether a file beside a store of ours is one that the Go program has left: an empty log or one that
- * begins with a record, or a manifest. Others may have files with these names.
+ * Whether a file beside a store of ours was left by the Go program: an empty log or one that begins
+ * with a record, or a manifest. Files of others may have these names.
  */
 function isGoFile(
   { fileSystem, directory }: ForeignDirectory,
@@ -113,7 +115,7 @@ function isGoFile(
     handle = fileSystem.openReadSync(path);
     return name === GO_LOG_NAME ? beginsAsGoLog(handle) : beginsAsGoManifest(handle);
   } catch (error) {
-    // What can't be read is nobody's to delete.
+    // If it can't be read, nobody may delete it.
     if (error instanceof IoError) return false;
     throw error;
   } finally {
@@ -125,7 +127,7 @@ function isGoFile(
  * A task that reads a Go store, checks its log, and returns the state of ours that its tables make.
  *
  * @throws {CorruptionError} a file is missing or damaged
- * @throws {UnsupportedFormatError} something was written by a version that is not known
+ * @throws {UnsupportedFormatError} an unknown version wrote something in it
  */
 function* readGoStore(
   options: ForeignStoreOptions,
@@ -231,13 +233,16 @@ function sortedTableNumbers(names: readonly string[]): number[] {
     .map((file) => file!.number).sort((a, b) => a - b);
 }
 
-/** @throws {CorruptionError} the table, which the manifest never mentioned, is a whole one of level 0 */
+/**
+ * @throws {CorruptionError} the table, which the manifest never mentioned, is a whole one of level
+ *   0
+ */
 function requireNoLostFlush(options: ForeignStoreOptions, number: number): void {
   let level: number;
   try {
     level = openTable(options, number, undefined).level;
   } catch (error) {
-    // Never finished, or not readable: nothing that was acknowledged is in it alone.
+    // Never finished, or not readable: it is not the only copy of anything that was acknowledged.
     if (error instanceof StoreError && error.code !== "IO") return;
     throw error;
   }
@@ -251,7 +256,7 @@ function requireNoLostFlush(options: ForeignStoreOptions, number: number): void 
   );
 }
 
-/** Opens a table and checks what can be checked without reading all of its blocks. */
+/** Opens a table and checks it as far as possible without reading all of its blocks. */
 function openTable(
   options: ForeignStoreOptions,
   number: number,
@@ -262,7 +267,8 @@ function openTable(
   const sizeBytes = requireGoTable(options, path);
   const reader = new TableReader(path, { number, sizeBytes, checksum: undefined }, resources);
   const index = reader.sections.loadIndexSync();
-  // The index has no checksum; loading checks that these blocks begin and end with its outermost keys.
+  // The index has no checksum; loading checks that these blocks begin and end with its outermost
+  // keys.
   reader.loadBlockSync(index, 0);
   if (index.blockCount > 1) reader.loadBlockSync(index, index.blockCount - 1);
   const { footer, properties } = reader.sections.tail!;
@@ -312,7 +318,7 @@ function requireGoTable(options: ForeignStoreOptions, path: string): number {
     const { metadataSize } = decodeFooter(new DataView(footer.buffer), 0, sizeBytes);
     if (metadataSize !== GO_METADATA_BYTES) {
       throw new CorruptionError(
-        `Cannot open "${directory}": "${path}" is no table of the Go program, but file ` +
+        `Cannot open "${directory}": "${path}" is not a table of the Go program, but file ` +
           `"${CURRENT_NAME}" is missing`,
         fileSystem.joinPath(directory, CURRENT_NAME),
         0,
@@ -333,7 +339,9 @@ function requireGoTable(options: ForeignStoreOptions, path: string): number {
   }
 }
 
-/** Reads the log to its end. A store with nothing else in it must have at least one entry there. */
+/**
+ * Reads the log to its end. If the store has nothing else, the log must have at least one entry.
+ */
 function* checkLog(options: ForeignStoreOptions, hasTables: boolean): Task<void> {
   const path = options.fileSystem.joinPath(options.directory, GO_LOG_NAME);
   const handle = options.fileSystem.openReadSync(path);

@@ -2,8 +2,8 @@
  * The memtable: the newest entries, sorted, with all their versions.
  *
  * The write path appends an entry to the log buffer and inserts the same bytes here. Each entry has
- * a sequence number; readers name the last one that they may see. A frozen ("immutable") memtable is
- * read by its flush job and by readers that pin it, then dropped.
+ * a sequence number; readers name the last one that they may see. A frozen ("immutable") memtable
+ * is read by its flush job and by readers that pin it, then dropped.
  */
 
 import { compareRanges } from "../bytes/compare.ts";
@@ -37,14 +37,14 @@ export class Memtable {
   #firstSequence: number;
   /** Number of entries, every version counted. */
   entryCount = 0;
-  /** Number of tombstones among them. Counted by the write path, which knows what a value says. */
+  /** Number of tombstones among them. The write path counts them, because it knows the values. */
   tombstoneCount = 0;
   /** Number of read views that show it. Internal to them. */
   references = 0;
 
   /**
-   * Makes an empty memtable for about `capacityBytes` of entries from `firstSequence` on. Its memory is
-   * small at first (entry_arena.ts).
+   * Makes an empty memtable for about `capacityBytes` of entries from `firstSequence` on. Its
+   * memory is small at first (entry_arena.ts).
    */
   constructor(firstSequence: number, capacityBytes: number) {
     this.#firstSequence = firstSequence;
@@ -57,7 +57,7 @@ export class Memtable {
     return this.#tree.keyCount;
   }
 
-  /** Bytes taken by entries and the tree over them. */
+  /** Bytes taken by entries and by the tree over them. */
   get sizeBytes(): number {
     return this.#arena.sizeBytes + this.#tree.sizeBytes;
   }
@@ -72,7 +72,10 @@ export class Memtable {
     return this.#firstSequence;
   }
 
-  /** Makes it empty again for entries from `firstSequence` on, keeping its memory. Nobody may pin it. */
+  /**
+   * Makes it empty again for entries from `firstSequence` on, and keeps its memory. Nobody may pin
+   * it.
+   */
   recycle(firstSequence: number): void {
     this.#arena.clear();
     this.#tree.clear();
@@ -81,7 +84,7 @@ export class Memtable {
     this.tombstoneCount = 0;
   }
 
-  /** Gives back the memory that is not used: it will be needed again, but not soon. */
+  /** Releases the memory that is not used: it will be needed again, but not soon. */
   shrink(): void {
     this.#arena.shrink();
     this.#tree.shrink();
@@ -111,8 +114,8 @@ export class Memtable {
   }
 
   /**
-   * Finds the newest version of a key with a sequence number of at most `sequence`. Where there is
-   * one, `result` shows it (views on the memtable's memory, valid until the next insert).
+   * Finds the newest version of a key with a sequence number of at most `sequence`. If there is
+   * one, `result` shows it (views of the memtable's memory, valid until the next insert).
    */
   find(key: DataView, start: number, end: number, sequence: number, result: EntryView): boolean {
     const newest = this.#tree.locate(key, start, end);
@@ -130,8 +133,9 @@ export class Memtable {
   }
 
   /**
-   * The first key from `lower` on and before `upper` that has a version with a sequence number above
-   * `sequence`, or undefined. A bound that is undefined is none. Keys without such a version are walked over.
+   * The first key from `lower` on and before `upper` that has a version with a sequence number
+   * above `sequence`, or undefined. A bound that is undefined is none. Keys without such a version
+   * are walked over.
    */
   newerKeyIn(
     lower: KeyBound | undefined,
@@ -167,9 +171,9 @@ export class Memtable {
   }
 
   /**
-   * A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. One that
-   * `mayPause` answers `NEEDS_LOAD` after it has skipped many keys that are newer than that, although
-   * there is nothing to load. Any other one never does.
+   * A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. If
+   * it `mayPause`, it answers `NEEDS_LOAD` after it has skipped many newer keys, although there is
+   * nothing to load. Other cursors never do.
    */
   cursor(sequence: number, reverse: boolean, mayPause = false): EntryCursor {
     return new MemtableCursor(this, this.#tree, sequence, {
@@ -179,7 +183,7 @@ export class Memtable {
     });
   }
 
-  /** As a forward `cursor` that may see every version, for a caller that is going to walk all of it. */
+  /** As a forward `cursor` that may see every version, for a caller that will walk all of it. */
   wholeCursor(): EntryCursor {
     return new MemtableCursor(this, this.#tree, Number.MAX_SAFE_INTEGER, {
       reverse: false,
@@ -200,7 +204,7 @@ export class Memtable {
     return this.#arena.bytes.subarray(0, this.#arena.used);
   }
 
-  /** The buffers of values that are kept outside, each of which has one to itself. Internal. */
+  /** The buffers of large values, one for each. Internal. */
   largeBuffers(): SharedBytes[] {
     return this.#arena.largeValues.map(({ buffer }) => buffer as ArrayBuffer);
   }
@@ -215,7 +219,7 @@ export class Memtable {
     }
   }
 
-  /** The first in the chain of versions that starts at `entry` that may be seen, or 0. Internal. */
+  /** The first entry in the chain of versions from `entry` on that may be seen, or 0. Internal. */
   visibleVersion(entry: number, sequence: number): number {
     const arena = this.#arena;
     const relative = sequence - this.#firstSequence;
@@ -224,13 +228,12 @@ export class Memtable {
   }
 
   /**
-   * Reads a byte of each cache line that the entries of a leaf begin with, for a walk over all of it.
-   * Internal.
+   * Reads a byte of each cache line at the start of the entries of a leaf, for a walk over all of
+   * it. Internal.
    *
-   * Entries that were put at random lie at random, and a walk waits for each of them in turn; these
-   * accesses do not depend on one another, so the processor waits for many at a time. With three lines
-   * an entry (of 138 bytes) a flush without compression takes 255 instead of 360 ns an entry of CPU on
-   * Node, and 204 instead of 322 on Bun; with two of them 345 on Node.
+   * Entries that were inserted in random order lie at random places, and a walk waits for each of
+   * them in turn. These accesses do not depend on one another, so the processor waits for many at a
+   * time. Three lines per entry make a flush without compression about a third faster (decision 9).
    */
   touchEntries(leaf: number): number {
     const tree = this.#tree;
@@ -252,7 +255,7 @@ export class Memtable {
     run.view = this.#arena.view;
   }
 
-  /** Compares an entry's key with a bound: negative where it comes first. Internal. */
+  /** Compares an entry's key with a bound: negative if it comes first. Internal. */
   compareKey(entry: number, bound: RunBound): number {
     const { view } = this.#arena;
     const keyEnd = this.#arena.keyEndOf(entry);
@@ -264,7 +267,7 @@ export class Memtable {
     return { view: this.#arena.view, start: entry + KEY, end: this.#arena.keyEndOf(entry) };
   }
 
-  /** Whether an entry's value lies in a buffer of its own. Internal. */
+  /** Whether an entry's value lies in its own buffer. Internal. */
   hasLargeValue(entry: number): boolean {
     return this.#arena.largeValueIndex(this.#arena.keyEndOf(entry)) >= 0;
   }
@@ -295,19 +298,21 @@ export class Memtable {
 
 /** The most entries of a run: what a leaf holds. */
 const MAX_RUN = 64;
-/** After so many keys that it may not see, a cursor that may pause does. */
+/** After this number of keys that it may not see, a cursor that may pause does so. */
 const SKIPS_PER_MOVE = 1024;
 
-/** How a memtable is walked. */
+/** How to walk a memtable. */
 interface MemtableWalk {
   readonly reverse: boolean;
-  /** Whether all of it is going to be walked. */
+  /** Whether the caller will walk all of it. */
   readonly isWhole: boolean;
   /** Keys that a move may skip before it pauses. */
   readonly skipsPerMove: number;
 }
 
-/** Walks the leaves; finds its place again by its key when keys were inserted since its last move. */
+/**
+ * Walks the leaves. If keys were inserted since its last move, it finds its place again by its key.
+ */
 class MemtableCursor implements EntryCursor {
   readonly entry: EntryView = emptyEntryView();
   readonly #table: Memtable;
@@ -320,10 +325,10 @@ class MemtableCursor implements EntryCursor {
   #structureVersion = -1;
   /** Not read: it keeps engines from leaving out the accesses of `touchEntries`. */
   touched = 0;
-  /** Where the entries of the last run lie, and their slots in the leaf. */
+  /** The offsets of the entries of the last run, and their slots in the leaf. */
   #runOffsets: Uint32Array | undefined;
   #runSlots: Uint8Array | undefined;
-  /** The most entries of the next run: one of the first few is often all that is wanted. */
+  /** The most entries of the next run. Callers often want only one of the first few. */
   #nextRun = 8;
   readonly #skipsPerMove: number;
   /** The entry at which the last move stopped half-way. */
@@ -360,7 +365,7 @@ class MemtableCursor implements EntryCursor {
 
   advance(): Position {
     if (this.#structureVersion !== this.#tree.structureVersion) {
-      // The shown key lies in the arena for good, though the arena's buffer may have been replaced.
+      // The shown key stays in the arena, but the arena's buffer may have been replaced.
       const { keyView, keyStart, keyEnd } = this.entry;
       this.#place(keyView, keyStart, keyEnd);
     }
@@ -374,7 +379,8 @@ class MemtableCursor implements EntryCursor {
 
   takeRun(run: EntryRun, bound: RunBound | undefined): number {
     const sign = this.#reverse ? -1 : 1;
-    // A tree that was changed since the last move may have other entries in the slots around this one.
+    // If the tree has changed since the last move, the slots around this one may hold other
+    // entries.
     if (this.#structureVersion !== this.#tree.structureVersion) {
       return singleRun(this.entry, bound, sign);
     }
@@ -391,7 +397,7 @@ class MemtableCursor implements EntryCursor {
       if (entry === 0) continue;
       const order = bound === undefined ? -1 : sign * table.compareKey(entry, bound);
       if (order > 0 || (order === 0 && !bound!.isIncluded)) break;
-      // One whose value lies elsewhere is shown by itself.
+      // An entry with a value outside of the arena is shown alone.
       if (table.hasLargeValue(entry)) {
         if (count === 0) return 1;
         break;
@@ -411,7 +417,8 @@ class MemtableCursor implements EntryCursor {
 
   skip(count: number): void {
     if (count === 0) return;
-    // Where keys were inserted meanwhile the slot is another entry's, and `advance` looks for its place.
+    // If keys were inserted meanwhile, the slot holds another entry, and `advance` looks for its
+    // place.
     this.#slot = this.#runSlots![count]!;
     this.#table.show(this.#runOffsets![count]! - ENTRY_HEADER_BYTES, this.entry);
   }
@@ -431,7 +438,7 @@ class MemtableCursor implements EntryCursor {
     return this.#reverse ? this.#settleBackward() : this.#settleForward();
   }
 
-  /** Stops half-way, at a key that is not to be seen: `resume` looks for its place again. */
+  /** Stops half-way, at a key that must not be seen. `resume` finds its place again. */
   #pause(): Position {
     this.#pausedAt = this.#tree.entryAt(this.#leaf, this.#slot);
     return NEEDS_LOAD;

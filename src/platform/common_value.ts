@@ -1,16 +1,16 @@
 /**
- * Values that every copy of the library in a thread has in common: modules that are loaded a second time, or
- * come with two versions of a package, share nothing else.
+ * Values that all copies of the library in a thread share. Modules that are loaded a second time,
+ * or come with two versions of a package, share nothing else.
  */
 
-/** The value of that name; the first one to ask makes it. It may come from an older or newer copy. */
+/** The value of that name; the first caller makes it. It may come from an older or newer copy. */
 export function commonValue<T>(name: string, make: () => T): T {
   const key = Symbol.for(name);
   const holder = globalThis as unknown as Record<symbol, T | undefined>;
   let value = holder[key];
   if (value === undefined) {
     value = make();
-    // Not by assignment: nobody is to see it among the global variables, nor to replace it.
+    // Not by assignment: nobody must see it among the global variables, or replace it.
     Object.defineProperty(holder, key, { value });
   }
   return value;

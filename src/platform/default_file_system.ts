@@ -1,4 +1,4 @@
-/** Picks the disk adapter of the runtime at hand; `options.fileSystem` defaults to it. */
+/** Picks the disk adapter of the current runtime; `options.fileSystem` defaults to it. */
 
 import { bunFileSystem } from "./bun_file_system.ts";
 import { denoFileSystem } from "./deno_file_system.ts";
@@ -8,9 +8,9 @@ import type { FileModes } from "./posix_modes.ts";
 import { noDisk, runtimeName } from "./runtime.ts";
 
 /**
- * The disk, as the runtime at hand reaches it best; what is made there gets the modes.
+ * The disk, by the best calls of the current runtime; new files and directories get the modes.
  *
- * @throws {StoreError} code `UNSUPPORTED_RUNTIME`: there is none
+ * @throws {StoreError} code `UNSUPPORTED_RUNTIME`: there is no disk
  */
 export function defaultFileSystem(modes?: FileModes): FileSystem {
   switch (runtimeName) {

@@ -1,8 +1,8 @@
 /**
  * The disk under Deno, with no permission beyond read and write of the store's directory.
  *
- * Deno's `node:fs` is used, not `Deno.FsFile`, which has no positional reads or writes: a seek and
- * a read are two calls that others can come between. One difference is put right here: Deno's
+ * It uses Deno's `node:fs` and not `Deno.FsFile`, which has no positional reads or writes: a seek
+ * and a read are two calls, and others can come between them. It corrects one difference: Deno's
  * `unlink` removes an empty directory, where POSIX says EISDIR.
  */
 
@@ -13,8 +13,8 @@ import type { FileModes } from "./posix_modes.ts";
 
 class DenoFileSystem extends PosixFileSystem {
   constructor(modes: FileModes | undefined) {
-    // Deno starts a call of its pool when the event loop turns: a program that never lets it would run out of
-    // descriptors, and of space.
+    // Deno starts a call of its pool when the event loop turns. A program that never lets it turn
+    // would run out of descriptors, and of space.
     super("deno", false, modes);
   }
 

@@ -1,6 +1,6 @@
 /**
- * Inflates raw deflate data (RFC 1951) where the runtime has nothing synchronous for it, as in a
- * browser: it is needed once, for the embedded zstd module. Written for size, not for speed.
+ * Inflates raw deflate data (RFC 1951) if the runtime has no synchronous call for it, as in a
+ * browser. It is needed once, for the embedded zstd module. Written for size, not for speed.
  */
 
 /** Base values and extra bits of lengths (symbols 257 to 285) and distances (0 to 29). */

@@ -1,9 +1,9 @@
 /**
- * What the runtime offers natively and the engine uses where it is there: checksums, inflation,
- * its own zstd, and text conversion. Node, Deno and Bun all provide these in modules of Node; elsewhere
- * portable code stands in.
+ * Native functions of the runtime that the engine uses if they exist: checksums, inflation, zstd
+ * and text conversion. Node, Deno and Bun all provide these in modules of Node; elsewhere portable
+ * code replaces them.
  *
- * Costs that decide who calls what are told where it is called: bytes/crc32.ts, value/text_codec.ts,
+ * The callers say which costs decide: bytes/crc32.ts, value/text_codec.ts,
  * docs/decisions/0002-which-zstd-where.md.
  */
 
@@ -17,14 +17,14 @@ const zlib = builtinModule("node:zlib");
 const NodeBuffer = builtinModule("node:buffer")?.Buffer;
 
 const util = builtinModule("node:util");
-/** Not the globals where there is Node's: jsdom has none of its own, and takes away those of the runtime. */
+/** If there is Node's, not the globals: jsdom has none, and removes those of the runtime. */
 export const TextDecoder: typeof globalThis.TextDecoder =
   util?.TextDecoder as typeof globalThis.TextDecoder | undefined ?? globalThis.TextDecoder;
 /** As `TextDecoder`. */
 export const TextEncoder: typeof globalThis.TextEncoder = util?.TextEncoder ??
   globalThis.TextEncoder;
 
-/** Whether `nativeCrc32` is there. */
+/** Whether `nativeCrc32` exists. */
 export const hasNativeCrc32: boolean = zlib !== undefined;
 
 /** CRC-32 (IEEE) of `bytes`, continuing from `seed`. */
@@ -50,7 +50,10 @@ export function encodeBase64(text: string): string {
   return NodeBuffer !== undefined ? NodeBuffer.from(text).toString("base64") : btoa(text);
 }
 
-/** Shared memory if the runtime has any, else memory of this thread, which works alike for one. */
+/**
+ * Shared memory if the runtime has any. Otherwise memory of this thread, which works the same for
+ * one thread.
+ */
 export function sharedMemory(byteLength: number): ArrayBufferLike {
   return typeof SharedArrayBuffer === "function"
     ? new SharedArrayBuffer(byteLength)
@@ -78,7 +81,7 @@ function portableSlices(): Slices {
   };
 }
 
-/** Text of `bytes[start, end)`, one character a byte; right for ASCII. */
+/** Text of `bytes[start, end)`, one character per byte; right for ASCII. */
 export function latin1Slice(bytes: Uint8Array, start: number, end: number): string {
   return slices.latin1Slice.call(bytes, start, end);
 }
@@ -88,7 +91,7 @@ export function utf8Slice(bytes: Uint8Array, start: number, end: number): string
   return slices.utf8Slice.call(bytes, start, end);
 }
 
-/** The runtime's own zstd. Results are the caller's. */
+/** The runtime's own zstd. The caller owns the results. */
 export interface NativeZstd {
   /**
    * Compresses `bytes` at a zstd level, from -1 on, to one frame that states its content size;
@@ -97,8 +100,8 @@ export interface NativeZstd {
   compress(bytes: Uint8Array, level: number, capacity: number): Uint8Array;
   /**
    * Decompresses one frame that should hold `length` bytes; `stated` says that the frame claims
-   * exactly that length. Throws when it holds more. Deno and Bun return what they have, without an
-   * error, when the input ends early: the caller checks the length.
+   * exactly that length. Throws if it holds more. If the input ends early, Deno and Bun return what
+   * they have, without an error: the caller checks the length.
    */
   decompress(bytes: Uint8Array, length: number, stated: boolean): Uint8Array;
 }
@@ -109,9 +112,10 @@ type Zlib = NonNullable<typeof zlib>;
 const MAX_ZSTD_CHUNK_BYTES = 4 << 20;
 
 /**
- * zstd's parameters for a level. `node:zlib` can't hand a negative level on (Node makes an unsigned number of it,
- * and compresses with the greatest); for zstd it is level 1 with that much acceleration: its "target length", which
- * with the strategy of level 1 also leaves literals as they are (zstd.h, ZSTD_c_targetLength).
+ * zstd's parameters for a level. `node:zlib` can't pass on a negative level (Node makes it an
+ * unsigned number, and compresses at the highest level). For zstd it is level 1 with that much
+ * acceleration: its "target length", which with the strategy of level 1 also leaves literals as
+ * they are (zstd.h, ZSTD_c_targetLength).
  */
 function zstdParameters(zlib: Zlib, level: number): Record<number, number> {
   const { ZSTD_c_compressionLevel, ZSTD_c_targetLength } = zlib.constants;
@@ -126,13 +130,13 @@ function nodeZstd(zlib: Zlib): NativeZstd {
       return zlib.zstdCompressSync(bytes, {
         params: zstdParameters(zlib, level),
         chunkSize: Math.min(Math.max(capacity, 64), MAX_ZSTD_CHUNK_BYTES),
-        // Deno leaves the content size out without it.
+        // Without it, Deno leaves out the content size.
         pledgedSrcSize: bytes.length,
       });
     },
     decompress(bytes: Uint8Array, length: number): Uint8Array {
       return zlib.zstdDecompressSync(bytes, {
-        // One byte of room to spare, or a second chunk is allocated to find the end.
+        // One extra byte of room; otherwise a second chunk is allocated to find the end.
         chunkSize: Math.max(length + 1, 64),
         maxOutputLength: Math.max(length, 1),
       });
@@ -146,11 +150,13 @@ interface BunZstd {
   zstdDecompressSync(bytes: Uint8Array): Uint8Array;
 }
 
-/** Bun's own calls: the fastest there, but the output is bounded only by what the frame states. */
+/**
+ * Bun's own calls: the fastest there, but only the size that the frame states bounds the output.
+ */
 function bunZstd(bun: BunZstd, node: NativeZstd): NativeZstd {
   return {
     compress(bytes: Uint8Array, level: number, capacity: number): Uint8Array {
-      // Bun's own refuses negative levels.
+      // Bun's own call refuses negative levels.
       return level > 0
         ? bun.zstdCompressSync(bytes, { level })
         : node.compress(bytes, level, capacity);
@@ -169,5 +175,5 @@ function findNativeZstd(): NativeZstd | undefined {
   return bunZstd(bun as BunZstd, node);
 }
 
-/** The runtime's own zstd, or undefined where it has none. */
+/** The runtime's own zstd, or undefined if it has none. */
 export const nativeZstd: NativeZstd | undefined = findNativeZstd();

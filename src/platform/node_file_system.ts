@@ -1,8 +1,7 @@
 /**
- * The disk under Node. Node's own calls are the ones that `PosixFileSystem` is written in, so
- * nothing differs: callback `fs.read` is the fastest asynchronous read here (5.9 us a 16 KiB read
- * with 64 in flight, `FileHandle.read` 7.8 us). Only where its permission model refuses the sync of a
- * descriptor, another way is taken.
+ * The disk under Node. `PosixFileSystem` is written in Node's own calls, so nothing differs;
+ * callback `fs.read` is the fastest asynchronous read here. Only if Node's permission model refuses
+ * to sync a descriptor, another way is used.
  */
 
 import type { FileSystem } from "./file_system.ts";

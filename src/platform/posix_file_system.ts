@@ -1,14 +1,14 @@
 /**
- * What the three disk adapters have in common: names, directories and the opening of files, over
- * the synchronous calls of `node:fs`. An adapter extends it where its runtime differs.
+ * What the three disk adapters share: names, directories and the opening of files, over the
+ * synchronous calls of `node:fs`. An adapter extends it where its runtime differs.
  *
- * Opening distrusts the directory: a file is made with O_EXCL, which refuses a planted link, and an
- * existing one must be a regular file by `lstat`, be opened without following links, and turn out
- * to be the same inode. Deno ignores O_NOFOLLOW and follows links out of the allowed directory;
- * the comparison of inodes catches that as well.
+ * Opening distrusts the directory. A new file is made with O_EXCL, which refuses a planted link. An
+ * existing file must be a regular one by `lstat`, is opened without following links, and must then
+ * have the same inode. Deno ignores O_NOFOLLOW and follows links out of the allowed directory; the
+ * comparison of inodes catches that as well.
  *
- * Nothing here needs more than read and write permission on the directory under Deno; only a
- * relative path does (it reads the working directory).
+ * Under Deno nothing here needs more than read and write permission for the directory, except a
+ * relative path (it reads the working directory).
  */
 
 import { IoError } from "../errors.ts";
@@ -27,14 +27,14 @@ const { fileURLToPath } = nodeModule("node:url") ?? {};
 /** Removing a file of this size takes 0.1 ms. */
 const LARGE_FILE_BYTES = 256 * 1024;
 
-// Windows has none of these flags. O_NONBLOCK keeps a FIFO that was swapped in from blocking.
+// Windows has none of these flags. O_NONBLOCK keeps a swapped-in FIFO from blocking.
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } =
   fs?.constants ?? {};
 const OPEN_READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const OPEN_DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY;
 const CREATE_FLAGS = O_RDWR | O_CREAT | O_EXCL;
 
-/** The file system of the operating system. Stateless: instances with equal modes are one. */
+/** The file system of the operating system. Stateless: instances with equal modes are the same. */
 export class PosixFileSystem implements FileSystem {
   readonly name: string;
   readonly #closesInPool: boolean;
@@ -42,8 +42,8 @@ export class PosixFileSystem implements FileSystem {
   readonly #directoryMode: number;
 
   /**
-   * Makes an adapter with the name of its runtime. `closesInPool` says whether the runtime closes descriptors in a
-   * thread by itself, also while a program does not let the event loop turn.
+   * Makes an adapter with the name of its runtime. `closesInPool` says whether the runtime closes
+   * descriptors in a thread, even while a program does not let the event loop turn.
    */
   constructor(name: string, closesInPool: boolean, modes: FileModes = {}) {
     this.name = name;
@@ -70,7 +70,7 @@ export class PosixFileSystem implements FileSystem {
     try {
       return fs.realpathSync(path);
     } catch (error) {
-      // Deno may refuse to resolve a link whose target is outside of what is allowed.
+      // Deno may refuse to resolve a link whose target is outside of the allowed paths.
       if ((error as { name?: unknown } | null)?.name === "NotCapable") return path;
       throw ioErrorFrom("resolve", path, error);
     }
@@ -90,7 +90,7 @@ export class PosixFileSystem implements FileSystem {
     }
     try {
       const found = fs.fstatSync(descriptor);
-      // Windows tells no inode that both calls agree on.
+      // On Windows the two calls give different inodes.
       if (!onWindows && (found.ino !== expected.ino || found.dev !== expected.dev)) {
         throw new IoError("open", path, "it was replaced while it was opened", "ESTALE");
       }
@@ -196,9 +196,9 @@ function pathOfUrl(url: URL): string {
 }
 
 /**
- * A descriptor of a file that takes long to remove, or undefined. As long as there is one, removing takes the name
- * away and no more, 5 us; what the file took is freed where the last one is closed, in a thread of the runtime's pool.
- * A table of 2 MiB takes 0.5 ms to free (Linux, ext4).
+ * A descriptor of a file that takes long to remove, or undefined. While it is open, removing only
+ * takes the name away, which is quick. The space is freed when the last descriptor is closed, in a
+ * thread of the runtime's pool (docs/measurements/0015-write-amplification.md).
  */
 function openLarge(path: string): number | undefined {
   try {
@@ -206,12 +206,13 @@ function openLarge(path: string): number | undefined {
     if (stats === undefined || !stats.isFile() || stats.size < LARGE_FILE_BYTES) return undefined;
     return fs.openSync(path, OPEN_READ_FLAGS);
   } catch {
-    // Then it takes longer. What is wrong with the file, if anything, removing it will tell.
+    // Then removing takes longer. If something is wrong with the file, removing it will report
+    // that.
     return undefined;
   }
 }
 
-/** A descriptor of the directory, or undefined where Windows does not give any out. */
+/** A descriptor of the directory, or undefined if Windows gives none. */
 function openDirectory(path: string): number | undefined {
   try {
     return fs.openSync(path, OPEN_DIRECTORY_FLAGS);
@@ -221,7 +222,7 @@ function openDirectory(path: string): number | undefined {
   }
 }
 
-/** Windows has no sync of directories: its refusals of one are the success that it can give. */
+/** Windows has no sync of directories: its refusal is the best success that it can give. */
 function refusedByWindows(error: unknown): boolean {
   if (!onWindows) return false;
   const code = osCodeOf(error);

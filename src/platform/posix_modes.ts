@@ -1,9 +1,10 @@
 /**
- * The permission bits that files and directories are made with: those of the owner alone, or those that the
- * user asked for. The system takes off what the umask says, as from any file. No mode is ever changed.
+ * The permission bits of new files and directories: those of the owner alone, or those that the
+ * user asked for. The system removes the bits of the umask, as for any file. The library never
+ * changes a mode.
  */
 
-/** Who may do what with the files and directories that are made: POSIX permission bits. */
+/** Who may do what with new files and directories: POSIX permission bits. */
 export interface FileModes {
   /** Of files. Default 0600. */
   readonly fileMode?: number | undefined;
@@ -11,7 +12,7 @@ export interface FileModes {
   readonly directoryMode?: number | undefined;
 }
 
-/** Of files, if nothing else is asked for. */
+/** Of files, by default. */
 export const DEFAULT_FILE_MODE = 0o600;
-/** Of directories, if nothing else is asked for. */
+/** Of directories, by default. */
 export const DEFAULT_DIRECTORY_MODE = 0o700;

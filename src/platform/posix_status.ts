@@ -1,6 +1,6 @@
 /**
- * What is at a path, by `lstat`: links are told, never followed. The disk adapters and the lock ask
- * here before they open anything that exists, since a store's directory may come from elsewhere.
+ * The status of a path by `lstat`, which never follows links. The disk adapters and the lock check
+ * it before they open an existing file, because a store's directory may come from elsewhere.
  */
 
 import type { Stats } from "node:fs";
@@ -10,7 +10,7 @@ import { nodeModule } from "./runtime.ts";
 
 const fs = nodeModule("node:fs");
 
-/** The status of what is at the path, or undefined for nothing. */
+/** The status of the path, or undefined if nothing is there. */
 export function lstat(operation: string, path: string): Stats | undefined {
   try {
     return fs.lstatSync(path, { throwIfNoEntry: false });

@@ -1,11 +1,11 @@
 /**
- * Timers and turns of the event loop that go on where a test runner has replaced the runtime's.
+ * Timers and turns of the event loop that also work if a test runner has replaced the runtime's.
  *
- * The functions are taken once, at load, from `node:timers` (timers.ts): fake clocks replace the globals. Some
- * replace those of the module as well, before this file is loaded; Deno's and Bun's act from inside, on
- * functions that were taken before. So it is checked what a call has returned: if that is no timer of the
- * runtime, a channel of messages takes the place of the turn, and a wait on memory that of the timer. Nobody
- * fakes those. They are slower.
+ * The functions are taken once, at load, from `node:timers` (timers.ts), because fake clocks
+ * replace the globals. Some replace those of the module as well, before this file is loaded; Deno's
+ * and Bun's fakes act from inside, on functions that were taken before. So the result of a call is
+ * checked: if it is not a timer of the runtime, a channel of messages replaces the turn, and a wait
+ * on memory the timer. No runner fakes those, but they are slower.
  */
 
 import { nodeModule, runtimeName } from "./runtime.ts";
@@ -14,7 +14,7 @@ import { clearTimeout, setImmediate, setTimeout } from "./timers.ts";
 
 /** Resolves in a later turn of the event loop. */
 export function turn(): Promise<void> {
-  // A setTimeout(0) would cost 1.0 to 1.7 ms a turn; setImmediate takes 0.7 to 1.7 us.
+  // A setTimeout(0) costs a millisecond and more for a turn; setImmediate about one microsecond.
   return new Promise((resolve) => {
     if (!isReal(setImmediate(resolve))) sendToSelf(resolve);
   });
@@ -31,7 +31,10 @@ export function startTimer(callback: () => void, delayMs: number, keepsAlive = f
   return waitOnMemory(callback, delayMs);
 }
 
-/** Timers of Node, Deno and Bun know whether they are destroyed; fakes don't. Elsewhere there is nothing else. */
+/**
+ * Timers of Node, Deno and Bun know whether they are destroyed; fakes don't. Other runtimes have
+ * only real ones.
+ */
 function isReal(timer: unknown): boolean {
   return runtimeName === "other" ||
     typeof timer === "object" && timer !== null && "_destroyed" in timer;

@@ -1,11 +1,12 @@
 /**
- * The disk under Node's permission model (`node --permission`), which refuses fsync on descriptors, whatever is
- * allowed. restricted_handle.ts makes content durable; here are the names in a directory:
+ * The disk under Node's permission model (`node --permission`), which refuses fsync on descriptors,
+ * whatever is allowed. restricted_handle.ts makes content durable. This file makes the names in a
+ * directory durable:
  *
  * - asynchronously by `sync()` of a `FileHandle` of the directory, which is not refused;
- * - synchronously by SQLite, which syncs the directory of its journal after it has deleted that, if it is
- *   told to (`PRAGMA synchronous = EXTRA`): a sync of all names in the directory. The database is made for
- *   that, and removed. The model lets SQLite write where the program may.
+ * - synchronously by SQLite. With `PRAGMA synchronous = EXTRA` it syncs the directory of its
+ *   journal after it has deleted the journal, which syncs all names in the directory. The database
+ *   is made for that, and removed. The model lets SQLite write where the program may.
  */
 
 import type { FileHandle, FileSystem } from "./file_system.ts";
@@ -21,7 +22,7 @@ const fs = nodeModule("node:fs");
 const { O_RDONLY, O_DIRECTORY = 0 } = fs?.constants ?? {};
 const DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY;
 
-/** How names of the databases start that syncs of a directory leave behind when they are killed. */
+/** The start of the names of databases that a sync of a directory leaves if it is killed. */
 export const SYNC_NAME_START = ".tinykvs-sync-";
 
 /** Whether the runtime refuses to sync a descriptor. It does so before it looks at the number. */
@@ -71,12 +72,12 @@ class RestrictedFileSystem extends PosixFileSystem {
 
 function syncBySqlite(directory: string, path: string): void {
   const { DatabaseSync } = nodeModule("node:sqlite");
-  // Nobody else has to see it; refused where there is one.
+  // Nobody else needs to see it; refused if there is one.
   fs.closeSync(fs.openSync(path, "wx", DEFAULT_FILE_MODE));
   try {
     const database = new DatabaseSync(path);
     try {
-      // SQLite keeps silent about a directory that it can't open.
+      // SQLite does not report a directory that it can't open.
       fs.closeSync(fs.openSync(directory, DIRECTORY_FLAGS));
       database.exec(
         "PRAGMA page_size = 512; PRAGMA journal_mode = DELETE; PRAGMA synchronous = EXTRA; " +

@@ -1,16 +1,17 @@
 /**
- * A file to write under Node's permission model, which refuses fsync and fdatasync on descriptors. Two ways
- * of making content durable are left:
+ * A file to write under Node's permission model, which refuses fsync and fdatasync on descriptors.
+ * Two ways of making content durable are left:
  *
  * - `datasync()` of a `FileHandle`, which is asynchronous: `sync` uses it.
- * - Writes through a descriptor that was opened with O_DSYNC: each is durable when it returns, with what
- *   takes to find it again. It says nothing of what was written by other descriptors. So `syncSync` writes once
- *   more, through such a descriptor, what was written and is not known to be durable: the same bytes to the
- *   same places. Writing everything through it from the beginning would make every write a sync.
+ * - Writes through a descriptor that was opened with O_DSYNC: each is durable when it returns,
+ *   together with what is needed to find it again. It says nothing of the writes of other
+ *   descriptors. So `syncSync` writes again, through such a descriptor, what was written and is not
+ *   known to be durable: the same bytes to the same places. If everything were written through it
+ *   from the beginning, every write would be a sync.
  *
- * A failed write-back is reported once to each open file description (see posix_handles.ts). Both ways have one
- * of their own. That for `syncSync` is opened before the first write, so that bytes which the system lost before
- * they were read again are reported by it.
+ * A failed write-back is reported once to each open file description (see posix_handles.ts). Both
+ * ways have their own. The one for `syncSync` is opened before the first write, so that it reports
+ * bytes which the system lost before they were read again.
  */
 
 import type { FileHandle as NodeFileHandle } from "node:fs/promises";
@@ -23,13 +24,13 @@ const fs = nodeModule("node:fs");
 
 const { O_RDWR, O_DSYNC, O_NOFOLLOW = 0 } = fs?.constants ?? {};
 const FLAGS = O_RDWR | O_NOFOLLOW;
-/** What is written again at a time: each part is a sync. */
+/** Bytes that are written again at a time: each part is a sync. */
 const PART_BYTES = 1 << 20;
 
-/** On other systems O_DSYNC leaves bytes in the disk's cache, or there is none. */
+/** On other systems O_DSYNC leaves bytes in the disk's cache, or does not exist. */
 const hasDurableWrites = process?.platform === "linux";
 
-/** Bytes that were written: from the first to behind the last. */
+/** Written bytes: from the first to just past the last. */
 interface Extent {
   start: number;
   end: number;
@@ -39,12 +40,12 @@ interface Extent {
 export class RestrictedHandle implements FileHandle {
   readonly path: string;
   readonly #plain: DescriptorHandle;
-  /** Open with O_DSYNC, or undefined where that is not enough. */
+  /** Open with O_DSYNC, or undefined if that is not enough. */
   readonly #durable: number | undefined;
   #file: Promise<NodeFileHandle> | undefined;
   /** Written since the last sync began. */
   #written: Extent = none();
-  /** What the asynchronous syncs under way are about. */
+  /** The bytes of the asynchronous syncs under way. */
   readonly #syncing = new Set<Extent>();
   #isClosed = false;
 
@@ -64,7 +65,7 @@ export class RestrictedHandle implements FileHandle {
   }
 
   writeSync(from: Uint8Array, offset: number, length: number, position: number): number {
-    // Before: a write that fails may have written something.
+    // Before the write: one that fails may have written something.
     if (length > 0) include(this.#written, { start: position, end: position + length });
     return this.#plain.writeSync(from, offset, length, position);
   }
@@ -74,7 +75,7 @@ export class RestrictedHandle implements FileHandle {
     if (this.#durable === undefined) throw refused("sync", this.path);
     const extent = this.#written;
     for (const { start, end } of this.#syncing) include(extent, { start, end });
-    // A write that was short or has failed was noted with all its length.
+    // A write that was short or has failed was noted with its whole length.
     extent.end = Math.min(extent.end, this.#plain.sizeSync());
     const length = extent.end - extent.start;
     if (length > 0) {
@@ -110,7 +111,7 @@ export class RestrictedHandle implements FileHandle {
   closeSync(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // It waits for the calls under way. Whoever waits for one has heard why there is no file.
+    // It waits for the calls under way. A caller that waits for one has heard why there is no file.
     this.#file?.then((file) => file.close()).catch(() => {});
     try {
       if (this.#durable !== undefined) fs.closeSync(this.#durable);
@@ -150,7 +151,7 @@ export class RestrictedHandle implements FileHandle {
   }
 }
 
-/** What is told where a synchronous sync is impossible. */
+/** The error if a synchronous sync is impossible. */
 export function refused(operation: string, path: string): IoError {
   return new IoError(
     operation,

@@ -1,29 +1,29 @@
 /**
- * Which runtime this is, and what it has built in. The only place that asks: everything else compares
- * `runtimeName`, or takes a module from here.
+ * Which runtime this is, and which modules it has built in. Only this file finds that out:
+ * everything else compares `runtimeName`, or takes a module from here.
  *
- * Loading it needs no `process`, and no file of the library imports a `node:` module: so a store in
- * memory runs in a browser, from the same bundle. `process.getBuiltinModule` gives the same modules, without a
- * wait, on Node, Deno and Bun.
+ * Loading it needs no `process`, and no file of the library imports a `node:` module. So a store in
+ * memory runs in a browser, from the same bundle. `process.getBuiltinModule` returns the same
+ * modules, synchronously, on Node, Deno and Bun.
  */
 
 import type nodeProcess from "node:process";
 import { StoreError } from "../errors.ts";
 
-/** The runtime at hand; "other" is everything without the built-in modules of Node. */
+/** The current runtime; "other" is everything without the built-in modules of Node. */
 export type RuntimeName = "node" | "deno" | "bun" | "other";
 
 /**
- * The runtime's `process`; none if `runtimeName` is "other". Not by an import: to import "node:process" makes
- * Node evaluate all that is in it, standard input included.
+ * The runtime's `process`; none if `runtimeName` is "other". Not by an import: importing
+ * "node:process" makes Node evaluate everything in it, standard input included.
  */
 export const process: typeof nodeProcess =
   (globalThis as unknown as { process: typeof nodeProcess }).process;
 
-// Each access is careful: a bundler may have put something of its own in the place of `process`.
+// Each access is careful: a bundler may have replaced `process`.
 const versions: Readonly<Record<string, string | undefined>> = process?.versions ?? {};
 
-/** The runtime at hand, told by what each one alone defines. */
+/** The current runtime, recognised by what only it defines. */
 export const runtimeName: RuntimeName = versions["deno"] !== undefined
   ? "deno"
   : versions["bun"] !== undefined
@@ -54,14 +54,15 @@ interface Modules {
   "node:zlib": typeof import("node:zlib");
 }
 
-/** A built-in module, or undefined where there is none of that name. */
+/** A built-in module, or undefined if there is none of that name. */
 export function builtinModule<Name extends keyof Modules>(name: Name): Modules[Name] | undefined {
   return process?.getBuiltinModule?.(name) as Modules[Name] | undefined;
 }
 
 /**
- * A built-in module that every supported runtime has. Elsewhere it is undefined: a file that takes one must
- * not use it while it is loaded, and only the disk's adapters and the worker thread may take one.
+ * A built-in module that every supported runtime has. Elsewhere it is undefined. So a file that
+ * takes one must not use it while it is loaded, and only the disk's adapters and the worker thread
+ * may take one.
  */
 export function nodeModule<Name extends keyof Modules>(name: Name): Modules[Name] {
   return builtinModule(name) as Modules[Name];
@@ -77,9 +78,9 @@ const LEAST: Readonly<Record<Exclude<RuntimeName, "other">, readonly [number, nu
 const EXPECTED = "Node 22.13, Deno 2.2 or Bun 1.4, or a later one";
 
 /**
- * What is wrong with a version of a runtime, in words, or undefined.
+ * The problem with a version of a runtime, in words, or undefined.
  *
- * A version that is not understood is not refused.
+ * A version that can't be parsed is not refused.
  */
 export function versionProblem(name: RuntimeName, version: string): string | undefined {
   if (name === "other") return undefined;

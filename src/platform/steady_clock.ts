@@ -1,20 +1,23 @@
 /**
- * A clock that cannot stand still. Test runners replace clocks (Bun's its own, from inside, whoever took
- * them and when), and budgets and waits that ask one which stands still would never end.
+ * A clock that cannot stand still. Test runners replace clocks (Bun replaces its own, from inside,
+ * whoever has taken them), and budgets and waits that ask a clock which stands still would never
+ * end.
  *
- * A reading is what the given clock says as long as it runs. Where it does not,
- * - time that was slept counts, whatever the clock says of it,
- * - after many equal readings each one takes a moment: between two of them some work was done.
+ * As long as the given clock runs, a reading is what it says. If it does not run,
  *
- * A clock that goes back, as one does that is no longer replaced, goes on from where it was.
+ * - time that was slept counts, whatever the clock says,
+ * - after many equal readings each one adds a moment: between two of them some work was done.
+ *
+ * If a clock goes back, for example because it is no longer replaced, this clock continues from
+ * where it was.
  */
 
-/** So many readings may be equal: no clock of a runtime is so coarse. */
+/** Up to this number of readings may be equal: no clock of a runtime is so coarse. */
 const EQUAL_READINGS = 64;
-/** What a reading of a clock that stands still takes. */
+/** The time that a reading of a clock adds if it stands still. */
 const READING_MS = 0.01;
 
-/** See above. */
+/** The clock that is described above. */
 export class SteadyClock {
   readonly #read: () => number;
   readonly #sleep: (durationMs: number) => void;
@@ -23,7 +26,7 @@ export class SteadyClock {
   #nowMs: number;
   #equalReadings = 0;
 
-  /** `read` gives milliseconds; `sleep` blocks for so long, however much `read` shows of it. */
+  /** `read` returns milliseconds; `sleep` blocks for a time, whatever part of it `read` shows. */
   constructor(read: () => number, sleep: (durationMs: number) => void) {
     this.#read = read;
     this.#sleep = sleep;

@@ -16,8 +16,8 @@ const realCrypto = (globalThis as { crypto?: Crypto }).crypto;
 const clock = new SteadyClock(realNow(), waitSync);
 
 /**
- * The runtime's own clock: taken once, not from a global, which may be jsdom's or a fake, and not as the
- * method of the object, which a test may have replaced.
+ * The runtime's own clock. It is taken once, not from a global, which may be jsdom's or a fake, and
+ * not as a method of the object, which a test may have replaced.
  */
 function realNow(): () => number {
   const performance = builtinModule("node:perf_hooks")?.performance as Performance | undefined ??
@@ -31,12 +31,12 @@ export function dateText(): string {
   try {
     return String(new RealDate().toISOString());
   } catch {
-    // A replaced Date need not have any time, nor any method.
+    // A replaced Date need not have a time, or any method.
     return "1970-01-01T00:00:00.000Z";
   }
 }
 
-/** Time and turns of the runtime at hand. */
+/** Time and turns of the current runtime. */
 export const systemScheduler: Scheduler = {
   nowMs: () => clock.nowMs(),
   yield: turn,
@@ -51,7 +51,7 @@ export const systemScheduler: Scheduler = {
   },
 };
 
-/** The system's own device where that is quicker: on Node the first use of `crypto` takes 3 ms. */
+/** The system's own device if that is faster: on Node the first use of `crypto` takes 3 ms. */
 function randomBytes(count: number): Uint8Array {
   const bytes = new Uint8Array(count);
   if (runtimeName === "node") {
@@ -60,12 +60,12 @@ function randomBytes(count: number): Uint8Array {
       descriptor = fs.openSync("/dev/urandom", "r");
       if (fs.readSync(descriptor, bytes, 0, count, null) === count) return bytes;
     } catch {
-      // A system without it, or a process that may not open it.
+      // The system has none, or the process may not open it.
     } finally {
       if (descriptor !== undefined) fs.closeSync(descriptor);
     }
   }
-  // jsdom takes the runtime's away.
+  // jsdom removes the runtime's.
   if (realCrypto !== undefined) return realCrypto.getRandomValues(bytes);
   return nodeModule("node:crypto").randomFillSync(bytes);
 }

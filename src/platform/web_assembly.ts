@@ -1,6 +1,6 @@
 /**
- * Whether there is WebAssembly. There is none with V8's `--jitless`, in some embedders, and where a
- * policy forbids to compile: the global may be missing, or refuse every module.
+ * Whether there is WebAssembly. It is missing with V8's `--jitless`, in some embedders, and if a
+ * policy forbids compiling: then the global is missing, or refuses every module.
  */
 
 /** The empty module: a magic number and a version. */
@@ -13,7 +13,7 @@ function tryEmptyModule(): boolean {
   try {
     return new WebAssembly.Module(EMPTY_MODULE) !== undefined;
   } catch {
-    // A ReferenceError, or whatever a policy makes of it: the module itself is right.
+    // A ReferenceError, or whatever a policy throws: the module itself is right.
     return false;
   }
 }

@@ -1,10 +1,10 @@
 /**
- * A decoded data block: its payload, then the offset of each entry, then a word of each key, in a part of a
- * slab (block_frame.ts has the life of that memory). There is no object an entry.
+ * A decoded data block: its payload, then the offset of each entry, then a word of each key, in a
+ * part of a slab (block_frame.ts has the life of that memory). There is no object an entry.
  *
  * A word is the four key bytes after the prefix that all keys of the block share. A search compares
- * the prefix once, then words, which lie side by side, and looks at keys only where words tie: against
- * comparing keys it touches two or three cache lines instead of eight or more.
+ * the prefix once, then words, which lie side by side, and looks at keys only where words tie:
+ * against comparing keys it touches two or three cache lines instead of eight or more.
  *
  * Decoding checks every length against the payload and that the keys ascend strictly, so that the
  * search never leaves the payload and never misses a key in a block with a valid checksum.
@@ -19,13 +19,16 @@ import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
 import { blockCapacity, BlockFrame, BlockSlab } from "./block_frame.ts";
 
 const MIN_ENTRY_BYTES = 9;
-/** What a block costs besides its memory: an object, a cache entry, their places, a share of the slab's objects. */
+/**
+ * The cost of a block besides its memory: an object, a cache entry, their places, a share of the
+ * slab's objects.
+ */
 const OVERHEAD_BYTES = 250;
-/** Where a block's memory comes from. */
+/** The source of a block's memory. */
 export interface BlockMemory {
-  /** A block that nobody looks at any more, with room for `neededBytes`; or undefined. */
+  /** A block that nobody uses any more, with room for `neededBytes`; or undefined. */
   take(neededBytes: number): Block | undefined;
-  /** Takes a block back that `take` gave, and that did not become one. */
+  /** Takes back a block that `take` gave, and that was not filled. */
   giveBack(block: Block): void;
 }
 
@@ -36,8 +39,8 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
   /** All of the slab as words. */
   readonly #words: Uint32Array;
   /**
-   * Where in `#words` the slots begin: the offset of each entry's key length field, then the end of the
-   * payload; behind them the key words.
+   * Where in `#words` the slots begin: the offset of each entry's key length field, then the end of
+   * the payload; after them the key words.
    */
   #slots = 0;
   /** Length of the prefix that all keys share. */
@@ -50,8 +53,8 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
   }
 
   /**
-   * Copies and checks the payload `from[start, end)`, into memory of `memory` where it has some, otherwise
-   * into a slab of its own.
+   * Copies and checks the payload `from[start, end)`, into memory of `memory` if it has some,
+   * otherwise into a new slab.
    *
    * @throws {DecodeError} offsets are those in the payload
    */
@@ -105,7 +108,7 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
     return this.bytes.subarray(this.start, this.#words[this.#slots + this.count]);
   }
 
-  /** Bytes of memory to charge for the block. */
+  /** Bytes of memory that the block counts for. */
   get sizeBytes(): number {
     return this.capacity + OVERHEAD_BYTES;
   }
@@ -124,9 +127,9 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
   }
 
   /**
-   * Slot of the entry with exactly this key, or -1. The shared prefix is not compared beforehand: the
-   * key of the slot that the words lead to is compared as a whole. That saves the cache lines of the
-   * first entry, two of about ten that a get of a random key misses.
+   * Slot of the entry with exactly this key, or -1. It does not compare the shared prefix first,
+   * but the whole key of the slot that the words lead to. That saves the cache lines of the first
+   * entry (decision 8).
    */
   find(key: DataView, start: number, end: number): number {
     const view = this.view;
@@ -193,7 +196,7 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
     entry.valueEnd = this.#words[place + 1]!;
   }
 
-  /** Makes `run` begin at the entry in `slot`: behind its offset lie those of the next ones. */
+  /** Makes `run` begin at the entry in `slot`: the offsets of the next ones follow its own. */
   showRun(slot: number, run: EntryRun): void {
     run.bytes = this.bytes;
     run.view = this.view;
@@ -201,7 +204,7 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
     run.first = this.#slots + slot;
   }
 
-  /** Slot of the entry with this key; where there is none, the complement of where it would be. */
+  /** Slot of the entry with this key; if there is none, the complement of its place. */
   #search(key: DataView, start: number, end: number): number {
     const view = this.view;
     const words = this.#words;
@@ -274,8 +277,9 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
   }
 
   /**
-   * Fills in the key words, and checks that the keys ascend strictly: each has the prefix that the first
-   * and the last one share, and behind it more than its neighbour. Words decide that nearly always.
+   * Fills in the key words, and checks that the keys ascend strictly: each has the prefix that the
+   * first and the last one share, and after it more than its neighbour. Words decide that nearly
+   * always.
    */
   #fillWords(): void {
     const { view, count } = this;
@@ -289,7 +293,8 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
     const prefix = commonPrefixLength(view, first, firstEnd, view, last, lastEnd);
     this.#prefix = prefix;
     const wholeWords = prefix & ~3;
-    // Most of the prefix in three variables, not read anew for each key: a tenth of decoding on V8 and JSC.
+    // Most of the prefix in three variables, so that it is not read again for each key: a tenth of
+    // decoding on V8 and JSC.
     const head0 = prefix >= 4 ? view.getInt32(first) : 0;
     const head1 = prefix >= 8 ? view.getInt32(first + 4) : 0;
     const head2 = prefix >= 12 ? view.getInt32(first + 8) : 0;
@@ -326,7 +331,7 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
     return this.compareKey(slot - 1, this.view, at + 4, at + 4 + this.view.getUint32(at, true));
   }
 
-  /** Which key does not come after the one before. */
+  /** Which key does not come after the previous one. */
   #disorder(): DecodeError {
     let slot = 1;
     while (slot < this.count - 1 && this.#compareNeighbours(slot) < 0) slot++;

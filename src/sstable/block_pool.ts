@@ -1,21 +1,21 @@
 /**
- * Memory for blocks, in slabs, that waits to be decoded into. Which blocks are looked at is the block
- * cache's business; the pool has those that nobody looks at.
+ * Memory for blocks, in slabs, that waits to be decoded into. The block cache knows which blocks
+ * are in use; the pool has those that nobody uses.
  *
- * A slab has blocks of one size. When blocks of another size are read, slabs are retired: the pool forgets
- * their spare blocks and takes no more of them. The slab is garbage when its last block is.
+ * A slab has blocks of one size. When blocks of another size are read, slabs are retired: the pool
+ * forgets their spare blocks and takes no more of them. The slab is garbage when its last block is.
  */
 
 import { Block } from "./block.ts";
 import { blockCapacity, BlockSlab, nextBlockCapacity } from "./block_frame.ts";
 
-/** The most that a slab may have, unless it has one block: larger ones are no better. */
+/** The most bytes of a slab, unless it has only one block: larger ones are no better. */
 const MAX_SLAB_BYTES = 256 * 1024;
 
 /** The blocks of one size. */
 interface SizeClass {
   readonly spare: Block[];
-  /** How many there were in all slabs until now. */
+  /** How many there have been in all slabs so far. */
   made: number;
 }
 
@@ -26,14 +26,14 @@ export class BlockPool {
   #spareBytes = 0;
   #isClosed = false;
 
-  /** Bytes of memory that waits to be taken. */
+  /** Bytes of spare memory. */
   get spareBytes(): number {
     return this.#spareBytes;
   }
 
-  /** A spare block with room for `neededBytes`, or undefined where there is none. */
+  /** A spare block with room for `neededBytes`, or undefined if there is none. */
   take(neededBytes: number): Block | undefined {
-    // Up to a quarter more than needed: neighbouring blocks differ by an entry or two.
+    // Up to a quarter more than needed: adjacent blocks differ by an entry or two.
     let capacity = blockCapacity(neededBytes);
     for (let step = 0; step < 3; step++) {
       const block = this.#classes.get(capacity)?.spare.pop();
@@ -48,8 +48,8 @@ export class BlockPool {
   }
 
   /**
-   * A block of a new slab, whose other blocks are spare. Slabs begin with one block and double what there is:
-   * a store that is opened for a few reads has a few blocks.
+   * A block of a new slab, whose other blocks are spare. The first slab has one block, and each
+   * next one as many as there are: a store that is opened for a few reads has a few blocks.
    */
   grow(neededBytes: number): Block {
     const capacity = blockCapacity(neededBytes);
@@ -63,7 +63,7 @@ export class BlockPool {
     return slab.blocks[0]!;
   }
 
-  /** Takes a block that nobody looks at. */
+  /** Takes a block that nobody uses. */
   give(block: Block): void {
     const { slab } = block;
     if (slab.isRetired || this.#isClosed) return;
@@ -72,7 +72,9 @@ export class BlockPool {
     this.#classOf(block.capacity).spare.push(block);
   }
 
-  /** The slab with the largest share of spare blocks, if there is a spare one outside of `except`. */
+  /**
+   * The slab with the largest share of spare blocks, if there is a spare one outside of `except`.
+   */
   sparsest(except: BlockSlab<Block> | undefined): BlockSlab<Block> | undefined {
     let best: BlockSlab<Block> | undefined;
     let bestShare = 0;
@@ -100,7 +102,7 @@ export class BlockPool {
     slab.spareCount = 0;
   }
 
-  /** Gives back the slabs of which all blocks are spare. They may have been looked at until now. */
+  /** Drops the slabs of which all blocks are spare. They may have been used until now. */
   dropSpare(): void {
     for (const { spare } of this.#classes.values()) {
       const whole = new Set<BlockSlab<Block>>();
@@ -116,7 +118,7 @@ export class BlockPool {
     }
   }
 
-  /** Gives back what nobody looks at; what is given from now on goes to the collector. */
+  /** Drops what nobody uses; blocks that are given later become garbage. */
   close(): void {
     this.dropSpare();
     this.#isClosed = true;

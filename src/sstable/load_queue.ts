@@ -1,34 +1,38 @@
 /**
- * Asynchronous loads of tables' blocks, indexes and filters, as far as many searches ask for them at once.
+ * Asynchronous loads of tables' blocks, indexes and filters, if many searches need them at once.
  *
- * - Whoever needs what is being loaded joins the load: a block is read once, however many wait for it.
- * - A bounded number of loads is under way: each has a buffer, and a decoded block that is pinned until
- *   the last of its waiters has looked. The others wait in a queue and take no memory of that kind.
- * - Waiters are woken in slices: what each of them does takes tens of microseconds, and the event loop
- *   turns between slices however many there are.
- * - A load that fails fails for all of its waiters, each with an error of its own, and is forgotten. A
- *   waiter that has lost interest, because its store was closed, changes nothing for the others.
+ * - If something is already being loaded, others join that load: a block is read once, however many
+ *   wait for it.
+ * - The number of loads that run is bounded: each has a buffer, and a decoded block that is pinned
+ *   until the last of its waiters has used it. The others wait in a queue and take no such memory.
+ * - Waiters are woken in slices: each of them takes tens of microseconds, and the event loop turns
+ *   between slices, however many there are.
+ * - A load that fails fails for all of its waiters, each with a separate error, and is forgotten. A
+ *   waiter that is no longer interested, because its store was closed, changes nothing for the
+ *   others.
  */
 
 import { errorForOther } from "../errors.ts";
+import { SLICE_MS } from "../platform/pacing.ts";
 import { isOver, type Scheduler } from "../platform/scheduler.ts";
 
-/** Loads under way. Node reads four at a time; a fast disk under Deno or Bun gains little from more than these. */
+/**
+ * Loads that run at once. Node reads four at a time; a fast disk under Deno or Bun gains little
+ * from more.
+ */
 const MAX_LOADS = 64;
-/** How long waiters are woken before the event loop gets a turn. */
-const SLICE_MS = 1.5;
-/** Waiters that are woken between two looks at the clock. */
+/** Waiters that are woken between two readings of the clock. */
 const WAKES_PER_LOOK = 4;
 
-/** Somebody who waits for a load. Neither call may throw. */
+/** A waiter for a load. Neither call may throw. */
 export interface LoadWaiter<T> {
-  /** The load has ended well. A block is pinned for the waiter. */
+  /** The load has succeeded. A block is pinned for the waiter. */
   loaded(value: T): void;
   /** The load has failed. */
   failed(error: unknown): void;
 }
 
-/** One load and those who wait for it. */
+/** One load and its waiters. */
 export class SharedLoad<T> {
   readonly #waiters: LoadWaiter<T>[] = [];
   #woken = 0;
@@ -36,25 +40,26 @@ export class SharedLoad<T> {
   #error: unknown;
   #hasFailed = false;
 
-  /** How many wait for it. */
+  /** The number of waiters. */
   get waiterCount(): number {
     return this.#waiters.length;
   }
 
-  /** Has somebody wait for the load, which must not have ended. */
+  /** Adds a waiter to the load, which must not have ended. */
   join(waiter: LoadWaiter<T>): void {
     this.#waiters.push(waiter);
   }
 
-  /** As `join`, for who waits by a promise. */
+  /** As `join`, for a caller that waits by a promise. */
   ended(): Promise<T> {
     return new Promise((loaded, failed) => this.join({ loaded, failed }));
   }
 
-  /** Does the work and keeps what comes of it for the waiters. */
+  /** Does the work and keeps the result for the waiters. */
   async settle(run: () => Promise<T>): Promise<void> {
     try {
-      // Whoever starts a load notes it first: even one that fails at once ends after that.
+      // The caller that starts a load notes it first; even a load that fails at once ends after
+      // that.
       await undefined;
       this.#value = await run();
     } catch (error) {
@@ -78,9 +83,9 @@ export class SharedLoad<T> {
 export class LoadQueue {
   readonly #scheduler: Scheduler;
   #underWay = 0;
-  /** What starts those that wait for others to end. */
+  /** Starts loads that wait until others end. */
   readonly #waiting = new Queue<() => void>();
-  /** Ended, with waiters that are to be woken. */
+  /** Ended loads with waiters that are still to be woken. */
   readonly #ended = new Queue<SharedLoad<unknown>>();
   #isWaking = false;
 
@@ -119,7 +124,7 @@ export class LoadQueue {
         continue;
       }
       if (++woken % WAKES_PER_LOOK > 0) continue;
-      // Those that wait by promises go on first: it is their time that counts.
+      // Those that wait by promises continue first: their time counts, too.
       await undefined;
       if (!isOver(this.#scheduler, startedMs, SLICE_MS)) continue;
       await this.#scheduler.yield();
@@ -129,7 +134,7 @@ export class LoadQueue {
   }
 }
 
-/** A queue from which the first is taken in constant time, also where tens of thousands wait. */
+/** A queue from which the first is taken in constant time, even if tens of thousands wait. */
 class Queue<T> {
   #items: (T | undefined)[] = [];
   #head = 0;

@@ -1,9 +1,9 @@
 /**
  * The blocks of one walk over a table.
  *
- * They come from the cache, or from the file: the first one alone, and when the walk goes on, ever larger runs
- * of neighbouring blocks in one read, up to the given bound. Blocks that were read ahead stay compressed until
- * they are reached.
+ * They come from the cache, or from the file: the first one alone, and if the walk continues, ever
+ * larger runs of adjacent blocks in one read, up to the given bound. Blocks that were read ahead
+ * stay compressed until they are reached.
  */
 
 import type { Block } from "./block.ts";
@@ -11,7 +11,7 @@ import { giveReadBuffer, newReadBuffer, type ReadBuffer, takeReadBuffer } from "
 import type { TableIndex } from "./table_index.ts";
 import type { TableReader } from "./table_reader.ts";
 
-/** How a table is walked. */
+/** How to walk a table. */
 export interface TableScanOptions {
   /** From the largest key to the smallest. */
   readonly reverse: boolean;
@@ -19,42 +19,49 @@ export interface TableScanOptions {
   readonly readaheadBytes: number;
   /** Whether blocks are looked up in the block cache and offered to it. */
   readonly useCache: boolean;
-  /** Shared by the cursors of one walk: how far it has come. */
+  /** Shared by the cursors of one walk: the number of blocks so far. */
   readonly progress?: ScanProgress;
   /** Whether checksums are checked. */
   readonly verifyChecksums: boolean;
-  /** Whether nobody looks at values, so that large ones need not be read. A value that is shown may be none. */
+  /**
+   * Whether nobody uses the values, so that large ones need not be read. Then a shown value may be
+   * a replacement.
+   */
   readonly keysOnly?: boolean;
 }
 
 /** How many blocks a walk over several tables has decoded. */
 export interface ScanProgress {
-  /** Blocks since the walk began or was sought anew. */
+  /** Blocks since the walk began or since the last seek. */
   decodedBlocks: number;
 }
 
 /**
- * Blocks that a walk offers to the cache. What follows is decoded into the same memory again and again:
- * a long scan has no use for a cache, and 16 KiB of garbage a block cost it as much as decoding.
+ * Blocks that a walk offers to the cache. Later blocks are decoded into the same memory again and
+ * again: a long scan does not need the cache, and the garbage of a block costs it as much as
+ * decoding.
  */
 const MAX_OFFERED_BLOCKS = 64;
 
 const NO_BUFFER: ReadBuffer = newReadBuffer(0);
 
-/** Stored blocks that were read in one go and not decoded yet. Blocks that it gives are pinned. */
+/**
+ * Stored blocks that one read has brought and that are not decoded yet. Blocks that it returns are
+ * pinned.
+ */
 export class ReadWindow {
   readonly #reader: TableReader;
   readonly #options: TableScanOptions;
   #buffer = NO_BUFFER;
-  /** Whether an asynchronous read into `#buffer` is under way, or has failed in whatever way. */
+  /** Whether an asynchronous read into `#buffer` is under way, or has failed. */
   #isReading = false;
   /** File range that `#buffer` holds. */
   #start = 0;
   #end = 0;
   #nextBytes = 0;
   /**
-   * Nobody but the cursor sees a block that is not in the cache, so the next one takes its memory. The
-   * window has a pin of its own on it.
+   * Only the cursor sees a block that is not in the cache, so the next one takes its memory. The
+   * window has its own pin on it.
    */
   #spare: Block | undefined;
 
@@ -63,12 +70,12 @@ export class ReadWindow {
     this.#options = options;
   }
 
-  /** A new walk starts: the next read is of one block again. What is in the window stays. */
+  /** A new walk starts: the next read is of one block again. The content of the window stays. */
   restart(): void {
     this.#nextBytes = 0;
   }
 
-  /** Gives the memory back. */
+  /** Releases the memory. */
   release(): void {
     this.#start = 0;
     this.#end = 0;
@@ -84,7 +91,7 @@ export class ReadWindow {
   }
 
   #giveBuffer(): void {
-    // Released in the middle of a read, by a close: the collector has the buffer when the read is done.
+    // Released in the middle of a read, by a close: the buffer is garbage when the read is done.
     if (!this.#isReading) giveReadBuffer(this.#buffer);
     this.#buffer = NO_BUFFER;
   }
@@ -104,8 +111,8 @@ export class ReadWindow {
   }
 
   /**
-   * Whether the next read is of one block that others may want as well, as where many scans begin at the
-   * same time: then it is loaded for all of them. Counts it as read.
+   * Whether the next read is of one block that others may want, too, as when many scans begin at
+   * the same time. Then it is loaded for all of them, and counts as read.
    */
   isShared(index: TableIndex, block: number): boolean {
     if (!this.#options.useCache) return false;
@@ -117,7 +124,7 @@ export class ReadWindow {
     return true;
   }
 
-  /** Reads the block, and with it neighbours that are likely to come next. */
+  /** Reads the block, and adjacent blocks that are likely to come next. */
   readSync(index: TableIndex, block: number): void {
     const { start, end } = this.#plan(index, block);
     this.#reader.readRangeSync(this.#buffer.bytes, start, end - start);
@@ -181,7 +188,7 @@ export class ReadWindow {
       verifyChecksums,
       isOffered ? undefined : this.#spare,
     );
-    // Before it is offered: a cache that drops it at once would give its memory away.
+    // Before it is offered: a cache that drops it at once would reuse its memory.
     this.#reader.pin(decoded);
     if (isOffered) return this.#reader.keep(block, decoded);
     if (decoded !== this.#spare) {

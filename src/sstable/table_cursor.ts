@@ -1,6 +1,6 @@
 /**
- * Walks the entries of one table, in either direction. Scans and compaction use it. Its blocks come from a
- * `ReadWindow`.
+ * Walks the entries of one table, in either direction. Scans and compaction use it. Its blocks come
+ * from a `ReadWindow`.
  */
 
 import { compareRanges } from "../bytes/compare.ts";
@@ -31,8 +31,8 @@ export class TableCursor implements EntryCursor {
   readonly #window: ReadWindow;
   #index: TableIndex | undefined;
   /**
-   * Where it stands, pinned: other cursors and reads decode blocks between its moves. None where it stands on a
-   * key of the index, the only one of a block that was not read.
+   * The current block, pinned, because other cursors and reads decode blocks between its moves.
+   * None if the cursor shows a key of the index, the only one of a block that was not read.
    */
   #block: Block | undefined;
   #blockNumber = 0;
@@ -43,7 +43,7 @@ export class TableCursor implements EntryCursor {
   #keyStart = 0;
   #keyEnd = 0;
 
-  /** Makes a cursor that stands nowhere yet. */
+  /** Makes a cursor without a position. */
   constructor(reader: TableReader, options: TableScanOptions) {
     this.#reader = reader;
     this.#options = options;
@@ -95,12 +95,13 @@ export class TableCursor implements EntryCursor {
     if (block === undefined) return singleRun(this.entry, bound, reverse ? -1 : 1);
     let count = reverse ? slot + 1 : block.count - slot;
     if (bound !== undefined) {
-      // Looked at in this order: a block that lies inside is the rule where one source is walked, and one or
-      // two entries are where several interleave; a search costs as much as eight of these.
+      // In this order: with one source, the whole block mostly lies inside of the bound; with
+      // several that interleave, only one or two entries do. A search costs as much as eight of
+      // these checks.
       const last = reverse ? 0 : block.count - 1;
       if (!isBefore(block, last, bound, reverse)) {
         if (!isBefore(block, slot, bound, reverse)) return 0;
-        // The last one is not before the bound: there is a next slot.
+        // The last one is not before the bound, so there is a next slot.
         if (!isBefore(block, reverse ? slot - 1 : slot + 1, bound, reverse)) return 1;
         count = runLength(block, slot, bound, reverse);
       }
@@ -135,7 +136,7 @@ export class TableCursor implements EntryCursor {
       else this.#block = block;
     } else {
       await this.#window.read(this.#index, this.#blockNumber);
-      // Released meanwhile, by a close: nobody would let go of the block.
+      // Released meanwhile, by a close: then nobody would unpin the block.
       if (!this.#isReleased) this.#block = this.#window.decode(this.#index, this.#blockNumber);
     }
   }
@@ -167,14 +168,14 @@ export class TableCursor implements EntryCursor {
     } else {
       const block = index.blockFor(this.#key, this.#keyStart, this.#keyEnd);
       if (block < 0) {
-        // The key lies before the first block: everything comes after it.
+        // The key lies before the first block, so everything comes after it.
         if (this.#options.reverse) return AT_END;
         this.#move = "start";
         this.#blockNumber = 0;
       } else {
         this.#blockNumber = block;
-        // Without trust in the index, the next block is loaded, too: that checks its first key, and
-        // proves that nothing before the key lies in it. A forward scan loads it anyway.
+        // If the index is not trusted, the next block is loaded, too. That checks its first key,
+        // and proves that nothing before the key lies in it. A forward scan loads it anyway.
         if (this.#options.reverse && !this.#reader.sections.isTrusted) {
           this.#blockNumber = Math.min(block + 1, index.blockCount - 1);
         }
@@ -183,7 +184,7 @@ export class TableCursor implements EntryCursor {
     return this.#enter();
   }
 
-  /** Gets hold of the chosen block and stands on the right slot in it. */
+  /** Gets the chosen block and moves to the right slot in it. */
   #enter(): Position {
     const index = this.#index!;
     const { reverse } = this.#options;
@@ -210,12 +211,12 @@ export class TableCursor implements EntryCursor {
       }
       this.#leaveBlock();
       this.#blockNumber += reverse ? -1 : 1;
-      // Backwards the place in the block before is still to be looked for.
+      // Backwards, the place in the previous block must still be found.
       if (!reverse) this.#move = "on";
     }
   }
 
-  /** Stands on the only key of the chosen block, unless what is sought lies behind it. */
+  /** Shows the only key of the chosen block, unless the sought key lies after it. */
   #showLone(index: TableIndex): boolean {
     const start = index.firstKeyStart(this.#blockNumber);
     const end = index.firstKeyEnd(this.#blockNumber);

@@ -1,16 +1,16 @@
 /**
- * Reads one SSTable. What it holds in memory it answers at once; what it does not, it loads by
- * `load...Sync` or `await load...`, which share everything but the read itself.
+ * Reads one SSTable. It answers at once from memory. Other pieces are loaded by `load...Sync` or
+ * `await load...`, which share everything but the read itself.
  *
- * - Data blocks are kept in the block cache, index and filter (`sections`) in the metadata cache; both
- *   may drop them at any time. Holders of an index or filter go on using it; the memory of a block is
- *   decoded into again, unless its holder pins it (block_cache.ts).
+ * - Data blocks are kept in the block cache, index and filter (`sections`) in the metadata cache;
+ *   both may drop them at any time. A holder of an index or filter may keep using it. The memory of
+ *   a block is reused for another one, unless its holder pins it (block_cache.ts).
  * - Every stored block is checked against its CRC before it is decompressed, and after that against
- *   the index: its first key must be the one the index names, so a block in a wrong place is found,
- *   and the last key of the last block the largest of the table.
+ *   the index. Its first key must be the one that the index names, so a block in a wrong place is
+ *   found, and the last key of the last block must be the largest of the table.
  *
  * A reader is used from one thread. Awaited loads of the same block that overlap are one load
- * (load_queue.ts); synchronous ones read for themselves.
+ * (load_queue.ts); synchronous ones read separately.
  */
 
 import type { CacheEntry, CacheOwner } from "../cache/weighted_cache.ts";
@@ -33,7 +33,7 @@ import {
   unsupported,
 } from "./table_sections.ts";
 
-/** What readers of one store share. */
+/** What the readers of one store share. */
 export interface TableResources extends SectionResources {
   /** Decoded data blocks, and memory for more. */
   readonly blocks: BlockCache;
@@ -60,7 +60,7 @@ export class TableReader implements CacheOwner {
     this.sections = new TableSections(this.file, identity, resources);
   }
 
-  /** A block if it is in memory; unpinned, as `loadBlockSync` gives it. */
+  /** A block if it is in memory; unpinned, as from `loadBlockSync`. */
   cachedBlock(block: number): Block | undefined {
     const entry = this.#blocks[block];
     if (entry === undefined) {
@@ -71,7 +71,9 @@ export class TableReader implements CacheOwner {
     return entry.value;
   }
 
-  /** As `cachedBlock`, for a caller that can do without: that it is missing does not count as a miss. */
+  /**
+   * As `cachedBlock`, for a caller that can do without: a missing block does not count as a miss.
+   */
   blockInMemory(block: number): Block | undefined {
     const entry = this.#blocks[block];
     if (entry === undefined) return undefined;
@@ -89,7 +91,7 @@ export class TableReader implements CacheOwner {
     this.#blocks[slot] = undefined;
   }
 
-  /** Closes the file and takes everything of the table out of the caches. */
+  /** Closes the file and removes everything of the table from the caches. */
   dispose(): void {
     this.#resources.handles.release(this.file);
     for (const entry of this.#blocks) {
@@ -100,8 +102,8 @@ export class TableReader implements CacheOwner {
   }
 
   /**
-   * Loads a block and offers it to the cache. It is not pinned: whoever looks at it after another block
-   * may have been decoded has to pin it at once.
+   * Loads a block and offers it to the cache. It is not pinned: a caller that uses it after another
+   * block may have been decoded must pin it at once.
    */
   loadBlockSync(index: TableIndex, block: number): Block {
     const size = index.blockSize(block);
@@ -111,7 +113,7 @@ export class TableReader implements CacheOwner {
   }
 
   /**
-   * As `loadBlockSync` where the block is likely to be in the page cache; undefined where it is better
+   * As `loadBlockSync` if the block is likely to be in the page cache; undefined if it is better
    * awaited.
    */
   loadBlockAtOnce(index: TableIndex, block: number, pace: ReadPace): Block | undefined {
@@ -125,12 +127,12 @@ export class TableReader implements CacheOwner {
     return this.#accept(index, block, scratch);
   }
 
-  /** As `loadBlockSync`, but every caller gets a pin of its own with it, to be given back by `unpin`. */
+  /** As `loadBlockSync`, but every caller gets a pin with it and releases that by `unpin`. */
   loadBlock(index: TableIndex, block: number): Promise<Block> {
     return this.#sharedBlock(index, block).ended();
   }
 
-  /** As `loadBlock`, for one of many who wait. */
+  /** As `loadBlock`, for one of many waiters. */
   joinBlock(index: TableIndex, block: number, waiter: LoadWaiter<Block>): void {
     this.#sharedBlock(index, block).join(waiter);
   }
@@ -140,12 +142,12 @@ export class TableReader implements CacheOwner {
     return this.#loading.has(block);
   }
 
-  /** Keeps a block's memory from being decoded into, until `unpin`. */
+  /** Keeps other blocks from being decoded into a block's memory, until `unpin`. */
   pin(block: Block): void {
     this.#resources.blocks.pin(block);
   }
 
-  /** Lets go of a pinned block, which must not be looked at any more. */
+  /** Unpins a block, which must not be used any more. */
   unpin(block: Block): void {
     this.#resources.blocks.unpin(block);
   }
@@ -160,7 +162,7 @@ export class TableReader implements CacheOwner {
     return this.#resources.handles.read(this.file, into, 0, length, offset);
   }
 
-  /** Offers a block to the cache; returns it. One that is not pinned may be dropped at once. */
+  /** Offers a block to the cache; returns it. If it is not pinned, it may be dropped at once. */
   keep(block: number, decoded: Block): Block {
     const { blocks } = this.#resources;
     if (this.#blocks[block] === undefined) {
@@ -172,8 +174,8 @@ export class TableReader implements CacheOwner {
   }
 
   /**
-   * Checks and decodes the stored block that starts at `start` in `stored`, into memory of `memory`, by
-   * default into what the cache has dropped.
+   * Checks and decodes the stored block that starts at `start` in `stored`, into memory of
+   * `memory`, by default that of blocks that the cache has dropped.
    *
    * @throws {CorruptionError} naming the file and the block's offset
    */
@@ -227,13 +229,16 @@ export class TableReader implements CacheOwner {
     } finally {
       this.#loading.delete(block);
     }
-    // From there to the end nothing else runs: nobody joins the load whose waiters are counted.
+    // From here to the end nothing else runs: nobody joins the load while its waiters are counted.
     const decoded = this.#accept(index, block, buffer, load.waiterCount);
     giveReadBuffer(buffer);
     return decoded;
   }
 
-  /** Decodes a block that was read to the start of `stored`, pins it so often, and offers it to the cache. */
+  /**
+   * Decodes a block that was read to the start of `stored`, pins it this number of times, and
+   * offers it to the cache.
+   */
   #accept(index: TableIndex, block: number, stored: ReadBuffer, pins = 0): Block {
     const { verifyChecksums, blocks } = this.#resources;
     const decoded = this.decodeBlock(index, block, stored.bytes, stored.view, 0, verifyChecksums);

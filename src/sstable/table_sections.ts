@@ -1,12 +1,13 @@
 /**
- * The parts of a table besides its data blocks: footer and metadata (the tail), index and filter. They are
- * loaded with the first use and checked against each other and their checksums.
+ * The parts of a table besides its data blocks: footer and metadata (the tail), index and filter.
+ * They are loaded on first use and checked against each other and their checksums.
  *
- * The tail is kept for good, some hundred bytes; index and filter are in the metadata cache, which may
- * drop them at any time. Loads of the same one that overlap share one read.
+ * The tail, some hundred bytes, stays in memory. Index and filter are in the metadata cache, which
+ * may drop them at any time. Loads of the same one that overlap share one read.
  *
- * A load is a generator that says which range of the file it needs next: the same checks serve one that
- * reads synchronously, one that awaits, and one that reads at once what is likely to be in the page cache.
+ * A load is a generator that says which range of the file it needs next. So the same checks serve
+ * loads that read synchronously, that await, and that read at once what is likely to be in the page
+ * cache.
  */
 
 import { readableCodecs } from "../compression/compressors.ts";
@@ -29,12 +30,16 @@ import {
 import { TableIndex } from "./table_index.ts";
 import { isTrusted } from "./trust.ts";
 
-/** The first read of a table takes up to this much from its end: usually the index comes along. */
+/**
+ * The first read of a table takes up to this much from its end, which usually includes the index.
+ */
 const TAIL_READ_BYTES = 16 * 1024;
-/** Of a table with few entries it takes less: the rest would be a part of a large value. */
+/** For a table with few entries it takes less: the rest would be a part of a large value. */
 const TAIL_READ_BYTES_AT_LEAST = 1024;
 const TAIL_READ_BYTES_PER_ENTRY = 64;
-/** What is longer is not read at once: to read and check it takes more than 30 us. */
+/**
+ * Longer sections are not read at once, because reading and checking them takes more than 30 µs.
+ */
 const MAX_AT_ONCE_BYTES = 128 * 1024;
 const INDEX_SLOT = 0;
 const FILTER_SLOT = 1;
@@ -72,7 +77,7 @@ interface FileRange {
   readonly length: number;
 }
 
-/** Asks for ranges of the file, and makes `T` of their bytes. */
+/** Asks for ranges of the file, and makes `T` from their bytes. */
 type Load<T> = Generator<FileRange, T, Uint8Array>;
 
 /** Tail, index and filter of one table. */
@@ -135,17 +140,19 @@ export class TableSections {
     return this.#filter?.chargeBytes ?? 0;
   }
 
-  /** Whether the table has a filter; known once the tail was read. */
+  /** Whether the table has a filter; known after the tail was read. */
   get hasFilter(): boolean {
     return this.#tail !== undefined && this.#tail.footer.filterSize > 0;
   }
 
-  /** Opens the table if need be and loads its index. */
+  /** Opens the table if necessary and loads its index. */
   loadIndexSync(): TableIndex {
     return this.#finishSync(this.#indexLoad());
   }
 
-  /** As `loadIndexSync` where it is likely to be in the page cache; undefined where it is better awaited. */
+  /**
+   * As `loadIndexSync` if it is likely to be in the page cache; undefined if it is better awaited.
+   */
   loadIndexAtOnce(pace: ReadPace): TableIndex | undefined {
     return this.#loadingIndex ? undefined : this.#finishAtOnce(this.#indexLoad(), pace);
   }
@@ -155,7 +162,7 @@ export class TableSections {
     return this.#sharedIndex().ended();
   }
 
-  /** As `loadIndex`, for one of many who wait. */
+  /** As `loadIndex`, for one of many waiters. */
   joinIndex(waiter: LoadWaiter<TableIndex>): void {
     this.#sharedIndex().join(waiter);
   }
@@ -165,7 +172,9 @@ export class TableSections {
     return this.#finishSync(this.#filterLoad());
   }
 
-  /** As `loadFilterSync` where it is likely to be in the page cache; undefined where it is better awaited. */
+  /**
+   * As `loadFilterSync` if it is likely to be in the page cache; undefined if it is better awaited.
+   */
   loadFilterAtOnce(pace: ReadPace): Filter | undefined {
     return this.#loadingFilter ? undefined : this.#finishAtOnce(this.#filterLoad(), pace);
   }
@@ -175,12 +184,12 @@ export class TableSections {
     return this.#sharedFilter().ended();
   }
 
-  /** As `loadFilter`, for one of many who wait. */
+  /** As `loadFilter`, for one of many waiters. */
   joinFilter(waiter: LoadWaiter<Filter>): void {
     this.#sharedFilter().join(waiter);
   }
 
-  /** Takes everything out of the cache. */
+  /** Removes everything from the cache. */
   dispose(): void {
     if (this.#index !== undefined) this.#resources.metadata.remove(this.#index);
     if (this.#filter !== undefined) this.#resources.metadata.remove(this.#filter);
@@ -207,12 +216,12 @@ export class TableSections {
   }
 
   #finishAtOnce<T>(load: Load<T>, pace: ReadPace): T | undefined {
-    // Asked first: the load begins with a look at the file.
+    // Asked first, because the load begins with a read of the file.
     if (!pace.mayReadAtOnce()) return undefined;
     let step = load.next();
     while (!step.done) {
       if (step.value.length > MAX_AT_ONCE_BYTES) return undefined;
-      // Opened beforehand: that is no measure of the next read.
+      // Opened before the measurement: the time for that says nothing about the next read.
       this.#resources.handles.acquire(this.#file);
       const startedMs = pace.start();
       const bytes = this.#readSync(step.value);
@@ -262,7 +271,7 @@ export class TableSections {
     return this.#acceptFilter(yield { offset, length });
   }
 
-  /** Where the first read goes; it stays inside the file because sizes come from the manifest. */
+  /** The range of the first read; it stays inside the file because sizes come from the manifest. */
   #tailRange(): FileRange {
     const { sizeBytes, entryCount = Infinity } = this.#identity;
     const actual = this.#resources.handles.acquire(this.#file).sizeSync();
@@ -283,7 +292,10 @@ export class TableSections {
     return this.#identity.sizeBytes - chunk.length;
   }
 
-  /** Takes footer and metadata from the end of the file; returns how many bytes it needs if `chunk` has too few. */
+  /**
+   * Reads footer and metadata from the end of the file; returns how many bytes it needs if `chunk`
+   * has too few.
+   */
   #acceptTail(chunk: Uint8Array): number {
     const { sizeBytes, checksum } = this.#identity;
     const base = sizeBytes - chunk.length;
@@ -375,7 +387,7 @@ export function unsupported(path: string, error: UnknownTableFeature): Unsupport
   );
 }
 
-/** Runs a decoder; adds `base` to the offset of what it throws. */
+/** Runs a decoder; adds `base` to the offset of its errors. */
 function shifted<T>(base: number, decode: () => T): T {
   try {
     return decode();
@@ -386,9 +398,9 @@ function shifted<T>(base: number, decode: () => T): T {
 }
 
 /**
- * The section `bytes[start, end)` is the one whose checksum the metadata has.
+ * Checks that the metadata has the checksum of the section `bytes[start, end)`.
  *
- * @throws {DecodeError} it is not
+ * @throws {DecodeError} it has another
  */
 function requireCrc(
   bytes: Uint8Array,

@@ -1,12 +1,14 @@
 /**
- * Closing a store: in which order what was accepted is made durable and what is held is given back.
+ * Closing a store: in which order accepted writes become durable and resources are released.
  *
- * Writes under way are acknowledged first, a compaction is given up where it stands, the memtable is
- * flushed, one edit says that no log is needed, and what is small is compacted. Whatever fails on the way, files, leases and the
- * lock are given back at the end.
+ * Writes under way are acknowledged first, a running compaction is given up, the memtable is
+ * flushed, one edit says that no log is needed, and small tables are compacted. With
+ * `flushOnClose: false` the log is made durable instead, and stays. After any failure on the way,
+ * files, leases and the lock are still released at the end.
  */
 
 import type { FileLock } from "../platform/file_system.ts";
+import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import { runTask, runTaskSync } from "../platform/task.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
 import type { Background } from "./background/background.ts";
@@ -14,8 +16,6 @@ import type { ReadPath } from "./read/read_path.ts";
 import type { StoreState } from "./state/store_state.ts";
 import { tidyUp } from "./background/tidying.ts";
 import type { WritePath } from "./write/write_path.ts";
-
-const SLICE_MS = 2;
 
 /** What has to be closed. */
 export interface StoreParts {
@@ -29,14 +29,14 @@ export interface StoreParts {
   readonly background: Background;
   /** The lock, if one was taken. */
   readonly lock: FileLock | undefined;
-  /** Called when all is given back. */
+  /** Called when everything is released. */
   readonly onClosed: () => void;
 }
 
 /**
  * Closes an open store.
  *
- * @throws {BackgroundError} the store had failed, or failed now; it is closed all the same
+ * @throws {BackgroundError} the store had failed, or failed now; it is closed anyway
  */
 export async function closeStore(parts: StoreParts): Promise<void> {
   const { state, writes, background, lock } = parts;
@@ -46,14 +46,20 @@ export async function closeStore(parts: StoreParts): Promise<void> {
     background.stopCompaction();
     if (mayWrite(state)) {
       lock?.verifySync();
+      if (leavesLog(state)) {
+        await background.flushed();
+        state.logs.writeOutSync();
+        await state.logs.sync();
+        return;
+      }
       writes.rotate();
       await background.flushed();
       if (state.logs.active !== undefined) {
-        await runTask(state.versions.apply(lastEdit(state)), state.scheduler, SLICE_MS);
+        await runTask(state.versions.apply(lastEdit(state)), state.scheduler, OPENING_SLICE_MS);
       }
       state.logs.removeBelow(state.versions.log.number);
       if (state.logs.active !== undefined) {
-        await runTask(tidyUp(state), state.scheduler, SLICE_MS);
+        await runTask(tidyUp(state), state.scheduler, OPENING_SLICE_MS);
       }
     }
   } catch (error) {
@@ -73,6 +79,11 @@ export function closeStoreSync(parts: StoreParts): void {
     if (mayWrite(state)) {
       lock?.verifySync();
       state.logs.writeOutSync();
+      if (leavesLog(state)) {
+        background.flushedSync();
+        state.logs.syncSync();
+        return;
+      }
       writes.rotate();
       background.flushedSync();
       if (state.logs.active !== undefined) state.versions.applySync(lastEdit(state));
@@ -88,7 +99,7 @@ export function closeStoreSync(parts: StoreParts): void {
 }
 
 /**
- * Makes durable what was written so far, as closing does, to a store that goes on.
+ * Makes the writes so far durable, as closing does, for a store that stays open.
  *
  * @throws {BackgroundError} the store had failed
  */
@@ -110,6 +121,11 @@ export function settleWritesSync({ state }: StoreParts): void {
 
 function mayWrite({ options, failure }: StoreState): boolean {
   return !options.readOnly && failure === undefined;
+}
+
+/** Whether the next open is to find what is in memory in the log, as after a crash. */
+function leavesLog({ options, memtable }: StoreState): boolean {
+  return !options.flushOnClose && memtable.entryCount > 0;
 }
 
 /** The edit that says that no log is needed any more. */

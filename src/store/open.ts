@@ -1,18 +1,30 @@
 /**
- * Opening: from a path and options to an open store, or to an error that leaves everything as it was.
+ * Opening: from a path and options to an open store, or to an error that leaves everything as it
+ * was.
  *
- * The order matters: options are checked before the disk is touched, the lock is taken before anything
- * is read, and a lock that was taken is released on every way out. Read-only there is no lock: read_only.ts.
+ * The order matters: options are checked before the disk is touched, the lock is taken before
+ * anything is read, and a lock that was taken is released on every way out. Read-only opens take no
+ * lock: read_only.ts.
  */
 
+import type { KeyEncoding } from "../contract/range.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
+import { OPENING_SLICE_MS } from "../platform/pacing.ts";
 import type { JobSettings } from "../worker/job_messages.ts";
 import { JobThread } from "../worker/job_thread.ts";
 import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
 import { IoError, LockedError, StoreError } from "../errors.ts";
 import { goStore } from "../go/go_store.ts";
-import { type Options, ownFields, type ResolvedOptions, resolveOptions } from "../options.ts";
+import {
+  type KeyShownBy,
+  type Options,
+  ownFields,
+  type ResolvedOptions,
+  resolveOptions,
+  type TypedOptions,
+  type ValueShownBy,
+} from "../options.ts";
 import type { FileLock, FileSystem } from "../platform/file_system.ts";
 import { requireSupportedRuntime } from "../platform/runtime.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
@@ -49,36 +61,36 @@ import { StoreState } from "./state/store_state.ts";
 import { tidyUp } from "./background/tidying.ts";
 import { WritePath } from "./write/write_path.ts";
 
-/** Table files that are open at a time; fewer where the system gives fewer. */
+/** Table files that may be open at once; fewer if the system gives fewer. */
 const MAX_OPEN_FILES = 128;
 /** Indexes and filters may take a quarter of the block cache's budget, and at least this much. */
 const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
 const LOCK_RETRY_MS = 20;
-/** How long a wait for the lock holds the event loop at a time. */
+/** How long one step of a wait for the lock holds the event loop. */
 const LOCK_NAP_MS = 2;
-const SLICE_MS = 2.5;
 /** Stores of other programs that `open` takes over. */
 const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
 
 /**
- * Opens the store in a directory, creating it if there is none.
+ * Opens the store in a directory, and creates it if there is none.
  *
- * After a crash this recovers what the write-ahead logs hold. Only one handle at a time may write to a store, in
- * any process of any runtime; several modules of one process can have it with `shared: true`. With
- * `readOnly: true` any number of handles may read beside it: each sees the store as it was at some moment
- * of its `open`, with everything in it that was acknowledged before.
+ * After a crash this recovers the entries of the write-ahead logs. Only one handle at a time may
+ * write to a store, in any process of any runtime; with `shared: true` several modules of one
+ * process can have it. With `readOnly: true` any number of handles may read beside it: each sees
+ * the store as it was at some moment of its `open`, including everything that was acknowledged
+ * before.
  *
- * The place is a path, relative to the working directory of the call, or a `file:` URL, also as text:
- * `"file:///srv/db"`. A directory whose name begins with "file:" is `"./file:..."`.
+ * The place is a path, relative to the working directory of the call, or a `file:` URL, also as
+ * text: `"file:///srv/db"`. A directory whose name begins with "file:" is `"./file:..."`.
  *
  * @throws {TypeError | RangeError} an option or the path is not valid
- * @throws {LockedError} another handle has the store open; the error says so if it is in this process
- * @throws {StoreError} code `NOT_A_STORE` or `ALREADY_EXISTS`; code `SNAPSHOT_GONE`: read-only, a writer made
- * every try useless
+ * @throws {LockedError} another handle has the store open; the error says so if it is in this
+ *   process
+ * @throws {StoreError} code `NOT_A_STORE` or `ALREADY_EXISTS`; code `SNAPSHOT_GONE`: a writer
+ *   changed the store during every try of a read-only open
  * @throws {CorruptionError} a file of the store is missing or damaged; nothing is changed
  * @throws {UnsupportedFormatError} the store was written by a newer version
  * @throws {IoError} the file system refused
- *
  * @example
  * ```ts
  * import { open } from "@tinykvs/core";
@@ -102,24 +114,37 @@ const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
  * console.log(await same.get("name")); // Alice
  * ```
  */
-export async function open(path: string | URL, options?: Options): Promise<EmbeddedStore> {
+export async function open<
+  K extends KeyEncoding = "utf8",
+  I extends "bigint" | "number" = "bigint",
+>(
+  path: string | URL,
+  options?: TypedOptions<K, I>,
+): Promise<EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>> {
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    return new EmbeddedStore(await runTask(openReading(request, scheduler), scheduler, SLICE_MS));
+    const parts = await runTask(openReading(request, scheduler), scheduler, OPENING_SLICE_MS);
+    return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(parts);
   }
   const openParts = async (entry: StoreEntry): Promise<StoreParts> => {
     let lock: FileLock | undefined;
     try {
       lock = await takeLock(request, entry, scheduler);
       request.place.put(entry);
-      return await runTask(openLocked(request, entry, lock, scheduler), scheduler, SLICE_MS);
+      return await runTask(
+        openLocked(request, entry, lock, scheduler),
+        scheduler,
+        OPENING_SLICE_MS,
+      );
     } catch (error) {
       throw givenUp(request, entry, lock, error);
     }
   };
-  if (request.options.shared) return await openShared(request, openParts);
-  return new EmbeddedStore(await openParts(unsharedEntry()));
+  if (request.options.shared) {
+    return await openShared(request, openParts) as EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>;
+  }
+  return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(await openParts(unsharedEntry()));
 }
 
 /**
@@ -134,11 +159,16 @@ export async function open(path: string | URL, options?: Options): Promise<Embed
  * store.closeSync();
  * ```
  */
-export function openSync(path: string | URL, options?: Options): EmbeddedStore {
+export function openSync<K extends KeyEncoding = "utf8", I extends "bigint" | "number" = "bigint">(
+  path: string | URL,
+  options?: TypedOptions<K, I>,
+): EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>> {
   const request = checkRequest(path, options);
   const scheduler = systemScheduler;
   if (request.options.readOnly) {
-    return new EmbeddedStore(runTaskSync(openReading(request, scheduler)));
+    return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(
+      runTaskSync(openReading(request, scheduler)),
+    );
   }
   const openParts = (entry: StoreEntry): StoreParts => {
     let lock: FileLock | undefined;
@@ -150,8 +180,10 @@ export function openSync(path: string | URL, options?: Options): EmbeddedStore {
       throw givenUp(request, entry, lock, error);
     }
   };
-  if (request.options.shared) return openSharedSync(request, openParts);
-  return new EmbeddedStore(openParts(unsharedEntry()));
+  if (request.options.shared) {
+    return openSharedSync(request, openParts) as EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>;
+  }
+  return new EmbeddedStore<KeyShownBy<K>, ValueShownBy<I>>(openParts(unsharedEntry()));
 }
 
 function checkRequest(path: string | URL, given: Options | undefined): SharedRequest {
@@ -179,9 +211,9 @@ function checkRequest(path: string | URL, given: Options | undefined): SharedReq
     }
     makeDirectory(fileSystem, directory);
   } else if (!isDirectory(fileSystem, directory, status)) {
-    throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
+    throw notAStore(directory, `it is ${status.kind === "file" ? "a file" : "not a directory"}`);
   } else if (!options.readOnly && !options.createIfMissing) {
-    // Before the lock, which would leave its file in a directory that is none of our business.
+    // Before the lock, which would leave its file in a directory that we must not touch.
     const names = fileSystem.listSync(directory);
     if (!holdsStore(names)) refuseToCreate(directory, options, names);
   }
@@ -189,7 +221,7 @@ function checkRequest(path: string | URL, given: Options | undefined): SharedReq
   return { directory, options, place: new StorePlace(fileSystem, isDisk, directory) };
 }
 
-/** What the registry knows of a store that is not shared: that it is open. */
+/** The registry's entry for a store that is not shared: it is open. */
 function unsharedEntry(): StoreEntry {
   const refuse = (): never => {
     throw new TypeError("the store is not shared");
@@ -206,7 +238,7 @@ function unsharedEntry(): StoreEntry {
   };
 }
 
-/** Undoes what an open has done that failed, and returns what its caller is told. */
+/** Undoes what a failed open has done, and returns the error for its caller. */
 function givenUp(
   request: SharedRequest,
   entry: StoreEntry,
@@ -217,7 +249,7 @@ function givenUp(
     return error instanceof LockedError ? lockedHere(error, request, entry) : error;
   }
   try {
-    // Where the lock is lost that, and not what was read without it, is to blame.
+    // If the lock was lost, that is the cause, and not what was read without it.
     lock.verifySync();
     return error;
   } catch (lost) {
@@ -240,10 +272,10 @@ async function takeLock(
       return await (fileSystem.lock?.(request.directory) ?? fileSystem.lockSync(request.directory));
     } catch (error) {
       if (!(error instanceof LockedError) || scheduler.nowMs() >= deadline) throw error;
-      // Another one who waited was faster, and the store can be shared with him.
+      // Another caller who waited was faster, and the store can be shared with it.
       if (entry.isShared && request.place.findOther(entry)?.isShared) throw error;
     }
-    // Not by a timer: those of the scheduler let the process end, here before it has its store.
+    // Not by a timer: the scheduler's timers let the process end, here before it has its store.
     for (let waitedMs = 0; waitedMs < LOCK_RETRY_MS; waitedMs += LOCK_NAP_MS) {
       await scheduler.yield();
       scheduler.sleepSync(LOCK_NAP_MS);
@@ -279,7 +311,7 @@ function* openLocked(
     recovered = yield* recoverStore(recovery, names);
   } else {
     refuseToCreate(directory, options, names);
-    // Also where the directory was there: whoever made it may have been killed before the sync.
+    // Even if the directory exists: the process that made it may have been killed before the sync.
     syncParent(fileSystem, directory);
     recovered = createStore(recovery, names);
   }
@@ -301,7 +333,7 @@ function* openLocked(
         abandon(state);
         throw error;
       }
-      // As if the background had done it: what is there can be read.
+      // As if the background had done it: the store can be read.
       state.fail("a compaction", error);
     }
   }
@@ -341,7 +373,7 @@ function* openReading(request: SharedRequest, scheduler: Scheduler): Task<StoreP
   }
 }
 
-/** What is made for a store before anything is read of it. */
+/** The parts of a store that are made before anything of it is read. */
 interface Prepared {
   readonly options: ResolvedOptions;
   readonly recovery: RecoveryOptions;
@@ -373,7 +405,7 @@ function prepare(
     tableOutput: {
       fileSystem,
       directory,
-      // A reader writes no table, and may be where there is no zstd.
+      // A reader writes no table, and there may be no zstd.
       compressor: compressorFor(readOnly ? "none" : options.compression, options.compressionLevel),
       blockSizeBytes: options.blockSizeBytes,
       bloomFalsePositiveRate: options.bloomFalsePositiveRate,
@@ -421,7 +453,7 @@ function partsOf(
   return { state, background, writes, reads, lock, onClosed };
 }
 
-/** @throws {StoreError} a store is there, and a new one was asked for */
+/** @throws {StoreError} there is a store, and the caller asked for a new one */
 function refuseExisting({ directory, options }: SharedRequest): void {
   if (!options.errorIfExists) return;
   throw new StoreError("ALREADY_EXISTS", `Cannot create a store in "${directory}": one exists`);
@@ -443,12 +475,12 @@ function jobSettings(
   };
 }
 
-/** Whether the directory holds a store that can be opened, be it ours or one that is taken over. */
+/** Whether the directory holds a store that can be opened, one of ours or one to take over. */
 function holdsStore(names: readonly string[]): boolean {
   return isStore(names) || foreignStoreIn(FOREIGN_STORES, names) !== undefined;
 }
 
-/** A directory without CURRENT may be made a store, unless there was one. */
+/** A directory without CURRENT may become a store, unless it was one. */
 function refuseToCreate(
   directory: string,
   { fileSystem, createIfMissing }: ResolvedOptions,

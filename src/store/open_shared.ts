@@ -1,7 +1,7 @@
 /**
- * `open` with `shared: true`: finds the store that this process has open already, or opens it for all who will
- * ask. What is handed out is made by the copy of the library that has opened the store, so that a store is
- * only ever worked on by one.
+ * `open` with `shared: true`: finds the store that this process already has open, or opens it for
+ * all later callers. The copy of the library that has opened the store makes all handles, so that
+ * only one copy works on a store.
  */
 
 import { LockedError, StoreError } from "../errors.ts";
@@ -11,7 +11,7 @@ import { SharedStore } from "./shared_store.ts";
 import { EmbeddedStore } from "./store.ts";
 import type { StoreEntry, StorePlace } from "./store_registry.ts";
 
-/** What somebody wants to open. */
+/** What a caller wants to open. */
 export interface SharedRequest {
   /** The store's directory. */
   readonly directory: string;
@@ -21,7 +21,7 @@ export interface SharedRequest {
   readonly place: StorePlace;
 }
 
-/** Options that are about one call of `open` and not about the store. */
+/** Options of one call of `open`, and not of the store. */
 const OF_THE_CALL: ReadonlySet<string> = new Set([
   "createIfMissing",
   "errorIfExists",
@@ -30,7 +30,9 @@ const OF_THE_CALL: ReadonlySet<string> = new Set([
   "shared",
 ]);
 
-/** Opens a shared store, or takes one more handle on it. `openParts` is called where it is not open. */
+/**
+ * Opens a shared store, or takes one more handle on it. `openParts` is called if it is not open.
+ */
 export async function openShared(
   request: SharedRequest,
   openParts: (entry: StoreEntry) => Promise<StoreParts>,
@@ -40,7 +42,7 @@ export async function openShared(
     const entry = sharedEntry(request);
     if (entry === undefined) {
       const shared = newEntry(request);
-      // Whoever else asks from now on waits for the same opening.
+      // Later callers wait for the same opening.
       if (place.find() === undefined) place.put(shared);
       try {
         shared.opening = openParts(shared);
@@ -48,7 +50,8 @@ export async function openShared(
         return shared.handle() as EmbeddedStore;
       } catch (error) {
         place.remove(shared);
-        // A handle that was not shared was in the way, and another one who waited for its end was faster.
+        // A handle that is not shared was in the way, and another caller who waited for its end was
+        // faster.
         if (!(error instanceof LockedError) || sharedEntry(request) === undefined) throw error;
       }
     } else if (entry.opening !== undefined) await entry.opening;
@@ -73,7 +76,7 @@ export function openSharedSync(
   return shared.handle() as EmbeddedStore;
 }
 
-/** The shared store that is there, after making sure that it is what the caller asks for. */
+/** The shared store that is open, after a check that it is what the caller asks for. */
 function sharedEntry({ directory, options, place }: SharedRequest): StoreEntry | undefined {
   if (place.otherVersion !== undefined) {
     throw new StoreError(
@@ -104,7 +107,7 @@ function newEntry({ options }: SharedRequest): SharedStore {
   return new SharedStore(agreedOptions(options), (parts, share) => new EmbeddedStore(parts, share));
 }
 
-/** What all handles have to agree on: values that can be compared by those who know no type of ours. */
+/** The options on which all handles must agree: values that code without our types can compare. */
 function agreedOptions(options: ResolvedOptions): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !OF_THE_CALL.has(name)));
 }
@@ -114,8 +117,8 @@ function busy({ directory }: SharedRequest, what: string): LockedError {
 }
 
 /**
- * The error for a directory that this process has locked itself, which says what to do about it; `error` as it
- * is where somebody else has. `own` is the caller's entry.
+ * The error for a directory that this process itself has locked, which says what to do about it;
+ * `error` unchanged if another process has it. `own` is the caller's entry.
  */
 export function lockedHere(
   error: LockedError,

@@ -1,12 +1,13 @@
 /**
- * A store that several handles share (`open` with `shared: true`): it counts them, and is closed with the last.
+ * A store that several handles share (`open` with `shared: true`): it counts them, and closes with
+ * the last one.
  */
 
 import { closeStore, closeStoreSync, settleWrites, settleWritesSync } from "./closing.ts";
 import type { StoreParts } from "./closing.ts";
 import type { StoreEntry } from "./store_registry.ts";
 
-/** The store behind the handles, as other copies of the library know it. */
+/** The store of the handles, as other copies of the library know it. */
 export class SharedStore implements StoreEntry {
   readonly isShared = true;
   readonly options: Readonly<Record<string, unknown>>;
@@ -42,14 +43,15 @@ export class SharedStore implements StoreEntry {
   }
 
   /**
-   * Counts a handle out. What it wrote is durable when this resolves; the last one closes the store.
+   * Removes a handle from the count. Its writes are durable when this resolves; the last one closes
+   * the store.
    *
    * @throws {BackgroundError} the store had failed, or failed now
    */
   async leave(): Promise<void> {
     this.#handles--;
     const parts = this.#open;
-    // The store was given up, because it had failed, or is being.
+    // The store had failed and was given up, or is being given up.
     if (this.closing !== undefined) await this.closing;
     else if (this.#handles === 0) await this.#close();
     else await settleWrites(parts);
@@ -75,7 +77,7 @@ export class SharedStore implements StoreEntry {
     try {
       this.#closeSync();
     } catch {
-      // It had failed before, and that is why it is closed.
+      // It had failed before, and was closed because of that.
     }
   }
 

@@ -1,13 +1,16 @@
 /**
- * The facade: the public methods of an open store. It checks arguments, picks the path, and owns the
- * order in which a store is closed; everything else is in the paths beside it.
+ * The facade: the public methods of an open store. It checks arguments, picks the path, and owns
+ * the order in which a store is closed. Everything else is in the paths beside it.
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
-import type { Entry } from "../contract/reader.ts";
-import type { TransactionOptions } from "../contract/transaction.ts";
+import type { Entry, EntryOptions } from "../contract/reader.ts";
 import { type Watch, type WatchOptions, type WatchRange, watchRange } from "../contract/watch.ts";
 import { StoreBase } from "../contract/store_base.ts";
+import type { SubOptions } from "../contract/sub/sub_options.ts";
+import type { TransactionOptions } from "../contract/transaction.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
+import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
 import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import { describeValue, type Key, type Value } from "../value/value.ts";
@@ -27,10 +30,15 @@ import type { EmbeddedReader } from "./read/reader.ts";
 import type { SharedStore } from "./shared_store.ts";
 import { EmbeddedSnapshot } from "./read/snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
+import type { EmbeddedSub } from "./sub/embedded_sub.ts";
+import { type EmbeddedParent, embeddedSubOf } from "./sub/embedded_sub_store.ts";
 import type { EmbeddedTransaction } from "./transaction/transaction.ts";
 import { Transactions } from "./transaction/transactions.ts";
 import { Watches } from "./watch/watch_hub.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
+import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
+import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
+import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
 import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
 import { surplusArgument } from "../contract/write_options.ts";
 import { WritePath } from "./write/write_path.ts";
@@ -46,10 +54,10 @@ export interface CompactRange {
 /**
  * An open store. Made by {@linkcode open} and {@linkcode openSync}.
  *
- * Calls may overlap freely. Writes take effect in the order of the calls, at once for later reads of
- * this process; when their promises resolve they are as durable as `walSync` promises. A call that
- * fails has changed nothing, unless it fails in the log: then the store takes no more writes and has
- * to be reopened, and whether the last writes are in it shows only then.
+ * Calls may overlap freely. Writes take effect in the order of the calls, at once for later reads
+ * of this process. When their promises resolve, they are as durable as `walSync` promises. A call
+ * that fails has changed nothing, unless the log has failed: then the store takes no more writes,
+ * and only reopening it shows whether the last writes are in it.
  *
  * @example
  * ```ts
@@ -60,22 +68,24 @@ export interface CompactRange {
  * console.log(await store.get("name")); // Alice
  * ```
  */
-export class EmbeddedStore extends StoreBase implements EmbeddedReader {
-  // The first seven are replaced where a handle is closed and its store goes on.
+export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
+  extends StoreBase<KeyOut, V>
+  implements EmbeddedReader<Key, V, KeyOut> {
+  // The first seven are replaced if a handle is closed and its store stays open.
   #state: StoreState;
   #background: Background;
   #writes: WritePath;
   #reads: ReadPath;
-  #conditional: ConditionalWrites;
-  #transactions: Transactions;
-  #watches: Watches;
-  readonly #decoder: EntryDecoder;
-  readonly #decodeValue: DecodeEntry<Value>;
+  #conditional: ConditionalWrites<V>;
+  #transactions: Transactions<KeyOut, V>;
+  #watches: Watches<KeyOut, V>;
+  readonly #decoder: EntryDecoder<KeyOut, V>;
+  readonly #decodeValue: DecodeEntry<V>;
   readonly #parts: StoreParts;
   readonly #share: SharedStore | undefined;
   #closing: Promise<void> | undefined;
 
-  /** Made by `open`; `share` counts the handles, where there may be several. */
+  /** Made by `open`; `share` counts the handles if there may be several. */
   constructor(parts: StoreParts, share?: SharedStore) {
     super();
     const { state } = parts;
@@ -103,11 +113,12 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * Stores a value, replacing the key's old one. Resolves when the write is as durable as `walSync`, or
-   * `options.sync`, asks for.
+   * Stores a value, replacing the key's old one. Resolves when the write is as durable as
+   * `walSync`, or `options.sync`, asks for.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not valid
-   * @throws {BackgroundError} an earlier write failed, and the store has to be reopened
+   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not
+   *   valid
+   * @throws {BackgroundError} an earlier write failed, and the store must be reopened
    */
   override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("put", arguments[3], 3));
@@ -120,7 +131,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     this.#writes.putSync(key, value, options);
   }
 
-  /** Removes a key; that it is not there is no error. Resolves as `put` does. */
+  /** Removes a key. A missing key is not an error. Resolves as `put` does. */
   override delete(key: Key, options?: WriteOptions): Promise<void> {
     if (arguments.length > 2) return Promise.reject(surplusArgument("delete", arguments[2], 2));
     return this.#writes.delete(key, options);
@@ -132,7 +143,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     this.#writes.deleteSync(key, options);
   }
 
-  /** Removes a key; says whether it was there. */
+  /** Removes a key; resolves to whether it was there. */
   override deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
     if (arguments.length > 2) {
       return Promise.reject(surplusArgument("deleteIfExists", arguments[2], 2));
@@ -146,7 +157,10 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     return this.#conditional.deleteIfExistsSync(key, options);
   }
 
-  /** Stores a value if the key has none; says whether it did. No other write comes in between. */
+  /**
+   * Stores a value if the key has none; resolves to whether it did. No other write comes in
+   * between.
+   */
   override putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
     if (arguments.length > 3) {
       return Promise.reject(surplusArgument("putIfNotExists", arguments[3], 3));
@@ -161,9 +175,9 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * Replaces the key's value if it equals `expected`; says whether it did. No other write comes in
-   * between. Equal are values of the same stored type with the same bytes: 1 and 1n are not, NaN and NaN
-   * are, and in a record the order of the properties counts.
+   * Replaces the key's value if it equals `expected`; resolves to whether it did. No other write
+   * comes in between. Values are equal if they are stored with the same type and the same bytes: 1
+   * and 1n are not, NaN and NaN are, and in a record the order of the properties counts.
    */
   override putIfEquals(
     key: Key,
@@ -184,10 +198,10 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * Adds `by`, 1 by default, to the int64 that the key has; a missing key counts as 0. Resolves to the
-   * sum. No other write comes in between.
+   * Adds `by`, 1 by default, to the key's int64; a missing key counts as 0. Resolves to the sum. No
+   * other write comes in between.
    *
-   * @throws {TypeMismatchError} the key's value is no int64
+   * @throws {TypeMismatchError} the key's value is not an int64
    * @throws {TypeError} `by` is neither a bigint nor a safe integer
    * @throws {RangeError} the sum is outside int64; nothing changes
    */
@@ -203,14 +217,15 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * Stores what `change` makes of the key's value; undefined stands for no value, both ways. Resolves to
-   * what `change` returned. No other write comes in between. `change` is not awaited.
+   * Stores the result of `change` for the key's value. For both of them undefined means "no value".
+   * Resolves to what `change` returned. No other write comes in between. `change` is not awaited.
    *
-   * @throws {TypeError | RangeError} what it returns can't be stored, or it has written to the key itself
+   * @throws {TypeError | RangeError} the result can't be stored, or `change` has written to the key
+   *   itself
    */
   override update(
     key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Promise<Value | undefined> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("update", arguments[3], 3));
@@ -220,7 +235,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** As `update`. */
   updateSync(
     key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Value | undefined {
     if (arguments.length > 3) throw surplusArgument("updateSync", arguments[3], 3);
@@ -230,8 +245,8 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /**
    * Applies several puts and deletes as one: all of them or none, also after a crash.
    *
-   * @throws {TypeError | RangeError} an operation is none or has a field that is unknown, its key or value
-   * can't be stored, or the options are not valid; then nothing is applied
+   * @throws {TypeError | RangeError} an element is not an operation or has an unknown field, its
+   *   key or value can't be stored, or the options are not valid; then nothing is applied
    */
   override write(
     operations: readonly Operation[] | EmbeddedBatch,
@@ -251,50 +266,51 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     this.#writes.writeSync(batchOf(operations, () => this.#writes.takeBatchMemory()), options);
   }
 
-  /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
+  /** Starts an empty batch, to fill and write: `store.batch().put("a", 1).write()`. */
   override batch(): EmbeddedBatch {
-    // An array of operations would be forgotten: `write` takes those.
+    // An array of operations would be ignored here: `write` takes those.
     if (arguments.length > 0) throw surplusArgument("batch", arguments[0], 0);
     const memory = this.#writes.takeBatchMemory();
     return new EmbeddedBatch((batch, options) => this.#writes.write(batch, options), memory);
   }
 
   /**
-   * The key's value, or undefined where there is none. What is not in memory is read at once where the
-   * system's page cache seems to have it (reads take microseconds), and by a thread where a disk takes its time.
+   * The key's value, or undefined if there is none. If a piece is not in memory, it is read at once
+   * if the system's page cache is likely to have it (reads take microseconds), and by a thread if
+   * the disk is slow.
    *
-   * @throws {CorruptionError} what is stored can't be read
+   * @throws {CorruptionError} the stored value can't be read
    */
-  override get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<V | undefined> {
     return this.#reads.get(key, this.#decodeValue);
   }
 
-  /** As `get`; reads synchronously what is not in memory. */
-  getSync(key: Key): Value | undefined {
+  /** As `get`; reads synchronously if a piece is not in memory. */
+  getSync(key: Key): V | undefined {
     return this.#reads.getSync(key, this.#decodeValue);
   }
 
   /**
-   * The key with all that is stored for it, or undefined if there is nothing.
+   * The key with everything that is stored for it, or undefined if there is nothing.
    *
    * @throws {StoreError} code `KEY_ENCODING`: keys are text here, and this one is not UTF-8
    */
-  override getEntry(key: Key): Promise<Entry | undefined> {
-    return this.#reads.get(key, this.#decoder.entry);
+  override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
+    return this.#reads.get(key, this.#decoder.entryFor(options));
   }
 
   /** As `getEntry`. */
-  getEntrySync(key: Key): Entry | undefined {
-    return this.#reads.getSync(key, this.#decoder.entry);
+  getEntrySync(key: Key, options?: EntryOptions): Entry<KeyOut, V> | undefined {
+    return this.#reads.getSync(key, this.#decoder.entryFor(options));
   }
 
-  /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
-  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  /** The values of several keys as of one moment, in their order; undefined for a missing key. */
+  override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#reads.getMany(keys, this.#decodeValue);
   }
 
   /** As `getMany`. */
-  getManySync(keys: readonly Key[]): (Value | undefined)[] {
+  getManySync(keys: readonly Key[]): (V | undefined)[] {
     return this.#reads.getManySync(keys, this.#decodeValue);
   }
 
@@ -319,12 +335,13 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /** Iterates over keys and values, with the keys as bytes. */
-  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, Value]>;
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, V]>;
   /** Iterates over keys and values, with the keys as text. */
-  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, Value]>;
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, V]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
+  override entries(range?: Range): EmbeddedCursor<[KeyOut, V]>;
+  // deno-lint-ignore no-explicit-any
+  override entries(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.pairs);
   }
 
@@ -333,13 +350,14 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /** Iterates over keys, as text. */
   override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
+  override keys(range?: Range): EmbeddedCursor<KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override keys(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.keys, undefined, true);
   }
 
   /** Iterates over values, in the order of their keys. */
-  override values(range?: Range): EmbeddedCursor<Value> {
+  override values(range?: Range): EmbeddedCursor<V> {
     return openCursor(this.#state, range, this.#decoder.values);
   }
 
@@ -354,18 +372,18 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * Runs `body`, whose reads and writes by its transaction take effect as one; resolves to what it returns
-   * when that is as durable as a write. A body that throws, or rejects, leaves nothing.
+   * Runs `body`, whose reads and writes by its transaction take effect as one; resolves to what it
+   * returns when that is as durable as a write. A body that throws, or rejects, leaves nothing.
    *
-   * If another commit has written to what the body has read (keys, missing keys, ranges as far as they were
-   * scanned), `body` runs again after a pause. One that only reads never conflicts.
+   * If another commit has written to what the body has read (keys, missing keys, ranges as far as
+   * they were scanned), `body` runs again after a pause. One that only reads never conflicts.
    *
    * @throws {ConflictError} that happened each time, or the transaction is larger than is allowed
    * @throws {ClosedError} the store is closed, or was closed meanwhile
    * @throws {TypeError | RangeError} `body` is no function, or an option is not valid
    */
   override transaction<T>(
-    body: (transaction: EmbeddedTransaction) => T | Promise<T>,
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T | Promise<T>,
     options?: TransactionOptions,
   ): Promise<T> {
     if (arguments.length > 2) {
@@ -378,10 +396,11 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    * As `transaction`, without interruption: nobody else can write meanwhile, so the body runs once.
    *
    * @throws {ConflictError} the body has written to the store what it had read by its transaction
-   * @throws {TypeError} the body returns a promise, or is run in the body of another `transactionSync`
+   * @throws {TypeError} the body returns a promise, or is run in the body of another
+   * `transactionSync`
    */
   transactionSync<T>(
-    body: (transaction: EmbeddedTransaction) => T,
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T,
     options?: TransactionOptions,
   ): T {
     if (arguments.length > 2) throw surplusArgument("transactionSync", arguments[2], 2);
@@ -389,24 +408,47 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * The store as it is now, to read from whatever is written later. Reads and copies nothing; close it
-   * when it is not needed any more.
+   * A read-only view of the store at this moment. Reads and copies nothing. Close it when you no
+   * longer need it.
    *
    * @throws {ClosedError} the store is closed
    */
-  override snapshot(): EmbeddedSnapshot {
+  override snapshot(): EmbeddedSnapshot<KeyOut, V> {
     return new EmbeddedSnapshot(this.#state, this.#reads, this.#decoder);
   }
 
   /**
-   * Shows every commit from now on that touches the range, in order and whole, when it is as durable as
-   * `walSync` promises. Ends when the store is closed. Costs nothing while nobody watches.
+   * A part of the store with keys and values of its own, and of the caller's types: see
+   * {@linkcode Sub}. Nothing is written to make it.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
+  override sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
+    path: string | readonly string[],
+    options?: SubOptions<KC, VC>,
+  ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
+  /**
+   * A part of the store whose values the caller claims to be of a type. The claim is not checked; a
+   * schema is.
+   *
+   * @throws {TypeError | RangeError} the path is not valid
+   */
+  override sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V, KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override sub(path: string | readonly string[], options?: SubOptions): any {
+    return embeddedSubOf(this as unknown as EmbeddedParent, path, options);
+  }
+
+  /**
+   * Shows every commit from now on that touches the range, in order and whole, when it is as
+   * durable as `walSync` promises. Ends when the store is closed. Costs nothing while nobody
+   * watches.
    *
    * @throws {TypeError | RangeError} the range or an option is not valid
    * @throws {ClosedError} the store is closed
    * @throws {BackgroundError} an earlier write failed: there will be no commit
    */
-  override watch(range: WatchRange = {}, options?: WatchOptions): Watch {
+  override watch(range: WatchRange = {}, options?: WatchOptions): Watch<KeyOut, V> {
     if (arguments.length > 2) throw surplusArgument("watch", arguments[2], 2);
     return this.#watches.open(watchRange(range), options);
   }
@@ -414,16 +456,16 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   /**
    * Calls `visit` for every key with the prefix, in order, until it returns false.
    *
-   * The fastest way to read many entries asynchronously: there is no promise for an entry.
+   * The fastest way to read many entries asynchronously: no promise is made for an entry.
    *
-   * @throws {TypeError} `visit` is no function, or an option is not valid
+   * @throws {TypeError} `visit` is not a function, or an option is not valid
    */
   scanPrefix(
     prefix: Key,
     visit: (key: Uint8Array, value: Value) => boolean | void,
     options: ScanOptions & { keyEncoding: "bytes" },
   ): Promise<void>;
-  /** As above, with keys as the store's `keyEncoding` or that of the options says. */
+  /** As above, with keys in the store's `keyEncoding` or that of the options. */
   scanPrefix(
     prefix: Key,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
@@ -433,14 +475,17 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     await this.#visit({ prefix }, visit, options);
   }
 
-  /** Calls `visit` for every key from `start` (included) to `end` (not included), until it returns false. */
+  /**
+   * Calls `visit` for every key from `start` (included) to `end` (not included), until it returns
+   * false.
+   */
   scanRange(
     start: Key,
     end: Key,
     visit: (key: Uint8Array, value: Value) => boolean | void,
     options: ScanOptions & { keyEncoding: "bytes" },
   ): Promise<void>;
-  /** As above, with keys as the store's `keyEncoding` or that of the options says. */
+  /** As above, with keys in the store's `keyEncoding` or that of the options. */
   scanRange(
     start: Key,
     end: Key,
@@ -451,7 +496,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     await this.#visit({ gte: start, lt: end }, visit, options);
   }
 
-  /** Writes what is in memory to a table. Resolves when the table is durable and the log is gone. */
+  /** Writes the memtables to tables. Resolves when these are durable and the logs are deleted. */
   async flush(): Promise<void> {
     if (arguments.length > 0) throw surplusArgument("flush", arguments[0], 0);
     this.#state.requireWritable();
@@ -459,7 +504,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     await this.#background.flushed();
   }
 
-  /** Makes everything durable that was written before the call. */
+  /** Makes every write before the call durable. */
   async sync(): Promise<void> {
     if (arguments.length > 0) throw surplusArgument("sync", arguments[0], 0);
     this.#state.requireWritable();
@@ -467,8 +512,9 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * Flushes, then merges the tables of a range, by default of the whole store, so that every key is in
-   * one table only and nothing deleted is left. Tables that are like that already are not rewritten.
+   * Flushes, and then merges the tables of a range, by default of the whole store. After that every
+   * key is in only one table, and no deleted entry is left. Tables that are already like that are
+   * not rewritten.
    *
    * @throws {TypeError | RangeError} the range has an unknown name, or a bound can't be a key
    */
@@ -482,19 +528,50 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * Writes the store as it is at the call to another directory, which must be empty or not exist, while
-   * reads and writes go on. Resolves when all of it is durable: {@linkcode open} opens it, or, with the
-   * format "go-v0.4", Go TinyKVS v0.4 does. What fails on the way, or is aborted, leaves no files.
-   * `directory` is a path or a `file:` URL, as for {@linkcode open}.
+   * Writes the store as it is at the call to another directory, which must be empty or not exist,
+   * while reads and writes go on. Resolves when all of it is durable: {@linkcode open} opens it,
+   * or, with the format "go-v0.4", Go TinyKVS v0.4 does. A checkpoint that fails or is aborted
+   * leaves no files. `directory` is a path or a `file:` URL, as for {@linkcode open}.
    *
    * @throws {StoreError} code `ALREADY_EXISTS`: the directory is not empty; code `TYPE_MISMATCH`: a
-   * record, which Go v0.4 can't read
-   * @throws {CorruptionError} what is stored can't be read
+   *   record, which Go v0.4 can't read
+   * @throws {CorruptionError} stored data can't be read
    * @throws {ClosedError} the store was closed meanwhile
    */
   checkpoint(directory: string | URL, options?: CheckpointOptions): Promise<void> {
     if (arguments.length > 2) return Promise.reject(surplusArgument("checkpoint", arguments[2], 2));
     return makeCheckpoint(this.#state, directory, options);
+  }
+
+  /**
+   * What a range takes, about: from the indexes of the tables, without reading a block. The range's
+   * limit and direction do not matter. What is overwritten or deleted counts until a compaction has
+   * dropped it.
+   *
+   * @throws {TypeError | RangeError} it is no range
+   */
+  approximateSize(range?: Range): ApproximateSize {
+    if (arguments.length > 1) throw surplusArgument("approximateSize", arguments[1], 1);
+    return approximateSize(this.#state, range);
+  }
+
+  /**
+   * Reads and checks every byte of the store's tables, logs and manifest, as of the call, while
+   * reads and writes go on. What is wrong is told by the report, all of it; the verification fails
+   * only if it can't go on. Of a read-only store the tables are checked.
+   *
+   * @throws {TypeError} an option is not valid
+   * @throws {ClosedError} the store was closed meanwhile
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport> {
+    if (arguments.length > 1) return Promise.reject(surplusArgument("verify", arguments[1], 1));
+    return verifyOpenStore(this.#state, options);
+  }
+
+  /** As `verify`; `signal` counts at the call only. */
+  verifySync(options?: VerifyOptions): VerifyReport {
+    if (arguments.length > 1) throw surplusArgument("verifySync", arguments[1], 1);
+    return verifyOpenStoreSync(this.#state, options);
   }
 
   /** Statistics of the store. */
@@ -504,13 +581,14 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
   }
 
   /**
-   * Waits for writes under way, flushes, and releases everything. Further use gets a ClosedError;
-   * closing again is legal.
+   * Waits for writes under way, flushes, and releases everything. Further use gets a ClosedError; a
+   * second close does nothing.
    *
-   * Of a store that was opened with `shared: true` only this handle is closed, when what was written is durable; the
-   * store is with its last handle, and cursors and snapshots that another one has made go on until then.
+   * If the store was opened with `shared: true`, only this handle is closed, after its writes are
+   * durable. The store closes with its last handle; cursors and snapshots of the other handles work
+   * until then.
    *
-   * @throws {BackgroundError} the store had failed before; it is closed all the same
+   * @throws {BackgroundError} the store had failed before; it is closed anyway
    */
   override close(): Promise<void> {
     this.#closing ??= this.#share === undefined
@@ -521,7 +599,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
 
   /** As `close`. Promises of writes under way resolve afterwards. */
   closeSync(): void {
-    // A shared store may have been closed under this handle, because it had failed: that is told here.
+    // A shared store that had failed may have been closed under this handle: this call reports it.
     if (this.#share === undefined || this.#closing !== undefined) {
       if (this.status === "closed") return;
       if (this.status === "closing") throw new ClosedError("store");
@@ -554,7 +632,10 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     }
   }
 
-  /** From here on this handle is one on a closed store, whatever others do with the one that it had. */
+  /**
+   * From here on this handle is one on a closed store, whatever others do with the store that it
+   * had.
+   */
   #detach(): StoreState {
     const state = closedState(this.#state);
     this.#transactions.close();
@@ -596,7 +677,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
 // deno-lint-ignore no-explicit-any
 type Visit = (key: any, value: Value) => boolean | void;
 
-/** The bounds of a scan with its options, in which no bounds may be. */
+/** The bounds of a scan with its options, which may not contain bounds. */
 function scanRange(options: ScanOptions, bounds: Range): Range {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot scan: found ${describeValue(options)}, expected options`);

@@ -1,10 +1,11 @@
 /**
- * Which stores this process has open for writing, known to every copy of the library in it: after a hot reload,
- * or with two versions of a package, there are several, and none can ask another one's modules.
+ * The stores that this process has open for writing, known to every copy of the library in it.
+ * After a hot reload, or with two versions of a package, there are several copies, and none can
+ * reach another one's modules.
  *
- * The registry is a property of the global object, with a version. What stands in it is a contract between releases:
- * {@linkcode StoreEntry} of version 1 may be made by older code than what reads it, and the other way
- * round. It is per thread: workers have a global object of their own.
+ * The registry is a property of the global object, with a version. Its content is a contract
+ * between releases: older code than the reader may have made a {@linkcode StoreEntry} of version 1,
+ * and the other way round. It is per thread: workers have their own global object.
  */
 
 import { commonValue } from "../platform/common_value.ts";
@@ -12,19 +13,19 @@ import type { FileSystem } from "../platform/file_system.ts";
 
 /** A store that is open, being opened or being closed. */
 export interface StoreEntry {
-  /** Whether it may be opened again, as one more handle on the same store. */
+  /** Whether it may be opened again, with one more handle on the same store. */
   readonly isShared: boolean;
   /** The options that all its handles agree on, by name. */
   readonly options: Readonly<Record<string, unknown>>;
-  /** Settles as its opening does; undefined when that is over. */
+  /** Settles with its opening; undefined after that is over. */
   readonly opening: Promise<unknown> | undefined;
-  /** Resolves when it is closed; undefined before that has begun. */
+  /** Resolves when it is closed; undefined before the close begins. */
   readonly closing: Promise<void> | undefined;
-  /** Whether it takes no writes any more and has to be opened anew. */
+  /** Whether it takes no writes any more and must be opened again. */
   readonly hasFailed: boolean;
   /** One more handle: a `Store` of the copy of the library that has opened it. */
   handle(): unknown;
-  /** Closes it under all its handles. */
+  /** Closes it, with all its handles. */
   giveUp(): Promise<void>;
   /** As `giveUp`. */
   giveUpSync(): void;
@@ -45,10 +46,12 @@ const NAME = "@tinykvs/core.stores";
 export class StorePlace {
   readonly #stores: Map<string, StoreEntry>;
   readonly #key: string;
-  /** The version of the registry, where it is one that this code can't use: then nothing is ever found. */
+  /** The version of the registry if this code can't use it: then nothing is ever found. */
   readonly otherVersion: number | undefined;
 
-  /** The place of an existing directory; `isDisk` says whether the file system is the runtime's own. */
+  /**
+   * The place of an existing directory; `isDisk` says whether the file system is the runtime's own.
+   */
   constructor(fileSystem: FileSystem, isDisk: boolean, directory: string) {
     const registry = commonValue<Registry>(
       NAME,
@@ -65,12 +68,12 @@ export class StorePlace {
     }
   }
 
-  /** What is there. */
+  /** The entry, if there is one. */
   find(): StoreEntry | undefined {
     return this.#stores.get(this.#key);
   }
 
-  /** What is there, unless it is `own`. */
+  /** The entry, unless it is `own`. */
   findOther(own: StoreEntry): StoreEntry | undefined {
     const found = this.find();
     return found === own ? undefined : found;
@@ -81,7 +84,7 @@ export class StorePlace {
     this.#stores.set(this.#key, entry);
   }
 
-  /** Forgets an entry, unless there is another one by now. */
+  /** Removes an entry, unless another one has replaced it. */
   remove(entry: StoreEntry): void {
     if (this.find() === entry) this.#stores.delete(this.#key);
   }

@@ -1,9 +1,9 @@
 /**
  * Keys to bytes and back.
  *
- * `put`, `get` and the bounds of ranges come through {@linkcode encodeKey}; cursors turn stored keys
- * into text with {@linkcode decodeKeyText}. The empty key is legal. A store may hold keys that are
- * not UTF-8 (they were put as bytes): those read as text only by an error, see there.
+ * `put`, `get` and the bounds of ranges call {@linkcode encodeKey}; cursors turn stored keys into
+ * text with {@linkcode decodeKeyText}. The empty key is allowed. A store may hold keys that are not
+ * UTF-8 (they were put as bytes): to read such a key as text is an error.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
@@ -17,10 +17,11 @@ import { describeValue, type Key, MAX_KEY_BYTES } from "./value.ts";
 const SHOWN_BYTES = 32;
 
 /**
- * Appends the bytes of `key`: strings as UTF-8, bytes as they are. On any error nothing is appended.
+ * Appends the bytes of `key`: strings as UTF-8, bytes as they are. On any error nothing is
+ * appended.
  *
- * @throws {TypeError} `key` is neither a string nor a Uint8Array, holds a lone surrogate, or its buffer
- * is detached
+ * @throws {TypeError} `key` is neither a string nor a Uint8Array, holds a lone surrogate, or its
+ *   buffer is detached
  * @throws {RangeError} `key` is longer than {@linkcode MAX_KEY_BYTES}
  */
 export function encodeKey(key: Key, writer: ByteWriter): void {

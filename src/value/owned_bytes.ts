@@ -1,6 +1,6 @@
 /**
- * Copies of byte ranges that are handed to the user, who owns them from then on (bytes/slab.ts). Those of
- * scans have larger slabs: many are made one after another, and new buffers are what costs then.
+ * Copies of byte ranges for the user, who owns them (bytes/slab.ts). Scans use larger slabs: they
+ * make many copies one after another, and then new buffers are the main cost.
  */
 
 import { Slab } from "../bytes/slab.ts";
@@ -9,8 +9,8 @@ const single = new Slab(8 * 1024);
 const scanned = new Slab(32 * 1024);
 
 /**
- * A copy of `bytes[start, end)`, a plain Uint8Array that nothing else refers to. `view` looks at the same
- * memory as `bytes`, offset for offset.
+ * A copy of `bytes[start, end)`, a plain Uint8Array that nothing else refers to. `view` shares the
+ * memory of `bytes`, offset for offset.
  */
 export function copyBytes(
   bytes: Uint8Array,

@@ -2,8 +2,8 @@
  * The type bytes of values on disk, beside the types and limits that every store has
  * (contract/value.ts).
  *
- * The type bytes are those of the Go TinyKVS (docs/FORMAT.md). An encoded value is one type
- * byte and then:
+ * The type bytes are those of the Go TinyKVS (docs/FORMAT.md). An encoded value is one type byte
+ * and then:
  *
  *   1 int64       8 bytes, two's complement, little-endian
  *   2 float64     8 bytes, IEEE 754, little-endian
@@ -14,9 +14,9 @@
  *   7 record      u32 length, that many bytes of MessagePack: one map (length 0 is an empty one)
  *   8 msgpack     u32 length, that many bytes of MessagePack: here an array; Go's maps and structs
  *                 (v0.7 and later, which reads at most 1 MB of a record from v0.10 on) and whatever
- *                 else its callers stored, but for a nil
+ *                 else its callers stored, except a nil
  *
- * What follows an encoded value inside its range is ignored, as Go does.
+ * Bytes after an encoded value inside its range are ignored, as in Go.
  */
 
 export {
@@ -45,5 +45,5 @@ export const TYPE_BYTES = 5;
 export const TYPE_TOMBSTONE = 6;
 /** Type byte of a plain object. */
 export const TYPE_RECORD = 7;
-/** Type byte of an array, and of whatever else Go's callers stored as raw MessagePack. */
+/** Type byte of an array, and of anything else that Go's callers stored as raw MessagePack. */
 export const TYPE_MSGPACK = 8;

@@ -1,13 +1,14 @@
 /**
- * Owns the current version and the manifest: applies edits, hands out file numbers, and deletes files
- * when nothing needs them any more.
+ * Owns the current version and the manifest: applies edits, hands out file numbers, and deletes
+ * files when nothing needs them any more.
  *
- * An edit is appended to the manifest as one record and fsynced before it takes effect in memory, and
- * only after that are files deleted that it made obsolete. The first failed write or sync of the
- * manifest poisons it: no further edit is accepted and no file is deleted until the store is reopened,
- * since nobody can tell which state the next open will find. (A new manifest for which there was no descriptor
- * is none: the one in force was not touched, and the edit may be tried again.) When the manifest has outgrown the state
- * it describes, a new one is written and CURRENT is replaced by rename.
+ * An edit is appended to the manifest as one record, and fsynced before it takes effect in memory.
+ * Only after that are the files deleted that it made obsolete. The first failed write or sync of
+ * the manifest poisons it: no further edit is accepted and no file is deleted until the store is
+ * reopened, because nobody can tell which state the next open will find. (If there was no
+ * descriptor for a new manifest, that is not such a failure: the one in force was not touched, and
+ * the edit may be tried again.) When the manifest has outgrown the state that it describes, a new
+ * one is written, and CURRENT is replaced by rename.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
@@ -30,8 +31,8 @@ const MIN_REWRITE_BYTES = 64 * 1024;
 const REWRITE_FACTOR = 4;
 
 /**
- * The newest log's number is less than this above the next one that the manifest says is free. So recovery
- * knows the numbers of all logs whose names a power loss may have taken, and skips them.
+ * The newest log's number is less than this above the next one that the manifest says is free. So
+ * recovery knows the numbers of all logs whose names a power loss may have taken, and skips them.
  */
 export const MAX_NUMBERS_AHEAD = 256;
 
@@ -61,8 +62,8 @@ export function emptyVersionState(): VersionState {
 }
 
 /**
- * The first log of a session is durable before the manifest names it. One that takes over from an older log,
- * which is flushed, need not be.
+ * The first log of a session is durable before the manifest names it. One that takes over from an
+ * older log, which is flushed, need not be.
  */
 function isLogDurableAfter(
   { log, isLogDurable }: Pick<VersionState, "log" | "isLogDurable">,
@@ -106,7 +107,10 @@ export function stateAfter(
 
 /** The versions of an open store. */
 export class VersionSet {
-  /** A random number of 32 bits that tells the store's logs and manifests from those of others. */
+  /**
+   * A random number of 32 bits that distinguishes the store's logs and manifests from those of
+   * other stores.
+   */
   readonly storeId: number;
   /** The numbers of its files, which jobs in another thread take from the same counter. */
   readonly fileNumbers: FileNumbers;
@@ -119,14 +123,14 @@ export class VersionSet {
   #poison: unknown;
   /** Edits that are in the manifest and not yet in force. */
   #pendingEdits = 0;
-  /** Collects the files that the edit that is being put in force makes obsolete. */
+  /** Collects the files that become obsolete with the edit that is being put in force. */
   #obsolete: string[] | undefined;
   /** Called with every version that takes effect. */
   onInstalled: () => void = () => {};
 
   /**
-   * Takes over a recovered state. `manifestNumber` is the manifest in force, if there is one;
-   * `storeId` is what all logs and manifests of the store carry.
+   * Takes over a recovered state. `manifestNumber` is the manifest in force, if there is one; all
+   * logs and manifests of the store carry `storeId`.
    */
   constructor(
     fileSystem: FileSystem,
@@ -182,8 +186,9 @@ export class VersionSet {
   }
 
   /**
-   * A number for the log that follows another one, and whose name is not durable when it is written to. Where it
-   * is too far above what the manifest says, the manifest catches up first: recovery must not hand it out again.
+   * A number for the log that follows another one, and whose name is not durable when it is written
+   * to. If it is too far above the manifest's number, the manifest catches up first: recovery must
+   * not hand the number out again.
    */
   newLogNumber(): number {
     const number = this.newFileNumber();
@@ -205,7 +210,7 @@ export class VersionSet {
     return version;
   }
 
-  /** Lets a held version go; files that only it needed are deleted. */
+  /** Releases a held version; files that only this version needed are deleted. */
   release(version: Version): void {
     if (--version.references > 0) return;
     for (const table of version.levels.flat()) {
@@ -213,16 +218,17 @@ export class VersionSet {
     }
   }
 
-  /** Makes a table known, for a version to name. */
+  /** Registers a table for a version to name. */
   liveTable(metadata: TableMetadata): LiveTable {
     const path = this.#fileSystem.joinPath(this.#directory, tableName(metadata.number));
     return new LiveTable(metadata, new TableReader(path, metadata, this.#resources));
   }
 
   /**
-   * Makes an edit durable, puts it in force, and deletes the files that it has made obsolete, one at a time: a table
-   * takes the system half a millisecond and more, and a compaction leaves up to twenty. Edits may overlap in time
-   * as long as they do not touch the same tables: each is one record, and they are put in force one after the other.
+   * Makes an edit durable, puts it in force, and deletes the files that it has made obsolete, one
+   * at a time: a table takes the system half a millisecond and more, and a compaction leaves up to
+   * twenty. Edits may overlap in time if they do not touch the same tables: each is one record, and
+   * they come into force one after another.
    *
    * @throws {IoError} the manifest could not be written or synced; it is poisoned from then on
    */
@@ -232,8 +238,8 @@ export class VersionSet {
     // Checked before anything is written: an edit that does not fit is a bug, not a state.
     this.#state.version.apply(full, (table) => this.liveTable(table));
     let manifest = this.#manifest;
-    // No record is written before the one in front of it is durable: a bad record in front of a good
-    // one is damage to whoever opens the store, and a power loss could leave just that.
+    // No record is written before the previous one is durable. A bad record before a good one would
+    // be damage at the next open, and a power loss could leave exactly that.
     while (manifest !== undefined && !manifest.isDurable) {
       try {
         yield manifest.syncStep();
@@ -243,7 +249,8 @@ export class VersionSet {
       this.#requireWritable();
       manifest = this.#manifest;
     }
-    // A new manifest starts with the state in force, so it must not be started over a pending edit.
+    // A new manifest starts with the state in force, so it must not be started while an edit is
+    // pending.
     if (manifest === undefined || (manifest.isOvergrown && this.#pendingEdits === 0)) {
       yield* this.#rewrite(full);
       return;
@@ -266,7 +273,7 @@ export class VersionSet {
     runTaskSync(this.apply(edit));
   }
 
-  /** Gives back what edits of a while ago needed. */
+  /** Releases memory that earlier edits needed. */
   rest(): void {
     this.#manifest?.handle.rest?.();
   }
@@ -300,11 +307,12 @@ export class VersionSet {
         removed: [],
         added: allTables(after.version),
       });
-      // Named once more, while it is live: the first record alone would say that it was durable before.
+      // The log is named once more, while it is live: the first record alone would say that it was
+      // durable before.
       if (after.log.live && !after.isLogDurable) {
         manifest.append({ log: after.log, removed: [], added: [] });
       }
-      // Without a pause: an edit that came in between would be missing from the first record.
+      // Without a pause: an edit that came meanwhile would be missing from the first record.
       manifest.syncStep().runSync();
       fileSystem.syncDirectorySync(this.#directory);
       this.#replaceCurrent(number, () => isReplaced = true);
@@ -356,7 +364,7 @@ export class VersionSet {
     return obsolete;
   }
 
-  /** Counts a version that comes into force as held by the set itself. */
+  /** Makes the set itself a holder of a version that comes into force. */
   #adopt(version: Version): void {
     version.references++;
     for (const table of version.levels.flat()) table.references++;
@@ -383,15 +391,15 @@ export class VersionSet {
   }
 
   /**
-   * Deletes an obsolete file, unless nobody can tell any more whether the next open needs it. One that can't be
-   * deleted now is an orphan, and the next open tries again.
+   * Deletes an obsolete file, unless nobody can tell any more whether the next open needs it. A
+   * file that can't be deleted now is an orphan, and the next open tries again.
    */
   #removeQuietly(name: string): void {
     if (this.#poison !== undefined) return;
     try {
       this.#fileSystem.removeSync(this.#fileSystem.joinPath(this.#directory, name));
     } catch (error) {
-      // Readers let versions go, too: they are not to fail for it.
+      // Readers release versions, too: they must not fail because of it.
       if (error instanceof LockLostError) this.#poisonWith(error);
       else if (!(error instanceof IoError)) throw error;
     }
@@ -435,8 +443,9 @@ class OpenManifest {
   }
 
   /**
-   * The step of making durable what has been written by now. Asynchronous syncs follow one another: the
-   * system may report a failure to one of them only, so where one has failed the next ones fail too.
+   * The step of making durable what has been written so far. Asynchronous syncs follow one another.
+   * The system may report a failure to only one of them, so if one has failed, the next ones fail,
+   * too.
    */
   syncStep(): IoStep {
     const size = this.#sizeBytes;

@@ -1,9 +1,9 @@
 /**
- * What the store and its job thread say to each other: plain data in both directions.
+ * The messages between the store and its job thread: plain data in both directions.
  *
- * Structured cloning keeps neither the class of an error nor what it knows besides its text, so errors go
- * as records and come out as what they were. Metadata goes without its views: a view drags the whole
- * buffer that it is on along, of a manifest for example.
+ * Structured cloning keeps neither the class of an error nor its fields, so errors are sent as
+ * records and become the same errors again. Metadata is sent without its views: a view would carry
+ * its whole buffer, for example that of a manifest.
  */
 
 import type { CompressionLevel, CompressionName } from "../compression/compressor.ts";
@@ -27,7 +27,7 @@ import type { Compaction } from "../compaction/compaction.ts";
 export interface JobSettings {
   /** The store's directory, on the runtime's own file system. */
   readonly directory: string;
-  /** Permission bits of table files, if they are not the usual ones. */
+  /** Permission bits of table files, if they are not the default ones. */
   readonly fileMode?: number | undefined;
   /** Codec of the data blocks. */
   readonly compression: CompressionName;
@@ -39,7 +39,7 @@ export interface JobSettings {
   readonly bloomFalsePositiveRate: number | false;
   /** The counter of file numbers, in shared memory. */
   readonly fileNumbers: Uint32Array;
-  /** The lock that the store holds, if it has one that can be looked at from here. */
+  /** The lock that the store holds, if the thread can check it. */
   readonly lock?: LockWitness | undefined;
 }
 
@@ -81,7 +81,7 @@ export type JobRequest =
   }
   | { readonly id: number; readonly kind: "cancel" };
 
-/** How a job has ended; one that was cancelled has removed what it wrote. */
+/** How a job has ended; a cancelled one has removed what it wrote. */
 export type JobAnswer =
   | { readonly id: number; readonly kind: "done"; readonly tables: readonly PlainTable[] }
   | { readonly id: number; readonly kind: "failed"; readonly error: PlainError }
@@ -89,15 +89,15 @@ export type JobAnswer =
 
 /** An error as data. */
 export interface PlainError {
-  /** Its class, or "Error" for one that is not known here. */
+  /** Its class, or "Error" for an unknown one. */
   readonly name: string;
   /** Its text. */
   readonly message: string;
   /** Where it was made. */
   readonly stack: string | undefined;
-  /** The error behind it. */
+  /** The error that caused it. */
   readonly cause: PlainError | undefined;
-  /** What the class knows besides. */
+  /** The fields of its class. */
   readonly fields: Readonly<Record<string, string | number | undefined>>;
 }
 
@@ -106,7 +106,7 @@ const FIELDS = ["code", "file", "offset", "found", "supported", "operation", "pa
 /** Chains of causes are cut after this many. */
 const MAX_CAUSES = 8;
 
-/** A table's metadata without views, in buffers of its own. */
+/** A table's metadata without views, in separate buffers. */
 export function plainTable(table: TableMetadata): PlainTable {
   return {
     number: table.number,
@@ -177,7 +177,7 @@ export function errorFrom(plain: PlainError): Error {
   const { name, message, stack, cause, fields } = plain;
   const options = cause === undefined ? undefined : { cause: errorFrom(cause) };
   const error = makeError(name, message, fields, options);
-  // Constructors that make the text from their parameters make one that only resembles it.
+  // If a constructor makes the text from its parameters, the result is only similar.
   error.message = message;
   if (stack !== undefined) error.stack = stack;
   return error;
@@ -223,7 +223,7 @@ function makeError(
     case "StoreError":
       return new StoreError(fields["code"] as StoreErrorCode, message, options);
     default: {
-      // An error of the system: its code is what tells it from others.
+      // An error of the system: its code identifies it.
       const error = new Error(message, options);
       return fields["code"] === undefined ? error : Object.assign(error, { code: fields["code"] });
     }

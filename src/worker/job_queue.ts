@@ -1,11 +1,12 @@
 /**
- * In which order the thread works on what the stores of a process ask of it: a slice at a time, and fair
- * between the stores.
+ * The order in which the thread works on the jobs of all stores of a process: a slice at a time,
+ * and fair between the stores.
  *
- * Writers wait for flushes, so these come first, the oldest one to its end. Merges get one slice in a number of them all
- * the same: a store whose level 0 is full waits for its merge, whatever the others write. Merges take turns.
- * Only a few are begun at a time, as each one has buffers and open files. One that takes long does not count among
- * these: it may not keep a short one from being begun.
+ * Writers wait for flushes, so these come first, the oldest one to its end. But merges get one
+ * slice in a number of them: a store whose level 0 is full waits for its merge, whatever the others
+ * write. Merges take turns. Only a few are begun at a time, because each one has buffers and open
+ * files. A merge that takes long does not count among these, so that it does not keep a short one
+ * from beginning.
  */
 
 /** While flushes wait, one slice in this many goes to a merge. */
@@ -15,7 +16,7 @@ const MAX_BEGUN = 2;
 /** A merge takes long from this many slices on. */
 const LONG_SLICES = 100;
 
-/** What the queue asks of a job. */
+/** What the queue needs to know of a job. */
 export interface QueuedJob {
   /** Whether it is a flush; else it is a merge. */
   readonly isFlush: boolean;
@@ -59,13 +60,13 @@ export class JobQueue<T extends QueuedJob> {
     return merge.job;
   }
 
-  /** The job of which `isIt` holds, if there is one. */
+  /** The job for which `isIt` returns true, if there is one. */
   find(isIt: (job: T) => boolean): T | undefined {
     return this.#flushes.find(isIt) ?? this.#begun.find(({ job }) => isIt(job))?.job ??
       this.#waiting.find(isIt);
   }
 
-  /** Takes a job out. */
+  /** Removes a job. */
   remove(job: T): void {
     for (const jobs of [this.#flushes, this.#waiting]) {
       const at = jobs.indexOf(job);

@@ -1,14 +1,14 @@
 /**
  * Merges and flushes of a store in the worker thread, so that they take no time of the caller's.
  *
- * The thread is shared with the other stores (shared_thread.ts), and started when the first job is large enough to
- * be worth it. Until it is up, where it can't start, and for small jobs, the store does the work itself, by the
- * same code; nobody ever waits for a thread to start.
+ * The thread is shared with the other stores (shared_thread.ts), and started when the first job is
+ * large enough. Until it is up, if it can't start, and for small jobs, the store does the work
+ * itself, by the same code; nobody ever waits for a thread to start.
  *
- * A job is a task with one step, which the thread does. Whoever drives the task can await it, look
- * whether it is done, or wait synchronously. A thread that ends in the middle of a job fails the job. A job
- * that is given up is ended before the call returns: nothing may write to the directory after the store
- * has let its lock go.
+ * A job is a task with one step, which the thread does. The driver of the task can await it, check
+ * whether it is done, or wait synchronously. A thread that ends in the middle of a job fails the
+ * job. A job that is given up has ended before the call returns: nothing may write to the directory
+ * after the store has released its lock.
  */
 
 import { isRefusal } from "../errors.ts";
@@ -22,12 +22,15 @@ import { type Compaction, totalSize } from "../compaction/compaction.ts";
 import { errorFrom, type JobRequest, type JobSettings, plainCompaction } from "./job_messages.ts";
 import { type Job, type SharedThread, sharedThread } from "./shared_thread.ts";
 
-/** A job with less input is done by the store itself: some 20 ms of work at most. */
+/** The store itself does a job with less input: about 20 ms of work at most. */
 const MIN_JOB_BYTES = 1024 * 1024;
-/** Nor one of a memtable that is larger, as a huge batch makes it: it would have to be copied. */
+/**
+ * It also does that of a larger memtable, as a huge batch makes it, because that would have to be
+ * copied.
+ */
 const MAX_FLUSH_BYTES = 128 * 1024 * 1024;
 
-/** What a flush has made. */
+/** The result of a flush. */
 export interface FlushedTable {
   /** The table, or undefined for no entry. */
   readonly table: TableMetadata | undefined;
@@ -42,7 +45,7 @@ export class JobThread {
   /** Whether the thread counts this store among its users. */
   #isUser = false;
   #isClosed = false;
-  /** How many threads had ended by themselves when one was last found up; undefined if none was. */
+  /** How many threads had ended on their own when one was last found up; undefined if none was. */
   #deathsWhenUp: number | undefined;
 
   /** Prepares for a thread, that of the realm by default; none is started yet. */
@@ -58,7 +61,7 @@ export class JobThread {
     this.#minJobBytes = minJobBytes;
   }
 
-  /** Whether jobs are done in the thread, as far as they are large enough; it may have ended for want of them. */
+  /** Whether large jobs run in the thread; it may have ended because there were none. */
   get isInUse(): boolean {
     return !this.#isClosed && (this.#findUp() || this.#deathsWhenUp === this.#thread.deaths);
   }
@@ -85,14 +88,14 @@ export class JobThread {
   }
 
   /**
-   * As `flushJob`, to the file of that number. Undefined where the thread has ended before it could be given the
+   * As `flushJob`, to the file of that number. Undefined if the thread has ended before it got the
    * job: nothing was done then.
    */
   *flush(memtable: Memtable, fileNumber: number): Task<FlushedTable | undefined> {
     const copy = this.#thread.takeCopy(newestBytes(memtable));
     try {
       const entries = yield* copyNewest(memtable, copy);
-      // That was paused.
+      // While the task was paused.
       if (!this.#thread.isUp) return undefined;
       const id = this.#thread.newId();
       const settings = this.#settings;
@@ -103,7 +106,7 @@ export class JobThread {
     }
   }
 
-  /** Lets go of the thread. Jobs must have ended. */
+  /** Stops using the thread. Jobs must have ended. */
   close(): void {
     this.#isClosed = true;
     if (this.#isUser) this.#thread.leave();
@@ -142,14 +145,15 @@ export class JobThread {
       job.cancel();
       job.waitSync(Infinity);
     }
-    // The thread may have been done before it heard of that: then its tables are there, and no version's.
+    // The thread may have finished before it got that message: then its tables are there, and no
+    // version names them.
     if (job.answer?.kind !== "done") return;
     for (const { number } of job.answer.tables) {
       try {
         const { directory } = this.#settings;
         this.#fileSystem.removeSync(this.#fileSystem.joinPath(directory, tableName(number)));
       } catch (error) {
-        // It is in nobody's way; the next open removes it.
+        // It does no harm; the next open removes it.
         if (!isRefusal(error)) throw error;
       }
     }
@@ -158,7 +162,7 @@ export class JobThread {
 
 function stepOf(job: Job): IoStep {
   return {
-    // How it has ended is told by the job's result.
+    // The job's result says how it has ended.
     run: () => job.settled,
     runSync: () => void job.waitSync(Infinity),
     waitSync: (budgetMs) => job.waitSync(budgetMs),

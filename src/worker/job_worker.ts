@@ -1,18 +1,19 @@
 /**
- * The program of the job thread: does the merges and flushes that `job_thread.ts` asks for, with the same
- * code that does them in the stores' own thread. It has a file system, readers and handles of its own, and knows
- * of a store only what comes with its jobs.
+ * The program of the job thread: it does the merges and flushes that `job_thread.ts` asks for, with
+ * the same code that does them in the stores' own thread. It has its own file system, readers and
+ * handles, and knows only what comes with the jobs.
  *
- * Jobs run in slices (job_queue.ts); between two it looks for messages. While there is nothing to do the
- * thread sleeps in its event loop.
+ * Jobs run in slices (job_queue.ts); between two it checks for messages. While there is nothing to
+ * do the thread sleeps in its event loop.
  *
- * wasm/build_job_worker.ts makes one text of this file and what it imports; nothing else imports it.
+ * wasm/build_job_worker.ts makes one text from this file and its imports; nothing else imports it.
  */
 
 import { compressorFor } from "../compression/compressors.ts";
 import { ClosedError } from "../errors.ts";
 import { newestSequence } from "../memtable/newest_entries.ts";
 import { defaultFileSystem } from "../platform/default_file_system.ts";
+import { WORKER_SLICE_MS } from "../platform/pacing.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import { openThreadPort } from "../platform/thread_port.ts";
@@ -33,9 +34,6 @@ import {
 import { JobQueue } from "./job_queue.ts";
 import { mergeJob } from "../compaction/merge_job.ts";
 import type { TableOutputOptions } from "../compaction/table_output.ts";
-
-/** How long a flush that has just been asked for may wait for a merge. */
-const SLICE_MS = 2;
 
 interface Job {
   readonly id: number;
@@ -68,7 +66,7 @@ function optionsOf(settings: JobSettings): TableOutputOptions {
 
 function work(): void {
   for (let job = jobs.next(); job !== undefined; job = jobs.next()) {
-    job.task.driveSync(systemScheduler, SLICE_MS);
+    job.task.driveSync(systemScheduler, WORKER_SLICE_MS);
     if (job.task.isSettled) finish(job);
     for (let next = port.receive(); next !== undefined; next = port.receive()) {
       accept(next.message as JobRequest);
@@ -79,7 +77,7 @@ function work(): void {
 function accept(request: JobRequest): void {
   if (request.kind === "cancel") {
     const job = jobs.find(({ id }) => id === request.id);
-    // One that is not there has ended just now: its answer is on the way.
+    // A job that is not there has just ended: its answer is on the way.
     if (job === undefined) return;
     job.task.cancel(new ClosedError("store"));
     jobs.remove(job);

@@ -1,11 +1,11 @@
 /**
- * The worker thread that all stores of a realm share. A thread takes some 20 MB and a tenth of a second to become
- * quick, so there is one, whatever the number of stores.
+ * The worker thread that all stores of a realm share. A thread takes some 20 MB and a tenth of a
+ * second to become fast, so there is one for any number of stores.
  *
- * It is started for the first job that is worth it. It ends when there was no job for a while, and with the last
- * store that has used it. A thread that ends by itself fails the jobs that it had, and nobody else's; the next
- * job has another one started. One that could not even start is tried again after a while, which
- * doubles: until then the stores do all work themselves.
+ * The first job that is large enough starts it. It ends after a time without a job, and with the
+ * last store that has used it. A thread that ends on its own fails the jobs that it had, and no
+ * others; the next job starts another one. If a thread could not even start, the next try comes
+ * after a while, which doubles each time. Until then the stores do all work themselves.
  */
 
 import { JOB_WORKER_SOURCE } from "../../wasm/generated/job_worker.ts";
@@ -17,23 +17,29 @@ import type { JobAnswer, JobRequest, JobThreadData } from "./job_messages.ts";
 
 /** The thread ends after this time without a job. */
 const IDLE_MS = 10_000;
-/** After a thread could not start, the next one is tried after this time, then after twice the time, and so on. */
+/**
+ * After a thread could not start, the next one is tried after this time, then after twice the time,
+ * and so on.
+ */
 const FIRST_RETRY_MS = 60_000;
 const MAX_RETRY_MS = 3_600_000;
-/** Flushes that the thread is given at a time, by all stores together: each has a copy of a memtable. */
+/**
+ * The most flushes that the thread has at a time, of all stores together: each has a copy of a
+ * memtable.
+ */
 const MAX_FLUSHES = 4;
 /** Memory for the copy of a memtable is kept for the next one up to this size. */
 const KEPT_COPY_BYTES = 16 * 1024 * 1024;
 
-/** What tests choose otherwise. */
+/** For tests, which choose other values. */
 export interface SharedThreadLimits {
   /** The program of the thread. */
   readonly source?: string;
-  /** How long the thread may be silent while it is waited for. */
+  /** How long the thread may be silent while somebody waits for it. */
   readonly silenceMs?: number;
 }
 
-/** A job that the thread has been given. */
+/** A job that the thread was given. */
 export class Job {
   /** Its number. */
   readonly id: number;
@@ -65,7 +71,7 @@ export class Job {
     this.#resolve();
   }
 
-  /** Waits for its end, about `budgetMs` at most, and says whether it has ended. */
+  /** Waits for its end, at most about `budgetMs`; returns whether it has ended. */
   waitSync(budgetMs: number): boolean {
     return this.isSettled || this.#thread.waitSync(() => this.isSettled, budgetMs);
   }
@@ -86,7 +92,7 @@ export class SharedThread {
   #lastId = 0;
   /** Stores that have asked for it and are open. */
   #users = 0;
-  /** Threads that have ended by themselves. */
+  /** Threads that have ended on their own. */
   #deaths = 0;
   /** Whether the thread has been up. */
   #wasUp = false;
@@ -111,7 +117,7 @@ export class SharedThread {
     return true;
   }
 
-  /** How many threads have ended by themselves. */
+  /** How many threads have ended on their own. */
   get deaths(): number {
     return this.#deaths;
   }
@@ -131,7 +137,10 @@ export class SharedThread {
     this.#users++;
   }
 
-  /** A store that has entered does not need it any more; its jobs have ended. The last one ends the thread. */
+  /**
+   * A store that has entered no longer needs it; its jobs have ended. The last store ends the
+   * thread.
+   */
   leave(): void {
     if (--this.#users === 0) this.#stop();
   }
@@ -154,7 +163,7 @@ export class SharedThread {
     return ++this.#lastId;
   }
 
-  /** Gives the thread, which must be up, a job. */
+  /** Gives a job to the thread, which must be up. */
   post(request: JobRequest): Job {
     const thread = this.#thread!;
     const job = new Job(request.id, thread);
@@ -172,20 +181,20 @@ export class SharedThread {
     return job;
   }
 
-  /** Memory for a flush, which counts as under way until it is given back. */
+  /** Memory for a flush, which counts as under way until it is returned. */
   takeCopy(bytes: number): SharedArrayBuffer {
     this.#flushes++;
     const at = this.#copies.findIndex(({ byteLength }) => byteLength >= bytes);
     if (at >= 0) return this.#copies.splice(at, 1)[0]!;
-    // Memtables are about as large as each other, so this happens once or twice. Shared memory is not counted as
-    // new by V8 when it arrives, and Bun does not copy it, as happens with buffers that change hands.
+    // Memtables are of about the same size, so this happens once or twice. V8 does not count shared
+    // memory as new when it arrives, and Bun does not copy it, as both do with transferred buffers.
     return new SharedArrayBuffer(Math.ceil(bytes * 1.1));
   }
 
-  /** Takes the memory of a flush back. */
+  /** Takes back the memory of a flush. */
   giveCopy(copy: SharedArrayBuffer): void {
     this.#flushes--;
-    // Not where the thread has ended meanwhile: nobody would take it.
+    // Not if the thread has ended meanwhile: nobody would use it.
     if (this.#thread === undefined || copy.byteLength > KEPT_COPY_BYTES) return;
     if (this.#copies.length === MAX_FLUSHES) this.#copies.shift();
     this.#copies.push(copy);

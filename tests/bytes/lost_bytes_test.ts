@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { isLost } from "../../src/bytes/lost_bytes.ts";
 import { detachedBytes, outlyingBytes } from "../support/lost_views.ts";
 
-test("isLost tells a detached or outlying view from an honest empty one", () => {
+test("isLost distinguishes a detached or outlying view from an honest empty one", () => {
   const honest: Uint8Array[] = [
     new Uint8Array(0),
     new Uint8Array(new ArrayBuffer(8), 8, 0),
@@ -20,7 +20,7 @@ test("isLost tells a detached or outlying view from an honest empty one", () => 
   }
 });
 
-test("isLost says no of a view that follows its buffer to the very end", () => {
+test("isLost says no for a view that follows its buffer to the very end", () => {
   const buffer = new ArrayBuffer(8, { maxByteLength: 16 });
   const tracking = new Uint8Array(buffer, 4);
   buffer.resize(4);

@@ -21,7 +21,7 @@ test("murmur3Script() hashes keys of every length as WebAssembly does, positions
   const words = new Uint32Array(HASH_WORDS);
   const lengths = [...Array(200).keys(), 1023, 1024, 65535, 65536];
   for (const length of lengths) {
-    // What an earlier key has left behind must not count.
+    // The state of an earlier key must not count.
     input.fill(0xff);
     input.set(pattern.subarray(length, length + Math.min(length, 4000)));
     const key = input.slice(0, length);

@@ -1,4 +1,7 @@
-/** Copies that share a buffer: equal to what they were copied from, aligned, and each its owner's alone. */
+/**
+ * Copies that share a buffer: equal to what they were copied from, aligned, and each its owner's
+ * alone.
+ */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -61,7 +64,7 @@ test("Writing to one copy changes no other", () => {
   });
 });
 
-test("A copy whose buffer was transferred takes no later copy along", () => {
+test("A copy whose buffer was transferred does not take a later copy with it", () => {
   const source = new Uint8Array(5000).map((_, i) => i);
   const slab = new Slab(8192);
   for (let i = 0; i < 50; i++) {
@@ -81,7 +84,7 @@ test("A copy of a Buffer is a plain Uint8Array that nothing else refers to", () 
   }
 });
 
-test("Slab gives out room that is zero, at multiples of 8, and none of it twice", () => {
+test("Slab gives out zeroed memory at multiples of 8, and none of it twice", () => {
   const slab = new Slab(64);
   const seen = new Set<string>();
   for (const length of [0, 1, 8, 9, 64, 3, 61, 0, 5]) {

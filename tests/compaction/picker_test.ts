@@ -1,6 +1,7 @@
 /**
- * Most of it is scripts: levels as text, and under `=>` what the picker makes of them. Sizes are in
- * hundreds of bytes; level 1 may hold 400 bytes, level 2 1600, level 3 6400 (unless a test says so).
+ * Most tests are scripts: levels as text, and under `=>` the choice of the picker. Sizes are in
+ * hundreds of bytes; level 1 may have 400 bytes, level 2 1600, level 3 6400 (unless a test says
+ * otherwise).
  */
 
 import assert from "node:assert/strict";
@@ -56,7 +57,7 @@ test("pickCompaction has nothing to do while every level is within its limits", 
   );
 });
 
-test("pickCompaction merges the tables of level 0 that meet each other", () => {
+test("pickCompaction merges the tables of level 0 that overlap each other", () => {
   runScripts(
     `
     0: 4[a-c] 3[b-d] 2[a-b] 1[c-e]
@@ -81,7 +82,7 @@ test("pickCompaction merges the tables of level 0 that meet each other", () => {
   );
 });
 
-test("pickCompaction takes along what level 1 holds in the range of level 0", () => {
+test("pickCompaction adds the tables of level 1 that lie in the range of level 0", () => {
   runScripts(
     `
     0: 4[c-e] 3[x-x] 2[y-y] 1[a-c]
@@ -96,7 +97,7 @@ test("pickCompaction takes along what level 1 holds in the range of level 0", ()
   );
 });
 
-test("pickCompaction moves the oldest table of level 0 where nothing meets it", () => {
+test("pickCompaction moves the oldest table of level 0 if no other table overlaps it", () => {
   runScripts(
     `
     0: 4[g-h] 3[e-f] 2[c-d] 1[a-b]
@@ -110,7 +111,7 @@ test("pickCompaction moves the oldest table of level 0 where nothing meets it", 
   );
 });
 
-test("pickCompaction names the deeper tables that may hold a key of the inputs", () => {
+test("pickCompaction names the deeper tables that can hold a key of the inputs", () => {
   runScripts(
     `
     0: 4[a-c] 3[b-d] 2[a-b] 1[c-e]
@@ -148,7 +149,7 @@ test("pickCompaction goes to the level that is furthest beyond its limit", () =>
   );
 });
 
-test("pickCompaction chooses the table that drags along the fewest bytes for each of its own", () => {
+test("pickCompaction chooses the table that overlaps the fewest bytes for each of its own", () => {
   runScripts(
     `
     # 11 meets 100 bytes, 10 and 12 meet 200.
@@ -169,7 +170,7 @@ test("pickCompaction chooses the table that drags along the fewest bytes for eac
   );
 });
 
-test("pickCompaction takes neighbours along that share what they meet", () => {
+test("pickCompaction adds adjacent tables that overlap the same tables", () => {
   runScripts(
     `
     1: 10[a-b]x3 11[c-d]x4
@@ -214,7 +215,7 @@ test("pickCompaction takes the size of an output from its level", () => {
   assert.equal(pickCompaction(levels, options)!.maxFileSizeBytes, 400);
 });
 
-test("pendingCompactionBytes sums up what is beyond the limits", () => {
+test("pendingCompactionBytes adds up the bytes beyond the limits", () => {
   const pending = (text: string): number => pendingCompactionBytes(levelsOf(text), options);
   assert.equal(pending("0: 3[a-z] 2[a-z] 1[a-z]"), 0);
   assert.equal(pending("0: 4[a-z] 3[a-z] 2[a-z] 1[a-z]"), 400);
@@ -228,7 +229,7 @@ function full(levels: Levels, range: { start?: string; end?: string } = {}): str
   return planFullCompaction(levels, options, bounds).map(describe).join("; ") || "nothing";
 }
 
-test("planFullCompaction merges each group of tables that meet into its lowest level", () => {
+test("planFullCompaction merges each group of overlapping tables into its lowest level", () => {
   runScripts(
     `
     0: 2[a-c] 1[m-n]
@@ -253,7 +254,7 @@ test("planFullCompaction merges each group of tables that meet into its lowest l
   );
 });
 
-test("planFullCompaction leaves single tables alone that have nothing to drop", () => {
+test("planFullCompaction leaves single tables alone if they have nothing to drop", () => {
   runScripts(
     `
     1: 10[a-b] 11[c-d]
@@ -276,7 +277,7 @@ test("planFullCompaction leaves single tables alone that have nothing to drop", 
   );
 });
 
-test("planFullCompaction works on groups that meet the range and on whole groups", () => {
+test("planFullCompaction works on groups that overlap the range, and on whole groups", () => {
   const levels = levelsOf("0: 3[x-z]\n1: 10[a-c]! 11[d-f]! 12[g-i]!\n2: 20[c-d] 21[h-h]");
   assert.equal(
     full(levels, { start: "f", end: "g" }),
@@ -341,8 +342,8 @@ function requireSound(levels: Levels, compaction: Compaction, what: string): voi
   const meets = (table: TableMetadata): boolean => rangesOverlap(table, smallest, largest);
   for (let level = 0; level <= outputLevel; level++) {
     for (const table of levels[level]!.filter(({ number }) => !taken.has(number))) {
-      // In the output level nothing may meet the outputs; above it nothing older than an input that
-      // meets it may stay, for it would end up above it.
+      // In the output level no table may overlap the outputs. Above it, no table may stay that is
+      // older than an input and overlaps it, because it would end up above that input.
       const isLeftBehind = level === outputLevel
         ? meets(table)
         : inputs.some((input) =>
@@ -365,7 +366,7 @@ function requireSound(levels: Levels, compaction: Compaction, what: string): voi
   }
 }
 
-test("pickCompaction keeps the order of ages for random levels", () => {
+test("pickCompaction keeps newer entries above older ones for random levels", () => {
   const seed = 20260810;
   const random = new Random(seed);
   let kinds = 0;
@@ -379,7 +380,7 @@ test("pickCompaction keeps the order of ages for random levels", () => {
   assert.equal(kinds, 3, "both kinds were seen");
 });
 
-test("planFullCompaction keeps the order of ages and leaves one table a key, for random levels", () => {
+test("planFullCompaction keeps newer entries above older ones and leaves one table per key, for random levels", () => {
   const seed = 20260811;
   const random = new Random(seed);
   for (let run = 0; run < 2000; run++) {

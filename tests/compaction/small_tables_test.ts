@@ -1,6 +1,6 @@
 /**
- * Scripts as in picker_test.ts. Sizes are in hundreds of bytes; a table of level 1 is closed at 64 of
- * them, so tables of up to three are small.
+ * Scripts as in picker_test.ts. Sizes are in hundreds of bytes; a table of level 1 is closed at 64
+ * of them, so tables of up to three are small.
  */
 
 import assert from "node:assert/strict";
@@ -24,7 +24,7 @@ const options: CompactionOptions = {
   baseFileSizeBytes: 6400,
 };
 
-test("pickCompaction merges eight and more small neighbours, of the first level that has some", () => {
+test("pickCompaction merges eight or more small adjacent tables, of the first level that has some", () => {
   runScripts(
     `
     # Seven stay.
@@ -63,7 +63,7 @@ test("pickCompaction merges eight and more small neighbours, of the first level 
   );
 });
 
-test("pickCompaction merges a table that has grown again only with as much beside it", () => {
+test("pickCompaction merges a table that has grown again only if its neighbours are as large", () => {
   const sizes = { ...options, baseFileSizeBytes: 32_000 };
   runScripts(
     `
@@ -80,7 +80,7 @@ test("pickCompaction merges a table that has grown again only with as much besid
   );
 });
 
-test("pickCompaction takes small tables of level 0 together that would be moved one by one", () => {
+test("pickCompaction merges small tables of level 0 that it would otherwise move one by one", () => {
   runScripts(
     `
     0: 4[g-h] 3[e-f] 2[c-d] 1[a-b]
@@ -106,7 +106,7 @@ test("pickCompaction takes small tables of level 0 together that would be moved 
   );
 });
 
-test("planNeighbours leaves no two neighbours that would fit into one table", () => {
+test("planNeighbours leaves no two adjacent tables that would fit into one", () => {
   const plan = (range: { smallest: DataView | undefined; largest: DataView | undefined }) =>
   (
     levels: ReturnType<typeof levelsOf>,
@@ -144,8 +144,9 @@ test("planNeighbours leaves no two neighbours that would fit into one table", ()
   );
 });
 
-test("One small table a run is rewritten no more often than it can double, and few are left", () => {
-  // A table of 1,000 bytes for 100 bytes of entries, as for one entry: nine tenths of it are overhead.
+test("If each run makes one small table, it is rewritten no more often than it can double, and few are left", () => {
+  // A table of 1,000 bytes for 100 bytes of entries, as for one entry: nine tenths of it are
+  // overhead.
   const limits = { ...options, baseLevelSizeBytes: 8 << 20, baseFileSizeBytes: 2 << 20 };
   const OVERHEAD = 900;
   for (const runs of [300, 3000, 30_000]) {

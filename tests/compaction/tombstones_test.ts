@@ -1,4 +1,7 @@
-/** Scripts as in picker_test.ts; a table has ten entries unless it says so (`e50`), `!7` of them tombstones. */
+/**
+ * Scripts as in picker_test.ts. A table has ten entries unless it says otherwise (`e50`); `!7` of
+ * them are tombstones.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,7 +19,7 @@ const options: CompactionOptions = {
 };
 const rule: TombstoneRule = { rewrittenPerTombstone: 4, leastTombstones: 2 };
 
-test("pickTombstones rewrites a table that hides nothing any more where it is", () => {
+test("pickTombstones rewrites a table in its level if its tombstones hide nothing any more", () => {
   runScripts(
     `
     1: 10[a-c]!5 11[d-f]
@@ -85,7 +88,7 @@ test("pickTombstones takes tombstones to the next level that holds keys of their
   );
 });
 
-test("pickTombstones takes from level 0 what belongs together, without waiting for more tables", () => {
+test("pickTombstones merges the tables of level 0 that overlap, without waiting for more tables", () => {
   runScripts(
     `
     0: 3[x-z] 2[b-c]!10 1[a-b]
@@ -107,7 +110,7 @@ test("pickTombstones takes from level 0 what belongs together, without waiting f
   );
 });
 
-test("An idle store goes further than one in use, which waits for the share and the number to be high", () => {
+test("An idle store drops tombstones that a store in use leaves, until their share and number are high", () => {
   const dead = levelsOf("1: 10[a-c]e1000!300 11[d-f]e100!63 12[g-i]e1000!63");
   assert.equal(describe(pickCompaction(dead, options)), "merge 1: 10 -> 1");
   const rest = levelsOf("1: 11[d-f]e100!63 12[g-i]e1000!63 13[j-j]e1000!62");

@@ -6,7 +6,9 @@ import type { Key, Operation, Range, Value } from "../../contract.ts";
 type Pair = [string | Uint8Array, Value];
 type Row = { readonly key: Uint8Array; readonly value: Value };
 
-/** Sorted rows as of one moment; a write replaces them. Closed by their snapshot and by the store. */
+/**
+ * Sorted rows as of one moment; a write replaces them. Closed by their snapshot and by the store.
+ */
 class MapReader extends contract.ReaderBase implements contract.Snapshot {
   rows: readonly Row[] = [];
   closed: "store" | "snapshot" | undefined;
@@ -152,12 +154,12 @@ export class MapStore extends contract.StoreBase {
       this.#now.requireOpen();
       signal?.throwIfAborted();
       const { rows } = this.#now;
-      const fork = Object.assign(new MapStore(), { attempt });
+      const fork = new MapStore();
       fork.#now.rows = rows;
       fork.#isTransaction = true;
       let result: T;
       try {
-        result = await body(fork);
+        result = await body(new MapTransaction(fork, attempt));
       } finally {
         await fork.close();
       }
@@ -189,5 +191,40 @@ export class MapStore extends contract.StoreBase {
     this.#now.closed = "store";
     this.#feed.close();
     await Promise.resolve();
+  }
+}
+
+/** A fork of the store, whose rows become the store's. */
+class MapTransaction extends contract.TransactionBase {
+  readonly fork: MapStore;
+  override readonly attempt: number;
+
+  constructor(fork: MapStore, attempt: number) {
+    super();
+    this.fork = fork;
+    this.attempt = attempt;
+  }
+
+  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+    return this.fork.getMany(keys);
+  }
+
+  override entries(range?: Range): contract.Cursor<Pair> {
+    return this.fork.entries(range);
+  }
+
+  override write(
+    operations: readonly Operation[] | contract.Batch,
+    options?: contract.WriteOptions,
+  ): Promise<void> {
+    return this.fork.write(operations, options);
+  }
+
+  override update(
+    key: Key,
+    change: (old: Value | undefined) => Value | undefined,
+    options?: contract.WriteOptions,
+  ): Promise<Value | undefined> {
+    return this.fork.update(key, change, options);
   }
 }

@@ -1,11 +1,11 @@
-// Slow: a whole run of another test runner. Jest is a program of Node and is tried under Node only; Deno and Bun
-// try their own runners.
+// Slow: a whole run of another test runner. Jest is a program of Node and is tried under Node only;
+// Deno and Bun try their own runners.
 
 import { test } from "node:test";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { expectPassed, inProject } from "./project.ts";
 
-test("In Jest, or a runtime's own runner, stores do not open or hang with fake timers", () => {
+test("In Jest, or a runtime's own runner, stores do not open, or hang with fake timers", () => {
   inProject(runtimeName === "node", (project) => {
     if (runtimeName === "bun") {
       return expectPassed(project.run("bun", "bun", ["test"]), /^ 3 pass$/m);

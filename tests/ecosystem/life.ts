@@ -1,6 +1,7 @@
 /**
- * The life of a store as test runners see it, to be run inside one: in its realm, with its globals and its
- * clock. It throws where something is not as it should be, and needs no assertions of any runner.
+ * The life of a store as test runners see it, to be run inside one: in its realm, with its globals
+ * and its clock. It throws if something is not as it should be, and needs no assertions of any
+ * runner.
  *
  * bundle.ts makes one file of this and the library.
  */
@@ -25,7 +26,10 @@ function require(condition: boolean, what: string): void {
 const LOOKS = 2_000;
 const NAP_MS = 2;
 
-/** Lets the event loop turn until something is so. It asks no clock and no timer, which may be fakes. */
+/**
+ * Lets the event loop turn until something is so. It asks no clock and no timer, which may be
+ * fakes.
+ */
 export async function until(isSo: () => boolean, what: string): Promise<void> {
   const { stat } = process.getBuiltinModule("node:fs");
   const word = new Int32Array(new SharedArrayBuffer(4));

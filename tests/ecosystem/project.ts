@@ -1,6 +1,7 @@
 /**
  * A project of a user in a temporary directory: the suites of suites/, the runners of this folder's
- * package, and the library as a package in node_modules, twice, with the lives of life.ts beside it.
+ * package, and the library as a package in node_modules, twice, with the lives of life.ts beside
+ * it.
  */
 
 import assert from "node:assert/strict";

@@ -1,11 +1,11 @@
-// Slow: a whole run of another test runner. vitest is a program of Node and is tried under Node only; Deno and Bun
-// start Node's own runner, with its mocked timers, instead.
+// Slow: a whole run of another test runner. vitest is a program of Node and is tried under Node
+// only; Deno and Bun start Node's own runner, with its mocked timers, instead.
 
 import { test } from "node:test";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { expectPassed, inProject } from "./project.ts";
 
-test("In vitest, whatever the pool, or node:test, stores do not open or hang with fake timers", () => {
+test("In Vitest with any pool, or in node:test, stores do not open, or hang with fake timers", () => {
   inProject(runtimeName === "node", (project) => {
     if (runtimeName !== "node") {
       return expectPassed(

@@ -9,7 +9,7 @@ import { runtimeName } from "../../src/platform/natives.ts";
 import { readDocument } from "../support/documents.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Parts of the demo, which has a test of its own. */
+/** Parts of the demo, which has its own test. */
 const others = new Set(["human_numbers.ts", "load_tree.ts", "progress.ts"]);
 const programs = readdirSync(path.join(root, "examples")).filter((name) => !others.has(name))
   .sort();

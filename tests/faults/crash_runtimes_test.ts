@@ -1,6 +1,7 @@
 /**
- * Opening a crash state gives the same files and the same content on every runtime (I10): each runtime
- * explores a small workload itself and has the next one do it, so that together all three agree.
+ * Opening a crash state gives the same files and the same content on every runtime (I10): each
+ * runtime explores a small workload itself and has the next one do it, so that together all three
+ * agree.
  */
 
 import assert from "node:assert/strict";

@@ -1,7 +1,7 @@
 /**
- * Crash enumeration of what a store does for its own sake: small tables that are merged at the ends of short
- * sessions, and the space that it gives back while nobody writes.
- * What a workload is, and the variables that repeat one state, are in support/crash_tests.ts.
+ * Crash enumeration of the work that a store does without being asked: small tables that are merged
+ * at the ends of short sessions, and the space that it frees while nobody writes.
+ * support/crash_tests.ts says what a workload is, and which variables repeat one state.
  */
 
 import assert from "node:assert/strict";

@@ -1,7 +1,7 @@
 /**
- * Crash enumeration of transactions, asynchronous and synchronous, among batches, flushes and compactions. The
- * store is watched meanwhile: what was seen counts as acknowledged.
- * What a workload is, and the variables that repeat one state, are in support/crash_tests.ts.
+ * Crash enumeration of transactions, asynchronous and synchronous, among batches, flushes and
+ * compactions. The store is watched meanwhile: what was seen counts as acknowledged. What a
+ * workload is, and the variables that repeat one state, are in support/crash_tests.ts.
  */
 
 import assert from "node:assert/strict";

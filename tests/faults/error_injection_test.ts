@@ -1,8 +1,8 @@
 /**
- * Error injection into two scripts of about 200 file-system operations: a new store that is filled,
- * flushed and compacted, and one that is recovered, filled by small syncs that extend its log and by
- * overlapping writes, compacted and closed.
- * What is required is in tests/support/error_injection.ts.
+ * Error injection into two scripts of about 200 file-system operations. One fills, flushes and
+ * compacts a new store. The other recovers a store, fills it by small syncs that extend its log and
+ * by overlapping writes, and compacts and closes it. tests/support/error_injection.ts says what is
+ * required.
  */
 
 import { test } from "node:test";

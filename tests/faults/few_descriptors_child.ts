@@ -1,5 +1,6 @@
 /**
- * A child of few_descriptors_test.ts, under a limit of its file descriptors. Acts, with a directory:
+ * A child of few_descriptors_test.ts, under a limit of its file descriptors. Acts, with a
+ * directory:
  *
  *   build <dir>          makes a store of several hundred tables, without a limit
  *   use <dir>            does everything that one does with it, in one process
@@ -113,8 +114,8 @@ function takeDescriptors(left: number): number[] {
 }
 
 /**
- * Uses the store while only so many descriptors are left, from none upwards. Each failure is a typed
- * EMFILE; what was acknowledged before it is there when the store is opened with enough of them.
+ * Uses the store with only `left` descriptors, from none upwards. Each failure is a typed EMFILE,
+ * and what was acknowledged before it is there when the store is opened with enough of them.
  */
 async function squeeze(): Promise<void> {
   const failures: string[] = [];
@@ -160,7 +161,7 @@ async function squeeze(): Promise<void> {
   console.log(JSON.stringify({ works, failures }));
 }
 
-/** Writes without any free descriptor until calls fail, and goes on when there are some. */
+/** Writes without any free descriptor until calls fail, and continues when there are some. */
 async function recover(): Promise<void> {
   const listener = (): void => {};
   process.on("SIGUSR2", listener);

@@ -1,7 +1,8 @@
 /**
- * Stores of several hundred tables under `ulimit -n 64`, of which the runtime takes 12 (Bun) to 26
- * (Node) for itself: everything works, whatever is read at the same time. With fewer, down to none, a
- * call fails with a typed EMFILE, and nothing that was acknowledged is lost (few_descriptors_child.ts).
+ * Stores of several hundred tables under `ulimit -n 64`, of which the runtime itself takes 12 (Bun)
+ * to 26 (Node). Everything works, however much is read at the same time. With fewer descriptors,
+ * down to none, a call fails with a typed EMFILE, and nothing that was acknowledged is lost
+ * (few_descriptors_child.ts).
  */
 
 import assert from "node:assert/strict";
@@ -41,7 +42,7 @@ test("A store of hundreds of tables works with 64 descriptors for the whole proc
   }
 });
 
-test("A store of more tables than there are descriptors can be read read-only", () => {
+test("A read-only store can have more tables than there are descriptors", () => {
   const { path, dispose } = temporaryDirectory("descriptors");
   try {
     run("build", path);

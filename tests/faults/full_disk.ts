@@ -1,7 +1,7 @@
 /**
- * What has to hold on a disk that fills up, as two acts: `fillDisk` writes until the disk is full and
- * beyond, `checkRecovered` comes when there is room again. full_disk_test.ts runs them on a quota in
- * memory, full_disk_child.ts on a real disk.
+ * What has to hold on a disk that fills up, as two acts: `fillDisk` writes until the disk is full
+ * and beyond, `checkRecovered` comes when there is room again. full_disk_test.ts runs them on a
+ * quota in memory, full_disk_child.ts on a real disk.
  */
 
 import assert from "node:assert/strict";
@@ -126,13 +126,13 @@ async function writeUntilFull(store: EmbeddedStore, plan: FillPlan): Promise<Fil
   return { acknowledged, issued: n };
 }
 
-/** Fills the disk and sees how the store bears it, until it is closed. */
+/** Fills the disk and checks how the store copes, until it is closed. */
 export async function fillDisk(plan: FillPlan): Promise<FilledDisk> {
   const { directory, options, code } = plan;
   const store = await open(directory, options);
   const filled = await writeUntilFull(store, plan);
   await assertAcknowledged(store, filled.acknowledged);
-  // It stays with the first failure, whatever is asked of it.
+  // It keeps the first failure, whatever call comes next.
   const refusals: (() => Promise<unknown>)[] = [
     () => store.put("late", 1),
     () => store.delete(keyOf(1, 0)),
@@ -157,7 +157,9 @@ export async function fillDisk(plan: FillPlan): Promise<FilledDisk> {
   return filled;
 }
 
-/** A store on a full disk can be read; opening it for writing works, or says that the disk is full. */
+/**
+ * A store on a full disk can be read; opening it for writing works, or says that the disk is full.
+ */
 async function openWhileFull(plan: FillPlan, { acknowledged }: FilledDisk): Promise<void> {
   const { directory, options, code } = plan;
   const readOnly = await open(directory, { ...options, readOnly: true });

@@ -1,12 +1,12 @@
 /**
- * A disk that fills up while a store is written to: the write that does not fit fails with a typed error
- * that names ENOSPC, nothing hangs, reads go on, `close` reports; with room again the store is
- * opened, everything that was acknowledged is there, and writes work (full_disk.ts).
+ * A disk that fills up while a store is written to. The write that does not fit fails with a typed
+ * error that names ENOSPC, nothing hangs, reads go on, and `close` reports. With room again the
+ * store is opened, everything that was acknowledged is there, and writes work (full_disk.ts).
  *
- * The disk is a quota in memory, at many sizes; and a real one in a child process: a tmpfs of 1 MiB in a
- * mount namespace of its own where that is allowed (Linux, root), else a limit on the size of files
- * (`ulimit -f`, EFBIG). The limit is tried everywhere, too. `TINYKVS_TEST_SCALE` multiplies the sizes
- * of quotas that are tried; `TINYKVS_QUOTA=bytes` tries one only.
+ * The disk is a quota in memory, at many sizes, and a real one in a child process: a tmpfs of 1 MiB
+ * in its own mount namespace if that is allowed (Linux, root), else a limit on the size of files
+ * (`ulimit -f`, EFBIG). The limit is tried everywhere, too. `TINYKVS_TEST_SCALE` multiplies the
+ * sizes of quotas that are tried; `TINYKVS_QUOTA=bytes` tries one only.
  */
 
 import assert from "node:assert/strict";
@@ -95,7 +95,10 @@ function exerciseLimit(directory: string): void {
   assert.equal(shell(`exec "$@"`, "recover", directory, "EFBIG", filled), "recovered");
 }
 
-/** What begins a script that sees a small tmpfs at "$0". Nobody else sees it, and it goes with the shell. */
+/**
+ * What begins a script that sees a small tmpfs at "$0". Nobody else sees it, and it goes with the
+ * shell.
+ */
 const MOUNT = `mount -t tmpfs -o size=1m,mode=700 tmpfs "$0"`;
 
 function inMountNamespace(directory: string, script: string, args: string[] = []): {

@@ -1,7 +1,7 @@
 /**
- * A child of kill_thread_test.ts: writes without end to the store in the directory of its first argument, on
- * the plain disk, with jobs that are large enough for the worker thread. It prints the number of each batch
- * that is durable, and once that the thread is in use.
+ * A child of kill_thread_test.ts: writes without end to the store in the directory of its first
+ * argument, on the plain disk, with jobs that are large enough for the worker thread. It prints the
+ * number of each durable batch, and prints once that the thread is in use.
  */
 
 import { writeSync } from "node:fs";

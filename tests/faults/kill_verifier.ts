@@ -1,8 +1,9 @@
 /**
  * Opens the stores that kill_child.ts left, and checks them against the history: all that was
- * acknowledged is there, what is there is a prefix with whole batches, nothing deleted is visible, scans
- * in both directions agree with gets and counts, no file is left over, and the store takes new writes and
- * keeps them. The argument is an array of tasks (kill_history.ts), a line of JSON goes out for each.
+ * acknowledged is there, what is there is a prefix with whole batches, nothing deleted is visible,
+ * scans in both directions agree with gets and counts, no file is left over, and the store takes
+ * new writes and keeps them. The argument is an array of tasks (kill_history.ts), a line of JSON
+ * goes out for each.
  */
 
 import assert from "node:assert/strict";

@@ -20,7 +20,7 @@ export interface LockAnswer {
   readonly ok: boolean;
   /** The system's clock at the end. */
   readonly atMs: number;
-  /** The error, where it failed. */
+  /** The error, if it failed. */
   readonly error?: {
     readonly isLockedError: boolean;
     readonly name: string;

@@ -26,7 +26,7 @@ export interface LostLockAnswer {
   readonly ok: boolean;
   /** What `get` found. */
   readonly value?: unknown;
-  /** The error, where it failed. */
+  /** The error, if it failed. */
   readonly error?: {
     readonly name: string;
     readonly code: string | undefined;

@@ -1,7 +1,7 @@
 /**
- * Holders whose lock is taken from them: files and directories are replaced under them, or another one
- * takes over while they are suspended. They stop before they acknowledge anything, and change nothing
- * more. On a real disk, on every runtime.
+ * Holders that lose their lock: files and directories are replaced, or another process takes over
+ * while they are suspended. They stop before they acknowledge anything, and change nothing more. On
+ * a real disk, on every runtime.
  */
 
 import assert from "node:assert/strict";
@@ -110,7 +110,8 @@ for (const holding of runtimeNames) {
       await succeed(holder!, "put one");
       await succeed(holder!, `drop read ${store}`);
       holder!.signal("SIGSTOP");
-      // Whoever can look at the process sees that it lives. Deno waits for an answer, and takes over.
+      // A contender that can look at the process sees that it lives. Deno waits for an answer, and
+      // takes over.
       if (holding !== "deno") await keptOut(node!, store, holder!);
       await succeed(deno!, `open ${store}`);
       await succeed(deno!, "put two");

@@ -1,13 +1,14 @@
 /**
  * A child of readers_test.ts, on the store in the directory of its second argument.
  *
- * As "writer" it writes batches for as long as nobody sends a line: batch n gives all counters the value n, and
- * changes and deletes other keys, over memtables so small that flushes and compactions go on all along. It
- * prints the number of each batch after it is acknowledged, and now and then reads the store itself,
- * through a read-only handle of its own.
+ * As "writer" it writes batches for as long as nobody sends a line: batch n gives all counters the
+ * value n, and changes and deletes other keys, over memtables so small that flushes and compactions
+ * go on all along. It prints the number of each batch after it is acknowledged, and now and then
+ * reads the store itself, through its own read-only handle.
  *
- * As "reader" it gets lines: the number of a batch that was acknowledged before. It opens handles, checks what
- * each shows, checks those of the line before once more, closes them, and answers with the number of opens.
+ * As "reader" it gets lines: the number of a batch that was acknowledged before. It opens handles,
+ * checks what each shows, checks those of the line before once more, closes them, and answers with
+ * the number of opens.
  */
 
 import { createInterface } from "node:readline";
@@ -19,7 +20,9 @@ const COUNTERS = 30;
 const OTHERS = 200;
 const reading: Options = { readOnly: true, blockCacheSizeBytes: 0 };
 
-/** The number of the batch that a store shows; anything that is not the state after one is an error. */
+/**
+ * The number of the batch that a store shows; anything that is not the state after one is an error.
+ */
 async function checked(store: EmbeddedStore): Promise<number> {
   const counters = new Set<unknown>();
   let keys = 0;

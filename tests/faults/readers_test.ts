@@ -1,7 +1,7 @@
 /**
- * Readers beside a writer that flushes, compacts and deletes all along, in processes of every two runtimes, and in
- * the writer's own: each open shows a whole state that has all in it that was acknowledged before, and goes
- * on showing it (readers_child.ts checks that).
+ * Readers beside a writer that flushes, compacts and deletes all the time, in processes of every
+ * two runtimes, and in the writer's own. Each open shows a whole state that includes everything
+ * that was acknowledged before, and keeps showing it (readers_child.ts checks that).
  */
 
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const script = fileURLToPath(new URL("readers_child.ts", import.meta.url));
 const ROUNDS = Math.max(3, Math.round(8 * Number(process.env["TINYKVS_TEST_SCALE"] ?? 1)));
-/** A round begins when the writer has done so many batches more. */
+/** A round begins when the writer has done this number of batches more. */
 const BATCHES_A_ROUND = 60;
 
 /** Reads the writer's lines, and lets others wait for a number of batches. */

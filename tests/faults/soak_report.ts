@@ -12,7 +12,10 @@ export interface SoakReport {
   readonly longLags: number;
   readonly clockLagMs: number;
   readonly ticks: number;
-  /** Resident memory before the store was opened, after the first third, and at its highest after that. */
+  /**
+   * Resident memory before the store was opened, after the first third, and at its highest after
+   * that.
+   */
   readonly startBytes: number;
   readonly warmBytes: number;
   readonly peakBytes: number;
@@ -20,7 +23,9 @@ export interface SoakReport {
   readonly peakHandles: number;
   readonly peakFiles: number;
   readonly peakDiskBytes: number;
-  /** Bytes of the live data, compacted; table files and tables at the end; handles after the close. */
+  /**
+   * Bytes of the live data, compacted; table files and tables at the end; handles after the close.
+   */
   readonly liveBytes: number;
   readonly endFiles: number;
   readonly endTables: number;

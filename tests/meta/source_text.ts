@@ -122,14 +122,16 @@ export function lineOf(source: string, index: number): number {
 
 /** One import or re-export. */
 export interface Import {
-  /** The module, as written; undefined for an `import(...)` of something that is no literal. */
+  /** The module, as written; undefined for an `import(...)` of something that is not a literal. */
   readonly specifier: string | undefined;
   readonly line: number;
   /** Whether nothing is loaded: `import type`, `export type`, `typeof import()`. */
   readonly isType: boolean;
 }
 
-/** Every import of a source: static, type-only, re-export, side effect, `import()` value and type. */
+/**
+ * Every import of a source: static, type-only, re-export, side effect, `import()` value and type.
+ */
 export function importsOf(source: string): Import[] {
   const code = blankNonCode(source);
   const statement =

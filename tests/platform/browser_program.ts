@@ -1,6 +1,6 @@
 /**
- * A program for a place without `process`, `Buffer` and `node:` modules, such as a browser: the contract
- * and a store in memory. It hands its result to `globalThis.report`.
+ * A program for a place without `process`, `Buffer` and `node:` modules, such as a browser: the
+ * contract and a store in memory. It hands its result to `globalThis.report`.
  */
 
 import type { Reader } from "../../contract.ts";

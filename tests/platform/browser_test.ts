@@ -1,6 +1,6 @@
 /**
- * The library where there is nothing of Node: a bundle made for browsers, run with no more than the
- * globals that a browser has.
+ * The library without Node: a bundle made for browsers, run with only the globals that a browser
+ * has.
  */
 
 import assert from "node:assert/strict";
@@ -87,9 +87,9 @@ globalThis.report = (result) => print(JSON.stringify(result));
   }
 }
 
-test("A bundle for browsers runs a store in memory without anything of Node", async () => {
+test("A bundle for browsers runs a store in memory without Node", async () => {
   const bundle = await browserBundle();
-  // Node's own modules need `Buffer` later on, so it gets a context; the others have none that is bare.
+  // Node's own modules need `Buffer` later on, so it gets a context; the others have no bare one.
   if (runtimeName === "node") assert.deepEqual(await runBare(bundle, WEB), EXPECTED);
   for (const runtime of ["deno", "bun"] as const) {
     if (runtimeName !== "node" && runtimeName !== runtime) continue;
@@ -97,7 +97,7 @@ test("A bundle for browsers runs a store in memory without anything of Node", as
   }
 });
 
-test("An old runtime is told in one sentence what is needed, whatever modules it has", async () => {
+test("The error for an old runtime says in one sentence what is needed, whatever modules it has", async () => {
   const problem = "this is node 20.11.1, expected Node 22.13, Deno 2.2 or Bun 1.4, or a later one";
   assert.equal(versionProblem("node", "20.11.1"), problem);
   for (

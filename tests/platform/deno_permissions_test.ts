@@ -33,7 +33,7 @@ test("Under Deno a store needs to read and write its own directory only", () => 
   }
 });
 
-test("Under Deno a store can be created where only the directory to be is allowed", () => {
+test("Under Deno a store can be created if only its future directory is allowed", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const store = path.join(directory.path, "store");
@@ -43,7 +43,7 @@ test("Under Deno a store can be created where only the directory to be is allowe
   }
 });
 
-test("Under Deno a crash is recovered from with permissions for the directory only", () => {
+test("Under Deno recovery needs permissions for the directory only", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const store = path.join(directory.path, "store");
@@ -55,7 +55,7 @@ test("Under Deno a crash is recovered from with permissions for the directory on
   }
 });
 
-test("Under Deno a store is read read-only without a permission to write", () => {
+test("Under Deno a read-only open needs no permission to write", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const store = path.join(directory.path, "store");
@@ -68,7 +68,7 @@ test("Under Deno a store is read read-only without a permission to write", () =>
   }
 });
 
-test("Under Deno a link out of the directory is refused, also where it leads to what is allowed", () => {
+test("Under Deno a link out of the directory is refused, even if its target is allowed", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const store = path.join(directory.path, "store");
@@ -88,7 +88,7 @@ test("Under Deno a link out of the directory is refused, also where it leads to 
   }
 });
 
-test("Under Deno a store outside of what is allowed is refused without a question", () => {
+test("Under Deno a store outside of the allowed paths is refused without a prompt", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const allowed = path.join(directory.path, "allowed");

@@ -140,7 +140,7 @@ test("disk file system removes large files, and frees them without a turn of the
   }
 });
 
-test("disk file system leaves the modes of what exists alone", () => {
+test("disk file system leaves the modes of existing files alone", () => {
   const { path, dispose } = temporaryDirectory("existing");
   try {
     fs.chmodSync(path, 0o755);

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { soon } from "../../src/platform/microtask.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 
-test("soon runs in this turn, in order, and after what runs now", async () => {
+test("soon runs its functions in this turn, in order, after the current code", async () => {
   await Promise.resolve();
   const order: string[] = [];
   const turn = systemScheduler.yield().then(() => order.push("turn"));

@@ -1,5 +1,5 @@
-// The life of a store under Node's permission model, which refuses fsync on descriptors, whatever is allowed.
-// Node is started from every runtime.
+// The life of a store under Node's permission model, which refuses fsync on descriptors, whatever
+// is allowed. Node is started from every runtime.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -53,7 +53,7 @@ test("Under node --permission no store can be made, since fsync is disabled", ()
   });
 });
 
-test("Under node --permission no store can be made in a directory that is all allowed", () => {
+test("Under node --permission no store can be made in a directory that is wholly allowed", () => {
   inStore((store) => {
     const parent = path.dirname(store);
     assert.deepEqual(run(store, [parent]), { status: 0, output: "done\n" });
@@ -71,7 +71,7 @@ test("Under node --permission a crash is not recovered from, since fsync is disa
   });
 });
 
-test("Under node --permission large jobs fail: with the thread, or without one to be had", () => {
+test("Under node --permission large jobs fail: with the thread, or if no thread is available", () => {
   inStore((store, allowed) => {
     const withThread = run(store, allowed, ["thread"], ["--allow-worker"]);
     assert.deepEqual(withThread, { status: 0, output: "worker\n" });
@@ -81,7 +81,7 @@ test("Under node --permission large jobs fail: with the thread, or without one t
   });
 });
 
-test("Under node --permission a store outside of what is allowed is an IoError", () => {
+test("Under node --permission a store outside of the allowed paths is an IoError", () => {
   inStore((store, allowed) => {
     const { status, output } = run(`${store} other`, allowed);
     assert.equal(status, 1);

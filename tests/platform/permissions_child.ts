@@ -1,9 +1,9 @@
 /**
- * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the directory of
- * its first argument, without a permission for anything else. The second argument may ask for a part of it:
- * "die" ends without closing the store, "recover" opens what that left, "read" reads that without a
- * permission to write, "count" counts entries read-only, "thread" says who does large jobs. It reports by
- * `console.log`, which needs no permission.
+ * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the
+ * directory of its first argument, without a permission for anything else. The second argument may
+ * ask for a part of it: "die" ends without closing the store, "recover" opens what that left,
+ * "read" reads that without a permission to write, "count" counts entries read-only, "thread" says
+ * who does large jobs. It reports by `console.log`, which needs no permission.
  */
 
 import { LockedError, open, openSync } from "../../mod.ts";

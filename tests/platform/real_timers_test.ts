@@ -1,11 +1,12 @@
-// What happens where timers are replaced is tried by the runners that replace them: tests/ecosystem/.
+// What happens where timers are replaced is tried by the runners that replace them:
+// tests/ecosystem/.
 
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { startTimer, turn } from "../../src/platform/real_timers.ts";
 
-test("turn makes a channel for each turn, also where nobody has replaced the runtime's immediate", async () => {
+test("turn makes a channel for each turn, even if nobody has replaced the runtime's immediate", async () => {
   const { getBuiltinModule } = process;
   let asked = 0;
   process.getBuiltinModule = ((name: string) => {
@@ -20,7 +21,7 @@ test("turn makes a channel for each turn, also where nobody has replaced the run
   }
 });
 
-test("startTimer waits on memory, also where nobody has replaced the runtime's timers", async () => {
+test("startTimer waits on memory, even if nobody has replaced the runtime's timers", async () => {
   const { waitAsync } = Atomics;
   let asked = 0;
   Atomics.waitAsync = ((...args: Parameters<typeof waitAsync>) => {

@@ -1,7 +1,8 @@
 /**
- * A child of restricted_handle_test.ts, under Node: random writes and syncs of a RestrictedHandle, beside a
- * model of what a power loss must leave. The model sees the calls of the system: a write through a descriptor
- * with O_DSYNC makes its own bytes durable, a datasync all that were there when it began.
+ * A child of restricted_handle_test.ts, under Node: random writes and syncs of a RestrictedHandle,
+ * beside a model of what a power loss must leave. The model sees the calls of the system: a write
+ * through a descriptor with O_DSYNC makes its own bytes durable, a datasync all that were there
+ * when it began.
  */
 
 import assert from "node:assert/strict";
@@ -14,7 +15,9 @@ import { Random } from "../support/random.ts";
 const SIZE = 5 << 18;
 const [seed, directory] = [Number(process.argv[2]), process.argv[3]!];
 
-/** What the file holds, and for each byte which step wrote it, and up to which step it is durable. */
+/**
+ * What the file holds, and for each byte which step wrote it, and up to which step it is durable.
+ */
 const content = new Uint8Array(SIZE);
 let written = new Uint32Array(SIZE);
 const durable = new Uint32Array(SIZE);

@@ -7,7 +7,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const script = fileURLToPath(new URL("restricted_handle_child.ts", import.meta.url));
 
-test("RestrictedHandle syncs make every byte durable that was written before, also beside each other", () => {
+test("A sync of RestrictedHandle makes every earlier byte durable, also during another sync", () => {
   const directory = temporaryDirectory("restricted");
   try {
     for (let seed = 1; seed <= 4; seed++) {

@@ -4,7 +4,7 @@ import { isOver, type Scheduler } from "../../src/platform/scheduler.ts";
 import { SteadyClock } from "../../src/platform/steady_clock.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 
-/** A clock that is set by hand, and shows as much of a sleep as it is told to. */
+/** A clock that is set by hand, and that shows the part of a sleep that it is told to show. */
 class Hands {
   nowMs = 1000;
   sleptMs = 0;
@@ -18,7 +18,7 @@ class Hands {
   );
 }
 
-/** How often a budget is asked for until it is over; fails where it never is. */
+/** How often a budget is asked until it is over; fails if it never is. */
 function readingsUntilOver(clock: SteadyClock, budgetMs: number): number {
   const scheduler = { ...systemScheduler, nowMs: () => clock.nowMs() } as Scheduler;
   const startMs = clock.nowMs();
@@ -28,7 +28,7 @@ function readingsUntilOver(clock: SteadyClock, budgetMs: number): number {
   throw new Error("The budget is endless");
 }
 
-test("SteadyClock says what a clock says that runs, also a coarse one", () => {
+test("SteadyClock shows the time of a running clock, also of a coarse one", () => {
   const hands = new Hands();
   for (let i = 0; i < 1000; i++) {
     if (i % 50 === 0) hands.nowMs += 0.1;
@@ -38,12 +38,12 @@ test("SteadyClock says what a clock says that runs, also a coarse one", () => {
   assert.equal(hands.clock.nowMs(), hands.nowMs);
 });
 
-test("A budget is endless where the clock stands still", () => {
+test("A budget never ends if the clock stands still", () => {
   const readings = readingsUntilOver(new Hands().clock, 1.5);
   assert.ok(readings > 50 && readings < 1000, `${readings} readings`);
 });
 
-test("Sleeping takes no time where the clock stands still", () => {
+test("Sleeping takes no time if the clock stands still", () => {
   const hands = new Hands();
   hands.shownOfSleep = 0;
   const startMs = hands.clock.nowMs();
@@ -57,7 +57,7 @@ test("Sleeping takes no time where the clock stands still", () => {
   assert.equal(hands.clock.nowMs(), startMs + 203);
 });
 
-test("A clock that runs again after it stood still, or jumped back, goes on from there", () => {
+test("SteadyClock continues after its clock stood still or jumped back", () => {
   const hands = new Hands();
   const startMs = hands.clock.nowMs();
   hands.nowMs += 500;
@@ -74,6 +74,6 @@ test("A clock that runs again after it stood still, or jumped back, goes on from
     assert.ok(now >= last);
     last = now;
   }
-  // What was added while it stood still is not there for ever.
+  // What was added while it stood still is not there without end.
   assert.ok(Math.abs(last - (startMs + 507)) < 1e-6, `${last - startMs}`);
 });

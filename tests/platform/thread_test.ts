@@ -1,11 +1,15 @@
-// The host of a worker thread, the same on all three runtimes: with and without turns of the event loop.
+// The host of a worker thread, the same on all three runtimes: with and without turns of the event
+// loop.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { startThread, type Thread } from "../../src/platform/thread.ts";
 
-/** What `thread_port.ts` does, in a program that answers, stops answering or ends as it is told. */
+/**
+ * Does what `thread_port.ts` does, in a program that answers, stops answering or ends as it is
+ * told.
+ */
 const PROGRAM = `
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import process from "node:process";
@@ -72,7 +76,7 @@ test("A thread comes up and answers without a turn of the event loop", () => {
   assert.equal(thread.isUp, false);
 });
 
-test("A thread's messages arrive by events where nobody waits for them", async () => {
+test("A thread's messages arrive by events if nobody waits for them", async () => {
   const { thread, messages, next } = startUp();
   const arrival = next();
   thread.post("hello");
@@ -109,7 +113,7 @@ for (const how of ["throw", "exit"]) {
     assert.equal(thread.isUp, false);
   });
 
-  test(`The event loop learns of a thread that ends by ${how}`, async () => {
+  test(`The event loop is told of a thread that ends by ${how}`, async () => {
     const { thread, endings, next } = startUp();
     const end = next();
     thread.post(how);
@@ -128,7 +132,7 @@ test("A synchronous wait gives up a thread that shows no sign of life", async ()
   assert.match(endings[0]!.message, /has not shown any sign of life for 0\.2 seconds/);
 });
 
-test("A program that can't run ends the thread without its ever being up", async () => {
+test("A program that can't run ends the thread before it was ever up", async () => {
   for (const source of ["this is no program", `import "node:no_such_module";`]) {
     const { thread, endings, next } = start(source);
     await next();
@@ -137,7 +141,7 @@ test("A program that can't run ends the thread without its ever being up", async
   }
 });
 
-test("Nothing is heard of a thread that was stopped", async () => {
+test("A stopped thread sends nothing more", async () => {
   const { thread, messages, endings } = startUp();
   thread.post("hello");
   thread.stop();

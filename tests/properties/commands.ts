@@ -1,8 +1,10 @@
-/** The commands that histories are made of. One more is one more line here (command.ts says how). */
+/**
+ * The commands that histories are made of. One more is one more line here (command.ts says how).
+ */
 
 import type { Command } from "./command.ts";
 import { closeCursor, openCursor, pull, seek } from "./commands_cursor.ts";
-import { close, compact, crash, flush, reopen, runs, sync, wait } from "./commands_life.ts";
+import { close, compact, crash, flush, reopen, runs, sync, verify, wait } from "./commands_life.ts";
 import { get, getMany, scan } from "./commands_read.ts";
 import { getter, reenter } from "./commands_reentrant.ts";
 import { closeSnapshot, openSnapshot, readSnapshot } from "./commands_snapshot.ts";
@@ -16,6 +18,6 @@ export const commands: readonly Command[] = [
   ...[openCursor, pull, seek, closeCursor],
   ...[openSnapshot, readSnapshot, closeSnapshot],
   ...[reenter, getter],
-  ...[flush, runs, sync, wait, compact],
+  ...[flush, runs, sync, verify, wait, compact],
   ...[reopen, crash, close],
 ];

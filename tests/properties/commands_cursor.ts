@@ -88,8 +88,8 @@ export const closeCursor: Command = command({
 });
 
 /**
- * Takes items from a held cursor and compares them. The end closes a cursor that a loop goes through, one
- * that an asynchronous loop has gone through ever since.
+ * Takes items from a held cursor and compares them. The end closes a cursor that a loop goes
+ * through, one that an asynchronous loop has gone through ever since.
  */
 export async function pullFrom(
   world: World,

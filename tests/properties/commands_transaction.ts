@@ -15,7 +15,9 @@ class GivenUp extends Error {
   override readonly name: string = "GivenUp";
 }
 
-/** Some changes, a scan and a get that see them, and the commit, or an error that takes them back. */
+/**
+ * Some changes, a scan and a get that see them, and the commit, or an error that takes them back.
+ */
 export const transaction: Command = command({
   name: "transaction",
   weight: 6,

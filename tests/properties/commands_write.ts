@@ -199,7 +199,7 @@ export const conditional: Command = command({
       result = isSync ? store.putIfEqualsSync(key, value, old) : store.putIfEquals(key, value, old);
     }
     const isDelete = change === undefined;
-    // What `update` stores is asked for later.
+    // The value of `update` is asked for later.
     if (!isSync) spoil(key, kind === "update" ? undefined : value);
     assert.equal(await result, expected, kind);
     if (!expected || isDelete && before === undefined) return;

@@ -1,12 +1,12 @@
 /**
  * One random history of concurrent transactions, and the judgement of a serial oracle.
  *
- * Up to eight workers run transactions beside plain writes, flushes, compactions and snapshots, on the files
- * and the time of environment.ts: a seed decides what happens and how it interleaves. The order of commits
- * is read from the store's own logs, which the file system keeps when they are removed: one record is one
- * commit. In that order every transaction is done again on a map, one after the other. Each answer that a
- * committed attempt got must be the map's, and what it wrote must be one record. A transaction that only
- * read must fit between two commits.
+ * Up to eight workers run transactions beside plain writes, flushes, compactions and snapshots, on
+ * the files and the time of environment.ts: a seed decides what happens and how it interleaves. The
+ * order of commits is read from the store's own logs, which the file system keeps when they are
+ * removed: one record is one commit. In that order every transaction is done again on a map, one
+ * after the other. Each answer that a committed attempt got must be the map's, and what it wrote
+ * must be one record. A transaction that only read must fit between two commits.
  */
 
 import assert from "node:assert/strict";
@@ -101,7 +101,8 @@ class RecordingFiles extends HistoryFileSystem {
   #read(bytes: Uint8Array): void {
     const view = new DataView(bytes.buffer);
     const decoder = new ValueDecoder({ int64: "bigint" });
-    // After the header, records of a header of 40 bytes and a payload; zeros or the end record end them.
+    // After the header, records of a header of 40 bytes and a payload; zeros or the end record end
+    // them.
     for (let at = 32; at + 40 <= bytes.length && bytes[at + 36] === 1;) {
       const changes: [string, Value | undefined][] = [];
       const end = at + 40 + view.getUint32(at + 8, true);
@@ -423,7 +424,9 @@ class Run {
   }
 }
 
-/** Runs the history of a seed and judges it. Throws at the first answer that no serial order gives. */
+/**
+ * Runs the history of a seed and judges it. Throws at the first answer that no serial order gives.
+ */
 export async function runTransactionHistory(seed: number): Promise<HistoryFigures> {
   const random = new Random(seed);
   const scheduler = new HistoryScheduler(new Random(seed ^ 0x5bd1e995));

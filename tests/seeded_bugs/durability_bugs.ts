@@ -1,4 +1,6 @@
-/** Bugs that lose what was promised to last: syncs that are left out, files that are deleted early. */
+/**
+ * Bugs that lose what was promised to last: syncs that are left out, files that are deleted early.
+ */
 
 import type { Bug } from "./bug.ts";
 import { crashes, directed } from "./commands.ts";

@@ -1,4 +1,7 @@
-/** Bugs in what comes after a failure: syncs that are retried, errors that are dropped, writes left in the heap. */
+/**
+ * Bugs in what comes after a failure: syncs that are retried, errors that are dropped, writes left
+ * in the heap.
+ */
 
 import type { Bug } from "./bug.ts";
 import { errors, kills } from "./commands.ts";

@@ -1,4 +1,7 @@
-/** Bugs in logs and recovery: histories with holes, halves of batches, early acknowledgements, sequences that start again. */
+/**
+ * Bugs in logs and recovery: histories with holes, halves of batches, early acknowledgements,
+ * sequences that start again.
+ */
 
 import type { Bug } from "./bug.ts";
 import { corruption, crashes, directed } from "./commands.ts";
@@ -11,8 +14,8 @@ export const historyBugs: readonly Bug[] = [
     name: "go-on-in-old-log",
     item: "append to old WAL",
     does: "lets new writes follow the log that it found, torn tail and all",
-    // There is no call to open a file for appending, so the log itself can't be: but recovery may leave
-    // it in the history, with the new log behind it, and that is what the bug was about.
+    // There is no call to open a file for appending, so the log itself can't be appended to. But
+    // recovery may leave it in the history, with the new log after it, and this bug does that.
     edits: [{
       file: "src/store/recovery/replay.ts",
       find: "      log: { number: this.#versions.newFileNumber(), live: false },\n",
@@ -75,7 +78,7 @@ export const historyBugs: readonly Bug[] = [
       find: "    if (record.durableOffset > offset && record.durableOffset <= at) {\n",
       replace: "    if (record.durableOffset > offset && record.durableOffset < 0) {\n",
     }],
-    caughtBy: corruption(/^A store that has only a log survives every bit/),
+    caughtBy: corruption(/^A store that has only a log survives damage to every bit/),
     symptom: /log/,
   },
   {
@@ -104,7 +107,7 @@ export const historyBugs: readonly Bug[] = [
       replace: "    if (needsSync) return group.promise;\n" +
         "    group.promise.catch(() => {});\n    return Promise.resolve();\n",
     }],
-    // What waits behind a sync shows it: otherwise the write comes in the same turn.
+    // Writes that wait for a sync show it: otherwise the write comes in the same turn.
     caughtBy: crashes("Two memtables that wait for their flush", 1),
     symptom: CRASH_STATE,
   },
@@ -163,9 +166,9 @@ export const historyBugs: readonly Bug[] = [
     }],
     caughtBy: directed(
       "tests/store/recovery_test.ts",
-      /^Sequence numbers go on after every way of ending/,
+      /^Sequence numbers continue after every way of ending/,
     ),
-    symptom: /goes on with 1$/,
+    symptom: /continues with 1$/,
   },
   {
     name: "ignore-missing-table",

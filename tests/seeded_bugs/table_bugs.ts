@@ -110,7 +110,7 @@ export const tableBugs: readonly Bug[] = [
     }],
     caughtBy: directed(
       "tests/sstable/filter_test.ts",
-      /^Filter never denies a key that was added and holds to the rate/,
+      /^Filter never denies a key that was added, and keeps to the rate/,
     ),
     symptom: /AssertionError/,
   },
@@ -208,7 +208,7 @@ export const tableBugs: readonly Bug[] = [
     }],
     caughtBy: directed(
       "tests/store/block_memory_test.ts",
-      /^Reads that overlap never meet memory that was given to another block/,
+      /^Overlapping reads never see memory that another block has taken/,
     ),
     symptom: /strictly deep-equal|not ascend|ends within|outside the bounds|Cannot read a value/,
   },
@@ -221,7 +221,10 @@ export const tableBugs: readonly Bug[] = [
       find: "block.entryBytes >= MIN_LONE_BYTES && !this.#isLastTombstone",
       replace: "block.entryBytes >= 1",
     }],
-    caughtBy: directed("tests/store/large_values_test.ts", /^Keys of large and small values, tomb/),
+    caughtBy: directed(
+      "tests/store/large_values_test.ts",
+      /^keys\(\) shows the keys of all entries/,
+    ),
     symptom: /strictly deep-equal|strictly equal|hold one entry alone/,
   },
   {
@@ -262,7 +265,7 @@ export const tableBugs: readonly Bug[] = [
     }],
     caughtBy: directed(
       "tests/store/point_lookup_test.ts",
-      /^PointLookup finds keys that are asked for in order while the store changes/,
+      /^PointLookup finds keys that are read in order while the store changes/,
     ),
     symptom: /key\d{6}\s+(\d+|undefined) !== (\d+|undefined)/,
   },

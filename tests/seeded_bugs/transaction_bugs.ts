@@ -1,4 +1,7 @@
-/** Bugs in transactions and watches: conflicts that are not found, commits that are not one or shown too early. */
+/**
+ * Bugs in transactions and watches: conflicts that are not found, commits that are not one or shown
+ * too early.
+ */
 
 import type { Bug } from "./bug.ts";
 import { crashes, directed, transactions } from "./commands.ts";

@@ -8,7 +8,7 @@ import { LoadQueue, type SharedLoad } from "../../src/sstable/load_queue.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** A scheduler whose clock stands still unless it is moved, and that counts the turns that are asked for. */
+/** A scheduler whose clock stands still unless it is moved, and that counts the requested turns. */
 function manual(): Scheduler & { now: number; yields: number } {
   return {
     ...systemScheduler,
@@ -47,7 +47,7 @@ test("LoadQueue has 64 loads under way and starts the others in their order", as
   assert.deepEqual([started, ended], [order, order]);
 });
 
-test("LoadQueue gives a load's place away when the last of its waiters was woken", async () => {
+test("LoadQueue frees a load's place when the last of its waiters was woken", async () => {
   const scheduler = manual();
   const queue = new LoadQueue(scheduler);
   let started = 0;
@@ -97,7 +97,7 @@ test("LoadQueue takes waiters until a load ends, and says how many there are", a
   assert.equal(counted, 3);
 });
 
-test("LoadQueue tells each waiter of a failure, and goes on with the next load", async () => {
+test("LoadQueue reports a failure to each waiter, and continues with the next load", async () => {
   const queue = new LoadQueue(systemScheduler);
   const damage = new CorruptionError("Cannot read", "/t.sst", 7);
   const failing = queue.start((): Promise<never> => {

@@ -1,4 +1,7 @@
-/** Blocks of one long entry: which a table notes, what a walk over keys makes of them, and lies about them. */
+/**
+ * Blocks of one long entry: which a table notes, what a walk over keys makes of them, and lies
+ * about them.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -55,7 +58,7 @@ test("TableWriter notes blocks of one long entry, and neither short ones nor tom
   assert.equal(reader.sections.tail!.properties.extension!.loneBlocks, undefined);
 });
 
-test("A cursor for keys only stands on keys of lone blocks without reading them, in both directions", () => {
+test("A cursor for keys only shows the keys of lone blocks without reading them, in both directions", () => {
   const keys = ["b", "d", "f", "h"];
   const { fileSystem, summary } = writeTable(keys.map((key) => entry(key, 5000)));
   for (const reverse of [false, true]) {
@@ -122,7 +125,7 @@ test("A block that is said to be lone and holds two entries, or a tombstone, is 
   }
 });
 
-test("More bits than a table has blocks say nothing", () => {
+test("Bits past the number of a table's blocks say nothing", () => {
   const payload = payloadOf([entry("a", 20)]);
   const made = assembleTable({
     blocks: [storedBlock(bytesOf("a"), payload, payload.length, CODEC_NONE)],

@@ -1,4 +1,5 @@
-// Signals that are none, and signals of others: refused, or obeyed, at the call and not half-way.
+// Values that are not signals, and signals of others: they are refused, or obeyed, at the call and
+// not half-way.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,7 +17,7 @@ const calls: Readonly<Record<string, (store: EmbeddedStore, signal: AbortSignal)
   checkpoint: (store, signal) => store.checkpoint("/copy", { signal }),
 };
 
-test("A signal that is none is an error of another text, at the first step", async () => {
+test("A value that is not a signal is an error of another text, at the first step", async () => {
   const wrong: unknown[] = [
     {},
     null,

@@ -1,4 +1,5 @@
-// Bytes that come out of a store, looked at as numbers: every typed array can be made over them in place.
+// Bytes that come out of a store, looked at as numbers: every typed array can be made over them in
+// place.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -49,7 +50,7 @@ function requireValue(value: unknown, what: string): void {
   else requireRecord(value, what);
 }
 
-test("A Float64Array can't be made over most values and keys that a store gives", async () => {
+test("Most values and keys that a store returns can't be viewed as a Float64Array", async () => {
   for await (const [where, store] of stores()) {
     const keys = await store.keys().toArray() as string[];
     for (const key of keys) {
@@ -77,7 +78,7 @@ test("A Float64Array can't be made over most values and keys that a store gives"
   }
 });
 
-test("An entry of a store with keys as bytes has a key that can't be looked at as numbers", async () => {
+test("The key of an entry, read as bytes, can't be viewed as numbers", async () => {
   const options = { fileSystem: memoryFileSystem(), keyEncoding: "bytes" } as const;
   await using store = await open("/db", options);
   for (let length = 1; length < 30; length++) {

@@ -21,8 +21,9 @@ function keyOf(n: number): string {
 }
 
 /**
- * Does some work and counts the turns of the event loop meanwhile, and how much of the work was done at most between two
- * of them. Counted in work, not in time: how fast that goes by is up to the machine.
+ * Does some work and counts the turns of the event loop meanwhile, and how much of the work was
+ * done at most between two of them. Counted in work, not in time: how fast that goes by is up to
+ * the machine.
  */
 async function countTurns(
   work: () => Promise<void>,
@@ -93,7 +94,7 @@ test("Puts that are awaited wait while two memtables wait for their flush", asyn
   await store.close();
 });
 
-test("Level 0 stays bounded under a writer that never lets the event loop go round", async () => {
+test("Level 0 stays bounded under a writer that never lets the event loop turn", async () => {
   await using store = await open("/db", { ...small, fileSystem: memoryFileSystem() });
   let most = 0;
   let mostImmutables = 0;
@@ -111,7 +112,7 @@ test("Level 0 stays bounded under a writer that never lets the event loop go rou
   assert.ok(store.stats().compaction.count > 0);
 });
 
-test("The event loop goes on turning during 100,000 awaited puts", async () => {
+test("The event loop keeps turning during 100,000 awaited puts", async () => {
   const directory = temporaryDirectory("background");
   try {
     const store = await open(directory.path, { memtableSizeBytes: 2 ** 20, walSync: "none" });
@@ -134,7 +135,7 @@ test("The event loop goes on turning during 100,000 awaited puts", async () => {
   }
 });
 
-test("The event loop goes on turning during scans and gets of what is in memory", async () => {
+test("The event loop keeps turning during scans and gets from memory", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem(), walSync: "none" });
   const value = "x".repeat(1000);
   const count = 20_000;
@@ -201,7 +202,7 @@ async function failing(
   };
 }
 
-test("A full disk under a flush makes writes a BackgroundError, and reads go on", async () => {
+test("A full disk during a flush makes writes a BackgroundError, and reads go on", async () => {
   const { store, fail, mend, failures } = await failing(({ operation, path }) =>
     operation === "create" && path.endsWith(".sst")
   );
@@ -227,7 +228,7 @@ test("A full disk under a flush makes writes a BackgroundError, and reads go on"
   assert.equal(store.status, "closed");
 });
 
-test("A full disk under a flush keeps what was acknowledged and leaves no writer waiting", async () => {
+test("A full disk during a flush loses no acknowledged write and leaves no writer waiting", async () => {
   const { store, fail } = await failing(({ operation, path }) =>
     operation === "create" && path.endsWith(".sst")
   );
@@ -243,7 +244,7 @@ test("A full disk under a flush keeps what was acknowledged and leaves no writer
   await assert.rejects(store.close(), BackgroundError);
 });
 
-test("A full disk under a flush fails every put of a flood that nobody awaits one by one", async () => {
+test("A full disk during a flush fails every put of a flood that nobody awaits one by one", async () => {
   const { store, fail } = await failing(({ operation, path }) =>
     operation === "create" && path.endsWith(".sst")
   );
@@ -255,7 +256,7 @@ test("A full disk under a flush fails every put of a flood that nobody awaits on
   await assert.rejects(store.close(), BackgroundError);
 });
 
-test("A full disk under a compaction makes writes a BackgroundError, and reads go on", async () => {
+test("A full disk during a compaction makes writes a BackgroundError, and reads go on", async () => {
   const { store, fail } = await failing(({ operation, path }) =>
     operation === "create" && path.endsWith(".sst")
   );
@@ -271,7 +272,7 @@ test("A full disk under a compaction makes writes a BackgroundError, and reads g
   await assert.rejects(store.close(), BackgroundError);
 });
 
-test("A failed write or sync of the log is told to its writer and stops all later ones", async () => {
+test("A failed write or sync of the log is reported to its writer and stops all later ones", async () => {
   for (const operation of ["write", "sync"]) {
     for (const form of ["async", "sync"]) {
       const { store, fail, mend, failures } = await failing(
@@ -308,7 +309,7 @@ test("A log that can't be started refuses the write and all later ones", async (
   await assert.rejects(store.close(), BackgroundError);
 });
 
-/** What there may be no descriptor for, and the calls that come to it. */
+/** The files for which there may be no descriptor, and the calls that need them. */
 const shortages: readonly [what: string, isHit: (call: Call) => boolean][] = [
   ["a log", ({ operation, path }) => operation === "create" && path.endsWith(".wal")],
   ["a table", ({ operation, path }) => operation === "create" && path.endsWith(".sst")],

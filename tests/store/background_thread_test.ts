@@ -1,4 +1,5 @@
-// A store whose large jobs run in a worker thread: the same answers, bounds and failures as without it.
+// A store whose large jobs run in a worker thread: the same answers, bounds and failures as without
+// it.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -21,7 +22,10 @@ import { Random } from "../support/random.ts";
 import { runtimeCommand } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Memtables that are just large enough for the thread, and merges, too: their inputs are not compressed. */
+/**
+ * Memtables that are just large enough for the thread, and merges, too: their inputs are not
+ * compressed.
+ */
 const options: Options = { memtableSizeBytes: 1 << 20, compression: "none", walSync: "none" };
 const script = fileURLToPath(new URL("background_thread_child.ts", import.meta.url));
 
@@ -132,7 +136,7 @@ test("A flush does not wait for the compaction that the thread is busy with", as
   const { path: directory, dispose } = temporaryDirectory("thread");
   try {
     const filler = new Filler();
-    // Nothing is compacted but what is asked for.
+    // Nothing is compacted unless the test asks for it.
     const store = await open(directory, { ...options, l0CompactionTrigger: 100 });
     await comeUp(store, filler);
     filler.fillSync(store, 40_000);
@@ -153,7 +157,7 @@ test("A flush does not wait for the compaction that the thread is busy with", as
   }
 });
 
-test("A store that is closed in the middle of the thread's work is whole, and has no file too many once it was opened", async () => {
+test("A store that is closed during the thread's work is whole, and has no extra file after the next open", async () => {
   const { path: directory, dispose } = temporaryDirectory("thread");
   try {
     const filler = new Filler();
@@ -238,7 +242,7 @@ const ends: readonly [act: string, output: string][] = [
 ];
 
 for (const [act, output] of ends) {
-  test(`A process ends whose store's thread is, or whose store was: ${act}`, () => {
+  test(`A process ends if its store's thread is, or its store was: ${act}`, () => {
     const { path: directory, dispose } = temporaryDirectory("thread");
     try {
       const { command, args } = runtimeCommand(runtimeName, script, [directory, act]);

@@ -109,14 +109,14 @@ test("A batch that a closed store refuses can be written to the store when it is
   assert.deepEqual(await contentOf(again), { a: 1 });
 });
 
-test("A batch made by itself is written by a store only", async () => {
+test("A batch that was made without a store can only be written by one", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   await assert.rejects(new EmbeddedBatch().put("a", 1).write(), { code: "CLOSED" });
   await store.write(new EmbeddedBatch().put("a", 1));
   assert.deepEqual(await contentOf(store), { a: 1 });
 });
 
-test("Batches that are filled at the same time do not mix, whatever was written before", async () => {
+test("Batches that are filled at the same time do not mix, after any earlier write", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await open("/db", { fileSystem });
   const first = store.batch().put("a", "1".repeat(1000));

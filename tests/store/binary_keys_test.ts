@@ -16,7 +16,7 @@ const BINARY = Uint8Array.of(0x62, 0xff);
 const TEXT = ["a1", "a2", "b", "c1", "c2"];
 const options: Options = { blockSizeBytes: 256, compression: "none" };
 
-/** Stores with text keys and one that is none, in a memtable and in a table. */
+/** Stores with text keys and one that is not text, in a memtable and in a table. */
 async function* stores(more: Options = {}): AsyncGenerator<EmbeddedStore> {
   for (const isFlushed of [false, true]) {
     await using store = await open("/db", { ...options, ...more, fileSystem: memoryFileSystem() });
@@ -30,7 +30,7 @@ async function* stores(more: Options = {}): AsyncGenerator<EmbeddedStore> {
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 const ALL = [...TEXT.slice(0, 3).map(encode), BINARY, ...TEXT.slice(3).map(encode)];
 
-test("Nothing can go past a key that is not UTF-8, nor see or delete it", async () => {
+test("No scan can pass a key that is not UTF-8, and no call can read or delete it", async () => {
   for await (const store of stores()) {
     using snapshot = store.snapshot();
     for (const from of [store, snapshot]) {
@@ -58,7 +58,7 @@ test("Nothing can go past a key that is not UTF-8, nor see or delete it", async 
   }
 });
 
-test("The error for a key that is not UTF-8 does not name the way past it", async () => {
+test("The error for a key that is not UTF-8 does not say how to read it", async () => {
   for await (const store of stores()) {
     const expected = {
       code: "KEY_ENCODING",
@@ -75,7 +75,7 @@ test("The error for a key that is not UTF-8 does not name the way past it", asyn
   }
 });
 
-test("A cursor that met a key that is not UTF-8 has ended, and one from behind the key goes on", async () => {
+test("A cursor that met a key that is not UTF-8 has ended, and one that starts after the key works", async () => {
   for await (const store of stores()) {
     for (const form of ["sync", "async", "nextMany"] as const) {
       const cursor: EmbeddedCursor<string | Uint8Array> = store.keys();
@@ -102,7 +102,7 @@ test("A cursor that met a key that is not UTF-8 has ended, and one from behind t
   }
 });
 
-test("A store with keys as bytes reads them as text where a range says so", async () => {
+test("A store with keys as bytes reads them as text if a range asks for that", async () => {
   for await (const store of stores({ keyEncoding: "bytes" })) {
     assert.deepEqual([...store.keys({ keyEncoding: "utf8", lt: BINARY })], TEXT.slice(0, 3));
     assert.deepEqual([...store.keys({ limit: 1 })], [encode("a1")]);
@@ -115,7 +115,7 @@ test("A store with keys as bytes reads them as text where a range says so", asyn
   }
 });
 
-test("A key encoding that is none, or a bound among a scan's options, is refused", async () => {
+test("A wrong key encoding, or a bound among a scan's options, is refused", async () => {
   for await (const store of stores()) {
     for (const keyEncoding of ["utf-8", "", 1, null, true]) {
       const range = { keyEncoding } as never;

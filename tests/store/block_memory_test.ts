@@ -1,6 +1,7 @@
 /**
- * The memory of dropped blocks is decoded into again: reads of every kind, interleaved over caches of a few
- * blocks, must never show what another block has written there. TINYKVS_TEST_SCALE=20 tries 20 times the seeds.
+ * The memory of dropped blocks is decoded into again: reads of every kind, interleaved over caches
+ * of a few blocks, must never show what another block has written there. TINYKVS_TEST_SCALE=20
+ * tries 20 times the seeds.
  */
 
 import assert from "node:assert/strict";
@@ -23,7 +24,7 @@ const disks = { "page cache": 0.003, "slow disk": 0.2 } as const;
 interface OptionSet {
   readonly name: string;
   readonly options: Options;
-  /** Values are up to so many bytes longer with each key. */
+  /** Values are up to this number of bytes longer with each key. */
   readonly bytesPerKey: number;
 }
 
@@ -44,7 +45,7 @@ const optionSets: readonly OptionSet[] = [
     options: { blockCacheSizeBytes: 40_000, compression: "none" },
     bytesPerKey: 0,
   },
-  // Each block has one entry, and a size of its own: what is dropped seldom fits the next one.
+  // Each block has one entry, and its own size: what is dropped seldom fits the next one.
   {
     name: "blocks of all sizes",
     options: { blockCacheSizeBytes: 500_000, compression: "none", memtableSizeBytes: 256 * 1024 },
@@ -84,7 +85,8 @@ class Trial {
     await this.#store.compact();
     for (let step = 0; step < STEPS; step++) {
       this.#step();
-      // Some turns of the event loop in between, so that reads which are under way come back one by one.
+      // Some turns of the event loop in between, so that reads which are under way come back one by
+      // one.
       if (this.#random.below(4) === 0) await this.#store.get(this.#key());
       if (this.#pending.length > 30) await Promise.all(this.#pending.splice(0));
       if (this.#failure !== undefined) break;
@@ -137,7 +139,10 @@ class Trial {
     }
   }
 
-  /** Notes what is under way. Failures wait for the step to end: a promise that nobody awaits yet has none. */
+  /**
+   * Notes the step that is under way. Its failure waits until the step ends: a promise that nobody
+   * awaits yet has no handler.
+   */
   #begin(work: Promise<void>): void {
     const noted = work.catch((error: unknown) => {
       this.#failure ??= error;
@@ -247,7 +252,7 @@ async function runTrial(seed: number, { options, bytesPerKey }: OptionSet): Prom
 
 for (const [disk, readMs] of Object.entries(disks)) {
   for (const set of optionSets) {
-    test(`Reads that overlap never meet memory that was given to another block: ${set.name}, ${disk}`, async () => {
+    test(`Overlapping reads never see memory that another block has taken: ${set.name}, ${disk}`, async () => {
       const restore = useScheduler(steppingScheduler(() => readMs));
       try {
         for (let seed = 1; seed <= SEEDS; seed++) await runTrial(seed, set);

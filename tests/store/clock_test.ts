@@ -1,5 +1,5 @@
-// A clock that jumps: forwards by years, backwards by hours. The engine's own is monotonic, but nothing
-// that it promises may hang on that.
+// A clock that jumps: forwards by years, backwards by hours. The engine's own is monotonic, but
+// nothing that it promises may hang on that.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -88,7 +88,7 @@ test("A synchronous writer in interval mode goes on syncing after the clock has 
   }
 });
 
-test("The timer of interval mode syncs whatever the clock shows, once for many writes", async () => {
+test("The timer of interval mode syncs at any reading of the clock, once for many writes", async () => {
   const scheduler = new JumpingScheduler();
   const restore = useScheduler(scheduler);
   try {
@@ -128,7 +128,7 @@ test("Turns.due asks for a turn soon after the clock has gone back", () => {
   assert.notEqual(asked, 0, "it would wait for the hour to pass");
 });
 
-test("RunningTask ends its slice where the clock goes back while it works", () => {
+test("RunningTask ends its slice if the clock goes back during it", () => {
   for (const isSync of [false, true]) {
     const scheduler = new JumpingScheduler();
     let steps = 0;
@@ -148,7 +148,7 @@ test("RunningTask ends its slice where the clock goes back while it works", () =
   }
 });
 
-test("A store under a clock that jumps at every look keeps every promise and lets turns pass", async () => {
+test("A store under a clock that jumps at every reading keeps every promise and lets turns pass", async () => {
   for (let seed = 1; seed <= 5; seed++) {
     await withSeedAsync(seed, async (random) => {
       const scheduler = new JumpingScheduler();

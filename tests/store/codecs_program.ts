@@ -1,6 +1,6 @@
 /**
- * A program of without_web_assembly_test.ts, which bundles it: writes or reads stores of every codec in the
- * directory of its second argument, and prints what came of it.
+ * A program of without_web_assembly_test.ts, which bundles it: writes or reads stores of every
+ * codec in the directory of its second argument, and prints what came of it.
  *
  *     write       a store a codec, with blocks of every size and several tables
  *     read        what `write` has written, found and not found, and a compaction of it

@@ -1,6 +1,6 @@
 /**
- * Writes that depend on what is there, when reads are awaited and others write meanwhile. What each of
- * them does is in the contract suite.
+ * Writes that depend on the stored value, when reads are awaited and others write meanwhile. The
+ * contract suite says what each of them does.
  */
 
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ async function withSlowStore(
   memtableSizeBytes = 4 << 20,
 ): Promise<void> {
   const slow: { reads: number; meanwhile?: () => void } = { reads: 0 };
-  // A clock that goes on by 10 ms a look makes every read seem slow.
+  // A clock that moves by 10 ms at each reading makes every read seem slow.
   const restore = useScheduler(steppingScheduler(() => 10));
   try {
     const fileSystem = watched(memoryFileSystem(), () => {}, async ({ operation, path }) => {
@@ -96,7 +96,7 @@ test("Each kind of conditional write looks again when its key was written meanwh
   }
 });
 
-test("A key that others write with every read is still counted, and other keys disturb nobody", async () => {
+test("A key that others write with every read is still incremented, and other keys disturb nobody", async () => {
   await withSlowStore({ a: 1n, b: 1n }, async (store, slow) => {
     let writes = 0;
     slow.meanwhile = () => {
@@ -107,7 +107,7 @@ test("A key that others write with every read is still counted, and other keys d
   });
 });
 
-test("A memtable that is frozen and flushed while the old value is read makes no update go", async () => {
+test("No update is lost if a memtable is frozen and flushed while the old value is read", async () => {
   await withSlowStore({ a: 1n }, async (store, slow) => {
     slow.meanwhile = () => {
       if (slow.reads > 2) return;
@@ -119,7 +119,7 @@ test("A memtable that is frozen and flushed while the old value is read makes no
   }, 4096);
 });
 
-test("The key's bytes belong to the caller again while the old value is being read", async () => {
+test("The caller may reuse the key's bytes while the old value is being read", async () => {
   await withSlowStore({ a: 5n, b: 1n }, async (store) => {
     const key = new TextEncoder().encode("a");
     const sum = store.increment(key);
@@ -138,7 +138,7 @@ test("A store that is closed while the old value is being read answers with a Cl
   });
 });
 
-test("A function that writes its own key is a TypeError, and one that writes others is none", async () => {
+test("A function that writes its own key is a TypeError, and one that writes other keys is not", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   await store.put("a", 1);
   const meddle = (): number => {
@@ -162,7 +162,7 @@ test("A function that writes its own key is a TypeError, and one that writes oth
   store.closeSync();
 });
 
-test("Each conditional write has a synchronous twin", async () => {
+test("Each conditional write has a synchronous form", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   assert.equal(store.putIfNotExistsSync("k", 1), true);
   assert.equal(store.putIfNotExistsSync("k", 2), false);

@@ -1,4 +1,5 @@
-// The public cursor over a whole store: what it shows, when it lets go, and calls that overlap.
+// The public cursor over a whole store: what it shows, when it releases its files, and calls that
+// overlap.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -80,7 +81,7 @@ test("A for await loop that breaks closes its cursor", async () => {
   assert.equal(await keepsFiles(store, fileSystem), false);
 });
 
-test("A function that returns from within a loop closes its cursor", async () => {
+test("A return from within a loop closes its cursor", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await coldStore(300, {}, fileSystem);
   const firstKey = async (): Promise<unknown> => {
@@ -102,7 +103,7 @@ test("A loop whose body throws closes its cursor", async () => {
   assert.equal(await keepsFiles(store, fileSystem), false);
 });
 
-test("A cursor that is iterated to its end holds nothing any more", async () => {
+test("A cursor that is iterated to its end keeps nothing", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await coldStore(300, {}, fileSystem);
   await collect(store.keys());
@@ -159,7 +160,7 @@ test("Every use of a cursor whose store was closed is a ClosedError that says so
   await cursors[0]!.close();
 });
 
-test("An iteration ends with the signal's reason at the very next step", async () => {
+test("An iteration ends with the signal's reason at the next step", async () => {
   await using store = await coldStore(500);
   for (const form of ["sync", "async", "nextMany"] as const) {
     const controller = new AbortController();
@@ -181,7 +182,7 @@ test("An iteration ends with the signal's reason at the very next step", async (
   }
 });
 
-test("A signal that was aborted before stops every kind of read", async () => {
+test("A signal that is already aborted stops every kind of read", async () => {
   await using store = await coldStore(5);
   const signal = AbortSignal.abort(new Error("too late"));
   await assert.rejects(store.keys({ signal }).toArray(), /too late/);
@@ -228,7 +229,7 @@ test("Bounds hold in both directions", async () => {
   assert.deepEqual([...store.keys({ prefix: "k001", gte: keyOf(15) })], keysFrom(15, 20));
 });
 
-test("A cursor goes where it is sought, forward and backward, again and again", async () => {
+test("A cursor can seek forward and backward, again and again", async () => {
   await using store = await coldStore(300);
   const cursor = store.keys({ gte: keyOf(10), lt: keyOf(290) });
   assert.deepEqual(await cursor.nextMany(2), keysFrom(10, 12));
@@ -244,7 +245,7 @@ test("A cursor goes where it is sought, forward and backward, again and again", 
   assert.deepEqual(cursor.nextManySync(1), [keyOf(10)]);
 });
 
-test("A reverse cursor that is sought goes to the last key at or before", async () => {
+test("A seek of a reverse cursor goes to the last key at or before", async () => {
   await using store = await coldStore(300);
   const cursor = store.keys({ reverse: true, gte: keyOf(10), lt: keyOf(290) });
   cursor.seek(keyOf(200));
@@ -259,7 +260,7 @@ test("A reverse cursor that is sought goes to the last key at or before", async 
   assert.deepEqual(cursor.nextManySync(1), [keyOf(289)]);
 });
 
-test("A cursor whose end was reached can be sought until it is closed, and keeps its moment", async () => {
+test("A cursor at its end can seek until it is closed, and keeps its moment", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await coldStore(300, {}, fileSystem);
   const forward = store.keys({ gte: keyOf(10) });
@@ -284,7 +285,7 @@ test("A cursor whose end was reached can be sought until it is closed, and keeps
   assert.equal(await keepsFiles(store, fileSystem), false);
 });
 
-test("A loop that has ended, and toArray, leave a cursor that can't be sought", async () => {
+test("After a loop has ended, or toArray, the cursor can't seek", async () => {
   await using store = await coldStore(50);
   const cursors = [store.keys(), store.keys(), store.keys()] as const;
   for (const _ of cursors[0]);
@@ -310,7 +311,7 @@ test("return and throw close a cursor", async () => {
   assert.equal(await keepsFiles(store, fileSystem), false);
 });
 
-test("map, filter, take and drop work in both kinds of loops, and close what they take from", async () => {
+test("map, filter, take and drop work in both kinds of loops, and close their source", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await coldStore(300, {}, fileSystem);
   const chain = (): EmbeddedCursor<string> =>
@@ -346,7 +347,7 @@ test("Iterator helpers of the runtime work on a cursor", async () => {
   assert.deepEqual(iterator.drop(3).take(2).toArray(), keysFrom(3, 5));
 });
 
-test("A cursor that has taken everything ahead can still be sought", async () => {
+test("A cursor that has read everything ahead can still seek", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   for (let i = 0; i < 20; i++) store.putSync(keyOf(i), i);
   const cursor = store.keys();
@@ -355,7 +356,7 @@ test("A cursor that has taken everything ahead can still be sought", async () =>
   assert.deepEqual(await cursor.nextMany(9), keysFrom(15, 20));
 });
 
-test("Items that were taken ahead and dropped by a seek do not count towards the limit", async () => {
+test("Items that were read ahead and dropped by a seek do not count towards the limit", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   for (let i = 0; i < 50; i++) store.putSync(keyOf(i), i);
   const cursor = store.keys({ limit: 5 });
@@ -391,7 +392,7 @@ test("Synchronous use while an asynchronous step is under way is a TypeError", a
   assert.deepEqual(await cursor.nextMany(1), [keyOf(100)]);
 });
 
-test("A cursor may be iterated in turns synchronously and asynchronously", async () => {
+test("A cursor may be iterated alternately, synchronously and asynchronously", async () => {
   await using store = await coldStore(300);
   const cursor = store.keys();
   const seen: unknown[] = [];
@@ -465,7 +466,7 @@ test("A loop whose body closes the store ends with a ClosedError", async () => {
   }, { code: "CLOSED" });
 });
 
-test("A visitor that throws ends the scan and lets go of the tables", async () => {
+test("A visitor that throws ends the scan and releases the tables", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await coldStore(300, {}, fileSystem);
   const scan = store.scanRange(keyOf(1), keyOf(9), () => {
@@ -475,7 +476,7 @@ test("A visitor that throws ends the scan and lets go of the tables", async () =
   assert.equal(await keepsFiles(store, fileSystem), false);
 });
 
-test("nextMany takes exactly as many as asked for, and refuses other counts", async () => {
+test("nextMany returns exactly as many as asked for, and refuses wrong counts", async () => {
   await using store = await coldStore(300);
   const cursor = store.keys();
   assert.deepEqual(await cursor.nextMany(250), keysFrom(0, 250));

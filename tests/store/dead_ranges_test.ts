@@ -1,5 +1,5 @@
-// Scans that jump over what earlier ones have found to be dead: how little they walk, and that they never jump
-// over a key that lives.
+// Scans that jump over what earlier ones have found to be dead: how little they walk, and that they
+// never jump over a key that lives.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -41,7 +41,7 @@ function requireFew(store: EmbeddedStore, pops: number, what: string): void {
   assert.ok(tombstones <= PER_POP * pops, `${what}: ${tombstones} tombstones for ${pops} pops`);
 }
 
-test("Taking the first entry again and again does not walk over all that were taken before", () => {
+test("Taking the first entry again and again does not walk over all deleted ones", () => {
   for (const reverse of [false, true]) {
     for (const count of [4000, 16_000]) {
       const store = openSync("/db", { fileSystem: memoryFileSystem(), walSync: "none" });
@@ -63,7 +63,7 @@ test("Taking the first entry again and again does not walk over all that were ta
   }
 });
 
-test("A queue that grows at its end while its head is taken is not walked over", async () => {
+test("Reading a queue that grows at its end does not walk over its deleted head", async () => {
   // Small memtables, so that flushes and compactions come in between.
   await using store = await open("/db", {
     fileSystem: memoryFileSystem(),
@@ -86,7 +86,7 @@ test("A queue that grows at its end while its head is taken is not walked over",
   requireFew(store, head, "queue");
 });
 
-test("Several queues, and one behind an entry that stays, are not walked over either", () => {
+test("Nor does reading several queues, or one after an entry that stays", () => {
   const store = openSync("/db", { fileSystem: memoryFileSystem(), walSync: "none" });
   const queues = ["a ", "b ", "c ", "d "];
   const batch = store.batch();
@@ -102,13 +102,13 @@ test("Several queues, and one behind an entry that stays, are not walked over ei
       store.deleteSync(key!);
     }
   }
-  // A stretch after an entry is found when some were walked over, up to a run of them.
+  // A dead stretch after an entry is found after some of it was walked over, up to a run.
   const { tombstones } = store.stats().scan;
   assert.ok(tombstones <= 64 * 8000, `${tombstones} tombstones`);
   store.closeSync();
 });
 
-test("A stack of keys that were never used before is not walked over", () => {
+test("Reading a stack of new keys does not walk over the deleted ones", () => {
   const store = openSync("/db", { fileSystem: memoryFileSystem(), walSync: "none" });
   store.putSync("job", "the end");
   const pops = 4000;
@@ -123,7 +123,7 @@ test("A stack of keys that were never used before is not walked over", () => {
   store.closeSync();
 });
 
-test("A put into a stretch that was jumped over is seen, forward and in reverse, alone and in a batch", () => {
+test("A put into a skipped stretch is seen, forward and in reverse, alone and in a batch", () => {
   for (const reverse of [false, true]) {
     for (const at of [0, 1, 50, 98, 99]) {
       const store = openSync("/db", { fileSystem: memoryFileSystem(), walSync: "none" });
@@ -141,7 +141,7 @@ test("A put into a stretch that was jumped over is seen, forward and in reverse,
   }
 });
 
-test("A snapshot from before a stretch died does not jump over it", () => {
+test("A snapshot from before a stretch was deleted does not skip it", () => {
   const store = openSync("/db", { fileSystem: memoryFileSystem(), walSync: "none" });
   fill(store, 0, 100);
   using snapshot = store.snapshot();
@@ -153,7 +153,7 @@ test("A snapshot from before a stretch died does not jump over it", () => {
   store.closeSync();
 });
 
-test("A put while a scan waits for a block in the middle of a stretch is seen by the next one", async () => {
+test("A put while a scan waits for a block in the middle of a stretch is seen by the next scan", async () => {
   const fileSystem = memoryFileSystem();
   const options: Options = {
     fileSystem,
@@ -188,7 +188,7 @@ test("A put while a scan waits for a block in the middle of a stretch is seen by
   }
 });
 
-test("DeadRanges never say of a key that it is dead when it lives", () => {
+test("DeadRanges never say that a live key is dead", () => {
   let hits = 0;
   for (let seed = 1; seed <= 100; seed++) {
     withSeed(seed, (random) => {
@@ -254,7 +254,7 @@ const sets: readonly Options[] = [
   { walSync: "none", memtableSizeBytes: 8192, blockCacheSizeBytes: 0, l0CompactionTrigger: 2 },
 ];
 
-test("Scans that jump show what a sorted map shows, beside writes, snapshots and paused cursors", async () => {
+test("Scans that skip stretches show what a sorted map shows, beside writes, snapshots and paused cursors", async () => {
   for (let seed = 1; seed <= 15; seed++) {
     await withSeedAsync(seed, async (random) => {
       const options = { ...sets[seed % sets.length]!, fileSystem: memoryFileSystem() };
@@ -278,7 +278,7 @@ test("Scans that jump show what a sorted map shows, beside writes, snapshots and
         if (way === 0) {
           assert.equal(await reader.count(range), expected.length, what);
         } else if (way === 1) {
-          // Others write while it stands.
+          // Others write while it is open.
           const cursor = reader.keys(range);
           const found: (string | Uint8Array)[] = [];
           for await (const key of cursor) {
@@ -305,7 +305,10 @@ test("Scans that jump show what a sorted map shows, beside writes, snapshots and
   }
 });
 
-/** Mostly deletes of many neighbours, so that there are stretches to jump over; some puts into them. */
+/**
+ * Mostly deletes of many adjacent keys, so that there are stretches to skip, and some puts into
+ * them.
+ */
 function write(
   store: EmbeddedStore,
   model: Map<string, number>,

@@ -1,5 +1,5 @@
-// Who may read a store's files: the owner alone, or whom the options name. Every file that a store makes
-// is looked at, whichever thread has made it, under several umasks.
+// Who may read a store's files: the owner alone, or whom the options name. Every file that a store
+// makes is looked at, whichever thread has made it, under several umasks.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -67,7 +67,7 @@ const cases: readonly [Options, umask: number, files: string, directories: strin
 for (const [options, umask, files, directories] of cases) {
   const given = Object.entries(options).map(([name, mode]) => `${name} 0o${mode.toString(8)}`);
   const what = `${given.join(", ") || "no option"}, umask ${umask.toString(8).padStart(3, "0")}`;
-  test(`A store's files shut another user out, whatever is asked for: ${what}`, async () => {
+  test(`No other user can read a store's files, whatever is asked for: ${what}`, async () => {
     const { path, dispose } = temporaryDirectory("modes");
     const before = process.umask(umask);
     try {
@@ -85,7 +85,7 @@ for (const [options, umask, files, directories] of cases) {
   });
 }
 
-test("A store that is opened with other modes leaves what exists as it is", async () => {
+test("A store that is opened with other modes leaves existing files as they are", async () => {
   const { path, dispose } = temporaryDirectory("modes");
   try {
     const directory = join(path, "db");
@@ -105,7 +105,7 @@ test("A store that is opened with other modes leaves what exists as it is", asyn
   }
 });
 
-test("Modes for a file system that knows none are ignored", async () => {
+test("Modes are ignored on a file system without modes", async () => {
   for (const modes of [{ fileMode: 0o640 }, { directoryMode: 0o750 }]) {
     await assert.rejects(open("/db", { ...modes, fileSystem: memoryFileSystem() }), {
       name: "TypeError",

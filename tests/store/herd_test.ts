@@ -1,6 +1,6 @@
 /**
- * Many reads of a cold store at the same time. What is counted is what is read from the file system, not the
- * time that it takes: a block is read once, however many wait for it.
+ * Many reads of a cold store at the same time. The tests count the reads from the file system, and
+ * not time: a block is read once, however many wait for it.
  */
 
 import assert from "node:assert/strict";
@@ -61,7 +61,7 @@ async function countReads(
 ): Promise<number> {
   await using store = await open("/db", { ...options, blockCacheSizeBytes, fileSystem });
   const before = fileSystem.counts.reads;
-  // A clock that goes on when it is looked at: how many gets read at once hangs on nothing else.
+  // A clock that moves when it is read: nothing else decides how many gets are read at once.
   const restore = useScheduler(steppingScheduler(() => 0.1));
   try {
     await use(store);
@@ -147,11 +147,11 @@ test("A herd of gets lets the event loop turn, and no more than 64 of its reads 
     isDone = true;
   }
   assert.ok(most <= 64, `${most} reads at a time`);
-  // Fifteen looks at the clock make a slice, and four gets go on between two of them.
+  // Fifteen readings of the clock make a slice, and four gets continue between two of them.
   assert.ok(turns >= COUNT / 60, `${turns} turns`);
 });
 
-test("A read that fails fails for each of its waiters with an error of its own, and is tried again", async () => {
+test("A failed read gives each of its waiters a separate error, and is tried again", async () => {
   let failure: "none" | "read" | "damage" = "none";
   let failed = 0;
   const inner = memoryFileSystem();
@@ -184,7 +184,7 @@ test("A read that fails fails for each of its waiters with an error of its own, 
   }
 });
 
-test("A store that is closed under a herd ends each get with a ClosedError, and another store's go on", async () => {
+test("Closing a store under a herd ends each get with a ClosedError, and the gets of another store go on", async () => {
   const fileSystem = countingFileSystem(memoryFileSystem(), { isAsync: true });
   await fill(fileSystem);
   const other = countingFileSystem(memoryFileSystem(), { isAsync: true });
@@ -216,7 +216,7 @@ test("Synchronous gets and writes under a herd change none of its answers", asyn
   requireValues(await Promise.all(gets), keys);
 });
 
-test("A damaged block is told to each of those who wait for it, and to nobody else", async () => {
+test("A damaged block is reported to everybody who waits for it, and to nobody else", async () => {
   const fileSystem = countingFileSystem(memoryFileSystem(), { isAsync: true });
   await fill(fileSystem);
   const table = fileSystem.listSync("/db").filter((name) => name.endsWith(".sst")).sort()[0]!;

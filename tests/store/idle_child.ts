@@ -1,6 +1,6 @@
 /**
- * A child of idle_test.ts: deletes everything in the store that its argument names, stays for as long as the store
- * needs to be found idle, and wants to exit then, without closing it.
+ * A child of idle_test.ts: deletes everything in the store that its argument names, stays for as
+ * long as the store needs to be found idle, and wants to exit then, without closing it.
  */
 
 import process from "node:process";

@@ -1,4 +1,4 @@
-// What a store does while nobody writes to it: it gives back the space of what was deleted, slowly.
+// What a store does while nobody writes to it: it slowly frees the space of deleted entries.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -71,7 +71,7 @@ async function inVirtualTime(bench: Bench, body: () => Promise<void>): Promise<v
   }
 }
 
-test("The space of what was deleted is given back while nobody writes", async () => {
+test("The space of deleted entries is freed while nobody writes", async () => {
   for (const what of ["all", "most", "a range"]) {
     const bench = new Bench(1);
     await inVirtualTime(bench, async () => {
@@ -98,10 +98,11 @@ test("The space of what was deleted is given back while nobody writes", async ()
   }
 });
 
-test("What was deleted before a store was closed is given back when it is open again and idle", async () => {
+test("The space of entries that were deleted before a close is freed when the store is open again and idle", async () => {
   const bench = new Bench(2);
   await inVirtualTime(bench, async () => {
-    // Few are deleted for each that is there, so that nothing is due while the store is in use.
+    // Only a few are deleted for each remaining one, so that nothing is due while the store is in
+    // use.
     const first = await bench.open();
     await bench.fill(first);
     await bench.scheduler.drive(first.compact());
@@ -186,7 +187,7 @@ for (const name of runtimeNames) {
       const { stdout, stderr, status } = spawnSync(command, args, { encoding: "utf8" });
       assert.equal(status, 0, stderr);
       assert.equal(stdout, "deleted\ndone\n", stderr);
-      // It has exited before all was given back.
+      // It has exited before all space was freed.
       await using left = await open(path, { readOnly: true });
       const bytes = left.stats().levels.reduce((sum, level) => sum + level.sizeBytes, 0);
       assert.ok(bytes > 0, "idle work was done to its end");

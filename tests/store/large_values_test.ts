@@ -1,6 +1,6 @@
 /**
- * Who asks for keys only does not read large values: the bytes that are read from tables are counted, not the
- * time that it takes.
+ * Who asks for keys only does not read large values: the bytes that are read from tables are
+ * counted, not the time that it takes.
  */
 
 import assert from "node:assert/strict";
@@ -97,7 +97,7 @@ for (
   });
 }
 
-test("Keys of large and small values, tombstones and memtables are those of the entries, wherever one looks", () => {
+test("keys() shows the keys of all entries: large and small values, tombstones and memtables", () => {
   for (let seed = 1; seed <= 12; seed++) {
     withSeed(seed, (random) => {
       const fileSystem = memoryFileSystem();

@@ -1,6 +1,7 @@
 /**
- * A log's blocks may outlive its name: a power loss takes the name of the newest log and leaves its records on
- * the disk, in blocks that are free. In a log of the same number they would pass for records of that log.
+ * A log's blocks may outlive its name: a power loss takes the name of the newest log and leaves its
+ * records on the disk, in blocks that are free. In a log of the same number they would pass for
+ * records of that log.
  */
 
 import assert from "node:assert/strict";
@@ -30,13 +31,15 @@ test("A log never gets the number of one whose name a power loss took", () => {
         fileSystem.onOperation = ({ operation, path, phase }) => {
           if (phase !== "after" || !path.endsWith(".wal") || crashed !== undefined) return;
           if (operation === "create" && created === "" && left.some(isLog)) {
-            // A running store may be so far ahead of its manifest, and a power loss takes all these names.
+            // A running store may be so far ahead of its manifest, and a power loss takes all these
+            // names.
             const least = Math.max(...left.filter((name) => /^\d/.test(name)).map(numberOf));
             assert.ok(numberOf(path) > least + MAX_NUMBERS_AHEAD, `"${path}" may have been a log`);
           }
           if (operation === "create") created = path;
           const size = fileSystem.sizesIn(DIRECTORY).get(path.slice(DIRECTORY.length + 1)) ?? 0;
-          // A header alone is the same one the next time: the first log's records wait for its name.
+          // A header alone is the same one the next time: the first log's records wait for its
+          // name.
           if (path !== created || size <= LOG_HEADER_BYTES) return;
           assert.ok(!written.has(path), `"${path}" gets records a second time`);
           written.add(path);

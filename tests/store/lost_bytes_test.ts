@@ -1,4 +1,4 @@
-// Bytes whose buffer is gone, at every place where a store takes bytes; and bytes that are merely unusual.
+// Bytes whose buffer is gone, wherever a store takes bytes; and bytes that are only unusual.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -56,7 +56,7 @@ const ways: Readonly<Record<string, (store: EmbeddedStore, bytes: Uint8Array) =>
   "compact": (store, bytes) => store.compact({ start: bytes }),
 };
 
-test("A detached or outlying Uint8Array is taken for an empty one", async () => {
+test("A detached or outlying Uint8Array counts as an empty one", async () => {
   for (const bytes of [detachedBytes(5), ...outlyingBytes()]) {
     for (const [name, way] of Object.entries(ways)) {
       const store = openSync("/db", { fileSystem: memoryFileSystem() });

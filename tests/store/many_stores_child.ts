@@ -103,7 +103,7 @@ async function loop(): Promise<void> {
     for (let n = 0; n < 80_000; n += 20) {
       if (store.hasSync(`key ${String(n).padStart(8, "0")}`)) found++;
     }
-    // Left behind without being closed, in the middle of a block.
+    // Dropped without being closed, in the middle of a block.
     store.entries()[Symbol.iterator]().next();
     one = Math.max(one, store.stats().cache.sizeBytes);
     store.closeSync();

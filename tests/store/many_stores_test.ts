@@ -1,4 +1,5 @@
-// Many stores in one process: what one costs at rest and after it was closed, and the thread that they share.
+// Many stores in one process: what one costs at rest and after it was closed, and the thread that
+// they share.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -34,11 +35,12 @@ test("A store at rest keeps four descriptors and a megabyte at most", () => {
   assert.equal(afterClose, 0);
 });
 
-test("A closed store holds no memory, also where the event loop has not turned since it was opened", () => {
+test("A closed store holds no memory, even if the event loop has not turned since it was opened", () => {
   const { found, count, one, peak, descriptors } = run<Record<string, number>>("loop");
   assert.equal(found, count! * 4000);
   assert.ok(one! > 7_000_000, `a cache of ${one} bytes`);
-  // One at a time, and what the collector has not come to yet: on Bun that is several of them.
+  // One at a time, and those that the garbage collector has not reached yet: on Bun that is several
+  // of them.
   assert.ok(peak! < count! / 2 * one!, `${peak} bytes after ${count} stores of ${one}`);
   assert.equal(descriptors, 0);
 });

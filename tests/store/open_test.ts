@@ -1,4 +1,4 @@
-// Opening: options, paths, locks, and what an open that fails leaves behind.
+// Opening: options, paths, locks, and what a failed open leaves.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -41,6 +41,7 @@ const limits: { [Name in keyof Options]-?: [good: unknown[], bad: unknown[]] } =
   levelSizeMultiplier: [[2, 100], [1, 101, null]],
   maxLevels: [[2, 7], [1, 8, null]],
   backgroundThread: [[true, false], [1, "worker", null]],
+  flushOnClose: [[true, false], [1, "no", null]],
 };
 
 /** A file system that fails on the first use of it. */
@@ -52,10 +53,10 @@ const untouchable = new Proxy(memoryFileSystem(), {
   },
 });
 
-test("Every option is taken at its limits and refused beyond, before the disk is touched", async () => {
+test("Every option is accepted at its limits and refused beyond them, before the disk is touched", async () => {
   for (const [name, [good, bad]] of Object.entries(limits)) {
     for (const value of good) {
-      // A store of their own: these are for the file system of the runtime.
+      // Their own store: these are for the file system of the runtime.
       if (name === "fileMode" || name === "directoryMode") {
         assert.equal(resolveOptions({ [name]: value })[name], value);
         continue;
@@ -77,14 +78,14 @@ test("Every option is taken at its limits and refused beyond, before the disk is
   }
 });
 
-test("The largest memtable may be asked for", () => {
+test("The largest memtable size is accepted", () => {
   const store = openSync("/db", { fileSystem: memoryFileSystem(), memtableSizeBytes: 2 ** 30 });
   store.putSync("a", 1);
   assert.equal(store.getSync("a"), 1);
   store.closeSync();
 });
 
-test("Options that are no object and unknown names are TypeErrors", async () => {
+test("Options that are not an object, and unknown names, are TypeErrors", async () => {
   for (const options of [null, 5, "fast", true]) {
     await assert.rejects(open("/db", options as never), TypeError);
   }
@@ -97,7 +98,7 @@ test("Options that are no object and unknown names are TypeErrors", async () => 
   }
 });
 
-test("Only own options count, and undefined is not given", async () => {
+test("Only own options count, and undefined counts as not given", async () => {
   const inherited = Object.create({ readOnly: true, unknown: 1 });
   const options = Object.assign(inherited, {
     fileSystem: memoryFileSystem(),
@@ -116,7 +117,7 @@ test("A path that is neither text nor a URL is a TypeError", async () => {
   await assert.rejects(open(new URL("https://localhost/db")), TypeError);
 });
 
-test("A missing store is created with its parents, or refused when that was asked for", async () => {
+test("A missing store is created with its parents, or refused if the caller asks for that", async () => {
   const directory = temporaryDirectory("open");
   try {
     const missing = path.join(directory.path, "some", "where");
@@ -136,7 +137,7 @@ test("A missing store is created with its parents, or refused when that was aske
   }
 });
 
-test("An existing store is refused where a new one was asked for", async () => {
+test("An existing store is refused if the caller asks for a new one", async () => {
   const fileSystem = memoryFileSystem();
   const create: Options = { fileSystem, errorIfExists: true };
   openSync("/db", create).closeSync();
@@ -146,7 +147,7 @@ test("An existing store is refused where a new one was asked for", async () => {
   openSync("/db", { fileSystem }).closeSync();
 });
 
-test("A directory that holds no store is left as it was where none may be created", async () => {
+test("A directory without a store is left as it was if none may be created", async () => {
   const directory = temporaryDirectory("open");
   try {
     fs.writeFileSync(path.join(directory.path, "letter.txt"), "Dear reader");
@@ -180,7 +181,7 @@ test("Files of others in the directory stay as they are", async () => {
   }
 });
 
-test("A path that is no directory is refused and stays", async () => {
+test("A path that is not a directory is refused and stays", async () => {
   const directory = temporaryDirectory("open");
   try {
     const file = path.join(directory.path, "file");
@@ -194,7 +195,7 @@ test("A path that is no directory is refused and stays", async () => {
   }
 });
 
-test("The remains of a store whose CURRENT is lost are refused and stay", async () => {
+test("The files of a store that has lost CURRENT are refused and stay", async () => {
   const fileSystem = memoryFileSystem();
   const store = openSync("/db", { fileSystem });
   store.putSync("a", 1);
@@ -231,7 +232,7 @@ test("A relative path is made absolute at once", async () => {
   }
 });
 
-test("The directory and its files are private, whatever the umask is", async () => {
+test("The directory and its files are private under any umask", async () => {
   if (process.platform === "win32") return assert.ok(true, "Windows has no modes");
   const directory = temporaryDirectory("open");
   const umask = process.umask(0);
@@ -370,7 +371,7 @@ test("A read-only store answers reads and refuses writes, and leaves its files a
   }
 });
 
-test("An open that fails gives the lock back", async () => {
+test("An open that fails releases the lock", async () => {
   const fileSystem = memoryFileSystem();
   openSync("/db", { fileSystem }).closeSync();
   const [manifest] = fileSystem.listSync("/db").filter((name) => name.startsWith("MANIFEST"));

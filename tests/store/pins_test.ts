@@ -1,6 +1,6 @@
 /**
- * Whatever walks over blocks lets go of all of them in the end: a block that stays pinned is lost to the cache,
- * with its place in a slab.
+ * Everything that walks over blocks releases them in the end: a block that stays pinned is lost to
+ * the cache, with its place in a slab.
  */
 
 import assert from "node:assert/strict";
@@ -15,7 +15,10 @@ function keyOf(n: number): string {
   return `key${String(n).padStart(5, "0")}`;
 }
 
-/** A store with a level of many tables that ends at two thirds of the keys, and a table above it that goes on. */
+/**
+ * A store with a level of many tables that ends at two thirds of the keys, and a table above it
+ * that continues.
+ */
 async function openLevels(): Promise<EmbeddedStore> {
   const store = await open("/db", {
     fileSystem: memoryFileSystem(),
@@ -34,7 +37,7 @@ async function openLevels(): Promise<EmbeddedStore> {
   return store;
 }
 
-test("Scans of every kind, and cursors that seek, let go of their blocks", async () => {
+test("Scans of every kind, and cursors that seek, release their blocks", async () => {
   await withSeedAsync(1, async (random) => {
     await using store = await openLevels();
     const pins = countPins();

@@ -56,7 +56,7 @@ test("resolveRange fills in the direction and the limit", () => {
   assert.equal(resolveRange({ limit: 0, reverse: true }).limit, 0);
 });
 
-test("resolveRange refuses what is no range", () => {
+test("resolveRange refuses values that are not ranges", () => {
   const wrong: [unknown, new () => Error][] = [
     [null, TypeError],
     ["a", TypeError],

@@ -54,7 +54,7 @@ function contentOf(store: EmbeddedStore): string {
 class CheckedWriter {
   readonly recorded: RecordedWriter;
   readonly random: Random;
-  /** What the store holds after so many writes. */
+  /** The content of the store after each number of writes. */
   readonly states: string[];
   readonly #options: Options;
   /** The same writes without a crash or a file. */
@@ -141,7 +141,7 @@ class CheckedWriter {
   }
 }
 
-/** At most so many operations has an open before its second look. */
+/** An open has at most this number of operations before its second look. */
 const FIRST_OPERATIONS = 12;
 
 /** How many steps the writer may do ahead of an operation of the reader. */
@@ -191,7 +191,8 @@ const workloads: readonly Workload[] = [
       for (let round = 0; round < 8; round++) {
         writer.open();
         for (let i = writer.random.below(30); i >= 0; i--) writer.batchSync(120);
-        // More than one memtable has entries that are in no table: the recovery deletes several logs.
+        // More than one memtable has entries that are in no table: the recovery deletes several
+        // logs.
         await writer.batches(6, 1500);
         if (round % 2 === 0) await writer.close();
         else writer.kill();
@@ -253,7 +254,10 @@ interface Met {
   gaveUp: number;
 }
 
-/** Opens the store once, with `pace` steps of the writer before each operation, and checks what it shows. */
+/**
+ * Opens the store once, with `pace` steps of the writer before each operation, and checks what it
+ * shows.
+ */
 function openAndCheck(
   writer: CheckedWriter,
   playback: Playback,
@@ -329,7 +333,7 @@ function pass(writer: CheckedWriter, stride: () => number, pace: () => number, m
 }
 
 /**
- * Has the writer do all that ends with a removal of a file in front of one operation of an open:
+ * Lets the writer make all steps that end with a removal of a file before one operation of an open:
  * between two removals a directory is emptiest.
  */
 function passOfRemovals(writer: CheckedWriter, random: Random, met: Met): void {
@@ -344,7 +348,10 @@ function passOfRemovals(writer: CheckedWriter, random: Random, met: Met): void {
   }
 }
 
-/** Has the writer come to each state in which something is deleted and something not yet, in front of each operation. */
+/**
+ * Lets the writer reach each state in which one thing is deleted and another not yet, before each
+ * operation.
+ */
 function passOfHalfDeleted(writer: CheckedWriter, met: Met): void {
   for (const { start, end } of writer.recorded.play().halfDeleted.slice(0, 12)) {
     for (let operation = 0; operation < FIRST_OPERATIONS; operation++) {
@@ -362,7 +369,7 @@ function nothingMet(): Met {
 }
 
 for (const workload of workloads) {
-  test(`A read-only open at any step of ${workload.title} shows a whole state of then`, async () => {
+  test(`A read-only open at any step of ${workload.title} shows a whole state of that moment`, async () => {
     const every = nothingMet();
     const between = nothingMet();
     const removing = nothingMet();

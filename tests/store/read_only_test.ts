@@ -1,4 +1,4 @@
-// Read-only handles: what they leave alone, what they hold on to, and what they say when they can't.
+// Read-only handles: what they leave alone, what they keep, and what they report if they can't.
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
@@ -90,7 +90,7 @@ test("A read-only open on disk leaves every byte, name and time as it was", asyn
   }
 });
 
-test("A store on a disk that takes no writes at all is read", () => {
+test("A store on a read-only disk can be read", () => {
   const fileSystem = new CloneableFileSystem();
   const writer = openSync(DIRECTORY, { ...SMALL, fileSystem });
   fill(writer, 100, 1);
@@ -133,7 +133,7 @@ test("Readers in the writer's own process do not refuse each other, nor the writ
   assert.equal(fileSystem.openHandles, 0);
 });
 
-test("A writer may open, recover and close beside a reader that was there first", async () => {
+test("A writer may open, recover and close beside an earlier reader", async () => {
   const fileSystem = new CloneableFileSystem();
   const first = openSync(DIRECTORY, { ...SMALL, fileSystem });
   fill(first, 100, 1);
@@ -149,7 +149,7 @@ test("A writer may open, recover and close beside a reader that was there first"
   assert.deepEqual(contentOf(reader), expected(100, 1));
 });
 
-test("A checkpoint of a read-only store has what the writer has deleted since", async () => {
+test("A checkpoint of a read-only store has the files that the writer has deleted since", async () => {
   const fileSystem = new CloneableFileSystem();
   const writer = openSync(DIRECTORY, { ...SMALL, fileSystem });
   fill(writer, 100, 1);
@@ -181,7 +181,7 @@ async function manyTables(): Promise<{ fileSystem: CloneableFileSystem; writer: 
   return { fileSystem, writer };
 }
 
-test("Of more tables than a reader keeps open, one that is removed is missed by name", async () => {
+test("If a reader has more tables than it keeps open, the error for a removed one names it", async () => {
   const { fileSystem, writer } = await manyTables();
   const before = fileSystem.openHandles;
   const reader = openSync(DIRECTORY, { fileSystem, readOnly: true, blockCacheSizeBytes: 0 });
@@ -235,7 +235,7 @@ test("A reader that gets few descriptors keeps some free, and reads everything",
   }
 });
 
-test("A reader gives up with a typed error where a writer changes the store in every try", async () => {
+test("A reader gives up with a typed error if a writer changes the store during every try", async () => {
   const fileSystem = new CloneableFileSystem();
   const writer = openSync(DIRECTORY, { ...SMALL, fileSystem });
   fill(writer, 100, 1);
@@ -302,7 +302,7 @@ test("CURRENT may be replaced again and again while it is opened", () => {
   writer.closeSync();
 });
 
-test("Damage is reported by a read-only open after it was found twice", async () => {
+test("A read-only open reports damage after it was found twice", async () => {
   const fileSystem = new CloneableFileSystem();
   const writer = openSync(DIRECTORY, { ...SMALL, fileSystem });
   fill(writer, 300, 1);
@@ -320,7 +320,7 @@ test("Damage is reported by a read-only open after it was found twice", async ()
   assert.equal(fileSystem.openHandles, 0);
 });
 
-test("A checkpoint that is being made is no store to a reader, at every step of it", async () => {
+test("An unfinished checkpoint is not a store to a reader, at every step of it", async () => {
   for (const format of ["tinykvs", "go-v0.4"] as const) {
     const fileSystem = new CloneableFileSystem();
     const writer = openSync(DIRECTORY, { ...SMALL, fileSystem });
@@ -350,7 +350,7 @@ test("A checkpoint that is being made is no store to a reader, at every step of 
   }
 });
 
-test("A read-only handle has no lock, makes no store, and can't be shared", async () => {
+test("A read-only handle takes no lock, makes no store, and can't be shared", async () => {
   const fileSystem = memoryFileSystem();
   const readOnly = { fileSystem, readOnly: true };
   await assert.rejects(open("/db", readOnly), { code: "NOT_A_STORE" });

@@ -1,5 +1,5 @@
-// The library in one realm, objects and errors of another, and two copies of it. Contexts of `node:vm` stand for
-// what test runners make; tests/ecosystem/ runs real ones.
+// The library in one realm, objects and errors of another, and two copies of it. Contexts of
+// `node:vm` replace the realms of test runners; tests/ecosystem/ runs real ones.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -18,7 +18,10 @@ type Library = typeof library & typeof import("../ecosystem/life.ts");
 const repository = fileURLToPath(new URL("../..", import.meta.url));
 let program: string | undefined;
 
-/** A copy of the library that lives in a realm of its own, with the globals of a runtime that are no intrinsics. */
+/**
+ * A copy of the library that lives in its own realm, with those globals of a runtime that are not
+ * intrinsics.
+ */
 function libraryOfAnotherRealm(): Library {
   program ??= spawnSync(path.join(repository, "node_modules", ".bin", "esbuild"), [
     path.join(repository, "tests/ecosystem/library.ts"),
@@ -41,7 +44,7 @@ function foreign<T>(expression: string): T {
   return runInNewContext(`(${expression})`) as T;
 }
 
-test("In a realm of its own no store opens, since errors of the system are no instances of its Error", async () => {
+test("In a separate realm no store opens, because errors of the system are not instances of its Error", async () => {
   const { wholeLife, waitsThatEnd } = libraryOfAnotherRealm();
   const directory = temporaryDirectory("realm");
   try {
@@ -52,7 +55,7 @@ test("In a realm of its own no store opens, since errors of the system are no in
   }
 });
 
-test("Keys, values, operations, ranges and options of another realm are refused or stored as others", async () => {
+test("Keys, values, operations, ranges and options of another realm are refused or stored differently", async () => {
   const store = await open("/db", { ...foreign<object>("{}"), fileSystem: memoryFileSystem() });
   const record = `{ bytes: Uint8Array.of(1, 2), list: [1, { deep: "x" }], big: 5n, none: null,
     bare: Object.assign(Object.create(null), { a: 1 }) }`;
@@ -127,7 +130,7 @@ test("Two copies of the library do not know each other's errors, batches, extens
   await store.close();
 });
 
-test("A batch of a version with another form of batches is a TypeError that says so, and no array", async () => {
+test("A batch of a version with another form of batches is a TypeError that says so, and is not read as an array", async () => {
   const store = openSync("/db", { fileSystem: memoryFileSystem() });
   const key = Symbol.for("@tinykvs/core batch form");
   const made = { [key]: 2, length: 1, sizeBytes: 5, finish: () => assert.fail("it was used") };

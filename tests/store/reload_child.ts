@@ -1,6 +1,6 @@
 /**
- * A child of reload_test.ts, which loads the library more than once. Arguments: an act, a file with the whole library
- * in it, a directory. Acts:
+ * A child of reload_test.ts, which loads the library more than once. Arguments: an act, a file with
+ * the whole library in it, a directory. Acts:
  *
  *   module    a module that opens the store is loaded again and again
  *   copies    two copies of the library open it: shared, and not

@@ -1,4 +1,5 @@
-// Shared stores where modules are loaded again: by hand, as a second copy of the library, and by `bun --hot`.
+// Shared stores when modules are loaded again: by hand, as a second copy of the library, and by
+// `bun --hot`.
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
@@ -52,7 +53,10 @@ for (
   });
 }
 
-/** An application that is edited while it runs; it tells which edition it is and what the store holds. */
+/**
+ * An application that is edited while it runs; it tells which edition it is and what the store
+ * holds.
+ */
 function edition(number: number): string {
   return `import { open, EmbeddedStore } from "./library.mjs";
     const isNewCopy = globalThis.lastStore !== EmbeddedStore;
@@ -63,7 +67,7 @@ function edition(number: number): string {
     globalThis.timer ??= setInterval(() => {}, 1000);`;
 }
 
-test("bun --hot goes on with a shared store through edits, each with a new copy of the library", async () => {
+test("bun --hot keeps a shared store through edits, each with a new copy of the library", async () => {
   const directory = temporaryDirectory("hot");
   const at = (name: string): string => path.join(directory.path, name);
   makeLibrary(directory.path);

@@ -1,4 +1,5 @@
-// Shared handles: one store for all who open it in a process, counted, and what those are told who don't share.
+// Shared handles: one store for everybody who opens it in a process, counted, and what callers are
+// told who don't share.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -57,7 +58,7 @@ test("Shared handles are one store, which is closed with the last of them", asyn
   assert.equal(options.fileSystem.openHandles, 0);
 });
 
-test("A closed handle of a store that goes on is as closed as any other", async () => {
+test("A closed handle is closed, even if its store is still open", async () => {
   const options = sharedOptions();
   const other = await open(DIRECTORY, options);
   const store = await open(DIRECTORY, options);
@@ -108,7 +109,7 @@ test("A closed handle of a store that goes on is as closed as any other", async 
   await other.close();
 });
 
-test("What a closed handle has begun goes on: cursors, snapshots and writes", async () => {
+test("Cursors, snapshots and writes of a closed handle continue", async () => {
   const options = { ...sharedOptions(), walSync: "none" as const };
   const other = await open(DIRECTORY, options);
   const store = await open(DIRECTORY, options);
@@ -167,7 +168,7 @@ test("An opening that fails fails for all who wait for it, and counts nobody", a
   assert.equal(isFree(options.fileSystem), true);
 });
 
-test("A shared open while the last handle is being closed opens the store anew", async () => {
+test("A shared open while the last handle is being closed opens the store again", async () => {
   const options = sharedOptions();
   const first = await open(DIRECTORY, options);
   await first.put("a", 1);
@@ -276,7 +277,7 @@ test("Shared opens that wait for a handle that is not shared get the store toget
   assert.equal(isFree(options.fileSystem), true);
 });
 
-test("A shared store that has failed is opened anew by the next who asks", async () => {
+test("The next shared open opens a failed store again", async () => {
   for (const isSync of [false, true]) {
     const options = sharedOptions();
     const again = async (): Promise<EmbeddedStore> =>

@@ -1,4 +1,5 @@
-// A store that is opened, written a little and closed, or killed, again and again: what that leaves.
+// A store that is opened, written a little and closed, or killed, again and again: what that
+// leaves.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -94,7 +95,7 @@ test("Short runs that are killed do not leave a table each", async () => {
   await requireAll(fileSystem, runs, watch, "killed");
 });
 
-test("A store with a table of each of many runs is tidied in the background and by compact", async () => {
+test("A store with one table from each of many runs is compacted in the background and by compact", async () => {
   const runs = 150;
   for (const isWaiting of [true, false]) {
     const fileSystem = new CloneableFileSystem();
@@ -120,7 +121,7 @@ test("A store with a table of each of many runs is tidied in the background and 
   }
 });
 
-test("What is loaded in key order is not rewritten, not at closing either", async () => {
+test("Data loaded in key order is not rewritten, not at closing either", async () => {
   const fileSystem = new CloneableFileSystem();
   for (const value of [undefined, "compresses well ".repeat(8)]) {
     let written = 0;

@@ -1,5 +1,6 @@
-// Scans over much that is not shown: deleted keys, and keys that are newer than the snapshot. They look at
-// the signal and let the event loop turn all the way. Counted in turns and reads; the clock is the test's.
+// Scans over many hidden entries: deleted keys, and keys that are newer than the snapshot. They
+// check the signal and let the event loop turn all the way. The tests count turns and reads; they
+// drive the clock.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -23,7 +24,7 @@ const options: Options = {
   walSync: "none",
 };
 
-/** Read-only stores have no background: all turns and reads are the walk's. */
+/** Read-only stores have no background: all turns and reads belong to the walk. */
 const reading: Options = { ...options, readOnly: true };
 
 function keyOf(n: number): string {
@@ -84,7 +85,9 @@ const walks: Readonly<
   },
 };
 
-/** Runs `body` on a clock by which every look is `stepMs` later, and counts the turns it lets pass. */
+/**
+ * Runs `body` on a clock by which every look is `stepMs` later, and counts the turns it lets pass.
+ */
 async function turnsOf(body: () => Promise<unknown>, onTurn?: () => void): Promise<number> {
   let turns = 0;
   const stepping = steppingScheduler(() => 1);
@@ -113,7 +116,8 @@ test("A walk over deleted keys holds the event loop until its end", async () => 
           ? await open("/db", { ...reading, fileSystem: table })
           : tombstoneMemtable();
         const turns = await turnsOf(async () => assert.equal(await walk(store, { reverse }), 2));
-        // By this clock every second look asks for a turn, and there is one for 1,024 skipped entries.
+        // By this clock every second look asks for a turn, and there is one for 1,024 skipped
+        // entries.
         const least = COUNT / 1024 / 3;
         assert.ok(turns >= least, `${name} over a ${where}, reverse ${reverse}: ${turns} turns`);
       }
@@ -159,7 +163,7 @@ test("A walk over deleted keys notices an abort only at its end", async () => {
   }
 });
 
-test("A walk over deleted keys that are not in memory reads on after an abort", async () => {
+test("A walk over deleted keys that are not in memory continues to read after an abort", async () => {
   const table = await tombstoneTable();
   const sync = (store: EmbeddedStore, range: Range): Promise<number> =>
     Promise.resolve().then(() => [...store.keys(range)].length);
@@ -180,7 +184,7 @@ test("A walk over deleted keys that are not in memory reads on after an abort", 
   }
 });
 
-test("A count that was aborted before it began reads a block all the same", async () => {
+test("A count that was aborted before it began still reads a block", async () => {
   let reads = 0;
   const fileSystem = watched(await tombstoneTable(), ({ operation }) => {
     if (operation === "read") reads++;
@@ -194,7 +198,7 @@ test("A count that was aborted before it began reads a block all the same", asyn
   assert.equal(reads, 0);
 });
 
-test("A cursor that stopped among deleted keys can be sought elsewhere, or closed", async () => {
+test("A cursor that stopped among deleted keys can seek elsewhere, or be closed", async () => {
   await using store = tombstoneMemtable();
   using snapshot = store.snapshot();
   for (let i = 0; i < COUNT; i += 3) store.putSync(`${keyOf(i)} new`, i);
@@ -207,7 +211,7 @@ test("A cursor that stopped among deleted keys can be sought elsewhere, or close
   assert.deepEqual(await cursor.nextMany(5), ["z"]);
 });
 
-test("Keys that are inserted while a walk has stopped half-way change nothing that it shows", async () => {
+test("Keys that are inserted while a walk has stopped half-way do not change what it shows", async () => {
   for (const reverse of [false, true]) {
     await using store = newerKeys();
     for (let i = 0; i < 5; i++) store.putSync(`m${i}`, i);

@@ -51,7 +51,7 @@ const uses: Readonly<Record<string, (snapshot: EmbeddedSnapshot) => unknown>> = 
 };
 
 for (const [name, use] of Object.entries(uses)) {
-  test(`A snapshot that is closed by ${name} gives ClosedError and takes no table along`, async () => {
+  test(`A snapshot that is closed by ${name} gives ClosedError and does not close a table early`, async () => {
     const { store, snapshot } = await storeWithSnapshot();
     const outcome = await Promise.resolve(snapshot).then(use).catch((error: unknown) => error);
     assert.deepEqual(await store.getMany(["a", "b"]), [1, 2]);

@@ -1,4 +1,5 @@
-// Snapshots: what they show whatever happens to the store, what they keep, and when they let go.
+// Snapshots: what they show whatever happens to the store, what they keep, and when they release
+// it.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -49,7 +50,7 @@ function keptTables(store: EmbeddedStore, fileSystem: FileSystem): number {
   return files - store.stats().levels.reduce((sum, level) => sum + level.tables, 0);
 }
 
-/** Compares everything that a reader can be asked with a model. */
+/** Compares all answers of a reader with a model. */
 async function assertShows(
   reader: EmbeddedReader,
   model: ReadonlyMap<string, number>,
@@ -214,7 +215,7 @@ test("A snapshot keeps the tables that a compaction replaces until it is closed"
   assert.equal(keptTables(store, fileSystem), 0);
 });
 
-test("A snapshot goes on through a flush that takes its memtable away", async () => {
+test("A snapshot survives a flush that removes its memtable", async () => {
   await using store = await newStore();
   for (let round = 0; round < 20; round++) {
     using snapshot = store.snapshot();
@@ -227,7 +228,7 @@ test("A snapshot goes on through a flush that takes its memtable away", async ()
   assert.equal(store.getSync("a"), -1);
 });
 
-test("A closed snapshot gives back the memtable that nobody else shows, for its memory to be used again", () => {
+test("A closed snapshot releases a memtable that nobody else shows, so that its memory is reused", () => {
   const memtable = new Memtable(1, 1024);
   const versions = { retain: () => Version.empty(), release: () => {} } as unknown as VersionSet;
   const unused: Memtable[] = [];
@@ -315,7 +316,7 @@ test("Cursors that a snapshot has opened outlive it, and keep what they show", a
   assert.equal(keptTables(store, fileSystem), 0);
 });
 
-test("A get of a snapshot that waits for a block ends well though the snapshot is closed meanwhile", async () => {
+test("A get of a snapshot that waits for a block succeeds although the snapshot is closed meanwhile", async () => {
   const memory = memoryFileSystem();
   const filling = await newStore(memory);
   for (let i = 0; i < 300; i++) filling.putSync(keyOf(i), i);
@@ -339,7 +340,7 @@ test("A get of a snapshot that waits for a block ends well though the snapshot i
   assert.deepEqual(await Promise.all(results), [7, [8], 300]);
 });
 
-test("A snapshot takes the caller's mistakes as the store does", async () => {
+test("A snapshot reports the caller's mistakes as the store does", async () => {
   await using store = await newStore();
   using snapshot = store.snapshot();
   assert.throws(() => snapshot.getSync(1 as unknown as string), TypeError);

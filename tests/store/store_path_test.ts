@@ -1,4 +1,5 @@
-// What may stand for the place of a store: in `open`, `openSync` and `checkpoint`, on disk and in memory.
+// What may name the place of a store: in `open`, `openSync` and `checkpoint`, on disk and in
+// memory.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -11,7 +12,7 @@ import { memoryFileSystem, open, openSync } from "../../mod.ts";
 import { requirePath } from "../../src/store/recovery/store_path.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Runs `body` in a working directory of its own, where a wrong path would make something. */
+/** Runs `body` in its own working directory, where a wrong path would make something. */
 async function inDirectory(body: (directory: string) => Promise<void>): Promise<void> {
   const directory = temporaryDirectory("path");
   const before = process.cwd();
@@ -35,8 +36,8 @@ const refusals: readonly [place: unknown, message: RegExp][] = [
   ["file://[/db", /the URL "file:\/\/\[\/db" can't be parsed/],
   ["file:///a%2Fb", /a name in it holds a slash/],
   ["file:///a%2fb", /a name in it holds a slash/],
-  ["file:///a%zz", /an escape in it is no UTF-8 text/],
-  ["file:///a%ff", /an escape in it is no UTF-8 text/],
+  ["file:///a%zz", /an escape in it is not UTF-8 text/],
+  ["file:///a%ff", /an escape in it is not UTF-8 text/],
   ["file:///a%00b", /it is empty or holds a NUL/],
   ["file:///db?mode=ro", /it has the query "\?mode=ro"/],
   ["file:///db#1", /it has the fragment "#1", .*"#" in a name is "%23"/],
@@ -63,7 +64,7 @@ const refusals: readonly [place: unknown, message: RegExp][] = [
   [new URL("file:///db?x"), /it has the query "\?x"/],
 ];
 
-test("open takes no address for a path, and makes nothing", async () => {
+test("open refuses an address as a path, and makes nothing", async () => {
   await inDirectory(async (directory) => {
     const fileSystem = memoryFileSystem();
     await using store = await open("/store", { fileSystem });
@@ -103,7 +104,7 @@ test("A file: URL as text means the directory that it names, and makes none name
   });
 });
 
-test("A URL of another realm, or an object that looks like one, is taken as a URL", async () => {
+test("A URL of another realm, or an object that looks like one, counts as a URL", async () => {
   const fileSystem = memoryFileSystem();
   const href = "file:///some%20where/db";
   const foreign = vm.runInNewContext("({ href, protocol })", { href, protocol: "file:" });
@@ -129,7 +130,7 @@ test("Names with colons, percent signs and backslashes are plain names", async (
   });
 });
 
-test("A relative path is that of the call, wherever the process goes later", async () => {
+test("A relative path is resolved at the call, even if the process changes its directory later", async () => {
   await inDirectory(async (directory) => {
     fs.mkdirSync("elsewhere");
     const store = await open("./db", { memtableSizeBytes: 4096 });

@@ -1,6 +1,7 @@
 /**
- * Transactions of the embedded store: what the contract suite can't see. Synchronous ones, how exact the
- * conflict check is, what it still knows after flushes, its bounds, and what a transaction holds on to.
+ * Transactions of the embedded store: what the contract suite can't see. Synchronous ones, how
+ * exact the conflict check is, what it still knows after flushes, its bounds, and what a
+ * transaction holds on to.
  */
 
 import assert from "node:assert/strict";
@@ -38,7 +39,10 @@ async function fill(store: EmbeddedStore, count: number): Promise<void> {
   await batch.write();
 }
 
-/** How often a transaction runs in whose first run `beside` happens between its reads and its commit. */
+/**
+ * How often a transaction runs in whose first run `beside` happens between its reads and its
+ * commit.
+ */
 async function attemptsBeside(
   store: EmbeddedStore,
   read: (tx: EmbeddedTransaction) => unknown,

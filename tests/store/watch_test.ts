@@ -1,6 +1,7 @@
 /**
- * Watches of the embedded store: what the contract suite can't see. When a commit is shown, synchronous
- * writes, failures, handles that are shared, and that the memory of slow readers is bounded.
+ * Watches of the embedded store: what the contract suite can't see. When a commit is shown,
+ * synchronous writes, failures, handles that are shared, and that the memory of slow readers is
+ * bounded.
  */
 
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
-// Slow: a bundle, and programs that run without a compiler. Bundles are made since Node's own way of running
-// TypeScript takes WebAssembly.
+// Slow: a bundle, and programs that run without a compiler. Bundles are made since Node's own way
+// of running TypeScript takes WebAssembly.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -25,7 +25,10 @@ const READ = "read zstd true\nread snappy true\nread none true\n";
 let bundled: Bundle | undefined;
 process.on("exit", () => bundled?.dispose());
 
-/** Runs `act` with the program in a bundle, which is made once, and an empty directory for its stores. */
+/**
+ * Runs `act` with the program in a bundle, which is made once, and an empty directory for its
+ * stores.
+ */
 function inBundle(act: (bundled: Bundle, stores: string) => void): void {
   bundled ??= bundle("esbuild", "tests/store/codecs_program.ts");
   const stores = temporaryDirectory("codecs");
@@ -56,7 +59,7 @@ function run(
   return stdout;
 }
 
-test("A store cannot be used where there is no WebAssembly: every codec, both directions", () => {
+test("A store cannot be used without WebAssembly: every codec, both directions", () => {
   inBundle((bundled, stores) => {
     const without = withoutWebAssembly[runtimeName]!;
     assert.equal(run(runtimeName, bundled, stores, {}, "write"), `WebAssembly true\n${WROTE}`);
@@ -74,7 +77,7 @@ test("A store cannot be used where there is no WebAssembly: every codec, both di
   });
 });
 
-test("A store cannot be used where a policy forbids WebAssembly", () => {
+test("A store cannot be used if a policy forbids WebAssembly", () => {
   inBundle((bundled, stores) => {
     assert.equal(
       run(runtimeName, bundled, stores, {}, "refuse"),
@@ -83,16 +86,16 @@ test("A store cannot be used where a policy forbids WebAssembly", () => {
   });
 });
 
-test("Without WebAssembly and a zstd of the runtime, only what needs zstd is refused, typed", () => {
+test("Without WebAssembly and a zstd of the runtime, only calls that need zstd are refused, with a typed error", () => {
   inBundle((bundled, stores) => {
     assert.equal(run("node", bundled, stores, {}, "write"), `WebAssembly true\n${WROTE}`);
-    // Node 22.14 and older have no zstd: here it is taken out of what the bundle can import.
+    // Node 22.14 and older have no zstd: here it is removed from what the bundle can import.
     const program = readFileSync(path.join(bundled.directory, "program.mjs"), "utf8");
     const crippled = program.replaceAll(/zlib\d*\??\.zstdDecompressSync/g, "undefined");
     assert.notEqual(crippled, program);
     writeFileSync(path.join(bundled.directory, "crippled.mjs"), crippled);
     const without = withoutWebAssembly["node"]!;
-    const why = "node has neither WebAssembly nor a zstd of its own here, one of which it takes";
+    const why = "node has neither WebAssembly nor its own zstd here, and needs one of them";
     assert.equal(
       run("node", bundled, stores, without, "read", "crippled.mjs"),
       "WebAssembly false\n" +

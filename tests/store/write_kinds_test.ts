@@ -1,5 +1,6 @@
-// Every kind of write there is goes through the log: what a kill leaves has it, and so has what comes of
-// that after another kill. A method that is added to the store must be put into one of the lists here.
+// Every kind of write there is goes through the log: what a kill leaves has it, and so has what
+// comes of that after another kill. A method that is added to the store must be put into one of the
+// lists here.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -150,7 +151,7 @@ test("Every kind of write is in the log and in tables, over every state of its k
   }
 });
 
-test("2,000 writes, each with a sync of its own, are all there after a kill, in logs of many windows", async () => {
+test("2,000 writes, each with its own sync, are all there after a kill, in logs of many windows", async () => {
   const fileSystem = memoryFileSystem();
   const store = await open("/db", { fileSystem, walSync: "write" });
   // About 600 KB: more than eighteen blocks of 32 KiB, in which the Go program lost most of them.

@@ -1,5 +1,5 @@
-// Options of single writes: a mistaken one is refused before anything is written, and a right one is obeyed
-// by every call that writes.
+// Options of single writes: a mistaken one is refused before anything is written, and a right one
+// is obeyed by every call that writes.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import {
 } from "../../mod.ts";
 import { watched } from "./file_systems.ts";
 
-/** Every call that writes, with whatever is given as its options and behind them. */
+/** Every call that writes, with anything as its options and after them. */
 const writes: Readonly<Record<string, (store: Store, ...rest: never[]) => unknown>> = {
   put: (store, ...rest) => store.put("k", 1, ...rest),
   putSync: (store, ...rest) => store.putSync("k", 1, ...rest),
@@ -88,7 +88,7 @@ test("A mistaken option of a write is ignored, and the write is not synced", asy
   }
 });
 
-test("An argument behind the options, a callback for example, is ignored", async () => {
+test("An argument after the options, a callback for example, is ignored", async () => {
   await using store = await opened();
   const callback = (): void => {};
   const message = /found a function as argument \d, expected (at most \d|no) arguments$/;
@@ -114,7 +114,7 @@ test("An argument behind the options, a callback for example, is ignored", async
   }
 });
 
-test("An operation with a name that is none is written without it", async () => {
+test("An operation with an unknown field is written without it", async () => {
   await using store = await opened();
   const operations: [unknown, RegExp][] = [
     [{ type: "put", key: "k", value: 1, sync: true }, /operation 1: a put has no "sync"/],
@@ -127,13 +127,13 @@ test("An operation with a name that is none is written without it", async () => 
     await refuses(store, () => store.write(all), message, String(message));
     await refuses(store, () => store.writeSync(all), message, String(message));
   }
-  // What is not the operation's own, or is no value, says nothing.
+  // A property that is not the operation's own, or is not a value, does not count.
   const inherits = Object.assign(Object.create({ ttl: 5 }), { type: "put", key: "k", value: 1 });
   store.writeSync([inherits, { type: "delete", key: "old", value: undefined } as never]);
   assert.deepEqual([...store.entries()], [["k", 1]]);
 });
 
-test("compact ignores bounds with another name, and works on the whole store", async () => {
+test("compact ignores bounds with unknown names, and works on the whole store", async () => {
   await using store = await opened();
   const ranges: [unknown, RegExp][] = [
     [{ gte: "a" }, /unknown name "gte", expected "start" or "end"/],
@@ -171,7 +171,7 @@ test("A batch whose options were refused can still be written", async () => {
   assert.equal(store.getSync("k"), 1);
 });
 
-test("A synchronous or typed write is not synced although it is asked for", async () => {
+test("A synchronous or typed write is not synced although the caller asks for it", async () => {
   for (const walSync of ["none", "interval"] as const) {
     for (const [name, write] of Object.entries(writes)) {
       let syncs = 0;

@@ -1,10 +1,11 @@
 /**
- * Opens damaged stores, reads everything, and requires what is there or an error of the store's own.
+ * Opens damaged stores, reads everything, and requires the stored content or a StoreError.
  *
  *   TINYKVS_MUTANT="small tables:1234"  makes just that mutant (failures print theirs)
  *   TINYKVS_TEST_SCALE=10               makes more of them
  *
- * Bun, where it is fastest, makes every mutant of the list; Node and Deno a part, evenly spread.
+ * Bun, where it is fastest, makes every mutant of the list; Node and Deno make a part, evenly
+ * spread.
  */
 
 import assert from "node:assert/strict";
@@ -23,7 +24,7 @@ const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
 const only = process.env["TINYKVS_MUTANT"];
 /** One mutant in this many is made. */
 const oneIn = Math.max(1, Math.round((runtimeName === "bun" ? 1 : 8) / Math.min(1, scale)));
-/** How many values take the place of a byte where not every bit is turned; the same on every runtime. */
+/** How many values replace a byte if not every bit is flipped; the same on every runtime. */
 const valuesPerByte = Math.max(3, Math.round(3 * scale));
 const COMPACT_ONE_IN = 10;
 /** What opening, reading or compacting one small store takes is far below this. */

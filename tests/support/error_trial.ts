@@ -1,5 +1,6 @@
 /**
- * One run of a script with one fault: makes the calls, and requires of each what error_injection.ts says.
+ * One run of a script with one fault: makes the calls, and requires of each what error_injection.ts
+ * says.
  */
 
 import assert from "node:assert/strict";
@@ -41,13 +42,15 @@ export class ErrorTrial {
     );
   }
 
-  /** A write, flush, sync or compaction: after the first that is refused every other one must be. */
+  /**
+   * A write, flush, sync or compaction: after the first that is refused every other one must be.
+   */
   async write(what: string, call: () => Promise<void> | void): Promise<void> {
     const fatal = await this.#fatal();
     const before = this.#injector.struck.length;
     const result = await this.#attempt(what, async () => await this.run.wait(started(call)), 0);
     if (!result.isDone) {
-      // A store goes on when there are descriptors again.
+      // A store continues when there are descriptors again.
       if (!isShortage(result.error)) this.#refusal ??= result.error;
       return;
     }
@@ -132,14 +135,17 @@ export class ErrorTrial {
     assert.equal(this.#store!.status, "closed");
   }
 
-  /** A failure after which no write may succeed, if there is one; everything under way has settled then. */
+  /**
+   * A failure after which no write may succeed, if there is one; everything under way has settled
+   * then.
+   */
   async #fatal(): Promise<Struck | undefined> {
     if (!this.#injector.struck.some(isFatal)) return undefined;
     await this.run.scheduler.settle();
     return this.#injector.struck.find(isFatal);
   }
 
-  /** A store that has failed takes nothing more into memory, however often it is asked. */
+  /** A store that has failed keeps no more writes in memory, however often it is called. */
   #requireBounded(): void {
     if (this.#refusal === undefined) return;
     const store = this.#store!;
@@ -156,7 +162,7 @@ export class ErrorTrial {
     return await this.#attempt(what, async () => await this.run.wait(started(call)));
   }
 
-  /** Makes a call; it may fail only where there are more than `since` failures by then. */
+  /** Makes a call; it may fail only if there are more than `since` failures by then. */
   async #attempt<T>(
     what: string,
     call: () => Promise<T> | T,
@@ -192,7 +198,10 @@ export class ErrorTrial {
     this.#requireKnown(keys.map((key) => [key, shown.get(key)]));
   }
 
-  /** Values read together must be those after one prefix of the writes that has all acknowledged ones. */
+  /**
+   * Values read together must be those after one prefix of the writes that has all acknowledged
+   * ones.
+   */
   #requireKnown(found: readonly (readonly [key: string, value: unknown])[]): void {
     const { written, issued } = this.run.history.bounds;
     for (let ordinal = written; ordinal <= issued; ordinal++) {
@@ -212,7 +221,7 @@ type Attempt<T> =
 function isFatal({ operation, path, fault, isZeros }: Struck): boolean {
   // A disk that is too full for a log to be extended may have room for its records.
   if (isZeros && path.endsWith(".wal") && fault.code === "ENOSPC") return false;
-  // A short write goes on; for want of descriptors files are closed, and the call is made again.
+  // A short write continues; for want of descriptors files are closed, and the call is made again.
   if (fault.mode === "short" || fault.code === "EMFILE") return false;
   if (operation === "sync directory" || operation === "write" || operation === "sync") return true;
   return operation === "create" || operation === "rename";

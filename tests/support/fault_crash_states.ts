@@ -128,7 +128,9 @@ function cutOff(file: File, keptBytes: number): Content {
   return withPart(file, pending.length - 1, keptBytes);
 }
 
-/** Durable content with the first `count` pending writes, and the first `cut` bytes of the next one. */
+/**
+ * Durable content with the first `count` pending writes, and the first `cut` bytes of the next one.
+ */
 function withPart(file: File, count: number, cut: number): Content {
   const { pending, durable } = file;
   const next = pending[count];
@@ -192,8 +194,8 @@ function sizeFirst(file: File): Content {
 }
 
 /**
- * Live content in new blocks, of which some show what they held before. A block that has durable content is
- * the file's own, and is overwritten where it is: it shows that content or the new one.
+ * Live content in new blocks, of which some show what they held before. A block that has durable
+ * content is the file's own, and is overwritten where it is: it shows that content or the new one.
  */
 function staleBlocks(
   file: File,

@@ -1,10 +1,11 @@
 /**
- * The history of writes that a workload made, and whether a store shows the state after a prefix of it.
+ * The history of writes that a workload made, and whether a store shows the state after a prefix of
+ * it.
  *
- * Every write has an ordinal, from 1, which is the first part of every value that it stores; a batch
- * also stores it under a key of its own. So the newest ordinal that a store shows is the length of the
- * prefix, and the rest must be as the model has it after that many writes. What was there before the
- * first write (`adopt`) has no ordinal.
+ * Every write has an ordinal, from 1, which is the first part of every value that it stores; a
+ * batch also stores it under its own key. So the newest ordinal that a store shows is the length of
+ * the prefix, and the rest must be as the model has it after that number of writes. Entries from
+ * before the first write (`adopt`) have no ordinal.
  */
 
 import { isDeepStrictEqual } from "node:util";
@@ -54,7 +55,7 @@ export class History {
     return this.#writes.length + 1;
   }
 
-  /** A history that goes on from here by itself. */
+  /** A copy of the history that continues separately. */
   copy(): History {
     const copy = new History();
     copy.#writes = this.#writes.slice();
@@ -117,7 +118,10 @@ export class History {
     this.#durable = this.#written = ordinal;
   }
 
-  /** Number of operations in the first `ordinal` writes: so many sequence numbers they took. */
+  /**
+   * Number of operations in the first `ordinal` writes, which is the number of their sequence
+   * numbers.
+   */
   operationCount(ordinal: number): number {
     let count = 0;
     for (let at = 0; at < ordinal; at++) count += this.#writes[at]!.length;
@@ -141,8 +145,9 @@ export class History {
   }
 
   /**
-   * The prefix that the store shows: by a scan forwards, which must be the model's state with `extra`
-   * laid over it, and by a scan backwards and a get of every key ever used, which must agree.
+   * The prefix that the store shows: by a scan forwards, which must be the model's state with
+   * `extra` laid over it, and by a scan backwards and a get of every key ever used, which must
+   * agree.
    *
    * @throws {Error} it shows no prefix, or one outside the bounds
    */
@@ -161,7 +166,8 @@ export class History {
       if (own === undefined) throw new Error(`"${key}" has the value ${brief(value)}`);
       if (own > ordinal) ordinal = own;
     }
-    // Where a later write laid a value over the newest, the scan can't tell the prefix from the last.
+    // Where a later write laid a value over the newest, the scan can't tell the prefix from the
+    // last.
     if (extra !== undefined && ordinal < lowest) ordinal = lowest;
     while (ordinal < lowest && this.#writes[ordinal]!.length === 0) ordinal++;
     if (ordinal < lowest) {
@@ -190,7 +196,7 @@ export class History {
   }
 }
 
-/** The ordinal of the write that stored a value, or undefined where none of a history did. */
+/** The ordinal of the write that stored a value, or undefined if none of a history did. */
 export function ordinalOf(value: unknown): number | undefined {
   const own = typeof value === "string" ? Number(value.slice(0, value.indexOf(":"))) : NaN;
   return Number.isSafeInteger(own) ? own : undefined;

@@ -1,6 +1,6 @@
 /**
- * Runs a scripted workload on a fault file system under a seeded scheduler, and keeps its history. The
- * workloads of crash_*_test.ts and error_injection_test.ts are written against this.
+ * Runs a scripted workload on a fault file system under a seeded scheduler, and keeps its history.
+ * The workloads of crash_*_test.ts and error_injection_test.ts are written against this.
  */
 
 import { IoError } from "../../src/errors.ts";
@@ -39,7 +39,7 @@ export class Run {
   keySuffix = "";
   /** Called between two steps, when no call of the store is on the stack. */
   onIdle: () => void = () => {};
-  /** Called with a file system that the workload goes on with, and again when it is recovered. */
+  /** Called with a file system that the workload continues with, and again when it is recovered. */
   onRestart: (fileSystem: FaultFileSystem) => void = () => {};
   /** What `peak` has seen. */
   readonly peaks: { levels: number; immutables: number; extendedLogs: number } = {
@@ -77,7 +77,10 @@ export class Run {
     return this.#unsettled;
   }
 
-  /** Notes how many levels have tables, how many frozen memtables wait, and which logs were extended. */
+  /**
+   * Notes how many levels have tables, how many frozen memtables wait, and which logs were
+   * extended.
+   */
   peak(): void {
     if (this.#store?.status !== "open") return;
     const { levels, immutableMemtables, wal } = this.#store.stats();
@@ -172,9 +175,9 @@ export class Run {
   }
 
   /**
-   * Runs a transaction that reads, and then puts and deletes. No other write may be issued before it has
-   * settled: it gets its ordinal at the end of its body, and commits after that. Without `reads` it fails by
-   * nothing but its commit.
+   * Runs a transaction that reads, and then puts and deletes. No other write may be issued before
+   * it has settled: it gets its ordinal at the end of its body, and commits after that. Without
+   * `reads` it fails by nothing but its commit.
    */
   transaction(
     count: number,
@@ -259,7 +262,10 @@ export class Run {
     return this.#acknowledged(this.store.compact(), this.history.bounds.issued, true);
   }
 
-  /** Watches the store: what was seen must be there after any crash from then on, and each commit is whole. */
+  /**
+   * Watches the store: what was seen must be there after any crash from then on, and each commit is
+   * whole.
+   */
   follow(): void {
     const store = this.store;
     const watch = store.watch();
@@ -285,7 +291,7 @@ export class Run {
     this.onIdle();
   }
 
-  /** Crashes, recovers what that leaves, and goes on with it. */
+  /** Crashes, recovers the state, and continues with it. */
   async crash(kind: CrashKind, options: Options = {}): Promise<void> {
     const image = this.fileSystem.crash(kind, this.random.uint32());
     this.fileSystem.onOperation = undefined;
@@ -371,7 +377,10 @@ export class Run {
   }
 }
 
-/** Whether a call was refused because there was no descriptor for a file: then it has changed nothing. */
+/**
+ * Whether a call was refused because there was no descriptor for a file: then it has changed
+ * nothing.
+ */
 export function isShortage(error: unknown): boolean {
   return error instanceof IoError && error.osCode === "EMFILE";
 }

@@ -1,6 +1,7 @@
 /**
- * Stores of the Go TinyKVS for tests: the fixtures (tests/fixtures/go/README.md) on a file system in memory,
- * what they must hold, and encoders of Go's log and manifest as the Go program writes them.
+ * Stores of the Go TinyKVS for tests: the fixtures (tests/fixtures/go/README.md) on a file system
+ * in memory, what they must hold, and encoders of Go's log and manifest as the Go program writes
+ * them.
  */
 
 import { Buffer } from "node:buffer";
@@ -62,7 +63,10 @@ export function crashedFiles({ store, log }: CrashedStore): CloneableFileSystem 
   return goFiles(store, fixtureBytes(`${store}/${log}`));
 }
 
-/** A key in hex, and its value in words; floats by their bits, but that a NaN's are not told by every runtime. */
+/**
+ * A key in hex, and its value in words; floats by their bits, but that a NaN's are not told by
+ * every runtime.
+ */
 export type Content = readonly (readonly [key: string, value: string])[];
 
 /** What a fixture must hold, in key order. */
@@ -144,7 +148,10 @@ export interface GoLogEntry {
 const BUFFER_BYTES = 32 * 1024;
 const RECORD_HEADER_BYTES = 7;
 
-/** Encodes entries as Go's log writer does; "sync" cuts the buffer. Returns the file after a last sync. */
+/**
+ * Encodes entries as Go's log writer does; "sync" cuts the buffer. Returns the file after a last
+ * sync.
+ */
 export function encodeGoLog(entries: Iterable<GoLogEntry | "sync">): Uint8Array {
   const file = new ByteWriter(1024);
   let used = 0;
@@ -205,7 +212,7 @@ export function goRecordOffsets(file: Uint8Array): number[] {
   return offsets;
 }
 
-/** A record of a Go manifest: bytes of its body behind type and sequence. */
+/** A record of a Go manifest: bytes of its body after type and sequence. */
 export interface GoManifestRecord {
   readonly type: number;
   readonly sequence: number;

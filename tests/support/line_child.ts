@@ -1,5 +1,5 @@
 /**
- * A child process that is told what to do line by line and answers each line with one of JSON: the
+ * A child process that gets its orders as lines and answers each line with one of JSON: the
  * parent's side. The child's side is any script that reads lines from standard input.
  */
 
@@ -21,7 +21,10 @@ export class LineChild {
   #isOver = false;
   #wake: (() => void) | undefined;
 
-  /** Starts `script` on a runtime, in `workingDirectory` if one is given; Deno may do anything by default. */
+  /**
+   * Starts `script` on a runtime, in `workingDirectory` if one is given; Deno may do anything by
+   * default.
+   */
   constructor(
     runtime: RuntimeName,
     script: string,
@@ -77,7 +80,10 @@ export class LineChild {
     return this.answer<T>();
   }
 
-  /** Sends a signal, such as SIGSTOP. Not by `ChildProcess.kill`: that of Deno sends one signal in all. */
+  /**
+   * Sends a signal, such as SIGSTOP. Not by `ChildProcess.kill`: that of Deno sends one signal in
+   * all.
+   */
   signal(name: NodeJS.Signals): void {
     process.kill(this.pid, name);
   }

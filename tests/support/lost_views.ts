@@ -7,7 +7,9 @@ export function detachedBytes(length: number): Uint8Array {
   return bytes;
 }
 
-/** Views of fixed and of following length whose buffer has shrunk so that they lie outside of it. */
+/**
+ * Views of fixed and of following length whose buffer has shrunk so that they lie outside of it.
+ */
 export function outlyingBytes(): Uint8Array[] {
   const buffer = new ArrayBuffer(16, { maxByteLength: 32 });
   const views = [

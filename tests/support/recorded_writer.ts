@@ -1,9 +1,9 @@
 /**
- * What a writer did to a directory, recorded step by step, and played back under a reader: so that every
- * operation of an open can have any number of the writer's operations in front of it.
+ * The steps of a writer in a directory, recorded one by one, and played back under a reader: so
+ * every operation of an open can have any number of the writer's operations before it.
  *
- * A write is played back in pieces, as another process may see it: in order where it makes a file longer, in any
- * order where it goes over what is there (a log that was extended with zeros).
+ * A write is played back in pieces, as another process may see it: in order if it makes a file
+ * longer, in any order if it replaces bytes (a log that was extended with zeros).
  */
 
 import type { FileHandle, FileLock, FileSystem } from "../../src/platform/file_system.ts";
@@ -45,7 +45,9 @@ export class RecordedWriter {
     return this.#steps.length;
   }
 
-  /** The writer's process is killed: its locks are gone, and what it does from now on is not seen. */
+  /**
+   * The writer's process is killed: its locks are gone, and what it does from now on is not seen.
+   */
   kill(): void {
     this.fileSystem = this.#recording();
   }
@@ -177,14 +179,15 @@ export class Playback {
     this.#steps = steps;
   }
 
-  /** The positions behind each removal of a file, in order. */
+  /** The positions after each removal of a file, in order. */
   get removals(): number[] {
     return this.#steps.flatMap((step, at) => step.kind === "remove" ? [at + 1] : []);
   }
 
   /**
-   * The positions between two removals of files, each with the position ahead of the rename that came before:
-   * there a recovery has put a new manifest in force, and has deleted some of what is obsolete.
+   * The positions between two removals of files, each with the position before the preceding
+   * rename: there a recovery has put a new manifest in force, and has deleted some of the obsolete
+   * files.
    */
   get halfDeleted(): { readonly start: number; readonly end: number }[] {
     const found: { start: number; end: number }[] = [];

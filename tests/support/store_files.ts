@@ -1,4 +1,6 @@
-/** Store directories for tests, made file by file, so that a test decides what exactly is on disk. */
+/**
+ * Store directories for tests, made file by file, so that a test decides what exactly is on disk.
+ */
 
 import type { Options } from "../../src/options.ts";
 import { encodeDelete, encodePut } from "../../src/store/write/operation_encoding.ts";
@@ -28,7 +30,9 @@ export function makeStoreFiles(
     readonly tables?: readonly TableContent[];
     readonly lastSequence?: number;
     readonly log?: LogState;
-    /** Whether the log took over from another one, so that nothing says that its header was durable. */
+    /**
+     * Whether the log took over from another one, so that nothing says that its header was durable.
+     */
     readonly isSecondLog?: boolean;
     readonly table?: Parameters<typeof outputOptions>[2];
   } = {},
@@ -66,7 +70,7 @@ export interface LogRecord {
   readonly synced?: boolean;
 }
 
-/** Adds a log to a directory. Returns the offset behind its header and behind each record. */
+/** Adds a log to a directory. Returns the offsets after its header and after each record. */
 export function makeLog(
   fileSystem: CloneableFileSystem,
   number: number,

@@ -40,7 +40,7 @@ export function hexOf(bytes: Uint8Array): string {
 }
 
 /**
- * Metadata of a table that does not exist, from `7[a-f]`: number and key range. `x3` behind it makes
+ * Metadata of a table that does not exist, from `7[a-f]`: number and key range. `x3` after it makes
  * it three times 100 bytes long, `e50` gives it 50 entries instead of 10, `!` makes one of them a
  * tombstone, `!7` seven of them, `g` makes it one of the Go program.
  */

@@ -72,7 +72,7 @@ export interface TestResources {
   readonly verifyChecksums?: boolean;
 }
 
-/** What readers of one store share. */
+/** What the readers of one store share. */
 export function resourcesOn(fileSystem: FileSystem, options: TestResources = {}): TableResources {
   return {
     handles: new HandlePool(fileSystem, options.maxOpenFiles ?? 8),

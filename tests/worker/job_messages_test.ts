@@ -18,12 +18,12 @@ import {
 import { tableMetadata } from "../../src/version/table_metadata.ts";
 import { bytesOf, tableOf } from "../support/store_tables.ts";
 
-/** What a thread hands over. */
+/** A copy of a value, as a thread sends it. */
 function sent<T>(value: T): T {
   return structuredClone(value);
 }
 
-test("Every class of error comes out of the thread as it went in", () => {
+test("Every class of error arrives from the thread unchanged", () => {
   const cause = new DecodeError("the length is wrong", 17);
   const system = Object.assign(new Error("ENOSPC: no space left, write"), { code: "ENOSPC" });
   const errors: Error[] = [
@@ -32,7 +32,7 @@ test("Every class of error comes out of the thread as it went in", () => {
     new IoError("write", "/db/000008.sst", "no space", "ENOSPC", { cause: system }),
     new IoError("sync", "/db", "it was refused", undefined),
     new ClosedError("store"),
-    new StoreError("ABORTED", "Cannot go on"),
+    new StoreError("READ_ONLY", "Cannot write"),
     new RangeError("Cannot compress 5 bytes"),
     new TypeError("not a function"),
     cause,
@@ -51,11 +51,11 @@ test("Every class of error comes out of the thread as it went in", () => {
   }
 });
 
-test("What is thrown without being an error arrives as its text", () => {
+test("A thrown value that is not an error arrives as its text", () => {
   assert.equal(errorFrom(sent(plainError("a text"))).message, "a text");
 });
 
-test("A chain of causes that ends nowhere is cut", () => {
+test("A chain of causes without end is cut", () => {
   const error = new Error("one");
   error.cause = error;
   let depth = 0;

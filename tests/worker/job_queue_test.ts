@@ -42,7 +42,7 @@ test("Flushes go first, the oldest one to its end", () => {
   assert.equal(slices(queue, 2), "mm");
 });
 
-test("A merge gets on although flushes never end", () => {
+test("A merge makes progress although flushes never end", () => {
   const queue = new JobQueue<Named>();
   queue.add(merge("m"));
   queue.add(flush("a"));
@@ -58,7 +58,7 @@ test("Merges take turns, two at a time, and the others wait", () => {
   assert.equal([...new Set(slices(queue, 40))].sort().join(""), "bc");
 });
 
-test("Merges that take long do not keep a short one from being begun", () => {
+test("Long merges do not keep a short one from beginning", () => {
   const queue = new JobQueue<Named>();
   for (const name of ["a", "b", "c", "d"]) queue.add(merge(name));
   slices(queue, 250);
@@ -68,7 +68,7 @@ test("Merges that take long do not keep a short one from being begun", () => {
   }
 });
 
-test("A job that waits can be taken out before it is begun", () => {
+test("A waiting job can be removed before it begins", () => {
   const queue = new JobQueue<Named>();
   const jobs = ["a", "b", "c"].map(merge);
   for (const job of jobs) queue.add(job);

@@ -1,4 +1,5 @@
-// Jobs in the thread do what they do outside of it; and they end, however they end. On the real disk.
+// Jobs in the thread do what they do outside of it; and they end, however they end. On the real
+// disk.
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -131,7 +132,7 @@ function outputsFrom(directory: string, number: number): string[] {
   return readdirSync(directory).filter((name) => name >= tableName(number));
 }
 
-test("A merge in the thread writes the tables that it writes here", async () => {
+test("A merge in the thread writes the same tables as on the main thread", async () => {
   using all = setup();
   const compaction = someMerge(all);
   const here = runTaskSync(mergeJob(compaction, all.options, () => all.numbers.take()));
@@ -152,7 +153,7 @@ test("A merge in the thread writes the tables that it writes here", async () => 
   }
 });
 
-test("A flush in the thread writes the table that it writes here, large values included", async () => {
+test("A flush in the thread writes the same table as on the main thread, large values included", async () => {
   using all = setup();
   const compaction = someMerge(all, 10);
   const random = new Random(3);
@@ -173,7 +174,7 @@ test("A flush in the thread writes the table that it writes here, large values i
   });
 });
 
-test("A flush may be paused while its memtable is copied, and leaves nothing behind if the thread ends then", async () => {
+test("A flush may be paused while its memtable is copied, and leaves nothing if the thread ends then", async () => {
   using all = setup();
   await comeUp(all.thread, someMerge(all, 10));
   const before = all.numbers.next;
@@ -197,7 +198,7 @@ test("A flush overtakes a merge that the thread is busy with", async () => {
   assert.ok(merge.result.length > 3);
 });
 
-test("A job whose time is not up yet is left to the thread by a synchronous driver", async () => {
+test("A synchronous driver leaves a job to the thread until its time is up", async () => {
   using all = setup();
   const compaction = someMerge(all, 20_000);
   await comeUp(all.thread, compaction);
@@ -225,7 +226,7 @@ test("A job that is given up has removed its files when that call returns", asyn
   );
 });
 
-test("A job that is given up when it has just been done leaves no files either", async () => {
+test("A job that is given up just after it was done leaves no files either", async () => {
   using all = setup();
   const compaction = someMerge(all);
   await comeUp(all.thread, compaction);
@@ -264,7 +265,7 @@ test("Damage that the thread finds arrives as the CorruptionError that it is", a
   assert.equal(all.thread.isInUse, true, "the thread has survived it");
 });
 
-/** A program that is up, takes jobs, and then does as it is told by `act`. */
+/** A program that is up, takes jobs, and then does what `act` says. */
 function actor(act: string): string {
   return `
 import { workerData } from "node:worker_threads";
@@ -285,7 +286,7 @@ const deaths: readonly [how: string, act: string, reason: RegExp][] = [
 ];
 
 for (const [how, act, reason] of deaths) {
-  test(`A job fails with a thread that ${how}, and the next one has another thread started`, async () => {
+  test(`A job fails with a thread that ${how}, and the next job starts another thread`, async () => {
     using all = setup({ source: actor(act), silenceMs: 200 });
     const compaction = someMerge(all, 10);
     for (let i = 0; i < 2; i++) {
@@ -393,7 +394,7 @@ test("Stores share one thread: it works for each of them as for one, and ends wi
   for (const store of stores) store[Symbol.dispose]();
 });
 
-test("A store that is closed gives up its own jobs and nobody else's", async () => {
+test("A closed store gives up its own jobs and no other store's", async () => {
   const shared = new SharedThread(systemScheduler);
   using one = setupWith(shared);
   using other = setupWith(shared);
@@ -428,7 +429,7 @@ test("A thread that ends fails the stores that had jobs in it, and no other one"
   assert.equal(other.thread.isInUse, true);
 });
 
-test("The thread takes a few flushes at a time: the memory for their copies is bounded", async () => {
+test("The thread takes only a few flushes at a time, so the memory for their copies is bounded", async () => {
   const shared = new SharedThread(systemScheduler);
   const stores = Array.from({ length: 6 }, () => setupWith(shared));
   await comeUp(stores[0]!.thread, someMerge(stores[0]!, 10));

@@ -1,6 +1,6 @@
 /** The few assertions that the suite needs, on every runtime. */
 
-/** Throws unless the two are alike, type for type: NaN equals NaN, 0 does not equal -0. */
+/** Throws unless the two are equal, type for type: NaN equals NaN, 0 does not equal -0. */
 export function equal(found: unknown, expected: unknown, what = "the result"): void {
   if (isAlike(found, expected)) return;
   throw new Error(`${what} is ${show(found)}, expected ${show(expected)}`);
@@ -13,7 +13,7 @@ export type ExpectedError =
   | "SyntaxError"
   | { readonly code: string };
 
-/** Throws unless `act` throws, or rejects with, the error that is expected. */
+/** Throws unless `act` throws, or rejects with, the expected error. */
 export async function fails(
   act: () => unknown,
   expected: ExpectedError,

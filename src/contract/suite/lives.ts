@@ -1,4 +1,4 @@
-/** Snapshots, and what is left of a store that was closed. */
+/** Snapshots, and what a store does after it was closed. */
 
 import type { Cursor } from "../cursor.ts";
 import type { Reader } from "../reader.ts";
@@ -8,7 +8,7 @@ import { fill, keyOf, keysFrom, type StoreTest } from "./suite.ts";
 
 const CLOSED = { code: "CLOSED" } as const;
 
-/** Every read there is. */
+/** Every kind of read. */
 function reads(reader: Reader): (() => unknown)[] {
   return [
     () => reader.get("k"),
@@ -31,7 +31,7 @@ function reads(reader: Reader): (() => unknown)[] {
   ];
 }
 
-/** Every write there is. */
+/** Every kind of write. */
 function writes(store: Store): (() => unknown)[] {
   return [
     () => store.put("k", 1),
@@ -92,7 +92,7 @@ export function lifeTests(test: StoreTest): void {
     }
   });
 
-  test("Every use of a closed snapshot is a ClosedError, and its cursors go on", async (store) => {
+  test("Every use of a closed snapshot is a ClosedError, and its cursors still work", async (store) => {
     await fill(store, 5);
     const snapshot = store.snapshot();
     await using keys = snapshot.keys();
@@ -109,7 +109,7 @@ export function lifeTests(test: StoreTest): void {
     await fails(() => escaped.get("k"), CLOSED);
   });
 
-  test("Every use of a closed store is a ClosedError, and closing again is legal", async (store) => {
+  test("Every use of a closed store is a ClosedError, and a second close does nothing", async (store) => {
     await fill(store, 5);
     const snapshot = store.snapshot();
     const batch = store.batch().put("k", 1);

@@ -5,7 +5,7 @@ import { boundsOf, compareKeys, isInBounds, keyBytes } from "../rules.ts";
 import { equal, fails } from "./assert.ts";
 import { fill, keyOf, keysFrom, type StoreTest } from "./suite.ts";
 
-/** What a range shows of the keys, worked out without a store. */
+/** The keys that a range shows, computed without a store. */
 function expectedKeys(keys: readonly string[], range: Range): string[] {
   const bounds = boundsOf(range);
   const within = keys.filter((key) => isInBounds(keyBytes(key), bounds))
@@ -29,7 +29,7 @@ function ranges(keys: readonly string[]): Range[] {
 
 /** The tests of ranges and cursors. */
 export function scanTests(test: StoreTest): void {
-  test("Every kind of range shows what it says, in both directions and with limits", async (store) => {
+  test("Every kind of range shows the right keys, in both directions and with limits", async (store) => {
     const keys = ["", "a", "a\0", "aa", "ab", "b", "\u00ff", "\u{10ffff}"];
     for (const key of keys) await store.put(key, key);
     using snapshot = store.snapshot();
@@ -76,7 +76,7 @@ export function scanTests(test: StoreTest): void {
     }
   });
 
-  test("A range says whether keys come as text or as bytes", async (store) => {
+  test("A range decides whether keys are text or bytes", async (store) => {
     await fill(store, 3);
     const bytes = keysFrom(0, 3).map((key) => new TextEncoder().encode(key));
     equal(await store.keys({ keyEncoding: "bytes" }).toArray(), bytes);
@@ -99,7 +99,7 @@ export function scanTests(test: StoreTest): void {
     await fails(() => store.count({ signal: controller.signal }), { code: "ENOUGH" });
   });
 
-  test("A cursor goes where it is sought, also after its end, until it is closed", async (store) => {
+  test("A cursor can seek, also after its end, until it is closed", async (store) => {
     await fill(store, 100);
     const forward = store.keys({ gte: keyOf(10), lt: keyOf(90) });
     equal(await forward.nextMany(2), keysFrom(10, 12));
@@ -132,7 +132,7 @@ export function scanTests(test: StoreTest): void {
     await backward.close();
   });
 
-  test("The limit counts what a cursor has shown, whatever was sought", async (store) => {
+  test("The limit counts the items that a cursor has shown, before and after a seek", async (store) => {
     await fill(store, 30);
     await using keys = store.keys({ limit: 5 });
     equal(await keys.nextMany(2), keysFrom(0, 2));
@@ -142,7 +142,7 @@ export function scanTests(test: StoreTest): void {
     equal(await keys.nextMany(10), []);
   });
 
-  test("nextMany takes as many as asked for, and refuses what is no count", async (store) => {
+  test("nextMany returns as many as asked for, and refuses wrong counts", async (store) => {
     await fill(store, 5);
     await using keys = store.keys();
     for (const count of [0, -1, 1.5, NaN, Infinity]) {
@@ -203,7 +203,7 @@ export function scanTests(test: StoreTest): void {
     }
   });
 
-  test("map, filter, take and drop make cursors, which close the one they take from", async (store) => {
+  test("map, filter, take and drop make cursors that close their source", async (store) => {
     await fill(store, 30);
     const source = store.entries({ gte: keyOf(5) });
     const chain = source

@@ -1,19 +1,24 @@
-/** The frame of the contract suite: what an implementation hands over, and how a test is run. */
+/** The frame of the contract suite: what an implementation passes, and how a test is run. */
 
 import type { Store } from "../store.ts";
 
-/** What the suite needs of an implementation and of a test runner. */
+/** What the suite needs from an implementation and from a test runner. */
 export interface ContractSuiteOptions {
   /** Declares a test: that of `node:test`, `Deno.test`, `bun:test`, Vitest and so on. */
   test(title: string, body: () => Promise<void>): unknown;
   /** Opens an empty store, which the test closes. Keys are shown as text. */
   open(): Promise<Store>;
+  /**
+   * The longest key that the store takes; less than a store's for a part of one. Default:
+   * `MAX_KEY_BYTES`.
+   */
+  maxKeyBytes?: number;
 }
 
 /** Declares one test of a fresh store. */
 export type StoreTest = (title: string, body: (store: Store) => Promise<void>) => void;
 
-/** Declares tests that get a fresh store each. */
+/** Declares tests that each get a fresh store. */
 export function storeTests({ test, open }: ContractSuiteOptions): StoreTest {
   return (title, body) => {
     test(title, async () => {

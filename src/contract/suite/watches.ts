@@ -145,6 +145,17 @@ export function watchTests(test: StoreTest): void {
     await fails(() => store.watch(), { code: "CLOSED" });
   });
 
+  test("A watch that is closed shows what was committed before, and then ends", async (store) => {
+    const watch = store.watch();
+    await store.put("a", 1);
+    const writing = store.put("a", 2);
+    watch.close();
+    await store.put("a", 3);
+    await writing;
+    equal(await rest(watch), [{ operations: [put("a", 1)] }, { operations: [put("a", 2)] }]);
+    equal((await watch.next()).done, true);
+  });
+
   test("A signal ends a watch with its reason", async (store) => {
     const controller = new AbortController();
     const watch = store.watch({}, { signal: controller.signal });

@@ -1,4 +1,4 @@
-/** Writes, batches, and writes that depend on what is there. */
+/** Writes, batches, and writes that depend on the stored value. */
 
 import type { Store } from "../store.ts";
 import type { Value } from "../value.ts";
@@ -6,7 +6,7 @@ import type { Operation } from "../writer.ts";
 import { equal, fails } from "./assert.ts";
 import type { StoreTest } from "./suite.ts";
 
-/** What is stored, in order. */
+/** The content of the store, in order. */
 function contentOf(store: Store): Promise<[string | Uint8Array, Value][]> {
   return store.entries().toArray();
 }
@@ -67,7 +67,7 @@ export function writeTests(test: StoreTest): void {
     equal(await contentOf(store), [["b", 2], ["d", 1]], "the content");
   });
 
-  test("An operation that is refused leaves its batch as it was", async (store) => {
+  test("A refused operation leaves its batch as it was", async (store) => {
     const batch = store.batch().put("a", 1);
     await fails(() => batch.put("b", undefined as never), "TypeError");
     await fails(() => batch.put("b", { deep: [() => 1] } as never), "TypeError");
@@ -138,7 +138,7 @@ export function writeTests(test: StoreTest): void {
     await writing;
   });
 
-  test("deleteIfExists says whether there was something", async (store) => {
+  test("deleteIfExists says whether the key had a value", async (store) => {
     await store.put("k", 1);
     equal(await store.deleteIfExists("k", { sync: true }), true);
     equal(await store.deleteIfExists("k"), false);
@@ -177,7 +177,7 @@ export function writeTests(test: StoreTest): void {
     await fails(() => store.putIfEquals("k", 1, undefined as never), "TypeError");
   });
 
-  test("putIfEquals lets exactly one of several that expect the same value through", async (store) => {
+  test("Exactly one of several putIfEquals that expect the same value succeeds", async (store) => {
     await store.put("k", 0);
     for (let round = 0; round < 20; round++) {
       const won = await Promise.all(

@@ -1,40 +1,48 @@
 /**
- * How writers are held back when they are faster than flushes and compactions, so that memory and
+ * How writers are held back if they are faster than flushes and compactions, so that memory and
  * level 0 stay bounded: the rules, as functions of a few numbers. The background applies them.
  *
- * | waiting memtables | tables of level 0, in triggers | an acknowledgement |
- * |---|---|---|
+ * | waiting memtables | level 0 tables, in triggers | an acknowledgement |
+ * | ---------------------------------- | --------------------------- | ---------------------------
+ * |
  * | fewer than `MAX_WAITING_MEMTABLES` | below `SLOWDOWN_FACTOR` | comes at once ("go") |
- * | fewer | below `STOP_FACTOR` | comes a turn of the event loop later ("slow") |
- * | so many, | or so many | comes when there are fewer ("wait") |
+ * | fewer | below `STOP_FACTOR` | comes a turn later ("slow") |
+ * | that number, | or that number | waits for fewer ("wait") |
  *
  * A writer that does not wait for acknowledgements does a share of the work itself, for every
  * `ASSIST_BYTES` that it writes.
  */
 
+import { SLICE_MS } from "../../platform/pacing.ts";
+
 /** Acknowledgements wait while this many memtables wait for their flush. */
 const MAX_WAITING_MEMTABLES = 2;
 /**
- * One more with a job thread, which has up to two of them: writers need not wait each time that it is
- * slower than they are for a while, as it is in its first second, while its code is cold.
+ * One more with a job thread, which has up to two of them: it may lag behind while its code is
+ * cold.
  */
 const MAX_WAITING_WITH_THREAD = 3;
-/** A writer that does not wait for acknowledgements flushes by itself from this many on. */
+/** From this number on, a writer that does not wait for acknowledgements flushes itself. */
 const HARD_MAX_WAITING_MEMTABLES = 4;
-/** Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop. */
+/**
+ * Level-0 tables, in multiples of the trigger, at which writers slow down, and at which they stop.
+ */
 const SLOWDOWN_FACTOR = 3;
 const STOP_FACTOR = 5;
-/** A synchronous writer does a share of the work for this many bytes that it wrote, and for each memtable. */
+/**
+ * A synchronous writer does a share of the work for this many bytes that it wrote, and for each
+ * memtable.
+ */
 const ASSIST_BYTES = 64 * 1024;
-/** How long such a share takes, and how long it does where the background has fallen behind. */
-const ASSIST_MS = 1.5;
+/** How long such a share takes, normally and if the background is too slow. */
+const ASSIST_MS = SLICE_MS;
 /** See `ASSIST_MS`. */
 export const ASSIST_BEHIND_MS = 6;
 
 /** What a writer does when its write is done. */
 export type Pressure = "go" | "slow" | "wait";
 
-/** What the background does at all: "flushes" while a store is being closed, "nothing" after a failure. */
+/** What the background does: "flushes" while a store is being closed, "nothing" after a failure. */
 export type BackgroundWork = "all" | "flushes" | "nothing";
 
 /** What the rules depend on. */
@@ -69,14 +77,15 @@ export class BackPressure {
     return this.isLevel0High(level0Tables) ? "slow" : "go";
   }
 
-  /** Whether level 0 has so many tables that writers slow down. */
+  /** Whether level 0 has enough tables to slow down writers. */
   isLevel0High(level0Tables: number): boolean {
     return level0Tables >= this.#slowdown;
   }
 
   /**
-   * Whether a synchronous writer has to do a share of the work, after `bytes` since the last one. It does
-   * one for every write while level 0 is full: a program may write little in each of many runs.
+   * Whether a synchronous writer must do a share of the work, after `bytes` since the last one.
+   * While level 0 is full, it does one for every write, because a program may write little in each
+   * of many runs.
    */
   isAssistDue(bytes: number, level0Tables: number): boolean {
     return bytes >= this.#assistBytes || level0Tables >= this.#stop;
@@ -87,7 +96,7 @@ export class BackPressure {
     return this.of(waitingMemtables, level0Tables, "all") === "go" ? ASSIST_MS : ASSIST_BEHIND_MS;
   }
 
-  /** Whether a memtable has to be flushed before another one may be frozen. */
+  /** Whether a memtable must be flushed before another one may be frozen. */
   mustFlushFirst(waitingMemtables: number): boolean {
     return waitingMemtables >= HARD_MAX_WAITING_MEMTABLES;
   }

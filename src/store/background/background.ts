@@ -1,18 +1,20 @@
 /**
- * Drives the flushes (flush_queue.ts) and compactions (compaction_queue.ts) of an open store, and applies
- * the rules by which writers are held back (back_pressure.ts).
+ * Drives the flushes (flush_queue.ts) and compactions (compaction_queue.ts) of an open store, and
+ * applies the rules that hold writers back (back_pressure.ts).
  *
- * The loop gives each task slices of a few milliseconds, flushes first, and lets the event loop turn
- * between two slices. Large jobs run in the job thread, if there is one: here the loop waits for them and
- * puts their tables in force. A caller that writes synchronously may never let the event loop turn. It
- * does a share of the work itself (`assist`), and waits for the thread only if the bounds on memtables and
- * level 0 demand it.
+ * The loop gives each task slices of a few milliseconds, flushes first, and lets the event loop
+ * turn between two slices. Large jobs run in the job thread, if there is one: then the loop waits
+ * for them and puts their tables in force. A caller that writes synchronously may never let the
+ * event loop turn. It does a share of the work itself (`assist`), and waits for the thread only if
+ * the bounds on memtables and level 0 demand it.
  *
- * The first failure is noted in the state and ends all background work: the store then answers reads only.
- * A missing descriptor is not a failure: nothing was written, and the work starts again a little later.
+ * The first failure is noted in the state and ends all background work: the store then answers only
+ * reads. A missing descriptor is not a failure: nothing was written, and the work starts again a
+ * little later.
  */
 
 import { ClosedError } from "../../errors.ts";
+import { SLICE_MS } from "../../platform/pacing.ts";
 import { isOver, type Timer } from "../../platform/scheduler.ts";
 import type { RunningTask } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
@@ -27,26 +29,24 @@ import { FlushQueue } from "./flush_queue.ts";
 import { IdleWatch } from "./idle_watch.ts";
 import type { StoreState } from "../state/store_state.ts";
 
-/** The longest that the event loop is held at a time. */
-const SLICE_MS = 1.5;
 /** Between two slices while the store is idle. */
 const IDLE_PAUSE_MS = 10;
-/** Work for which there was no descriptor is begun again after this time. */
+/** Work without a descriptor begins again after this time. */
 const RETRY_MS = 100;
 
 interface Waiter {
   readonly isDone: () => boolean;
-  /** Gets what kept it from being done, if it is not: that there was no descriptor. */
+  /** Gets the reason if it was not done: there was no descriptor. */
   readonly resolve: (shortage: unknown) => void;
 }
 
 /** Drives background work. */
 export class Background {
-  /** Flushes: those that are in progress, and what they have written. */
+  /** Flushes in progress, and what they have written. */
   readonly flushes: FlushQueue;
-  /** Finds out when nobody writes. */
+  /** Finds out that nobody writes any more. */
   readonly idle: IdleWatch;
-  /** Compactions: the one that is in progress, and what they have read and written. */
+  /** Compactions: the one in progress, and what they have read and written. */
   readonly compactions: CompactionQueue;
   /** How often a writer had to wait. */
   stalls = 0;
@@ -56,7 +56,7 @@ export class Background {
   readonly #pressure: BackPressure;
   #waiters: Waiter[] = [];
   #isLooping = false;
-  /** Makes the loop look for work if it waits for a task. */
+  /** Makes the loop look for work while it waits for a task. */
   #wakeLoop: () => void = () => {};
   #isStopped = false;
   /** The error that said that there was no descriptor, until the work is tried again. */
@@ -82,7 +82,8 @@ export class Background {
     const before = this.#tasks();
     if (!this.#fillSlots()) return this.#watchIfDead();
     if (this.#isLooping) {
-      // It may be waiting for the job thread, and would hear of this only when that has finished its job.
+      // It may be waiting for the job thread, and would notice this only when that has finished its
+      // job.
       if (this.#tasks().some((task) => !before.includes(task))) this.#wakeLoop();
       return;
     }
@@ -94,7 +95,10 @@ export class Background {
     });
   }
 
-  /** What an acknowledgement has to wait for, so that memory and level 0 stay bounded; else undefined. */
+  /**
+   * What an acknowledgement must wait for, so that memory and level 0 stay bounded; otherwise
+   * undefined.
+   */
   pressure(): Promise<void> | undefined {
     const pressure = this.#pressureNow();
     if (pressure === "go") return undefined;
@@ -129,7 +133,7 @@ export class Background {
     this.#requireSuccessSync();
   }
 
-  /** Resolves when the memtables that are frozen now are flushed. */
+  /** Resolves when the currently frozen memtables are flushed. */
   async flushed(): Promise<void> {
     const waiting = new Set(this.#state.immutables);
     this.#tryAgain();
@@ -166,7 +170,7 @@ export class Background {
     this.#requireSuccessSync();
   }
 
-  /** Ends the compaction at its present step and starts no other: the store is being closed. */
+  /** Ends the compaction at its current step and starts no other: the store is being closed. */
   stopCompaction(): void {
     this.idle.stop();
     this.compactions.stop();
@@ -175,7 +179,7 @@ export class Background {
     this.#wakeWaiters();
   }
 
-  /** Ends all work at its present step; unfinished outputs are removed. */
+  /** Ends all work at its current step; unfinished outputs are removed. */
   stop(): void {
     this.#isStopped = true;
     this.#retryTimer?.cancel();
@@ -198,7 +202,7 @@ export class Background {
         wakes.push(new Promise((resolve) => this.#wakeLoop = resolve));
         await Promise.race(wakes);
       } else {
-        // The turn comes first: whoever called us in this one has been given its share.
+        // The turn comes first: the caller in this turn has been given its share.
         await this.#turn();
         if (!task.isSettled) task.slice(scheduler, SLICE_MS);
       }
@@ -208,7 +212,7 @@ export class Background {
     this.#watchIfDead();
   }
 
-  /** Has the next idle time noticed, unless this is one and all was done in it. */
+  /** Watches for the next idle time, unless this is one and everything in it was done. */
   #watchIfDead(): void {
     if (!this.idle.isIdle) this.idle.startIfDead();
   }
@@ -249,8 +253,8 @@ export class Background {
   }
 
   /**
-   * Works synchronously for about `budgetMs`, on flushes first; where all there is to do is being done by
-   * the job thread, waits for that if it `mayWait`.
+   * Works synchronously for about `budgetMs`, on flushes first. If the job thread does all the
+   * work, waits for that if it `mayWait`.
    */
   #driveSync(budgetMs: number, mayWait: boolean): void {
     const { scheduler } = this.#state;
@@ -263,7 +267,7 @@ export class Background {
     } while (!isOver(scheduler, startMs, budgetMs) && this.#fillSlots());
   }
 
-  /** Gets on with the flushes; false where there is none. */
+  /** Makes progress with the flushes; false if there is none. */
   #flushSync(): boolean {
     const { tasks } = this.flushes;
     const task = tasks.find(({ isElsewhere }) => !isElsewhere) ?? tasks[0];
@@ -272,19 +276,22 @@ export class Background {
     return task !== undefined;
   }
 
-  /** All that is in progress, most urgent first. */
+  /** Everything in progress, most urgent first. */
   #tasks(): readonly RunningTask<unknown>[] {
     const { tasks } = this.flushes;
     const compaction = this.compactions.task;
     return compaction === undefined ? tasks : [...tasks, compaction];
   }
 
-  /** The task that this thread can get on with, flushes first. */
+  /** The task that this thread can work on, flushes first. */
   #nextHere(): RunningTask<unknown> | undefined {
     return this.#tasks().find(({ isElsewhere }) => !isElsewhere);
   }
 
-  /** Goes on at once with a task whose part in the job thread is done: a table is to be put in force. */
+  /**
+   * Continues at once with a task whose part in the job thread is done: a table must be put in
+   * force.
+   */
   #acceptElsewhere(): void {
     for (const task of this.#tasks()) {
       if (task.isWaiting && !task.isElsewhere) task.driveSync(this.#state.scheduler, 0);
@@ -292,7 +299,7 @@ export class Background {
     this.#settle();
   }
 
-  /** Starts what there is to start; says whether anything is in progress. */
+  /** Starts what can be started; returns whether anything is in progress. */
   #fillSlots(): boolean {
     const state = this.#state;
     if (this.#isStopped || state.failure !== undefined || this.#shortage !== undefined) {
@@ -304,7 +311,7 @@ export class Background {
     return this.#tasks().length > 0;
   }
 
-  /** Takes note of tasks that have ended. */
+  /** Notes tasks that have ended. */
   #settle(): void {
     this.flushes.settle((error) => this.#note("a flush", error));
     this.compactions.settle((error) => this.#note("a compaction", error));
@@ -317,7 +324,7 @@ export class Background {
     else this.#state.fail(work, error);
   }
 
-  /** Gives up what there was no descriptor for, until a timer or the next call that needs it. */
+  /** Gives up work without a descriptor, until a timer or the next call that needs it. */
   #pause(error: unknown): void {
     this.#shortage = error;
     this.flushes.restart(error);
@@ -358,7 +365,10 @@ export class Background {
     return this.compactions.isStopped ? "flushes" : "all";
   }
 
-  /** Resolves when it is done or will not be; with what there was no descriptor for, if that is why. */
+  /**
+   * Resolves when it is done or will not be; in that case with the lack of descriptors that is the
+   * reason.
+   */
   #until(isDone: () => boolean): Promise<unknown> {
     if (this.#isOver(isDone)) return Promise.resolve();
     return new Promise((resolve) => {

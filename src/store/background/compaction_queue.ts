@@ -1,7 +1,8 @@
 /**
- * Compactions of a store, one at a time: those that were asked for, then those that the picker finds.
+ * Compactions of a store, one at a time: those that callers ask for, then those that the picker
+ * finds.
  *
- * A large merge is done by the job thread, if there is one. The queue only starts and ends tasks; the
+ * The job thread does large merges, if there is one. The queue only starts and ends tasks; the
  * background drives them.
  */
 
@@ -26,7 +27,7 @@ export interface CompactionRange {
 
 /** A compaction that a caller asked for. */
 export interface CompactionRequest {
-  /** What is to be compacted. */
+  /** The range to compact. */
   readonly range: CompactionRange;
   /** Whether it has begun. */
   isStarted: boolean;
@@ -49,7 +50,10 @@ export class CompactionQueue {
   #isInstalling = false;
   #requests: CompactionRequest[] = [];
   #isStopped = false;
-  /** The version in which the picker found nothing to do, and the one in which it did not even when idle. */
+  /**
+   * The version in which the picker found nothing to do, and the one in which it found nothing even
+   * when idle.
+   */
   #restedVersion: Version | undefined;
   #idleRestedVersion: Version | undefined;
 
@@ -59,12 +63,12 @@ export class CompactionQueue {
     this.#mayUseThread = mayUseThread;
   }
 
-  /** What is in progress. */
+  /** The compaction in progress. */
   get task(): RunningTask<void> | undefined {
     return this.#task;
   }
 
-  /** Whether no compaction is started any more. */
+  /** Whether no more compactions start. */
   get isStopped(): boolean {
     return this.#isStopped;
   }
@@ -76,7 +80,10 @@ export class CompactionQueue {
     return request;
   }
 
-  /** Starts the next compaction, if none is in progress; `isIdle`: there is time for what is not urgent. */
+  /**
+   * Starts the next compaction, if none is in progress. `isIdle` means that there is time for work
+   * that is not urgent.
+   */
   start(isIdle: boolean): void {
     if (this.#task !== undefined || this.#isStopped) return;
     const task = this.#next(isIdle);
@@ -84,7 +91,7 @@ export class CompactionQueue {
     this.#task = new RunningTask(task, (error) => this.#state.fail("a sync", error));
   }
 
-  /** Takes note of a task that has ended; tells of its failure. */
+  /** Notes a task that has ended; reports its failure. */
   settle(onFailure: (error: unknown) => void): void {
     if (!this.#task?.isSettled) return;
     const { error } = this.#task;
@@ -93,19 +100,19 @@ export class CompactionQueue {
     if (this.#requests[0]?.isStarted) this.#requests.shift()!.isDone = true;
   }
 
-  /** Forgets what was asked for. */
+  /** Forgets the requests. */
   dropRequests(): void {
     this.#requests = [];
   }
 
-  /** Starts no compaction any more, and brings an edit that is being written to its end. */
+  /** Starts no more compactions, and finishes an edit that is being written. */
   stop(): void {
     this.#isStopped = true;
-    // The edit may be in the manifest already: then what comes next has to start from it.
+    // The manifest may have the edit already: then later edits must start from it.
     while (this.#isInstalling) this.#task!.driveSync(this.#state.scheduler, 0);
   }
 
-  /** Ends a compaction at its present step; what it has written is removed. */
+  /** Ends a compaction at its current step; what it has written is removed. */
   cancel(reason: unknown): void {
     this.#task?.cancel(reason);
     this.#task = undefined;
@@ -136,7 +143,8 @@ export class CompactionQueue {
       try {
         return yield* jobThread.merge(compaction);
       } catch (error) {
-        // The store can free some of its own (descriptor_sharing.ts) and do the job itself.
+        // The store can free some of its own descriptors (descriptor_sharing.ts) and do the job
+        // itself.
         if (!isOutOfDescriptors(error)) throw error;
       }
     }
@@ -151,7 +159,7 @@ export class CompactionQueue {
     try {
       yield* state.versions.apply(editOf(compaction, tables));
     } catch (error) {
-      // The version in force is what it was, and nobody needs these.
+      // The version in force has not changed, and nobody needs these.
       if (state.isShortage(error) && compaction.kind === "merge") removeTables(state, tables);
       throw error;
     } finally {
@@ -170,7 +178,7 @@ export class CompactionQueue {
     for (const plan of planFullCompaction(versions.current.tables, compaction, range)) {
       yield* this.#compactionTask(plan);
     }
-    // What is merged is smaller than its parts, and may fit beside the next one then.
+    // The result of a merge is smaller than its parts, and may then fit beside the next one.
     for (let before = Infinity; this.#tableCount() < before;) {
       before = this.#tableCount();
       const plans = planNeighbours(versions.current.tables, compaction, range);

@@ -1,8 +1,9 @@
 /**
- * Flushes of frozen memtables. The job thread is given the next one before it has finished the first, so that
- * it does not sleep while the first one's table is put in force; here they are written one by one. They are
- * put in force one after the other, the oldest first: recovery starts at the log behind the newest one that
- * is. Their numbers are taken in that order, too: level 0 is searched by number.
+ * Flushes of frozen memtables. The job thread gets the next one before it has finished the first,
+ * so that it does not sleep while the first one's table is put in force. Without the thread they
+ * are written one by one. They come into force one after another, the oldest first: recovery starts
+ * at the log after the newest one that is in force. Their numbers are taken in that order, too,
+ * because level 0 is searched by number.
  */
 
 import { flushJob } from "../../compaction/flush_job.ts";
@@ -13,7 +14,10 @@ import { tableName } from "../../version/file_names.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
 import type { ImmutableMemtable, StoreState } from "../state/store_state.ts";
 
-/** So many are with the thread at most: one that it works on, one that it finds when it is done. */
+/**
+ * The most flushes that the thread has: one that it works on, and one that it finds when it is
+ * done.
+ */
 const MAX_UNFINISHED = 2;
 
 /** The writing of one memtable's table. */
@@ -41,14 +45,14 @@ export class FlushQueue {
     this.#state = state;
   }
 
-  /** What is in progress, most urgent first. */
+  /** Tasks in progress, most urgent first. */
   get tasks(): readonly RunningTask<unknown>[] {
     const tasks: RunningTask<unknown>[] = this.#flushes.map(({ table }) => table);
     if (this.#install !== undefined) tasks.unshift(this.#install);
     return tasks.filter(({ isSettled }) => !isSettled);
   }
 
-  /** Starts what there is to start; `mayUseThread` says whether the thread has time for it. */
+  /** Starts what can be started; `mayUseThread` says whether the thread has time for it. */
   start(mayUseThread: boolean): void {
     const first = this.#flushes[0];
     if (this.#install === undefined && first?.table.isSettled) {
@@ -60,10 +64,10 @@ export class FlushQueue {
     const unfinished = this.#flushes.filter(({ table }) => !table.isSettled);
     if (unfinished.length >= MAX_UNFINISHED) return;
     const inThread = mayUseThread && jobThread?.takesFlush(next.memtable) === true;
-    // Two that are written here would only take turns.
+    // Two that are written on this thread would only alternate.
     if (unfinished.length > 0 && !inThread) return;
     const { logs, versions } = this.#state;
-    // Taken now, not when it gets its turn: the next one's are higher.
+    // Taken now, not when its turn comes: the next one's numbers are higher.
     const number = versions.newFileNumber();
     const task = inThread
       ? this.#writtenInThread(next, number, versions.newFileNumber())
@@ -75,7 +79,7 @@ export class FlushQueue {
     });
   }
 
-  /** Takes note of what has ended; tells of failures, after which nothing more is put in force. */
+  /** Notes what has ended; reports failures, after which nothing more is put in force. */
   settle(onFailure: (error: unknown) => void): void {
     for (const { table } of this.#flushes) if (table.error !== undefined) onFailure(table.error);
     if (!this.#install?.isSettled) return;
@@ -85,8 +89,8 @@ export class FlushQueue {
   }
 
   /**
-   * There was no descriptor for some part of it: forgets that part, to be begun again by `start`. What comes after a table
-   * that was not written is written again, too: numbers go up with age.
+   * There was no descriptor for some part of it: drops that part, so that `start` begins it again.
+   * Flushes after a table that was not written are written again, too: numbers rise with age.
    */
   restart(reason: unknown): void {
     if (this.#install?.error !== undefined) this.#install = undefined;
@@ -100,7 +104,7 @@ export class FlushQueue {
     }
   }
 
-  /** Ends everything where it stands; unfinished tables are removed. */
+  /** Ends everything; unfinished tables are removed. */
   cancel(reason: unknown): void {
     this.#install?.cancel(reason);
     for (const { table } of this.#flushes) table.cancel(reason);
@@ -119,7 +123,10 @@ export class FlushQueue {
     return flushJob(memtable, this.#state.tableOutput, () => fileNumber);
   }
 
-  /** If the thread has no descriptor for its file, the table is written here, to the file of the fallback. */
+  /**
+   * If the thread has no descriptor for its file, this thread writes the table, to the file of the
+   * fallback.
+   */
   *#writtenInThread(
     immutable: ImmutableMemtable,
     threadFileNumber: number,
@@ -132,7 +139,8 @@ export class FlushQueue {
         const flushed = yield* jobThread.flush(immutable.memtable, threadFileNumber);
         if (flushed !== undefined) return flushed.table;
       } catch (error) {
-        // The store can free some of its own (descriptor_sharing.ts). What the thread wrote is removed.
+        // The store can free some of its own descriptors (descriptor_sharing.ts). What the thread
+        // wrote is removed.
         if (!isOutOfDescriptors(error)) throw error;
       }
     }
@@ -158,7 +166,7 @@ export class FlushQueue {
   }
 }
 
-/** Removes the files of tables that were written and will not be in force. */
+/** Removes the files of tables that were written and will not come into force. */
 export function removeTables(
   { fileSystem, directory }: Pick<StoreState, "fileSystem" | "directory">,
   tables: readonly TableMetadata[],
@@ -167,7 +175,7 @@ export function removeTables(
     try {
       fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
     } catch (error) {
-      // The file harms nobody; the next open removes it.
+      // The file does no harm; the next open removes it.
       if (!isRefusal(error)) throw error;
     }
   }

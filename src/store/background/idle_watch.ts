@@ -1,17 +1,17 @@
 /**
- * Notices that nobody writes to a store any more, so that it can give back the space of what was
- * deleted (the background does that, at a slow pace).
+ * Notices that nobody writes to a store any more, so that the background can slowly free the space
+ * of deleted entries.
  *
- * The timer does not keep the process alive, and it runs only while there are tombstones that nobody
- * has looked at yet.
+ * The timer does not keep the process alive, and it runs only while there are tombstones that were
+ * not looked at yet.
  */
 
 import { Rest } from "../state/rest.ts";
 import type { StoreState } from "../state/store_state.ts";
 
 /**
- * A memtable is flushed early when the tables have at most this many entries for each of its
- * tombstones: what it deletes is worth a table then.
+ * A memtable is flushed early if the tables have at most this many entries for each of its
+ * tombstones: then what it deletes is worth a table.
  */
 const ENTRIES_PER_TOMBSTONE = 16;
 
@@ -22,7 +22,7 @@ export class IdleWatch {
   /** The newest entry when the store was last found idle. */
   #idleSequence: number | undefined;
 
-  /** Prepares; `onIdle` is called in a turn of its own. */
+  /** Prepares; `onIdle` is called in a separate turn. */
   constructor(state: StoreState, onIdle: () => void) {
     this.#state = state;
     this.#rest = new Rest(state.scheduler, () => state.lastSequence, () => {
@@ -36,7 +36,7 @@ export class IdleWatch {
     return this.#idleSequence === this.#state.lastSequence;
   }
 
-  /** Whether the memtable deletes much of what the tables hold. */
+  /** Whether the memtable deletes much of the tables' content. */
   get isMemtableDead(): boolean {
     const { memtable, versions } = this.#state;
     if (memtable.tombstoneCount === 0) return false;

@@ -1,7 +1,7 @@
 /**
- * Small compactions at the ends of a session: before a store is closed, and after recovery has written
- * tables. A program may run so briefly that the background never gets to anything; without this each
- * run would leave one more table.
+ * Small compactions at the ends of a session: before a store is closed, and after recovery has
+ * written tables. A program may run so briefly that the background never does anything; without
+ * these compactions each run would leave one more table.
  */
 
 import { type Compaction, editOf, totalSize } from "../../compaction/compaction.ts";
@@ -10,12 +10,12 @@ import { pickCompaction } from "../../compaction/picker.ts";
 import type { Task } from "../../platform/task.ts";
 import type { StoreState } from "../state/store_state.ts";
 
-/** What is merged at one end of a session has no more bytes than this: some ten milliseconds. */
+/** The most bytes that are merged at one end of a session: some ten milliseconds of work. */
 const MAX_BYTES = 1024 * 1024;
-/** Each is an edit to be synced. One session leaves one table, so this catches up. */
+/** Each is an edit to sync. One session leaves one table, so this catches up. */
 const MAX_COMPACTIONS = 3;
 
-/** A task that carries out what is due as far as it is small. No other compaction may run. */
+/** A task that carries out what is due if it is small. No other compaction may run. */
 export function* tidyUp(state: StoreState): Task<void> {
   const { versions, compaction: options, tableOutput } = state;
   let leftBytes = MAX_BYTES;
@@ -30,7 +30,7 @@ export function* tidyUp(state: StoreState): Task<void> {
         : yield* mergeJob(compaction, tableOutput, () => versions.newFileNumber());
       yield* versions.apply(editOf(compaction, tables));
     } catch (error) {
-      // Without a descriptor for it the version in force is what it was; new tables are orphans.
+      // If there was no descriptor, the version in force has not changed; new tables are orphans.
       if (state.isShortage(error)) return;
       throw error;
     }

@@ -1,22 +1,24 @@
 /**
- * `store.checkpoint`: the store as it is at the call, written to another directory beside the running
- * store, in our own format (store_copy.ts) or in that of Go TinyKVS v0.4 (go/go_checkpoint.ts).
+ * `store.checkpoint`: the store as it is at the call, written to another directory beside the
+ * running store, in our own format (store_copy.ts) or in that of Go TinyKVS v0.4
+ * (go/go_checkpoint.ts).
  *
- * It reads through a lease, as a snapshot does, and is a task that is driven in slices, so writes, flushes
- * and compactions of the store go on. This file owns the directory that is made:
+ * It reads through a lease, as a snapshot does, and is a task that is driven in slices, so writes,
+ * flushes and compactions of the store go on. This file owns the directory that is made:
  *
  * - The directory's lock is held meanwhile, as by any store.
- * - From first to last a file `MANIFEST-000000`, a number that no store uses, stands in it, durable before
- *   any other file is. While it is there without a CURRENT and a `wal.log`, `open` refuses tables that lie
- *   beside it, also those that are in Go's format and need no manifest. The Go program knows no such mark: go_store_writer.ts
- *   says what that leaves open.
- * - What fails, is aborted, or loses its store on the way removes its files. A crash may leave some, but
- *   never a directory that opens as a store with less in it.
+ * - From first to last a file `MANIFEST-000000`, a number that no store uses, stands in it, durable
+ *   before any other file is. While it is there without a CURRENT and a `wal.log`, `open` refuses
+ *   tables that lie beside it, also those that are in Go's format and need no manifest. The Go
+ *   program knows no such mark: go_store_writer.ts says what that leaves open.
+ * - What fails, is aborted, or loses its store on the way removes its files. A crash may leave
+ *   some, but never a directory that opens as a store with less in it.
  */
 
 import { ClosedError, isRefusal, StoreError } from "../../errors.ts";
 import { ownFields } from "../../options.ts";
 import type { FileLock } from "../../platform/file_system.ts";
+import { SLICE_MS } from "../../platform/pacing.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import {
@@ -41,12 +43,12 @@ import { copyStore } from "./store_copy.ts";
 import { requirePath } from "../recovery/store_path.ts";
 import type { StoreState } from "../state/store_state.ts";
 
-/** Whose files a checkpoint is made of: ours, or those of Go TinyKVS v0.4. */
+/** The format of a checkpoint: ours, or that of Go TinyKVS v0.4. */
 export type CheckpointFormat = "tinykvs" | "go-v0.4";
 
-/** How a checkpoint is made. */
+/** The options of a checkpoint. */
 export interface CheckpointOptions {
-  /** What is to open it. Default "tinykvs". */
+  /** The library that will open it. Default "tinykvs". */
   format?: CheckpointFormat;
   /** Gives the checkpoint up: it rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -54,8 +56,7 @@ export interface CheckpointOptions {
 
 /** The mark of an unfinished checkpoint. */
 const UNFINISHED_NAME = manifestName(0);
-/** The longest that the event loop is held at a time. */
-const SLICE_MS = 1.5;
+/** The longest time for which the event loop is held at once. */
 const NAMES: ReadonlySet<string> = new Set(["format", "signal"]);
 
 /** Makes a checkpoint; `Store.checkpoint` documents it. */
@@ -113,9 +114,9 @@ function makeOrFindDirectory({ fileSystem, directory }: NewDirectory): void {
   const status = fileSystem.statSync(directory);
   if (status === undefined) return makeDirectory(fileSystem, directory);
   if (!isDirectory(fileSystem, directory, status)) {
-    throw taken(directory, `it is ${status.kind === "file" ? "a file" : "no directory"}`);
+    throw taken(directory, `it is ${status.kind === "file" ? "a file" : "not a directory"}`);
   }
-  // Before the lock, which would leave its file in a directory that is none of our business.
+  // Before the lock, which would leave its file in a directory that we must not touch.
   requireEmpty({ fileSystem, directory });
   syncParent(fileSystem, directory);
 }
@@ -133,14 +134,14 @@ function taken(directory: string, found: string): StoreError {
   );
 }
 
-/** Runs the task in slices, for as long as its store is open and nobody aborts it. */
+/** Runs the task in slices, as long as its store is open and nobody aborts it. */
 async function drive(
   { scheduler }: StoreState,
   lease: Lease,
   task: Task<void>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  // A step that ends after the task does is one whose failure the cleanup has made meaningless.
+  // If a step ends after the task, the cleanup has made its failure meaningless.
   const running = new RunningTask(task, () => {});
   for (;;) {
     running.slice(scheduler, SLICE_MS);
@@ -148,7 +149,7 @@ async function drive(
     else if (!running.isSettled) await scheduler.yield();
     if (running.isSettled && running.error === undefined) return running.result;
     try {
-      // What a store that was closed meanwhile could not give is no fault of the files.
+      // If the store was closed meanwhile, the files are not the cause.
       lease.requireHeld("store");
       throwIfAborted(signal);
     } catch (error) {
@@ -167,7 +168,8 @@ function* checkpointTask(
 ): Task<void> {
   const { fileSystem, directory } = target;
   const path = (name: string): string => fileSystem.joinPath(directory, name);
-  // Exclusively: whoever else makes a checkpoint here has come first, and nothing is ours to remove.
+  // Exclusively: if somebody else makes a checkpoint here, they have come first, and we may not
+  // remove anything.
   fileSystem.createSync(path(UNFINISHED_NAME)).closeSync();
   let isFinished = false;
   try {
@@ -179,14 +181,14 @@ function* checkpointTask(
     yield syncDirectoryStep(fileSystem, directory);
     isFinished = true;
   } finally {
-    // Also where the store is closed in the middle of it: a cancelled generator runs only this.
+    // This runs even if the store is closed meanwhile: a cancelled generator runs nothing else.
     if (!isFinished) removeFiles(target);
   }
 }
 
 /**
- * Removes what a checkpoint that failed has made; the directory itself stays. What can't be removed stays,
- * too, and the mark with it.
+ * Removes what a failed checkpoint has made; the directory itself stays. A file that can't be
+ * removed stays, and the mark with it.
  */
 function removeFiles({ fileSystem, directory }: NewDirectory): void {
   const mark = fileSystem.joinPath(directory, UNFINISHED_NAME);
@@ -194,7 +196,7 @@ function removeFiles({ fileSystem, directory }: NewDirectory): void {
     if (fileSystem.statSync(mark) === undefined) fileSystem.createSync(mark).closeSync();
     fileSystem.syncDirectorySync(directory);
     const names = fileSystem.listSync(directory);
-    // What makes a store of the rest goes first.
+    // The files that make a store of the rest go first.
     const first = [CURRENT_NAME, GO_LOG_NAME].filter((name) => names.includes(name));
     const others = names.filter((name) => name !== UNFINISHED_NAME && isOurs(name));
     for (const part of [first, others]) {
@@ -203,12 +205,12 @@ function removeFiles({ fileSystem, directory }: NewDirectory): void {
     }
     fileSystem.removeSync(mark);
   } catch (error) {
-    // The failure that led here is what the caller has to hear of.
+    // The caller has to hear of the failure that led here, not of this one.
     if (!isRefusal(error) && !(error instanceof ClosedError)) throw error;
   }
 }
 
-/** Whether a checkpoint makes files of the name. The directory was empty before. */
+/** Whether a checkpoint makes files of this name. The directory was empty before. */
 function isOurs(name: string): boolean {
   return name === CURRENT_TEMPORARY_NAME || parseFileName(name) !== undefined ||
     stagedTableNumber(name) !== undefined;

@@ -1,13 +1,14 @@
 /**
- * A checkpoint in our own format: the tables of a read view are copied as they are, with their numbers,
- * and what its memtables show becomes one more level-0 table. The manifest comes last, and CURRENT after it.
+ * A checkpoint in our own format: the tables of a read view are copied as they are, with their
+ * numbers, and the entries of its memtables become one more level-0 table. The manifest comes last,
+ * and CURRENT after it.
  *
- * Every byte is checked on the way as a reader would check it: blocks against their checksums, the rest
- * against those of the table (a table that the Go program wrote has checksums for its blocks only). So a
- * store that is damaged gives an error and not a damaged copy. Memory: 256 KiB, or the largest block of
- * the store, and one table's index and filter at a time.
+ * Every byte is checked as a reader would check it: blocks against their checksums, the rest
+ * against those of the table (a table that the Go program wrote has checksums only for its blocks).
+ * So a damaged store gives an error and not a damaged copy. Memory: 256 KiB, or the largest block
+ * of the store, and one table's index and filter at a time.
  *
- * The copy is a store of its own, with an id of its own: logs of the original are foreign to it.
+ * The copy is a separate store with a new id: logs of the original are foreign to it.
  */
 
 import { crc32 } from "../../bytes/crc32.ts";
@@ -33,10 +34,10 @@ import type { NewDirectory } from "../recovery/store_directory.ts";
 import type { StoreState } from "../state/store_state.ts";
 
 const CHUNK_BYTES = 256 * 1024;
-/** One table is open at a time; the pool keeps no fewer. */
+/** Only one table is open at a time; the pool keeps no fewer. */
 const MAX_OPEN_FILES = 4;
 
-/** A task that makes the files of a store that holds what the lease shows. */
+/** A task that makes the files of a store with the content of the lease. */
 export function* copyStore(
   state: StoreState,
   lease: Lease,
@@ -80,7 +81,9 @@ export function* copyStore(
   }
 }
 
-/** Writes what the memtables show, tombstones too; the result is undefined where that is nothing. */
+/**
+ * Writes the entries of the memtables, tombstones too; the result is undefined if there are none.
+ */
 function writeMemtables(
   state: StoreState,
   { view, sequence }: Lease,
@@ -118,7 +121,7 @@ function* copyTable(
   }
 }
 
-/** The bytes of one table on their way. */
+/** Copies the bytes of one table. */
 class TableCopy {
   readonly #reader: TableReader;
   readonly #handle: FileHandle;
@@ -133,7 +136,7 @@ class TableCopy {
     this.#handle = handle;
   }
 
-  /** Copies the data blocks, which lie back to back from offset 0. */
+  /** Copies the data blocks, which follow each other from offset 0. */
   *blocks(index: TableIndex): Task<void> {
     for (let block = 0; block < index.blockCount;) {
       const start = index.blockOffset(block);
@@ -152,7 +155,7 @@ class TableCopy {
     }
   }
 
-  /** Copies what lies behind the blocks, which was checked when it was loaded. */
+  /** Copies the bytes after the blocks, which were checked when they were loaded. */
   *rest(start: number, end: number): Task<void> {
     for (let at = start; at < end; at += CHUNK_BYTES) {
       const length = Math.min(CHUNK_BYTES, end - at);
@@ -173,7 +176,7 @@ class TableCopy {
     };
   }
 
-  /** Checks a block whose bytes were read with those from `start` on. */
+  /** Checks a block in the bytes that were read from `start` on. */
   #check(index: TableIndex, block: number, start: number): void {
     const offset = index.blockOffset(block);
     const from = offset - start;

@@ -2,9 +2,9 @@
  * The public cursor: turns the entries of a scan into keys and values, for `for...of`, `for await`
  * and explicit calls.
  *
- * A step that finds its entry in memory is made in the call, asynchronously too; only a load is waited for.
- * The cursor holds a lease on a read view; it is given back at the end, on `break`, `return` and
- * `throw`, by `close`, or when the cursor is garbage.
+ * A step that finds its entry in memory is made in the call, asynchronously too; it waits only for
+ * loads. The cursor holds a lease on a read view. It releases it at the end, on `break`, `return`
+ * and `throw`, by `close`, or when the cursor is garbage.
  */
 
 import { requireCount } from "../../contract/cursor_base.ts";
@@ -33,20 +33,25 @@ import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
 import { OPERATIONS_PER_PAUSE, type Turns } from "../state/turns.ts";
 
-/** What a cursor has to give back. Neither may lead to the cursor: a range's signal may, by a listener. */
+/**
+ * What a cursor must release. Neither field may lead to the cursor; a range's signal may, by a
+ * listener.
+ */
 interface Holdings {
-  /** Undefined once the store is closed: then there is nothing to give back, and the collector may have them. */
+  /**
+   * Undefined after the store was closed: then nothing must be released, and it may become garbage.
+   */
   sources: EntryCursor | undefined;
   readonly lease: Lease;
 }
 
-/** Cursors that were dropped without being closed give back here what they hold. */
+/** Releases what cursors hold that were dropped without being closed. */
 const abandoned = new FinalizationRegistry<Holdings>(({ sources, lease }) => {
   sources?.release?.();
   lease.release();
 });
 
-/** What a cursor needs to know besides the scan. */
+/** What a cursor needs besides the scan. */
 export interface CursorSource<T> {
   /** The entries. */
   readonly scan: EntryScan;
@@ -56,13 +61,13 @@ export interface CursorSource<T> {
   readonly range: ResolvedRange;
   /** Keeps the event loop turning. */
   readonly turns: Turns;
-  /** Makes an item of the entry that the scan stands on. */
+  /** Makes an item from the scan's entry. */
   readonly take: TakeItem<T>;
 }
 
 /**
- * Opens a cursor on a store as it is, or as a snapshot's lease shows it. With `keysOnly`, `take` must not look
- * at values.
+ * Opens a cursor on a store as it is, or as a snapshot's lease shows it. With `keysOnly`, `take`
+ * must not use values.
  */
 export function openCursor<T>(
   state: StoreState,
@@ -81,8 +86,8 @@ export function openCursor<T>(
 }
 
 /**
- * Iterates over a range, once. At its end it keeps its lease, since it may be sought again, unless a loop
- * or `toArray` has come to the end: nothing more is wanted then.
+ * Iterates over a range, once. At its end it keeps its lease, because it may seek again. Only if a
+ * loop or `toArray` has reached the end, it releases the lease: then nothing more is wanted.
  */
 export class StoreCursor<T> extends EmbeddedCursorBase<T> {
   readonly #scan: EntryScan;
@@ -93,11 +98,13 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
   readonly #takeItem: TakeItem<T>;
   #isFinished = false;
   #isClosed = false;
-  /** Whether the end finishes it: a loop goes through it. */
+  /** Whether its end closes it, because a loop uses it. */
   #isLooped = false;
   /** Whether the scan's last move waits for a load. */
   #isPending = false;
-  /** Settles with the last step that is under way: calls that overlap are served in their order. */
+  /**
+   * Settles with the last step that is under way: calls that overlap are answered in their order.
+   */
   #last: Promise<void> | undefined;
 
   /** Made by `entries`, `keys` and `values`. */
@@ -172,7 +179,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
     const items: T[] = [];
     while (items.length < count) {
       const step = this.#next();
-      // What is in memory needs no await: 50 ns and a turn of the microtask queue for each item.
+      // An item in memory needs no await, which would cost a turn of the microtask queue.
       const { done, value } = isPromise(step) ? await step : step;
       if (done) break;
       items.push(value);
@@ -189,13 +196,13 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
     }
   }
 
-  /** The next step, behind those that are under way. */
+  /** The next step, after those that are under way. */
   #next(): IteratorResult<T, undefined> | Promise<IteratorResult<T, undefined>> {
     const ahead = this.#last;
     const result = ahead === undefined ? this.#step() : ahead.then(() => this.#step());
     if (!isPromise(result)) return result;
-    // Those behind it only wait: a failure belongs to the call that it happened to. This runs before
-    // anybody who waits for the result does, so a caller that has it finds the cursor idle.
+    // Later calls only wait: a failure belongs to its own call. This runs before the code that
+    // waits for the result, so a caller that has the result finds the cursor idle.
     const settled = (): void => {
       if (this.#last === last) this.#last = undefined;
     };
@@ -204,7 +211,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
     return result;
   }
 
-  /** One step of an asynchronous iteration, a Promise only where it can't be made at once. */
+  /** One step of an asynchronous iteration; a Promise only if it can't be made at once. */
   #step(): IteratorResult<T, undefined> | Promise<IteratorResult<T, undefined>> {
     if (this.#isFinished) return this.#end();
     try {
@@ -222,7 +229,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
     }
   }
 
-  /** Lets the turn pass that is due, and loads what is missing for a step. */
+  /** Lets the turn pass that is due, and loads the missing pieces for a step. */
   async #load(turn: Promise<void> | undefined): Promise<IteratorResult<T, undefined>> {
     try {
       if (turn !== undefined) {
@@ -260,7 +267,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
     }
   }
 
-  /** What a finished cursor answers. */
+  /** The answer of a finished cursor. */
   #end(): IteratorResult<T, undefined> {
     if (this.#isClosed) throw new ClosedError("cursor");
     return { done: true, value: undefined };
@@ -285,7 +292,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
   }
 }
 
-/** Not by the class: the global one need not be that of asynchronous functions. */
+/** Not by the class: the global Promise may differ from that of asynchronous functions. */
 function isPromise<T>(
   step: IteratorResult<T> | Promise<IteratorResult<T>>,
 ): step is Promise<IteratorResult<T>> {

@@ -1,6 +1,6 @@
 /**
- * Cursors that can be gone through synchronously, too: what the embedded store's cursors, and cursors
- * over what becomes of their items, have in common.
+ * Cursors that can also be read synchronously: what the embedded store's cursors share with cursors
+ * that derive from them.
  */
 
 import type { Cursor } from "../../contract/cursor.ts";
@@ -19,9 +19,9 @@ import {
 import type { Key } from "../../value/value.ts";
 
 /**
- * A cursor of the embedded store: as the contract's, and synchronous as well. `for...of` goes through it,
- * spreading collects it, and where the runtime has iterator helpers, `Iterator.from(cursor)` has them. A
- * `for...of` loop that ends, or is left, closes it.
+ * A cursor of the embedded store: as the contract's, and synchronous as well. It works in
+ * `for...of` and in spreads, and if the runtime has iterator helpers, `Iterator.from(cursor)` has
+ * them. A `for...of` loop that ends, or is left, closes it.
  *
  * @example
  * ```ts
@@ -34,7 +34,7 @@ import type { Key } from "../../value/value.ts";
  * console.log([...store.values().map((value) => typeof value)]); // [ "string" ]
  * ```
  */
-export interface EmbeddedCursor<T> extends Cursor<T>, Iterable<T> {
+export interface EmbeddedCursor<T, K = Key> extends Cursor<T, K>, Iterable<T> {
   /** As `next`; blocks are read synchronously if they are not in memory. */
   nextSync(): IteratorResult<T, undefined>;
   /** As `nextMany`. */
@@ -44,17 +44,18 @@ export interface EmbeddedCursor<T> extends Cursor<T>, Iterable<T> {
   /** Iterates synchronously. */
   [Symbol.iterator](): IterableIterator<T>;
   /** As {@linkcode Cursor.map}. */
-  map<U>(change: (item: T, index: number) => U): EmbeddedCursor<U>;
+  map<U>(change: (item: T, index: number) => U): EmbeddedCursor<U, K>;
   /** As {@linkcode Cursor.filter}. */
-  filter(wanted: (item: T, index: number) => boolean): EmbeddedCursor<T>;
+  filter(wanted: (item: T, index: number) => boolean): EmbeddedCursor<T, K>;
   /** As {@linkcode Cursor.take}. */
-  take(count: number): EmbeddedCursor<T>;
+  take(count: number): EmbeddedCursor<T, K>;
   /** As {@linkcode Cursor.drop}. */
-  drop(count: number): EmbeddedCursor<T>;
+  drop(count: number): EmbeddedCursor<T, K>;
 }
 
 /** The parts that are the same for all. */
-export abstract class EmbeddedCursorBase<T> extends CursorBase<T> implements EmbeddedCursor<T> {
+export abstract class EmbeddedCursorBase<T, K = Key> extends CursorBase<T, K>
+  implements EmbeddedCursor<T, K> {
   /** As `next`, synchronously. */
   abstract nextSync(): IteratorResult<T, undefined>;
   /** As `close`, synchronously. */
@@ -92,28 +93,28 @@ export abstract class EmbeddedCursorBase<T> extends CursorBase<T> implements Emb
     return new Loop(this);
   }
 
-  override map<U>(change: (item: T, index: number) => U): EmbeddedCursor<U> {
+  override map<U>(change: (item: T, index: number) => U): EmbeddedCursor<U, K> {
     return new DerivedEmbeddedCursor(this, mapping(change));
   }
 
-  override filter(wanted: (item: T, index: number) => boolean): EmbeddedCursor<T> {
+  override filter(wanted: (item: T, index: number) => boolean): EmbeddedCursor<T, K> {
     return new DerivedEmbeddedCursor(this, filtering(wanted));
   }
 
-  override take(count: number): EmbeddedCursor<T> {
+  override take(count: number): EmbeddedCursor<T, K> {
     return new DerivedEmbeddedCursor(this, taking(count));
   }
 
-  override drop(count: number): EmbeddedCursor<T> {
+  override drop(count: number): EmbeddedCursor<T, K> {
     return new DerivedEmbeddedCursor(this, dropping(count));
   }
 }
 
-/** What a `for...of` loop goes through. */
+/** The iterator of a `for...of` loop. */
 class Loop<T> implements IterableIterator<T> {
-  readonly #cursor: EmbeddedCursorBase<T>;
+  readonly #cursor: Pick<EmbeddedCursorBase<T>, "nextSync" | "returnSync">;
 
-  constructor(cursor: EmbeddedCursorBase<T>) {
+  constructor(cursor: Pick<EmbeddedCursorBase<T>, "nextSync" | "returnSync">) {
     this.#cursor = cursor;
   }
 
@@ -133,19 +134,20 @@ class Loop<T> implements IterableIterator<T> {
   }
 }
 
-// The helpers of iterators, on runtimes that have them. `extends Iterator` would not load on others.
+// The helpers of iterators, on runtimes that have them. `extends Iterator` would not load on
+// others.
 Object.setPrototypeOf(
   Loop.prototype,
   Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())),
 );
 
-/** A cursor over what becomes of the items of another one, which it owns. */
-class DerivedEmbeddedCursor<S, T> extends EmbeddedCursorBase<T> {
-  readonly #source: EmbeddedCursorBase<S>;
+/** A cursor that derives its items from another one, which it owns. */
+class DerivedEmbeddedCursor<S, T, K> extends EmbeddedCursorBase<T, K> {
+  readonly #source: EmbeddedCursorBase<S, K>;
   readonly #stage: Stage<S, T>;
   readonly #next: () => Promise<IteratorResult<T, undefined>>;
 
-  constructor(source: EmbeddedCursorBase<S>, stage: Stage<S, T>) {
+  constructor(source: EmbeddedCursorBase<S, K>, stage: Stage<S, T>) {
     super();
     this.#source = source;
     this.#stage = stage;
@@ -173,7 +175,7 @@ class DerivedEmbeddedCursor<S, T> extends EmbeddedCursorBase<T> {
     return { done: true, value: undefined };
   }
 
-  override seek(key: Key): void {
+  override seek(key: K): void {
     this.#source.seek(key);
   }
 

@@ -1,7 +1,7 @@
 /**
- * Walks the live entries of a range in a read view: merges memtables, level 0 and the levels below,
- * drops tombstones, and keeps to the bounds and the limit. Synchronous like every cursor; the public
- * cursor (cursor.ts) drives it and turns entries into values.
+ * Walks the live entries of a range in a read view. It merges memtables, level 0 and the levels
+ * below, drops tombstones, and obeys the bounds and the limit. It is synchronous like every cursor;
+ * the public cursor (cursor.ts) drives it and turns entries into values.
  */
 
 import { compareRanges } from "../../bytes/compare.ts";
@@ -27,17 +27,20 @@ import type { Lease, ReadView } from "../state/read_view.ts";
 import type { BoundKey, ResolvedRange } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
 
-/** Blocks that a scan reads ahead at most, in bytes. */
+/** The most bytes of blocks that a scan reads ahead. */
 const READAHEAD_BYTES = 128 * 1024;
-/** A move stops half-way when so much was skipped since the last stop: nobody may hold the event loop. */
+/**
+ * A move stops half-way after it has skipped this many entries since the last stop: nobody may hold
+ * the event loop.
+ */
 const SKIPS_PER_STOP = 1024;
-/** To take a run, which may decode a block, counts as this many skipped entries. */
+/** Taking a run, which may decode a block, counts as this many skipped entries. */
 const SKIPS_PER_RUN = 31;
 
 /** A walk over one range. */
 export class EntryScan {
   /**
-   * The entry it stands on. The scan's own: within a run only offsets change, and what reads them sees
+   * The current entry, in one object: within a run only offsets change, and its readers always see
    * one kind of object.
    */
   readonly entry: EntryView = emptyEntryView();
@@ -55,17 +58,17 @@ export class EntryScan {
   /** Whether the last move stopped half-way, at a deleted entry, with nothing to load. */
   #isPaused = false;
   #skipped = 0;
-  /** Entries of the present run that were not shown yet, and the slot of the last one that was. */
+  /** Entries of the current run that were not shown yet, and the slot of the last one that was. */
   #left = 0;
   #slot = 0;
-  /** How far the cursor is behind in the present run. */
+  /** How many entries of the current run the cursor has not skipped yet. */
   #unskipped = 0;
   readonly #sequence: number;
-  /** What can be jumped over. */
+  /** Stretches that can be skipped. */
   readonly #deadRanges: DeadRanges | undefined;
   /** Tombstones since the last live entry, or since the start. */
   #dead = 0;
-  /** At how many of them to look next whether the rest can be jumped over. */
+  /** The number of them at which to check next whether the rest can be skipped. */
   #nextLook = MANY_TOMBSTONES;
   /** Whether nothing was shown since the walk started at `#origin`. */
   #isAtOrigin = false;
@@ -73,9 +76,9 @@ export class EntryScan {
   #deadWalk: DeadWalk | undefined;
 
   /**
-   * Makes a walk that has not started. The view must stay held while it is used. With `keysOnly` large values
-   * are not read, and what is shown in their stead must not be looked at. `own` has entries that come before
-   * those of the view; the walk says nothing about dead ranges then.
+   * Makes a walk that has not started. Its user must hold the view. With `keysOnly` large values
+   * are not read, and nobody may use the shown values. `own` has entries that come before those of
+   * the view; the walk says nothing about dead ranges then.
    */
   constructor(
     view: ReadView,
@@ -102,8 +105,9 @@ export class EntryScan {
 
   /**
    * Moves to the next live entry; the first call moves to the first. A move that skips many deleted
-   * entries stops half-way and answers `NEEDS_LOAD`: its caller looks around, and `resume`s. Its bytes stay as they are until the
-   * next move, whatever is written or read in between.
+   * entries stops half-way and answers `NEEDS_LOAD`: its caller checks signals and turns, and calls
+   * `resume`. The shown bytes stay valid until the next move, whatever is written or read in
+   * between.
    */
   next(): Position {
     if (this.#remaining <= 0) return AT_END;
@@ -113,8 +117,8 @@ export class EntryScan {
   }
 
   /**
-   * Makes the next call of `next` go to the first entry at or behind the key in the direction of the
-   * walk, and within the range.
+   * Makes the next call of `next` go to the first entry at or after the key, in the direction of
+   * the walk and within the range.
    */
   seek(key: BoundKey): void {
     this.#isStarted = false;
@@ -126,7 +130,7 @@ export class EntryScan {
     this.#abandonDead();
   }
 
-  /** Makes the next call of `next` find the end, until the scan is sought again. */
+  /** Makes the next call of `next` find the end, until the next seek. */
   end(): void {
     this.#isEnded = true;
     this.#left = 0;
@@ -143,14 +147,14 @@ export class EntryScan {
     return this.#isPaused ? Promise.resolve() : this.sources.load();
   }
 
-  /** Goes on after a load. */
+  /** Continues after a load. */
   resume(): Position {
     if (!this.#isPaused) return this.#settle(this.sources.resume());
     this.#isPaused = false;
     return this.#settle(this.#goOn());
   }
 
-  /** Gives back what it holds in memory. It must not be moved any more. */
+  /** Releases the memory that it holds. It must not be moved any more. */
   release(): void {
     this.#isEnded = true;
     this.#abandonDead();
@@ -188,7 +192,7 @@ export class EntryScan {
     return this.sources.seek(bound.view, 0, bound.bytes.length);
   }
 
-  /** Moves the cursor behind the run that was used up. */
+  /** Moves the cursor past the run that was used up. */
   #advance(): Position {
     if (this.#unskipped > 0) {
       this.sources.skip(this.#unskipped);
@@ -197,7 +201,7 @@ export class EntryScan {
     return this.sources.advance();
   }
 
-  /** Shows the next live entry of the run; false where there is none in it. */
+  /** Shows the next live entry of the run; false if there is none in it. */
   #showNext(): boolean {
     const run = this.#run;
     const { bytes, view, offsets, step } = run;
@@ -233,7 +237,7 @@ export class EntryScan {
     return false;
   }
 
-  /** Takes the run that begins where the cursor stands; shows the first live entry from there on. */
+  /** Takes the run that begins at the cursor; shows the first live entry from there on. */
   #settle(position: Position): Position {
     while (position === AT_ENTRY) {
       const count = this.sources.takeRun(this.#run, this.#bound);
@@ -266,17 +270,17 @@ export class EntryScan {
     return AT_END;
   }
 
-  /** To the next entry that is not known to be dead. */
+  /** Moves to the next entry that is not known to be dead. */
   #goOn(): Position {
     return this.#dead < this.#nextLook ? this.#advance() : this.#advanceOverDead();
   }
 
-  /** As `#advance`, after many tombstones; jumps over what is known to be dead. */
+  /** As `#advance`, after many tombstones; skips what is known to be dead. */
   #advanceOverDead(): Position {
     const dead = this.#deadRanges;
     if (dead === undefined) return this.#advance();
     if (this.#unskipped > 0) {
-      // To the last one of the run, so that a jump never goes back.
+      // To the last one of the run, so that a skip never goes back.
       this.sources.skip(this.#unskipped);
       this.#unskipped = 0;
     }
@@ -295,7 +299,10 @@ export class EntryScan {
     return bound === undefined ? AT_END : this.sources.seek(bound.view, 0, bound.bytes.length);
   }
 
-  /** Remembers the tombstones that were walked over, if they were many, up to the shown entry or the end. */
+  /**
+   * Remembers the tombstones that were walked over, if there were many, up to the shown entry or
+   * the end.
+   */
   #endDead(isShown: boolean): void {
     const isAtOrigin = this.#isAtOrigin;
     this.#isAtOrigin = false;
@@ -392,7 +399,7 @@ function concatenation(tables: readonly LiveTable[], scan: TableScanOptions): En
   }, scan.reverse);
 }
 
-/** The tables of a level from 1 on that may hold keys of the range. */
+/** The tables of a level from 1 on that can hold keys of the range. */
 function tablesInRange(tables: readonly LiveTable[], range: ResolvedRange): readonly LiveTable[] {
   const { lower, upper } = range;
   if (lower === undefined && upper === undefined) return tables;

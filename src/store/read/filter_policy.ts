@@ -1,39 +1,37 @@
 /**
- * When the filter of the last level's table is asked, and when its block is searched first.
+ * When the filter of the last level's table is searched, and when its block is searched first.
  *
- * The principle: a filter saves the search of a block for a key that is not there. It costs time for a key
- * that is there. A key that comes as far as the last level is mostly there, since nothing above has it.
- * So the policy learns from the searches before:
+ * The principle: a filter saves the search of a block if the key is missing, and costs time if the
+ * key exists. A key that reaches the last level mostly exists, because no level above has it. So
+ * the policy learns from the earlier searches in the last level:
  *
- * | searches before, in the last level | what is done |
- * |---|---|
- * | missed their key lately | the filter is asked first |
- * | mixed | a block in memory is searched without asking; if it is not in memory, the filter is asked first |
- * | found their key, `MANY_FOUND` times in a row | the filter is not asked at all (decision 0008) |
+ * - missed recently: the filter is searched first;
+ * - mixed: a block in memory is searched without the filter; if it is not in memory, the filter is
+ *   searched first;
+ * - `MANY_FOUND` hits in a row: the filter is skipped (decision 8).
  */
 
-/** From here on the last level's filter is asked first. */
+/** From this number on the last level's filter is searched first. */
 const MANY_ABSENCES = 8;
 /**
- * After this many hits in a row a miss is unlikely: the filter check would cost 0.7 µs of a read of 5 to 12.
- * If one key in a hundred is missing, one read in a hundred is in vain then. If one key in ten is missing,
- * the filter is nearly always asked.
+ * After this many hits in a row the filter is skipped. A filter check costs a tenth of a read, and
+ * after so long a run a miss is unlikely (decision 8).
  */
 const MANY_FOUND = 16;
 
-/** What the searches of one lookup have met in the last level. */
+/** What the searches of one lookup have found in the last level. */
 export class FilterPolicy {
-  /** Recent misses: each counts two, and a key that was found anywhere takes one away. */
+  /** Recent misses: each counts two, and each hit in any level takes one away. */
   #absences = 0;
   /** Hits in a row, up to `MANY_FOUND`. */
   #found = MANY_FOUND;
 
-  /** Whether a block in memory is searched before the filter is asked. */
+  /** Whether a block in memory is searched before the filter. */
   get triesBlockFirst(): boolean {
     return this.#absences < MANY_ABSENCES;
   }
 
-  /** Whether the filter is not asked at all. */
+  /** Whether the filter is skipped. */
   get skipsFilter(): boolean {
     return this.#found === MANY_FOUND;
   }

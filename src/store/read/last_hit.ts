@@ -1,11 +1,12 @@
 /**
- * Where the last key was found. Keys that are asked for in order are mostly the next entry of the same
- * block. To look there first saves them a search among tables, one in an index and one in the block.
+ * Where the last key was found. If keys are read in order, the next one is mostly the next entry of
+ * the same block. A look there first saves a search among tables, one in an index and one in the
+ * block.
  */
 
 import type { LiveTable, Version } from "../../version/version.ts";
 
-/** Remembers one place. Nothing is held in memory for it: the block may be gone when it is looked for. */
+/** Remembers one place. It keeps nothing in memory: the block may be gone at the next search. */
 export class LastHit {
   /** The table that has the entry. Meaningful only after an answer of `true` by `isBefore`. */
   table: LiveTable | undefined;
@@ -26,8 +27,8 @@ export class LastHit {
   }
 
   /**
-   * Whether the next entry of the block has this key, and the level of the version is the one that the
-   * place is in: other versions may have other tables. The block has to be in memory still.
+   * Whether the next entry of the block has this key. The place must be in this level of this
+   * version, because other versions may have other tables, and its block must still be in memory.
    */
   isBefore(version: Version, level: number, key: DataView, length: number): boolean {
     if (level !== this.#level || version !== this.#version) return false;

@@ -1,11 +1,12 @@
 /**
  * Finds one key in a read view: memtables newest first, then level 0 newest first, then one table a
- * level; the first entry found decides. In a table: the index names the block, the filter may rule the key
- * out, the block is searched. Two shortcuts are in files of their own: last_hit.ts and filter_policy.ts.
+ * level; the first entry found decides. In a table: the index names the block, the filter may rule
+ * the key out, the block is searched. Two shortcuts are in files of their own: last_hit.ts and
+ * filter_policy.ts.
  *
  * The search is synchronous over what is in memory. If an index, a filter or a block is missing it
- * answers `NEEDS_LOAD`, keeps its place, and goes on by `resume` with what was loaded: one search for
- * `get` and `getSync`, without a Promise if nothing is missing. The object is reused.
+ * answers `NEEDS_LOAD`, keeps its place, and goes on by `resume` with what was loaded: one search
+ * for `get` and `getSync`, without a Promise if nothing is missing. The object is reused.
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -53,20 +54,25 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   #at = 0;
   #table: LiveTable | undefined;
   #missing: Missing = "index";
-  /** Goes on when what is missing was loaded. */
+  /** Continues when the missing piece was loaded. */
   #onLoaded: ((failure: LoadFailure | undefined) => void) | undefined;
   #blockNumber = 0;
-  /** Pieces of `#table` that were loaded for this search; the caches may have dropped them already. */
+  /**
+   * Pieces of `#table` that were loaded for this search; the caches may have dropped them already.
+   */
   #index: TableIndex | undefined;
   #filter: Filter | undefined;
   #block: Block | undefined;
   readonly #policy = new FilterPolicy();
   readonly #lastHit = new LastHit();
-  /** Whether `#block` came with a pin, as from an awaited load; the rest is looked at within one stretch. */
+  /**
+   * Whether `#block` came with a pin, as from an awaited load; other blocks are used only within
+   * one stretch.
+   */
   #isPinned = false;
   /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
   #isHashed = false;
-  /** Slot of the key in `#block` if it is known without a search; -1 otherwise. */
+  /** The slot of the key in `#block`, if it is known without a search; -1 otherwise. */
   #slot = -1;
 
   /** Makes a search whose key its user encodes into `key`. */
@@ -91,7 +97,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return this.resume();
   }
 
-  /** Goes on after a load. */
+  /** Continues after a load. */
   resume(): Position {
     this.#isHashed = false;
     for (;;) {
@@ -104,8 +110,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Goes on without the block that is missing, for a caller who only wants to know whether the key has a value;
-   * `NEEDS_LOAD` if that takes the block. The value that is shown may not be the stored one.
+   * Continues without the missing block, for a caller who only wants to know whether the key has a
+   * value; `NEEDS_LOAD` if that takes the block. The shown value may not be the stored one.
    */
   resumeWithoutValue(): Position {
     const index = this.#index!;
@@ -123,7 +129,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return position === NEEDS_LOAD ? this.resumeWithoutValue() : position;
   }
 
-  /** Loads what is missing. */
+  /** Loads the missing piece. */
   loadSync(): void {
     const { reader } = this.#table!;
     if (this.#missing === "index") this.#index = reader.sections.loadIndexSync();
@@ -132,8 +138,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /**
-   * Loads what is missing if that takes no longer than to wait for it; says whether it did. Then the
-   * search goes on in the same stretch.
+   * Loads the missing piece if that takes no longer than waiting for it; returns whether it did.
+   * Then the search continues in the same stretch.
    */
   loadAtOnce(pace: ReadPace): boolean {
     const { reader } = this.#table!;
@@ -150,7 +156,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return true;
   }
 
-  /** Loads what is missing, and calls `onLoaded` with the error if there is one. */
+  /** Loads the missing piece, and calls `onLoaded` with the error if there is one. */
   load(onLoaded: (failure: LoadFailure | undefined) => void): void {
     this.#onLoaded = onLoaded;
     const { reader } = this.#table!;
@@ -159,7 +165,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     else reader.joinBlock(this.#index!, this.#blockNumber, this);
   }
 
-  /** What it waits for is there. */
+  /** The piece that it waits for is there. */
   loaded(piece: TableIndex | Filter | Block): void {
     if (this.#missing === "index") this.#index = piece as TableIndex;
     else if (this.#missing === "filter") this.#filter = piece as Filter;
@@ -172,12 +178,12 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     this.#onLoaded!(undefined);
   }
 
-  /** What it waits for can't be loaded. */
+  /** The piece that it waits for can't be loaded. */
   failed(error: unknown): void {
     this.#onLoaded!({ error });
   }
 
-  /** Gives back what it holds in memory: the entry that was found is not to be looked at any more. */
+  /** Releases what it holds in memory: nobody may use the found entry any more. */
   release(): void {
     this.#dropTable();
     this.#view = undefined;
@@ -233,7 +239,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return table;
   }
 
-  /** Searches one table: finds the block that may hold the key, then the key in it. */
+  /** Searches one table: finds the only block that can hold the key, and then the key in it. */
   #probe(table: LiveTable): Position {
     if (this.#block === undefined) {
       const position = this.#findBlock(table);
@@ -250,7 +256,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return AT_ENTRY;
   }
 
-  /** Finds the block that may hold the key; `AT_ENTRY` if there is one, and it is in memory. */
+  /** Finds the only block that can hold the key; `AT_ENTRY` if there is one and it is in memory. */
   #findBlock(table: LiveTable): Position {
     const { key } = this;
     const { reader } = table;
@@ -284,12 +290,15 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     return this.#block === undefined ? this.#need("block") : AT_ENTRY;
   }
 
-  /** The block that should hold the key does not. That proves that the table does not, if it is trusted. */
+  /**
+   * The block that should hold the key does not. If the table is trusted, that proves that the
+   * table does not hold it either.
+   */
   #notInBlock(table: LiveTable): Position {
     const { reader } = table;
     if (reader.sections.isTrusted || !this.#isBehindBlock(this.#index!)) return this.#absent();
-    // The key lies between two blocks, if the index is right. The second one is loaded, which checks that
-    // its first key is the one that the index names.
+    // If the index is right, the key lies between two blocks. The second one is loaded, which
+    // checks that its first key is the one that the index names.
     this.#blockNumber++;
     if (reader.cachedBlock(this.#blockNumber) !== undefined) return AT_END;
     return this.#need("block");

@@ -1,7 +1,7 @@
 /**
- * The one read path of single keys: `get`, `getSync` and everything like them. A search that finds all
- * it needs in memory ends in the call; otherwise the driver loads what is missing, synchronously or
- * not, and the search goes on where it was.
+ * The one read path of single keys: `get`, `getSync` and the like. A search that finds everything
+ * in memory ends in the call. Otherwise the driver loads the missing piece, synchronously or not,
+ * and the search continues.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -21,37 +21,38 @@ import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
 
 /**
- * Keys of one `getMany` that are looked for at the same time. Reads that end together are decoded in one turn
- * of the event loop, 30 us each: 64 of them made stalls of 20 ms, and no more than 4 are read at a time on Node.
+ * Keys of one `getMany` that are searched at the same time. Reads that end together are decoded in
+ * one turn of the event loop, so more of them would cause stalls (decision 11), and Node reads only
+ * four at a time.
  */
 const MAX_PARALLEL = 16;
-/** Searches that are kept for those to come. */
+/** Searches that are kept for later calls. */
 const MAX_SPARE_LOOKUPS = 64;
-/** What a longer key has stretched is not kept. */
+/** Memory for a longer key is not kept. */
 const MAX_SPARE_KEY_BYTES = 1024;
 
-/** To read and decode a block takes as long as this many gets from memory. */
+/** Reading and decoding a block takes as long as this many gets from memory. */
 const OPERATIONS_PER_LOAD = 16;
 
-/** Makes a result of an entry, whose bytes are only valid during the call. */
+/** Makes a result from an entry, whose bytes are valid only during the call. */
 export type DecodeEntry<T> = (entry: EntryView) => T;
 
 /** As `DecodeEntry`, also for a missing key. */
 export type UseEntry<T> = (entry: EntryView | undefined) => T;
 
-/** So often a key is read that others write to meanwhile, before it is read without letting them. */
+/** How often a key is read that others write meanwhile, before it is read without letting them. */
 const MAX_ATTEMPTS = 4;
 
 /**
- * Reads single keys of a store: as it is, or as a snapshot's lease shows it. One object for both: a
- * second class of sources would cost the hot path its monomorphic calls.
+ * Reads single keys of a store: as it is, or as a snapshot's lease shows it. One object serves
+ * both: a second class of sources would cost the hot path its monomorphic calls.
  */
 export class ReadPath {
   readonly #state: StoreState;
   readonly #useFilters: boolean;
   readonly #pace: ReadPace;
   #lookup: PointLookup;
-  /** Searches that have ended, for those that will have to wait. */
+  /** Finished searches, for gets that will have to wait. */
   readonly #spare: PointLookup[] = [];
 
   /** Makes the read path of a store. */
@@ -62,7 +63,7 @@ export class ReadPath {
     this.#lookup = this.#takeLookup();
   }
 
-  /** What `decode` makes of the key's entry, or undefined for a missing key. */
+  /** The result of `decode` for the key's entry, or undefined for a missing key. */
   getSync<T>(key: Key, decode: DecodeEntry<T>, snapshot?: Lease): T | undefined {
     const lookup = this.#lookup;
     let position = this.#find(lookup, key, snapshot);
@@ -76,8 +77,8 @@ export class ReadPath {
   }
 
   /**
-   * As `getSync`. A block that is not in memory is read at once as long as the page cache has it
-   * (read_pace.ts) and the stretch of code that calls has not used up its turn of the event loop.
+   * As `getSync`. A block that is not in memory is read at once if the page cache is likely to have
+   * it (read_pace.ts) and the calling stretch of code has not used up its turn of the event loop.
    */
   get<T>(key: Key, decode: DecodeEntry<T>, snapshot?: Lease): Promise<T | undefined> {
     try {
@@ -88,7 +89,8 @@ export class ReadPath {
       while (position === NEEDS_LOAD) {
         if (wantsNoValue(decode)) position = lookup.resumeWithoutValue();
         if (position !== NEEDS_LOAD) break;
-        // Waiting for the turn instead, thousands of gets would all wake in each turn for a few to go on.
+        // If they waited for the turn, thousands of gets would all wake in each turn so that a few
+        // can continue.
         if (turns.pending !== undefined || !lookup.loadAtOnce(this.#pace)) {
           return this.#goOn(lookup, decode, snapshot);
         }
@@ -104,8 +106,8 @@ export class ReadPath {
   }
 
   /**
-   * What `decode` makes of each key's entry. Blocks that are not in memory are read at once as long as the
-   * page cache has them, and side by side where a disk takes its time (read_pace.ts).
+   * The results of `decode` for each key's entry. Blocks that are not in memory are read at once if
+   * the page cache is likely to have them, and side by side if the disk is slow (read_pace.ts).
    */
   async getMany<T>(
     keys: readonly Key[],
@@ -113,7 +115,7 @@ export class ReadPath {
     snapshot?: Lease,
   ): Promise<(T | undefined)[]> {
     this.#state.requireReadable(snapshot);
-    // All of them at once: the array and the bytes in it are the caller's again when the call returns.
+    // All of them at once: the caller may reuse the array and its bytes when the call returns.
     const encoded = new ByteWriter(64 + keys.length * 16);
     const ends: number[] = [];
     for (const key of keys) {
@@ -149,7 +151,8 @@ export class ReadPath {
           }
           position = lookup.resume();
         }
-        // In the stretch of the search's last step: what it found in memory is not pinned.
+        // In the same stretch as the search's last step, because what it found in memory is not
+        // pinned.
         results[at] = this.#result(position, lookup, decode);
         lookup.release();
         const turn = turns.due(operations);
@@ -164,7 +167,7 @@ export class ReadPath {
       return work(lookup).finally(() => this.#giveLookup(lookup));
     };
     try {
-      // Every worker settles before the lease goes, also where one of them fails.
+      // Every worker settles before the lease is released, even if one of them fails.
       const workers = Array.from({ length: Math.min(MAX_PARALLEL, ends.length) }, worker);
       const settled = await Promise.allSettled(workers);
       for (const worker of settled) if (worker.status === "rejected") throw worker.reason;
@@ -185,9 +188,10 @@ export class ReadPath {
   }
 
   /**
-   * Calls `use` with the key's entry, undefined if it has none, in the stretch of code in which that is
-   * what the store holds: what `use` then writes follows on what it has read. Neither the key's bytes nor
-   * what `use` is shown may be changed meanwhile; `use` must have read it before it calls anything else.
+   * Calls `use` with the key's entry, or undefined if it has none, in a stretch of code in which
+   * this is the current entry. So what `use` then writes follows on what it has read. Nobody may
+   * change the key's bytes or the entry meanwhile, and `use` must have read the entry before it
+   * calls anything else.
    */
   async useCurrent<T>(key: Key, use: UseEntry<T | Promise<T>>): Promise<T> {
     const state = this.#state;
@@ -238,7 +242,7 @@ export class ReadPath {
     return use(isThere ? entry : undefined);
   }
 
-  /** Lets go of what searches have found: it keeps memory that is not needed any more from being given back. */
+  /** Drops what searches have found, because it keeps memory alive that is not needed any more. */
   rest(): void {
     this.#lookup = new PointLookup(new ByteWriter(64), this.#useFilters);
     this.#spare.length = 0;
@@ -248,7 +252,10 @@ export class ReadPath {
     return this.#spare.pop() ?? new PointLookup(new ByteWriter(64), this.#useFilters);
   }
 
-  /** Keeps a search for the next one that waits: a new one with its buffer takes V8 a microsecond. */
+  /**
+   * Keeps a search for the next get that waits: a new one with its buffer costs a microsecond on
+   * V8.
+   */
   #giveLookup(lookup: PointLookup): void {
     lookup.release();
     if (this.#spare.length < MAX_SPARE_LOOKUPS && lookup.key.bytes.length <= MAX_SPARE_KEY_BYTES) {
@@ -267,8 +274,9 @@ export class ReadPath {
   }
 
   /**
-   * Finishes a search that has to wait; the shared search object is given away to it. Tens of thousands may
-   * wait at a time, and each takes no more than it needs: no asynchronous function, no promise a load.
+   * Finishes a search that has to wait, and gives the shared search object to it. Tens of thousands
+   * may wait at once, so each takes only what it needs: no asynchronous function, no promise per
+   * load.
    */
   #goOn<T>(
     lookup: PointLookup,
@@ -287,7 +295,8 @@ export class ReadPath {
             position = lookup.resumeWithoutValue();
           }
           if (position === NEEDS_LOAD) return lookup.load(onLoaded);
-          // In the stretch of the search's last step: what it found in memory is not pinned.
+          // In the same stretch as the search's last step, because what it found in memory is not
+          // pinned.
           resolve(this.#result(position, lookup, decode));
         } catch (error) {
           reject(error);
@@ -306,19 +315,19 @@ export class ReadPath {
   }
 }
 
-/** Waits until what the search misses is loaded. */
+/** Waits until the missing piece of the search is loaded. */
 function loaded(lookup: PointLookup): Promise<void> {
   return new Promise((resolve, reject) => {
     lookup.load((failure) => failure === undefined ? resolve() : reject(failure.error));
   });
 }
 
-/** What `has` makes of an entry. */
+/** The result of `has` for an entry. */
 export function isPresent(): true {
   return true;
 }
 
-/** What `hasMany` makes of the answers. */
+/** The results of `hasMany` from the answers. */
 export function areThere(found: readonly (true | undefined)[]): boolean[] {
   return found.map((one) => one === true);
 }

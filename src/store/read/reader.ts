@@ -1,13 +1,13 @@
-/** What the embedded store and its snapshots have in common for those who read them. */
+/** What the embedded store and its snapshots share for readers. */
 
-import type { Entry, Reader } from "../../contract/reader.ts";
+import type { Entry, EntryOptions, Reader } from "../../contract/reader.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import type { Range } from "../state/range.ts";
 
 /**
- * Something to read keys and values from, also synchronously: an {@linkcode EmbeddedStore} as it is at
- * the moment of the call, or an {@linkcode EmbeddedSnapshot}.
+ * Reads keys and values, also synchronously: an {@linkcode EmbeddedStore} as it is at the moment of
+ * the call, or an {@linkcode EmbeddedSnapshot}.
  *
  * @example
  * ```ts
@@ -23,23 +23,23 @@ import type { Range } from "../state/range.ts";
  * console.log(admins(store), admins(snapshot)); // [ "admin:1" ] [ "admin:1" ]
  * ```
  */
-export interface EmbeddedReader extends Reader {
-  /** As `get`; reads synchronously what is not in memory. */
-  getSync(key: Key): Value | undefined;
+export interface EmbeddedReader<K = Key, V = Value, KeyOut = K> extends Reader<K, V, KeyOut> {
+  /** As `get`; reads synchronously if a piece is not in memory. */
+  getSync(key: K): V | undefined;
   /** As `getEntry`. */
-  getEntrySync(key: Key): Entry | undefined;
+  getEntrySync(key: K, options?: EntryOptions): Entry<KeyOut, V> | undefined;
   /** As `getMany`. */
-  getManySync(keys: readonly Key[]): (Value | undefined)[];
+  getManySync(keys: readonly K[]): (V | undefined)[];
   /** As `has`. */
-  hasSync(key: Key): boolean;
+  hasSync(key: K): boolean;
   /** As `hasMany`. */
-  hasManySync(keys: readonly Key[]): boolean[];
+  hasManySync(keys: readonly K[]): boolean[];
   /** Iterates over keys and values in the order of the keys' bytes. */
-  entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
+  entries(range?: Range<K>): EmbeddedCursor<[KeyOut, V], K>;
   /** Iterates over keys. */
-  keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
+  keys(range?: Range<K>): EmbeddedCursor<KeyOut, K>;
   /** Iterates over values, in the order of their keys. */
-  values(range?: Range): EmbeddedCursor<Value>;
+  values(range?: Range<K>): EmbeddedCursor<V, K>;
   /** As `count`. */
-  countSync(range?: Range): number;
+  countSync(range?: Range<K>): number;
 }

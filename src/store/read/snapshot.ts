@@ -1,13 +1,13 @@
 /**
- * Snapshots: a store as it was at one moment, to read from. Made by `store.snapshot()`.
+ * Snapshots: read-only views of a store at one moment. Made by `store.snapshot()`.
  *
- * A snapshot is a lease on the read view of its creation at the sequence number of then: memtables keep
- * every version of a key and tables never change, so nothing is copied and no compaction has to know.
- * What it costs is what it keeps: its memtables stay in memory, shared with the other snapshots of the
- * same time, and the files of tables that compaction has replaced stay on disk.
+ * A snapshot is a lease on the read view and sequence number at its creation. Memtables keep every
+ * version of a key and tables never change, so nothing is copied and compaction does not need to
+ * know. It costs what it keeps: its memtables stay in memory, shared with the other snapshots of
+ * the same time, and the files of tables that compaction has replaced stay on disk.
  */
 
-import type { Entry, Snapshot } from "../../contract/reader.ts";
+import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
 import { ReaderBase } from "../../contract/reader_base.ts";
 import type { Key, Value, ValueTypeName } from "../../value/value.ts";
 import { openCursor } from "./cursor.ts";
@@ -20,16 +20,15 @@ import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
 import { countEntries, countEntriesSync } from "./visit_entries.ts";
 
-/** Snapshots that were dropped without being closed give their leases back here. */
+/** Releases the leases of snapshots that were dropped without being closed. */
 const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
 
 /**
- * A store as it was when {@linkcode EmbeddedStore.snapshot} was called, whatever is written, flushed or compacted
- * since.
+ * A read-only view of a store at the moment of {@linkcode EmbeddedStore.snapshot}.
  *
- * Close it when it is not needed any more, or let `using` do that: until then what it shows stays in
- * memory and on disk. Closing the store ends its snapshots. Cursors that a snapshot has opened, and
- * reads that it has begun, are not ended by its `close`. It keeps no process alive.
+ * Close it when you no longer need it, or let `using` do that: until then its content stays in
+ * memory and on disk. Closing the store ends its snapshots. Closing a snapshot does not end the
+ * cursors that it has opened, or the reads that it has begun. It does not keep the process alive.
  *
  * @example
  * ```ts
@@ -44,14 +43,16 @@ const abandoned = new FinalizationRegistry<Lease>((lease) => lease.release());
  * }
  * ```
  */
-export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedReader {
+export class EmbeddedSnapshot<KeyOut extends Key = Key, V extends Value = Value>
+  extends ReaderBase<Key, V, KeyOut>
+  implements Snapshot<Key, V, KeyOut>, EmbeddedReader<Key, V, KeyOut> {
   readonly #state: StoreState;
   readonly #lease: Lease;
   readonly #reads: ReadPath;
-  readonly #decoder: EntryDecoder;
+  readonly #decoder: EntryDecoder<KeyOut, V>;
 
   /** Made by `store.snapshot()`. */
-  constructor(state: StoreState, reads: ReadPath, decoder: EntryDecoder) {
+  constructor(state: StoreState, reads: ReadPath, decoder: EntryDecoder<KeyOut, V>) {
     super();
     state.requireOpen();
     this.#state = state;
@@ -62,37 +63,37 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
   }
 
   /**
-   * The value that the key had, or undefined where there was none.
+   * The value that the key had, or undefined if there was none.
    *
    * @throws {ClosedError} the snapshot or the store was closed
-   * @throws {CorruptionError} what is stored can't be read
+   * @throws {CorruptionError} the stored value can't be read
    */
-  override get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<V | undefined> {
     return this.#reads.get(key, this.#decoder.value, this.#lease);
   }
 
-  /** As `get`; reads synchronously what is not in memory. */
-  getSync(key: Key): Value | undefined {
+  /** As `get`; reads synchronously if a piece is not in memory. */
+  getSync(key: Key): V | undefined {
     return this.#reads.getSync(key, this.#decoder.value, this.#lease);
   }
 
   /** The key with what it had, or undefined if there was nothing. */
-  override getEntry(key: Key): Promise<Entry | undefined> {
-    return this.#reads.get(key, this.#decoder.entry, this.#lease);
+  override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
+    return this.#reads.get(key, this.#decoder.entryFor(options), this.#lease);
   }
 
   /** As `getEntry`. */
-  getEntrySync(key: Key): Entry | undefined {
-    return this.#reads.getSync(key, this.#decoder.entry, this.#lease);
+  getEntrySync(key: Key, options?: EntryOptions): Entry<KeyOut, V> | undefined {
+    return this.#reads.getSync(key, this.#decoder.entryFor(options), this.#lease);
   }
 
-  /** The values of several keys, in their order, undefined for those that are missing. */
-  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  /** The values of several keys, in their order; undefined for a missing key. */
+  override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#reads.getMany(keys, this.#decoder.value, this.#lease);
   }
 
   /** As `getMany`. */
-  getManySync(keys: readonly Key[]): (Value | undefined)[] {
+  getManySync(keys: readonly Key[]): (V | undefined)[] {
     return this.#reads.getManySync(keys, this.#decoder.value, this.#lease);
   }
 
@@ -117,12 +118,13 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
   }
 
   /** Iterates over keys and values, with the keys as bytes. */
-  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, Value]>;
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, V]>;
   /** Iterates over keys and values, with the keys as text. */
-  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, Value]>;
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, V]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
+  override entries(range?: Range): EmbeddedCursor<[KeyOut, V]>;
+  // deno-lint-ignore no-explicit-any
+  override entries(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.pairs, this.#lease);
   }
 
@@ -131,13 +133,14 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
   /** Iterates over keys, as text. */
   override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
+  override keys(range?: Range): EmbeddedCursor<KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override keys(range?: Range): EmbeddedCursor<any> {
     return openCursor(this.#state, range, this.#decoder.keys, this.#lease, true);
   }
 
   /** Iterates over values, in the order of their keys. */
-  override values(range?: Range): EmbeddedCursor<Value> {
+  override values(range?: Range): EmbeddedCursor<V> {
     return openCursor(this.#state, range, this.#decoder.values, this.#lease);
   }
 
@@ -151,7 +154,10 @@ export class EmbeddedSnapshot extends ReaderBase implements Snapshot, EmbeddedRe
     return countEntriesSync(this.#state, range, this.#lease);
   }
 
-  /** Gives everything back that the snapshot holds; further use gets a ClosedError. Twice is legal. */
+  /**
+   * Releases everything that the snapshot holds. Further use gets a ClosedError; a second close
+   * does nothing.
+   */
   close(): void {
     abandoned.unregister(this);
     this.#lease.release();

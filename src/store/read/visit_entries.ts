@@ -1,6 +1,6 @@
 /**
- * Calls a function for every entry of a range: the way to read many entries asynchronously without a
- * promise for each. `scanPrefix`, `scanRange` and `count` are made of it.
+ * Calls a function for every entry of a range: the way to read many entries asynchronously without
+ * a promise for each. `scanPrefix`, `scanRange` and `count` use it.
  */
 
 import { AT_ENTRY, NEEDS_LOAD } from "../../iterator/entry_cursor.ts";
@@ -12,9 +12,9 @@ import type { StoreState } from "../state/store_state.ts";
 import { OPERATIONS_PER_PAUSE } from "../state/turns.ts";
 
 /**
- * Visits entries without a promise for each; everything that has to be loaded is awaited. The signal is
- * asked, and the event loop turns, also while the scan only skips deleted entries. With `keysOnly`,
- * the visitor must not look at values.
+ * Visits entries without a promise for each; loads are awaited. It checks the signal and lets the
+ * event loop turn, even while the scan only skips deleted entries. With `keysOnly`, the visitor
+ * must not use values.
  */
 export async function visitEntries(
   state: StoreState,
@@ -45,7 +45,7 @@ export async function visitEntries(
       if (visit(scan) === false) return;
       const turn = state.turns.due();
       if (turn !== undefined) await turn;
-      // Also where the visitor itself has closed the store.
+      // Even if the visitor itself has closed the store.
       lease.requireHeld("store");
       position = scan.next();
     }

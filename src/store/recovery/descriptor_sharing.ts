@@ -1,14 +1,14 @@
 /**
- * Lets the rest of a store have descriptors that its pool of table files has taken, or that of another store: a
- * file or directory that can't be opened because there are none left (EMFILE) is tried once more after
- * a pool has shrunk. Without it a store under a low `ulimit -n` could read every table, and then not
- * create its next log or table. Made by `open`.
+ * Lets the rest of a store have descriptors that its pool of table files has taken, or that of
+ * another store. If a file or directory can't be opened because there are none left (EMFILE), the
+ * open is repeated after a pool has shrunk. Without this, a store under a low `ulimit -n` could
+ * read every table, and then not create its next log or table. Made by `open`.
  */
 
 import type { FileSystem } from "../../platform/file_system.ts";
 import { type HandlePool, isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 
-/** `inner`, with descriptors that `pool` gives back where they run out. */
+/** `inner`, with descriptors from `pool` if they run out. */
 export function sharingFileSystem(inner: FileSystem, pool: HandlePool): FileSystem {
   const tryTwice = <T>(attempt: () => T): T => {
     try {
@@ -38,7 +38,7 @@ export function sharingFileSystem(inner: FileSystem, pool: HandlePool): FileSyst
         try {
           await inner.syncDirectory!(path);
         } catch (error) {
-          // Nothing has been tried yet where there was no descriptor, so this is no second fsync.
+          // Without a descriptor nothing was tried yet, so this is not a second fsync.
           if (!isOutOfDescriptors(error) || !pool.freeDescriptors()) throw error;
           await inner.syncDirectory!(path);
         }

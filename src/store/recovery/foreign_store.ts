@@ -1,10 +1,11 @@
 /**
- * A store of another program that can be taken over where it is. Recovery knows such stores by this
- * interface only; `open` says which ones there are (today that of the Go TinyKVS, go/go_store.ts).
+ * A store of another program that can be taken over in its directory. Recovery knows such stores
+ * only by this interface; `open` lists them (today that of the Go TinyKVS, go/go_store.ts).
  *
- * A take-over reads the foreign files as a version state of ours and makes a manifest that names the foreign
- * tables. The first CURRENT, renamed into place when that manifest is durable, makes the store ours. From then
- * on the foreign log is one of the logs of our store, older than all others, until its entries are in tables.
+ * A take-over reads the foreign files as a version state of ours and makes a manifest that names
+ * the foreign tables. The first CURRENT, renamed into place when that manifest is durable, makes
+ * the store ours. From then on the foreign log is one of the logs of our store, older than all
+ * others, until its entries are in tables.
  */
 
 import type { FileHandle, FileSystem } from "../../platform/file_system.ts";
@@ -26,7 +27,10 @@ export interface ForeignStoreOptions extends ForeignDirectory {
   readonly resources: TableResources;
 }
 
-/** Takes an entry of a foreign log: key and value in the form of a memtable's entry, from `start` to `end`. */
+/**
+ * Takes an entry of a foreign log: key and value in the form of a memtable's entry, from `start` to
+ * `end`.
+ */
 export type OnForeignEntry = (
   bytes: Uint8Array,
   view: DataView,
@@ -44,13 +48,14 @@ export interface ForeignStore {
   /** Whether a directory without CURRENT holds such a store. */
   isIn(names: readonly string[]): boolean;
   /**
-   * A task that reads the store, checks its log, and returns the state of ours that its tables make.
+   * A task that reads the store, checks its log, and returns the state of ours that its tables
+   * make.
    *
    * @throws {CorruptionError} a file is missing or damaged
-   * @throws {UnsupportedFormatError} something was written by a version that is not known
+   * @throws {UnsupportedFormatError} an unknown version wrote something in it
    */
   read(options: ForeignStoreOptions, names: readonly string[]): Task<VersionState>;
-  /** Whether the log in the directory of a store of ours still has to be replayed. */
+  /** Whether the log in the directory of a store of ours must still be replayed. */
   hasLog(names: readonly string[], state: VersionState): boolean;
   /** A task that reads the log to its end. */
   readLog(handle: FileHandle, onEntry: OnForeignEntry): Task<unknown>;

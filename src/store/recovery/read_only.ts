@@ -1,22 +1,25 @@
 /**
- * Opening a store read-only: without a lock, without a byte written, beside a writer that goes on.
+ * Opening a store read-only: without a lock and without writing, beside a writer that goes on.
  *
- * The writer knows nothing of it, so nothing keeps it from deleting what is being read. Therefore the
- * state is first pinned and then read, as with a sequence lock:
+ * The writer does not know of it, so it may delete what is being read. Therefore the state is first
+ * pinned and then read, as with a sequence lock:
  *
- * 1. Look: CURRENT, and how long the manifest is that it names.
+ * 1. Look at CURRENT, and at the length of the manifest that it names.
  * 2. Read the manifest; list the directory; open every log that it needs, and every table.
- * 3. Look again. An edit that came in between has made the manifest longer or CURRENT another one: begin again.
- *    If there was none, then nothing that this manifest needs had been deleted by then, for files are
- *    deleted after the edit that drops them. What is open stays readable, whatever becomes of its name.
+ * 3. Look again. If an edit came in between, the manifest is longer or CURRENT names another one:
+ *   start over. If not, nothing that this manifest needs was deleted by then, because files are
+ *   deleted after the edit that drops them. What is open stays readable, even if its name is
+ *   removed.
  * 4. Replay the logs into memory.
  *
- * That gives a prefix of the history of writes with all in it that had been handed to the system by step 1: a log
- * but the newest listed had its end before the list was made, and the newest only grows. What was
- * appended in the middle of our reading is cut like the last write before a crash.
+ * The result is a prefix of the history of writes that includes everything that the system had at
+ * step 1. All logs but the newest of the list had ended before the list was made, and the newest
+ * only grows. A write that was being appended while we read is cut off like the last write before a
+ * crash.
  *
- * What looks like damage may be a file that has just been deleted, or one that is just being written. Whatever
- * that was, it is over when we begin again: so an error counts when the next try finds the same one.
+ * Something that looks like damage may be a file that has just been deleted, or that is just being
+ * written. At the next try that is over. So an error counts only if the next try finds the same
+ * one.
  */
 
 import { IoError, StoreError } from "../../errors.ts";
@@ -47,21 +50,24 @@ import {
 import { foreignStoreIn } from "./foreign_store.ts";
 import { Replay } from "./replay.ts";
 
-/** A try takes a few milliseconds at most, and a writer that makes an edit in each of so many is rare. */
+/**
+ * A try takes a few milliseconds at most, and a writer that makes an edit during each of this
+ * number of tries is rare.
+ */
 const MAX_TRIES = 100;
 const PAUSE_MS = 1;
-/** A checkpoint that is being made, or was never finished (checkpoint.ts). */
+/** A checkpoint that is not finished yet, or never was (checkpoint.ts). */
 const UNFINISHED_NAME = manifestName(0);
 
-/** What tells whether the state of a store has changed. */
+/** Tells whether the state of a store has changed. */
 interface Look {
   readonly current: Current;
   readonly manifestBytes: number;
 }
 
 /**
- * A task that reads the store in a directory as it is at some moment of the call. `prepare` makes caches and
- * the like for a try, whose files are read through `pins`.
+ * A task that reads the store in a directory as it is at some moment of the call. `prepare` makes
+ * caches and the like for a try, whose files are read through `pins`.
  *
  * @throws {StoreError} code `SNAPSHOT_GONE`: a writer has changed the store during every try
  */
@@ -102,7 +108,7 @@ export function* readStoreAsItIs<P extends { readonly recovery: RecoveryOptions 
   }
 }
 
-/** Reads the store, or returns undefined where it changed meanwhile. */
+/** Reads the store, or returns undefined if it changed meanwhile. */
 function* readOnce(
   options: RecoveryOptions,
   pins: PinnedFiles,
@@ -128,7 +134,7 @@ function* readOnce(
   const pathOf = (name: string): string => fileSystem.joinPath(directory, name);
   const logs = logNumbers.map(logName).map(pathOf);
   if (foreignLog !== undefined) logs.push(pathOf(foreignLog.logName));
-  // Those of the upper levels are the first to go.
+  // Compaction removes those of the upper levels first.
   const tables = state.version.levels.flat().map(({ metadata }) =>
     pathOf(tableName(metadata.number))
   );
@@ -158,7 +164,7 @@ function* readOnce(
   };
 }
 
-/** What CURRENT and the manifest say of themselves; undefined where there is no CURRENT. */
+/** CURRENT, and the length of the manifest; undefined if there is no CURRENT. */
 function look(options: RecoveryOptions): Look | undefined {
   const { fileSystem, directory } = options;
   if (fileSystem.statSync(fileSystem.joinPath(directory, CURRENT_NAME)) === undefined) {
@@ -178,7 +184,7 @@ function isSame(before: Look | undefined, after: Look | undefined): boolean {
     before?.manifestBytes === after?.manifestBytes;
 }
 
-/** @throws {StoreError} always: the directory holds no store that could be read */
+/** @throws {StoreError} always: the directory holds no readable store */
 function refuse(options: RecoveryOptions, names: readonly string[]): never {
   const { directory } = options;
   if (names.includes(UNFINISHED_NAME)) {
@@ -190,7 +196,10 @@ function refuse(options: RecoveryOptions, names: readonly string[]): never {
   return refuseMissingStore(options, names);
 }
 
-/** Whether a file had become another one while it was opened, which CURRENT may again and again. */
+/**
+ * Whether another file replaced a file while it was opened, as may happen to CURRENT again and
+ * again.
+ */
 function isReplacement(error: StoreError): boolean {
   return error instanceof IoError && error.osCode === "ESTALE";
 }
@@ -198,8 +207,8 @@ function isReplacement(error: StoreError): boolean {
 function pause(scheduler: Scheduler): IoStep {
   return {
     runSync: () => scheduler.sleepSync(PAUSE_MS),
-    // A turn for a writer in this thread, and time for one that is elsewhere. Not by a timer: those of the
-    // scheduler let the process end.
+    // A turn for a writer in this thread, and time for one elsewhere. Not by a timer: the
+    // scheduler's timers let the process end.
     run: async () => {
       await scheduler.yield();
       scheduler.sleepSync(PAUSE_MS);

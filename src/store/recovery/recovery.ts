@@ -1,15 +1,15 @@
 /**
- * Brings a directory back to the state that its files prove: reads CURRENT and the manifest, replays
- * the logs that no table has yet, and writes what they hold to level-0 tables.
+ * Brings a directory back to the state that its files prove. It reads CURRENT and the manifest,
+ * replays the logs that no table has yet, and writes their entries to level-0 tables.
  *
- * The result is always the state after some prefix of the history of writes, and that prefix contains
- * everything that was acknowledged as durable. Where the files can't be that, open fails and nothing
- * is changed: a missing table or log, damage in the middle of a log, a log that ends early although a
- * later one shows that it was durable.
+ * The result is always the state after some prefix of the history of writes, and that prefix
+ * contains everything that was acknowledged as durable. If the files can't be that, open fails and
+ * nothing is changed: a missing table or log, damage in the middle of a log, a log that ends early
+ * although a later one shows that it was durable.
  *
- * Everything recovered is made durable in tables before the store is served, so that nothing a reader
- * has seen can be taken back by a later power loss. Logs found on disk are never appended to. Only
- * then are files deleted that nothing refers to.
+ * Everything recovered is made durable in tables before the store answers, so that a later power
+ * loss can't take back what a reader has seen. Logs found on disk are never appended to. Only after
+ * that are files deleted that nothing refers to.
  */
 
 import {
@@ -61,7 +61,7 @@ const MAX_MANIFEST_BYTES = 2 ** 30;
 export interface RecoveryOptions extends ReplayOptions {
   /** Caches and open files of the store. */
   readonly resources: TableResources;
-  /** Where a new store's id comes from. */
+  /** The source of a new store's id. */
   readonly scheduler: Scheduler;
   /** Stores of other programs that are taken over. */
   readonly foreign: readonly ForeignStore[];
@@ -73,9 +73,9 @@ export interface RecoveredStore {
   readonly versions: VersionSet;
   /** Sequence number of the newest entry. */
   readonly lastSequence: number;
-  /** What the logs hold, where it may not be written to tables (read_only.ts). */
+  /** The entries of the logs, if they may not be written to tables (read_only.ts). */
   readonly memtable: Memtable | undefined;
-  /** Whether what logs held was written to tables. */
+  /** Whether entries of logs were written to tables. */
   readonly hasNewTables: boolean;
 }
 
@@ -84,7 +84,7 @@ export function isStore(names: readonly string[]): boolean {
   return names.includes(CURRENT_NAME);
 }
 
-/** Names of files that show that a store was here whose CURRENT is lost. */
+/** Names of files that show that there was a store which has lost its CURRENT. */
 export function remainsOfStore(names: readonly string[]): string[] {
   return names.filter((name) => {
     const kind = parseFileName(name)?.kind;
@@ -92,7 +92,7 @@ export function remainsOfStore(names: readonly string[]): string[] {
   });
 }
 
-/** @throws {StoreError} always: the directory holds no store, or what is left of one */
+/** @throws {StoreError} always: the directory holds no store, or only the remains of one */
 export function refuseMissingStore(
   { fileSystem, directory }: ForeignDirectory,
   names: readonly string[],
@@ -101,7 +101,7 @@ export function refuseMissingStore(
   throw notAStore(directory, `there is no file "${CURRENT_NAME}" in it`);
 }
 
-/** @throws {CorruptionError} the directory has lost the CURRENT of the store that was in it */
+/** @throws {CorruptionError} the directory has lost the CURRENT of its store */
 export function refuseRemains(
   { fileSystem, directory }: ForeignDirectory,
   names: readonly string[],
@@ -132,9 +132,9 @@ export function createStore(options: RecoveryOptions, listed: readonly string[])
     undefined,
   );
   const names = namesWithinReach(listed, emptyVersionState().nextFileNumber);
-  // A crash during an earlier creation may have left a manifest behind: its number stays taken.
+  // A crash during an earlier creation may have left a manifest: its number stays used.
   for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);
-  // Logs from 1 on: a `wal.log` that turns up later is not one of this store (go/go_store.ts).
+  // Logs from 1 on: a `wal.log` that appears later does not belong to this store (go/go_store.ts).
   versions.applySync({ log: { number: 1, live: false }, removed: [], added: [] });
   removeOrphans(options, versions, names);
   return { versions, lastSequence: 0, memtable: undefined, hasNewTables: false };
@@ -145,7 +145,7 @@ export function newStoreId(scheduler: Scheduler): number {
   return Number.parseInt(scheduler.randomHex(4), 16);
 }
 
-/** What a directory says of the store in it. */
+/** The store that a directory holds. */
 interface FoundStore {
   readonly storeId: number;
   readonly state: VersionState;
@@ -153,7 +153,7 @@ interface FoundStore {
   readonly manifestNumber: number | undefined;
 }
 
-/** A task that recovers an existing store, be it ours or one of another program. */
+/** A task that recovers an existing store, one of ours or of another program. */
 export function* recoverStore(
   options: RecoveryOptions,
   listed: readonly string[],
@@ -180,8 +180,8 @@ export function* recoverStore(
     manifestNumber,
   );
   for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);
-  // A power loss may have taken the newest log's name and left its records on the disk. A log of the same
-  // number that got these blocks, and did not come to overwrite them, would show them as its own.
+  // A power loss may have taken the newest log's name and left its records on the disk. If a log of
+  // the same number got these blocks, and did not overwrite them, it would show them as its own.
   if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);
   const logNumbers = neededLogs(options, state, names);
   const replay = new Replay(options, versions, state.lastSequence);
@@ -196,8 +196,9 @@ export function* recoverStore(
     if (logNumbers.length > 0 || state.log.live || foreignLog !== undefined) {
       yield* replay.commit();
     } else if (taken === undefined && orphansOf(options, names, versions).length > 0) {
-      // Files are removed when what replaces them is durable. These are there, so the last session may
-      // have been killed before that: what we have read is made durable before anybody relies on it.
+      // Files are removed after their replacement is durable. These exist, so the last session may
+      // have been killed before that. What we have read is made durable before anybody relies on
+      // it.
       yield* versions.apply({ removed: [], added: [] });
     }
     removeOrphans(options, versions, names);
@@ -218,7 +219,7 @@ export function* recoverStore(
 /**
  * The numbers of the logs that a state needs, in their order.
  *
- * @throws {CorruptionError} the first one is missing, which the manifest says is there
+ * @throws {CorruptionError} the first one, which the manifest names, is missing
  */
 export function neededLogs(
   options: RecoveryOptions,
@@ -239,7 +240,7 @@ function readStore(options: RecoveryOptions, names: readonly string[]): FoundSto
   return { storeId, state, manifestNumber };
 }
 
-/** The foreign store whose log still has to be replayed, if there is one. */
+/** The foreign store whose log must still be replayed, if there is one. */
 export function foreignLogOf(
   { foreign }: RecoveryOptions,
   state: VersionState,
@@ -249,8 +250,9 @@ export function foreignLogOf(
 }
 
 /**
- * The names in the directory of a foreign store that is about to become one of ours, with its log, which is
- * made if it is missing. The log tells a crash before CURRENT is there from the loss of a CURRENT.
+ * The names in the directory of a foreign store that is about to become ours, with its log, which
+ * is made if it is missing. The log distinguishes a crash before CURRENT exists from the loss of a
+ * CURRENT.
  */
 function markForeignStore(
   { fileSystem, directory, resources }: RecoveryOptions,
@@ -262,7 +264,7 @@ function markForeignStore(
     fileSystem.createSync(fileSystem.joinPath(directory, logName)).closeSync();
     fileSystem.syncDirectorySync(directory);
   } catch (error) {
-    // The tables are open, and no version set has them yet that would close them.
+    // The tables are open, and no version set has them yet to close them.
     resources.handles.close();
     throw error;
   }
@@ -279,10 +281,26 @@ export function readCurrent(options: RecoveryOptions): Current {
     if (version !== undefined) {
       throw new UnsupportedFormatError(path, `store version ${version}`, "store version 1");
     }
+    refuseLevelDb(options, bytes);
     return decodeCurrent(bytes);
   } catch (error) {
     throw corruptionFrom(error, "the name of the manifest", path, 0);
   }
+}
+
+/** What is in the CURRENT of LevelDB, and of RocksDB, which began as a copy of it. */
+const LEVELDB_CURRENT = /^MANIFEST-\d{6,20}\n$/;
+/** Files that RocksDB has beside it. */
+const ROCKSDB_NAME = /^(?:IDENTITY|OPTIONS-\d+)$/;
+
+/** @throws {StoreError} the directory is that of another database, with the same names of files */
+function refuseLevelDb({ fileSystem, directory }: RecoveryOptions, current: Uint8Array): void {
+  if (!LEVELDB_CURRENT.test(String.fromCharCode(...current.subarray(0, MAX_CURRENT_BYTES)))) return;
+  const isRocksDb = fileSystem.listSync(directory).some((name) => ROCKSDB_NAME.test(name));
+  const found = isRocksDb
+    ? "it holds a RocksDB database; read it with RocksDB and write its entries to a new directory"
+    : "it holds a LevelDB database; docs/LEVEL.md of @tinykvs/core has the program that copies it to a store";
+  throw notAStore(directory, found);
 }
 
 /** Reads a manifest: the state that it describes, whose tables are not opened yet. */
@@ -316,7 +334,7 @@ export function readManifest(
   }
 }
 
-/** @throws {CorruptionError} a table is not among the names, or its number is none of the store's */
+/** @throws {CorruptionError} a table is not among the names, or its number can't be the store's */
 export function requireTables(
   options: RecoveryOptions,
   state: VersionState,
@@ -351,7 +369,10 @@ function numberedFiles(names: readonly string[]): NumberedFile[] {
   return names.map(parseFileName).filter((file) => file !== undefined);
 }
 
-/** Deletes files of ours that nothing refers to: what a crash left in the making or not yet deleted. */
+/**
+ * Deletes files of ours that nothing refers to: unfinished ones of a crash, and those that were not
+ * deleted yet.
+ */
 function removeOrphans(
   options: RecoveryOptions,
   versions: VersionSet,
@@ -361,10 +382,10 @@ function removeOrphans(
   for (const name of orphansOf(options, names, versions)) {
     try {
       const path = fileSystem.joinPath(directory, name);
-      // The recovery edit may have removed it already, or made it the manifest in force.
+      // The recovery edit may have removed it already, or put it in force as the manifest.
       if (fileSystem.statSync(path)?.kind === "file") fileSystem.removeSync(path);
     } catch (error) {
-      // It is in nobody's way; the next open tries again.
+      // It does no harm; the next open tries again.
       if (!(error instanceof IoError)) throw error;
     }
   }

@@ -1,8 +1,9 @@
 /**
  * Replays the logs that recovery has found into memtables, and writes those to level-0 tables.
  *
- * Entries are taken as far as the logs form one history: what is missing between two of them may only be
- * what was never durable. The log of a foreign store that was taken over comes first, if there is one.
+ * Entries are taken as far as the logs form one history: what is missing between two of them may
+ * only be what was never durable. The log of a foreign store that was taken over comes first, if
+ * there is one.
  */
 
 import { flushJob } from "../../compaction/flush_job.ts";
@@ -42,14 +43,14 @@ export class Replay {
   readonly #options: ReplayOptions;
   readonly #versions: VersionSet;
   readonly #tables: AddedTable[] = [];
-  /** Logs that are replayed: none of them was deleted yet. */
+  /** Logs to replay; none of them was deleted yet. */
   #logNumbers: readonly number[] = [];
   /** Sequence number of the newest entry so far. */
   lastSequence: number;
-  /** What no table has yet. */
+  /** Entries that no table has yet. */
   memtable: Memtable;
 
-  /** Starts behind the entry `lastSequence`. */
+  /** Starts after the entry `lastSequence`. */
   constructor(options: ReplayOptions, versions: VersionSet, lastSequence: number) {
     this.#options = options;
     this.#versions = versions;
@@ -65,8 +66,8 @@ export class Replay {
       const expected = this.lastSequence + 1;
       const summary = yield* this.#read(number, expected);
       if (summary.header?.firstSequence !== expected) {
-        // Only a power loss may leave that: older entries lost that were never durable. Then nothing
-        // of this log, nor of later ones, was durable either, and the history ends here.
+        // Only a power loss leaves that: older entries are lost that were never durable. Then
+        // nothing of this log, or of later ones, was durable either, and the history ends here.
         yield* this.#requireUnsynced(logNumbers.slice(at), previous, expected);
         return;
       }
@@ -90,7 +91,7 @@ export class Replay {
     }
   }
 
-  /** Writes what is left to a table. */
+  /** Writes the rest to a table. */
   *flush(): Task<void> {
     const table = yield* flushJob(
       this.memtable,
@@ -108,13 +109,13 @@ export class Replay {
       try {
         fileSystem.removeSync(fileSystem.joinPath(directory, tableName(table.number)));
       } catch (error) {
-        // The failure that led here is what the caller has to hear of.
+        // The caller has to hear of the failure that led here, not of this one.
         if (!isRefusal(error)) throw error;
       }
     }
   }
 
-  /** Puts the recovered tables in force, instead of the logs. */
+  /** Puts the recovered tables in force, in place of the logs. */
   *commit(): Task<void> {
     yield* this.#versions.apply({
       lastSequence: this.lastSequence,
@@ -163,10 +164,10 @@ export class Replay {
   }
 
   /**
-   * Whether the header of another log, found at the head of log `number`, can be a stale block. It can't if
-   * the manifest proves that the right header was durable, or if the other log is still needed: no log is
-   * deleted before that, so this is a copy of it. Nor if it is of another store: whoever has put a file there
-   * by mistake is told so, and loses nothing.
+   * Whether the header of another log, found at the head of log `number`, can be a stale block. It
+   * can't if the manifest proves that the right header was durable. Nor can it if the other log is
+   * still needed: no log is deleted before that, so this is a copy of it. Nor if it is of another
+   * store: a file that somebody put there by mistake is reported, and nothing is lost.
    */
   #mayBeStale(number: number, header: LogHeader): boolean {
     if (this.#isProven(number)) return false;
@@ -179,7 +180,7 @@ export class Replay {
     return isLogDurable && number === log.number;
   }
 
-  /** Reads on, and writes the memtable to a table whenever it is full. */
+  /** Continues reading, and writes the memtable to a table whenever it is full. */
   *#drive<T>(reading: Task<T>): Task<T> {
     const { memtableSizeBytes, readOnly } = this.#options;
     let step = reading.next();
@@ -203,7 +204,7 @@ export class Replay {
       const isStale = header !== undefined && header.firstSequence < expected &&
         !this.#isProven(number);
       if (header === undefined || (isStale && durableOffset === 0)) {
-        // Its very header was never durable: the history ends there at the latest.
+        // Not even its header was durable: the history ends there at the latest.
         previous = { name: logName(number), summary };
         continue;
       }
@@ -215,7 +216,9 @@ export class Replay {
       const path = fileSystem.joinPath(directory, name);
       throw new CorruptionError(
         `Cannot recover from "${path}": the history of writes ends at offset ${offset} with ` +
-          `sequence ${expected - 1}, but "${logName(number)}" goes on with ${header.firstSequence}`,
+          `sequence ${expected - 1}, but "${
+            logName(number)
+          }" continues with ${header.firstSequence}`,
         path,
         offset,
       );

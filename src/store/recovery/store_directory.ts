@@ -1,18 +1,18 @@
 /**
- * Directories that a store is about to be made in: `open` and `checkpoint` make them, with their missing
- * parents, and make their names durable.
+ * Directories of future stores: `open` and `checkpoint` make them, with their missing parents, and
+ * make their names durable.
  */
 
 import { IoError } from "../../errors.ts";
 import type { FileStatus, FileSystem } from "../../platform/file_system.ts";
 
-/** What the system says of a link that leads to something else, to nothing, or to itself. */
+/** The system's codes for a link that leads to something else, to nothing, or to itself. */
 const NO_DIRECTORY_CODES: ReadonlySet<string> = new Set(["ENOTDIR", "ENOENT", "ELOOP"]);
 
-/** What the system and Node's permission model say of what we may not do. */
+/** The codes of the system and of Node's permission model for what we may not do. */
 const REFUSAL_CODES: ReadonlySet<string> = new Set(["EACCES", "EPERM", "ERR_ACCESS_DENIED"]);
 
-/** A directory that is about to hold a store. */
+/** A directory for a new store. */
 export interface NewDirectory {
   /** The file system. */
   readonly fileSystem: FileSystem;
@@ -20,14 +20,14 @@ export interface NewDirectory {
   readonly directory: string;
 }
 
-/** Whether a store may be there: also where the name that the caller gave is a link to a directory. */
+/** Whether a store may be there, even if the name that the caller gave is a link to a directory. */
 export function isDirectory(fileSystem: FileSystem, path: string, { kind }: FileStatus): boolean {
   if (kind !== "other") return kind === "directory";
   try {
     fileSystem.listSync(path);
     return true;
   } catch (error) {
-    // Any other failure says nothing about what the link leads to.
+    // Any other failure says nothing about the target of the link.
     if (error instanceof IoError && NO_DIRECTORY_CODES.has(error.osCode ?? "")) return false;
     throw error;
   }
@@ -47,7 +47,7 @@ export function makeDirectory(fileSystem: FileSystem, directory: string): void {
   for (const parent of parents) syncNames(fileSystem, parent);
 }
 
-/** Makes a directory's own name durable, where we may. */
+/** Makes a directory's own name durable, if we may. */
 export function syncParent(fileSystem: FileSystem, directory: string): void {
   syncNames(fileSystem, fileSystem.resolvePath(fileSystem.joinPath(directory, "..")));
 }
@@ -56,8 +56,9 @@ function syncNames(fileSystem: FileSystem, parent: string): void {
   try {
     fileSystem.syncDirectorySync(parent);
   } catch (error) {
-    // With permission for the store's folder alone the parent's name stays to the system: Deno refuses
-    // without a code, Node's permission model with one of its own. Any other failure may mean that the whole store is gone after a power loss.
+    // With permission for the store's folder alone, the system must keep the parent's name: Deno
+    // refuses without a code, Node's permission model with its own. Any other failure may mean that
+    // the whole store is gone after a power loss.
     if (!(error instanceof IoError) || !isPermissionRefused(error)) throw error;
   }
 }
@@ -70,7 +71,7 @@ function isMissing(fileSystem: FileSystem, path: string): boolean {
   try {
     return fileSystem.statSync(path) === undefined;
   } catch (error) {
-    // What we may not look at we can't have made.
+    // If we may not look at it, we can't have made it.
     if (error instanceof IoError && isPermissionRefused(error)) return false;
     throw error;
   }

@@ -1,16 +1,18 @@
 /**
- * What callers give as the place of a store: a path, a `file:` URL, or such a URL as text. Everything
- * else that looks like an address of another kind is refused: taken for a path, it would make a
+ * What callers give as the place of a store: a path, a `file:` URL, or such a URL as text.
+ * Everything that looks like another kind of address is refused: as a path, it would make a
  * directory of that name.
  */
 
-/** As the URI file names of SQLite: `file:/db` and `file:///db`, while `file:db` would be ambiguous. */
+/**
+ * As the URI file names of SQLite: `file:/db` and `file:///db`, while `file:db` would be ambiguous.
+ */
 const FILE_URL = /^file:(\/)?/i;
 /** One letter is a drive of Windows. */
 const OTHER_URL = /^[a-z][a-z\d+.-]+:\/\//i;
 
 /**
- * Checks the place that a caller gave to an operation. A URL comes back as one of this realm, for
+ * Checks the place that a caller gave to an operation. A URL is returned as one of this realm, for
  * `FileSystem.resolvePath`.
  *
  * @throws {TypeError} it is neither a path nor a `file:` URL

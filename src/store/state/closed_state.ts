@@ -1,6 +1,6 @@
 /**
- * The state of a store that is closed and never had anything: what a handle gets that was closed while others
- * keep its store open, so that every call on it fails as it would on a closed store.
+ * The state of a store that is closed and always was empty. A closed handle gets it while others
+ * keep its store open, so that every call on it fails as on a closed store.
  */
 
 import { WeightedCache } from "../../cache/weighted_cache.ts";

@@ -3,8 +3,9 @@
 /** Whoever is told. No call may throw, or write to the store. */
 export interface CommitObserver {
   /**
-   * A commit was made, and readers see it. `bytes[start, end)` are its operations as in a log record
-   * (wal/log_format.ts), valid during the call; `lastSequence` is the number of the last one.
+   * A commit was made, and readers see it. `bytes[start, end)` are its operations as in a log
+   * record (wal/log_format.ts), valid during the call; `lastSequence` is the number of the last
+   * one.
    */
   committed(
     lastSequence: number,

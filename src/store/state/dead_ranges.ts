@@ -1,20 +1,21 @@
 /**
- * Stretches of keys that are known to have no live entry: what scans found when they walked over many
- * tombstones. The next scan jumps over them, so a queue that takes its first entry again and again
- * does not walk over everything that it has taken before.
+ * Stretches of keys that have no live entry. Scans find them when they walk over many tombstones,
+ * and the next scan skips them. So a queue that takes its first entry again and again does not walk
+ * over all deleted ones.
  *
- * A stretch says: from its sequence number on until now, no key in it has a value. Deletes, flushes and
- * compactions keep that true. A put makes it false for one key, so every put is noted here before it
- * can be seen, and cuts the stretch in two. A scan of an older state than the stretch does not use it.
+ * A stretch means: from its sequence number on until now, no key in it has a value. Deletes,
+ * flushes and compactions keep that true. A put makes it false for one key, so every put is noted
+ * here before it can be seen, and cuts the stretch in two. A scan of an older state than the
+ * stretch does not use it.
  *
- * A scan may be paused while it walks over tombstones, and puts may come meanwhile. So it announces the
- * walk when it begins, and what was put since then bounds what the walk has found.
+ * A scan may be paused while it walks over tombstones, and puts may come meanwhile. So it announces
+ * the walk when it begins, and the puts since then bound what the walk has found.
  */
 
 import { compareRanges } from "../../bytes/compare.ts";
 import type { BoundKey } from "./range.ts";
 
-/** Fewer tombstones than this are walked over each time. */
+/** A scan walks over fewer tombstones than this each time. */
 export const MANY_TOMBSTONES = 8;
 /** Stretches that are remembered. */
 const MAX_RANGES = 16;
@@ -25,15 +26,15 @@ const MAX_CUTS = 16;
 
 const EMPTY: BoundKey = { bytes: new Uint8Array(0), view: new DataView(new ArrayBuffer(0)) };
 
-/** Keys from `lower` on and before `upper`, none of which has a value. */
+/** Keys from `lower` on and before `upper`, of which none has a value. */
 export interface DeadRange {
   /** The first key. */
   readonly lower: BoundKey;
   /** The first key after it, or undefined for no bound. */
   readonly upper: BoundKey | undefined;
-  /** The states that it holds for: those of this sequence number and later ones. */
+  /** The states that it is true for: those of this sequence number and later ones. */
   readonly sequence: number;
-  /** When a scan used it last, in uses. */
+  /** When a scan last used it, counted in uses. */
   usedAt: number;
   /** How often a put has cut it since then. */
   cuts: number;
@@ -41,13 +42,15 @@ export interface DeadRange {
 
 /** A walk over tombstones that is under way. */
 export class DeadWalk {
-  /** Where it began: forward the first key, in reverse the first key after it (undefined: no bound). */
+  /**
+   * Where it began: forward the first key, in reverse the first key after it (undefined: no bound).
+   */
   readonly from: BoundKey | undefined;
   /** The direction. */
   readonly reverse: boolean;
   /** The state that is walked over. */
   readonly sequence: number;
-  /** The key that was put nearest to where it began, since it began. */
+  /** The key nearest to the start of the walk that was put since it began. */
   #nearest: BoundKey | undefined;
 
   /** Internal: `DeadRanges.begin` makes it. */
@@ -57,7 +60,7 @@ export class DeadWalk {
     this.sequence = sequence;
   }
 
-  /** Where the walk has to count as ended because of puts, or undefined. */
+  /** Where the walk counts as ended because of puts, or undefined. */
   get nearest(): BoundKey | undefined {
     return this.#nearest;
   }
@@ -76,22 +79,22 @@ export class DeadWalk {
   }
 }
 
-/** What is known of one store. */
+/** The stretches of one store. */
 export class DeadRanges {
   /** Tombstones that scans have walked over. */
   walked = 0;
   readonly #newestSequence: () => number;
-  /** By key, disjoint, and not even touching. */
+  /** By key, disjoint, and not adjacent. */
   #ranges: DeadRange[] = [];
   #walks: DeadWalk[] = [];
   #uses = 0;
 
-  /** Starts without any; `newestSequence` tells the sequence number of the newest visible entry. */
+  /** Starts empty; `newestSequence` returns the sequence number of the newest visible entry. */
   constructor(newestSequence: () => number) {
     this.#newestSequence = newestSequence;
   }
 
-  /** Whether puts need not be noted, and nothing can be jumped over. */
+  /** Whether puts need not be noted, and nothing can be skipped. */
   get isEmpty(): boolean {
     return this.#ranges.length === 0 && this.#walks.length === 0;
   }
@@ -146,8 +149,8 @@ export class DeadRanges {
   }
 
   /**
-   * Announces a walk over tombstones; undefined if something was written since the state that is
-   * walked over, so that nobody knows what of it still holds.
+   * Announces a walk over tombstones. Undefined if something was written since the walked state, so
+   * that nobody knows what is still true.
    */
   begin(
     from: BoundKey | undefined,
@@ -156,15 +159,15 @@ export class DeadRanges {
   ): DeadWalk | undefined {
     if (this.#newestSequence() !== sequence) return undefined;
     const walk = new DeadWalk(from ?? (reverse ? undefined : EMPTY), reverse, sequence);
-    // A walk of a cursor that was dropped in the middle of it stays here until others come.
+    // If a cursor was dropped during its walk, the walk stays here until others need the place.
     if (this.#walks.length === MAX_WALKS) this.#walks.shift();
     this.#walks.push(walk);
     return walk;
   }
 
   /**
-   * Ends a walk, and remembers what it has found: forward nothing lives before `to`, in reverse nothing
-   * from `to` on. Undefined is no bound.
+   * Ends a walk, and remembers what it has found: forward no live entry before `to`, in reverse
+   * none from `to` on. Undefined is no bound.
    */
   end(walk: DeadWalk, to: BoundKey | undefined): void {
     if (!this.#drop(walk)) return;
@@ -190,7 +193,7 @@ export class DeadRanges {
     this.#drop(walk);
   }
 
-  /** False if the walk is not followed any more. */
+  /** False if the walk is no longer followed. */
   #drop(walk: DeadWalk): boolean {
     const at = this.#walks.indexOf(walk);
     if (at < 0) return false;
@@ -205,7 +208,7 @@ export class DeadRanges {
     return range;
   }
 
-  /** Joins a stretch with those that it meets or touches. */
+  /** Joins a stretch with those that it overlaps or touches. */
   #add(lower: BoundKey, upper: BoundKey | undefined, sequence: number): void {
     if (upper !== undefined && compareKeys(lower, upper) >= 0) return;
     const ranges = this.#ranges;
@@ -230,7 +233,7 @@ export class DeadRanges {
     this.#forgetOldest();
   }
 
-  /** Of those that were used last at the same time, the one that was cut most often goes first. */
+  /** Of those that were last used at the same time, the one with the most cuts goes first. */
   #forgetOldest(): void {
     while (this.#ranges.length > MAX_RANGES) {
       let oldest = this.#ranges[0]!;
@@ -257,7 +260,10 @@ export class DeadRanges {
   }
 }
 
-/** A copy of a key, with some zero bytes after it: one makes it the first key that comes after. */
+/**
+ * A copy of a key, with some zero bytes after it: with one of them, it is the first key after the
+ * key.
+ */
 export function keyCopy(key: DataView, start: number, end: number, zeros: 0 | 1): BoundKey {
   const bytes = new Uint8Array(end - start + zeros);
   bytes.set(new Uint8Array(key.buffer, key.byteOffset + start, end - start));

@@ -1,9 +1,10 @@
 /**
- * The write-ahead logs of an open store: the active one and those of memtables that wait to be flushed.
+ * The write-ahead logs of an open store: the active one and those of memtables that wait to be
+ * flushed.
  *
- * One log a memtable. A sync makes older logs durable before newer ones, and a log's name before its
- * content counts, so that what a power loss leaves is always a prefix of the writes, never one with a
- * hole. A log is deleted when the table of its memtable is in the manifest.
+ * Each memtable has one log. A sync makes older logs durable before newer ones, and a log's name
+ * before its content counts. So a power loss always leaves a prefix of the writes, and never one
+ * with a hole. A log is deleted when the manifest has the table of its memtable.
  */
 
 import { IoError } from "../../errors.ts";
@@ -25,7 +26,7 @@ export class Logs {
   readonly #expectedBytes: number;
   #logs: OpenLog[] = [];
   #active: LogWriter | undefined;
-  /** Whether the active log has its end record: the next one could not be created then. */
+  /** Whether the active log has its end record, because the next one could not be created. */
   #isEnded = false;
 
   /** Starts without a log: the first write opens one. Each will hold about `expectedBytes`. */
@@ -46,7 +47,7 @@ export class Logs {
     return this.#active;
   }
 
-  /** Whether nothing may be appended to the active log: `rotate` has to be called again. */
+  /** Whether nothing may be appended to the active log: `rotate` must be called again. */
   get isEnded(): boolean {
     return this.#isEnded;
   }
@@ -57,8 +58,8 @@ export class Logs {
   }
 
   /**
-   * Closes the active log with its end record and starts the log `number`. May be called again where there was no
-   * descriptor for it.
+   * Closes the active log with its end record and starts the log `number`. May be called again if
+   * there was no descriptor for it.
    */
   rotate(number: number, firstSequence: number): LogWriter {
     if (this.#active !== undefined) {
@@ -67,8 +68,8 @@ export class Logs {
         this.#active.writeOutSync();
         this.#isEnded = true;
       }
-      // Only the newest log's name may be lost: then a log that is missing before another one that is
-      // there was not lost to a crash, and recovery reports it.
+      // Only the newest log's name may be lost. So if a log is missing before an existing one, no
+      // crash has caused that, and recovery reports it.
       this.#syncNamesSync();
     }
     const path = this.#path(number);
@@ -91,7 +92,7 @@ export class Logs {
     for (const log of this.#logs) if (log.writer.number <= number) log.isNameDurable = true;
   }
 
-  /** Hands everything to the operating system. */
+  /** Passes everything to the operating system. */
   writeOutSync(): void {
     this.#active?.writeOutSync();
   }
@@ -132,12 +133,15 @@ export class Logs {
     }
   }
 
-  /** Number of the log that follows the given one. */
+  /** Number of the log after the given one. */
   numberAfter(number: number): number {
     return this.#logs.find((log) => log.writer.number > number)!.writer.number;
   }
 
-  /** Closes and deletes the logs below a number: their entries are in tables, and the manifest says so. */
+  /**
+   * Closes and deletes the logs below a number: their entries are in tables, and the manifest says
+   * so.
+   */
   removeBelow(number: number): void {
     const obsolete = this.#logs.filter((log) => log.writer.number < number);
     this.#logs = this.#logs.filter((log) => log.writer.number >= number);
@@ -156,7 +160,7 @@ export class Logs {
     }
   }
 
-  /** Gives back what writes of a while ago needed. */
+  /** Releases memory that earlier writes needed. */
   rest(): void {
     for (const log of this.#logs) log.writer.rest();
   }

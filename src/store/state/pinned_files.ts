@@ -1,10 +1,10 @@
 /**
- * Files that stay readable although their names may go: what a read-only store holds on to, since the
- * writer beside it knows nothing of it and deletes what it does not need itself.
+ * Files that stay readable although their names may be removed. A read-only store keeps them,
+ * because the writer beside it does not know of it and deletes what it does not need itself.
  *
- * A pinned file has one descriptor, and every opening of its path is answered with a view of that. Where
- * there are more tables than descriptors, the rest are opened by name when they are read; one that has
- * gone by then is an error that says so. Numbers of files are never used again, so a name never means
+ * A pinned file has one descriptor, and every open of its path gets a view of that. If there are
+ * more tables than descriptors, the rest are opened by name when they are read; if one has been
+ * removed by then, the error says so. File numbers are never used again, so a name never means
  * another file.
  */
 
@@ -17,7 +17,7 @@ export const MAX_PINNED_TABLES = 512;
 
 /** A set of pinned files, and a file system that reads them. */
 export class PinnedFiles {
-  /** As the one below, but for pinned files. */
+  /** The file system below, with pinned files. */
   readonly fileSystem: FileSystem;
   readonly #below: FileSystem;
   readonly #pinned = new Map<string, Pin>();
@@ -35,7 +35,7 @@ export class PinnedFiles {
     return this.#pinned.size;
   }
 
-  /** Lets go of all files that are not among `paths`, and of all where they are another store's. */
+  /** Unpins all files that are not among `paths`, and all files if they belong to another store. */
   keepOnly(storeId: number | undefined, paths: ReadonlySet<string>): void {
     const isSame = this.#storeId === storeId;
     this.#storeId = storeId;
@@ -51,8 +51,8 @@ export class PinnedFiles {
   }
 
   /**
-   * Pins tables, those that matter most first, as far as descriptors reach. Where the system gives no
-   * more, a quarter is given back, for the others to be read through.
+   * Pins tables, the most important ones first, as far as descriptors reach. If the system gives no
+   * more, a quarter is given back, so that the others can be read.
    *
    * @throws {IoError} one can't be opened for another reason
    */
@@ -67,19 +67,19 @@ export class PinnedFiles {
     }
   }
 
-  /** Lets go of a file. */
+  /** Unpins a file. */
   unpin(path: string): void {
     const pin = this.#pinned.get(path);
     this.#pinned.delete(path);
     pin?.handle.closeSync();
   }
 
-  /** All that is needed was there: what is missing from now on was removed since. */
+  /** Everything that is needed was there: a file that is missing from now on was removed since. */
   seal(): void {
     this.#isSealed = true;
   }
 
-  /** Lets go of everything. */
+  /** Unpins everything. */
   close(): void {
     for (const path of [...this.#pinned.keys()]) this.unpin(path);
   }
@@ -101,7 +101,7 @@ export class PinnedFiles {
   }
 }
 
-/** A descriptor, and what those get who open its path. */
+/** A descriptor, and the handle for everybody who opens its path. */
 class Pin {
   readonly handle: FileHandle;
   readonly view: FileHandle;
@@ -121,7 +121,7 @@ class Pin {
         handle.writeSync(from, offset, length, position),
       syncSync: () => handle.syncSync(),
       sizeSync: () => handle.sizeSync(),
-      // It is one of several, and the file stays pinned.
+      // It is one of several handles, and the file stays pinned.
       closeSync: () => {},
     };
   }

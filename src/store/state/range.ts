@@ -1,6 +1,6 @@
 /**
- * Ranges of keys as users give them, checked and brought to one form: an inclusive lower bound and an
- * exclusive upper one, as bytes.
+ * Ranges of keys as users give them, checked and brought to one form: an inclusive lower bound and
+ * an exclusive upper one, as bytes.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -12,11 +12,11 @@ import type { Key } from "../../value/value.ts";
 
 export type { KeyEncoding, Range, ScanOptions } from "../../contract/range.ts";
 
-/** A key as bytes with a view on them. */
+/** A key as bytes with a view of them. */
 export interface BoundKey {
   /** The bytes. */
   readonly bytes: Uint8Array;
-  /** A view on the same bytes. */
+  /** A view of the same bytes. */
   readonly view: DataView;
 }
 
@@ -24,7 +24,7 @@ export interface BoundKey {
 export interface ResolvedRange {
   /** The first key that may be in it, or undefined for no bound. */
   readonly lower: BoundKey | undefined;
-  /** The first key behind it, or undefined for no bound. */
+  /** The first key after it, or undefined for no bound. */
   readonly upper: BoundKey | undefined;
   /** From the largest key to the smallest. */
   readonly reverse: boolean;
@@ -32,7 +32,7 @@ export interface ResolvedRange {
   readonly limit: number;
   /** Ends the iteration. */
   readonly signal: AbortSignal | undefined;
-  /** What keys become, if that differs from what the store's options say. */
+  /** What reads return for keys, if that differs from the store's options. */
   readonly keyEncoding: KeyEncoding | undefined;
 }
 
@@ -48,7 +48,8 @@ const UNBOUNDED: ResolvedRange = {
 /**
  * Checks a range.
  *
- * @throws {TypeError} it is no object, has an unknown name, a bound is not a key, or a value has another type
+ * @throws {TypeError} it is not an object, has an unknown name, a bound is not a key, or a value
+ *   has another type
  * @throws {RangeError} the limit is not an integer from 0 or Infinity, or a bound is too long
  */
 export function resolveRange(range: Range | undefined): ResolvedRange {
@@ -80,7 +81,7 @@ export function resolveRange(range: Range | undefined): ResolvedRange {
 
 /** A key as a bound. The bytes are a copy. */
 export function boundKey(key: Key): BoundKey {
-  // Text runs no code of the caller while it is encoded; an object that passes for bytes might.
+  // Encoding text runs no code of the caller; an object that imitates bytes might.
   const isShort = typeof key === "string" && key.length <= SHORT_TEXT;
   const writer = isShort ? textWriter : new ByteWriter(64);
   writer.length = 0;
@@ -94,19 +95,24 @@ export function isInRange(key: BoundKey, { lower, upper }: ResolvedRange): boole
     (upper === undefined || compareBounds(key, upper) < 0);
 }
 
-/** The first key that comes after the given one: the key and a zero byte. */
+/** The first key after the given one: the key and a zero byte. */
 export function successor(key: BoundKey): BoundKey {
   return boundOf(key.bytes, key.bytes.length, 1);
 }
 
-/** Where bounds lie: small ones side by side, which saves two allocations outside of the heap for each. */
+/**
+ * The memory of bounds. Small ones lie side by side, which saves two allocations outside of the
+ * heap for each.
+ */
 const slab = new Slab(4096);
 const SLAB_BOUND_MAX = 128;
-/** Text up to this long is encoded here first: how many bytes it takes is not known before. */
+/**
+ * Text up to this length is encoded here first, because its number of bytes is not known before.
+ */
 const SHORT_TEXT = 128;
 const textWriter = new ByteWriter(3 * SHORT_TEXT);
 
-/** A copy of `bytes[0, length)` with some zero bytes behind it. */
+/** A copy of `bytes[0, length)` with some zero bytes after it. */
 function boundOf(bytes: Uint8Array, length: number, zeros: number): BoundKey {
   const size = length + zeros;
   let memory: Uint8Array<ArrayBuffer>;
@@ -124,7 +130,7 @@ function boundOf(bytes: Uint8Array, length: number, zeros: number): BoundKey {
   return { bytes: own, view: new DataView(buffer, at, size) };
 }
 
-/** The first key that comes after every key with the prefix, or undefined where there is none. */
+/** The first key after every key with the prefix, or undefined if there is none. */
 function prefixEnd(prefix: Uint8Array): BoundKey | undefined {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length--;

@@ -1,10 +1,10 @@
 /**
  * What a reader sees: the memtables and one version, at one sequence number.
  *
- * The store holds the view in force; it is replaced, never changed, when a memtable is frozen or
- * flushed or a compaction finishes. A synchronous read just uses it. Whatever lives longer than one
- * synchronous stretch (an awaiting get, a cursor) takes a lease, which keeps the view's memtables and
- * tables until it is released, or until the store is closed under it.
+ * The store holds the view in force. It is replaced, never changed, when a memtable is frozen or
+ * flushed or a compaction finishes. A synchronous read just uses it. An operation that lives longer
+ * than one synchronous stretch (an awaiting get, a cursor) takes a lease. The lease keeps the
+ * view's memtables and tables until it is released, or until the store is closed.
  */
 
 import { ClosedError } from "../../errors.ts";
@@ -23,8 +23,8 @@ export class ReadView {
   #references = 1;
 
   /**
-   * Makes a view of the version in force, held once by its maker. `onUnused` gets a memtable that no
-   * view shows any more.
+   * Makes a view of the version in force, held once by its maker. `onUnused` gets a memtable that
+   * no view shows any more.
    */
   constructor(
     memtables: readonly Memtable[],
@@ -38,12 +38,12 @@ export class ReadView {
     for (const memtable of memtables) memtable.references++;
   }
 
-  /** Holds the view once more. */
+  /** Adds a holder. */
   retain(): void {
     this.#references++;
   }
 
-  /** Lets go of it once. */
+  /** Removes a holder. */
   release(): void {
     if (--this.#references > 0) return;
     this.#versions.release(this.version);
@@ -59,7 +59,10 @@ export class Lease {
   readonly view: ReadView;
   /** Entries with higher sequence numbers are not seen. */
   readonly sequence: number;
-  /** What nobody needs to give back any more when the store is closed: the collector may have it then. */
+  /**
+   * Objects that nobody needs to release any more when the store is closed: then they may become
+   * garbage.
+   */
   holdings: { sources: unknown } | undefined;
   readonly #leases: Set<Lease>;
   #state: "held" | "released" | "store closed" = "held";
@@ -73,18 +76,18 @@ export class Lease {
     leases.add(this);
   }
 
-  /** Gives it back. Doing so twice is legal. */
+  /** Releases it. A second release does nothing. */
   release(): void {
     this.#end("released");
   }
 
-  /** The store is being closed: the lease ends, and whoever holds it finds out by `requireHeld`. */
+  /** The store is being closed: the lease ends, and `requireHeld` tells its holder. */
   revoke(): void {
     this.#end("store closed");
     if (this.holdings !== undefined) this.holdings.sources = undefined;
   }
 
-  /** @throws {ClosedError} the store was closed meanwhile, or the lease was given back */
+  /** @throws {ClosedError} the store was closed meanwhile, or the lease was released */
   requireHeld(what: string): void {
     if (this.#state === "held") return;
     throw new ClosedError(this.#state === "released" ? what : "store");

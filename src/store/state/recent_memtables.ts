@@ -1,10 +1,11 @@
 /**
- * Memtables that are flushed already and kept for a while, because a transaction began before all of their
- * entries were written: memtables have the sequence number of every entry, tables have none. So the
- * memtables are the record of what was committed lately, and the commit path writes no other one.
+ * Memtables that are flushed already and kept for a while, because a transaction began before all
+ * of their entries were written: memtables have the sequence number of every entry, tables have
+ * none. So the memtables are the record of what was committed lately, and the commit path writes no
+ * other one.
  *
- * Nothing is kept while no transaction is open. What is kept is bounded: of a transaction that is open for so
- * long that the bound was passed, it is not known any more what it conflicts with.
+ * Nothing is kept while no transaction is open. What is kept is bounded: of a transaction that is
+ * open for so long that the bound was passed, it is not known any more what it conflicts with.
  */
 
 import type { Memtable } from "../../memtable/memtable.ts";
@@ -69,8 +70,8 @@ export class RecentMemtables {
   }
 
   /**
-   * The memtables that have every entry after `sequence`, and maybe older ones, newest first; undefined if
-   * one of them is gone. `inView` are those of the view in force.
+   * The memtables that have every entry after `sequence`, and maybe older ones, newest first;
+   * undefined if one of them is gone. `inView` are those of the view in force.
    */
   since(inView: readonly Memtable[], sequence: number): readonly Memtable[] | undefined {
     const found: Memtable[] = [];

@@ -1,17 +1,18 @@
 /**
- * Gives back what an open store does not need while nobody uses it: descriptors of tables, memory for the next
- * memtable, table and batch. A program may have hundreds of stores open, of which few are in use.
+ * Releases what an open store does not need while nobody uses it: descriptors of tables, and memory
+ * for the next memtable, table and batch. A program may have hundreds of stores open and use only a
+ * few.
  *
- * A store says `note` when it takes such a thing. From then on a timer looks now and then whether the store was used
- * since; after two looks without any use everything is given back, and the timer is not started again before
- * the next `note`. Reads and writes themselves cost nothing.
+ * A store calls `note` when it takes such a resource. From then on a timer checks now and then
+ * whether the store was used since. After two checks without any use everything is released, and
+ * the timer starts again only with the next `note`. Reads and writes themselves cost nothing.
  */
 
 import type { Scheduler, Timer } from "../../platform/scheduler.ts";
 
-/** The time between two looks. */
+/** The time between two checks. */
 const LOOK_MS = 700;
-/** So many looks in a row have to find the store unused. */
+/** This number of checks in a row must find the store unused. */
 const IDLE_LOOKS = 2;
 
 /** Watches one store. */
@@ -24,14 +25,17 @@ export class Rest {
   #idleLooks = 0;
   #isStopped = false;
 
-  /** `countUses` rises with the use of the store; `giveBack` is called when it was at rest for a while. */
+  /**
+   * `countUses` rises with the use of the store; `giveBack` is called after it was at rest for a
+   * while.
+   */
   constructor(scheduler: Scheduler, countUses: () => number, giveBack: () => void) {
     this.#scheduler = scheduler;
     this.#countUses = countUses;
     this.#giveBack = giveBack;
   }
 
-  /** The store has taken something that is to be given back. */
+  /** The store has taken something that must be released later. */
   note(): void {
     if (this.#timer !== undefined || this.#isStopped) return;
     this.#idleLooks = 0;

@@ -1,7 +1,7 @@
 /**
  * The state that an open store's paths share: memtables, logs, versions, the read view, and whether
- * something has failed. The write path, the background and the readers each get this object; what
- * changes here changes in one synchronous stretch, so nobody ever sees half of it.
+ * something has failed. The write path, the background and the readers each get this object.
+ * Changes here happen in one synchronous stretch, so nobody ever sees half of one.
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -32,7 +32,7 @@ export type { StoreStatus } from "../../contract/store.ts";
 export interface ImmutableMemtable {
   /** The entries. */
   readonly memtable: Memtable;
-  /** Number of the log that holds the same entries. */
+  /** Number of the log with the same entries. */
   readonly logNumber: number;
   /** The highest sequence number in it. */
   readonly lastSequence: number;
@@ -60,11 +60,14 @@ export class StoreState {
   readonly resources: TableResources;
   /** Write-ahead logs. */
   readonly logs: Logs;
-  /** Gives back what is not needed while nobody uses the store. */
+  /** Releases what is not needed while nobody uses the store. */
   readonly rest: Rest;
-  /** Called when the store is at rest, or closed: its paths let go of memory that they keep for the next call. */
+  /**
+   * Called when the store is at rest, or closed: its paths drop the memory that they keep for the
+   * next call.
+   */
   onRest: (() => void) | undefined;
-  /** What keeps the tables of a read-only store. */
+  /** Keeps the tables of a read-only store. */
   readonly pins: PinnedFiles | undefined;
   /** Stretches of keys without a live entry. */
   readonly deadRanges: DeadRanges = new DeadRanges(() => this.lastSequence);
@@ -72,7 +75,7 @@ export class StoreState {
   readonly recent: RecentMemtables;
   /** Who is told of commits, if anybody watches them. */
   observer: CommitObserver | undefined;
-  /** Leases that are out. */
+  /** Leases that are not released. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
   memtable: Memtable;
@@ -83,11 +86,17 @@ export class StoreState {
   /** Whether the store is open. */
   status: StoreStatus = "open";
   #view: ReadView;
-  /** The memory of a flushed memtable, for the next one: 4 MiB of new buffers cost a major collection. */
+  /**
+   * The memory of a flushed memtable, for the next one: 4 MiB of new buffers cost a major
+   * collection.
+   */
   #spareMemtable: Memtable | undefined;
   #failure: BackgroundError | undefined;
 
-  /** Joins the parts of a store that was just recovered; `memtable` holds what read-only recovery found. */
+  /**
+   * Joins the parts of a store that was just recovered; `memtable` holds the entries of a read-only
+   * recovery.
+   */
   constructor(parts: {
     directory: string;
     options: ResolvedOptions;
@@ -146,20 +155,21 @@ export class StoreState {
   }
 
   /**
-   * Takes a lease on what is visible now, or on what a snapshot's lease shows.
+   * Takes a lease on the visible state, or on what a snapshot's lease shows.
    *
-   * @throws {ClosedError} the snapshot was closed, maybe by its caller's getters since the call began
+   * @throws {ClosedError} the snapshot was closed, maybe by its caller's getters since the call
+   *   began
    */
   lease(snapshot?: Lease): Lease {
     if (snapshot === undefined) return new Lease(this.#view, this.lastSequence, this.leases);
-    // The view of a lease that was given back may have let its tables go; they can't be counted twice.
+    // The view of a released lease may have released its tables, which can't be counted again.
     snapshot.requireHeld("snapshot");
     return new Lease(snapshot.view, snapshot.sequence, this.leases);
   }
 
   /**
-   * Whether the key may have been written after the write `sequence`, at which `memtable` was the one that
-   * is written to. It is known as long as that memtable is in the view.
+   * Whether the key may have been written after the write `sequence`, at which `memtable` was the
+   * active one. This is known as long as that memtable is in the view.
    */
   wasWritten({ view, length }: ByteWriter, memtable: Memtable, sequence: number): boolean {
     if (this.lastSequence === sequence) return false;
@@ -177,7 +187,7 @@ export class StoreState {
     before.release();
   }
 
-  /** An empty memtable for the entries that come next. */
+  /** An empty memtable for the next entries. */
   newMemtable(): Memtable {
     const spare = this.#spareMemtable;
     if (spare === undefined) {
@@ -189,7 +199,7 @@ export class StoreState {
     return spare;
   }
 
-  /** Freezes the memtable and starts a new one with a log of its own. */
+  /** Freezes the memtable and starts a new one with its own log. */
   rotate(): void {
     const { number } = this.logs.active!;
     const { memtable, lastSequence } = this;
@@ -214,16 +224,17 @@ export class StoreState {
   }
 
   /**
-   * Whether an error says that there was no descriptor, and nothing else has happened: what failed may be
-   * tried again. That is not so if a new manifest was half in force.
+   * Whether an error says that there was no descriptor, and nothing else has happened: what failed
+   * may be tried again. That is not so if a new manifest was half in force.
    */
   isShortage(error: unknown): boolean {
     return isOutOfDescriptors(error) && this.versions.poison === undefined;
   }
 
   /**
-   * Lets go of all that a closed store has in memory, whoever still holds on to it: a handle, a promise, a turn
-   * of the event loop that was asked for. What a lease shows stays with its holder, who finds out.
+   * Releases everything that a closed store has in memory, even if somebody still refers to the
+   * store: a handle, a promise, a turn of the event loop that is still to come. What a lease shows
+   * stays with its holder, who is told.
    */
   release(): void {
     this.rest.stop();
@@ -244,7 +255,7 @@ export class StoreState {
     if (this.status !== "open") throw new ClosedError("store");
   }
 
-  /** @throws {ClosedError} the store, or the snapshot that is to be read, is closed */
+  /** @throws {ClosedError} the store, or the snapshot to read, is closed */
   requireReadable(snapshot: Lease | undefined): void {
     if (snapshot === undefined) this.requireOpen();
     else snapshot.requireHeld("snapshot");
@@ -285,7 +296,7 @@ export class StoreState {
   }
 
   #keepSpare(memtable: Memtable): void {
-    // Not what a large batch has stretched.
+    // Not one that a large batch has enlarged.
     if (memtable.capacityBytes <= this.options.memtableSizeBytes) this.#spareMemtable = memtable;
   }
 }

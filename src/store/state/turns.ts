@@ -1,17 +1,19 @@
 /**
- * Keeps the event loop turning. A program that only awaits operations which are answered from memory
- * never leaves the microtask queue: timers, I/O and our own background work would starve. The write
- * and read paths ask here, cheaply, whether it is time to let a turn pass.
+ * Keeps the event loop turning. A program that only awaits operations which are answered from
+ * memory never leaves the microtask queue: timers, I/O and our own background work would starve.
+ * The write and read paths ask here, at low cost, whether it is time for a turn.
  */
 
+import { SLICE_MS } from "../../platform/pacing.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 
-/** The longest stretch of microtasks that our operations make up by themselves, in milliseconds. */
-const MAX_STRETCH_MS = 1.5;
 /** The clock is read once in this many operations. */
 const OPERATIONS_PER_LOOK = 32;
 
-/** A scan that has to load something, or has skipped much, counts as this many: the clock is looked at. */
+/**
+ * A scan that must load something, or has skipped much, counts as this many: then the clock is
+ * read.
+ */
 export const OPERATIONS_PER_PAUSE: number = OPERATIONS_PER_LOOK;
 
 /** Counts operations and watches the clock. */
@@ -26,7 +28,7 @@ export class Turns {
     this.#scheduler = scheduler;
   }
 
-  /** The turn that was asked for and has not passed yet. */
+  /** The turn that is requested and has not passed yet. */
   get pending(): Promise<void> | undefined {
     return this.#pending;
   }
@@ -42,8 +44,8 @@ export class Turns {
       return undefined;
     }
     const stretchMs = nowMs - this.#turnStartedMs;
-    // Less than nothing: the clock has gone back, and may have hidden any time.
-    if (stretchMs >= 0 && stretchMs < MAX_STRETCH_MS) return undefined;
+    // A negative time: the clock has gone back, and may have hidden any time.
+    if (stretchMs >= 0 && stretchMs < SLICE_MS) return undefined;
     return this.pass();
   }
 

@@ -1,10 +1,10 @@
 /**
- * What a transaction has read: keys, whether they were there or not, and stretches of keys that it has
- * scanned. It conflicts with every commit since it began that has written to one of them.
+ * What a transaction has read: keys, whether they were there or not, and stretches of keys that it
+ * has scanned. It conflicts with every commit since it began that has written to one of them.
  *
- * The commits are looked up in memtables (state/recent_memtables.ts), key by key. For a stretch, a memtable
- * is walked until a key is found that is newer than the transaction; the older ones on the way are no more
- * than those that the scan itself has gone over.
+ * The commits are looked up in memtables (state/recent_memtables.ts), key by key. For a stretch, a
+ * memtable is walked until a key is found that is newer than the transaction; the older ones on the
+ * way are no more than those that the scan itself has gone over.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -86,7 +86,9 @@ export class ReadSet {
     if (!this.#isFull) this.#limit();
   }
 
-  /** What was written after `sequence` and had been read, as far as `memtables` know, or undefined. */
+  /**
+   * What was written after `sequence` and had been read, as far as `memtables` know, or undefined.
+   */
   conflictWith(memtables: readonly Memtable[], sequence: number): ConflictCause | undefined {
     const { view, bytes } = this.keys;
     for (const memtable of memtables) {
@@ -147,7 +149,10 @@ function bytesOf({ view, length }: KeyBound): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, length).slice();
 }
 
-/** A key in a message: what is printable as text, the rest in hexadecimal, and not all of a long one. */
+/**
+ * A key in a message: what is printable as text, the rest in hexadecimal, and not all of a long
+ * one.
+ */
 function shown(key: Uint8Array): string {
   let text = "";
   for (const byte of key.subarray(0, 48)) {

@@ -1,4 +1,7 @@
-/** The scans of a transaction: they show what it has written, too, and note how far they have looked. */
+/**
+ * The scans of a transaction: they show what it has written, too, and note how far they have
+ * looked.
+ */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { AT_END, AT_ENTRY, type EntryCursor, type Position } from "../../iterator/entry_cursor.ts";
@@ -18,8 +21,9 @@ export interface ScanOwner {
 }
 
 /**
- * A walk over what a lease and a transaction show. What it has read is a stretch of keys: from where it
- * started to the last entry that it has shown, or to the end of the range if it has found that.
+ * A walk over what a lease and a transaction show. What it has read is a stretch of keys: from
+ * where it started to the last entry that it has shown, or to the end of the range if it has found
+ * that.
  */
 export class TrackedScan extends EntryScan {
   readonly #owner: ScanOwner;

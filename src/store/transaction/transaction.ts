@@ -1,13 +1,15 @@
 /**
- * A transaction of the embedded store, as its body sees it: reads from its own writes and then from one
- * moment of the store, and writes to memory. What it has read is checked, and what it has written is
- * committed, by transactions.ts.
+ * A transaction of the embedded store, as its body sees it: reads from its own writes and then from
+ * one moment of the store, and writes to memory. What it has read is checked, and what it has
+ * written is committed, by transactions.ts.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
-import type { Entry } from "../../contract/reader.ts";
-import type { Transaction } from "../../contract/transaction.ts";
-import { WriterBase } from "../../contract/writer_base.ts";
+import type { Entry, EntryOptions } from "../../contract/reader.ts";
+import type { SubOptions } from "../../contract/sub/sub_options.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
+import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
+import { TransactionBase } from "../../contract/transaction_base.ts";
 import { surplusArgument, wantsSync } from "../../contract/write_options.ts";
 import { type ConflictCause, ConflictError } from "../../errors.ts";
 import { emptyEntryView, type EntryView } from "../../iterator/entry_cursor.ts";
@@ -23,6 +25,12 @@ import { countEntries, countEntriesSync } from "../read/visit_entries.ts";
 import type { Range } from "../state/range.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
+import type { EmbeddedTransactionSub } from "../sub/embedded_sub.ts";
+import {
+  embeddedTransactionSubOf,
+  type ParentTransaction,
+} from "../sub/embedded_sub_transaction.ts";
+import type { EmbeddedWriter } from "../sub/embedded_writer.ts";
 import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
 import {
   addition,
@@ -53,18 +61,18 @@ export interface Conflict extends ConflictCause {
 }
 
 /** What a transaction is made of. */
-export interface TransactionParts {
+export interface TransactionParts<KeyOut extends Key, V extends Value> {
   /** The store's state. */
   readonly state: StoreState;
   /** Reads what the lease shows. */
   readonly reads: ReadPath;
   /** Makes values of entries. */
-  readonly decoder: EntryDecoder;
+  readonly decoder: EntryDecoder<KeyOut, V>;
 }
 
 /**
- * What the body of a transaction of the embedded store reads from and writes to: a {@linkcode Transaction}
- * with a synchronous form of every call.
+ * What the body of a transaction of the embedded store reads from and writes to: a
+ * {@linkcode Transaction} with a synchronous form of every call.
  *
  * @example
  * ```ts
@@ -83,12 +91,14 @@ export interface TransactionParts {
  * console.log(store.transactionSync(take), store.getSync("taken")); // queue:1 1n
  * ```
  */
-export class EmbeddedTransaction extends WriterBase implements Transaction, EmbeddedReader {
+export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Value>
+  extends TransactionBase<KeyOut, V>
+  implements EmbeddedReader<Key, V, KeyOut>, EmbeddedWriter<Key, V, Value> {
   /** Which run of the body this is, from 1. */
-  readonly attempt: number;
+  override readonly attempt: number;
   readonly #state: StoreState;
   readonly #reads: ReadPath;
-  readonly #decoder: EntryDecoder;
+  readonly #decoder: EntryDecoder<KeyOut, V>;
   readonly #lease: Lease;
   readonly #readSet: ReadSet;
   readonly #writeSet: WriteSet;
@@ -102,7 +112,7 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
 
   /** Made by `store.transaction`. */
   constructor(
-    parts: TransactionParts,
+    parts: TransactionParts<KeyOut, V>,
     lease: Lease,
     readSet: ReadSet,
     writeSet: WriteSet,
@@ -124,32 +134,32 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
    * @throws {ClosedError} the transaction is over, or the store was closed
    * @throws {CorruptionError} what is stored can't be read
    */
-  override get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<V | undefined> {
     return this.#read(key, this.#decoder.value);
   }
 
   /** As `get`; reads synchronously what is not in memory. */
-  getSync(key: Key): Value | undefined {
+  getSync(key: Key): V | undefined {
     return this.#readSync(key, this.#decoder.value);
   }
 
   /** The key with all that is stored for it, or undefined if there is nothing. */
-  override getEntry(key: Key): Promise<Entry | undefined> {
-    return this.#read(key, this.#decoder.entry);
+  override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
+    return this.#read(key, this.#decoder.entryFor(options));
   }
 
   /** As `getEntry`. */
-  getEntrySync(key: Key): Entry | undefined {
-    return this.#readSync(key, this.#decoder.entry);
+  getEntrySync(key: Key, options?: EntryOptions): Entry<KeyOut, V> | undefined {
+    return this.#readSync(key, this.#decoder.entryFor(options));
   }
 
   /** The values of several keys, in their order, undefined for those that are missing. */
-  override getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#readMany(keys, this.#decoder.value);
   }
 
   /** As `getMany`. */
-  getManySync(keys: readonly Key[]): (Value | undefined)[] {
+  getManySync(keys: readonly Key[]): (V | undefined)[] {
     this.#requireOpen();
     return Array.from(keys, (key) => this.getSync(key));
   }
@@ -176,12 +186,13 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
   }
 
   /** Iterates over keys and values, with the keys as bytes. */
-  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, Value]>;
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, V]>;
   /** Iterates over keys and values, with the keys as text. */
-  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, Value]>;
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, V]>;
   /** Iterates over keys and values in the order of the keys' bytes. */
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
-  override entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]> {
+  override entries(range?: Range): EmbeddedCursor<[KeyOut, V]>;
+  // deno-lint-ignore no-explicit-any
+  override entries(range?: Range): EmbeddedCursor<any> {
     this.#requireOpen();
     return openCursor(this.#state, range, this.#decoder.pairs, this.#lease, false, this.#openScan);
   }
@@ -191,14 +202,15 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
   /** Iterates over keys, as text. */
   override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
-  override keys(range?: Range): EmbeddedCursor<string | Uint8Array> {
+  override keys(range?: Range): EmbeddedCursor<KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override keys(range?: Range): EmbeddedCursor<any> {
     this.#requireOpen();
     return openCursor(this.#state, range, this.#decoder.keys, this.#lease, true, this.#openScan);
   }
 
   /** Iterates over values, in the order of their keys. */
-  override values(range?: Range): EmbeddedCursor<Value> {
+  override values(range?: Range): EmbeddedCursor<V> {
     this.#requireOpen();
     return openCursor(this.#state, range, this.#decoder.values, this.#lease, false, this.#openScan);
   }
@@ -216,9 +228,11 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
   }
 
   /**
-   * Stores a value when the transaction commits, replacing the key's old one. `sync` asks for a durable commit.
+   * Stores a value when the transaction commits, replacing the key's old one. `sync` asks for a
+   * durable commit.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not valid
+   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not
+   * valid
    * @throws {ConflictError} the transaction has written more than is allowed
    */
   override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
@@ -338,7 +352,7 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
   /** Stores what `change` makes of the key's value; undefined stands for no value, both ways. */
   override update(
     key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Promise<Value | undefined> {
     return this.#apply(key, options, (key) => this.#change(key, change));
@@ -347,11 +361,31 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
   /** As `update`. */
   updateSync(
     key: Key,
-    change: (old: Value | undefined) => Value | undefined,
+    change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Value | undefined {
     const own = ownKey(key);
     return this.#applySync(own, options, this.#change(own, change));
+  }
+
+  /**
+   * A part of the store in this transaction, as {@linkcode EmbeddedStore.sub} makes one of the
+   * store. Of a sub that is there already, `sub.in(transaction)` has the kinds of its keys and
+   * values.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
+  override sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
+    path: string | readonly string[],
+    options?: SubOptions<KC, VC>,
+  ): EmbeddedTransactionSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
+  /** A part of the store whose values the caller claims to be of a type. */
+  override sub<V extends Value>(
+    path: string | readonly string[],
+  ): EmbeddedTransactionSub<Key, V, KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override sub(path: string | readonly string[], options?: SubOptions): any {
+    return embeddedTransactionSubOf(this as unknown as ParentTransaction, path, options);
   }
 
   /**
@@ -420,7 +454,10 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
     this.#lease.requireHeld("transaction");
   }
 
-  /** The transaction's own entry of a key; if it has none, notes that the key is read from the store. */
+  /**
+   * The transaction's own entry of a key; if it has none, notes that the key is read from the
+   * store.
+   */
   #findOwn(key: Key): EntryView | undefined {
     this.#requireOpen();
     const readSet = this.#readSet;
@@ -511,7 +548,10 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
     return this.#decide(key, base, decide);
   }
 
-  /** Decides by the transaction's own entry, which may have come since, or else by that of the store. */
+  /**
+   * Decides by the transaction's own entry, which may have come since, or else by that of the
+   * store.
+   */
   #decide<T>(key: Key, base: EntryView | undefined, decide: Decide<T>): T {
     // What was read may have come after the end: then the sets are those of another transaction.
     this.#requireOpen();
@@ -532,7 +572,7 @@ export class EmbeddedTransaction extends WriterBase implements Transaction, Embe
     return this.#writeSet.find(view, start, length) ? this.#writeSet.entry : undefined;
   }
 
-  #change(key: Key, change: Change): Decide<Value | undefined> {
+  #change(key: Key, change: Change<V>): Decide<Value | undefined> {
     requireChange(change);
     return (entry) => {
       const before = this.#writeSet.sizeBytes;

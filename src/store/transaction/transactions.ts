@@ -1,11 +1,11 @@
 /**
  * Runs the bodies of transactions: begins, validates, commits, and tries again.
  *
- * A transaction is optimistic. It begins with a lease on what is visible, remembers what it reads from there
- * (read_set.ts) and what it writes (write_set.ts). Its commit is one synchronous stretch: nothing that it
- * has read may have been written since, and then its writes go into the log as one record. So the order of
- * commits is a serial order of the transactions. That one commits is what makes another one conflict: some
- * transaction always gets on.
+ * A transaction is optimistic. It begins with a lease on what is visible, remembers what it reads
+ * from there (read_set.ts) and what it writes (write_set.ts). Its commit is one synchronous
+ * stretch: nothing that it has read may have been written since, and then its writes go into the
+ * log as one record. So the order of commits is a serial order of the transactions. That one
+ * commits is what makes another one conflict: some transaction always gets on.
  */
 
 import { throwIfAborted } from "../../contract/abort_signal.ts";
@@ -15,6 +15,7 @@ import {
   transactionOptions,
 } from "../../contract/transaction.ts";
 import { ConflictError } from "../../errors.ts";
+import type { Key, Value } from "../../value/value.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import type { ReadPath } from "../read/read_path.ts";
 import type { Lease } from "../state/read_view.ts";
@@ -34,8 +35,8 @@ const MAX_SPARE = 8;
 const SYNCED: WriteOptions = { sync: true };
 
 /** A transaction with what it holds. */
-interface Running extends OpenTransaction {
-  readonly transaction: EmbeddedTransaction;
+interface Running<KeyOut extends Key, V extends Value> extends OpenTransaction {
+  readonly transaction: EmbeddedTransaction<KeyOut, V>;
   readonly lease: Lease;
   readonly sets: ReadAndWriteSet;
 }
@@ -47,14 +48,19 @@ interface ReadAndWriteSet {
 }
 
 /** The transactions of one handle on a store. */
-export class Transactions {
+export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
   readonly #state: StoreState;
   readonly #writes: WritePath;
-  readonly #parts: TransactionParts;
+  readonly #parts: TransactionParts<KeyOut, V>;
   readonly #spare: ReadAndWriteSet[] = [];
 
   /** Joins the paths of a store. */
-  constructor(state: StoreState, reads: ReadPath, writes: WritePath, decoder: EntryDecoder) {
+  constructor(
+    state: StoreState,
+    reads: ReadPath,
+    writes: WritePath,
+    decoder: EntryDecoder<KeyOut, V>,
+  ) {
     this.#state = state;
     this.#writes = writes;
     this.#parts = { state, reads, decoder };
@@ -62,7 +68,7 @@ export class Transactions {
 
   /** Runs `body` until its transaction commits; resolves when that is as durable as a write. */
   async run<T>(
-    body: (transaction: EmbeddedTransaction) => T | Promise<T>,
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T | Promise<T>,
     options: TransactionOptions | undefined,
   ): Promise<T> {
     requireBody(body);
@@ -100,7 +106,7 @@ export class Transactions {
 
   /** As `run`, in one synchronous stretch, in which nobody else writes. */
   runSync<T>(
-    body: (transaction: EmbeddedTransaction) => T,
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T,
     options: TransactionOptions | undefined,
   ): T {
     requireBody(body);
@@ -138,13 +144,13 @@ export class Transactions {
   close(): void {
     for (const open of [...this.#state.recent.open]) {
       if (open.owner !== this) continue;
-      const running = open as Running;
+      const running = open as Running<KeyOut, V>;
       running.lease.revoke();
       this.#end(running);
     }
   }
 
-  #begin(attempt: number): Running {
+  #begin(attempt: number): Running<KeyOut, V> {
     this.#state.requireOpen();
     const lease = this.#state.lease();
     const sets = this.#spare.pop() ?? {
@@ -159,7 +165,7 @@ export class Transactions {
   }
 
   /** Gives back what it holds; it can't be used any more. Twice is legal. */
-  #end(running: Running): void {
+  #end(running: Running<KeyOut, V>): void {
     if (!this.#state.recent.end(running)) return;
     const { lease, sets } = running;
     lease.release();
@@ -168,8 +174,9 @@ export class Transactions {
   }
 
   /**
-   * Waits before another attempt, a random time: those that conflict with each other should not meet again.
-   * After the first one only for a turn of the event loop, in which whoever has won goes on.
+   * Waits before another attempt, a random time: those that conflict with each other should not
+   * meet again. After the first one only for a turn of the event loop, in which whoever has won
+   * goes on.
    */
   async #pause(attempt: number): Promise<void> {
     const { scheduler } = this.#state;

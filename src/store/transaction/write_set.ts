@@ -1,6 +1,6 @@
 /**
- * What a transaction has written so far: encoded operations, in the form of a log record's payload, which
- * are committed as they are. The transaction reads from it before it reads from the store.
+ * What a transaction has written so far: encoded operations, in the form of a log record's payload,
+ * which are committed as they are. The transaction reads from it before it reads from the store.
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -16,7 +16,7 @@ import { encodeDelete, encodePut } from "../write/operation_encoding.ts";
 const MAX_UNINDEXED = 16;
 /** Memory that an index starts with, at most. */
 const INDEX_BYTES = 16 * 1024;
-/** The key of an operation begins so many bytes after the operation. */
+/** The key of an operation begins this number of bytes after the operation. */
 const KEY_OFFSET = 5;
 
 const NO_BYTES = new Uint8Array(0);
@@ -87,7 +87,9 @@ export class WriteSet {
     this.#isEncoding = false;
   }
 
-  /** Looks for the newest operation on a key; `entry` shows it if there is one, maybe a tombstone. */
+  /**
+   * Looks for the newest operation on a key; `entry` shows it if there is one, maybe a tombstone.
+   */
   find(key: DataView, start: number, end: number): boolean {
     if (this.#count === 0) return false;
     if (this.#count > MAX_UNINDEXED) {

@@ -1,8 +1,8 @@
 /**
- * The watches of a store. The write path tells of each commit twice: when it is made, and when it is as
- * durable as `walSync` promises. In between it waits here, as a copy of its log record's payload, which all
- * watches share; then it goes to the queues of those whose range it touches. What it says is decoded when
- * it is read.
+ * The watches of a store. The write path tells of each commit twice: when it is made, and when it
+ * is as durable as `walSync` promises. In between it waits here, as a copy of its log record's
+ * payload, which all watches share; then it goes to the queues of those whose range it touches.
+ * What it says is decoded when it is read.
  *
  * While nobody watches, the store has no hub, and the write path compares one field with undefined.
  */
@@ -13,7 +13,8 @@ import { WatchQueue } from "../../contract/watch_queue.ts";
 import type { Operation } from "../../contract/writer.ts";
 import type { WatchOptions, WatchRange } from "../../contract/watch.ts";
 import { emptyEntryView } from "../../iterator/entry_cursor.ts";
-import { isTombstone } from "../../value/value_codec.ts";
+import { isLive } from "../../iterator/visibility.ts";
+import type { Key, Value } from "../../value/value.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import type { CommitObserver } from "../state/commit_observer.ts";
 import { type ResolvedRange, resolveRange } from "../state/range.ts";
@@ -25,17 +26,20 @@ interface Payload {
   readonly view: DataView;
 }
 
+/** What the hub needs of a watch, whatever types its handle shows. */
+type AnyQueue = Pick<WatchQueue<Payload>, "note" | "push" | "finish" | "fail">;
+
 /** A commit that is not acknowledged yet, with those who are to see it. */
 interface Pending {
   readonly lastSequence: number;
   readonly payload: Payload;
-  readonly watches: readonly WatchQueue<Payload>[];
+  readonly watches: readonly AnyQueue[];
 }
 
 /** Tells the watches of one store of its commits. */
 export class WatchHub implements CommitObserver {
   readonly #state: StoreState;
-  readonly #watches = new Map<WatchQueue<Payload>, ResolvedRange>();
+  readonly #watches = new Map<AnyQueue, ResolvedRange>();
   #pending: Pending[] = [];
 
   /** Makes the hub of a store; it is the store's observer while there is a watch. */
@@ -44,15 +48,15 @@ export class WatchHub implements CommitObserver {
   }
 
   /** Starts a watch. */
-  open(
+  open<KeyOut extends Key, V extends Value>(
     range: ResolvedRange,
-    decoder: EntryDecoder,
+    decoder: EntryDecoder<KeyOut, V>,
     options: WatchOptions | undefined,
-    onEnd: (watch: WatchQueue<Payload>) => void,
-  ): WatchQueue<Payload> {
+    onEnd: (watch: WatchQueue<Payload, KeyOut, V>) => void,
+  ): WatchQueue<Payload, KeyOut, V> {
     const { turns } = this.#state;
     const encoding = range.keyEncoding ?? this.#state.options.keyEncoding;
-    const watch: WatchQueue<Payload> = new WatchQueue<Payload>({
+    const watch: WatchQueue<Payload, KeyOut, V> = new WatchQueue<Payload, KeyOut, V>({
       show: (payload) => commitOf(payload, range, decoder, encoding),
       onEnd: () => {
         this.#watches.delete(watch);
@@ -74,7 +78,7 @@ export class WatchHub implements CommitObserver {
     end: number,
   ): void {
     const size = end - start;
-    const watches: WatchQueue<Payload>[] = [];
+    const watches: AnyQueue[] = [];
     for (const [watch, range] of this.#watches) {
       if (touches(range, view, start, end) && watch.note(size)) watches.push(watch);
     }
@@ -113,19 +117,19 @@ export class WatchHub implements CommitObserver {
 const hubs = new WeakMap<StoreState, WatchHub>();
 
 /** The watches of one handle on a store. */
-export class Watches {
+export class Watches<KeyOut extends Key = Key, V extends Value = Value> {
   readonly #state: StoreState;
-  readonly #decoder: EntryDecoder;
-  readonly #open = new Set<WatchQueue<Payload>>();
+  readonly #decoder: EntryDecoder<KeyOut, V>;
+  readonly #open = new Set<WatchQueue<Payload, KeyOut, V>>();
 
   /** Starts without any. */
-  constructor(state: StoreState, decoder: EntryDecoder) {
+  constructor(state: StoreState, decoder: EntryDecoder<KeyOut, V>) {
     this.#state = state;
     this.#decoder = decoder;
   }
 
   /** Starts a watch. @throws {TypeError | RangeError} the range or an option is not valid */
-  open(range: WatchRange, options: WatchOptions | undefined): WatchQueue<Payload> {
+  open(range: WatchRange, options: WatchOptions | undefined): WatchQueue<Payload, KeyOut, V> {
     this.#state.requireOpen();
     const resolved = resolveRange(range);
     // Getters of the range may have closed the store.
@@ -168,13 +172,13 @@ function isInside(
 }
 
 /** What a commit did to the keys of a range. */
-function commitOf(
+function commitOf<KeyOut, V>(
   { bytes, view }: Payload,
   range: ResolvedRange,
-  decoder: EntryDecoder,
+  decoder: EntryDecoder<KeyOut, V>,
   encoding: "utf8" | "bytes",
-): Commit {
-  const operations: Operation[] = [];
+): Commit<KeyOut, V> {
+  const operations: Operation<KeyOut, V>[] = [];
   const takeKey = decoder.keys[encoding];
   const entry = emptyEntryView();
   entry.keyBytes = entry.valueBytes = bytes;
@@ -186,8 +190,9 @@ function commitOf(
     entry.valueEnd = entry.valueStart + view.getUint32(entry.keyEnd, true);
     if (!isInside(range, view, entry.keyStart, entry.keyEnd)) continue;
     const key = takeKey(entry);
-    if (isTombstone(bytes, entry.valueStart)) operations.push({ type: "delete", key });
-    else operations.push({ type: "put", key, value: decoder.value(entry) });
+    if (isLive(bytes, entry.valueStart)) {
+      operations.push({ type: "put", key, value: decoder.value(entry) });
+    } else operations.push({ type: "delete", key });
   }
   return { operations };
 }

@@ -1,11 +1,11 @@
 /**
- * The acknowledgement of writes: when a write that was committed (commit.ts) is as durable as `walSync`
- * and its options ask for.
+ * The acknowledgement of writes: when a committed write (commit.ts) is as durable as `walSync` and
+ * its options ask for.
  *
- * Writes of one turn of the event loop form a group, which is written to the log's file at once. Writes
- * that are issued while an fsync runs form the next group, which shares the next fsync (group commit).
- * After the first failed write or sync of a log nothing is retried and nothing more is written: every
- * later write gets a BackgroundError.
+ * Writes of one turn of the event loop form a group, which is written to the log's file at once.
+ * Writes that are issued while an fsync runs form the next group, which shares the next fsync
+ * (group commit). After the first failed write or sync of a log nothing is retried and nothing more
+ * is written: every later write gets a BackgroundError.
  */
 
 import { BackgroundError } from "../../errors.ts";
@@ -36,13 +36,13 @@ class Group {
 export class Acknowledgement {
   readonly #state: StoreState;
   readonly #background: Background;
-  /** Groups that wait for their turn; the last one still takes more writes. */
+  /** Groups that wait for their turn; the last one still accepts writes. */
   readonly #groups: Group[] = [];
   #isDraining = false;
   #drained: (() => void)[] = [];
   #timer: Timer | undefined;
   #lastSyncMs = 0;
-  /** Made once: a single awaited put would otherwise make a closure each time. */
+  /** Made once: otherwise each single awaited put would make a closure. */
   readonly #startDraining = (): void => this.#drain();
 
   /** Makes the acknowledgement of a store. */
@@ -51,7 +51,10 @@ export class Acknowledgement {
     this.#background = background;
   }
 
-  /** Acknowledges what was committed before the call: resolves when it is written, or synced. */
+  /**
+   * Acknowledges the writes that were committed before the call: resolves when they are written, or
+   * synced.
+   */
   wait(needsSync: boolean): Promise<void> {
     const groups = this.#groups;
     let group = groups.at(-1);
@@ -83,7 +86,7 @@ export class Acknowledgement {
     this.#background.assist(bytes);
   }
 
-  /** Makes everything durable that was written before the call. */
+  /** Makes every write before the call durable. */
   sync(): Promise<void> {
     if (this.#state.logs.active === undefined) return Promise.resolve();
     return this.wait(true);
@@ -102,7 +105,7 @@ export class Acknowledgement {
     this.#timer = undefined;
   }
 
-  /** Acknowledges the first group, and so on until there is none. */
+  /** Acknowledges the first group, and continues until there is none. */
   #drain(): void {
     for (;;) {
       const group = this.#groups.shift();
@@ -131,7 +134,7 @@ export class Acknowledgement {
     }
   }
 
-  /** Hands everything to the operating system; returns what went wrong, or undefined. */
+  /** Passes everything to the operating system; returns the error, or undefined. */
   #writeOut(): unknown {
     const state = this.#state;
     if (state.failure !== undefined) return state.failure;
@@ -143,14 +146,16 @@ export class Acknowledgement {
     }
   }
 
-  /** As `#finish`, unless a failure was reported meanwhile to a synchronous writer and not to us. */
+  /**
+   * As `#finish`, unless a failure was reported meanwhile to a synchronous writer and not to us.
+   */
   #finishSynced(group: Group): void {
     const { failure } = this.#state;
     if (failure === undefined) this.#finish(group);
     else group.reject(failure);
   }
 
-  /** Resolves a group; later if the background has fallen behind, or a turn is due. */
+  /** Resolves a group; later if the background is too slow, or a turn is due. */
   #finish(group: Group): void {
     this.#state.observer?.acknowledged(group.lastSequence);
     const wait = this.#background.pressure() ?? this.#state.turns.due();
@@ -158,11 +163,11 @@ export class Acknowledgement {
     else wait.then(group.resolve, group.reject);
   }
 
-  /** A synchronous writer may keep timers from firing, so it looks at the clock itself. */
+  /** A synchronous writer may keep timers from firing, so it reads the clock itself. */
   #syncIfDue(): void {
     const { scheduler, options, logs } = this.#state;
     if (isOver(scheduler, this.#lastSyncMs, options.walSyncIntervalMs)) {
-      // Before the sync: what is written while it runs has waited since then.
+      // Before the sync: a write that comes while it runs has waited since then.
       this.#lastSyncMs = scheduler.nowMs();
       logs.syncSync();
     } else {
@@ -176,7 +181,7 @@ export class Acknowledgement {
     this.#timer = scheduler.setTimer(() => {
       this.#timer = undefined;
       this.#lastSyncMs = scheduler.nowMs();
-      // A failure is noted in the state by then, and every later write reports it.
+      // The state has noted a failure by then, and every later write reports it.
       this.sync().catch((error: unknown) => {
         if (!(error instanceof BackgroundError)) this.#state.fail("a sync", error);
       });

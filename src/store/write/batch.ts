@@ -1,8 +1,9 @@
 /**
  * Writes that are applied together: all or none, also after a crash.
  *
- * Operations are encoded when they are added, in the form of a log record's payload, so that a mistake
- * is reported where it is made, the caller's buffers are free at once, and writing the batch is a copy.
+ * Operations are encoded when they are added, in the form of a log record's payload. So a mistake
+ * is reported where it is made, the caller may reuse its buffers at once, and writing the batch is
+ * a copy.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -17,14 +18,15 @@ import { requireKnownNames, surplusArgument } from "../../contract/write_options
 export type { Operation, WriteOptions } from "../../contract/writer.ts";
 
 /**
- * The mark of a batch: which form its operations are encoded in, and what `finish` returns. A batch of
- * another copy of the library is as good as one of ours if it has the same; else it is refused.
+ * The mark of a batch: the form in which its operations are encoded, and which `finish` returns. A
+ * batch of another copy of the library is as good as ours if it has the same form; otherwise it is
+ * refused.
  */
 export const BATCH_FORM: unique symbol = Symbol.for("@tinykvs/core batch form");
-/** Goes up with each change of the payload of a log record, or of `finish`. */
+/** Increases with each change of the payload of a log record, or of `finish`. */
 export const BATCH_FORM_HERE = 1;
 
-/** What a batch that was written holds on to. */
+/** The memory of a batch that was written. */
 const NO_MEMORY = new ByteWriter(0);
 
 /**
@@ -44,7 +46,7 @@ export class EmbeddedBatch implements Batch {
   #count = 0;
   #isWritten = false;
   #writtenBytes = 0;
-  /** Whether a put is half encoded: getters of its record may call back. */
+  /** Whether a put is half encoded: getters of its record may call the batch. */
   #isEncoding = false;
 
   /** Made by `store.batch()`. */
@@ -72,7 +74,7 @@ export class EmbeddedBatch implements Batch {
    * @throws {TypeError | RangeError} the key or the value can't be stored; the batch is unchanged
    */
   put(key: Key, value: Value): this {
-    // Options are those of the batch: `write` takes them.
+    // Options belong to the batch: `write` takes them.
     if (arguments.length > 2) throw surplusArgument("batch.put", arguments[2], 2);
     this.#requireOpen();
     const start = this.#writer.length;
@@ -89,9 +91,9 @@ export class EmbeddedBatch implements Batch {
   }
 
   /**
-   * Adds a delete. Deleting a key that is not there is no error.
+   * Adds a delete. Deleting a missing key is not an error.
    *
-   * @throws {TypeError | RangeError} the key can't be one; the batch is unchanged
+   * @throws {TypeError | RangeError} the key can't be a key; the batch is unchanged
    */
   delete(key: Key): this {
     if (arguments.length > 1) throw surplusArgument("batch.delete", arguments[1], 1);
@@ -129,8 +131,8 @@ export class EmbeddedBatch implements Batch {
   }
 
   /**
-   * Marks the batch as written; returns its encoded operations, whose memory is the caller's from then
-   * on. Internal to the write path.
+   * Marks the batch as written; returns its encoded operations, whose memory then belongs to the
+   * caller. Internal to the write path.
    *
    * @internal
    * @throws {ClosedError} it was written already
@@ -169,14 +171,15 @@ export class EmbeddedBatch implements Batch {
     if (this.#isWritten) throw new ClosedError("batch");
     if (this.#isEncoding) {
       throw new TypeError(
-        "Cannot use the batch: a getter of a value is being run that it is to hold",
+        "Cannot use the batch: a getter of a value that is being added to it is running",
       );
     }
   }
 }
 
 /**
- * What is handed to `write` as a batch: itself, or one of the operations, made in memory of `takeMemory`.
+ * What is handed to `write` as a batch: itself, or one of the operations, made in memory of
+ * `takeMemory`.
  *
  * @throws {TypeError | RangeError} it is no batch of ours, or an operation can't be written
  */

@@ -2,12 +2,13 @@
  * The commit: the one stretch in which a write gets its sequence number and becomes visible.
  *
  * A write is encoded into the log's buffer as one record, the record is sealed, and its entries are
- * inserted into the memtable. All of this happens in one synchronous call: later reads of this process
- * see the write, and the order of the calls is the order of the writes. When the call returns, the
- * record is in the log's buffer only; acknowledgement.ts writes it to the file and syncs it.
+ * inserted into the memtable. All of this happens in one synchronous call: later reads of this
+ * process see the write, and the order of the calls is the order of the writes. When the call
+ * returns, the record is only in the log's buffer; acknowledgement.ts writes it to the file and
+ * syncs it.
  *
- * A call that throws before the record is sealed has changed nothing. An insert that fails after that
- * is a failure of the store.
+ * A call that throws before the record is sealed has changed nothing. An insert that fails after
+ * that is a failure of the store.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -22,15 +23,15 @@ import type { StoreState } from "../state/store_state.ts";
 import { EmbeddedBatch } from "./batch.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
 
-/** A batch may be this long; it has to fit into one memtable (4 GiB with what that adds). */
+/** The longest batch; it has to fit into one memtable (4 GiB with its overhead). */
 const MAX_BATCH_BYTES = 2 ** 31;
-/** A batch this long gets a memtable of its own. */
+/** A batch this long gets its own memtable. */
 const LARGE_BATCH_BYTES = 2 ** 29;
 
 /** The memory of a batch is kept for the next one up to this size. */
 const KEEP_BATCH_BYTES = 1024 * 1024;
 
-/** Stands for "delete" where a value is expected. */
+/** Means "delete" in place of a value. */
 export const DELETE: unique symbol = Symbol("delete");
 
 /** Commits the writes of a store. */
@@ -50,7 +51,8 @@ export class Commit {
   /** Commits one operation; returns the number of bytes that it takes in the log. */
   one(key: Key, value: Value | typeof DELETE): number {
     if (typeof value === "object" && !isBytes(value)) {
-      // Encoding a record may run getters of the caller, which may write: not into our buffer.
+      // Encoding a record may run getters of the caller, which may write: so not into the log's
+      // buffer.
       return this.batch(new EmbeddedBatch(undefined, this.takeBatchMemory()).put(key, value));
     }
     const log = this.#prepare();
@@ -87,20 +89,20 @@ export class Commit {
     return this.#commit(log, length);
   }
 
-  /** Freezes the memtable if it holds anything. */
+  /** Freezes the memtable unless it is empty. */
   rotate(): void {
     if (this.#state.memtable.entryCount > 0) this.#rotate();
   }
 
-  /** Gives back the memory of the last batch. */
+  /** Drops the memory of the last batch. */
   rest(): void {
     this.#batchMemory = undefined;
   }
 
   /**
-   * Memory for a batch. It is that of the last batch, if there was one: a batch of 1,000 entries would
-   * otherwise allocate, zero and copy 500 KiB as it grows. That memory is outside the heap, and makes V8
-   * collect everything.
+   * Memory for a batch, that of the last one if there was one. Otherwise a batch of 1,000 entries
+   * would allocate, zero and copy 500 KiB as it grows, outside of the heap, where such garbage
+   * makes V8 collect everything.
    */
   takeBatchMemory(): ByteWriter {
     const memory = this.#batchMemory;
@@ -112,12 +114,12 @@ export class Commit {
 
   /** The bytes stay valid until the next batch starts. Oversized memory is dropped. */
   #keepBatchMemory(memory: ByteWriter): void {
-    // That of a batch of another copy of the library is of another class.
+    // The memory of a batch of another copy of the library is of another class.
     if (memory.constructor !== ByteWriter) return;
     if (memory.bytes.length <= KEEP_BATCH_BYTES) this.#batchMemory = memory;
   }
 
-  /** The log to write to, after making sure that there is one, with a memtable that has room. */
+  /** The log to write to, after making sure that there is one, and a memtable with room. */
   #prepare(): LogWriter {
     const state = this.#state;
     state.requireWritable();
@@ -129,7 +131,10 @@ export class Commit {
     return state.logs.active!;
   }
 
-  /** Seals the record that was begun, gives its entries their sequence numbers and makes them visible. */
+  /**
+   * Seals the record that was begun, gives its entries their sequence numbers and makes them
+   * visible.
+   */
   #commit(log: LogWriter, entryCount: number): number {
     const state = this.#state;
     const firstSequence = state.lastSequence + 1;
@@ -149,7 +154,8 @@ export class Commit {
         start = end + 1;
       }
     } catch (error) {
-      // The log has the whole record and the memtable a part of it: only reopening sorts that out.
+      // The log has the whole record and the memtable only a part of it: reopening is the only way
+      // to mend that.
       throw state.fail("an insert into the memtable", error);
     }
     state.lastSequence = firstSequence + entryCount - 1;
@@ -177,9 +183,10 @@ export class Commit {
   }
 
   /**
-   * Creates the first log of this session and says so in the manifest, so that recovery notices if the
-   * log disappears. This happens once per open, and synchronously: no write may come before it. If there
-   * is no descriptor for a step, that step has done nothing, and the next write goes on from there.
+   * Creates the first log of this session and names it in the manifest, so that recovery notices if
+   * the log disappears. This happens once per open, and synchronously: no write may come before it.
+   * If there is no descriptor for a step, that step has done nothing, and the next write continues
+   * from there.
    */
   #openFirstLog(): void {
     const state = this.#state;

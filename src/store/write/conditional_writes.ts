@@ -1,9 +1,9 @@
 /**
- * Writes that depend on what the key has: read, decide and write in one synchronous stretch, so that no
- * other write of this process comes in between. (Other processes have no part in a store.)
+ * Writes that depend on the key's value: they read, decide and write in one synchronous stretch, so
+ * that no other write of this process comes in between. (Other processes can't write to the store.)
  *
- * What has to be read from disk is awaited first. If somebody has written to the key meanwhile, it is
- * read anew (read_path.ts, `useCurrent`).
+ * If something must be read from disk, it is awaited first. If somebody has written to the key
+ * meanwhile, it is read again (read_path.ts, `useCurrent`).
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -31,21 +31,26 @@ import type { WritePath } from "./write_path.ts";
 const SYNCED: WriteOptions = { sync: true };
 
 /** The conditional writes of a store. */
-export class ConditionalWrites {
+export class ConditionalWrites<V extends Value = Value> {
   readonly #state: StoreState;
   readonly #reads: ReadPath;
   readonly #writes: WritePath;
-  readonly #decoder: EntryDecoder;
+  readonly #decoder: Pick<EntryDecoder<never, V>, "value" | "stored">;
 
   /** Joins the paths of a store. */
-  constructor(state: StoreState, reads: ReadPath, writes: WritePath, decoder: EntryDecoder) {
+  constructor(
+    state: StoreState,
+    reads: ReadPath,
+    writes: WritePath,
+    decoder: Pick<EntryDecoder<never, V>, "value" | "stored">,
+  ) {
     this.#state = state;
     this.#reads = reads;
     this.#writes = writes;
     this.#decoder = decoder;
   }
 
-  /** Removes a key; says whether it was there. */
+  /** Removes a key; resolves to whether it was there. */
   async deleteIfExists(key: Key, options: WriteOptions | undefined): Promise<boolean> {
     return await this.#apply(ownKey(key), options, deletion(key));
   }
@@ -55,7 +60,7 @@ export class ConditionalWrites {
     return this.#applySync(key, options, deletion(key));
   }
 
-  /** Stores a value if the key has none; says whether it did. */
+  /** Stores a value if the key has none; resolves to whether it did. */
   async putIfNotExists(
     key: Key,
     value: Value,
@@ -69,7 +74,7 @@ export class ConditionalWrites {
     return this.#applySync(key, options, creation(key, value));
   }
 
-  /** Replaces a value that equals `expected`; says whether it did. */
+  /** Replaces a value that equals `expected`; resolves to whether it did. */
   async putIfEquals(
     key: Key,
     value: Value,
@@ -104,10 +109,10 @@ export class ConditionalWrites {
     return this.#applySync(key, options, addition(key, by, this.#decoder));
   }
 
-  /** Stores what `change` makes of the value; resolves to it. */
+  /** Stores the result of `change` for the value; resolves to it. */
   async update(
     key: Key,
-    change: Change,
+    change: Change<V>,
     options: WriteOptions | undefined,
   ): Promise<Value | undefined> {
     const own = ownKey(key);
@@ -115,18 +120,18 @@ export class ConditionalWrites {
   }
 
   /** As `update`. */
-  updateSync(key: Key, change: Change, options: WriteOptions | undefined): Value | undefined {
+  updateSync(key: Key, change: Change<V>, options: WriteOptions | undefined): Value | undefined {
     const own = ownKey(key);
     return this.#applySync(own, options, this.#change(own, change));
   }
 
   async #apply<T>(key: Key, given: WriteOptions | undefined, decide: Decide<T>): Promise<T> {
-    // Read once, at the call, and also if nothing is written in the end.
+    // Read once, at the call, even if nothing is written in the end.
     const options = wantsSync(given) ? SYNCED : undefined;
     this.#state.requireWritable();
     const { result, written } = await this.#reads.useCurrent(key, (entry) => {
       const { result, batch } = decide(entry);
-      // In an object: a promise would be awaited before it is known to belong to a write.
+      // In an object: a bare promise would be awaited before it is known to belong to a write.
       return { result, written: batch && this.#writes.write(batch, options) };
     });
     await (written ?? this.#state.turns.due());
@@ -143,7 +148,7 @@ export class ConditionalWrites {
     });
   }
 
-  #change(key: Key, change: Change): Decide<Value | undefined> {
+  #change(key: Key, change: Change<V>): Decide<Value | undefined> {
     requireChange(change);
     return (entry) => {
       const { memtable, lastSequence } = this.#state;

@@ -1,6 +1,7 @@
 /**
- * What a write that depends on a key's value decides, as pure functions of the key's entry: for the store
- * and for a transaction, which differ in where the entry comes from and in where the write goes.
+ * What a write that depends on a key's value decides, as pure functions of the key's entry: for the
+ * store and for a transaction, which differ in where the entry comes from and in where the write
+ * goes.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -12,7 +13,7 @@ import { encodeValue } from "../../value/value_codec.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import { EmbeddedBatch } from "./batch.ts";
 
-/** What is to be done about a key. */
+/** What to do about a key. */
 export interface Decision<T> {
   /** The answer for the caller. */
   readonly result: T;
@@ -20,11 +21,14 @@ export interface Decision<T> {
   readonly batch: EmbeddedBatch | undefined;
 }
 
-/** Looks at a key's entry; may only be called once, in the stretch in which the entry is shown. */
+/**
+ * Reads a key's entry and decides. It may be called only once, in the stretch in which the entry is
+ * shown.
+ */
 export type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
 
 /** What a user of `update` makes of a value. */
-export type Change = (old: Value | undefined) => Value | undefined;
+export type Change<V = Value> = (old: V | undefined) => Value | undefined;
 
 const UNCHANGED: Decision<boolean> = { result: false, batch: undefined };
 
@@ -52,7 +56,11 @@ export function replacement(key: Key, value: Value, expected: Value): Decide<boo
 }
 
 /** To add to the int64 that the key has. */
-export function addition(key: Key, by: bigint | number, decoder: EntryDecoder): Decide<bigint> {
+export function addition(
+  key: Key,
+  by: bigint | number,
+  decoder: Pick<EntryDecoder, "stored">,
+): Decide<bigint> {
   const added = int64Of(by);
   const stored = decoder.stored("int64");
   return (entry) => {
@@ -62,10 +70,10 @@ export function addition(key: Key, by: bigint | number, decoder: EntryDecoder): 
 }
 
 /** To store what `change` makes of the value. `requireUnchanged` is called when that has run. */
-export function alteration(
+export function alteration<V extends Value>(
   key: Key,
-  change: Change,
-  decoder: EntryDecoder,
+  change: Change<V>,
+  decoder: Pick<EntryDecoder<never, V>, "value">,
   requireUnchanged: () => void,
 ): Decide<Value | undefined> {
   return (entry) => {
@@ -99,7 +107,9 @@ function isEncoding({ bytes, length }: ByteWriter, entry: EntryView): boolean {
   return true;
 }
 
-/** The key, not to be changed by the caller any more. What can't be a key is left for the encoder. */
+/**
+ * The key, which the caller can't change any more. If it can't be a key, the encoder reports that.
+ */
 export function ownKey(key: Key): Key {
   const isOwned = typeof key === "string" || !isBytes(key) || key.length === 0;
   return isOwned ? key : new Uint8Array(key);

@@ -1,7 +1,7 @@
 /**
- * Puts and deletes in the form of a log record's payload (wal/log_format.ts), which from the key on is
- * also that of an entry in the memtable and in a block. The write path encodes into the log's buffer,
- * a batch into its own.
+ * Puts and deletes in the form of a log record's payload (wal/log_format.ts). From the key on, this
+ * is also the form of an entry in the memtable and in a block. The write path encodes into the
+ * log's buffer, and a batch into its own.
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -15,14 +15,14 @@ import {
 } from "../../value/value_codec.ts";
 import { OPERATION_PUT } from "../../wal/log_format.ts";
 
-/** Keys of up to this many characters, and values of this many bytes, are tried in one go. */
+/** Keys of up to this many characters, and values of this many bytes, are first tried in one go. */
 const SHORT_KEY_LENGTH = 40;
 const SHORT_VALUE_BYTES = 64 * 1024;
 
-/** Appends a put; on any error the writer has to be truncated. */
+/** Appends a put; after any error the writer must be truncated. */
 export function encodePut(writer: ByteWriter, key: Key, value: Value): void {
-  // The common case, with one check of room and no lengths to fill in afterwards: 70 instead of 115 ns on
-  // Node for a key of 16 characters and 100 bytes, 43 for 59 on Bun, 64 for 84 on Deno.
+  // The common case, with one check of room and no lengths to fill in afterwards: it takes two
+  // thirds of the time on Node (decision 9).
   if (
     typeof key === "string" && key.length <= SHORT_KEY_LENGTH && value instanceof Uint8Array &&
     value.length <= SHORT_VALUE_BYTES && encodeShortPut(writer, key, value)
@@ -34,17 +34,20 @@ export function encodePut(writer: ByteWriter, key: Key, value: Value): void {
   writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
 }
 
-/** Appends a delete; on any error the writer has to be truncated. */
+/** Appends a delete; after any error the writer must be truncated. */
 export function encodeDelete(writer: ByteWriter, key: Key): void {
   encodeKeyField(writer, key);
   writer.appendUint32(1);
   encodeTombstone(writer);
 }
 
-/** Appends the put and returns true, or appends nothing if the key is not ASCII or the value is empty. */
+/**
+ * Appends the put and returns true, or appends nothing if the key is not ASCII or the value is
+ * empty.
+ */
 function encodeShortPut(writer: ByteWriter, key: string, value: Uint8Array): boolean {
   const keyLength = key.length;
-  // Whether they are an honest nothing the long way finds out.
+  // The general way finds out whether they are honest empty bytes.
   if (value.length === 0) return false;
   const valueLength = BYTES_HEADER_BYTES + value.length;
   writer.reserve(9 + keyLength + valueLength);

@@ -1,6 +1,6 @@
 /**
  * The one write path: a write is committed in the call (commit.ts), and acknowledged when it is as
- * durable as it was asked to be (acknowledgement.ts).
+ * durable as its caller asks for (acknowledgement.ts).
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -26,7 +26,7 @@ export class WritePath {
     this.#acknowledgement = new Acknowledgement(state, background);
   }
 
-  /** Stores a value; resolves when it is as durable as asked for. */
+  /** Stores a value; resolves when it is as durable as the caller asks for. */
   put(key: Key, value: Value, options: WriteOptions | undefined): Promise<void> {
     try {
       const sync = this.#needsSync(options);
@@ -77,7 +77,7 @@ export class WritePath {
     this.#acknowledgement.now(this.#commit.batch(batch), sync);
   }
 
-  /** Makes everything durable that was written before the call. */
+  /** Makes every write before the call durable. */
   sync(): Promise<void> {
     return this.#acknowledgement.sync();
   }
@@ -87,17 +87,17 @@ export class WritePath {
     return this.#commit.takeBatchMemory();
   }
 
-  /** Freezes the memtable if it holds anything. */
+  /** Freezes the memtable unless it is empty. */
   rotate(): void {
     this.#commit.rotate();
   }
 
-  /** Gives back the memory of the last batch. */
+  /** Drops the memory of the last batch. */
   rest(): void {
     this.#commit.rest();
   }
 
-  /** Lets go of everything: the store is closed. */
+  /** Drops everything: the store is closed. */
   stop(): void {
     this.#acknowledgement.stop();
     this.rest();
