@@ -13,8 +13,6 @@ import type { Key, Value } from "./value.ts";
 import type { Watch, WatchOptions, WatchRange } from "./watch.ts";
 import type { Batch, Writer } from "./writer.ts";
 
-export type { SubOptions } from "./sub/sub_options.ts";
-
 /** What a store is at the moment. */
 export type StoreStatus = "open" | "closing" | "closed";
 

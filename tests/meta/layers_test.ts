@@ -167,7 +167,6 @@ test("Whoever shows entries asks visibility.ts; only counters and checks look fo
     "src/iterator/visibility.ts",
     "src/sstable/block.ts",
     "src/sstable/table_writer.ts",
-    "src/store/watch/watch_hub.ts",
     "src/store/write/commit.ts",
   ];
   const askers = [...sources].filter(([, source]) => /import [^;]*\bisTombstone\b/.test(source));
