@@ -79,6 +79,14 @@ const writes: Readonly<
     run: (store) => store.transactionSync((tx) => tx.deleteIfExistsSync("k")),
     leaves: undefined,
   },
+  writable: {
+    async run(store) {
+      const stream = store.writable().getWriter();
+      await stream.write(["k", "by writable"]);
+      await stream.close();
+    },
+    leaves: "by writable",
+  },
   putString: { run: (store) => store.putString("k", "text"), leaves: "text" },
   putInt64: { run: (store) => store.putInt64("k", 5n), leaves: 5n },
   putFloat64: { run: (store) => store.putFloat64("k", 0.5), leaves: 0.5 },
@@ -103,6 +111,8 @@ const others = [
   ...["get", "getSync", "getMany", "has", "hasSync", "count", "entries", "keys", "values"],
   ...["getString", "getInt64", "getFloat64", "getBool", "getBytes", "getJson", "getMap"],
   ...["scanPrefix", "scanRange", "snapshot", "checkpoint", "watch"],
+  ...["sub", "approximateSize", "verify", "verifySync"],
+  ...["addEventListener", "removeEventListener"],
 ];
 
 const options: Options = { memtableSizeBytes: 4096, blockSizeBytes: 256, compression: "none" };
