@@ -43,7 +43,7 @@ export class BrokenTree {
     for (const name of COPIED) {
       cpSync(path.join(repository, name), path.join(this.#directory.path, name), {
         recursive: true,
-        filter: (source) => !left.includes(source),
+        filter: (source) => !left.includes(source) && path.basename(source) !== "node_modules",
       });
     }
     for (const name of LINKED) {
@@ -64,6 +64,8 @@ export class BrokenTree {
   async try(bug: Bug): Promise<{ verdict: Verdict; seconds: number }> {
     const baseline = await this.#baseline(bug.caughtBy);
     const before = new Map<string, string>();
+    const jobWorker = path.join(this.#directory.path, "wasm", "generated", "job_worker.ts");
+    before.set(jobWorker, readFileSync(jobWorker, "utf8"));
     try {
       for (const edit of bug.edits) {
         const file = path.join(this.#directory.path, edit.file);
@@ -76,7 +78,6 @@ export class BrokenTree {
       return { verdict: judge(run, baseline, bug), seconds: run.seconds };
     } finally {
       for (const [file, source] of before) writeFileSync(file, source);
-      embedJobWorker(this.#directory.path);
     }
   }
 
