@@ -243,20 +243,6 @@ function testRunnerTrials(): Trial[] {
         await execute(tool("vitest"), ["run", "--globals", "store.test.mjs"], folder);
       },
     },
-    {
-      name: "in Jest",
-      run: async () => {
-        const folder = newApp("jest");
-        await execute(node, [
-          "--experimental-vm-modules",
-          "--no-warnings",
-          path.join(toolsFolder, "node_modules", "jest", "bin", "jest.js"),
-          "--testMatch=**/*.test.mjs",
-          "--transform={}",
-          "--rootDir=.",
-        ], folder);
-      },
-    },
   ];
 }
 

@@ -1,4 +1,4 @@
-// One file for Vitest and Jest: both define `test` and `expect` as globals here.
+// Vitest defines `test` and `expect` as globals here.
 import * as library from "@tinykvs/core";
 import { check } from "./check.mjs";
 
