@@ -33,7 +33,13 @@ export {
   type WalSync,
 } from "./src/options.ts";
 export type { CompressionLevel, CompressionName } from "./src/compression/compressor.ts";
-export type { FileHandle, FileLock, FileStatus, FileSystem } from "./src/platform/file_system.ts";
+export type {
+  FileHandle,
+  FileLock,
+  FileStatus,
+  FileSystem,
+  LockWitness,
+} from "./src/platform/file_system.ts";
 export { Extension } from "./src/value/extension.ts";
 export { memoryFileSystem } from "./src/platform/memory_file_system.ts";
 export {
@@ -51,6 +57,7 @@ export {
   CorruptionError,
   IoError,
   LockedError,
+  LockLostError,
   StoreError,
   type StoreErrorCode,
   TypeMismatchError,

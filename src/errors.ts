@@ -19,6 +19,7 @@ export type StoreErrorCode =
   | "UNSUPPORTED_FORMAT"
   | "IO"
   | "LOCKED"
+  | "LOCK_LOST"
   | "CLOSED"
   | "BACKGROUND"
   | "TYPE_MISMATCH"
@@ -138,6 +139,36 @@ export class LockedError extends StoreError {
     this.path = path;
     this.holder = holder;
   }
+}
+
+/**
+ * The directory is no longer this handle's: another one has taken it over, or its files were
+ * replaced. Nothing more is written and nothing was acknowledged since. Close the handle, find out
+ * who else writes there, and open the store again.
+ */
+export class LockLostError extends StoreError {
+  /** "LockLostError". */
+  override readonly name: string = "LockLostError";
+  /** Path of the store's directory. */
+  readonly path: string;
+  /** What was found in place of this handle's lock. */
+  readonly found: string;
+
+  /** Makes an error that names the directory and what was found there. */
+  constructor(path: string, found: string, options?: ErrorOptions) {
+    super(
+      "LOCK_LOST",
+      `Cannot go on writing to "${path}": the lock of this handle is lost, ${found}`,
+      options,
+    );
+    this.path = path;
+    this.found = found;
+  }
+}
+
+/** Whether a file could not be removed: whoever cleans up leaves it to the next open. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof IoError || error instanceof LockLostError;
 }
 
 /** The store, snapshot or cursor was used after it was closed. */

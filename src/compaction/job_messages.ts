@@ -12,11 +12,13 @@ import {
   CorruptionError,
   DecodeError,
   IoError,
+  LockLostError,
   StoreError,
   type StoreErrorCode,
   UnsupportedFormatError,
 } from "../errors.ts";
 import type { NewestEntries } from "../memtable/newest_entries.ts";
+import type { LockWitness } from "../platform/file_system.ts";
 import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
 import type { Compaction } from "./compaction.ts";
 
@@ -34,6 +36,8 @@ export interface JobThreadSettings {
   readonly bloomFalsePositiveRate: number | false;
   /** The counter of file numbers, in shared memory. */
   readonly fileNumbers: Uint32Array;
+  /** The lock that the store holds, if it has one that can be looked at from here. */
+  readonly lock?: LockWitness | undefined;
 }
 
 /** What the thread is started with. */
@@ -199,6 +203,8 @@ function makeError(
         options,
       );
     }
+    case "LockLostError":
+      return new LockLostError(text("path"), text("found"), options);
     case "ClosedError":
       return new ClosedError("store", options);
     case "DecodeError":

@@ -13,7 +13,7 @@
 
 import { JOB_WORKER_SOURCE } from "../../wasm/generated/job_worker.ts";
 import { ZSTD_WASM_DEFLATED_BASE64 } from "../../wasm/generated/zstd_wasm.ts";
-import { IoError } from "../errors.ts";
+import { isRefusal } from "../errors.ts";
 import type { Memtable } from "../memtable/memtable.ts";
 import { copyNewest, newestBytes } from "../memtable/newest_entries.ts";
 import type { FileSystem } from "../platform/file_system.ts";
@@ -227,7 +227,7 @@ export class JobThread {
         this.#fileSystem.removeSync(this.#fileSystem.joinPath(directory, tableName(number)));
       } catch (error) {
         // It is in nobody's way; the next open removes it.
-        if (!(error instanceof IoError)) throw error;
+        if (!isRefusal(error)) throw error;
       }
     }
   }

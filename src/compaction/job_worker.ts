@@ -15,7 +15,9 @@ import { defaultFileSystem } from "../platform/default_file_system.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import { openThreadPort } from "../platform/thread_port.ts";
+import { watchedLock } from "../platform/watched_lock.ts";
 import { TableBufferPool } from "../sstable/table_buffers.ts";
+import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import { FileNumbers } from "../version/file_numbers.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { writeTable } from "./flush_job.ts";
@@ -45,15 +47,19 @@ const port = openThreadPort((message) => {
   work();
 });
 const { settings } = port.data as JobThreadData;
+const { directory, lock } = settings;
+const fileSystem = defaultFileSystem();
 const options: TableOutputOptions = {
-  fileSystem: defaultFileSystem(),
-  directory: settings.directory,
+  fileSystem: lock === undefined
+    ? fileSystem
+    : fencedFileSystem(fileSystem, directory, watchedLock(lock)),
+  directory,
   compressor: compressorFor(settings.compression, settings.compressionLevel),
   blockSizeBytes: settings.blockSizeBytes,
   bloomFalsePositiveRate: settings.bloomFalsePositiveRate,
   buffers: new TableBufferPool(),
 };
-const fileNumbers = new FileNumbers(settings.directory, settings.fileNumbers);
+const fileNumbers = new FileNumbers(directory, settings.fileNumbers);
 const newFileNumber = (): number => fileNumbers.take();
 
 function work(): void {

@@ -5,7 +5,7 @@
  */
 
 import type { Compressor } from "../compression/compressor.ts";
-import { IoError } from "../errors.ts";
+import { isRefusal } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { syncDirectoryStep, syncStep, type Task } from "../platform/task.ts";
@@ -95,7 +95,7 @@ export class TableOutput {
         this.#options.fileSystem.removeSync(this.#path(number));
       } catch (error) {
         // The failure that led here is what the caller has to hear of.
-        if (!(error instanceof IoError)) throw error;
+        if (!isRefusal(error)) throw error;
       }
     }
   }

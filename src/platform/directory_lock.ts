@@ -1,61 +1,81 @@
 /**
- * The lock of a store's directory: an exclusive SQLite transaction on the empty database `LOCK`.
+ * The lock of a store's directory (docs/decisions/0001). Two things make it:
  *
- * No runtime's `node:fs` has a lock call, but all three carry SQLite, whose locks are those of the
- * operating system: Node, Deno and Bun exclude one another, and the kernel frees the lock with the
- * process. So no lock is ever stale and nothing is taken over (docs/decisions/0001).
+ * - **The mutex** (sqlite_mutex.ts), a lock of the operating system on `LOCK`. It is exact as long as
+ *   it is there, and goes with its process; but the system may drop it while its holder lives.
+ * - **The record** (lock_record.ts), the file `LOCK.holder`. It stays whatever happens to the mutex.
  *
- * Files, both of mode 0600:
- * - `LOCK` stays empty and stays in place. Nobody may open it but SQLite: POSIX drops a process's
- *   locks on a file when the process closes any descriptor of it.
- * - `LOCK.holder`, JSON of at most 4 KiB, tells others who holds the lock: runtime, version, pid,
- *   token, since. It is a hint for messages and nothing is decided by it; after a kill it names
- *   the dead holder until the next one replaces it.
+ * Whoever gets the mutex and finds the record of another holder has to find out whether that holder
+ * lives: by the process that the record names (process_liveness.ts) or, where that can't be told, by
+ * asking: it appends a mark to the record. The holder cuts it off again, and takes the mutex anew.
+ * A mark that stays for half a second means that nobody is there.
  *
- * SQLite's transaction alone would do within one process, too (it keeps one table of locks for all
- * workers); the map of held locks answers sooner and can say "this process".
+ * Nobody can be certain: a holder may be suspended. So there is a fence as well. Who takes over puts
+ * its own record under the name before it reads anything else, and a holder looks whether its own is
+ * still there (`verifySync`) after everything that has to be durable and before it tells of it.
+ *
+ * A path that is too long for SQLite has no mutex: there the record alone is the lock. It is made by
+ * linking, which only one of several can do; of several that replace a dead one the last one has it.
  */
 
 import * as fs from "node:fs";
 import * as nodePath from "node:path";
-import type { DatabaseSync } from "node:sqlite";
-import { IoError, LockedError } from "../errors.ts";
-import type { FileLock } from "./file_system.ts";
+import { IoError, LockedError, LockLostError } from "../errors.ts";
+import type { FileLock, LockWitness } from "./file_system.ts";
+import {
+  describeHolder,
+  describeRecord,
+  type FoundRecord,
+  type Holder,
+  isSameRecord,
+  isUntouched,
+  markRecord,
+  readRecord,
+  type RecordStatus,
+  recordStatus,
+  RECORD_NAME,
+  recordText,
+  removeIfThere,
+  unmarkRecord,
+  writeRecord,
+} from "./lock_record.ts";
 import { process, runtimeName, runtimeVersion } from "./natives.ts";
-import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
-import { lstat, requireRegularFile } from "./posix_status.ts";
+import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { type Liveness, livenessOf, surroundings, systemProcesses } from "./process_liveness.ts";
+import type { Timer } from "./scheduler.ts";
+import { fitsSqlite, SqliteMutex } from "./sqlite_mutex.ts";
 import { systemScheduler } from "./system_scheduler.ts";
-import { writeFullySync } from "./transfer.ts";
 
 const LOCK_NAME = "LOCK";
-const HOLDER_NAME = "LOCK.holder";
-const HOLDER_MAX_BYTES = 4096;
+/** Files in the making that a killed process may have left. */
+const TEMPORARY_NAME = /^LOCK\.(?:holder\.|[0-9a-f]{16}\.|holder\.[0-9a-f]{16}\.)tmp$/;
 
-const SQLITE_BUSY = 5;
+/** How long a wait sleeps at a time. They are counted: a clock may stand still. */
+const NAP_MS = 2;
+/** How often a holder looks for marks. */
+const LOOK_MS = 120;
+/** How long a mark waits to be cut off: some times as long, for a holder that is held up. */
+const ANSWER_MS = 600;
+/** How long others that replace the record of a dead holder may be about it, where there is no mutex. */
+const SETTLE_MS = 20;
+/** How often the record may be replaced while we look at it before somebody else has the directory. */
+const ROUNDS = 4;
+
+/** Locks that are held or being taken, by the identity of the directory. */
+type Registry = Map<string, { readonly holder: Holder }>;
+
+/** One for all copies of this library in the realm: each would let the others' locks be. */
+const registry: Registry =
+  ((globalThis as unknown as Record<symbol, Registry | undefined>)[
+    Symbol.for("@tinykvs/core.locks")
+  ] ??= new Map());
+
 /**
- * Two that begin in the same instant can both be refused: each sees the other's first step. With
- * one try nobody won 17 % of 3,000 such rounds, with four tries and pauses of a random length none
- * of 5,500. A holder that is there to stay costs the loser about 2 ms.
+ * Locks of this copy. It also keeps their mutexes reachable: a collected database is closed, and the
+ * lock of a caller who dropped its FileLock would go silently (Bun did so within a second).
  */
-const BEGIN_TRIES = 6;
-const BEGIN_PAUSE_MS = 0.5;
-/** How often a LOCK file may vanish under us (somebody destroys the store) before we give up. */
-const REPLACED_TRIES = 4;
-
-/**
- * Locks of this realm, by the real path of the directory. It also keeps their databases reachable:
- * a collected one is closed, and the lock of a caller who dropped its FileLock would go silently
- * (Bun did so within a second).
- */
-const heldHere = new Map<string, { readonly holder: Holder; readonly database: DatabaseSync }>();
-
-interface Holder {
-  readonly runtime: string;
-  readonly version: string;
-  readonly pid: number;
-  readonly token: string;
-  readonly since: string;
-}
+const held = new Set<DirectoryLock>();
+let timer: Timer | undefined;
 
 /**
  * Locks an existing directory against every other handle, in this process or another one.
@@ -65,211 +85,351 @@ interface Holder {
  * the runtime has no SQLite
  */
 export function lockDirectorySync(directory: string): FileLock {
-  const key = realDirectory(directory);
-  const lockHere = heldHere.get(key);
-  if (lockHere !== undefined) {
-    throw new LockedError(directory, describe("this process", lockHere.holder));
+  const steps = takeLock(directory);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    systemScheduler.sleepSync(NAP_MS);
   }
-  const database = acquire(directory);
-  const holder: Holder = {
+}
+
+/** As `lockDirectorySync`; the event loop turns while it waits. */
+export async function lockDirectory(directory: string): Promise<FileLock> {
+  const steps = takeLock(directory);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    // Not by a timer: those of the scheduler let the process end, here before it has its store.
+    await systemScheduler.yield();
+    systemScheduler.sleepSync(NAP_MS);
+  }
+}
+
+/** The directory that is locked. */
+interface Place {
+  /** As the caller names it: errors say so. */
+  readonly directory: string;
+  /** Path of `LOCK`, or undefined where SQLite can't open it. */
+  readonly mutexPath: string | undefined;
+  /** Path of the record. */
+  readonly recordPath: string;
+  /** What tells the directory from every other one. */
+  readonly identity: string;
+}
+
+/** The steps of taking a lock; each pause is a nap. */
+function* takeLock(directory: string): Generator<undefined, FileLock> {
+  const place = placeOf(directory);
+  const other = registry.get(place.identity);
+  if (other !== undefined) {
+    throw new LockedError(directory, describeHolder("this process", other.holder));
+  }
+  let lock: DirectoryLock | undefined;
+  let mutex: SqliteMutex | undefined;
+  const holder = holderOf(place);
+  registry.set(place.identity, { holder });
+  try {
+    mutex = takeMutex(place);
+    const text = recordText({ ...holder, lockFile: mutex?.identity ?? "" });
+    lock = new DirectoryLock(place, mutex, text, yield* putRecord(place, mutex, text));
+    return lock;
+  } catch (error) {
+    throw ioErrorUnlessOurs(directory, error);
+  } finally {
+    if (lock === undefined) {
+      registry.delete(place.identity);
+      mutex?.give();
+    }
+  }
+}
+
+function placeOf(directory: string): Place {
+  let real = directory;
+  let status: fs.Stats;
+  try {
+    try {
+      real = fs.realpathSync(directory);
+    } catch (error) {
+      // Deno may refuse to resolve a link whose target is outside of what is allowed.
+      if (!(error instanceof Error && error.name === "NotCapable")) throw error;
+    }
+    status = fs.statSync(directory);
+  } catch (error) {
+    throw ioErrorFrom("lock", directory, error);
+  }
+  const mutexPath = nodePath.join(directory, LOCK_NAME);
+  return {
+    directory,
+    mutexPath: fitsSqlite(nodePath.join(real, LOCK_NAME)) ? mutexPath : undefined,
+    recordPath: nodePath.join(directory, RECORD_NAME),
+    // The time tells a new directory from a removed one whose inode it got.
+    identity: `${status.dev}:${status.ino}:${Math.floor(status.birthtimeMs || 0)}`,
+  };
+}
+
+function holderOf(place: Place): Holder {
+  const { started, pidNamespace, boot, machine } = surroundings();
+  return {
     runtime: runtimeName,
     version: runtimeVersion,
     pid: process.pid,
     token: systemScheduler.randomHex(16),
     since: new Date().toISOString(),
-  };
-  heldHere.set(key, { holder, database });
-  try {
-    writeHolder(directory, holder);
-  } catch (error) {
-    heldHere.delete(key);
-    database.close();
-    throw ioErrorFrom("lock", directory, error);
-  }
-  let released = false;
-  return {
-    releaseSync(): void {
-      if (released) return;
-      released = true;
-      heldHere.delete(key);
-      try {
-        // While the lock is still held: a moment later the file may be the next holder's.
-        removeIfThere(nodePath.join(directory, HOLDER_NAME));
-      } catch (error) {
-        throw ioErrorFrom("unlock", directory, error);
-      } finally {
-        database.close();
-      }
-    },
+    started,
+    pidNamespace,
+    boot,
+    machine,
+    directory: place.identity,
+    lockFile: "",
   };
 }
 
-function realDirectory(directory: string): string {
-  try {
-    return fs.realpathSync(directory);
-  } catch (error) {
-    // Deno may refuse to resolve a link whose target is outside of what is allowed; SQLite still
-    // tells two names of one LOCK file to be the same.
-    if (error instanceof Error && error.name === "NotCapable") return directory;
-    throw ioErrorFrom("lock", directory, error);
-  }
+function takeMutex({ directory, mutexPath, recordPath }: Place): SqliteMutex | undefined {
+  if (mutexPath === undefined) return undefined;
+  const mutex = SqliteMutex.take(mutexPath);
+  if (mutex !== undefined) return mutex;
+  throw lockedBy(directory, readRecord(recordPath)?.holder);
 }
 
-/** An open transaction on the file that is LOCK, both before and after it was locked. */
-function acquire(directory: string): DatabaseSync {
-  const path = nodePath.join(directory, LOCK_NAME);
-  const { DatabaseSync } = sqlite(directory);
-  for (let round = 0; round < REPLACED_TRIES; round++) {
-    if (lstat("lock", path) === undefined) createLockFile(path);
-    const before = requireRegularFile("lock", path);
-    let database: DatabaseSync | undefined;
-    let locked: boolean;
-    try {
-      database = new DatabaseSync(path);
-      locked = begin(database);
-    } catch (error) {
-      database?.close();
-      throw ioErrorFrom("lock", path, error);
-    }
-    if (!locked) {
-      database.close();
-      throw new LockedError(directory, readHolder(directory));
-    }
-    const after = lstat("lock", path);
-    if (after !== undefined && after.ino === before.ino && after.dev === before.dev) {
-      return database;
-    }
-    database.close();
+/** Puts our record under the name, once nobody else's counts any more. */
+function* putRecord(
+  place: Place,
+  mutex: SqliteMutex | undefined,
+  text: string,
+): Generator<undefined, RecordStatus> {
+  const { directory, recordPath } = place;
+  for (let round = 0; round < ROUNDS; round++) {
+    const former = readRecord(recordPath);
+    if (former !== undefined && !(yield* isOver(place, mutex, former))) continue;
+    if (former !== undefined) removeTemporaries(directory);
+    const status = replaceRecord(place, text, former?.status, mutex === undefined);
+    if (status === undefined) continue;
+    if (mutex !== undefined || former === undefined) return status;
+    // Without a mutex others may have found it dead in the same moment. The last one has it.
+    for (let napped = 0; napped < SETTLE_MS; napped += NAP_MS) yield undefined;
+    const now = recordStatus(recordPath);
+    if (now !== undefined && isSameRecord(now, status)) return now;
   }
-  throw new IoError("lock", path, "it was replaced again and again while it was locked", undefined);
+  throw lockedBy(directory, readRecord(recordPath)?.holder);
 }
 
 /**
- * Begins the transaction; false means that somebody else has one. The journal is kept in memory, so
- * nothing but LOCK itself is created. `locking_mode=EXCLUSIVE` would be wrong here: a loser then
- * keeps its shared lock until it closes, and of several that start together mostly nobody wins (96
- * of 100 rounds).
- */
-function begin(database: DatabaseSync): boolean {
-  database.exec("PRAGMA busy_timeout = 0");
-  for (let tries = 1;; tries++) {
-    try {
-      database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
-      return true;
-    } catch (error) {
-      if (!isBusy(error)) throw error;
-      if (tries === BEGIN_TRIES) return false;
-      systemScheduler.sleepSync(Math.random() * BEGIN_PAUSE_MS);
-    }
-  }
-}
-
-/** Node and Bun tell the number of SQLite's error; Deno tells only its text. */
-function isBusy(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if ("errcode" in error && typeof error.errcode === "number") {
-    return (error.errcode & 0xff) === SQLITE_BUSY;
-  }
-  return error.message === "database is locked";
-}
-
-/** Loaded with the first lock only: reading a store in memory should not load SQLite. */
-function sqlite(directory: string): typeof import("node:sqlite") {
-  const module = process.getBuiltinModule?.("node:sqlite");
-  if (module === undefined) {
-    throw new IoError(
-      "lock",
-      directory,
-      `${runtimeName} ${runtimeVersion} has no "node:sqlite", expected Node 22.13 or later, ` +
-        `Deno 2.2 or later, or a Bun that has it`,
-      undefined,
-    );
-  }
-  return module;
-}
-
-/**
- * Makes the empty LOCK file with mode 0600; one that another contender made meanwhile is as good.
+ * Whether the holder of a record has ended; false where the record was replaced meanwhile.
  *
- * It gets its name only after its descriptor is closed. Created under its name, it could be locked
- * by another worker of this process before the close, which would drop that worker's lock.
+ * @throws {LockedError} it lives
  */
-function createLockFile(path: string): void {
-  const temporary = `${path}.${systemScheduler.randomHex(8)}.tmp`;
+function* isOver(
+  place: Place,
+  mutex: SqliteMutex | undefined,
+  former: FoundRecord,
+): Generator<undefined, boolean> {
+  const { directory, recordPath } = place;
+  const { holder, status } = former;
+  const liveness = judge(place, mutex, holder);
+  if (liveness === "dead") return true;
+  const markedSize = mark(recordPath, status);
+  if (liveness === "alive") throw lockedBy(directory, holder);
+  for (let napped = 0; napped < ANSWER_MS; napped += NAP_MS) {
+    yield undefined;
+    const now = recordStatus(recordPath);
+    if (now === undefined || !isSameRecord(now, status)) return false;
+    if (now.size < markedSize) throw lockedBy(directory, holder);
+  }
+  return true;
+}
+
+function judge(
+  { identity }: Place,
+  mutex: SqliteMutex | undefined,
+  holder: Holder | undefined,
+): Liveness {
+  if (holder === undefined) return "unknown";
+  if (holder.directory !== identity) return "dead";
+  const liveness = livenessOf(holder, { ...surroundings(), pid: process.pid }, systemProcesses);
+  // SQLite would not have let us in while another thread of this process has that file locked.
+  return liveness === "here" && holder.lockFile === mutex?.identity ? "dead" : liveness;
+}
+
+/** Asks the holder to show itself. It takes the mutex anew, too, which it must have lost. */
+function mark(path: string, status: RecordStatus): number {
   try {
-    fs.closeSync(fs.openSync(temporary, "wx", 0o600));
-    try {
-      fs.linkSync(temporary, path);
-    } finally {
+    return markRecord(path, status);
+  } catch (error) {
+    // Then its holder can't be asked, and is watched only.
+    if (error instanceof IoError) return 0;
+    throw error;
+  }
+}
+
+/** Puts a record in the place of `former`; undefined where somebody else was quicker. */
+function replaceRecord(
+  { recordPath }: Place,
+  text: string,
+  former: RecordStatus | undefined,
+  exclusively: boolean,
+): RecordStatus | undefined {
+  const temporary = `${recordPath}.${systemScheduler.randomHex(8)}.tmp`;
+  try {
+    const written = writeRecord(temporary, text);
+    if (former === undefined && exclusively) {
+      fs.linkSync(temporary, recordPath);
       fs.unlinkSync(temporary);
+    } else {
+      const now = readRecord(recordPath)?.status;
+      if (former === undefined ? now !== undefined : !now || !isSameRecord(now, former)) {
+        fs.unlinkSync(temporary);
+        return undefined;
+      }
+      fs.renameSync(temporary, recordPath);
     }
+    const status = recordStatus(recordPath);
+    return status !== undefined && isSameRecord(status, written) ? status : undefined;
   } catch (error) {
-    if (osCodeOf(error) !== "EEXIST") throw ioErrorFrom("lock", path, error);
+    removeIfThere(temporary);
+    const code = osCodeOf(error);
+    if (code === "EEXIST" || code === "ENOENT") return undefined;
+    throw error;
   }
 }
 
-/** Replaces the holder's file; one writer at a time, since the lock is held. */
-function writeHolder(directory: string, holder: Holder): void {
-  const path = nodePath.join(directory, HOLDER_NAME);
-  const temporary = `${path}.tmp`;
-  // One that a killed holder left behind.
-  removeIfThere(temporary);
-  const handle = new DescriptorHandle(fs.openSync(temporary, "wx", 0o600), temporary);
-  try {
-    const text = new TextEncoder().encode(JSON.stringify(holder) + "\n");
-    writeFullySync(handle, text, 0, text.length, 0);
-  } finally {
-    handle.closeSync();
-  }
-  fs.renameSync(temporary, path);
-}
-
-function removeIfThere(path: string): void {
-  try {
-    fs.unlinkSync(path);
-  } catch (error) {
-    if (osCodeOf(error) !== "ENOENT") throw error;
+/** What killed processes left in the making. */
+function removeTemporaries(directory: string): void {
+  for (const name of fs.readdirSync(directory)) {
+    if (TEMPORARY_NAME.test(name)) removeIfThere(nodePath.join(directory, name));
   }
 }
 
-/** Who holds the lock, for a message: whatever is wrong with the file, it is "unknown". */
-function readHolder(directory: string): string {
-  let text: string;
-  try {
-    text = readHolderText(nodePath.join(directory, HOLDER_NAME));
-    const found: unknown = JSON.parse(text);
-    if (isHolder(found)) return describe("another handle", found);
-  } catch {
-    return "another handle (unknown)";
+function lockedBy(directory: string, holder: Holder | undefined): LockedError {
+  return new LockedError(directory, describeHolder("another handle", holder));
+}
+
+function ioErrorUnlessOurs(directory: string, error: unknown): unknown {
+  return error instanceof LockedError ? error : ioErrorFrom("lock", directory, error);
+}
+
+/** A lock that is held. */
+class DirectoryLock implements FileLock {
+  readonly witness: LockWitness;
+  onLost: ((error: LockLostError) => void) | undefined;
+  readonly #place: Place;
+  readonly #text: string;
+  readonly #sizeBytes: number;
+  #mutex: SqliteMutex | undefined;
+  #status: RecordStatus;
+  #lost: LockLostError | undefined;
+  #isReleased = false;
+
+  constructor(
+    place: Place,
+    mutex: SqliteMutex | undefined,
+    text: string,
+    status: RecordStatus,
+  ) {
+    const { directory, recordPath: path } = place;
+    this.#place = place;
+    this.#mutex = mutex;
+    this.#text = text;
+    this.#sizeBytes = text.length + 1;
+    this.#status = status;
+    this.witness = { directory, path, dev: status.dev, ino: status.ino };
+    held.add(this);
+    startLooking();
   }
-  return "another handle (unknown)";
-}
 
-function readHolderText(path: string): string {
-  requireRegularFile("read", path);
-  const descriptor = fs.openSync(path, "r");
-  try {
-    const bytes = new Uint8Array(HOLDER_MAX_BYTES);
-    const count = fs.readSync(descriptor, bytes, 0, HOLDER_MAX_BYTES, 0);
-    return new TextDecoder().decode(bytes.subarray(0, count));
-  } finally {
-    fs.closeSync(descriptor);
+  verifySync(): void {
+    if (this.#isReleased) return;
+    if (this.#lost !== undefined) throw this.#lost;
+    const status = recordStatus(this.#place.recordPath);
+    if (status === undefined || !isUntouched(status, this.#status)) this.#inspect();
+    else if (this.#mutex === undefined) this.#takeMutex();
+  }
+
+  releaseSync(): void {
+    if (this.#isReleased) return;
+    this.onLost = undefined;
+    try {
+      // While the lock is still held: a moment later the record may be the next holder's.
+      this.verifySync();
+      removeIfThere(this.#place.recordPath);
+    } catch (error) {
+      if (!(error instanceof LockLostError)) {
+        throw ioErrorFrom("unlock", this.#place.directory, error);
+      }
+    } finally {
+      this.#isReleased = true;
+      held.delete(this);
+      registry.delete(this.#place.identity);
+      this.#mutex?.give();
+      this.#mutex = undefined;
+      stopLooking();
+    }
+  }
+
+  /** Finds out what it means that the record is not as it was. */
+  #inspect(): void {
+    const { recordPath, mutexPath } = this.#place;
+    const found = readRecord(recordPath);
+    if (found === undefined || found.text !== this.#text || !isSameRecord(found.status, this.#status)) {
+      throw this.#lose(describeRecord(found));
+    }
+    if (found.status.size > this.#sizeBytes) return this.#answer();
+    // Another mode, owner or number of links changes nothing. But a directory that was copied over
+    // ours, or that got our inodes, brings a `LOCK` of its own, or has written to ours.
+    const isRewritten = found.status.mtimeMs !== this.#status.mtimeMs ||
+      found.status.size !== this.#sizeBytes ||
+      (mutexPath !== undefined && this.#mutex?.isAt(mutexPath) === false);
+    if (isRewritten) throw this.#lose(`"${RECORD_NAME}" was written by somebody else`);
+    this.#status = found.status;
+  }
+
+  /** Somebody asks whether we live: our mutex must be gone. */
+  #answer(): void {
+    const { recordPath } = this.#place;
+    const status = unmarkRecord(recordPath, this.#status, this.#text);
+    if (status === undefined) throw this.#lose(describeRecord(readRecord(recordPath)));
+    this.#status = status;
+    this.#mutex?.give();
+    this.#mutex = undefined;
+    this.#takeMutex();
+  }
+
+  /** Takes the mutex if it is free; whoever has it now will find out that we live. */
+  #takeMutex(): void {
+    const { mutexPath } = this.#place;
+    if (mutexPath === undefined) return;
+    try {
+      this.#mutex = SqliteMutex.take(mutexPath);
+    } catch (error) {
+      // The record has to do.
+      if (!(error instanceof IoError)) throw error;
+    }
+  }
+
+  #lose(found: string): LockLostError {
+    const error = new LockLostError(this.#place.directory, found);
+    this.#lost = error;
+    this.onLost?.(error);
+    return error;
   }
 }
 
-/** The patterns keep control characters of a hostile file out of messages and terminals. */
-function isHolder(value: unknown): value is Holder {
-  if (typeof value !== "object" || value === null) return false;
-  const { runtime, version, pid, token, since } = value as Record<string, unknown>;
-  return matches(runtime, /^[a-z]{1,16}$/) && matches(version, /^[\w.+-]{1,40}$/) &&
-    Number.isSafeInteger(pid) && matches(token, /^[0-9a-f]{1,64}$/) &&
-    matches(since, /^[0-9TZ:.-]{1,30}$/);
+/** Looks after the locks now and then: one timer for all, which does not keep the process alive. */
+function startLooking(): void {
+  timer ??= systemScheduler.setTimer(() => {
+    timer = undefined;
+    for (const lock of held) {
+      try {
+        lock.verifySync();
+      } catch {
+        // Whoever writes next is told.
+      }
+    }
+    if (held.size > 0) startLooking();
+  }, LOOK_MS);
 }
 
-function matches(value: unknown, pattern: RegExp): boolean {
-  return typeof value === "string" && pattern.test(value);
-}
-
-function describe(who: string, { runtime, version, pid, since }: Holder): string {
-  return `${who} (${runtime} ${version}, pid ${pid}, since ${since})`;
+function stopLooking(): void {
+  if (held.size > 0) return;
+  timer?.cancel();
+  timer = undefined;
 }

@@ -13,6 +13,8 @@
  * - closing a handle with asynchronous calls in flight waits for them before the descriptor goes.
  */
 
+import type { LockLostError } from "../errors.ts";
+
 /** An open file. Positions and lengths are byte counts, safe integers, at least 0. */
 export interface FileHandle {
   /** The path that it was opened with. */
@@ -50,9 +52,35 @@ export interface FileStatus {
   readonly sizeBytes: number;
 }
 
+/** Where the record of a held lock stands, as plain data: other threads of the holder look there, too. */
+export interface LockWitness {
+  /** The locked directory. */
+  readonly directory: string;
+  /** Path of the record. */
+  readonly path: string;
+  /** Device of the record's file. */
+  readonly dev: number;
+  /** Inode of the record's file. */
+  readonly ino: number;
+}
+
 /** A held lock. */
 export interface FileLock {
-  /** Gives the lock back. Releasing twice is legal. */
+  /** For threads that write in the holder's name; undefined where there can be none. */
+  readonly witness?: LockWitness | undefined;
+  /** Called once, when it is noticed that the lock is lost. */
+  onLost?: ((error: LockLostError) => void) | undefined;
+  /**
+   * Looks whether the lock is still this holder's, by one system call. A lock may be lost without a
+   * sign: its file is replaced, the directory is restored from a backup, or the lock call of the
+   * file system is worth nothing. Whoever takes over does so before it reads anything in the
+   * directory. So what was durable before this call returned is seen by everybody who comes later.
+   * Of a lock that was given back it says nothing.
+   *
+   * @throws {LockLostError} it is not, and never will be again
+   */
+  verifySync(): void;
+  /** Gives the lock back; one that is lost is left to its new holder. Releasing twice is legal. */
   releaseSync(): void;
 }
 
@@ -89,4 +117,6 @@ export interface FileSystem {
    * @throws {LockedError} another holder has it; the error names it
    */
   lockSync(directory: string): FileLock;
+  /** As `lockSync`; it may take some tenths of a second to find out whether a holder has died. */
+  lock?(directory: string): Promise<FileLock>;
 }

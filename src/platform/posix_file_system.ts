@@ -15,7 +15,7 @@ import * as fs from "node:fs";
 import * as nodePath from "node:path";
 import { fileURLToPath } from "node:url";
 import { IoError } from "../errors.ts";
-import { lockDirectorySync } from "./directory_lock.ts";
+import { lockDirectory, lockDirectorySync } from "./directory_lock.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
 import { process } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
@@ -168,6 +168,10 @@ export class PosixFileSystem implements FileSystem {
 
   lockSync(directory: string): FileLock {
     return lockDirectorySync(directory);
+  }
+
+  lock(directory: string): Promise<FileLock> {
+    return lockDirectory(directory);
   }
 }
 

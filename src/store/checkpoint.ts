@@ -14,10 +14,11 @@
  *   never a directory that opens as a store with less in it.
  */
 
-import { ClosedError, IoError, StoreError } from "../errors.ts";
+import { ClosedError, isRefusal, StoreError } from "../errors.ts";
 import { ownFields } from "../options.ts";
 import type { FileLock } from "../platform/file_system.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../platform/task.ts";
+import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import {
   CURRENT_NAME,
   CURRENT_TEMPORARY_NAME,
@@ -60,12 +61,13 @@ export async function makeCheckpoint(
   state.requireOpen();
   signal?.throwIfAborted();
   const { fileSystem } = state;
-  const target = { fileSystem, directory: fileSystem.resolvePath(path) };
+  const directory = fileSystem.resolvePath(path);
   const lease = state.lease();
   let lock: FileLock | undefined;
   try {
-    makeOrFindDirectory(target);
-    lock = fileSystem.lockSync(target.directory);
+    makeOrFindDirectory({ fileSystem, directory });
+    lock = await (fileSystem.lock?.(directory) ?? fileSystem.lockSync(directory));
+    const target = { fileSystem: fencedFileSystem(fileSystem, directory, lock), directory };
     requireEmpty(target);
     await drive(state, lease, checkpointTask(state, lease, target, format), signal);
   } finally {
@@ -197,7 +199,7 @@ function removeFiles({ fileSystem, directory }: NewDirectory): void {
     fileSystem.removeSync(mark);
   } catch (error) {
     // The failure that led here is what the caller has to hear of.
-    if (!(error instanceof IoError) && !(error instanceof ClosedError)) throw error;
+    if (!isRefusal(error) && !(error instanceof ClosedError)) throw error;
   }
 }
 

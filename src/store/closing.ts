@@ -33,12 +33,13 @@ export interface StoreParts {
  * @throws {BackgroundError} the store had failed, or failed now; it is closed all the same
  */
 export async function closeStore(parts: StoreParts): Promise<void> {
-  const { state, writes, background } = parts;
+  const { state, writes, background, lock } = parts;
   state.status = "closing";
   try {
     await writes.drained();
     background.stopCompaction();
     if (mayWrite(state)) {
+      lock?.verifySync();
       writes.rotate();
       await background.flushed();
       if (state.logs.active !== undefined) {
@@ -56,11 +57,12 @@ export async function closeStore(parts: StoreParts): Promise<void> {
 
 /** As `closeStore`. */
 export function closeStoreSync(parts: StoreParts): void {
-  const { state, writes, background } = parts;
+  const { state, writes, background, lock } = parts;
   state.status = "closing";
   try {
     background.stopCompaction();
     if (mayWrite(state)) {
+      lock?.verifySync();
       state.logs.writeOutSync();
       writes.rotate();
       background.flushedSync();

@@ -42,5 +42,6 @@ export function sharingFileSystem(inner: FileSystem, pool: HandlePool): FileSyst
       },
     }),
     lockSync: (directory) => inner.lockSync(directory),
+    ...(inner.lock !== undefined && { lock: (directory: string) => inner.lock!(directory) }),
   };
 }

@@ -20,6 +20,7 @@ import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
 import { TableBufferPool } from "../sstable/table_buffers.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
+import { fencedFileSystem } from "../version/fenced_file_system.ts";
 import { CURRENT_NAME } from "../version/file_names.ts";
 import { sharingFileSystem } from "./descriptor_sharing.ts";
 import {
@@ -130,7 +131,7 @@ async function takeLock(request: Request, scheduler: Scheduler): Promise<FileLoc
   const deadline = scheduler.nowMs() + request.options.lockTimeoutMs;
   for (;;) {
     try {
-      return lockOnce(request);
+      return await lockOnce(request);
     } catch (error) {
       if (!(error instanceof LockedError) || scheduler.nowMs() >= deadline) throw error;
     }
@@ -146,7 +147,7 @@ function takeLockSync(request: Request, scheduler: Scheduler): FileLock | undefi
   const deadline = scheduler.nowMs() + request.options.lockTimeoutMs;
   for (;;) {
     try {
-      return lockOnce(request);
+      return lockOnceSync(request);
     } catch (error) {
       if (!(error instanceof LockedError) || scheduler.nowMs() >= deadline) throw error;
     }
@@ -154,14 +155,26 @@ function takeLockSync(request: Request, scheduler: Scheduler): FileLock | undefi
   }
 }
 
-function lockOnce({ directory, options }: Request): FileLock | undefined {
+async function lockOnce({ directory, options }: Request): Promise<FileLock | undefined> {
+  const { fileSystem } = options;
+  try {
+    return await (fileSystem.lock?.(directory) ?? fileSystem.lockSync(directory));
+  } catch (error) {
+    return requireHarmless(options, error);
+  }
+}
+
+function lockOnceSync({ directory, options }: Request): FileLock | undefined {
   try {
     return options.fileSystem.lockSync(directory);
   } catch (error) {
-    // Where we may not even create the lock's file, as on a read-only disk, we can't harm anybody.
-    if (options.readOnly && error instanceof IoError) return undefined;
-    throw error;
+    return requireHarmless(options, error);
   }
+}
+
+/** Where we may not even create the lock's file, as on a read-only disk, we can't harm anybody. */
+function requireHarmless({ readOnly }: ResolvedOptions, error: unknown): undefined {
+  if (!readOnly || !(error instanceof IoError)) throw error;
 }
 
 function* openLocked(
@@ -170,7 +183,11 @@ function* openLocked(
   lock: FileLock | undefined,
 ): Task<Store> {
   const handles = new HandlePool(given.fileSystem, MAX_OPEN_FILES);
-  const options = { ...given, fileSystem: sharingFileSystem(given.fileSystem, handles) };
+  const sharing = sharingFileSystem(given.fileSystem, handles);
+  const options = {
+    ...given,
+    fileSystem: lock === undefined ? sharing : fencedFileSystem(sharing, directory, lock),
+  };
   const resources: TableResources = {
     handles,
     blocks: new BlockCache(options.blockCacheSizeBytes),
@@ -217,20 +234,25 @@ function* openLocked(
     tableOutput: recovery.tableOutput,
     jobThread: options.backgroundThread && !readOnly
       ? new JobThread(
-        { ...jobSettings(directory, options), fileNumbers: recovered.versions.fileNumbers.counter },
+        {
+          ...jobSettings(directory, options),
+          fileNumbers: recovered.versions.fileNumbers.counter,
+          lock: lock?.witness,
+        },
         fileSystem,
         scheduler,
       )
       : undefined,
     ...recovered,
   });
+  if (lock !== undefined) lock.onLost = (error) => void state.fail("holding the lock", error);
   return new Store(state, lock);
 }
 
 function jobSettings(
   directory: string,
   options: ResolvedOptions,
-): Omit<JobThreadSettings, "fileNumbers"> {
+): Omit<JobThreadSettings, "fileNumbers" | "lock"> {
   const { compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate } = options;
   return { directory, compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate };
 }

@@ -7,7 +7,7 @@
 
 import { flushJob } from "../compaction/flush_job.ts";
 import type { TableOutputOptions } from "../compaction/table_output.ts";
-import { CorruptionError, corruptionFrom, IoError, UnsupportedFormatError } from "../errors.ts";
+import { CorruptionError, corruptionFrom, isRefusal, UnsupportedFormatError } from "../errors.ts";
 import { readGoLog } from "../go/go_log.ts";
 import { Memtable } from "../memtable/memtable.ts";
 import type { FileSystem } from "../platform/file_system.ts";
@@ -101,7 +101,7 @@ export class Replay {
         fileSystem.removeSync(fileSystem.joinPath(directory, tableName(table.number)));
       } catch (error) {
         // The failure that led here is what the caller has to hear of.
-        if (!(error instanceof IoError)) throw error;
+        if (!isRefusal(error)) throw error;
       }
     }
   }

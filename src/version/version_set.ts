@@ -10,7 +10,7 @@
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
-import { IoError } from "../errors.ts";
+import { IoError, LockLostError } from "../errors.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { type IoStep, runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
@@ -334,7 +334,9 @@ export class VersionSet {
     try {
       this.#fileSystem.removeSync(this.#fileSystem.joinPath(this.#directory, name));
     } catch (error) {
-      if (!(error instanceof IoError)) throw error;
+      // Readers let versions go, too: they are not to fail for it.
+      if (error instanceof LockLostError) this.#poisonWith(error);
+      else if (!(error instanceof IoError)) throw error;
     }
   }
 

@@ -157,7 +157,10 @@ export class CloneableFileSystem implements FileSystem {
     this.before?.("lock", directory);
     if (this.#locks.has(directory)) throw new LockedError(directory, "another handle");
     this.#locks.add(directory);
-    return { releaseSync: () => void this.#locks.delete(directory) };
+    return {
+      verifySync: () => {},
+      releaseSync: () => void this.#locks.delete(directory),
+    };
   }
 
   #file(operation: string, path: string): File {

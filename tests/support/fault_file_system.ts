@@ -31,7 +31,7 @@
  * from the last one backwards only, and a file that is open can be neither removed nor replaced (EBUSY).
  */
 
-import { LockedError } from "../../src/errors.ts";
+import { LockedError, LockLostError } from "../../src/errors.ts";
 import type {
   FileHandle,
   FileLock,
@@ -268,15 +268,29 @@ export class FaultFileSystem implements FileSystem {
 
   lockSync(path: string): FileLock {
     const directory = this.#perform("lock", path, () => this.#directory("lock", path));
-    if (directory.isLocked) throw new LockedError(path, "another handle of this file system");
-    directory.isLocked = true;
+    if (directory.lock !== undefined) {
+      throw new LockedError(path, "another handle of this file system");
+    }
     let isReleased = false;
-    return {
+    let isLost = false;
+    const lock: FileLock = {
+      verifySync: () => {
+        if (isReleased) return;
+        isLost ||= directory.lock !== lock;
+        if (isLost) throw new LockLostError(path, "it was dropped by the test");
+      },
       releaseSync(): void {
-        if (!isReleased) directory.isLocked = false;
+        if (directory.lock === lock) directory.lock = undefined;
         isReleased = true;
       },
     };
+    directory.lock = lock;
+    return lock;
+  }
+
+  /** Takes the lock of a directory from its holder, who is not told: another one may have it now. */
+  dropLock(path: string): void {
+    this.#directory("lock", path).lock = undefined;
   }
 
   #tornWrite(seed: number): { file: File; keptBytes: number } | undefined {

@@ -22,7 +22,8 @@ export class Directory {
   durable: Map<string, Node> = new Map();
   /** What leads from these to those. */
   pending: NameChange[] = [];
-  isLocked = false;
+  /** The lock that is held, if there is one. */
+  lock: object | undefined;
 
   change(change: NameChange): void {
     applyChange(this.entries, change);

@@ -1,0 +1,223 @@
+/**
+ * The record of a held lock: the file `LOCK.holder`, which says who holds the directory.
+ *
+ *     {"runtime":"node","version":"24.21.0","pid":4711, ... }\n     the record, at most 4 KiB
+ *     \n\n                                                         marks of contenders
+ *
+ * Whose record stands under the name has the lock. A holder puts its own there by renaming a new
+ * file onto it, before it reads anything of the store, and never does so again: from then on the
+ * same file under the name means that nobody has taken over. It is replaced and removed, and else
+ * only changed by the marks: a contender that can't tell whether the holder lives appends one, and
+ * the holder cuts them off again, through its own file (directory_lock.ts).
+ *
+ * The record has mode 0600. Everything in it is matched against a pattern before it is used.
+ */
+
+import * as fs from "node:fs";
+import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { lstat } from "./posix_status.ts";
+import { writeFullySync } from "./transfer.ts";
+
+/** Name of the record. */
+export const RECORD_NAME = "LOCK.holder";
+
+const MAX_BYTES = 4096;
+// Windows has none of these flags.
+const SAFE_FLAGS = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
+
+/** Who holds a lock. What a holder could not find out about itself is "". */
+export interface Holder {
+  /** "node", "deno" or "bun". */
+  readonly runtime: string;
+  /** Version of the runtime. */
+  readonly version: string;
+  /** Process id, in the holder's namespace of processes. */
+  readonly pid: number;
+  /** A random number: no two records have the same. */
+  readonly token: string;
+  /** When the lock was taken. */
+  readonly since: string;
+  /** When the process started, in the system's own ticks. */
+  readonly started: string;
+  /** The holder's namespace of processes. */
+  readonly pidNamespace: string;
+  /** Id of the system's run since it was booted. */
+  readonly boot: string;
+  /** What tells the machine from others. */
+  readonly machine: string;
+  /** Identity of the locked directory: the record in a copy of it says nothing of the copy. */
+  readonly directory: string;
+  /** Identity of the `LOCK` file that the holder has a transaction on, "" for none. */
+  readonly lockFile: string;
+}
+
+/** What `lstat` told of a record: equal as long as nobody has touched it. */
+export interface RecordStatus {
+  readonly dev: number;
+  readonly ino: number;
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+  readonly birthtimeMs: number;
+}
+
+/** What stands under the name of the record. */
+export interface FoundRecord {
+  /** Its status. */
+  readonly status: RecordStatus;
+  /** Its text up to the first line feed; what is unreadable is "". */
+  readonly text: string;
+  /** Who it says the holder is, or undefined where it is damaged. */
+  readonly holder: Holder | undefined;
+}
+
+/** Whether two are of the same file. */
+export function isSameRecord(a: RecordStatus, b: RecordStatus): boolean {
+  return a.ino === b.ino && a.dev === b.dev;
+}
+
+/** Whether nobody has touched the file in between. */
+export function isUntouched(a: RecordStatus, b: RecordStatus): boolean {
+  return a.ino === b.ino && a.dev === b.dev && a.size === b.size && a.mtimeMs === b.mtimeMs &&
+    a.ctimeMs === b.ctimeMs && a.birthtimeMs === b.birthtimeMs;
+}
+
+/** The status of what is at the path, or undefined for nothing. */
+export function recordStatus(path: string): RecordStatus | undefined {
+  return lstat("lock", path);
+}
+
+/** What a holder's record holds. */
+export function recordText(holder: Holder): string {
+  return JSON.stringify(holder);
+}
+
+/** Reads the record; undefined where there is no regular file. One that can't be read is damaged. */
+export function readRecord(path: string): FoundRecord | undefined {
+  const status = lstat("lock", path);
+  if (status?.isFile() !== true) return undefined;
+  let descriptor: number | undefined;
+  try {
+    descriptor = fs.openSync(path, fs.constants.O_RDONLY | SAFE_FLAGS);
+    const text = firstLine(descriptor);
+    return { status: fs.fstatSync(descriptor), text, holder: parse(text) };
+  } catch (error) {
+    if (osCodeOf(error) === "ENOENT") return undefined;
+    return { status, text: "", holder: undefined };
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
+}
+
+/**
+ * Writes a record to a new file, and returns its status.
+ */
+export function writeRecord(temporary: string, text: string): RecordStatus {
+  const descriptor = fs.openSync(temporary, "wx", 0o600);
+  const handle = new DescriptorHandle(descriptor, temporary);
+  try {
+    const bytes = new TextEncoder().encode(text + "\n");
+    writeFullySync(handle, bytes, 0, bytes.length, 0);
+    return fs.fstatSync(descriptor);
+  } finally {
+    handle.closeSync();
+  }
+}
+
+/** Appends a mark to the record, if it is still the file of `status`; returns its new size. */
+export function markRecord(path: string, status: RecordStatus): number {
+  return onRecord(path, status, fs.constants.O_WRONLY | fs.constants.O_APPEND, (descriptor) => {
+    fs.writeSync(descriptor, "\n");
+    return fs.fstatSync(descriptor).size;
+  }) ?? status.size;
+}
+
+/** Cuts the marks off; returns the new status, or undefined where another file has the name. */
+export function unmarkRecord(
+  path: string,
+  status: RecordStatus,
+  text: string,
+): RecordStatus | undefined {
+  return onRecord(path, status, fs.constants.O_RDWR, (descriptor) => {
+    fs.ftruncateSync(descriptor, new TextEncoder().encode(text).length + 1);
+    return fs.fstatSync(descriptor);
+  });
+}
+
+function onRecord<T>(
+  path: string,
+  status: RecordStatus,
+  flags: number,
+  body: (descriptor: number) => T,
+): T | undefined {
+  let descriptor: number | undefined;
+  try {
+    descriptor = fs.openSync(path, flags | SAFE_FLAGS);
+    if (!isSameRecord(fs.fstatSync(descriptor), status)) return undefined;
+    return body(descriptor);
+  } catch (error) {
+    if (osCodeOf(error) === "ENOENT") return undefined;
+    throw ioErrorFrom("lock", path, error);
+  } finally {
+    if (descriptor !== undefined) fs.closeSync(descriptor);
+  }
+}
+
+/** Removes a file that may not be there. */
+export function removeIfThere(path: string): void {
+  try {
+    fs.unlinkSync(path);
+  } catch (error) {
+    if (osCodeOf(error) !== "ENOENT") throw error;
+  }
+}
+
+/** A holder as messages name it. */
+export function describeHolder(who: string, holder: Holder | undefined): string {
+  if (holder === undefined) return `${who} (unknown)`;
+  const { runtime, version, pid, since } = holder;
+  return `${who} (${runtime} ${version}, pid ${pid}, since ${since})`;
+}
+
+/** What stands under the name of the record, as messages say it. */
+export function describeRecord(found: FoundRecord | undefined): string {
+  if (found === undefined) return `"${RECORD_NAME}" is missing`;
+  return `"${RECORD_NAME}" is of ${describeHolder("another handle", found.holder)}`;
+}
+
+function firstLine(descriptor: number): string {
+  const bytes = new Uint8Array(MAX_BYTES);
+  const count = fs.readSync(descriptor, bytes, 0, MAX_BYTES, 0);
+  const [line] = new TextDecoder().decode(bytes.subarray(0, count)).split("\n", 1);
+  return line!;
+}
+
+function parse(text: string): Holder | undefined {
+  try {
+    const found: unknown = JSON.parse(text);
+    return isHolder(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The patterns keep control characters of a hostile file out of messages and terminals. */
+function isHolder(value: unknown): value is Holder {
+  if (typeof value !== "object" || value === null) return false;
+  const found = value as Record<string, unknown>;
+  return matches(found["runtime"], /^[a-z]{1,16}$/) &&
+    matches(found["version"], /^[\w.+-]{1,40}$/) &&
+    Number.isSafeInteger(found["pid"]) && Number(found["pid"]) > 0 &&
+    matches(found["token"], /^[0-9a-f]{1,64}$/) &&
+    matches(found["since"], /^[0-9TZ:.-]{1,30}$/) &&
+    matches(found["started"], /^\d{0,20}$/) &&
+    matches(found["pidNamespace"], /^\d{0,20}$/) &&
+    matches(found["boot"], /^[0-9a-f-]{0,40}$/) &&
+    matches(found["machine"], /^[0-9a-f]{0,16}$/) &&
+    matches(found["directory"], /^[\d:]{0,80}$/) &&
+    matches(found["lockFile"], /^[\d:]{0,80}$/);
+}
+
+function matches(value: unknown, pattern: RegExp): boolean {
+  return typeof value === "string" && pattern.test(value);
+}

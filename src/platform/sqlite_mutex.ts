@@ -1,0 +1,161 @@
+/**
+ * An exclusive SQLite transaction on the empty database `LOCK`, as a lock between processes.
+ *
+ * No runtime's `node:fs` has a lock call, but all three carry SQLite, whose locks are those of the
+ * operating system: Node, Deno and Bun exclude one another, and the kernel frees the lock with the
+ * process. Within one process SQLite keeps a table of locks for all threads.
+ *
+ * It is no more than a mutex: POSIX drops a process's locks on a file when the process closes any
+ * descriptor of that file, so the lock of a live holder may go without a word. What does not go is
+ * the record (lock_record.ts); directory_lock.ts puts the two together (docs/decisions/0001).
+ *
+ * `LOCK` stays empty, in place, and of mode 0600.
+ */
+
+import * as fs from "node:fs";
+import type { DatabaseSync } from "node:sqlite";
+import { IoError } from "../errors.ts";
+import { process, runtimeName, runtimeVersion } from "./natives.ts";
+import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { lstat, requireRegularFile } from "./posix_status.ts";
+import { systemScheduler } from "./system_scheduler.ts";
+
+const SQLITE_BUSY = 5;
+/**
+ * Two that begin in the same instant can both be refused: each sees the other's first step. With
+ * one try nobody won 17 % of 3,000 such rounds, with four tries and pauses of a random length none
+ * of 5,500. A holder that is there to stay costs the loser about 2 ms.
+ */
+const BEGIN_TRIES = 6;
+const BEGIN_PAUSE_MS = 0.5;
+/** How often a LOCK file may vanish under us (somebody destroys the store) before we give up. */
+const REPLACED_TRIES = 4;
+/** SQLite's limit for a path is 512 bytes, with "-journal" and a zero byte at its end. */
+const MAX_PATH_BYTES = 512 - "-journal".length;
+
+/** Whether SQLite can open the file of that real path. */
+export function fitsSqlite(realPath: string): boolean {
+  return new TextEncoder().encode(realPath).length <= MAX_PATH_BYTES;
+}
+
+/** An open transaction. Whoever holds it keeps it reachable: a collected database is closed. */
+export class SqliteMutex {
+  readonly #database: DatabaseSync;
+  readonly #dev: number;
+  readonly #ino: number;
+
+  private constructor(database: DatabaseSync, { dev, ino }: fs.Stats) {
+    this.#database = database;
+    this.#dev = dev;
+    this.#ino = ino;
+  }
+
+  /**
+   * Takes the mutex of the `LOCK` file at `path`, which is made if there is none. Undefined means
+   * that somebody else has it.
+   *
+   * @throws {IoError} it is no regular file or cannot be opened, or the runtime has no SQLite
+   */
+  static take(path: string): SqliteMutex | undefined {
+    const { DatabaseSync } = sqlite(path);
+    for (let round = 0; round < REPLACED_TRIES; round++) {
+      if (lstat("lock", path) === undefined) createLockFile(path);
+      const before = requireRegularFile("lock", path);
+      let database: DatabaseSync | undefined;
+      let locked: boolean;
+      try {
+        database = new DatabaseSync(path);
+        locked = begin(database);
+      } catch (error) {
+        database?.close();
+        throw ioErrorFrom("lock", path, error);
+      }
+      const mutex = new SqliteMutex(database, before);
+      if (locked && mutex.isAt(path)) return mutex;
+      mutex.give();
+      if (!locked) return undefined;
+    }
+    const reason = "it was replaced again and again while it was locked";
+    throw new IoError("lock", path, reason, undefined);
+  }
+
+  /** Identity of the file, among those that exist. */
+  get identity(): string {
+    return `${this.#dev}:${this.#ino}`;
+  }
+
+  /** Whether the file at the path is the locked one. It is open, so nobody else gets its inode. */
+  isAt(path: string): boolean {
+    const found = lstat("lock", path);
+    return found?.ino === this.#ino && found.dev === this.#dev;
+  }
+
+  /** Gives the mutex back. */
+  give(): void {
+    this.#database.close();
+  }
+}
+
+/**
+ * Begins the transaction; false means that somebody else has one. The journal is kept in memory, so
+ * nothing but LOCK itself is created. `locking_mode=EXCLUSIVE` would be wrong here: a loser then
+ * keeps its shared lock until it closes, and of several that start together mostly nobody wins (96
+ * of 100 rounds).
+ */
+function begin(database: DatabaseSync): boolean {
+  database.exec("PRAGMA busy_timeout = 0");
+  for (let tries = 1;; tries++) {
+    try {
+      database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+      return true;
+    } catch (error) {
+      if (!isBusy(error)) throw error;
+      if (tries === BEGIN_TRIES) return false;
+      systemScheduler.sleepSync(Math.random() * BEGIN_PAUSE_MS);
+    }
+  }
+}
+
+/** Node and Bun tell the number of SQLite's error; Deno tells only its text. */
+function isBusy(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ("errcode" in error && typeof error.errcode === "number") {
+    return (error.errcode & 0xff) === SQLITE_BUSY;
+  }
+  return error.message === "database is locked";
+}
+
+/** Loaded with the first lock only: reading a store in memory should not load SQLite. */
+function sqlite(path: string): typeof import("node:sqlite") {
+  const module = process.getBuiltinModule?.("node:sqlite");
+  if (module === undefined) {
+    throw new IoError(
+      "lock",
+      path,
+      `${runtimeName} ${runtimeVersion} has no "node:sqlite", expected Node 22.13 or later, ` +
+        `Deno 2.2 or later, or a Bun that has it`,
+      undefined,
+    );
+  }
+  return module;
+}
+
+/**
+ * Makes the empty LOCK file with mode 0600; one that another contender made meanwhile is as good.
+ *
+ * It gets its name only after its descriptor is closed. Created under its name, it could be locked
+ * by another worker of this process before the close, which would drop that worker's lock.
+ */
+function createLockFile(path: string): void {
+  const temporary = `${path}.${systemScheduler.randomHex(8)}.tmp`;
+  try {
+    fs.closeSync(fs.openSync(temporary, "wx", 0o600));
+    try {
+      fs.linkSync(temporary, path);
+    } finally {
+      fs.unlinkSync(temporary);
+    }
+  } catch (error) {
+    if (osCodeOf(error) !== "EEXIST") throw ioErrorFrom("lock", path, error);
+  }
+}
