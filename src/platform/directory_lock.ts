@@ -7,7 +7,7 @@
  *
  * Whoever gets the mutex and finds the record of another holder has to find out whether that holder
  * lives: by the process that the record names (process_liveness.ts) or, where that can't be told, by
- * asking: it appends a mark to the record. The holder cuts it off again, and takes the mutex anew.
+ * asking: it sets a mark in the record. The holder takes it away, and takes the mutex anew.
  * A mark that stays for half a second means that nobody is there.
  *
  * Nobody can be certain: a holder may be suspended. So there is a fence as well. Who takes over puts
@@ -29,14 +29,13 @@ import {
   type Holder,
   isSameRecord,
   isUntouched,
-  markRecord,
   readRecord,
   type RecordStatus,
   recordStatus,
   RECORD_NAME,
   recordText,
   removeIfThere,
-  unmarkRecord,
+  setMark,
   writeRecord,
 } from "./lock_record.ts";
 import { process, runtimeName, runtimeVersion } from "./natives.ts";
@@ -54,7 +53,7 @@ const TEMPORARY_NAME = /^LOCK\.(?:holder\.|[0-9a-f]{16}\.|holder\.[0-9a-f]{16}\.
 const NAP_MS = 2;
 /** How often a holder looks for marks. */
 const LOOK_MS = 120;
-/** How long a mark waits to be cut off: some times as long, for a holder that is held up. */
+/** How long a mark waits for its answer: some times as long, for a holder that is held up. */
 const ANSWER_MS = 600;
 /** How long others that replace the record of a dead holder may be about it, where there is no mutex. */
 const SETTLE_MS = 20;
@@ -227,13 +226,15 @@ function* isOver(
   const { holder, status } = former;
   const liveness = judge(place, mutex, holder);
   if (liveness === "dead") return true;
-  const markedSize = mark(recordPath, status);
+  let isAsked = ask(recordPath, former);
   if (liveness === "alive") throw lockedBy(directory, holder);
   for (let napped = 0; napped < ANSWER_MS; napped += NAP_MS) {
     yield undefined;
-    const now = recordStatus(recordPath);
-    if (now === undefined || !isSameRecord(now, status)) return false;
-    if (now.size < markedSize) throw lockedBy(directory, holder);
+    const now = readRecord(recordPath);
+    if (now === undefined || !isSameRecord(now.status, status)) return false;
+    if (isAsked && !now.isMarked) throw lockedBy(directory, holder);
+    // Again and again: a holder tells marks by the time of the last change, which may be coarse.
+    if (napped % LOOK_MS === 0) isAsked = ask(recordPath, former);
   }
   return true;
 }
@@ -250,13 +251,14 @@ function judge(
   return liveness === "here" && holder.lockFile === mutex?.identity ? "dead" : liveness;
 }
 
-/** Asks the holder to show itself. It takes the mutex anew, too, which it must have lost. */
-function mark(path: string, status: RecordStatus): number {
+/** Asks the holder to show itself and to take its mutex anew; false where it can't be asked. */
+function ask(path: string, found: FoundRecord): boolean {
+  if (found.holder === undefined) return false;
   try {
-    return markRecord(path, status);
+    return setMark(path, found, true) !== undefined;
   } catch (error) {
-    // Then its holder can't be asked, and is watched only.
-    if (error instanceof IoError) return 0;
+    // Then it is only watched.
+    if (error instanceof IoError) return false;
     throw error;
   }
 }
@@ -313,7 +315,6 @@ class DirectoryLock implements FileLock {
   onLost: ((error: LockLostError) => void) | undefined;
   readonly #place: Place;
   readonly #text: string;
-  readonly #sizeBytes: number;
   #mutex: SqliteMutex | undefined;
   #status: RecordStatus;
   #lost: LockLostError | undefined;
@@ -329,7 +330,6 @@ class DirectoryLock implements FileLock {
     this.#place = place;
     this.#mutex = mutex;
     this.#text = text;
-    this.#sizeBytes = text.length + 1;
     this.#status = status;
     this.witness = { directory, path, dev: status.dev, ino: status.ino };
     held.add(this);
@@ -372,20 +372,20 @@ class DirectoryLock implements FileLock {
     if (found === undefined || found.text !== this.#text || !isSameRecord(found.status, this.#status)) {
       throw this.#lose(describeRecord(found));
     }
-    if (found.status.size > this.#sizeBytes) return this.#answer();
+    if (found.isMarked) return this.#answer(found);
     // Another mode, owner or number of links changes nothing. But a directory that was copied over
     // ours, or that got our inodes, brings a `LOCK` of its own, or has written to ours.
     const isRewritten = found.status.mtimeMs !== this.#status.mtimeMs ||
-      found.status.size !== this.#sizeBytes ||
+      found.status.size !== this.#status.size ||
       (mutexPath !== undefined && this.#mutex?.isAt(mutexPath) === false);
     if (isRewritten) throw this.#lose(`"${RECORD_NAME}" was written by somebody else`);
     this.#status = found.status;
   }
 
   /** Somebody asks whether we live: our mutex must be gone. */
-  #answer(): void {
+  #answer(found: FoundRecord): void {
     const { recordPath } = this.#place;
-    const status = unmarkRecord(recordPath, this.#status, this.#text);
+    const status = setMark(recordPath, found, false);
     if (status === undefined) throw this.#lose(describeRecord(readRecord(recordPath)));
     this.#status = status;
     this.#mutex?.give();

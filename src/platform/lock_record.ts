@@ -1,14 +1,14 @@
 /**
  * The record of a held lock: the file `LOCK.holder`, which says who holds the directory.
  *
- *     {"runtime":"node","version":"24.21.0","pid":4711, ... }\n     the record, at most 4 KiB
- *     \n\n                                                         marks of contenders
+ *     {"runtime":"node","version":"24.21.0","pid":4711, ... }    at most 4 KiB
+ *     line feed, or a space: the mark of a contender
  *
  * Whose record stands under the name has the lock. A holder puts its own there by renaming a new
  * file onto it, before it reads anything of the store, and never does so again: from then on the
  * same file under the name means that nobody has taken over. It is replaced and removed, and else
- * only changed by the marks: a contender that can't tell whether the holder lives appends one, and
- * the holder cuts them off again, through its own file (directory_lock.ts).
+ * only changed by marks: a contender that can't tell whether the holder lives sets one, and the
+ * holder takes it away again (directory_lock.ts). Nobody changes a file that lost the name meanwhile.
  *
  * The record has mode 0600. Everything in it is matched against a pattern before it is used.
  */
@@ -22,6 +22,8 @@ import { writeFullySync } from "./transfer.ts";
 export const RECORD_NAME = "LOCK.holder";
 
 const MAX_BYTES = 4096;
+const LINE_FEED = Uint8Array.of(0x0a);
+const MARK = Uint8Array.of(0x20);
 // Windows has none of these flags.
 const SAFE_FLAGS = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
 
@@ -65,8 +67,10 @@ export interface RecordStatus {
 export interface FoundRecord {
   /** Its status. */
   readonly status: RecordStatus;
-  /** Its text up to the first line feed; what is unreadable is "". */
+  /** Its text up to the line feed or the mark; what is unreadable is "". */
   readonly text: string;
+  /** Whether a contender has marked it. */
+  readonly isMarked: boolean;
   /** Who it says the holder is, or undefined where it is damaged. */
   readonly holder: Holder | undefined;
 }
@@ -99,11 +103,12 @@ export function readRecord(path: string): FoundRecord | undefined {
   let descriptor: number | undefined;
   try {
     descriptor = fs.openSync(path, fs.constants.O_RDONLY | SAFE_FLAGS);
-    const text = firstLine(descriptor);
-    return { status: fs.fstatSync(descriptor), text, holder: parse(text) };
+    const status = fs.fstatSync(descriptor);
+    const [text, isMarked] = content(descriptor);
+    return { status, text, isMarked, holder: parse(text) };
   } catch (error) {
     if (osCodeOf(error) === "ENOENT") return undefined;
-    return { status, text: "", holder: undefined };
+    return { status, text: "", isMarked: false, holder: undefined };
   } finally {
     if (descriptor !== undefined) fs.closeSync(descriptor);
   }
@@ -124,37 +129,24 @@ export function writeRecord(temporary: string, text: string): RecordStatus {
   }
 }
 
-/** Appends a mark to the record, if it is still the file of `status`; returns its new size. */
-export function markRecord(path: string, status: RecordStatus): number {
-  return onRecord(path, status, fs.constants.O_WRONLY | fs.constants.O_APPEND, (descriptor) => {
-    fs.writeSync(descriptor, "\n");
-    return fs.fstatSync(descriptor).size;
-  }) ?? status.size;
-}
-
-/** Cuts the marks off; returns the new status, or undefined where another file has the name. */
-export function unmarkRecord(
+/**
+ * Sets the mark, or takes it away, if the record still has the name. Returns the status after that,
+ * or undefined where another file has the name.
+ *
+ * @throws {IoError} it can't be written to
+ */
+export function setMark(
   path: string,
-  status: RecordStatus,
-  text: string,
+  { status, text }: Pick<FoundRecord, "status" | "text">,
+  isMarked: boolean,
 ): RecordStatus | undefined {
-  return onRecord(path, status, fs.constants.O_RDWR, (descriptor) => {
-    fs.ftruncateSync(descriptor, new TextEncoder().encode(text).length + 1);
-    return fs.fstatSync(descriptor);
-  });
-}
-
-function onRecord<T>(
-  path: string,
-  status: RecordStatus,
-  flags: number,
-  body: (descriptor: number) => T,
-): T | undefined {
   let descriptor: number | undefined;
   try {
-    descriptor = fs.openSync(path, flags | SAFE_FLAGS);
+    descriptor = fs.openSync(path, fs.constants.O_RDWR | SAFE_FLAGS);
     if (!isSameRecord(fs.fstatSync(descriptor), status)) return undefined;
-    return body(descriptor);
+    const { length } = new TextEncoder().encode(text);
+    fs.writeSync(descriptor, isMarked ? MARK : LINE_FEED, 0, 1, length);
+    return fs.fstatSync(descriptor);
   } catch (error) {
     if (osCodeOf(error) === "ENOENT") return undefined;
     throw ioErrorFrom("lock", path, error);
@@ -185,11 +177,12 @@ export function describeRecord(found: FoundRecord | undefined): string {
   return `"${RECORD_NAME}" is of ${describeHolder("another handle", found.holder)}`;
 }
 
-function firstLine(descriptor: number): string {
+/** The text and whether it is marked. */
+function content(descriptor: number): [text: string, isMarked: boolean] {
   const bytes = new Uint8Array(MAX_BYTES);
   const count = fs.readSync(descriptor, bytes, 0, MAX_BYTES, 0);
   const [line] = new TextDecoder().decode(bytes.subarray(0, count)).split("\n", 1);
-  return line!;
+  return line!.endsWith(" ") ? [line!.slice(0, -1), true] : [line!, false];
 }
 
 function parse(text: string): Holder | undefined {

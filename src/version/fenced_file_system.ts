@@ -1,16 +1,17 @@
 /**
  * The file system as the holder of a directory's lock may use it: nothing in the directory is made,
- * renamed or removed, no record is appended to a manifest, and no sync is said to have succeeded,
- * unless the lock is still held.
+ * renamed or removed, and no sync is said to have succeeded, unless the lock is still held.
  *
  * Whoever takes a lost lock over does so before it reads the directory (FileLock.verifySync). So what
  * was synced before the lock was found to be held is seen by the next holder, and a file that is
- * removed after that is none that it needs. Writes to a log are not looked at one by one: before they
- * count as durable there is a sync.
+ * removed after that is none that it needs.
+ *
+ * Of the writes to a file only the first one after a sync is bound to the lock: that is every record
+ * of a manifest and every group of durable writes. A look costs as much as a small write does, and
+ * nothing that was written counts before it is synced.
  */
 
 import type { FileHandle, FileLock, FileSystem } from "../platform/file_system.ts";
-import { parseFileName } from "./file_names.ts";
 
 /** `inner`, with what is done in `directory` bound to the lock. */
 export function fencedFileSystem(
@@ -30,8 +31,7 @@ export function fencedFileSystem(
     createSync(path) {
       if (!path.startsWith(start)) return inner.createSync(path);
       lock.verifySync();
-      const kind = parseFileName(path.slice(start.length))?.kind;
-      return new FencedHandle(inner.createSync(path), lock, kind === "manifest");
+      return new FencedHandle(inner.createSync(path), lock);
     },
     renameSync(from, to) {
       verify(to);
@@ -60,17 +60,18 @@ class FencedHandle implements FileHandle {
   readonly sync?: NonNullable<FileHandle["sync"]>;
   readonly #inner: FileHandle;
   readonly #lock: FileLock;
-  readonly #verifiesWrites: boolean;
+  /** Whether the lock was held when the file was made, or at a write since the last sync. */
+  #isVerified = true;
 
-  constructor(inner: FileHandle, lock: FileLock, verifiesWrites: boolean) {
+  constructor(inner: FileHandle, lock: FileLock) {
     this.path = inner.path;
     this.#inner = inner;
     this.#lock = lock;
-    this.#verifiesWrites = verifiesWrites;
     if (inner.read !== undefined) this.read = inner.read.bind(inner);
     if (inner.sync !== undefined) {
       this.sync = async () => {
         await inner.sync!();
+        this.#isVerified = false;
         lock.verifySync();
       };
     }
@@ -81,12 +82,16 @@ class FencedHandle implements FileHandle {
   }
 
   writeSync(from: Uint8Array, offset: number, length: number, position: number): number {
-    if (this.#verifiesWrites) this.#lock.verifySync();
+    if (!this.#isVerified) {
+      this.#lock.verifySync();
+      this.#isVerified = true;
+    }
     return this.#inner.writeSync(from, offset, length, position);
   }
 
   syncSync(): void {
     this.#inner.syncSync();
+    this.#isVerified = false;
     this.#lock.verifySync();
   }
 

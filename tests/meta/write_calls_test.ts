@@ -89,7 +89,9 @@ test("Only the platform loads modules of a runtime", () => {
 /** Files with regular expressions, and over what those run: texts of bounded length, in linear time. */
 const expressions: Readonly<Record<string, string>> = {
   "src/go/go_store.ts": "names of files",
-  "src/platform/directory_lock.ts": "LOCK.holder, at most 4 KiB",
+  "src/platform/directory_lock.ts": "names of files",
+  "src/platform/lock_record.ts": "LOCK.holder, at most 4 KiB",
+  "src/platform/process_liveness.ts": "a link of the system",
   "src/platform/posix_handles.ts": "the system's texts of errors",
   "src/value/record_encoder.ts":
     "a property's name in the text of an error, at most 33 characters of it",

@@ -180,7 +180,10 @@ test("lock leaves an empty LOCK file and no holder's file behind", () =>
     const lock = defaultFileSystem().lockSync(directory);
     assert.deepEqual(fs.readdirSync(directory).sort(), ["LOCK", "LOCK.holder"]);
     const holder = JSON.parse(fs.readFileSync(join(directory, "LOCK.holder"), "utf8"));
-    assert.deepEqual(Object.keys(holder), ["runtime", "version", "pid", "token", "since"]);
+    assert.deepEqual(Object.keys(holder), [
+      ...["runtime", "version", "pid", "token", "since"],
+      ...["started", "pidNamespace", "boot", "machine", "directory", "lockFile"],
+    ]);
     assert.match(holder.token, /^[0-9a-f]{32}$/);
     lock.releaseSync();
     assert.deepEqual(fs.readdirSync(directory), ["LOCK"]);

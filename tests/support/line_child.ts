@@ -20,10 +20,15 @@ export class LineChild {
   #isOver = false;
   #wake: (() => void) | undefined;
 
-  /** Starts `script` on a runtime, in `workingDirectory` if one is given. */
-  constructor(runtime: RuntimeName, script: string, workingDirectory?: string) {
+  /** Starts `script` on a runtime, in `workingDirectory` if one is given; Deno may do anything by default. */
+  constructor(
+    runtime: RuntimeName,
+    script: string,
+    workingDirectory?: string,
+    denoPermissions?: string[],
+  ) {
     this.runtime = runtime;
-    const { command, args } = runtimeCommand(runtime, script, []);
+    const { command, args } = runtimeCommand(runtime, script, [], denoPermissions);
     const child = spawn(command, args, {
       stdio: ["pipe", "pipe", "pipe"],
       ...(workingDirectory !== undefined && { cwd: workingDirectory }),
@@ -68,6 +73,11 @@ export class LineChild {
   ask<T>(line: string): Promise<T> {
     this.send(line);
     return this.answer<T>();
+  }
+
+  /** Sends a signal, such as SIGSTOP. */
+  signal(name: NodeJS.Signals): void {
+    this.#process.kill(name);
   }
 
   /** Kills it, and waits until it is gone. Killing twice is legal. */
