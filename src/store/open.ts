@@ -71,8 +71,7 @@ export async function open(path: string | URL, options?: Options): Promise<Store
   try {
     return await runTask(openLocked(request, systemScheduler, lock), systemScheduler, SLICE_MS);
   } catch (error) {
-    lock?.releaseSync();
-    throw error;
+    throw givenUp(lock, error);
   }
 }
 
@@ -94,8 +93,19 @@ export function openSync(path: string | URL, options?: Options): Store {
   try {
     return runTaskSync(openLocked(request, systemScheduler, lock));
   } catch (error) {
+    throw givenUp(lock, error);
+  }
+}
+
+/** Gives the lock back; where that is lost it, and not what was read without it, is to blame. */
+function givenUp(lock: FileLock | undefined, error: unknown): unknown {
+  try {
+    lock?.verifySync();
+    return error;
+  } catch (lost) {
+    return lost;
+  } finally {
     lock?.releaseSync();
-    throw error;
   }
 }
 

@@ -26,8 +26,6 @@ export interface LostLockAnswer {
   readonly ok: boolean;
   /** What `get` found. */
   readonly value?: unknown;
-  /** How long it took. */
-  readonly tookMs: number;
   /** The error, where it failed. */
   readonly error?: {
     readonly name: string;
@@ -81,8 +79,7 @@ async function obey([act, ...rest]: string[]): Promise<unknown> {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const startMs = performance.now();
-  let answer: Omit<LostLockAnswer, "tookMs">;
+  let answer: LostLockAnswer;
   try {
     answer = { ok: true, value: await obey(line.split(" ")) };
   } catch (error) {
@@ -93,6 +90,5 @@ for await (const line of createInterface({ input: process.stdin })) {
       error: { name, code, message, cause: cause instanceof StoreError ? cause.code : undefined },
     };
   }
-  const tookMs = performance.now() - startMs;
-  writeSync(1, `${JSON.stringify({ ...answer, tookMs })}\n`);
+  writeSync(1, `${JSON.stringify(answer)}\n`);
 }
