@@ -156,10 +156,11 @@ function placeOf(directory: string): Place {
   } catch (error) {
     throw ioErrorFrom("lock", directory, error);
   }
-  const mutexPath = nodePath.join(directory, LOCK_NAME);
+  // SQLite follows links before it counts. The name that the caller knows is better in errors.
+  const paths = [directory, real].map((path) => nodePath.join(path, LOCK_NAME));
   return {
     directory,
-    mutexPath: fitsSqlite(nodePath.join(real, LOCK_NAME)) ? mutexPath : undefined,
+    mutexPath: fitsSqlite(paths[1]!) ? paths.find(fitsSqlite) : undefined,
     recordPath: nodePath.join(directory, RECORD_NAME),
     // The time tells a new directory from a removed one whose inode it got.
     identity: `${status.dev}:${status.ino}:${Math.floor(status.birthtimeMs || 0)}`,

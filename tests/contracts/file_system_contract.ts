@@ -301,8 +301,11 @@ export function fileSystemContract(name: string, make: () => FileSystemUnderTest
     }
     fileSystem.makeDirectorySync(at("other"));
     const other = fileSystem.lockSync(at("other"));
+    lock.verifySync();
     lock.releaseSync();
     lock.releaseSync();
+    // Syncs that end late are told nothing of the next holder.
+    lock.verifySync();
     const again = fileSystem.lockSync(directory);
     lock.releaseSync();
     assert.throws(() => fileSystem.lockSync(directory), LockedError);

@@ -53,6 +53,15 @@ export function kills(titles: RegExp): Command {
   };
 }
 
+/** One script in which the lock is lost, "before" or "after" every operation. */
+export function lostLocks(store: string, phase: string): Command {
+  return {
+    layer: "CR",
+    files: "tests/faults/lost_lock_states_test.ts",
+    titles: new RegExp(`^${store} loses an acknowledged write when its lock is lost ${phase} `),
+  };
+}
+
 /** A test that is about just what the bug breaks. */
 export function directed(files: string, titles: RegExp): Command {
   return { layer: "UN", files, titles };

@@ -1,7 +1,7 @@
 /** Bugs in tables, compaction, reads and everything else that is not about crashes. */
 
 import type { Bug } from "./bug.ts";
-import { corruption, directed, model } from "./commands.ts";
+import { corruption, directed, model, lostLocks } from "./commands.ts";
 
 /** What the model says of an answer that is not the map's. */
 const OTHER_ANSWER = /history \d+ of seed \d+ fails/;
@@ -248,14 +248,69 @@ export const tableBugs: readonly Bug[] = [
     item: "lock no-op",
     does: "locks its directory against itself alone",
     edits: [{
+      file: "src/platform/sqlite_mutex.ts",
+      find: "        locked = begin(database);\n",
+      replace: "        locked = begin !== undefined;\n",
+    }, {
       file: "src/platform/directory_lock.ts",
-      find: "      locked = begin(database);\n",
-      replace: "      locked = begin !== undefined;\n",
+      find: '  if (liveness === "dead") return true;\n',
+      replace: "  return true;\n",
     }],
     caughtBy: directed(
       "tests/platform/directory_lock_test.ts",
       /^lock attempts that fail in this process leave the lock of this process alone/,
     ),
     symptom: /got in/,
+  },
+  {
+    name: "trust-the-mutex",
+    item: "beyond the list",
+    does: "takes a lock over from a live holder whose lock the system has dropped",
+    edits: [{
+      file: "src/platform/directory_lock.ts",
+      find: '  if (liveness === "dead") return true;\n',
+      replace: "  return true;\n",
+    }],
+    caughtBy: directed(
+      "tests/faults/lost_lock_test.ts",
+      /^A second open is let in after a reader in the node holder's process closed LOCK/,
+    ),
+    symptom: /succeeded/,
+  },
+  {
+    name: "acknowledge-without-lock",
+    item: "beyond the list",
+    does: "acknowledges a sync without looking whether it still has its lock",
+    edits: [{
+      file: "src/version/fenced_file_system.ts",
+      find: "        this.#isVerified = false;\n        lock.verifySync();\n",
+      replace: "        this.#isVerified = false;\n",
+    }],
+    caughtBy: lostLocks("A store that is new and written to asynchronously", "before"),
+    symptom: /is acknowledged, the other store has/,
+  },
+  {
+    name: "acknowledge-synchronously-without-lock",
+    item: "beyond the list",
+    does: "returns from a synchronous sync without looking whether it still has its lock",
+    edits: [{
+      file: "src/version/fenced_file_system.ts",
+      find: "    this.#isVerified = false;\n    this.#lock.verifySync();\n",
+      replace: "    this.#isVerified = false;\n",
+    }],
+    caughtBy: lostLocks("A store that is written to synchronously", "before"),
+    symptom: /is acknowledged, the other store has/,
+  },
+  {
+    name: "delete-without-lock",
+    item: "beyond the list",
+    does: "removes files after its lock was lost",
+    edits: [{
+      file: "src/version/fenced_file_system.ts",
+      find: "      verify(path);\n      inner.removeSync(path);\n",
+      replace: "      inner.removeSync(path);\n",
+    }],
+    caughtBy: lostLocks("A store that is new and written to asynchronously", "after"),
+    symptom: /remove \/db\//,
   },
 ];
