@@ -30,9 +30,9 @@ import {
   isSameRecord,
   isUntouched,
   readRecord,
+  RECORD_NAME,
   type RecordStatus,
   recordStatus,
-  RECORD_NAME,
   recordText,
   removeIfThere,
   setMark,
@@ -64,10 +64,9 @@ const ROUNDS = 4;
 type Registry = Map<string, { readonly holder: Holder }>;
 
 /** One for all copies of this library in the realm: each would let the others' locks be. */
-const registry: Registry =
-  ((globalThis as unknown as Record<symbol, Registry | undefined>)[
-    Symbol.for("@tinykvs/core.locks")
-  ] ??= new Map());
+const registry: Registry = ((globalThis as unknown as Record<symbol, Registry | undefined>)[
+  Symbol.for("@tinykvs/core.locks")
+] ??= new Map());
 
 /**
  * Locks of this copy. It also keeps their mutexes reachable: a collected database is closed, and the
@@ -130,7 +129,8 @@ function* takeLock(directory: string): Generator<undefined, FileLock> {
   try {
     mutex = takeMutex(place);
     const text = recordText({ ...holder, lockFile: mutex?.identity ?? "" });
-    lock = new DirectoryLock(place, mutex, text, yield* putRecord(place, mutex, text));
+    const status = yield* putRecord(place, mutex, text, holder);
+    lock = new DirectoryLock(place, mutex, text, status);
     return lock;
   } catch (error) {
     throw ioErrorUnlessOurs(directory, error);
@@ -196,13 +196,15 @@ function* putRecord(
   place: Place,
   mutex: SqliteMutex | undefined,
   text: string,
+  { token }: Holder,
 ): Generator<undefined, RecordStatus> {
   const { directory, recordPath } = place;
   for (let round = 0; round < ROUNDS; round++) {
     const former = readRecord(recordPath);
     if (former !== undefined && !(yield* isOver(place, mutex, former))) continue;
     if (former !== undefined) removeTemporaries(directory);
-    const status = replaceRecord(place, text, former?.status, mutex === undefined);
+    const isExclusive = mutex === undefined;
+    const status = replaceRecord(place, text, token.slice(0, 16), former?.status, isExclusive);
     if (status === undefined) continue;
     if (mutex !== undefined || former === undefined) return status;
     // Without a mutex others may have found it dead in the same moment. The last one has it.
@@ -268,18 +270,20 @@ function ask(path: string, found: FoundRecord): boolean {
 function replaceRecord(
   { recordPath }: Place,
   text: string,
+  temporaryId: string,
   former: RecordStatus | undefined,
   exclusively: boolean,
 ): RecordStatus | undefined {
-  const temporary = `${recordPath}.${systemScheduler.randomHex(8)}.tmp`;
+  const temporary = `${recordPath}.${temporaryId}.tmp`;
   try {
     const written = writeRecord(temporary, text);
     if (former === undefined && exclusively) {
       fs.linkSync(temporary, recordPath);
       fs.unlinkSync(temporary);
     } else {
-      const now = readRecord(recordPath)?.status;
-      if (former === undefined ? now !== undefined : !now || !isSameRecord(now, former)) {
+      // With the mutex nobody puts one there who waited for it.
+      const now = former && recordStatus(recordPath);
+      if (former !== undefined && (now === undefined || !isSameRecord(now, former))) {
         fs.unlinkSync(temporary);
         return undefined;
       }
@@ -320,6 +324,7 @@ class DirectoryLock implements FileLock {
   #status: RecordStatus;
   #lost: LockLostError | undefined;
   #isReleased = false;
+  #lookedAtMs = -Infinity;
 
   constructor(
     place: Place,
@@ -337,9 +342,12 @@ class DirectoryLock implements FileLock {
     startLooking();
   }
 
-  verifySync(): void {
+  verifySync(maxAgeMs = 0): void {
     if (this.#isReleased) return;
     if (this.#lost !== undefined) throw this.#lost;
+    const nowMs = systemScheduler.nowMs();
+    if (Math.abs(nowMs - this.#lookedAtMs) < maxAgeMs) return;
+    this.#lookedAtMs = nowMs;
     const status = recordStatus(this.#place.recordPath);
     if (status === undefined || !isUntouched(status, this.#status)) this.#inspect();
     else if (this.#mutex === undefined) this.#takeMutex();
@@ -370,7 +378,9 @@ class DirectoryLock implements FileLock {
   #inspect(): void {
     const { recordPath, mutexPath } = this.#place;
     const found = readRecord(recordPath);
-    if (found === undefined || found.text !== this.#text || !isSameRecord(found.status, this.#status)) {
+    if (
+      found === undefined || found.text !== this.#text || !isSameRecord(found.status, this.#status)
+    ) {
       throw this.#lose(describeRecord(found));
     }
     if (found.isMarked) return this.#answer(found);

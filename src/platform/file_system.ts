@@ -77,9 +77,11 @@ export interface FileLock {
    * directory. So what was durable before this call returned is seen by everybody who comes later.
    * Of a lock that was given back it says nothing.
    *
+   * `maxAgeMs` is how old a look may be that is as good: 0 if not given.
+   *
    * @throws {LockLostError} it is not, and never will be again
    */
-  verifySync(): void;
+  verifySync(maxAgeMs?: number): void;
   /** Gives the lock back; one that is lost is left to its new holder. Releasing twice is legal. */
   releaseSync(): void;
 }

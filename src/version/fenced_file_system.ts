@@ -8,10 +8,14 @@
  *
  * Of the writes to a file only the first one after a sync is bound to the lock: that is every record
  * of a manifest and every group of durable writes. A look costs as much as a small write does, and
- * nothing that was written counts before it is synced.
+ * nothing that was written counts before it is synced. So a log makes do with a look of late.
  */
 
 import type { FileHandle, FileLock, FileSystem } from "../platform/file_system.ts";
+import { parseFileName } from "./file_names.ts";
+
+/** A write to a log goes without a look at the lock for this long after one. */
+const LOG_TRUST_MS = 5;
 
 /** `inner`, with what is done in `directory` bound to the lock. */
 export function fencedFileSystem(
@@ -31,7 +35,8 @@ export function fencedFileSystem(
     createSync(path) {
       if (!path.startsWith(start)) return inner.createSync(path);
       lock.verifySync();
-      return new FencedHandle(inner.createSync(path), lock);
+      const isLog = parseFileName(path.slice(start.length))?.kind === "log";
+      return new FencedHandle(inner.createSync(path), lock, isLog ? LOG_TRUST_MS : 0);
     },
     renameSync(from, to) {
       verify(to);
@@ -63,10 +68,13 @@ class FencedHandle implements FileHandle {
   /** Whether the lock was held when the file was made, or at a write since the last sync. */
   #isVerified = true;
 
-  constructor(inner: FileHandle, lock: FileLock) {
+  readonly #trustMs: number;
+
+  constructor(inner: FileHandle, lock: FileLock, trustMs: number) {
     this.path = inner.path;
     this.#inner = inner;
     this.#lock = lock;
+    this.#trustMs = trustMs;
     if (inner.read !== undefined) this.read = inner.read.bind(inner);
     if (inner.sync !== undefined) {
       this.sync = async () => {
@@ -83,7 +91,7 @@ class FencedHandle implements FileHandle {
 
   writeSync(from: Uint8Array, offset: number, length: number, position: number): number {
     if (!this.#isVerified) {
-      this.#lock.verifySync();
+      this.#lock.verifySync(this.#trustMs);
       this.#isVerified = true;
     }
     return this.#inner.writeSync(from, offset, length, position);

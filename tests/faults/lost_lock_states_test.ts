@@ -22,7 +22,7 @@ import type { Options } from "../../src/options.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { openSync } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/store.ts";
-import { startAfter, type Start } from "../support/error_injection.ts";
+import { type Start, startAfter } from "../support/error_injection.ts";
 import { FaultFileSystem, type OperationEvent } from "../support/fault_file_system.ts";
 import { History } from "../support/fault_history.ts";
 import { FaultScheduler, frozenScheduler, useScheduler } from "../support/fault_scheduler.ts";
@@ -112,7 +112,9 @@ for (const script of scripts) {
           await attempt(script, start, at, phase);
         } catch (error) {
           throw new Error(
-            `the lock is lost ${phase} operation ${at}: ${error instanceof Error ? error.message : error}\n` +
+            `the lock is lost ${phase} operation ${at}: ${
+              error instanceof Error ? error.message : error
+            }\n` +
               `repeat: TINYKVS_LOSS=${name} node --test tests/faults/lost_lock_states_test.ts`,
             { cause: error },
           );
@@ -218,7 +220,11 @@ function firstCause(error: unknown): unknown {
 }
 
 /** Both the live state and what a power loss leaves have what either has acknowledged. */
-function requireKept(fileSystem: FaultFileSystem, history: History, { store, ordinal }: Heir): void {
+function requireKept(
+  fileSystem: FaultFileSystem,
+  history: History,
+  { store, ordinal }: Heir,
+): void {
   assert.ok(
     ordinal >= history.bounds.durable,
     `write ${history.bounds.durable} is acknowledged, the other store has ${ordinal}`,

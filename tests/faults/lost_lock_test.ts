@@ -241,7 +241,6 @@ for (const holding of runtimeNames) {
     }));
 }
 
-
 /** A directory below `path` whose own path has that many bytes. */
 function longPath(path: string, length: number): string {
   let made = path;

@@ -1,7 +1,7 @@
 /** Bugs in tables, compaction, reads and everything else that is not about crashes. */
 
 import type { Bug } from "./bug.ts";
-import { corruption, directed, model, lostLocks } from "./commands.ts";
+import { corruption, directed, lostLocks, model } from "./commands.ts";
 
 /** What the model says of an answer that is not the map's. */
 const OTHER_ANSWER = /history \d+ of seed \d+ fails/;
