@@ -2,13 +2,14 @@
  * A contender of lock_race_test.ts. Lines on standard input:
  *
  *   open <timeoutMs> <startMs> <path>   opens the store at a moment of the system's clock, 0 for now
+ *   grab <timeoutMs> <startMs> <path>   the same, and has the system drop the lock again
  *   release <atMs>                      closes it, at a moment
  *   time                                only says what time it is
  *
  * Every line is answered with a line of JSON, with the moment at which the answer was known.
  */
 
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { LockedError, open, type Store } from "../../mod.ts";
@@ -56,6 +57,8 @@ async function obey(words: string[]): Promise<void> {
     store = await open(words.slice(3).join(" "), { lockTimeoutMs });
     // A holder that is killed later leaves a log.
     await store.put("holder", process.pid);
+    // POSIX: a process that closes any descriptor of a file loses its locks on it.
+    if (words[0] === "grab") readFileSync(`${store.path}/LOCK`);
     answer({ ok: true, atMs: Date.now() });
   } catch (error) {
     const { name, code, path, holder, message } = error as LockedError;

@@ -47,9 +47,13 @@ async function startMs(contender: LineChild): Promise<number> {
 }
 
 /** A race for the store; returns the winner. */
-async function race(contenders: readonly LineChild[], directory: string): Promise<LineChild> {
+async function race(
+  contenders: readonly LineChild[],
+  directory: string,
+  act: "open" | "grab" = "open",
+): Promise<LineChild> {
   const start = await startMs(contenders[0]!);
-  for (const contender of contenders) contender.send(`open 0 ${start} ${directory}`);
+  for (const contender of contenders) contender.send(`${act} 0 ${start} ${directory}`);
   const answers = await Promise.all(
     contenders.map((contender) => contender.answer<LockAnswer>()),
   );
@@ -109,6 +113,14 @@ for (const [name, runtimes] of Object.entries(fields)) {
       store.closeSync();
     }));
 }
+
+test("A race for a store whose holders lose the system's lock at once has one winner", () =>
+  withContenders([...runtimeNames, runtimeName], async (contenders, directory) => {
+    for (let round = 0; round < rounds; round++) {
+      const winner = await race(contenders, directory, "grab");
+      assert.equal((await winner.ask<LockAnswer>("release 0")).ok, true);
+    }
+  }));
 
 test("A holder that is killed during a race of two leaves the store to one of them", () =>
   withContenders([...runtimeNames], async ([holder, ...waiting], directory) => {

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import * as fs from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { setImmediate } from "node:timers";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
@@ -202,6 +203,47 @@ test("lock takes over the files that a killed holder left", () =>
     );
     lock.releaseSync();
     assert.deepEqual(fs.readdirSync(directory), ["LOCK"]);
+  }));
+
+test("lock lets the event loop turn while it waits for the answer of a holder", () =>
+  onDirectory(async (directory) => {
+    // Nobody can tell whose this is.
+    fs.writeFileSync(join(directory, "LOCK.holder"), "{}");
+    let turns = 0;
+    let isOver = false;
+    const turn = (): void => {
+      turns++;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const taking = defaultFileSystem().lock!(directory);
+    assert.throws(() => defaultFileSystem().lockSync(directory), /by this process \(/);
+    const lock = await taking;
+    isOver = true;
+    assert.ok(turns > 50, `${turns} turns`);
+    lock.releaseSync();
+  }));
+
+test("lock that is held by another copy of the library in this process is not free", () =>
+  onDirectory(async (directory) => {
+    const path = "../../src/platform/directory_lock.ts?copy";
+    const copy = await import(path) as typeof import("../../src/platform/directory_lock.ts");
+    const lock = copy.lockDirectorySync(directory);
+    assert.throws(() => defaultFileSystem().lockSync(directory), /by this process \(/);
+    lock.releaseSync();
+    defaultFileSystem().lockSync(directory).releaseSync();
+  }));
+
+test("lock is not lost for another mode or another link of its record", () =>
+  onDirectory((directory) => {
+    const record = join(directory, "LOCK.holder");
+    const lock = defaultFileSystem().lockSync(directory);
+    fs.chmodSync(record, 0o640);
+    lock.verifySync();
+    fs.linkSync(record, join(directory, "link"));
+    lock.verifySync();
+    lock.releaseSync();
+    assert.deepEqual(fs.readdirSync(directory).sort(), ["LOCK", "link"]);
   }));
 
 test("lock answers with an unknown holder when the holder's file is damaged", () =>
