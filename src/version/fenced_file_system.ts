@@ -14,8 +14,8 @@
 import type { FileHandle, FileLock, FileSystem } from "../platform/file_system.ts";
 import { parseFileName } from "./file_names.ts";
 
-/** A write to a log goes without a look at the lock for this long after one. */
-const LOG_TRUST_MS = 5;
+/** A write to a log that follows on a sync goes without a look at the lock: this long after one. */
+const LOG_TRUST_MS = 0.2;
 
 /** `inner`, with what is done in `directory` bound to the lock. */
 export function fencedFileSystem(

@@ -1,5 +1,5 @@
 /**
- * A holder or contender of lost_lock_test.ts. Lines on standard input:
+ * A holder or contender of lost_lock_*test.ts and long_path_lock_test.ts. Lines on standard input:
  *
  *   open <path>            opens the store
  *   hold <path>            only locks the directory
