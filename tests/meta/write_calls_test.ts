@@ -93,6 +93,7 @@ const expressions: Readonly<Record<string, string>> = {
   "src/platform/lock_record.ts": "LOCK.holder, at most 4 KiB",
   "src/platform/process_liveness.ts": "a link of the system",
   "src/platform/posix_handles.ts": "the system's texts of errors",
+  "src/platform/sqlite_mutex.ts": "none: it calls SQLite's own exec",
   "src/value/record_encoder.ts":
     "a property's name in the text of an error, at most 33 characters of it",
   "src/version/file_names.ts": "names of files",

@@ -60,9 +60,9 @@ for (const [what, record, asking, looks, expected] of cases) {
   });
 }
 
-test("This process is found to run, under its own start time", {
-  skip: !onLinux,
-}, () => {
+test("This process is found to run, under its own start time", () => {
+  // Only Linux tells the start time of a process in a file.
+  if (!onLinux) return;
   const { started, boot, pidNamespace } = surroundings();
   assert.match(started, /^\d+$/);
   assert.match(boot, /^[0-9a-f-]{36}$/);
