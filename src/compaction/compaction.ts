@@ -4,7 +4,6 @@
  */
 
 import type { TableMetadata } from "../version/table_metadata.ts";
-import type { VersionEdit } from "../version/version_edit.ts";
 
 /** How tables move down the levels. */
 export interface CompactionOptions {
@@ -44,17 +43,6 @@ export interface Compaction {
    * meet too many bytes of the first of these levels.
    */
   readonly deeper: readonly (readonly TableMetadata[])[];
-}
-
-/** The edit that puts a compaction's outputs in the place of its inputs. */
-export function editOf(
-  { inputs, outputLevel }: Compaction,
-  outputs: readonly TableMetadata[],
-): VersionEdit {
-  return {
-    removed: inputs.flatMap(({ level, tables }) => tables.map(({ number }) => ({ level, number }))),
-    added: outputs.map((table) => ({ level: outputLevel, table })),
-  };
 }
 
 /** An output table that meets more than this many times its size in the level below it is closed. */

@@ -8,7 +8,7 @@
  * rewritten at all.
  */
 
-import { compareViews, type TableMetadata } from "../version/table_metadata.ts";
+import { compareViews, rangesOverlap, type TableMetadata } from "../version/table_metadata.ts";
 import {
   type Compaction,
   type CompactionInput,
@@ -17,9 +17,6 @@ import {
   maxLevelSize,
   totalSize,
 } from "./compaction.ts";
-import { groupsOfLevel0, type Levels, merge, move, overlapping, rangeOf } from "./plan.ts";
-import { pickSmallTables, smallOfLevel0 } from "./small_tables.ts";
-import { BUSY_RULE, IDLE_RULE, pickTombstones } from "./tombstones.ts";
 
 /**
  * So many neighbours go down together: the tables of the next level that they meet only in part, at both ends, are
@@ -29,10 +26,15 @@ const MAX_WINDOW = 8;
 /** Several go together only if they and what they meet are no more than so many tables of the next level. */
 const MAX_INPUT_FILES = 12;
 
-/**
- * The most urgent compaction: for a level that is beyond its limit, then for small tables, then for
- * tombstones. Undefined when there is nothing to do.
- */
+/** Tables by level: level 0 newest first, the others by key. */
+export type Levels = readonly (readonly TableMetadata[])[];
+
+interface KeyRange {
+  smallest: DataView;
+  largest: DataView;
+}
+
+/** The most urgent compaction, or undefined when every level is within its limits. */
 export function pickCompaction(levels: Levels, options: CompactionOptions): Compaction | undefined {
   let bestLevel = -1;
   let bestScore = 1;
@@ -43,20 +45,10 @@ export function pickCompaction(levels: Levels, options: CompactionOptions): Comp
       bestScore = score;
     }
   }
-  if (bestLevel < 0) {
-    return pickSmallTables(levels, options) ?? pickTombstones(levels, options, BUSY_RULE);
-  }
+  if (bestLevel < 0) return undefined;
   return bestLevel === 0
     ? pickFromLevel0(levels, options)
     : pickFromLevel(levels, bestLevel, options);
-}
-
-/** As `pickCompaction`, for a store that nobody writes to: gives back more of what was deleted. */
-export function pickIdleCompaction(
-  levels: Levels,
-  options: CompactionOptions,
-): Compaction | undefined {
-  return pickCompaction(levels, options) ?? pickTombstones(levels, options, IDLE_RULE);
 }
 
 /** Bytes that would have to be compacted to bring every level within its limits, at a rough guess. */
@@ -141,16 +133,25 @@ function levelScore(levels: Levels, level: number, options: CompactionOptions): 
 }
 
 function pickFromLevel0(levels: Levels, options: CompactionOptions): Compaction {
-  const oldest = levels[0]!.at(-1)!;
-  const tables = groupsOfLevel0(levels[0]!).find((group) => group.includes(oldest))!;
-  const next = overlapping(levels[1]!, rangeOf(tables));
-  if (tables.length > 1 || next.length > 0) {
-    return merge([{ level: 0, tables }, { level: 1, tables: next }], 1, levels, options);
+  const level0 = levels[0]!;
+  const oldest = level0[level0.length - 1]!;
+  // Every table that meets the chosen ones has to come along: if it is older it would otherwise end
+  // up above them, and if it is newer there is no reason to merge the same range again.
+  const chosen = new Set([oldest]);
+  let range = rangeOf([oldest]);
+  for (let grew = true; grew;) {
+    grew = false;
+    for (const table of level0) {
+      if (chosen.has(table) || !rangesOverlap(table, range.smallest, range.largest)) continue;
+      chosen.add(table);
+      range = rangeOf([...chosen]);
+      grew = true;
+    }
   }
-  const small = smallOfLevel0(levels, options);
-  return small.length > 1
-    ? merge([{ level: 0, tables: small }], 1, levels, options)
-    : move(0, tables[0]!, levels, options);
+  const tables = level0.filter((table) => chosen.has(table));
+  const next = overlapping(levels[1]!, range);
+  if (tables.length === 1 && next.length === 0) return move(0, oldest, levels, options);
+  return merge([{ level: 0, tables }, { level: 1, tables: next }], 1, levels, options);
 }
 
 function pickFromLevel(levels: Levels, level: number, options: CompactionOptions): Compaction {
@@ -210,4 +211,46 @@ function runningSizes(tables: readonly TableMetadata[]): number[] {
   const sums = [0];
   for (const { sizeBytes } of tables) sums.push(sums.at(-1)! + sizeBytes);
   return sums;
+}
+
+function move(
+  level: number,
+  table: TableMetadata,
+  levels: Levels,
+  options: CompactionOptions,
+): Compaction {
+  return { ...merge([{ level, tables: [table] }], level + 1, levels, options), kind: "move" };
+}
+
+function merge(
+  inputs: readonly CompactionInput[],
+  outputLevel: number,
+  levels: Levels,
+  options: CompactionOptions,
+): Compaction {
+  const range = rangeOf(inputs.flatMap((input) => input.tables));
+  const deeper = [];
+  for (let level = outputLevel + 1; level < levels.length; level++) {
+    deeper.push(overlapping(levels[level]!, range));
+  }
+  return {
+    kind: "merge",
+    inputs: inputs.filter((input) => input.tables.length > 0),
+    outputLevel,
+    maxFileSizeBytes: maxFileSize(options, outputLevel),
+    deeper,
+  };
+}
+
+function overlapping(tables: readonly TableMetadata[], range: KeyRange): TableMetadata[] {
+  return tables.filter((table) => rangesOverlap(table, range.smallest, range.largest));
+}
+
+function rangeOf(tables: readonly TableMetadata[]): KeyRange {
+  let { smallestView: smallest, largestView: largest } = tables[0]!;
+  for (const table of tables) {
+    if (compareViews(table.smallestView, smallest) < 0) smallest = table.smallestView;
+    if (compareViews(table.largestView, largest) > 0) largest = table.largestView;
+  }
+  return { smallest, largest };
 }

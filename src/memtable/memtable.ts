@@ -29,8 +29,6 @@ export class Memtable {
   #firstSequence: number;
   /** Number of entries, every version counted. */
   entryCount = 0;
-  /** Number of tombstones among them. Counted by the write path, which knows what a value says. */
-  tombstoneCount = 0;
   /** Number of read views that show it. Internal to them. */
   references = 0;
 
@@ -70,7 +68,6 @@ export class Memtable {
     this.#tree.clear();
     this.#firstSequence = firstSequence;
     this.entryCount = 0;
-    this.tombstoneCount = 0;
   }
 
   /** Gives back the memory that is not used: it will be needed again, but not soon. */

@@ -10,25 +10,21 @@
  * descriptor is no failure: nothing was written, and the work is begun again a little later.
  */
 
-import { type Compaction, editOf } from "../compaction/compaction.ts";
+import type { Compaction } from "../compaction/compaction.ts";
 import { mergeJob } from "../compaction/merge_job.ts";
-import { pickCompaction, pickIdleCompaction, planFullCompaction } from "../compaction/picker.ts";
-import { planNeighbours } from "../compaction/small_tables.ts";
+import { pickCompaction, planFullCompaction } from "../compaction/picker.ts";
 import { ClosedError } from "../errors.ts";
 import { isOver, type Timer } from "../platform/scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
-import type { Version } from "../version/version.ts";
+import type { VersionEdit } from "../version/version_edit.ts";
 import { ownTurn } from "./background_turns.ts";
 import { FlushQueue } from "./flush_queue.ts";
-import { IdleWatch } from "./idle_watch.ts";
 import type { StoreState } from "./store_state.ts";
 
 /** The longest that the event loop is held at a time. */
 const SLICE_MS = 1.5;
-/** Between two slices while the store is idle. */
-const IDLE_PAUSE_MS = 10;
 /**
  * Acknowledgements wait while this many memtables wait for their flush: one more where the job thread has two
  * of them, so that writers need not wait whenever it is the slower one for a while, as in its first second.
@@ -79,8 +75,6 @@ export interface BackgroundCounters {
 export class Background {
   /** Flushes: those that are in progress, and what they have written. */
   readonly flushes: FlushQueue;
-  /** Finds out when nobody writes. */
-  readonly idle: IdleWatch;
   /** What was done so far, besides. */
   readonly counters: BackgroundCounters = {
     compactions: 0,
@@ -91,8 +85,6 @@ export class Background {
   };
   readonly #state: StoreState;
   #compaction: RunningTask<void> | undefined;
-  /** Whether the compaction's edit is being written. */
-  #isInstalling = false;
   #manual: { range: CompactionRange; isStarted: boolean; isDone: boolean }[] = [];
   #waiters: Waiter[] = [];
   #isLooping = false;
@@ -103,9 +95,8 @@ export class Background {
   #shortage: unknown;
   #retryTimer: Timer | undefined;
   #mayCompact = true;
-  /** The version in which the picker found nothing to do, and the one in which it did not even when idle. */
-  #restedVersion: Version | undefined;
-  #idleRestedVersion: Version | undefined;
+  /** Whether the picker found nothing to do in the version that is in force. */
+  #idleVersion: unknown;
   readonly #maxWaitingMemtables: number;
   readonly #assistBytes: number;
   #bytesSinceAssist = 0;
@@ -114,7 +105,6 @@ export class Background {
   constructor(state: StoreState) {
     this.#state = state;
     this.flushes = new FlushQueue(state);
-    this.idle = new IdleWatch(state, () => this.#startIdleWork());
     this.#maxWaitingMemtables = state.jobThread === undefined
       ? MAX_WAITING_MEMTABLES
       : MAX_WAITING_WITH_THREAD;
@@ -124,7 +114,7 @@ export class Background {
   /** Starts the loop if there is something to do. */
   kick(): void {
     const before = this.#tasks();
-    if (!this.#fillSlots()) return this.#watchIfDead();
+    if (!this.#fillSlots()) return;
     if (this.#isLooping) {
       // It may be waiting for the job thread, and would hear of this only when that has finished its job.
       if (this.#tasks().some((task) => !before.includes(task))) this.#wakeLoop();
@@ -156,10 +146,7 @@ export class Background {
   /** Does a share of the work for a writer that has just written `bytes` synchronously. */
   assist(bytes: number): void {
     this.#bytesSinceAssist += bytes;
-    // A program that writes little in each of many runs may bring level 0 to its bound, too.
-    const isDue = this.#bytesSinceAssist >= this.#assistBytes ||
-      this.#level0Count() >= this.#level0Limit(STOP_FACTOR);
-    if (!isDue) return;
+    if (this.#bytesSinceAssist < this.#assistBytes) return;
     this.#bytesSinceAssist = 0;
     if (!this.#fillSlots()) return;
     this.#acceptElsewhere();
@@ -224,10 +211,6 @@ export class Background {
   /** Ends a compaction where it stands and starts none any more: the store is being closed. */
   stopCompaction(): void {
     this.#mayCompact = false;
-    this.idle.stop();
-    // Its edit may be in the manifest already: then what comes next has to start from it.
-    while (this.#isInstalling) this.#compaction!.driveSync(this.#state.scheduler, 0);
-    this.#settle();
     this.#compaction?.cancel(new ClosedError("store"));
     this.#compaction = undefined;
     this.#wakeWaiters();
@@ -237,7 +220,6 @@ export class Background {
   stop(): void {
     this.#isStopped = true;
     this.#retryTimer?.cancel();
-    this.idle.stop();
     const reason = new ClosedError("store");
     this.flushes.cancel(reason);
     this.#compaction?.cancel(reason);
@@ -258,53 +240,12 @@ export class Background {
         await Promise.race(wakes);
       } else {
         // The turn comes first: whoever called us in this one has been given its share.
-        await this.#turn();
+        await ownTurn(scheduler);
         if (!task.isSettled) task.slice(scheduler, SLICE_MS);
       }
       this.#settle();
     }
     this.#isLooping = false;
-    this.#watchIfDead();
-  }
-
-  /** Has the next idle time noticed, unless this is one and all was done in it. */
-  #watchIfDead(): void {
-    if (!this.idle.isIdle) this.idle.startIfDead();
-  }
-
-  /** Lets a turn of the event loop pass, or a longer time that does not keep the process alive. */
-  async #turn(): Promise<void> {
-    const { scheduler } = this.#state;
-    if (this.#isPaced()) {
-      await new Promise<void>((resolve) => {
-        const timer = scheduler.setTimer(resolve, IDLE_PAUSE_MS);
-        this.#wakeLoop = () => {
-          timer.cancel();
-          resolve();
-        };
-      });
-    }
-    await ownTurn(scheduler);
-  }
-
-  /** Whether there is time for everything: nobody writes, and nobody waits. */
-  #isPaced(): boolean {
-    return this.idle.isIdle && this.#waiters.length === 0;
-  }
-
-  #startIdleWork(): void {
-    const state = this.#state;
-    if (this.#isLooping || state.status !== "open" || state.failure !== undefined) return;
-    if (this.idle.isMemtableDead) {
-      try {
-        state.rotate();
-      } catch (error) {
-        // Without a descriptor nothing was created.
-        if (!isOutOfDescriptors(error)) state.fail("the start of a new write-ahead log", error);
-        return;
-      }
-    }
-    this.kick();
   }
 
   /**
@@ -356,8 +297,7 @@ export class Background {
     if (this.#isStopped || state.failure !== undefined || this.#shortage !== undefined) {
       return false;
     }
-    // The thread would keep the process alive, and has other stores to work for.
-    this.flushes.start(!this.#isThreadBehind() && !this.#isPaced());
+    this.flushes.start(!this.#isThreadBehind());
     if (this.#compaction === undefined && this.#mayCompact) {
       const task = this.#nextCompaction();
       if (task !== undefined) {
@@ -375,14 +315,10 @@ export class Background {
       return this.#fullCompactionTask(request);
     }
     const { current } = state.versions;
-    const { isIdle } = this.idle;
-    if ((isIdle ? this.#idleRestedVersion : this.#restedVersion) === current) return undefined;
-    const compaction = isIdle
-      ? pickIdleCompaction(current.tables, state.compaction)
-      : pickCompaction(current.tables, state.compaction);
+    if (this.#idleVersion === current) return undefined;
+    const compaction = pickCompaction(current.tables, state.compaction);
     if (compaction !== undefined) return this.#compactionTask(compaction);
-    this.#restedVersion = current;
-    if (isIdle) this.#idleRestedVersion = current;
+    this.#idleVersion = current;
     return undefined;
   }
 
@@ -427,7 +363,7 @@ export class Background {
   /** Carries out a merge, in the job thread if it is large enough. */
   *#merged(compaction: Compaction): Task<readonly TableMetadata[]> {
     const { jobThread, tableOutput, versions } = this.#state;
-    if (!this.#isPaced() && jobThread?.takesMerge(compaction)) {
+    if (jobThread?.takesMerge(compaction)) {
       try {
         return yield* jobThread.merge(compaction);
       } catch (error) {
@@ -447,17 +383,20 @@ export class Background {
   *#compactionTask(compaction: Compaction): Task<void> {
     const state = this.#state;
     const { versions } = state;
-    const { inputs } = compaction;
+    const { inputs, outputLevel } = compaction;
     const tables = compaction.kind === "move" ? inputs[0]!.tables : yield* this.#merged(compaction);
-    this.#isInstalling = true;
+    const edit: VersionEdit = {
+      removed: inputs.flatMap(({ level, tables }) =>
+        tables.map(({ number }) => ({ level, number }))
+      ),
+      added: tables.map((table) => ({ level: outputLevel, table })),
+    };
     try {
-      yield* versions.apply(editOf(compaction, tables));
+      yield* versions.apply(edit);
     } catch (error) {
       // The version in force is what it was, and nobody needs these.
       if (this.#isShortage(error) && compaction.kind === "merge") this.flushes.remove(tables);
       throw error;
-    } finally {
-      this.#isInstalling = false;
     }
     this.counters.compactions++;
     if (compaction.kind === "move") return;
@@ -472,16 +411,6 @@ export class Background {
     for (const plan of planFullCompaction(versions.current.tables, compaction, request.range)) {
       yield* this.#compactionTask(plan);
     }
-    // What is merged is smaller than its parts, and may fit beside the next one then.
-    for (let before = Infinity; this.#tableCount() < before;) {
-      before = this.#tableCount();
-      const plans = planNeighbours(versions.current.tables, compaction, request.range);
-      for (const plan of plans) yield* this.#compactionTask(plan);
-    }
-  }
-
-  #tableCount(): number {
-    return this.#state.versions.current.levels.reduce((sum, { length }) => sum + length, 0);
   }
 
   #level0Count(): number {
@@ -503,11 +432,7 @@ export class Background {
   /** Resolves when it is done or will not be; with what there was no descriptor for, if that is why. */
   #until(isDone: () => boolean): Promise<unknown> {
     if (this.#isOver(isDone)) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters.push({ isDone, resolve });
-      // It may be pausing, by a timer that lets the process end.
-      this.#wakeLoop();
-    });
+    return new Promise((resolve) => this.#waiters.push({ isDone, resolve }));
   }
 
   #wakeWaiters(): void {

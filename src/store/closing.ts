@@ -2,17 +2,16 @@
  * Closing a store: in which order what was accepted is made durable and what is held is given back.
  *
  * Writes under way are acknowledged first, a compaction is given up where it stands, the memtable is
- * flushed, one edit says that no log is needed, and what is small is compacted. Whatever fails on the way, files, leases and the
+ * flushed, and one edit says that no log is needed. Whatever fails on the way, files, leases and the
  * lock are given back at the end.
  */
 
 import type { FileLock } from "../platform/file_system.ts";
-import { runTask, runTaskSync } from "../platform/task.ts";
+import { runTask } from "../platform/task.ts";
 import type { VersionEdit } from "../version/version_edit.ts";
 import type { Background } from "./background.ts";
 import type { ReadPath } from "./read_path.ts";
 import type { StoreState } from "./store_state.ts";
-import { tidyUp } from "./tidying.ts";
 import type { WritePath } from "./write_path.ts";
 
 const SLICE_MS = 2;
@@ -52,9 +51,6 @@ export async function closeStore(parts: StoreParts): Promise<void> {
         await runTask(state.versions.apply(lastEdit(state)), state.scheduler, SLICE_MS);
       }
       state.logs.removeBelow(state.versions.log.number);
-      if (state.logs.active !== undefined) {
-        await runTask(tidyUp(state), state.scheduler, SLICE_MS);
-      }
     }
   } catch (error) {
     throw state.fail("closing the store", error);
@@ -77,7 +73,6 @@ export function closeStoreSync(parts: StoreParts): void {
       background.flushedSync();
       if (state.logs.active !== undefined) state.versions.applySync(lastEdit(state));
       state.logs.removeBelow(state.versions.log.number);
-      if (state.logs.active !== undefined) runTaskSync(tidyUp(state));
     }
   } catch (error) {
     throw state.fail("closing the store", error);

@@ -76,14 +76,7 @@ export function openCursor<T>(
   const lease = state.lease(snapshot);
   const { verifyChecksums, keyEncoding } = state.options;
   const take = items[range.keyEncoding ?? keyEncoding];
-  const scan = new EntryScan(
-    lease.view,
-    lease.sequence,
-    range,
-    verifyChecksums,
-    keysOnly,
-    state.deadRanges,
-  );
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, keysOnly);
   return new StoreCursor({ scan, lease, range, turns: state.turns, take });
 }
 

@@ -22,7 +22,6 @@ import { type ScanProgress, TableCursor, type TableScanOptions } from "../sstabl
 import { RunSlab } from "../value/run_slab.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../version/version.ts";
-import { type DeadRanges, type DeadWalk, keyCopy, MANY_TOMBSTONES } from "./dead_ranges.ts";
 import type { ReadView } from "./read_view.ts";
 import type { BoundKey, ResolvedRange } from "./range.ts";
 
@@ -61,17 +60,6 @@ export class EntryScan {
   #slot = 0;
   /** How far the cursor is behind in the present run. */
   #unskipped = 0;
-  readonly #sequence: number;
-  /** What can be jumped over. */
-  readonly #deadRanges: DeadRanges | undefined;
-  /** Tombstones since the last live entry, or since the start. */
-  #dead = 0;
-  /** At how many of them to look next whether the rest can be jumped over. */
-  #nextLook = MANY_TOMBSTONES;
-  /** Whether nothing was shown since the walk started at `#origin`. */
-  #isAtOrigin = false;
-  #origin: BoundKey | undefined;
-  #deadWalk: DeadWalk | undefined;
 
   /**
    * Makes a walk that has not started. The view must stay held while it is used. With `keysOnly` large values
@@ -83,10 +71,7 @@ export class EntryScan {
     range: ResolvedRange,
     verifyChecksums: boolean,
     keysOnly = false,
-    deadRanges?: DeadRanges,
   ) {
-    this.#sequence = sequence;
-    this.#deadRanges = deadRanges;
     this.#range = range;
     this.#remaining = range.limit;
     this.slab = new RunSlab(range.reverse);
@@ -122,7 +107,6 @@ export class EntryScan {
     this.#left = 0;
     this.#unskipped = 0;
     this.#seekKey = key;
-    this.#abandonDead();
   }
 
   /** Makes the next call of `next` find the end, until the scan is sought again. */
@@ -146,13 +130,12 @@ export class EntryScan {
   resume(): Position {
     if (!this.#isPaused) return this.#settle(this.sources.resume());
     this.#isPaused = false;
-    return this.#settle(this.#goOn());
+    return this.#settle(this.#advance());
   }
 
   /** Gives back what it holds in memory. It must not be moved any more. */
   release(): void {
     this.#isEnded = true;
-    this.#abandonDead();
     this.sources.release?.();
   }
 
@@ -173,16 +156,6 @@ export class EntryScan {
       );
       if (bound === undefined || (reverse ? order < 0 : order > 0)) bound = wanted;
     }
-    this.#isAtOrigin = true;
-    this.#origin = bound;
-    const dead = this.#deadRanges;
-    if (dead !== undefined && !dead.isEmpty) {
-      const range = dead.startingAt(bound, reverse, this.#sequence);
-      if (range !== undefined) {
-        bound = reverse ? range.lower : range.upper;
-        if (bound === undefined) return AT_END;
-      }
-    }
     if (bound === undefined) return this.sources.seekToStart();
     return this.sources.seek(bound.view, 0, bound.bytes.length);
   }
@@ -202,17 +175,13 @@ export class EntryScan {
     const { bytes, view, offsets, step } = run;
     let slot = this.#slot;
     let left = this.#left;
-    let dead = 0;
     while (left > 0) {
       left--;
       slot += step;
       const at = offsets[slot]!;
       const keyEnd = at + 4 + view.getUint32(at, true);
       const valueStart = keyEnd + 4;
-      if (isTombstone(bytes, valueStart)) {
-        dead++;
-        continue;
-      }
+      if (isTombstone(bytes, valueStart)) continue;
       const { entry } = this;
       entry.keyStart = at + 4;
       entry.keyEnd = keyEnd;
@@ -221,14 +190,9 @@ export class EntryScan {
       this.#slot = slot;
       this.#left = left;
       this.#remaining--;
-      if (dead > 0) {
-        this.#dead += dead;
-        this.#endDead(true);
-      }
       return true;
     }
     this.#left = 0;
-    this.#dead += dead;
     return false;
   }
 
@@ -244,84 +208,20 @@ export class EntryScan {
       else this.slab.end();
       if (!isTombstone(this.entry.valueBytes, this.entry.valueStart)) {
         this.#remaining--;
-        this.#endDead(true);
         return AT_ENTRY;
       }
-      this.#dead++;
-      if (this.#showNext()) {
-        this.#endDead(true);
-        return AT_ENTRY;
-      }
+      if (this.#showNext()) return AT_ENTRY;
       this.#skipped += count + SKIPS_PER_RUN;
       if (this.#skipped >= SKIPS_PER_STOP) {
         this.#skipped = 0;
         this.#isPaused = true;
         return NEEDS_LOAD;
       }
-      position = this.#goOn();
+      position = this.#advance();
     }
     if (position === NEEDS_LOAD) return NEEDS_LOAD;
     this.#isEnded = true;
-    this.#endDead(false);
     return AT_END;
-  }
-
-  /** To the next entry that is not known to be dead. */
-  #goOn(): Position {
-    return this.#dead < this.#nextLook ? this.#advance() : this.#advanceOverDead();
-  }
-
-  /** As `#advance`, after many tombstones; jumps over what is known to be dead. */
-  #advanceOverDead(): Position {
-    const dead = this.#deadRanges;
-    if (dead === undefined) return this.#advance();
-    if (this.#unskipped > 0) {
-      // To the last one of the run, so that a jump never goes back.
-      this.sources.skip(this.#unskipped);
-      this.#unskipped = 0;
-    }
-    this.#nextLook = this.#dead + MANY_TOMBSTONES;
-    const { reverse } = this.#range;
-    const { keyView, keyStart, keyEnd } = this.sources.entry;
-    if (this.#deadWalk === undefined) {
-      const from = this.#isAtOrigin
-        ? this.#origin
-        : keyCopy(keyView, keyStart, keyEnd, reverse ? 1 : 0);
-      this.#deadWalk = dead.begin(from, reverse, this.#sequence);
-    }
-    const range = dead.holding(keyView, keyStart, keyEnd, this.#sequence);
-    if (range === undefined) return this.sources.advance();
-    const bound = reverse ? range.lower : range.upper;
-    return bound === undefined ? AT_END : this.sources.seek(bound.view, 0, bound.bytes.length);
-  }
-
-  /** Remembers the tombstones that were walked over, if they were many, up to the shown entry or the end. */
-  #endDead(isShown: boolean): void {
-    const isAtOrigin = this.#isAtOrigin;
-    this.#isAtOrigin = false;
-    const count = this.#dead;
-    const dead = this.#deadRanges;
-    if (count === 0 || dead === undefined) return;
-    this.#dead = 0;
-    this.#nextLook = MANY_TOMBSTONES;
-    dead.walked += count;
-    const { lower, upper, reverse } = this.#range;
-    let walk = this.#deadWalk;
-    this.#deadWalk = undefined;
-    if (count >= MANY_TOMBSTONES && isAtOrigin) {
-      walk ??= dead.begin(this.#origin, reverse, this.#sequence);
-    }
-    if (walk === undefined) return;
-    const { keyView, keyStart, keyEnd } = this.entry;
-    if (isShown) dead.end(walk, keyCopy(keyView, keyStart, keyEnd, reverse ? 1 : 0));
-    else dead.end(walk, reverse ? lower : upper);
-  }
-
-  #abandonDead(): void {
-    this.#dead = 0;
-    this.#nextLook = MANY_TOMBSTONES;
-    if (this.#deadWalk !== undefined) this.#deadRanges?.abandon(this.#deadWalk);
-    this.#deadWalk = undefined;
   }
 
   #beginRun(count: number): void {

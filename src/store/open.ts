@@ -45,7 +45,6 @@ import { isDirectory, makeDirectory, syncParent } from "./store_directory.ts";
 import { requirePath } from "./store_path.ts";
 import { type StoreEntry, StorePlace } from "./store_registry.ts";
 import { StoreState } from "./store_state.ts";
-import { tidyUp } from "./tidying.ts";
 import { WritePath } from "./write_path.ts";
 
 /** Table files that are open at a time; fewer where the system gives fewer. */
@@ -289,14 +288,6 @@ function* openLocked(
     : undefined;
   const state = stateOf(options, recovery, recovered, jobThread);
   lock.onLost = (error) => void state.fail("holding the lock", error);
-  if (recovered.hasNewTables) {
-    try {
-      yield* tidyUp(state);
-    } catch (error) {
-      // As if the background had done it: what is there can be read.
-      state.fail("a compaction", error);
-    }
-  }
   const parts = partsOf(state, lock, () => place.remove(entry));
   parts.background.kick();
   return parts;

@@ -149,12 +149,7 @@ function* readOnce(
   if (withGoLog) yield* replay.runGoLog();
   yield* replay.run(logNumbers);
   for (const path of logs) pins.unpin(path);
-  return {
-    versions,
-    lastSequence: replay.lastSequence,
-    memtable: replay.memtable,
-    hasNewTables: false,
-  };
+  return { versions, lastSequence: replay.lastSequence, memtable: replay.memtable };
 }
 
 /** What CURRENT and the manifest say of themselves; undefined where there is no CURRENT. */

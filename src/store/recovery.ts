@@ -74,8 +74,6 @@ export interface RecoveredStore {
   readonly lastSequence: number;
   /** What the logs hold, where it may not be written to tables (read_only.ts). */
   readonly memtable: Memtable | undefined;
-  /** Whether what logs held was written to tables. */
-  readonly hasNewTables: boolean;
 }
 
 /** Whether the directory holds a store of ours. */
@@ -136,7 +134,7 @@ export function createStore(options: RecoveryOptions, listed: readonly string[])
   // Logs from 1 on: a `wal.log` that turns up later is none of this store's (go/go_store.ts).
   versions.applySync({ log: { number: 1, live: false }, removed: [], added: [] });
   removeOrphans(options, versions, names);
-  return { versions, lastSequence: 0, memtable: undefined, hasNewTables: false };
+  return { versions, lastSequence: 0, memtable: undefined };
 }
 
 /** A number that no other store is likely to have. */
@@ -204,12 +202,7 @@ export function* recoverStore(
     if (!isReplayed) replay.abandon();
     if (!isRecovered) versions.close();
   }
-  return {
-    versions,
-    lastSequence: replay.lastSequence,
-    memtable: undefined,
-    hasNewTables: replay.lastSequence > state.lastSequence,
-  };
+  return { versions, lastSequence: replay.lastSequence, memtable: undefined };
 }
 
 /**

@@ -48,11 +48,6 @@ export interface Stats {
     /** Bytes that it may be charged with. */
     readonly capacityBytes: number;
   };
-  /** Scans: cursors, `count`, `scanPrefix` and `scanRange`. */
-  readonly scan: {
-    /** Tombstones that they had to walk over. */
-    readonly tombstones: number;
-  };
   /** Bytes of indexes in memory. */
   readonly indexBytes: number;
   /** Bytes of filters in memory. */
@@ -108,7 +103,6 @@ export function collectStats(state: StoreState, background: Background): Stats {
       sizeBytes: resources.blocks.sizeBytes,
       capacityBytes: resources.blocks.capacityBytes,
     },
-    scan: { tombstones: state.deadRanges.walked },
     ...metadataBytes(state),
     openFiles: resources.handles.openCount + (state.pins?.count ?? 0),
     levels: tables.map((level, number) => ({

@@ -16,7 +16,6 @@ import type { FileSystem } from "../platform/file_system.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import type { TableResources } from "../sstable/table_reader.ts";
 import type { VersionSet } from "../version/version_set.ts";
-import { DeadRanges } from "./dead_ranges.ts";
 import { Logs } from "./logs.ts";
 import type { PinnedFiles } from "./pinned_files.ts";
 import { Lease, ReadView } from "./read_view.ts";
@@ -63,8 +62,6 @@ export class StoreState {
   onRest: (() => void) | undefined;
   /** What keeps the tables of a read-only store. */
   readonly pins: PinnedFiles | undefined;
-  /** Stretches of keys without a live entry. */
-  readonly deadRanges: DeadRanges = new DeadRanges(() => this.lastSequence);
   /** Leases that are out. */
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */

@@ -28,14 +28,7 @@ export async function visitEntries(
   throwIfAborted(signal);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
-  const scan = new EntryScan(
-    lease.view,
-    lease.sequence,
-    range,
-    verifyChecksums,
-    keysOnly,
-    state.deadRanges,
-  );
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, keysOnly);
   try {
     let position = scan.next();
     for (;;) {
@@ -86,14 +79,7 @@ export function countEntriesSync(
   const range = resolveRange(given);
   const lease = state.lease(snapshot);
   const { verifyChecksums } = state.options;
-  const scan = new EntryScan(
-    lease.view,
-    lease.sequence,
-    range,
-    verifyChecksums,
-    true,
-    state.deadRanges,
-  );
+  const scan = new EntryScan(lease.view, lease.sequence, range, verifyChecksums, true);
   try {
     range.signal?.throwIfAborted();
     let count = 0;

@@ -12,10 +12,8 @@ import { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
 import { BackgroundError } from "../errors.ts";
 import { isOver, type Timer } from "../platform/scheduler.ts";
-import type { Memtable } from "../memtable/memtable.ts";
 import type { Key, Value } from "../value/value.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
-import { isTombstone } from "../value/value_codec.ts";
 import type { LogWriter } from "../wal/log_writer.ts";
 import type { Background } from "./background.ts";
 import { EmbeddedBatch } from "./batch.ts";
@@ -241,15 +239,12 @@ export class WritePath {
     log.endRecord(firstSequence, entryCount);
     const { bytes, view, length } = log.buffer;
     const payloadStart = log.recordPayloadStart;
-    const { memtable, deadRanges } = state;
-    const mayRevive = !deadRanges.isEmpty;
+    const { memtable } = state;
     let start = payloadStart + 1;
     try {
       for (let i = 0; i < entryCount; i++) {
         const keyEnd = start + 4 + view.getUint32(start, true);
         const end = keyEnd + 4 + view.getUint32(keyEnd, true);
-        if (isTombstone(bytes, keyEnd + 4)) this.#noteTombstone(memtable);
-        else if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
         memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
         start = end + 1;
       }
@@ -259,11 +254,6 @@ export class WritePath {
     }
     state.lastSequence = firstSequence + entryCount - 1;
     return length - payloadStart;
-  }
-
-  #noteTombstone(memtable: Memtable): void {
-    memtable.tombstoneCount++;
-    this.#background.idle.start();
   }
 
   #rotate(): void {

@@ -7,13 +7,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Compaction, CompactionOptions } from "../../src/compaction/compaction.ts";
 import {
+  type Levels,
   pendingCompactionBytes,
   pickCompaction,
-  pickIdleCompaction,
   planFullCompaction,
 } from "../../src/compaction/picker.ts";
-import type { Levels } from "../../src/compaction/plan.ts";
-import { planNeighbours } from "../../src/compaction/small_tables.ts";
 import {
   compareSmallest,
   compareViews,
@@ -22,8 +20,7 @@ import {
   tableMetadata,
 } from "../../src/version/table_metadata.ts";
 import { Random } from "../support/random.ts";
-import { describe, levelsOf, numbers, runScripts } from "../support/compactions.ts";
-import { bytesOf, textOf } from "../support/store_tables.ts";
+import { bytesOf, tableOf, textOf } from "../support/store_tables.ts";
 
 const options: CompactionOptions = {
   l0CompactionTrigger: 4,
@@ -32,6 +29,38 @@ const options: CompactionOptions = {
   baseLevelSizeBytes: 400,
   baseFileSizeBytes: 100,
 };
+
+function levelsOf(text: string): Levels {
+  const levels: TableMetadata[][] = [[], [], [], [], [], [], []];
+  for (const line of text.trim().split("\n")) {
+    const [level, tables] = line.trim().split(": ");
+    levels[Number(level)] = tables!.split(" ").map(tableOf);
+  }
+  levels[0]!.sort((a, b) => b.number - a.number);
+  return levels;
+}
+
+function numbers(tables: readonly TableMetadata[]): string {
+  return tables.map(({ number }) => number).join(" ");
+}
+
+/** A compaction as text: `merge 0: 4 1 | 1: 9 -> 1 deeper 20 / 30`. */
+function describe(compaction: Compaction | undefined): string {
+  if (compaction === undefined) return "nothing";
+  const inputs = compaction.inputs.map(({ level, tables }) => `${level}: ${numbers(tables)}`);
+  const deeper = compaction.deeper.map(numbers);
+  while (deeper.at(-1) === "") deeper.pop();
+  return `${compaction.kind} ${inputs.join(" | ")} -> ${compaction.outputLevel}` +
+    (deeper.length === 0 ? "" : ` deeper ${deeper.join(" / ")}`);
+}
+
+/** Runs scripts: a comment, levels, `=>`, the expected choice. */
+function runScripts(text: string, run: (levels: Levels) => string): void {
+  for (const script of text.trim().split("\n\n")) {
+    const [levels, expected] = script.replace(/^ *#.*\n/gm, "").split("=>");
+    assert.equal(run(levelsOf(levels!)), expected!.trim(), script);
+  }
+}
 
 const picked = (levels: Levels): string => describe(pickCompaction(levels, options));
 
@@ -417,9 +446,6 @@ function deeperOf(levels: Levels, plan: Compaction): TableMetadata[][] {
   );
 }
 
-/** What an entry of a table takes there. */
-const ENTRY_BYTES = 40;
-
 /** A store of metadata and key sets: every table maps its keys to when they were written. */
 class ModelStore {
   levels: TableMetadata[][] = [[], [], [], [], [], [], []];
@@ -430,8 +456,6 @@ class ModelStore {
   #clock = 1;
   merges = 0;
   moves = 0;
-  small = 0;
-  inPlace = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -459,10 +483,6 @@ class ModelStore {
       outputs = [...inputs[0]!.tables];
     } else {
       this.merges++;
-      if (inputs.length === 1 && inputs[0]!.level === outputLevel) {
-        if (inputs[0]!.tables.length > 1) this.small++;
-        else this.inPlace++;
-      }
       const merged = new Map<string, number>();
       for (const { tables } of inputs) {
         for (const { number } of tables) {
@@ -477,9 +497,8 @@ class ModelStore {
         );
       const kept = [...merged].filter(([key, time]) => time > 0 || mayBeDeeper(key)).sort();
       outputs = [];
-      const most = Math.ceil(compaction.maxFileSizeBytes / ENTRY_BYTES);
-      for (let at = 0; at < kept.length; at += most) {
-        outputs.push(this.#make(new Map(kept.slice(at, at + most))));
+      for (let at = 0; at < kept.length; at += 3) {
+        outputs.push(this.#make(new Map(kept.slice(at, at + 3))));
       }
       for (const number of gone) this.tables.delete(number);
     }
@@ -516,7 +535,7 @@ class ModelStore {
     this.tables.set(number, content);
     return tableMetadata({
       number,
-      sizeBytes: content.size * ENTRY_BYTES,
+      sizeBytes: content.size * 40,
       entryCount: content.size,
       tombstoneCount: [...content.values()].filter((time) => time < 0).length,
       checksum: 1,
@@ -529,8 +548,6 @@ class ModelStore {
 test("Random flushes and compactions never let an older value win over a newer one", () => {
   let merges = 0;
   let moves = 0;
-  let small = 0;
-  let inPlace = 0;
   for (let seed = 1; seed <= 300; seed++) {
     const random = new Random(seed);
     const store = new ModelStore(random);
@@ -539,29 +556,18 @@ test("Random flushes and compactions never let an older value win over a newer o
       levelSizeMultiplier: 2 + random.below(4),
       maxLevels: 2 + random.below(6),
       baseLevelSizeBytes: 200 + random.below(400),
-      // With the larger one tables of a few entries are small.
-      baseFileSizeBytes: random.pick([100, 4000]),
+      baseFileSizeBytes: 100,
     };
-    const pick = random.pick([pickCompaction, pickIdleCompaction]);
     for (let step = 0; step < 60; step++) {
       const what = `seed ${seed}, step ${step}`;
       const choice = random.below(20);
       if (choice < 10) store.flush();
       else if (choice < 19) {
-        const compaction = pick(store.levels, limits);
+        const compaction = pickCompaction(store.levels, limits);
         if (compaction !== undefined) store.run(compaction);
       } else {
         const everything = { smallest: undefined, largest: undefined };
         for (const plan of planFullCompaction(store.levels, limits, everything)) store.run(plan);
-        for (let before = Infinity; store.levels.flat().length < before;) {
-          before = store.levels.flat().length;
-          for (const plan of planNeighbours(store.levels, limits, everything)) store.run(plan);
-        }
-        const tables = store.levels.flat().sort(compareSmallest);
-        for (let i = 1; i < tables.length; i++) {
-          const together = tables[i - 1]!.sizeBytes + tables[i]!.sizeBytes;
-          assert.ok(together > limits.baseFileSizeBytes, `${what}: two tables could be one`);
-        }
         const tombstones = store.levels.flat().reduce(
           (sum, table) => sum + table.tombstoneCount,
           0,
@@ -573,16 +579,13 @@ test("Random flushes and compactions never let an older value win over a newer o
     // The picker comes to rest.
     for (let rounds = 0;; rounds++) {
       assert.ok(rounds < 1000, `seed ${seed}: the picker never comes to rest`);
-      const compaction = pick(store.levels, limits);
+      const compaction = pickCompaction(store.levels, limits);
       if (compaction === undefined) break;
       store.run(compaction);
       store.check(`seed ${seed}, at rest ${rounds}`);
     }
     merges += store.merges;
     moves += store.moves;
-    small += store.small;
-    inPlace += store.inPlace;
   }
   assert.ok(merges > 1000 && moves > 500, `${merges} merges, ${moves} moves`);
-  assert.ok(small > 20 && inPlace > 20, `${small} of small neighbours, ${inPlace} in place`);
 });

@@ -2,7 +2,7 @@
 
 import type { Command } from "./command.ts";
 import { closeCursor, openCursor, pull, seek } from "./commands_cursor.ts";
-import { close, compact, crash, flush, reopen, runs, sync, wait } from "./commands_life.ts";
+import { close, compact, crash, flush, reopen, sync, wait } from "./commands_life.ts";
 import { get, getMany, scan } from "./commands_read.ts";
 import { getter, reenter } from "./commands_reentrant.ts";
 import { closeSnapshot, openSnapshot, readSnapshot } from "./commands_snapshot.ts";
@@ -15,6 +15,6 @@ export const commands: readonly Command[] = [
   ...[openCursor, pull, seek, closeCursor],
   ...[openSnapshot, readSnapshot, closeSnapshot],
   ...[reenter, getter],
-  ...[flush, runs, sync, wait, compact],
+  ...[flush, sync, wait, compact],
   ...[reopen, crash, close],
 ];

@@ -5,14 +5,13 @@ import fc from "fast-check";
 import { type Key, StoreError } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { anyRange } from "./commands_read.ts";
-import { BULK_KEYS, BULK_START } from "./keys.ts";
 import { anyChange, anyKey, startChange } from "./commands_write.ts";
 import { endSnapshots } from "./commands_snapshot.ts";
 import { HistoryFileSystem, hop, settled } from "./environment.ts";
 import { inspectLevels } from "./inspection.ts";
 import { optionSets } from "./option_sets.ts";
 import { SortedMap } from "./sorted_map.ts";
-import { takeText, textOf } from "./values.ts";
+import { takeText } from "./values.ts";
 import { DIRECTORY, type World } from "./world.ts";
 
 const anySet = fc.nat(optionSets.length - 1);
@@ -34,30 +33,6 @@ export const flush: Command = command({
   },
 });
 
-/** A table for each of many keys in order, as many short runs leave them: small neighbours. */
-export const runs: Command = command({
-  name: "runs",
-  weight: 1,
-  arguments: fc.record({
-    from: fc.nat(BULK_KEYS - 1),
-    count: fc.integer({ min: 8, max: 40 }),
-    isPut: fc.constantFrom(true, true, false),
-  }),
-  comparesAll: true,
-  async run(world, { from, count, isPut }) {
-    for (let i = 0; i < Math.min(count, BULK_KEYS - from); i++) {
-      const key = BULK_START + from + i;
-      if (isPut) world.store.putSync(world.key(key), i);
-      else world.store.deleteSync(world.key(key));
-      world.apply([[world.binary(key), isPut ? textOf(i) : undefined]], [key]);
-      world.acknowledgeAll();
-      await world.store.flush();
-      await hop(10);
-    }
-    await world.settle();
-  },
-});
-
 /** Makes everything durable. */
 export const sync: Command = command({
   name: "sync",
@@ -73,19 +48,10 @@ export const sync: Command = command({
 export const wait: Command = command({
   name: "wait",
   weight: 3,
-  arguments: fc.record({
-    hops: fc.nat(100),
-    passedMs: fc.constantFrom(0, 1, 1000),
-    pauses: fc.constantFrom(0, 0, 10, 150),
-  }),
-  async run(world, { hops, passedMs, pauses }) {
+  arguments: fc.record({ hops: fc.nat(100), passedMs: fc.constantFrom(0, 1, 1000) }),
+  async run(world, { hops, passedMs }) {
     world.scheduler.pass(passedMs);
     await hop(hops);
-    // An idle store works between pauses.
-    for (let i = 0; i < pauses; i++) {
-      world.scheduler.pass(10);
-      await hop(10);
-    }
   },
 });
 

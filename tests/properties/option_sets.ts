@@ -38,6 +38,4 @@ export const optionSets: readonly Options[] = [
   },
   { preset: "low-memory", memtableSizeBytes: 16384, l0CompactionTrigger: 2, maxLevels: 7 },
   { memtableSizeBytes: 4096, compression: "snappy", levelSizeMultiplier: 2, maxLevels: 7 },
-  // Large enough for tables to be small neighbours.
-  { memtableSizeBytes: 262_144, blockSizeBytes: 256, compression: "none", l0CompactionTrigger: 2 },
 ];

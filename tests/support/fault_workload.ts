@@ -165,37 +165,6 @@ export class Run {
     this.onIdle();
   }
 
-  /** Puts a key that comes after those of all lower numbers. */
-  putNextSync(number: number): void {
-    const key = `n${String(number).padStart(3, "0")}`;
-    const value = `${this.history.nextOrdinal}:`;
-    const ordinal = this.history.issue([{ type: "put", key, value }]);
-    this.store.putSync(key, value);
-    this.history.acknowledge(ordinal, this.#isDurableMode);
-    this.onIdle();
-  }
-
-  /** Issues a batch that deletes all but one in `keepOneIn` of the keys of `batch`. */
-  erase(keyCount: number, keepOneIn: number = Infinity): Promise<void> {
-    const operations: Operation[] = [];
-    for (let i = 0; i < keyCount; i++) {
-      const key = `k${String(i).padStart(3, "0")}${this.keySuffix}`;
-      if (i % keepOneIn !== 1) operations.push({ type: "delete", key });
-    }
-    operations.push({ type: "put", key: ORDINAL_KEY, value: `${this.history.nextOrdinal}:` });
-    const ordinal = this.history.issue(operations);
-    return this.#acknowledged(this.store.write(operations), ordinal, false);
-  }
-
-  /** Lets time pass in which nobody writes, and the store work in it. */
-  async idle(seconds: number): Promise<void> {
-    for (let i = 0; i < seconds * 20; i++) {
-      this.scheduler.elapse(50);
-      await this.scheduler.pass(20);
-      this.onIdle();
-    }
-  }
-
   sync(): Promise<void> {
     return this.#acknowledged(this.store.sync(), this.history.bounds.issued, true);
   }
