@@ -26,6 +26,7 @@ const faultFiles: ReadonlySet<string> = new Set([
   "tests/go/go_manifest_test.ts",
   "tests/go/hostile_go_store_test.ts",
   "tests/store/checkpoint_crash_test.ts",
+  "tests/store/read_only_interleaving_test.ts",
 ]);
 
 /** The suite that a test file belongs to. */

@@ -58,9 +58,12 @@ class Progress {
 
 test(`Readers of every runtime beside a writer on ${runtimeName} see whole states`, async () => {
   const directory = temporaryDirectory("readers");
-  const writer = new LineChild(runtimeName, script, directory.path, ["writer", directory.path]);
+  const writer = new LineChild(runtimeName, script, directory.path, undefined, [
+    "writer",
+    directory.path,
+  ]);
   const readers = runtimeNames.map((name) =>
-    new LineChild(name, script, directory.path, ["reader", directory.path])
+    new LineChild(name, script, directory.path, undefined, ["reader", directory.path])
   );
   try {
     const progress = new Progress(writer);

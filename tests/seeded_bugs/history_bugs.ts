@@ -139,9 +139,10 @@ export const historyBugs: readonly Bug[] = [
     does: "gives new files the numbers of those that a crash left behind",
     edits: [{
       file: "src/store/recovery.ts",
-      find: "  const files = numberedFiles(names);\n" +
-        "  for (const { number } of files) versions.reserveFileNumber(number);\n",
-      replace: "  const files = numberedFiles(names);\n",
+      find:
+        "  for (const { number } of numberedFiles(names)) versions.reserveFileNumber(number);\n" +
+        "  const logNumbers",
+      replace: "  const logNumbers",
     }],
     caughtBy: crashes("Flushes that are asked for while writes go on"),
     symptom: CRASH_STATE,
@@ -152,8 +153,8 @@ export const historyBugs: readonly Bug[] = [
     does: "starts to count its writes anew when it is opened",
     edits: [{
       file: "src/store/recovery.ts",
-      find: "    lastSequence: replay.lastSequence,\n    memtable:",
-      replace: "    lastSequence: 0,\n    memtable:",
+      find: "lastSequence: replay.lastSequence, memtable: undefined",
+      replace: "lastSequence: 0, memtable: undefined",
     }],
     caughtBy: directed(
       "tests/store/recovery_test.ts",
@@ -182,14 +183,43 @@ export const historyBugs: readonly Bug[] = [
     does: "opens a store from which its log is missing",
     edits: [{
       file: "src/store/recovery.ts",
-      find: "  if (state.log.live && logNumbers[0] !== state.log.number) {\n",
-      replace:
-        "  if (state.log.live && logNumbers[0] !== state.log.number && logNumbers.length > 1) {\n",
+      find: "  if (log.live && numbers[0] !== log.number) throw",
+      replace: "  if (log.live && numbers[0] !== log.number && numbers.length > 1) throw",
     }],
     caughtBy: directed(
       "tests/store/recovery_test.ts",
       /^Recovery refuses a store that lacks the log which the manifest says is live/,
     ),
     symptom: /Missing expected exception/,
+  },
+  {
+    name: "look-once",
+    item: "beyond the list",
+    does: "reads beside a writer and does not look whether the store has changed meanwhile",
+    edits: [{
+      file: "src/store/read_only.ts",
+      find: "  if (!isSame(before, look(options))) return undefined;\n",
+      replace: "  isSame(before, before);\n",
+    }],
+    caughtBy: directed(
+      "tests/store/read_only_interleaving_test.ts",
+      /^A read-only open at any step of a writer that is killed/,
+    ),
+    symptom: /is the last that is shown, expected one from/,
+  },
+  {
+    name: "believe-first-error",
+    item: "beyond the list",
+    does: "takes what a writer has just deleted for damage",
+    edits: [{
+      file: "src/store/read_only.ts",
+      find: "if (error.message === lastError?.message && !isReplacement(error)) throw error;",
+      replace: "if (error.message !== lastError?.message || !isReplacement(error)) throw error;",
+    }],
+    caughtBy: directed(
+      "tests/store/read_only_interleaving_test.ts",
+      /^A read-only open at any step of a writer that flushes/,
+    ),
+    symptom: /begun at step \d+, at \d+ now: Cannot open/,
   },
 ];

@@ -141,6 +141,9 @@ class CheckedWriter {
   }
 }
 
+/** At most so many operations has an open before its second look. */
+const FIRST_OPERATIONS = 12;
+
 /** How many steps the writer may do ahead of an operation of the reader. */
 const PACES: readonly (readonly number[])[] = [
   [0, 1],
@@ -335,9 +338,22 @@ function passOfRemovals(writer: CheckedWriter, random: Random, met: Met): void {
     // Not for each: it is between two of several that come at once that things are missing.
     if (random.below(3) > 0) continue;
     playback.advance(Math.max(0, end - 1 - random.below(50) - playback.position));
-    let left = random.below(12);
+    let left = random.below(FIRST_OPERATIONS);
     const jump = (): number => left-- === 0 ? end - playback.position : 0;
     openAndCheck(writer, playback, jump, met)?.store.closeSync();
+  }
+}
+
+/** Has the writer come to each state in which something is deleted and something not yet, in front of each operation. */
+function passOfHalfDeleted(writer: CheckedWriter, met: Met): void {
+  for (const { start, end } of writer.recorded.play().halfDeleted.slice(0, 12)) {
+    for (let operation = 0; operation < FIRST_OPERATIONS; operation++) {
+      const playback = writer.recorded.play();
+      playback.advance(start);
+      let left = operation;
+      const jump = (): number => left-- === 0 ? end - playback.position : 0;
+      openAndCheck(writer, playback, jump, met)?.store.closeSync();
+    }
   }
 }
 
@@ -361,6 +377,7 @@ for (const workload of workloads) {
           pass(writer, () => random.below(2 * stride + 4), () => random.pick(paces), between);
         }
         for (let i = 0; i < 9; i++) passOfRemovals(writer, random, removing);
+        if (seed === FIRST_SEED) passOfHalfDeleted(writer, removing);
       } catch (error) {
         const repeat = `TINYKVS_TEST_SEED=${seed} npm test -- --filter read_only_interleaving`;
         throw new Error(`seed ${seed} (repeat: ${repeat}): ${(error as Error).message}`, {

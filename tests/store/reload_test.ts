@@ -44,7 +44,7 @@ for (
         library,
         directory.path,
       ]);
-      const result = spawnSync(command, args, { encoding: "utf8", timeout: 120_000 });
+      const result = spawnSync(command, args, { encoding: "utf8", timeout: 600_000 });
       assert.equal(result.stdout, "done\n", result.stderr);
     } finally {
       directory.dispose();

@@ -182,6 +182,22 @@ export class Playback {
     return this.#steps.flatMap((step, at) => step.kind === "remove" ? [at + 1] : []);
   }
 
+  /**
+   * The positions between two removals of files, each with the position ahead of the rename that came before:
+   * there a recovery has put a new manifest in force, and has deleted some of what is obsolete.
+   */
+  get halfDeleted(): { readonly start: number; readonly end: number }[] {
+    const found: { start: number; end: number }[] = [];
+    let start = 0;
+    for (const [at, { kind }] of this.#steps.entries()) {
+      if (kind === "rename") start = at;
+      if (kind === "remove" && this.#steps[at + 1]?.kind === "remove") {
+        found.push({ start, end: at + 1 });
+      }
+    }
+    return found;
+  }
+
   /** Whether all steps are done. */
   get isOver(): boolean {
     return this.position === this.#steps.length;
