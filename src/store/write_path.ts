@@ -11,6 +11,7 @@
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
 import { BackgroundError } from "../errors.ts";
+import { soon } from "../platform/microtask.ts";
 import { isOver, type Timer } from "../platform/scheduler.ts";
 import type { Memtable } from "../memtable/memtable.ts";
 import type { Key, Value } from "../value/value.ts";
@@ -30,8 +31,6 @@ const LARGE_BATCH_BYTES = 2 ** 29;
 
 /** The memory of a batch is kept for the next one up to this size. */
 const KEEP_BATCH_BYTES = 1024 * 1024;
-
-const settled = Promise.resolve();
 
 /** Stands for "delete" where a value is expected. */
 const DELETE: unique symbol = Symbol("delete");
@@ -312,8 +311,7 @@ export class WritePath {
     }
     if (!this.#isDraining) {
       this.#isDraining = true;
-      // Not `queueMicrotask`: fake clocks replace it.
-      void settled.then(this.#startDraining);
+      soon(this.#startDraining);
     }
     return group.promise;
   }
