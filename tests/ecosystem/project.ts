@@ -15,7 +15,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const repository = path.join(here, "..", "..");
 const tools = path.join(repository, "node_modules", ".bin");
 /** No runner takes so long, on however busy a machine. */
-const TIMEOUT_MS = 280_000;
+const TIMEOUT_MS = 600_000;
 
 /** What a run of a command came to. */
 export interface Outcome {

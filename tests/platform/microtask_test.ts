@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { soon } from "../../src/platform/microtask.ts";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 
 test("soon runs in this turn, in order, and after what runs now", async () => {
   await Promise.resolve();
   const order: string[] = [];
-  const turn = new Promise((resolve) => setTimeout(resolve, 0)).then(() => order.push("turn"));
+  const turn = systemScheduler.yield().then(() => order.push("turn"));
   soon(() => order.push("first"));
   void Promise.resolve().then(() => order.push("promise"));
   soon(() => order.push("second"));

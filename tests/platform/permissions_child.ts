@@ -1,7 +1,7 @@
 /**
  * A child of deno_permissions_test.ts and node_permissions_test.ts: the life of a store in the directory of its first argument, without
  * a permission for anything else. With "die" as the second it ends without closing the store, with
- * "recover" it opens what that left, with "read" it reads that, without a permission to write, with
+ * "recover" it opens what that left, with "read" it only reads, with "read" it reads that, without a permission to write, with
  * "thread" it says who does large jobs. It reports by
  * `console.log`, which needs no permission.
  */
@@ -56,6 +56,13 @@ if (act === "recover") {
   }
   await recovered.close();
   console.log("recovered");
+  runtime.exit(0);
+}
+
+if (act === "read") {
+  const readOnly = await open(directory, { readOnly: true });
+  console.log(await readOnly.count());
+  await readOnly.close();
   runtime.exit(0);
 }
 

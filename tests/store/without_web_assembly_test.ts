@@ -50,7 +50,7 @@ function run(
     cwd: directory,
     encoding: "utf8",
     env: { ...process.env, ...environment },
-    timeout: 240_000,
+    timeout: 600_000,
   });
   assert.equal(status, 0, stdout + stderr);
   return stdout;
