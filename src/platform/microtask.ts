@@ -6,16 +6,17 @@
  * does not, promises are used, which nobody fakes, and which take half a microsecond more.
  */
 
-const { queueMicrotask } = globalThis;
+/** Missing where a program makes a realm of its own and gives it little. */
+const { queueMicrotask } = globalThis as { queueMicrotask?: (callback: () => void) => void };
 const settled = Promise.resolve();
 let isTried = false;
 let isReal = false;
 
-queueMicrotask(() => isReal = !isTried);
+queueMicrotask?.(() => isReal = !isTried);
 void settled.then(() => isTried = true);
 
 /** Calls back when what runs now has ended. */
 export function soon(callback: () => void): void {
-  if (isReal) queueMicrotask(callback);
+  if (isReal) queueMicrotask!(callback);
   else void settled.then(callback);
 }
