@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  type EmbeddedReader,
+  type EmbeddedSnapshot,
+  type EmbeddedStore,
   memoryFileSystem,
   open,
   openSync,
@@ -23,35 +24,42 @@ const keyOf = (index: number): string => `key${String(index).padStart(3, "0")}`;
 const keys = Array.from({ length: COUNT }, (_, index) => keyOf(index));
 
 /** What walks over keys, and what it has to find. */
-const walks: readonly (readonly [string, (reader: EmbeddedReader) => Promise<unknown>, unknown])[] =
+const walks: readonly (readonly [
+  string,
+  (reader: EmbeddedStore | EmbeddedSnapshot) => Promise<unknown>,
+  unknown,
+])[] = [
+  ["keys", async (reader) => await reader.keys().toArray(), keys],
+  ["keys, synchronously", (reader) => Promise.resolve([...reader.keys()]), keys],
   [
-    ["keys", async (reader) => await reader.keys().toArray(), keys],
-    ["keys, synchronously", (reader) => Promise.resolve([...reader.keys()]), keys],
+    "keys in reverse",
+    async (reader) => await reader.keys({ reverse: true }).toArray(),
     [
-      "keys in reverse",
-      async (reader) => await reader.keys({ reverse: true }).toArray(),
-      [
-        ...keys,
-      ].reverse(),
-    ],
-    ["keys of a prefix", async (reader) => await reader.keys({ prefix: "key01" }).toArray(), [
-      ...keys.slice(10, 20),
-    ]],
-    ["count", (reader) => reader.count(), COUNT],
-    ["count of a range", (reader) => reader.count({ gt: "key005", lte: "key0075" }), 2],
-    [
-      "has",
-      async (reader) => await Promise.all(keys.map((key) => reader.has(key))),
-      keys.map(() => true),
-    ],
-    ["hasMany", (reader) => reader.hasMany(keys), keys.map(() => true)],
-    ["has, synchronously", (reader) => Promise.resolve(keys.map((key) => reader.hasSync(key))), [
-      ...keys.map(() => true),
-    ]],
-    ["has of missing keys", async (reader) => {
-      return await Promise.all(keys.map((key) => reader.has(`${key}5`)));
-    }, keys.map(() => false)],
-  ];
+      ...keys,
+    ].reverse(),
+  ],
+  ["keys of a prefix", async (reader) => await reader.keys({ prefix: "key01" }).toArray(), [
+    ...keys.slice(10, 20),
+  ]],
+  ["count", (reader) => reader.count(), COUNT],
+  ["count of a range", (reader) => reader.count({ gt: "key005", lte: "key0075" }), 2],
+  [
+    "has",
+    async (reader) => await Promise.all(keys.map((key) => reader.has(key))),
+    keys.map(() => true),
+  ],
+  ["hasMany", (reader) => reader.hasMany(keys), keys.map(() => true)],
+  ["hasMany, synchronously", (reader) => Promise.resolve(reader.hasManySync(keys)), [
+    ...keys.map(() => true),
+  ]],
+  ["count, synchronously", (reader) => Promise.resolve(reader.countSync()), COUNT],
+  ["has, synchronously", (reader) => Promise.resolve(keys.map((key) => reader.hasSync(key))), [
+    ...keys.map(() => true),
+  ]],
+  ["has of missing keys", async (reader) => {
+    return await Promise.all(keys.map((key) => reader.has(`${key}5`)));
+  }, keys.map(() => false)],
+];
 
 for (
   const [form, options] of Object.entries(
