@@ -41,9 +41,10 @@ export interface Options {
   /** Where the files are. Default: the file system of the runtime. */
   fileSystem?: FileSystem;
   /**
-   * Permission bits of the files that are made: who may read and write the store. They hold whatever the
-   * umask is; files that exist keep theirs. From 0o600 to 0o777, with read and write for the owner; only
-   * with the runtime's own file system. Default 0o600: the owner alone.
+   * Permission bits of the files that are made: who may read and write the store. The system takes off what
+   * the process's umask says, as from any file: for a group that writes, set the umask to 0o007. Files that
+   * exist keep theirs. From 0o600 to 0o777, with read and write for the owner; only with the runtime's own
+   * file system. Default 0o600: the owner alone, whatever the umask is.
    *
    * @example
    * ```ts

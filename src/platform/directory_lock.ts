@@ -39,6 +39,7 @@ import {
 } from "./lock_record.ts";
 import { nodeModule, process, runtimeName, runtimeVersion } from "./runtime.ts";
 import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { DEFAULT_FILE_MODE } from "./posix_modes.ts";
 import { type Liveness, livenessOf, surroundings, systemProcesses } from "./process_liveness.ts";
 import type { Timer } from "./scheduler.ts";
 import { fitsSqlite, SqliteMutex } from "./sqlite_mutex.ts";
@@ -84,7 +85,10 @@ let timer: Timer | undefined;
  * @throws {IoError} the directory is missing, `LOCK` is no regular file or cannot be opened, or
  * the runtime has no SQLite
  */
-export function lockDirectorySync(directory: string, fileMode?: number): FileLock {
+export function lockDirectorySync(
+  directory: string,
+  fileMode: number = DEFAULT_FILE_MODE,
+): FileLock {
   const steps = takeLock(directory, fileMode);
   for (;;) {
     const { done, value } = steps.next();
@@ -94,7 +98,10 @@ export function lockDirectorySync(directory: string, fileMode?: number): FileLoc
 }
 
 /** As `lockDirectorySync`; the event loop turns while it waits. */
-export async function lockDirectory(directory: string, fileMode?: number): Promise<FileLock> {
+export async function lockDirectory(
+  directory: string,
+  fileMode: number = DEFAULT_FILE_MODE,
+): Promise<FileLock> {
   const steps = takeLock(directory, fileMode);
   for (;;) {
     const { done, value } = steps.next();
@@ -116,13 +123,13 @@ interface Place {
   /** What tells the directory from every other one. */
   readonly identity: string;
   /** Permission bits of the lock's files; undefined for those of the owner alone. */
-  readonly fileMode: number | undefined;
+  readonly fileMode: number;
 }
 
 /** The steps of taking a lock; each pause is a nap. */
 function* takeLock(
   directory: string,
-  fileMode: number | undefined,
+  fileMode: number,
 ): Generator<undefined, FileLock> {
   const place = placeOf(directory, fileMode);
   const other = registry.get(place.identity);
@@ -149,7 +156,7 @@ function* takeLock(
   }
 }
 
-function placeOf(directory: string, fileMode: number | undefined): Place {
+function placeOf(directory: string, fileMode: number): Place {
   let real = directory;
   let status: Stats;
   try {

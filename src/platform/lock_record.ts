@@ -15,7 +15,6 @@
 
 import { TextDecoder, TextEncoder } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
-import { createWithMode } from "./posix_modes.ts";
 import { lstat } from "./posix_status.ts";
 import { nodeModule } from "./runtime.ts";
 import { writeFullySync } from "./transfer.ts";
@@ -124,9 +123,9 @@ export function readRecord(path: string): FoundRecord | undefined {
 export function writeRecord(
   temporary: string,
   text: string,
-  fileMode: number | undefined,
+  fileMode: number,
 ): RecordStatus {
-  const descriptor = createWithMode(temporary, fileMode);
+  const descriptor = fs.openSync(temporary, "wx", fileMode);
   const handle = new DescriptorHandle(descriptor, temporary);
   try {
     const bytes = new TextEncoder().encode(text + "\n");

@@ -16,7 +16,7 @@ import { lockDirectory, lockDirectorySync } from "./directory_lock.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
 import { pathOfFileUrl, requireFileUrl } from "./file_url.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
-import { createWithMode, type FileModes, makeWithMode } from "./posix_modes.ts";
+import { DEFAULT_DIRECTORY_MODE, DEFAULT_FILE_MODE, type FileModes } from "./posix_modes.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { isWindows as onWindows, nodeModule } from "./runtime.ts";
 
@@ -28,15 +28,18 @@ const { fileURLToPath } = nodeModule("node:url") ?? {};
 const LARGE_FILE_BYTES = 256 * 1024;
 
 // Windows has none of these flags. O_NONBLOCK keeps a FIFO that was swapped in from blocking.
-const { O_RDONLY, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } = fs?.constants ?? {};
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } =
+  fs?.constants ?? {};
 const OPEN_READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const OPEN_DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY;
+const CREATE_FLAGS = O_RDWR | O_CREAT | O_EXCL;
 
 /** The file system of the operating system. Stateless: instances with equal modes are one. */
 export class PosixFileSystem implements FileSystem {
   readonly name: string;
   readonly #closesInPool: boolean;
-  readonly #modes: FileModes;
+  readonly #fileMode: number;
+  readonly #directoryMode: number;
 
   /**
    * Makes an adapter with the name of its runtime. `closesInPool` says whether the runtime closes descriptors in a
@@ -45,7 +48,8 @@ export class PosixFileSystem implements FileSystem {
   constructor(name: string, closesInPool: boolean, modes: FileModes = {}) {
     this.name = name;
     this.#closesInPool = closesInPool;
-    this.#modes = modes;
+    this.#fileMode = modes.fileMode ?? DEFAULT_FILE_MODE;
+    this.#directoryMode = modes.directoryMode ?? DEFAULT_DIRECTORY_MODE;
   }
 
   resolvePath(path: string | URL): string {
@@ -99,7 +103,7 @@ export class PosixFileSystem implements FileSystem {
 
   createSync(path: string): FileHandle {
     try {
-      return new DescriptorHandle(createWithMode(path, this.#modes.fileMode), path);
+      return new DescriptorHandle(fs.openSync(path, CREATE_FLAGS, this.#fileMode), path);
     } catch (error) {
       throw ioErrorFrom("create", path, error);
     }
@@ -141,7 +145,7 @@ export class PosixFileSystem implements FileSystem {
 
   makeDirectorySync(path: string): void {
     try {
-      makeWithMode(path, this.#modes.directoryMode);
+      fs.mkdirSync(path, { recursive: true, mode: this.#directoryMode });
     } catch (error) {
       throw ioErrorFrom("make directory", path, error);
     }
@@ -177,11 +181,11 @@ export class PosixFileSystem implements FileSystem {
   }
 
   lockSync(directory: string): FileLock {
-    return lockDirectorySync(directory, this.#modes.fileMode);
+    return lockDirectorySync(directory, this.#fileMode);
   }
 
   lock(directory: string): Promise<FileLock> {
-    return lockDirectory(directory, this.#modes.fileMode);
+    return lockDirectory(directory, this.#fileMode);
   }
 }
 

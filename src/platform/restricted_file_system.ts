@@ -11,7 +11,7 @@
 import type { FileHandle, FileSystem } from "./file_system.ts";
 import { type DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { PosixFileSystem } from "./posix_file_system.ts";
-import type { FileModes } from "./posix_modes.ts";
+import { DEFAULT_FILE_MODE, type FileModes } from "./posix_modes.ts";
 import { refused, RestrictedHandle } from "./restricted_handle.ts";
 import { nodeModule, process } from "./runtime.ts";
 import { systemScheduler } from "./system_scheduler.ts";
@@ -71,8 +71,8 @@ class RestrictedFileSystem extends PosixFileSystem {
 
 function syncBySqlite(directory: string, path: string): void {
   const { DatabaseSync } = nodeModule("node:sqlite");
-  // With the mode that all files have here; refused where there is one.
-  fs.closeSync(fs.openSync(path, "wx", 0o600));
+  // Nobody else has to see it; refused where there is one.
+  fs.closeSync(fs.openSync(path, "wx", DEFAULT_FILE_MODE));
   try {
     const database = new DatabaseSync(path);
     try {

@@ -18,7 +18,6 @@ import { IoError, isErrorLike } from "../errors.ts";
 import { builtinModule, nodeModule, runtimeName, runtimeVersion } from "./runtime.ts";
 import { TextEncoder } from "./natives.ts";
 import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
-import { createWithMode } from "./posix_modes.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
 import { systemScheduler } from "./system_scheduler.ts";
 
@@ -60,7 +59,7 @@ export class SqliteMutex {
    *
    * @throws {IoError} it is no regular file or cannot be opened, or the runtime has no SQLite
    */
-  static take(path: string, fileMode?: number): SqliteMutex | undefined {
+  static take(path: string, fileMode: number): SqliteMutex | undefined {
     const { DatabaseSync } = sqlite(path);
     for (let round = 0; round < REPLACED_TRIES; round++) {
       if (lstat("lock", path) === undefined) createLockFile(path, fileMode);
@@ -150,10 +149,10 @@ function sqlite(path: string): typeof import("node:sqlite") {
  * It gets its name only after its descriptor is closed. Created under its name, it could be locked
  * by another worker of this process before the close, which would drop that worker's lock.
  */
-function createLockFile(path: string, fileMode: number | undefined): void {
+function createLockFile(path: string, fileMode: number): void {
   const temporary = `${path}.${systemScheduler.randomHex(8)}.tmp`;
   try {
-    fs.closeSync(createWithMode(temporary, fileMode));
+    fs.closeSync(fs.openSync(temporary, "wx", fileMode));
     try {
       fs.linkSync(temporary, path);
     } finally {

@@ -59,9 +59,9 @@ async function modesOfAll(path: string, options: Options): Promise<Map<string, S
 const cases: readonly [Options, umask: number, files: string, directories: string][] = [
   [{}, 0, "600", "700"],
   [{ fileMode: 0o640, directoryMode: 0o750 }, 0o022, "640", "750"],
-  [{ fileMode: 0o660, directoryMode: 0o770 }, 0o077, "660", "770"],
-  [{ fileMode: 0o640 }, 0o077, "640", "700"],
-  [{ directoryMode: 0o755 }, 0o027, "600", "755"],
+  [{ fileMode: 0o660, directoryMode: 0o770 }, 0o007, "660", "770"],
+  [{ fileMode: 0o664 }, 0o022, "644", "700"],
+  [{ directoryMode: 0o755 }, 0o027, "600", "750"],
 ];
 
 for (const [options, umask, files, directories] of cases) {
