@@ -39,6 +39,7 @@ export {
   isSameValue,
   keyBytes,
 } from "./src/contract/rules.ts";
+export { wantsSync } from "./src/contract/write_options.ts";
 export {
   type ExtensionItem,
   type Key,

@@ -4,6 +4,7 @@ import { markClass } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
 import { copyValue, keyBytes } from "./rules.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
+import { requireKnownNames, surplusArgument } from "./write_options.ts";
 import type { Batch, Operation, WriteOptions } from "./writer.ts";
 
 /**
@@ -36,11 +37,13 @@ export class OperationBatch implements Batch {
 
   /** Adds a put. */
   put(key: Key, value: Value): this {
+    if (arguments.length > 2) throw surplusArgument("batch.put", arguments[2], 2);
     return this.#add({ type: "put", key: keyBytes(key), value: copyValue(value) });
   }
 
   /** Adds a delete. */
   delete(key: Key): this {
+    if (arguments.length > 1) throw surplusArgument("batch.delete", arguments[1], 1);
     return this.#add({ type: "delete", key: keyBytes(key) });
   }
 
@@ -79,9 +82,13 @@ export class OperationBatch implements Batch {
     }
     const batch = new OperationBatch(() => Promise.resolve());
     for (const [at, operation] of (given as readonly Operation[]).entries()) {
-      if (operation?.type === "put") batch.put(operation.key, operation.value);
-      else if (operation?.type === "delete") batch.delete(operation.key);
-      else {
+      if (operation?.type === "put") {
+        requireKnownNames(operation, at);
+        batch.put(operation.key, operation.value);
+      } else if (operation?.type === "delete") {
+        requireKnownNames(operation, at);
+        batch.delete(operation.key);
+      } else {
         const found = describeValue((operation as { type?: unknown } | undefined)?.type);
         throw new TypeError(
           `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,

@@ -1,5 +1,6 @@
 /** Ranges of keys as users give them. */
 
+import { checkSignal } from "./abort_signal.ts";
 import { describeValue, type Key } from "./value.ts";
 
 /** Which entries, in which order. All bounds given must hold. */
@@ -75,7 +76,8 @@ export interface OwnRange {
  * A switch, and no copy of the object to take them from: an object without a prototype is a hash table
  * to V8, and costs half a microsecond here.
  *
- * @throws {TypeError} it is no object, has an unknown name, or `reverse` or `keyEncoding` is not valid
+ * @throws {TypeError} it is no object, has an unknown name, or `reverse`, `signal` or
+ * `keyEncoding` is not valid
  * @throws {RangeError} the limit is not an integer from 0 or Infinity
  */
 export function ownRange(range: Range): OwnRange {
@@ -115,6 +117,7 @@ export function ownRange(range: Range): OwnRange {
       `Cannot use the range: "keyEncoding" is ${found}, expected "utf8" or "bytes"`,
     );
   }
+  checkSignal(own.signal, "Cannot use the range");
   return own;
 }
 

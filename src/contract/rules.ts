@@ -3,7 +3,7 @@
  * engine keeps the same rules in its encoders, which are faster.
  */
 
-import { ownRange, type Range } from "./range.ts";
+import { type KeyEncoding, ownRange, type Range } from "./range.ts";
 import {
   describeValue,
   type Key,
@@ -84,6 +84,8 @@ export interface Bounds {
   readonly limit: number;
   /** Ends the iteration. */
   readonly signal: AbortSignal | undefined;
+  /** What keys become, if the range says so. */
+  readonly keyEncoding: KeyEncoding | undefined;
 }
 
 /**
@@ -92,7 +94,8 @@ export interface Bounds {
  * @throws {TypeError | RangeError} it is no range
  */
 export function boundsOf(range: Range = {}): Bounds {
-  const { prefix, gte, gt, lte, lt, reverse = false, limit = Infinity, signal } = ownRange(range);
+  const own = ownRange(range);
+  const { prefix, gte, gt, lte, lt, reverse = false, limit = Infinity, signal, keyEncoding } = own;
   const lowers: Uint8Array[] = [];
   const uppers: Uint8Array[] = [];
   if (prefix !== undefined) {
@@ -112,7 +115,7 @@ export function boundsOf(range: Range = {}): Bounds {
   if (lte !== undefined) uppers.push(keyAfter(keyBytes(lte)));
   lowers.sort(compareKeys);
   uppers.sort(compareKeys);
-  return { lower: lowers.at(-1), upper: uppers[0], reverse, limit, signal };
+  return { lower: lowers.at(-1), upper: uppers[0], reverse, limit, signal, keyEncoding };
 }
 
 /** Whether a key lies between the bounds. */

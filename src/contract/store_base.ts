@@ -11,6 +11,7 @@ import { ReaderBase } from "./reader_base.ts";
 import { copyValue, isSameValue } from "./rules.ts";
 import type { Store, StoreStatus } from "./store.ts";
 import { describeValue, type Key, type RecordValue, type Value, valueTypeName } from "./value.ts";
+import { surplusArgument } from "./write_options.ts";
 import type { Batch, Operation, WriteOptions } from "./writer.ts";
 
 /**
@@ -111,29 +112,34 @@ export abstract class StoreBase extends ReaderBase implements Store {
 
   /** Stores a string. @throws {TypeError} it is none */
   async putString(key: Key, value: string, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putString", arguments[3], 3);
     requireType(typeof value === "string", value, "a string");
     await this.put(key, value, options);
   }
 
   /** Stores an int64. @throws {TypeError} it is neither a bigint nor a safe integer */
   async putInt64(key: Key, value: bigint | number, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putInt64", arguments[3], 3);
     await this.put(key, int64Of(value), options);
   }
 
   /** Stores a float64. @throws {TypeError} it is no number */
   async putFloat64(key: Key, value: number, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putFloat64", arguments[3], 3);
     requireType(typeof value === "number", value, "a number");
     await this.put(key, value, options);
   }
 
   /** Stores a boolean. @throws {TypeError} it is none */
   async putBool(key: Key, value: boolean, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putBool", arguments[3], 3);
     requireType(typeof value === "boolean", value, "a boolean");
     await this.put(key, value, options);
   }
 
   /** Stores bytes. @throws {TypeError} it is no Uint8Array */
   async putBytes(key: Key, value: Uint8Array, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putBytes", arguments[3], 3);
     // Views of other kinds are refused by `put`.
     requireType(ArrayBuffer.isView(value), value, "a Uint8Array");
     await this.put(key, value, options);
@@ -141,6 +147,7 @@ export abstract class StoreBase extends ReaderBase implements Store {
 
   /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
   async putJson(key: Key, value: unknown, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
     const text: string | undefined = JSON.stringify(value);
     requireType(text !== undefined, value, "a value that JSON can express");
     await this.put(key, text, options);
@@ -148,6 +155,7 @@ export abstract class StoreBase extends ReaderBase implements Store {
 
   /** Stores a plain object or an array. @throws {TypeError} it is neither */
   async putMap(key: Key, value: RecordValue, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putMap", arguments[3], 3);
     const isRecord = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
     requireType(isRecord, value, "an object");
     await this.put(key, value, options);

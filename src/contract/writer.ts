@@ -2,7 +2,18 @@
 
 import type { Key, RecordValue, Value } from "./value.ts";
 
-/** What one write may be told. */
+/**
+ * What one write may be told. Anything else is a `TypeError`, and nothing is written.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open, type WriteOptions } from "@tinykvs/core";
+ *
+ * const durable: WriteOptions = { sync: true };
+ * await using store = await open("/db", { fileSystem: memoryFileSystem(), walSync: "none" });
+ * await store.put("order:1", "paid", durable);
+ * ```
+ */
 export interface WriteOptions {
   /** Whether the write is made durable before it resolves, whatever the store does otherwise. Default false. */
   sync?: boolean;

@@ -12,7 +12,7 @@ import { ClosedError } from "../errors.ts";
 import type { Key, Value } from "../value/value.ts";
 import { MAX_PAYLOAD_BYTES } from "../wal/log_format.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
-import { surplusArgument } from "./write_options.ts";
+import { surplusArgument } from "../contract/write_options.ts";
 
 export type { Operation, WriteOptions } from "../contract/writer.ts";
 

@@ -28,7 +28,7 @@ import {
   parseFileName,
 } from "../version/file_names.ts";
 import { stagedTableNumber } from "../go/go_store_writer.ts";
-import { checkSignal, throwIfAborted } from "./abort_signal.ts";
+import { checkSignal, throwIfAborted } from "../contract/abort_signal.ts";
 import { writeGoStore } from "./go_checkpoint.ts";
 import type { Lease } from "./read_view.ts";
 import { isDirectory, makeDirectory, type NewDirectory, syncParent } from "./store_directory.ts";

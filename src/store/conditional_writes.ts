@@ -17,7 +17,7 @@ import { EmbeddedBatch, type WriteOptions } from "./batch.ts";
 import type { EntryDecoder } from "./entry_decoder.ts";
 import type { ReadPath } from "./read_path.ts";
 import type { StoreState } from "./store_state.ts";
-import { wantsSync } from "./write_options.ts";
+import { wantsSync } from "../contract/write_options.ts";
 import type { WritePath } from "./write_path.ts";
 
 /** What is to be done about a key. */
@@ -34,6 +34,7 @@ type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
 type Change = (old: Value | undefined) => Value | undefined;
 
 const UNCHANGED: Decision<boolean> = { result: false, batch: undefined };
+const SYNCED: WriteOptions = { sync: true };
 
 /** The conditional writes of a store. */
 export class ConditionalWrites {
@@ -125,9 +126,10 @@ export class ConditionalWrites {
     return this.#applySync(own, options, this.#change(own, change));
   }
 
-  async #apply<T>(key: Key, options: WriteOptions | undefined, decide: Decide<T>): Promise<T> {
+  async #apply<T>(key: Key, given: WriteOptions | undefined, decide: Decide<T>): Promise<T> {
+    // Read once, at the call, and also if nothing is written in the end.
+    const options = wantsSync(given) ? SYNCED : undefined;
     this.#state.requireWritable();
-    wantsSync(options);
     const { result, written } = await this.#reads.useCurrent(key, (entry) => {
       const { result, batch } = decide(entry);
       // In an object: a promise would be awaited before it is known to belong to a write.
@@ -137,10 +139,9 @@ export class ConditionalWrites {
     return result;
   }
 
-  #applySync<T>(key: Key, options: WriteOptions | undefined, decide: Decide<T>): T {
+  #applySync<T>(key: Key, given: WriteOptions | undefined, decide: Decide<T>): T {
+    const options = wantsSync(given) ? SYNCED : undefined;
     this.#state.requireWritable();
-    // Also if nothing is going to be written.
-    wantsSync(options);
     return this.#reads.useCurrentSync(key, (entry) => {
       const { result, batch } = decide(entry);
       if (batch !== undefined) this.#writes.writeSync(batch, options);
@@ -211,5 +212,6 @@ function isEncoding({ bytes, length }: ByteWriter, entry: EntryView): boolean {
 
 /** The key, not to be changed by the caller any more. What can't be a key is left for the encoder. */
 function ownKey(key: Key): Key {
-  return typeof key !== "string" && isBytes(key) ? new Uint8Array(key) : key;
+  const isOwned = typeof key === "string" || !isBytes(key) || key.length === 0;
+  return isOwned ? key : new Uint8Array(key);
 }

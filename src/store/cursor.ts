@@ -17,7 +17,7 @@ import {
   type Position,
 } from "../iterator/entry_cursor.ts";
 import type { Key } from "../value/value.ts";
-import { throwIfAborted } from "./abort_signal.ts";
+import { throwIfAborted } from "../contract/abort_signal.ts";
 import { EmbeddedCursorBase } from "./embedded_cursor.ts";
 import type { TakeItem, TakeItems } from "./entry_decoder.ts";
 import { EntryScan } from "./entry_scan.ts";

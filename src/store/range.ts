@@ -8,7 +8,6 @@ import { compareRanges } from "../bytes/compare.ts";
 import { type KeyEncoding, ownRange, type Range } from "../contract/range.ts";
 import { encodeKey } from "../value/key_codec.ts";
 import type { Key } from "../value/value.ts";
-import { checkSignal } from "./abort_signal.ts";
 
 export type { KeyEncoding, Range, ScanOptions } from "../contract/range.ts";
 
@@ -75,7 +74,6 @@ export function resolveRange(range: Range | undefined): ResolvedRange {
   if (gt !== undefined) lower = later(lower, successor(boundKey(gt)));
   if (lt !== undefined) upper = earlier(upper, boundKey(lt));
   if (lte !== undefined) upper = earlier(upper, successor(boundKey(lte)));
-  checkSignal(signal, "Cannot use the range");
   return { lower, upper, reverse, limit, signal, keyEncoding };
 }
 

@@ -34,7 +34,7 @@ import { EmbeddedSnapshot } from "./snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { StoreState, StoreStatus } from "./store_state.ts";
 import { countEntries, countEntriesSync, visitEntries } from "./visit_entries.ts";
-import { surplusArgument } from "./write_options.ts";
+import { requireKnownNames, surplusArgument } from "../contract/write_options.ts";
 import { WritePath } from "./write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
@@ -132,21 +132,29 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
 
   /** Removes a key; says whether it was there. */
   override deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
+    if (arguments.length > 2) {
+      return Promise.reject(surplusArgument("deleteIfExists", arguments[2], 2));
+    }
     return this.#conditional.deleteIfExists(key, options);
   }
 
   /** As `deleteIfExists`. */
   deleteIfExistsSync(key: Key, options?: WriteOptions): boolean {
+    if (arguments.length > 2) throw surplusArgument("deleteIfExistsSync", arguments[2], 2);
     return this.#conditional.deleteIfExistsSync(key, options);
   }
 
   /** Stores a value if the key has none; says whether it did. No other write comes in between. */
   override putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
+    if (arguments.length > 3) {
+      return Promise.reject(surplusArgument("putIfNotExists", arguments[3], 3));
+    }
     return this.#conditional.putIfNotExists(key, value, options);
   }
 
   /** As `putIfNotExists`. */
   putIfNotExistsSync(key: Key, value: Value, options?: WriteOptions): boolean {
+    if (arguments.length > 3) throw surplusArgument("putIfNotExistsSync", arguments[3], 3);
     return this.#conditional.putIfNotExistsSync(key, value, options);
   }
 
@@ -161,11 +169,15 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     expected: Value,
     options?: WriteOptions,
   ): Promise<boolean> {
+    if (arguments.length > 4) {
+      return Promise.reject(surplusArgument("putIfEquals", arguments[4], 4));
+    }
     return this.#conditional.putIfEquals(key, value, expected, options);
   }
 
   /** As `putIfEquals`. */
   putIfEqualsSync(key: Key, value: Value, expected: Value, options?: WriteOptions): boolean {
+    if (arguments.length > 4) throw surplusArgument("putIfEqualsSync", arguments[4], 4);
     return this.#conditional.putIfEqualsSync(key, value, expected, options);
   }
 
@@ -178,11 +190,13 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
    * @throws {RangeError} the sum is outside int64; nothing changes
    */
   override increment(key: Key, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
+    if (arguments.length > 3) return Promise.reject(surplusArgument("increment", arguments[3], 3));
     return this.#conditional.increment(key, by, options);
   }
 
   /** As `increment`. */
   incrementSync(key: Key, by: bigint | number = 1n, options?: WriteOptions): bigint {
+    if (arguments.length > 3) throw surplusArgument("incrementSync", arguments[3], 3);
     return this.#conditional.incrementSync(key, by, options);
   }
 
@@ -197,6 +211,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     change: (old: Value | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Promise<Value | undefined> {
+    if (arguments.length > 3) return Promise.reject(surplusArgument("update", arguments[3], 3));
     return this.#conditional.update(key, change, options);
   }
 
@@ -206,6 +221,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     change: (old: Value | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Value | undefined {
+    if (arguments.length > 3) throw surplusArgument("updateSync", arguments[3], 3);
     return this.#conditional.updateSync(key, change, options);
   }
 
@@ -552,23 +568,6 @@ function compactBounds(range: CompactRange): CompactRange {
     }
   }
   return ownFields(range);
-}
-
-/**
- * Refuses what an operation has besides: an option of the whole write, or of another library. Not by
- * `Object.keys`, which would make an array for each operation.
- */
-function requireKnownNames(operation: Operation, at: number): void {
-  for (const name in operation) {
-    if (name === "type" || name === "key") continue;
-    if (name === "value") {
-      if (operation.type === "put" || (operation as { value?: unknown }).value === undefined) {
-        continue;
-      }
-    }
-    if (!Object.hasOwn(operation, name)) continue;
-    throw new TypeError(`Cannot write operation ${at}: a ${operation.type} has no "${name}"`);
-  }
 }
 
 function batchOf(

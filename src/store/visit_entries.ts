@@ -4,7 +4,7 @@
  */
 
 import { AT_ENTRY, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
-import { throwIfAborted } from "./abort_signal.ts";
+import { throwIfAborted } from "../contract/abort_signal.ts";
 import { EntryScan } from "./entry_scan.ts";
 import { type Range, type ResolvedRange, resolveRange } from "./range.ts";
 import type { Lease } from "./read_view.ts";
@@ -95,11 +95,12 @@ export function countEntriesSync(
     state.deadRanges,
   );
   try {
-    range.signal?.throwIfAborted();
+    throwIfAborted(range.signal);
     let count = 0;
     for (let position = scan.next();; position = scan.next()) {
       while (position === NEEDS_LOAD) {
         scan.loadSync();
+        throwIfAborted(range.signal);
         position = scan.resume();
       }
       if (position !== AT_ENTRY) return count;

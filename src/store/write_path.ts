@@ -21,7 +21,8 @@ import type { Background } from "./background.ts";
 import { EmbeddedBatch } from "./batch.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
 import type { StoreState } from "./store_state.ts";
-import { wantsSync, type WriteOptions } from "./write_options.ts";
+import { wantsSync } from "../contract/write_options.ts";
+import type { WriteOptions } from "../contract/writer.ts";
 
 /** A batch may be this long; it has to fit into one memtable (4 GiB with what that adds). */
 const MAX_BATCH_BYTES = 2 ** 31;

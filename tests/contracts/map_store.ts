@@ -3,7 +3,7 @@
 import * as contract from "../../contract.ts";
 import type { Key, Operation, Range, Value } from "../../contract.ts";
 
-type Pair = [string, Value];
+type Pair = [string | Uint8Array, Value];
 type Row = { readonly key: Uint8Array; readonly value: Value };
 
 /** Sorted rows as of one moment; a write replaces them. Closed by their snapshot and by the store. */
@@ -69,7 +69,10 @@ class MapCursor extends contract.CursorBase<Pair> {
     const row = this.shown < this.bounds.limit ? left.shift() : undefined;
     if (row === undefined) return { done: true, value: undefined };
     this.shown++;
-    const pair: Pair = [new TextDecoder().decode(row.key), contract.copyValue(row.value)];
+    const key = this.bounds.keyEncoding === "bytes"
+      ? row.key.slice()
+      : new TextDecoder().decode(row.key);
+    const pair: Pair = [key, contract.copyValue(row.value)];
     return await Promise.resolve({ done: false, value: pair });
   }
 
@@ -104,8 +107,12 @@ export class MapStore extends contract.StoreBase {
     return this.#now.entries(range);
   }
 
-  override async write(given: readonly Operation[] | contract.Batch): Promise<void> {
+  override async write(
+    given: readonly Operation[] | contract.Batch,
+    options?: contract.WriteOptions,
+  ): Promise<void> {
     this.#now.requireOpen();
+    contract.wantsSync(options);
     for (const operation of contract.OperationBatch.operationsOf(given)) {
       const key = contract.keyBytes(operation.key);
       const rows = this.#now.rows.filter((row) => contract.compareKeys(row.key, key) !== 0);
@@ -118,8 +125,10 @@ export class MapStore extends contract.StoreBase {
   override async update(
     key: Key,
     change: (old: Value | undefined) => Value | undefined,
+    options?: contract.WriteOptions,
   ): Promise<Value | undefined> {
     this.#now.requireOpen();
+    contract.wantsSync(options);
     const value = change(this.#now.find(contract.keyBytes(key)));
     if (value === undefined) await this.delete(key);
     else await this.put(key, value);

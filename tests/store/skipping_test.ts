@@ -23,6 +23,9 @@ const options: Options = {
   walSync: "none",
 };
 
+/** Read-only stores have no background: all turns and reads are the walk's. */
+const reading: Options = { ...options, readOnly: true };
+
 function keyOf(n: number): string {
   return `k${String(n).padStart(6, "0")}`;
 }
@@ -107,7 +110,7 @@ test("A walk over deleted keys holds the event loop until its end", async () => 
     for (const [name, walk] of Object.entries(walks)) {
       for (const where of ["table", "memtable"]) {
         await using store = where === "table"
-          ? await open("/db", { ...options, fileSystem: table })
+          ? await open("/db", { ...reading, fileSystem: table })
           : tombstoneMemtable();
         const turns = await turnsOf(async () => assert.equal(await walk(store, { reverse }), 2));
         // By this clock every second look asks for a turn, and there is one for 1,024 skipped entries.
@@ -135,7 +138,7 @@ test("A walk over deleted keys notices an abort only at its end", async () => {
   for (const [name, walk] of Object.entries(walks)) {
     for (const where of ["table", "memtable", "snapshot"]) {
       await using store = where === "table"
-        ? await open("/db", { ...options, fileSystem: table })
+        ? await open("/db", { ...reading, fileSystem: table })
         : where === "memtable"
         ? tombstoneMemtable()
         : newerKeys();
@@ -167,7 +170,7 @@ test("A walk over deleted keys that are not in memory reads on after an abort", 
       const fileSystem = watched(table, ({ operation }) => {
         if (operation === "read" && ++reads === abortAt) controller.abort(new Error("enough"));
       });
-      await using store = await open("/db", { ...options, fileSystem });
+      await using store = await open("/db", { ...reading, fileSystem });
       // The first block and the index are in memory.
       assert.equal(await store.get("a"), 1);
       reads = 0;
@@ -182,7 +185,7 @@ test("A count that was aborted before it began reads a block all the same", asyn
   const fileSystem = watched(await tombstoneTable(), ({ operation }) => {
     if (operation === "read") reads++;
   });
-  await using store = await open("/db", { ...options, fileSystem });
+  await using store = await open("/db", { ...reading, fileSystem });
   reads = 0;
   const signal = AbortSignal.abort(new Error("enough"));
   await assert.rejects(store.count({ signal }), /enough/);

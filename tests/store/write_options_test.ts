@@ -3,11 +3,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type EmbeddedStore, memoryFileSystem, open, type WriteOptions } from "../../mod.ts";
+import {
+  type EmbeddedStore as Store,
+  memoryFileSystem,
+  open,
+  type WriteOptions,
+} from "../../mod.ts";
 import { watched } from "./file_systems.ts";
 
 /** Every call that writes, with whatever is given as its options and behind them. */
-const writes: Readonly<Record<string, (store: EmbeddedStore, ...rest: never[]) => unknown>> = {
+const writes: Readonly<Record<string, (store: Store, ...rest: never[]) => unknown>> = {
   put: (store, ...rest) => store.put("k", 1, ...rest),
   putSync: (store, ...rest) => store.putSync("k", 1, ...rest),
   delete: (store, ...rest) => store.delete("old", ...rest),
@@ -24,6 +29,16 @@ const writes: Readonly<Record<string, (store: EmbeddedStore, ...rest: never[]) =
   putBytes: (store, ...rest) => store.putBytes("k", Uint8Array.of(1), ...rest),
   putJson: (store, ...rest) => store.putJson("k", [1], ...rest),
   putMap: (store, ...rest) => store.putMap("k", { a: 1 }, ...rest),
+  deleteIfExists: (store, ...rest) => store.deleteIfExists("old", ...rest),
+  deleteIfExistsSync: (store, ...rest) => store.deleteIfExistsSync("old", ...rest),
+  putIfNotExists: (store, ...rest) => store.putIfNotExists("k", 1, ...rest),
+  putIfNotExistsSync: (store, ...rest) => store.putIfNotExistsSync("k", 1, ...rest),
+  putIfEquals: (store, ...rest) => store.putIfEquals("old", 1, 0, ...rest),
+  putIfEqualsSync: (store, ...rest) => store.putIfEqualsSync("old", 1, 0, ...rest),
+  increment: (store, ...rest) => store.increment("k", 1n, ...rest),
+  incrementSync: (store, ...rest) => store.incrementSync("k", 1n, ...rest),
+  update: (store, ...rest) => store.update("old", () => 1, ...rest),
+  updateSync: (store, ...rest) => store.updateSync("old", () => 1, ...rest),
 };
 
 const wrong: readonly [options: unknown, message: RegExp][] = [
@@ -46,7 +61,7 @@ const wrong: readonly [options: unknown, message: RegExp][] = [
   [new AbortController().signal, /found an instance of AbortSignal/],
 ];
 
-async function opened(): Promise<EmbeddedStore> {
+async function opened(): Promise<Store> {
   const store = await open("/db", { fileSystem: memoryFileSystem(), walSync: "none" });
   store.putSync("old", 0);
   return store;
@@ -54,7 +69,7 @@ async function opened(): Promise<EmbeddedStore> {
 
 /** Lets the call fail in whichever way it does, and checks that it has changed nothing. */
 async function refuses(
-  store: EmbeddedStore,
+  store: Store,
   call: () => unknown,
   message: RegExp,
   what: string,
@@ -134,6 +149,19 @@ test("compact ignores bounds with another name, and works on the whole store", a
   assert.equal(store.stats().levels.reduce((sum, { tables }) => sum + tables, 0), 0);
 });
 
+test("A mistaken option of a conditional write is ignored if its condition does not hold", async () => {
+  await using store = await opened();
+  const message = /"sync" is a number/;
+  const options = { sync: 1 } as never;
+  const calls: Record<string, () => unknown> = {
+    putIfNotExists: () => store.putIfNotExists("old", 1, options),
+    putIfEqualsSync: () => store.putIfEqualsSync("old", 1, 2, options),
+    deleteIfExists: () => store.deleteIfExists("nothing", options),
+    update: () => store.update("nothing", () => undefined, options),
+  };
+  for (const [name, call] of Object.entries(calls)) await refuses(store, call, message, name);
+});
+
 test("A batch whose options were refused can still be written", async () => {
   await using store = await opened();
   const batch = store.batch().put("k", 1);
@@ -156,10 +184,14 @@ test("A synchronous or typed write is not synced although it is asked for", asyn
       await store.sync();
       const before = syncs;
       const unasked: (WriteOptions | undefined)[] = [undefined, {}, { sync: false }];
+      const reset = (): void =>
+        store.writeSync([{ type: "put", key: "old", value: 0 }, { type: "delete", key: "k" }]);
       for (const options of [...unasked, { sync: undefined } as never]) {
+        reset();
         await write(store, options as never);
         if (walSync === "none") assert.equal(syncs, before, `${name}, ${walSync}`);
       }
+      reset();
       const asked = syncs;
       await write(store, { sync: true } as never);
       assert.equal(syncs, asked + 1, `${name}, ${walSync}`);

@@ -59,6 +59,8 @@ export function scanTests(test: StoreTest): void {
       [{ limit: -1 }, "RangeError"],
       [{ limit: 1.5 }, "RangeError"],
       [{ prefix: 5 }, "TypeError"],
+      [{ signal: {} }, "TypeError"],
+      [{ keyEncoding: "utf-8" }, "TypeError"],
       [null, "TypeError"],
       ["a", "TypeError"],
     ];
@@ -72,6 +74,16 @@ export function scanTests(test: StoreTest): void {
         await fails(() => reader.count(range as Range), error, what);
       }
     }
+  });
+
+  test("A range says whether keys come as text or as bytes", async (store) => {
+    await fill(store, 3);
+    const bytes = keysFrom(0, 3).map((key) => new TextEncoder().encode(key));
+    equal(await store.keys({ keyEncoding: "bytes" }).toArray(), bytes);
+    equal(await store.keys({ keyEncoding: "utf8" }).toArray(), keysFrom(0, 3));
+    const entries = await store.entries({ keyEncoding: "bytes", reverse: true }).toArray();
+    equal(entries.map(([key]) => key), bytes.toReversed());
+    equal(await store.count({ keyEncoding: "bytes" }), 3);
   });
 
   test("A signal ends a scan and a count with its reason", async (store) => {

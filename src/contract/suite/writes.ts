@@ -86,6 +86,8 @@ export function writeTests(test: StoreTest): void {
         { type: "put", key: "b", value: undefined },
         { type: "put", key: 5, value: 1 },
         { type: "increment", key: "b" },
+        { type: "put", key: "b", value: 1, sync: true },
+        { type: "delete", key: "a", value: 1 },
       ]
     ) {
       await fails(() => store.write([good, bad as Operation]), "TypeError", JSON.stringify(bad));
@@ -95,6 +97,25 @@ export function writeTests(test: StoreTest): void {
     await store.write([]);
     await store.write([good, { type: "delete", key: "a" }, { type: "put", key: "c", value: 3 }]);
     equal(await contentOf(store), [["c", 3]]);
+  });
+
+  test("A mistaken option of a write is refused, and nothing is written", async (store) => {
+    await store.put("a", 1);
+    for (const wrong of [{ sync: 1 }, { Sync: true }, { fsync: true }, true, null, () => {}]) {
+      const options = wrong as never;
+      const what = String(Object.entries(wrong ?? {}));
+      await fails(() => store.put("a", 2, options), "TypeError", what);
+      await fails(() => store.delete("a", options), "TypeError", what);
+      await fails(() => store.write([{ type: "delete", key: "a" }], options), "TypeError", what);
+      await fails(() => store.batch().delete("a").write(options), "TypeError", what);
+      await fails(() => store.putString("a", "b", options), "TypeError", what);
+      await fails(() => store.putIfNotExists("a", 2, options), "TypeError", what);
+      await fails(() => store.increment("b", 1, options), "TypeError", what);
+    }
+    equal(await contentOf(store), [["a", 1]]);
+    await store.put("a", 2, {});
+    await store.put("a", 3, { sync: true });
+    equal(await contentOf(store), [["a", 3]]);
   });
 
   test("Readers see a batch whole or not at all", async (store) => {

@@ -1,12 +1,10 @@
 /**
- * What a single write may be told, and the checks of it: a mistaken option that nobody notices is a write
- * that is not as durable as its author believes. A call without options pays one comparison.
+ * Checks of what a write is told: a mistaken option that nobody notices is a write that is not as durable
+ * as its author believes. A call without options pays one comparison.
  */
 
-import type { WriteOptions } from "../contract/writer.ts";
-import { describeValue } from "../value/value.ts";
-
-export type { WriteOptions } from "../contract/writer.ts";
+import { describeValue } from "./value.ts";
+import type { Operation, WriteOptions } from "./writer.ts";
 
 /**
  * Whether the write is to be made durable, whatever the store's options say. Only own fields count.
@@ -51,4 +49,23 @@ function noOptions(found: unknown): TypeError {
     `Cannot use the write options: found ${describeValue(found)}, ` +
       "expected an object such as { sync: true }",
   );
+}
+
+/**
+ * Refuses what an operation has besides: an option of the whole write, or of another library. Not by
+ * `Object.keys`, which would make an array for each operation.
+ *
+ * @throws {TypeError} it has more than its type, its key and, if it is a put, its value
+ */
+export function requireKnownNames(operation: Operation, at: number): void {
+  for (const name in operation) {
+    if (name === "type" || name === "key") continue;
+    if (name === "value") {
+      if (operation.type === "put" || (operation as { value?: unknown }).value === undefined) {
+        continue;
+      }
+    }
+    if (!Object.hasOwn(operation, name)) continue;
+    throw new TypeError(`Cannot write operation ${at}: a ${operation.type} has no "${name}"`);
+  }
 }

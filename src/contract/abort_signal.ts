@@ -4,7 +4,7 @@
  * imitates one.
  */
 
-import { describeValue } from "../value/value.ts";
+import { describeValue } from "./value.ts";
 
 /**
  * Checks a signal, or that there is none; `action` begins the text of the error: "Cannot use the range".
