@@ -35,6 +35,4 @@ export class EntryRun {
   first = 0;
   /** From the slot of an entry to that of the next: 1 or -1. */
   step = 1;
-  /** Whether entries lie back to back in the order of their slots, and a slot follows the last one. */
-  isDense = false;
 }

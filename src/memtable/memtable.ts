@@ -205,7 +205,6 @@ export class Memtable {
   showRun(run: EntryRun): void {
     run.bytes = this.#arena.bytes;
     run.view = this.#arena.view;
-    run.isDense = false;
   }
 
   /** Compares an entry's key with a bound: negative where it comes first. Internal. */

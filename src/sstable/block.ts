@@ -273,7 +273,6 @@ export class Block implements BlockMemory {
     run.view = this.view;
     run.offsets = this.#words;
     run.first = this.#slots + slot;
-    run.isDense = true;
   }
 
   /** Slot of the entry with this key; where there is none, the complement of where it would be. */

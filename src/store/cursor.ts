@@ -168,7 +168,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
         position = this.#scan.resume();
       }
       if (position === AT_END) return this.#atEnd();
-      return { done: false, value: this.#takeItem(this.#scan) };
+      return { done: false, value: this.#takeItem(this.#scan.entry) };
     } catch (error) {
       this.#finish();
       throw error;
@@ -258,7 +258,7 @@ export class StoreCursor<T> extends EmbeddedCursorBase<T> {
 
   #resultAt(position: Position): IteratorResult<T, undefined> {
     if (position !== AT_ENTRY) return this.#atEnd();
-    return { done: false, value: this.#takeItem(this.#scan) };
+    return { done: false, value: this.#takeItem(this.#scan.entry) };
   }
 
   #requireIdle(): void {

@@ -1,8 +1,4 @@
-/**
- * Entries to what users get: keys as text or bytes, values by their type. One for a whole store.
- *
- * A scan hands itself over, and not only its entry: it knows what comes next and copies many at once.
- */
+/** Entries to what users get: keys as text or bytes, values by their type. One for a whole store. */
 
 import type { Entry } from "../contract/reader.ts";
 import { DecodeError } from "../errors.ts";
@@ -10,6 +6,7 @@ import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { ResolvedOptions } from "../options.ts";
 import { asciiText, isAsciiTextFast } from "../value/ascii_text.ts";
 import { decodeKeyText } from "../value/key_codec.ts";
+import { copyScannedBytes } from "../value/owned_bytes.ts";
 import type { Value, ValueTypeName } from "../value/value.ts";
 import {
   bytesContentAt,
@@ -18,12 +15,11 @@ import {
   ValueDecoder,
   valueTypeAt,
 } from "../value/value_codec.ts";
-import type { EntryScan } from "./entry_scan.ts";
 import type { KeyEncoding } from "./range.ts";
 import { corruptValue, type DecodeEntry } from "./read_path.ts";
 
 /** Makes an item of the entry that a scan stands on. */
-export type TakeItem<T> = (scan: EntryScan) => T;
+export type TakeItem<T> = DecodeEntry<T>;
 
 /** What makes items of entries, for either form of the keys. */
 export type TakeItems<T> = Readonly<Record<KeyEncoding, TakeItem<T>>>;
@@ -56,8 +52,8 @@ export class EntryDecoder {
         throw error;
       }
     };
-    const scannedValue = (scan: EntryScan): Value => {
-      const { valueBytes, valueView, valueStart, valueEnd } = scan.entry;
+    const scannedValue = (entry: EntryView): Value => {
+      const { valueBytes, valueView, valueStart, valueEnd } = entry;
       let content: number;
       try {
         content = bytesContentAt(valueBytes, valueView, valueStart, valueEnd);
@@ -65,9 +61,9 @@ export class EntryDecoder {
         if (error instanceof DecodeError) throw corruptValue(directory, error);
         throw error;
       }
-      if (content < 0) return value(scan.entry);
+      if (content < 0) return value(entry);
       const length = valueView.getUint32(content - 4, true);
-      return scan.slab.copy(valueBytes, valueView, content, content + length);
+      return copyScannedBytes(valueBytes, valueView, content, content + length);
     };
     this.value = value;
     this.#directory = directory;
@@ -81,8 +77,8 @@ export class EntryDecoder {
     };
     this.values = { utf8: scannedValue, bytes: scannedValue };
     this.pairs = {
-      utf8: (scan) => [textKey(scan), scannedValue(scan)],
-      bytes: (scan) => [bytesKey(scan), scannedValue(scan)],
+      utf8: (entry) => [textKey(entry), scannedValue(entry)],
+      bytes: (entry) => [bytesKey(entry), scannedValue(entry)],
     };
   }
 
@@ -106,12 +102,11 @@ export class EntryDecoder {
   }
 }
 
-function textKey({ entry }: EntryScan): string {
-  const { keyBytes, keyView, keyStart, keyEnd } = entry;
+function textKey({ keyBytes, keyView, keyStart, keyEnd }: EntryView): string {
   const text = isAsciiTextFast ? asciiText(keyView, keyStart, keyEnd - keyStart) : undefined;
   return text ?? decodeKeyText(keyBytes, keyStart, keyEnd);
 }
 
-function bytesKey({ entry, slab }: EntryScan): Uint8Array {
-  return slab.copy(entry.keyBytes, entry.keyView, entry.keyStart, entry.keyEnd);
+function bytesKey({ keyBytes, keyView, keyStart, keyEnd }: EntryView): Uint8Array {
+  return copyScannedBytes(keyBytes, keyView, keyStart, keyEnd);
 }

@@ -19,7 +19,6 @@ import {
 import { EntryRun, type RunBound } from "../iterator/entry_run.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
 import { type ScanProgress, TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
-import { RunSlab } from "../value/run_slab.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../version/version.ts";
 import { type DeadRanges, type DeadWalk, keyCopy, MANY_TOMBSTONES } from "./dead_ranges.ts";
@@ -40,8 +39,6 @@ export class EntryScan {
    * one kind of object.
    */
   readonly entry: EntryView = emptyEntryView();
-  /** Makes copies of what lies in the present run, many entries at a time. */
-  readonly slab: RunSlab;
   /** Memtables and tables, merged. */
   readonly sources: EntryCursor;
   readonly #range: ResolvedRange;
@@ -89,7 +86,6 @@ export class EntryScan {
     this.#deadRanges = deadRanges;
     this.#range = range;
     this.#remaining = range.limit;
-    this.slab = new RunSlab(range.reverse);
     this.#bound = runBoundOf(range);
     this.sources = openSources(
       view,
@@ -240,8 +236,7 @@ export class EntryScan {
       copyEntryView(this.sources.entry, this.entry);
       this.#unskipped = count - 1;
       this.#left = count - 1;
-      if (count > 1) this.#beginRun(count);
-      else this.slab.end();
+      if (count > 1) this.#slot = this.#run.first;
       if (!isTombstone(this.entry.valueBytes, this.entry.valueStart)) {
         this.#remaining--;
         this.#endDead(true);
@@ -322,16 +317,6 @@ export class EntryScan {
     this.#nextLook = MANY_TOMBSTONES;
     if (this.#deadWalk !== undefined) this.#deadRanges?.abandon(this.#deadWalk);
     this.#deadWalk = undefined;
-  }
-
-  #beginRun(count: number): void {
-    const { first, step, offsets, isDense } = this.#run;
-    this.#slot = first;
-    if (!isDense) return this.slab.end();
-    // What the limit does not let through need not be copied.
-    const wanted = count < this.#remaining ? count : this.#remaining;
-    if (step > 0) this.slab.begin(offsets[first]!, offsets[first + wanted]!);
-    else this.slab.begin(offsets[first + 1 - wanted]!, offsets[first + 1]!);
   }
 }
 

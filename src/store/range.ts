@@ -5,6 +5,7 @@
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { compareRanges } from "../bytes/compare.ts";
+import { Slab } from "../bytes/slab.ts";
 import { type KeyEncoding, ownRange, type Range } from "../contract/range.ts";
 import { encodeKey } from "../value/key_codec.ts";
 import type { Key } from "../value/value.ts";
@@ -99,10 +100,8 @@ export function successor(key: BoundKey): BoundKey {
 }
 
 /** Where bounds lie: small ones side by side, which saves two allocations outside of the heap for each. */
-const SLAB_BYTES = 4096;
+const slab = new Slab(4096);
 const SLAB_BOUND_MAX = 128;
-let slab = new Uint8Array(0);
-let slabUsed = 0;
 /** Text up to this long is encoded here first: how many bytes it takes is not known before. */
 const SHORT_TEXT = 128;
 const textWriter = new ByteWriter(3 * SHORT_TEXT);
@@ -115,13 +114,8 @@ function boundOf(bytes: Uint8Array, length: number, zeros: number): BoundKey {
   if (size > SLAB_BOUND_MAX) {
     memory = new Uint8Array(size);
   } else {
-    if (slabUsed + size > slab.length) {
-      slab = new Uint8Array(SLAB_BYTES);
-      slabUsed = 0;
-    }
-    memory = slab;
-    at = slabUsed;
-    slabUsed += size;
+    at = slab.take(size);
+    memory = slab.bytes;
   }
   const { buffer } = memory;
   const own = new Uint8Array(buffer, at, size);

@@ -533,7 +533,7 @@ export class EmbeddedStore extends StoreBase implements EmbeddedReader {
     return visitEntries(
       this.#state,
       range,
-      (scan) => visit(takeKey(scan), takeValue(scan)),
+      (scan) => visit(takeKey(scan.entry), takeValue(scan.entry)),
     );
   }
 }

@@ -46,7 +46,7 @@ const allowed: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   "src/bytes/is_bytes.ts": { Uint8Array: "a short cut; others are told by their internal slot" },
   "src/store/operation_encoding.ts": { Uint8Array: "a short cut; the long way asks isBytes" },
-  "src/value/owned_bytes.ts": { Uint8Array: "a short cut to a faster copy" },
+  "src/bytes/slab.ts": { Uint8Array: "a short cut to a faster copy" },
   "src/store/write_path.ts": { ByteWriter: "memory of another class is not kept, nothing else" },
 };
 

@@ -271,10 +271,10 @@ export const tableBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "hands out its own memory as values",
     edits: [{
-      file: "src/value/owned_bytes.ts",
-      find: "  const length = end - start;\n",
+      file: "src/bytes/slab.ts",
+      find: "    const length = end - start;\n",
       replace:
-        "  const length = end - start;\n  if (length > 0) return bytes.subarray(start, end);\n",
+        "    const length = end - start;\n    if (length > 0) return bytes.subarray(start, end);\n",
     }],
     caughtBy: directed(
       "tests/value/value_codec_test.ts",

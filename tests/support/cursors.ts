@@ -75,7 +75,6 @@ export class ListCursor implements EntryCursor {
     run.view = dataViewOf(run.bytes);
     run.first = 0;
     run.step = 1;
-    run.isDense = false;
     return encoded.length;
   }
 
