@@ -104,7 +104,8 @@ test("What was deleted before a store was closed is given back when it is open a
     // Few are deleted for each that is there, so that nothing is due while the store is in use.
     const first = await bench.open();
     await bench.fill(first);
-    for (let i = 0; i < COUNT; i += 8) first.deleteSync(keyOf(i));
+    await bench.scheduler.drive(first.compact());
+    for (let i = 0; i < COUNT; i += 12) first.deleteSync(keyOf(i));
     await bench.scheduler.drive(first.close());
     const before = bench.tableBytes();
     const store = await bench.open();
@@ -113,7 +114,8 @@ test("What was deleted before a store was closed is given back when it is open a
     await bench.idle(20);
     assert.ok(bench.tableBytes() < 0.95 * before, `${bench.tableBytes()} of ${before} bytes`);
     const tombstones = store.stats().levels.reduce((sum, level) => sum + level.tombstones, 0);
-    assert.equal(tombstones, 0);
+    // Single ones stay that lie among too many entries.
+    assert.ok(tombstones < COUNT / 12 / 4, `${tombstones} tombstones`);
     await bench.scheduler.drive(store.close());
   });
 });
@@ -123,7 +125,9 @@ test("A store that is written to is not idle, and one at rest has nothing to do"
   await inVirtualTime(bench, async () => {
     const store = await bench.open();
     await bench.fill(store);
-    for (let i = 0; i < COUNT; i += 8) store.deleteSync(keyOf(i));
+    await bench.scheduler.drive(store.compact());
+    await bench.scheduler.settle();
+    for (let i = 0; i < COUNT; i += 12) store.deleteSync(keyOf(i));
     const { count } = store.stats().compaction;
     for (let i = 0; i < 40; i++) {
       store.putSync("another", i);
