@@ -18,8 +18,12 @@ import { isOver, type Timer } from "../platform/scheduler.ts";
 import { RunningTask, type Task } from "../platform/task.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
+<<<<<<< HEAD
 import type { VersionEdit } from "../version/version_edit.ts";
 import { ownTurn } from "./background_turns.ts";
+=======
+import type { Version } from "../version/version.ts";
+>>>>>>> 48ceddb (The fault programme knows of a store that goes on after a shortage of descriptors; no chain of turns)
 import { FlushQueue } from "./flush_queue.ts";
 import type { StoreState } from "./store_state.ts";
 
@@ -246,6 +250,50 @@ export class Background {
       this.#settle();
     }
     this.#isLooping = false;
+<<<<<<< HEAD
+=======
+    this.#watchIfDead();
+  }
+
+  /** Has the next idle time noticed, unless this is one and all was done in it. */
+  #watchIfDead(): void {
+    if (!this.idle.isIdle) this.idle.startIfDead();
+  }
+
+  /** Lets a turn of the event loop pass, or a longer time that does not keep the process alive. */
+  async #turn(): Promise<void> {
+    const { scheduler } = this.#state;
+    if (this.#isPaced()) {
+      await new Promise<void>((resolve) => {
+        const timer = scheduler.setTimer(resolve, IDLE_PAUSE_MS);
+        this.#wakeLoop = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    await scheduler.yield();
+  }
+
+  /** Whether there is time for everything: nobody writes, and nobody waits. */
+  #isPaced(): boolean {
+    return this.idle.isIdle && this.#waiters.length === 0;
+  }
+
+  #startIdleWork(): void {
+    const state = this.#state;
+    if (this.#isLooping || state.status !== "open" || state.failure !== undefined) return;
+    if (this.idle.isMemtableDead) {
+      try {
+        state.rotate();
+      } catch (error) {
+        // Without a descriptor nothing was created.
+        if (!isOutOfDescriptors(error)) state.fail("the start of a new write-ahead log", error);
+        return;
+      }
+    }
+    this.kick();
+>>>>>>> 48ceddb (The fault programme knows of a store that goes on after a shortage of descriptors; no chain of turns)
   }
 
   /**

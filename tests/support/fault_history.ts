@@ -86,6 +86,12 @@ export class History {
     if (isDurable) this.#durable = Math.max(this.#durable, ordinal);
   }
 
+  /** Notes that a write was refused and has changed nothing. It keeps its ordinal. */
+  withdraw(ordinal: number): void {
+    this.#writes[ordinal - 1] = [];
+    for (const known of this.#states.keys()) if (known >= ordinal) this.#states.delete(known);
+  }
+
   /** Forgets what only the system had: its power is gone. */
   loseUnsynced(): void {
     this.#written = this.#durable;
@@ -144,6 +150,7 @@ export class History {
     }
     // Where a later write laid a value over the newest, the scan can't tell the prefix from the last.
     if (extra !== undefined && ordinal < lowest) ordinal = lowest;
+    while (ordinal < lowest && this.#writes[ordinal]!.length === 0) ordinal++;
     if (ordinal < lowest) {
       throw new Error(`write ${ordinal} is the newest, but write ${lowest} was acknowledged`);
     }

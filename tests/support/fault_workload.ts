@@ -3,6 +3,7 @@
  * workloads of crash_*_test.ts and error_injection_test.ts are written against this.
  */
 
+import { IoError } from "../../src/errors.ts";
 import type { Options, WalSync } from "../../src/options.ts";
 import type { Operation } from "../../src/store/batch.ts";
 import { open, openSync } from "../../src/store/open.ts";
@@ -129,7 +130,7 @@ export class Run {
     const ordinal = this.history.issue([operation!]);
     const { key, value } = operation as { key: string; value: string };
     return this.#acknowledged(
-      this.store.put(key, value, sync ? { sync } : undefined),
+      this.#written(this.store.put(key, value, sync ? { sync } : undefined), ordinal),
       ordinal,
       sync,
     );
@@ -144,14 +145,17 @@ export class Run {
   ): Promise<void> {
     const operations = this.#batch(count, keyCount, valueBytes, deleteOneIn);
     const ordinal = this.history.issue(operations);
-    const call = this.store.write(operations, sync ? { sync } : undefined);
+    const call = this.#written(
+      this.store.write(operations, sync ? { sync } : undefined),
+      ordinal,
+    );
     return this.#acknowledged(call, ordinal, sync);
   }
 
   batchSync(count: number, keyCount: number, valueBytes: number): void {
     const operations = this.#batch(count, keyCount, valueBytes, 4);
     const ordinal = this.history.issue(operations);
-    this.store.writeSync(operations);
+    this.#writtenSync(() => this.store.writeSync(operations), ordinal);
     this.history.acknowledge(ordinal, this.#isDurableMode);
     this.onIdle();
   }
@@ -160,7 +164,7 @@ export class Run {
     const [operation] = this.#operations(1, keyCount, valueBytes, 0);
     const ordinal = this.history.issue([operation!]);
     const { key, value } = operation as { key: string; value: string };
-    this.store.putSync(key, value);
+    this.#writtenSync(() => this.store.putSync(key, value), ordinal);
     this.history.acknowledge(ordinal, this.#isDurableMode);
     this.onIdle();
   }
@@ -233,6 +237,24 @@ export class Run {
     return operations;
   }
 
+  async #written(call: Promise<void>, ordinal: number): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      if (isShortage(error)) this.history.withdraw(ordinal);
+      throw error;
+    }
+  }
+
+  #writtenSync(call: () => void, ordinal: number): void {
+    try {
+      call();
+    } catch (error) {
+      if (isShortage(error)) this.history.withdraw(ordinal);
+      throw error;
+    }
+  }
+
   async #acknowledged(call: Promise<void>, ordinal: number, sync: boolean): Promise<void> {
     const store = this.#store;
     this.#unsettled++;
@@ -244,6 +266,11 @@ export class Run {
       if (store === this.#store) this.#unsettled--;
     }
   }
+}
+
+/** Whether a call was refused because there was no descriptor for a file: then it has changed nothing. */
+export function isShortage(error: unknown): boolean {
+  return error instanceof IoError && error.osCode === "EMFILE";
 }
 
 /** Letters that differ from one `start` to the next. */
