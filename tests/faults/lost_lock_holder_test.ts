@@ -10,9 +10,8 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openSync } from "../../mod.ts";
-import { fail, keptOut, succeed, withChildren } from "../support/lock_children.ts";
+import { fail, succeed, withChildren } from "../support/lock_children.ts";
 import { runtimeNames } from "../support/runtimes.ts";
-import type { LostLockAnswer } from "./lost_lock_child.ts";
 
 /** Names and hashes of all files in a directory, which may be gone. */
 function contentOf(directory: string): Record<string, string> {
@@ -98,35 +97,6 @@ for (const holding of runtimeNames) {
         const found = openSync(fs.existsSync(renamed) ? renamed : join(path, `store${i}`));
         assert.deepEqual([...found.keys()], ["one", "two"]);
         found.closeSync();
-      }
-    }));
-}
-
-for (const holding of runtimeNames) {
-  test(`A suspended ${holding} holder acknowledges after another one took over`, () =>
-    withChildren([holding, "node", "deno"], async ([holder, node, deno], path) => {
-      const store = join(path, "store");
-      await succeed(holder!, `open ${store}`);
-      await succeed(holder!, "put one");
-      await succeed(holder!, `drop read ${store}`);
-      holder!.signal("SIGSTOP");
-      // Whoever can look at the process sees that it lives. Deno waits for an answer, and takes over.
-      if (holding !== "deno") await keptOut(node!, store, holder!);
-      await succeed(deno!, `open ${store}`);
-      await succeed(deno!, "put two");
-      holder!.send("put three");
-      holder!.signal("SIGCONT");
-      const { ok, error } = await holder!.answer<LostLockAnswer>();
-      assert.equal(ok, false);
-      assert.ok([error!.code, error!.cause].includes("LOCK_LOST"), JSON.stringify(error));
-      await succeed(deno!, "put four");
-      await fail(holder!, "close");
-      await succeed(deno!, "put five");
-      await keptOut(node!, store, deno!);
-      await succeed(deno!, "close");
-      await succeed(node!, `open ${store}`);
-      for (const key of ["one", "two", "four", "five"]) {
-        assert.equal((await succeed(node!, `get ${key}`)).value, key);
       }
     }));
 }
