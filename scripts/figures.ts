@@ -18,6 +18,7 @@ const targets: Readonly<Record<string, Readonly<Record<Runtime, number>>>> = {
   "go manifest mutants": { node: 16_000, deno: 16_000, bun: 16_000 },
   "hostile go stores": { node: 7_500, deno: 7_500, bun: 7_500 },
   "kills": { node: 60, deno: 60, bun: 60 },
+  "lost locks": { node: 700, deno: 180, bun: 180 },
   "seeded bugs caught": { node: 40, deno: 0, bun: 0 },
   "soak seconds": { node: 30, deno: 30, bun: 30 },
 };
