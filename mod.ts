@@ -15,21 +15,89 @@
  */
 
 export { open, openSync } from "./src/store/open.ts";
-export { type CompactRange, Store } from "./src/store/store.ts";
-export type { CheckpointFormat, CheckpointOptions } from "./src/store/checkpoint.ts";
-export type { StoreStatus } from "./src/store/store_state.ts";
-export { Batch, type Operation, type WriteOptions } from "./src/store/batch.ts";
-export { Cursor } from "./src/store/cursor.ts";
-export type { Reader } from "./src/store/reader.ts";
-export { Snapshot } from "./src/store/snapshot.ts";
-export type { Range } from "./src/store/range.ts";
+export { type CompactRange, EmbeddedStore } from "./src/store/store.ts";
+export { EmbeddedBatch } from "./src/store/write/batch.ts";
+export type { EmbeddedCursor } from "./src/store/read/embedded_cursor.ts";
+export type { EmbeddedReader } from "./src/store/read/reader.ts";
+export type { EmbeddedSub, EmbeddedTransactionSub } from "./src/store/sub/embedded_sub.ts";
+export type { EmbeddedWriter } from "./src/store/sub/embedded_writer.ts";
+export { EmbeddedSnapshot } from "./src/store/read/snapshot.ts";
+export { EmbeddedTransaction } from "./src/store/transaction/transaction.ts";
+export type {
+  Batch,
+  Beginning,
+  Commit,
+  Cursor,
+  Entry,
+  EntryOptions,
+  JsonValue,
+  KeyChoice,
+  KeyCodec,
+  KeyGiven,
+  KeyShown,
+  Operation,
+  Range,
+  Reader,
+  SchemaResult,
+  Snapshot,
+  StandardSchema,
+  Store,
+  StoreStatus,
+  Sub,
+  SubOptions,
+  Transaction,
+  TransactionOptions,
+  Tuple,
+  TuplePart,
+  TypedReads,
+  TypedWrites,
+  ValueChoice,
+  ValueCodec,
+  ValueGiven,
+  ValueShown,
+  Watch,
+  WatchOptions,
+  WatchRange,
+  WriteOptions,
+  Writer,
+} from "./contract.ts";
+export { decodeTuple, encodeTuple, json, tuple } from "./contract.ts";
+export type { CheckpointFormat, CheckpointOptions } from "./src/store/copy/checkpoint.ts";
+export type { KeyEncoding, ScanOptions } from "./src/contract/range.ts";
 export type { LevelStats, Stats } from "./src/store/stats.ts";
+export { repair, type RepairOptions, repairSync } from "./src/store/upkeep/repair.ts";
+export type { RepairAction, RepairedFile, RepairReport } from "./src/store/upkeep/repair_report.ts";
+export {
+  verifyStore,
+  type VerifyStoreOptions,
+  verifyStoreSync,
+} from "./src/store/upkeep/verify_store.ts";
+export { destroy, type DestroyOptions, destroySync } from "./src/store/upkeep/destroy.ts";
+export type {
+  CompactionDetail,
+  ErrorDetail,
+  FlushDetail,
+  StallDetail,
+  StoreEventListener,
+  StoreEventMap,
+} from "./src/store/state/store_events.ts";
+export type { WritableOptions } from "./src/store/write/writable.ts";
+export type { ApproximateSize } from "./src/store/upkeep/approximate_size.ts";
+export type {
+  VerifyOptions,
+  VerifyProblem,
+  VerifyProgress,
+  VerifyReport,
+} from "./src/store/upkeep/verify_report.ts";
 export {
   defaultOptions,
   highPerformanceOptions,
+  type KeyShownBy,
   lowMemoryOptions,
   type Options,
   type Preset,
+  type TypedOptions,
+  type ValueShownBy,
   type WalSync,
 } from "./src/options.ts";
 export type { CompressionLevel, CompressionName } from "./src/compression/compressor.ts";
@@ -54,12 +122,18 @@ export {
 export {
   BackgroundError,
   ClosedError,
+  type ConflictCause,
+  ConflictError,
   CorruptionError,
   IoError,
+  type KeyStretch,
+  LaggedError,
   LockedError,
   LockLostError,
   StoreError,
   type StoreErrorCode,
   TypeMismatchError,
   UnsupportedFormatError,
+  ValidationError,
+  type ValidationIssue,
 } from "./src/errors.ts";

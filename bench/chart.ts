@@ -1,7 +1,8 @@
 /**
- * Draws docs/benchmarks/node.svg from the table in docs/benchmarks/node.md: how many times as fast as
- * the best other store this library is, one bar a row, on a logarithmic scale. Pure but for the last
- * lines; `npm run bench:chart` runs it, and so does bench/peers/run.ts when it updates the table.
+ * Draws docs/benchmarks/node.svg from the table in docs/benchmarks/node.md: how many times as fast
+ * as the best other store this library is, one bar a row, on a logarithmic scale. Pure but for the
+ * last lines; `npm run bench:chart` runs it, and so does bench/peers/run.ts when it updates the
+ * table.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";

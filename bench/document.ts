@@ -1,11 +1,11 @@
-/** The parts of docs/benchmarks that programs write: each stands between two comments that name it. */
+/** The parts of docs/benchmarks that programs write. Each is between two comments that name it. */
 
-/** The comments between which the section called `name` stands. */
+/** The comments before and after the section called `name`. */
 export function markersOf(name: string): readonly [string, string] {
   return [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
 }
 
-/** Puts `text` between the markers of a section. Throws where the document lacks them. */
+/** Puts `text` between the markers of a section. Throws if the document lacks them. */
 export function replaceSection(document: string, name: string, text: string): string {
   const [begin, end] = markersOf(name);
   const from = document.indexOf(begin);

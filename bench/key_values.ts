@@ -49,7 +49,10 @@ export function missingKeyOf(index: number): string {
 export class ValuePool {
   readonly #values: Uint8Array[] = [];
 
-  /** Makes the values of a seed, of an even length: each is half as many random printable characters, twice. */
+  /**
+   * Makes the values of a seed, of an even length: each is half as many random printable
+   * characters, twice.
+   */
   constructor(seed: number, length: number = valueLength) {
     const random = new SeededRandom(seed);
     const half = length / 2;

@@ -12,7 +12,7 @@ export class Stopwatch {
   #startedMs = 0;
   #totalMs = 0;
 
-  /** Starts or goes on. */
+  /** Starts, or continues. */
   start(): void {
     this.#startedMs = performance.now();
   }

@@ -1,13 +1,13 @@
 /**
- * What the hot modules cost, in nanoseconds an operation, each module in a process of its own.
+ * What the hot modules cost, in nanoseconds an operation, each module in its own process.
  *
  *     node bench/micro.ts                           every module on Node
  *     node bench/micro.ts --runtime bun             on another runtime: node, deno, bun, all
  *     node bench/micro.ts --only memtable,crc       some modules
  *     node bench/micro.ts --rounds 31               more rounds than 15
  *
- * Cases of a module run in turns, after a warm-up; shown are the median of the rounds, the least, and
- * the distance between the quartiles. Every answer is checked. Only ratios within one run mean
+ * Cases of a module run in turns, after a warm-up; shown are the median of the rounds, the least,
+ * and the distance between the quartiles. Every answer is checked. Only ratios within one run mean
  * anything. Exits with 1 if an answer was wrong.
  */
 

@@ -1,13 +1,13 @@
 /**
  * The measured loops that workloads.ts composes: puts, gets, batches, scans, opens.
  *
- * Keys and values are made outside of the measured time, a chunk at a time; what the store answers
- * is checked (each value's length and ends, the first of every 1024 byte by byte); all else that
- * happens between the first operation and the last counts, background work included. The
- * asynchronous loops leave the event loop a turn after each chunk, as a server would.
+ * Keys and values are made outside of the measured time, a chunk at a time. The answers of the
+ * store are checked (each value's length and ends, the first of every 1024 byte by byte).
+ * Everything else between the first operation and the last is measured, background work included.
+ * The asynchronous loops give the event loop a turn after each chunk, as a server would.
  */
 
-import { open, openSync, type Options, type Store } from "../mod.ts";
+import { type EmbeddedStore, open, openSync, type Options } from "../mod.ts";
 import {
   keyOf,
   missingKeyOf,
@@ -29,7 +29,7 @@ export interface Bench {
   readonly values: ValuePool;
   /** Options for every open. */
   readonly options: Options;
-  /** Runs while operations do, and stands while data is made or checked. */
+  /** Runs during operations, and stops while data is made or checked. */
   readonly stopwatch: Stopwatch;
 }
 
@@ -134,7 +134,7 @@ async function forEachEntry(
 /** Single puts. */
 export function put(
   bench: Bench,
-  store: Store,
+  store: EmbeddedStore,
   mode: Mode,
   order: Order,
   total: number,
@@ -151,7 +151,7 @@ export function put(
 }
 
 /** Single gets, each checked. */
-export function get(bench: Bench, store: Store, mode: Mode, order: Order): Promise<number> {
+export function get(bench: Bench, store: EmbeddedStore, mode: Mode, order: Order): Promise<number> {
   return forEachEntry(
     bench,
     mode,
@@ -169,7 +169,7 @@ export function get(bench: Bench, store: Store, mode: Mode, order: Order): Promi
 }
 
 /** Gets of 100 keys at a time, each checked; counts keys. */
-export async function getMany(bench: Bench, store: Store): Promise<number> {
+export async function getMany(bench: Bench, store: EmbeddedStore): Promise<number> {
   const total = Math.max(100, Math.floor(bench.reads / 100) * 100);
   for (let start = 0; start < total; start += 100) {
     const keys: string[] = [];
@@ -190,14 +190,14 @@ export async function getMany(bench: Bench, store: Store): Promise<number> {
 }
 
 /** Reads something of every block of the hot part, so that all of them are cached. */
-export function warmUp(bench: Bench, store: Store): void {
+export function warmUp(bench: Bench, store: EmbeddedStore): void {
   for (let index = 0; index < hotEntries(bench); index += 32) store.getSync(keyOf(index));
 }
 
 /** Batches of `size` entries; counts entries. */
 export async function putBatches(
   bench: Bench,
-  store: Store,
+  store: EmbeddedStore,
   order: Order,
   size: number,
   total: number,
@@ -264,7 +264,7 @@ export async function scan(
 }
 
 /** Reads of keys that are not there, between keys that are. */
-export function getMissing(bench: Bench, store: Store, mode: Mode): Promise<number> {
+export function getMissing(bench: Bench, store: EmbeddedStore, mode: Mode): Promise<number> {
   const next = (start: number): Chunk => {
     const chunk = makeChunk(bench, atRandom, start, bench.reads);
     bench.stopwatch.stop();
@@ -286,7 +286,7 @@ export function getMissing(bench: Bench, store: Store, mode: Mode): Promise<numb
 }
 
 /** Scans of the 100 entries that share a prefix; counts scans. */
-export async function prefixScans(bench: Bench, store: Store, mode: Mode): Promise<number> {
+export async function prefixScans(bench: Bench, store: EmbeddedStore, mode: Mode): Promise<number> {
   const groups = Math.floor(bench.entries / 100);
   const total = Math.max(1, Math.floor(bench.reads / 100));
   bench.stopwatch.start();
@@ -315,7 +315,7 @@ export async function prefixScans(bench: Bench, store: Store, mode: Mode): Promi
 }
 
 /** Four gets of five operations, one put; every get must see the latest put. */
-export function mixed(bench: Bench, store: Store, mode: "sync" | "await"): Promise<number> {
+export function mixed(bench: Bench, store: EmbeddedStore, mode: "sync" | "await"): Promise<number> {
   const generations = new Uint8Array(bench.entries);
   let isPut: boolean[] = [];
   const next = (start: number): Chunk => {
@@ -355,7 +355,7 @@ export function mixed(bench: Bench, store: Store, mode: "sync" | "await"): Promi
 /** Opens and closes; the store that the caller opened is closed first. */
 export async function openOften(
   bench: Bench,
-  store: Store,
+  store: EmbeddedStore,
   mode: "sync" | "await",
 ): Promise<number> {
   const total = 50;

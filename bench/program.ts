@@ -1,6 +1,7 @@
 /**
- * What a bench starts: Node gets the program, and with it the library, as JavaScript, as it would from a
- * published package. Stripping types takes 45 MB of memory in each process, and is no part of what is measured.
+ * What a bench starts. Node gets the program and the library as JavaScript, as from a published
+ * package. Stripping types takes 45 MB of memory in each process, and is not part of what is
+ * measured.
  */
 
 import * as path from "node:path";

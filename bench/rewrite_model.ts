@@ -1,6 +1,7 @@
 /**
- * A load as the picker sees it, without files: a table is a sample of its keys, and as large as they stand for. The
- * real picker decides, and a merge is done by sorting what its inputs hold and cutting it as the job would.
+ * A load as the picker sees it, without files. A table is a sample of its keys, and has the size of
+ * the entries that they represent. The real picker decides. A merge sorts the keys of its inputs,
+ * and cuts them as the job would.
  */
 
 import {
@@ -12,7 +13,7 @@ import {
 import { pickCompaction } from "../src/compaction/picker.ts";
 import { type TableMetadata, tableMetadata } from "../src/version/table_metadata.ts";
 
-/** Keys that stand for the entries of a flush. */
+/** Number of keys that represent the entries of a flush. */
 export const FLUSH_KEYS = 1500;
 
 /** What a load is like. */
@@ -54,7 +55,10 @@ export class RewriteModel {
     this.levels = Array.from({ length: options.compaction.maxLevels }, () => []);
   }
 
-  /** Adds the table of a flush with `FLUSH_KEYS` keys in order, and does the merges that there is time for. */
+  /**
+   * Adds the table of a flush with `FLUSH_KEYS` keys in order, and does the merges that there is
+   * time for.
+   */
   flush(keys: Uint32Array): void {
     this.levels[0]!.unshift(this.#table(keys));
     this.flushedBytes += keys.length * this.#bytesPerKey;
@@ -69,7 +73,7 @@ export class RewriteModel {
     }
   }
 
-  /** Whether there is a merge to go on with; moves are done at once. */
+  /** Whether there is a merge to continue with; moves are done at once. */
   #begin(): boolean {
     while (this.#merge === undefined) {
       const picked = pickCompaction(this.levels, this.#options.compaction);
@@ -103,7 +107,7 @@ export class RewriteModel {
     for (const { number } of inputs) this.#keys.delete(number);
   }
 
-  /** Output tables: closed when they are large enough, or meet too much of the level below. */
+  /** Output tables: closed when they are large enough, or overlap too much of the level below. */
   #cut({ maxFileSizeBytes, deeper }: Compaction, keys: Uint32Array): TableMetadata[] {
     const outputs: TableMetadata[] = [];
     const below = deeper[0] ?? [];

@@ -1,5 +1,6 @@
 /**
- * Counts how often merges rewrite an entry in a load at random, by the real picker, in seconds (decision 15).
+ * Counts how often merges rewrite an entry in a load at random, by the real picker, in seconds
+ * (decision 15).
  *
  *   npm run bench:rewrites                          330 flushes of 4 MiB: 10,000,000 entries of 16 + 100 bytes
  *   npm run bench:rewrites -- --flushes 1000 --stop 24 --pace 3
@@ -16,7 +17,10 @@ const { values: given } = parseArgs({
     flushes: { type: "string", default: "330" },
     /** Bytes of a table that 4 MiB of entries come to: 1.75 MB at level -1. */
     "flush-bytes": { type: "string", default: "1750000" },
-    /** Merges read 2.5 times as much as is flushed meanwhile, with the low-memory preset on one core. */
+    /**
+     * Merges read 2.5 times as much as is flushed meanwhile, with the low-memory preset on one
+     * core.
+     */
     pace: { type: "string", default: "2.5" },
     stop: { type: "string", default: "20" },
     seed: { type: "string", default: "1" },

@@ -1,13 +1,14 @@
 /**
- * `npm run bench:scale`: loads many entries in little memory, samples on the way, then opens and reads.
+ * `npm run bench:scale`: loads many entries in little memory, samples on the way, then opens and
+ * reads.
  *
  *   npm run bench:scale -- seq                      100,000,000 entries of 16 + 20 bytes, on Node
  *   npm run bench:scale -- random bun               10,000,000 entries of 16 + 100 bytes, another runtime
  *   npm run bench:scale -- seq --entries 2000000    fewer
  *   npm run bench:scale -- seq --directory /data --json seq.json --update-docs
  *
- * Exits with 1 if a target is missed or an answer was wrong. `--directory` should be on a real disk, with room
- * for about 40 bytes an entry (seq) or 70 (random) and as much again.
+ * Exits with 1 if a target is missed or an answer was wrong. `--directory` should be on a real
+ * disk, with room for about 40 bytes an entry (seq) or 70 (random) and as much again.
  */
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
@@ -27,7 +28,9 @@ import {
   renderScale,
   type ScaleResult,
 } from "./scale_report.ts";
+import { requireFreshJobWorker } from "../wasm/freshness.ts";
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -72,7 +75,7 @@ const program = await programOf(runtime, path.join(root, "bench", "scale_run.ts"
 /** What README advises for little memory: V8's young generation takes up to 100 MB otherwise. */
 const nodeFlags = ["--max-semi-space-size=16"];
 
-/** Runs a phase in a process of its own, and returns what it measured. */
+/** Runs a phase in its own process, and returns what it measured. */
 async function runPhase<T>(phase: "load" | "read", name: string, count: number): Promise<T> {
   const output = path.join(folder, `${name}-${phase}.json`);
   const flags = runtime === "deno"

@@ -25,9 +25,9 @@ export const scaleValueBytes: Readonly<Record<ScaleOrder, number>> = { seq: 20, 
 const feistelRounds = 4;
 
 /**
- * A random order of the numbers below `entries` that needs no list of them: a Feistel network of four
- * rounds over the next power of 4, walked again where it leaves the range (J. Black, P. Rogaway,
- * "Ciphers with Arbitrary Finite Domains", 2002, https://doi.org/10.1007/3-540-45760-7_9).
+ * A random order of the numbers below `entries` that needs no list of them: a Feistel network of
+ * four rounds over the next power of 4, walked again where it leaves the range (J. Black, P.
+ * Rogaway, "Ciphers with Arbitrary Finite Domains", 2002, https://doi.org/10.1007/3-540-45760-7_9).
  */
 export function scatter(entries: number, seed: number): (position: number) => number {
   let halfBits = 1;

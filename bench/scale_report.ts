@@ -148,7 +148,7 @@ export function judgeScale({ load, read }: ScaleResult): ScaleVerdict[] {
   ];
 }
 
-/** What a larger store would take, if what grows goes on growing in a straight line. */
+/** What a larger store would take, if growth continues in a straight line. */
 export interface Extrapolation {
   readonly entries: number;
   readonly tables: number;

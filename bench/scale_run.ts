@@ -9,7 +9,7 @@ import { readdirSync, statSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { lowMemoryOptions, open, type Options, type Stats, type Store } from "../mod.ts";
+import { type EmbeddedStore, lowMemoryOptions, open, type Options, type Stats } from "../mod.ts";
 import { SeededRandom } from "./key_values.ts";
 import { peakMemoryBytes, residentMemoryBytes, Stopwatch, turn } from "./measure.ts";
 import { scaleData, type ScaleOrder } from "./scale_data.ts";
@@ -57,7 +57,12 @@ function filesOf(): Pick<Sample, "files" | "diskBytes" | "manifestBytes"> {
   return { files, diskBytes, manifestBytes };
 }
 
-function sampleOf(written: number, store: Store, stopwatch: Stopwatch, startedMs: number): Sample {
+function sampleOf(
+  written: number,
+  store: EmbeddedStore,
+  stopwatch: Stopwatch,
+  startedMs: number,
+): Sample {
   const stats: Stats = store.stats();
   const { heapUsed, external, arrayBuffers } = process.memoryUsage();
   return {
@@ -92,7 +97,8 @@ async function load(): Promise<LoadResult> {
       const index = data.indexAt(position);
       batch.put(data.keyOf(index), data.valueOf(index));
     }
-    // The making of keys and of the batch costs the same from first to last, and would hide a slower store.
+    // The making of keys and of the batch costs the same from first to last, and would hide a
+    // slower store.
     stopwatch.start();
     await batch.write();
     await turn();
@@ -126,7 +132,7 @@ function check(index: number, value: unknown): void {
 
 /** Opens a store; returns the milliseconds until it has answered a get. */
 async function openAndGet(index: number): Promise<{
-  store: Store;
+  store: EmbeddedStore;
   milliseconds: number;
   openMilliseconds: number;
 }> {
@@ -140,7 +146,7 @@ async function openAndGet(index: number): Promise<{
 }
 
 /** A scan of consecutive entries from `start`, each checked; returns entries a second. */
-function scanRate(store: Store, start: number, length: number): number {
+function scanRate(store: EmbeddedStore, start: number, length: number): number {
   const startedMs = performance.now();
   let index = start;
   const range = { gte: data.keyOf(start), lt: data.keyOf(start + length) };
@@ -156,7 +162,9 @@ function scanRate(store: Store, start: number, length: number): number {
   return (index - start) / ((performance.now() - startedMs) / 1000);
 }
 
-/** Milliseconds that opening takes in any case: the median over openings of a store without tables. */
+/**
+ * Milliseconds that opening takes in any case: the median over openings of a store without tables.
+ */
 async function emptyOpenMs(): Promise<number> {
   const empty = `${directory}-empty`;
   const times: number[] = [];

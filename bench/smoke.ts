@@ -11,9 +11,10 @@
  * compared with the recorded one; exits with 1 when a workload has lost more than a third, or an
  * answer was wrong. A workload that seems to have lost is measured again, twice, before it counts.
  *
- * Everything is processor time of the whole process, background work and closing included: wall time
- * is mostly other people's on a machine that is shared. Waiting (for fsync, for a timer) is therefore
- * not seen here; `npm run bench` shows it.
+ * Everything is processor time of the whole process, background work and closing included: wall
+ * time is mostly other people's on a machine that is shared. Waiting (for fsync, for a timer) is
+ * therefore not seen there; `npm run bench` shows it. At the end batches are measured in wall time,
+ * alone and beside two busy loops (smoke_loaded.ts).
  */
 
 import {
@@ -29,7 +30,7 @@ import { cpus, tmpdir } from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { open, type Options, type Store } from "../mod.ts";
+import { type EmbeddedStore, open, type Options } from "../mod.ts";
 import {
   binaryOf,
   failureOf,
@@ -44,6 +45,7 @@ import { SeededRandom, ValuePool } from "./key_values.ts";
 import { Stopwatch } from "./measure.ts";
 import type { Bench } from "./operations.ts";
 import { type Floor, makeFloors } from "./smoke_floors.ts";
+import { printLoaded } from "./smoke_loaded.ts";
 import {
   betterRatio,
   type FloorName,
@@ -57,12 +59,15 @@ import {
   withRecorded,
 } from "./smoke_verdict.ts";
 import { prepareWorkload, type Workload, workloads } from "./workloads.ts";
+import { requireFreshJobWorker } from "../wasm/freshness.ts";
 
 const ENTRIES = 20_000;
 const ROUNDS = 9;
 /** Rounds that come first and are not counted: code is compiled in them. */
 const WARM_UP_ROUNDS = 2;
-/** Runs that `--record` takes the median of: how code gets compiled differs from process to process. */
+/**
+ * Runs that `--record` takes the median of: how code gets compiled differs from process to process.
+ */
 const RECORD_RUNS = 3;
 /** Fewer rounds than this say nothing; with them the first pass ends when its time is up. */
 const MIN_ROUNDS = 3;
@@ -83,8 +88,8 @@ const version = `${runtimeName} ${runtimeVersion}`;
 
 /**
  * What is run, and the floor that it is compared with. Not among them: what waits for the disk, and
- * `scan-for-await`, whose turns of the event loop go by the clock (on a busy machine its processor time
- * swings by a factor of 3).
+ * `scan-for-await`, whose turns of the event loop go by the clock (on a busy machine its processor
+ * time swings by a factor of 3).
  */
 const guarded: Readonly<Record<string, FloorName>> = {
   "fillseq-sync": "append",
@@ -140,6 +145,7 @@ interface Measured {
   attempts: number;
 }
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -233,6 +239,7 @@ async function main(): Promise<void> {
       return;
     }
     judge(measured, record);
+    await printLoaded(folder, values);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -240,8 +247,8 @@ async function main(): Promise<void> {
 }
 
 /** Opens a copy of the shared store for each set of options that a reading workload wants. */
-async function openReadable(shared: string, folder: string): Promise<Map<string, Store>> {
-  const stores = new Map<string, Store>();
+async function openReadable(shared: string, folder: string): Promise<Map<string, EmbeddedStore>> {
+  const stores = new Map<string, EmbeddedStore>();
   for (const workload of chosen) {
     const key = JSON.stringify(workload.options);
     if (workload.store !== "shared" || stores.has(key)) continue;
@@ -256,7 +263,7 @@ async function openReadable(shared: string, folder: string): Promise<Map<string,
 async function measureAttempt(
   measured: readonly Measured[],
   floors: Readonly<Record<FloorName, Floor>>,
-  readable: ReadonlyMap<string, Store>,
+  readable: ReadonlyMap<string, EmbeddedStore>,
   folder: string,
   goesOn: (doneRounds: number) => boolean,
 ): Promise<void> {
@@ -312,7 +319,7 @@ function makeBench(workload: Workload, directory: string): Bench {
 }
 
 /** Runs a reading workload often enough; returns processor seconds an operation. */
-async function runReading(workload: Workload, store: Store): Promise<number> {
+async function runReading(workload: Workload, store: EmbeddedStore): Promise<number> {
   const bench = makeBench(workload, "");
   workload.setUp?.(bench, store);
   let operations = 0;
@@ -321,8 +328,8 @@ async function runReading(workload: Workload, store: Store): Promise<number> {
 }
 
 /**
- * Opens a store, runs a writing workload, closes; returns processor seconds an operation. `verifies`
- * looks at what was written afterwards, not measured.
+ * Opens a store, runs a writing workload, closes; returns processor seconds an operation.
+ * `verifies` looks at what was written afterwards, not measured.
  */
 async function runFresh(
   workload: Workload,
@@ -376,7 +383,7 @@ async function recordRatios(): Promise<void> {
   const runs: Record<string, number>[] = [];
   for (let run = 0; run < RECORD_RUNS; run++) {
     const only = given.only === undefined ? [] : [`--only=${given.only}`];
-    const result = await runProcess(...selfOn(runtimeName, [runtimeName, "--measure", ...only]));
+    const result = await runProcess(...selfOn(runtime!, [runtimeName, "--measure", ...only]));
     const failure = failureOf(result);
     if (failure !== undefined) throw new Error(`A run ${failure}\n${result.output}`);
     console.log(result.stdout);

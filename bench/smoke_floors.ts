@@ -1,6 +1,7 @@
 /**
- * The floors that bench/smoke.ts measures beside the workloads: what this machine and runtime give at
- * this moment for the same kind of work without a store. A machine that is slow today slows both.
+ * The floors that bench/smoke.ts measures beside the workloads: what this machine and runtime give
+ * at this moment for the same kind of work without a store. A machine that is slow today slows
+ * both.
  */
 
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";

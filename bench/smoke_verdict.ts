@@ -1,6 +1,6 @@
 /**
- * The pure parts of bench/smoke.ts: ratios of a workload to its floor, the record of them, and when a
- * workload has lost too much. The record is bench/smoke_ratios.json.
+ * The pure parts of bench/smoke.ts: ratios of a workload to its floor, the record of them, and when
+ * a workload has lost too much. The record is bench/smoke_ratios.json.
  */
 
 /** What a run measures beside a workload, to tell a slow machine from a slow store. */
@@ -55,8 +55,8 @@ export function ratioOf(rounds: readonly SmokeRound[]): number {
 export type Verdict = "ok" | "faster" | "lost" | "not recorded";
 
 /**
- * Compares the ratio with the recorded one. "faster" is as much above it as "lost" is below: a reason to
- * record again, or the next loss goes unseen.
+ * Compares the ratio with the recorded one. "faster" is as much above it as "lost" is below: a
+ * reason to record again, or the next loss goes unseen.
  */
 export function verdictOf(ratio: number, recorded: number | undefined): Verdict {
   if (recorded === undefined) return "not recorded";
@@ -70,8 +70,8 @@ export function betterRatio(a: number, b: number): number {
 }
 
 /**
- * The record with one runtime's ratios replaced, runtimes in alphabetical order. Ratios that were not
- * measured now are kept.
+ * The record with one runtime's ratios replaced, runtimes in alphabetical order. Ratios that were
+ * not measured now are kept.
  */
 export function withRecorded(
   record: SmokeRecord,

@@ -6,7 +6,7 @@
  * operations in flight.
  */
 
-import { defaultOptions, type Options, type Store } from "../mod.ts";
+import { defaultOptions, type EmbeddedStore, type Options } from "../mod.ts";
 import { keyOf } from "./key_values.ts";
 import { turn } from "./measure.ts";
 import {
@@ -40,17 +40,17 @@ export interface Workload {
   /** Options that make the workload what it is. */
   readonly options: Options;
   /** What is done before anything is measured. */
-  readonly setUp?: (bench: Bench, store: Store) => void;
+  readonly setUp?: (bench: Bench, store: EmbeddedStore) => void;
   /** Runs it with an open store and returns the number of operations. Does not close the store. */
-  readonly run: (bench: Bench, store: Store) => Promise<number> | number;
+  readonly run: (bench: Bench, store: EmbeddedStore) => Promise<number> | number;
   /** For workloads that write: looks at the reopened store and throws if it is not as expected. */
-  readonly verify?: (bench: Bench, store: Store) => Promise<void>;
+  readonly verify?: (bench: Bench, store: EmbeddedStore) => Promise<void>;
 }
 
 /** Expects keys 0 to `expected` - 1, and checks the values of about 1,000 of them. */
 async function verifyEntries(
   bench: Bench,
-  store: Store,
+  store: EmbeddedStore,
   expected: number,
   generation = 0,
 ): Promise<void> {
@@ -67,8 +67,8 @@ async function verifyEntries(
   }
 }
 
-/** Expects the keys that `writes` random puts leave behind, by drawing the same numbers again. */
-async function verifyRandom(bench: Bench, store: Store, writes: number): Promise<void> {
+/** Checks the keys that `writes` random puts leave, by drawing the same numbers again. */
+async function verifyRandom(bench: Bench, store: EmbeddedStore, writes: number): Promise<void> {
   const written = new Uint8Array(bench.entries);
   for (let i = 0; i < writes; i++) written[bench.random.below(bench.entries)] = 1;
   let expected = 0;
@@ -116,8 +116,8 @@ function greatestCommonDivisor(a: number, b: number): number {
 }
 
 /**
- * What the background thread brings, where this version has one. It takes jobs from 1 MiB on, so memtables
- * must not be smaller for it to have a part in a short run.
+ * What the background thread changes, if this version has one. It takes jobs from 1 MiB on, so
+ * memtables must not be smaller if it is to take part in a short run.
  */
 const threadOptions: Readonly<Record<string, Options>> =
   Object.hasOwn(defaultOptions(), "backgroundThread")

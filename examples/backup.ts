@@ -1,6 +1,7 @@
 /**
- * Backups of a store that is in use: `checkpoint` makes a directory that opens as a store, and shows the
- * store at the moment of the call. The program keeps the newest two, and checks each one by opening it.
+ * Backups of a store that is in use: `checkpoint` makes a directory that opens as a store, and
+ * shows the store at the moment of the call. The program keeps the newest two, and checks each one
+ * by opening it.
  *
  *     node examples/backup.ts ./data
  *

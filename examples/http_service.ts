@@ -1,6 +1,7 @@
 /**
- * A key-value service over HTTP, on the server of each runtime: GET, PUT and DELETE of /key, and a list
- * at /?prefix=. It asks itself a few questions and stops; with "serve" as second argument it goes on.
+ * A key-value service over HTTP, on the server of each runtime: GET, PUT and DELETE of /key, and a
+ * list at /?prefix=. It asks itself a few questions and stops; with "serve" as second argument it
+ * goes on.
  *
  *     node examples/http_service.ts ./service serve
  *

@@ -1,7 +1,7 @@
 /**
- * Imports a file with one JSON object a line, in batches of 1,000, with little memory whatever the size
- * of the file is. The number of the last line is in the same batch as the lines, so an import that was
- * interrupted goes on where it stopped.
+ * Imports a file with one JSON object a line, in batches of 1,000, with little memory whatever the
+ * size of the file is. The number of the last line is in the same batch as the lines, so an import
+ * that was interrupted goes on where it stopped.
  *
  *     node examples/import_ndjson.ts ./imported [file.ndjson]
  *

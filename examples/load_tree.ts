@@ -12,7 +12,7 @@
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
-import { open, type Stats, type Store } from "../mod.ts";
+import { type EmbeddedStore, open, type Stats } from "../mod.ts";
 import { bytes, duration, integer, percent, rate } from "./human_numbers.ts";
 import { Progress } from "./progress.ts";
 
@@ -69,7 +69,11 @@ function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /** Writes every file, in batches. */
-async function load(store: Store, files: readonly TreeFile[], totalBytes: number): Promise<void> {
+async function load(
+  store: EmbeddedStore,
+  files: readonly TreeFile[],
+  totalBytes: number,
+): Promise<void> {
   const progress = new Progress(totalBytes);
   let batch = store.batch();
   let pendingBytes = 0;
@@ -99,7 +103,7 @@ async function load(store: Store, files: readonly TreeFile[], totalBytes: number
 
 /** Gets every file and compares it with the disk. */
 async function compare(
-  store: Store,
+  store: EmbeddedStore,
   files: readonly TreeFile[],
   totalBytes: number,
 ): Promise<void> {
@@ -126,7 +130,7 @@ async function compare(
 }
 
 /** Looks keys up in a scattered order, there and not there. */
-function lookUp(store: Store, files: readonly TreeFile[]): void {
+function lookUp(store: EmbeddedStore, files: readonly TreeFile[]): void {
   const keyAt = (i: number): string => files[(i * 7919) % files.length]!.key;
   const startedMs = performance.now();
   for (let i = 0; i < lookups; i++) {
@@ -159,7 +163,7 @@ function largestFolder(files: readonly TreeFile[]): { prefix: string; count: num
 }
 
 /** Scans everything and compares the keys with those of the tree, in the store's order. */
-async function scanAll(store: Store, expectedKeys: readonly string[]): Promise<void> {
+async function scanAll(store: EmbeddedStore, expectedKeys: readonly string[]): Promise<void> {
   const encoder = new TextEncoder();
   const byBytes = (a: Uint8Array, b: Uint8Array): number => {
     for (let i = 0; i < Math.min(a.length, b.length); i++) {
@@ -187,7 +191,11 @@ async function scanAll(store: Store, expectedKeys: readonly string[]): Promise<v
 }
 
 /** Scans a folder, then deletes what the scan found. */
-async function scanAndDelete(store: Store, prefix: string, expected: number): Promise<void> {
+async function scanAndDelete(
+  store: EmbeddedStore,
+  prefix: string,
+  expected: number,
+): Promise<void> {
   const startedMs = performance.now();
   const keys: string[] = [];
   for await (const key of store.keys({ prefix })) keys.push(String(key));
@@ -215,7 +223,7 @@ function sizeOnDisk(directory: string): number {
 }
 
 /** Compacts everything. */
-async function compact(store: Store, directory: string): Promise<void> {
+async function compact(store: EmbeddedStore, directory: string): Promise<void> {
   const before = sizeOnDisk(directory);
   const startedMs = performance.now();
   await store.compact();

@@ -1,6 +1,6 @@
 /**
- * A command line for notes, in one file. `bun build --compile examples/notes.ts` makes an executable of
- * it that needs no other file.
+ * A command line for notes, in one file. `bun build --compile examples/notes.ts` makes an
+ * executable of it that needs no other file.
  *
  *     node examples/notes.ts ./notes add "buy milk"
  *     node examples/notes.ts ./notes list

@@ -18,7 +18,7 @@ export class Progress {
     this.#total = total;
   }
 
-  /** Adds to what is done; `note` stands behind the bar. */
+  /** Adds to the work that is done; the text of `note` follows the bar. */
   add(amount: number, note: () => string): void {
     this.#done += amount;
     const nowMs = performance.now();

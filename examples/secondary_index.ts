@@ -1,6 +1,6 @@
 /**
- * A secondary index: users by e-mail. Each change of a user changes the index in the same batch, so the
- * two agree after a crash, too.
+ * A secondary index: users by e-mail. Each change of a user changes the index in the same batch, so
+ * the two agree after a crash, too.
  *
  *     node examples/secondary_index.ts ./users
  *

@@ -1,6 +1,6 @@
 /**
- * A session store. Each session has a record, and a second key ordered by the time of its end, so that
- * a sweep finds the ended sessions without reading the others. One batch changes both keys.
+ * A session store. Each session has a record, and a second key ordered by the time of its end, so
+ * that a sweep finds the ended sessions without reading the others. One batch changes both keys.
  *
  *     node examples/session_store.ts ./sessions
  *

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: the workloads of bench/workloads.ts on one runtime, each in a process of its
- * own, as a table.
+ * `npm run bench`: the workloads of bench/workloads.ts on one runtime, each in its own process, as
+ * a table.
  *
  *   npm run bench                               Node, 1,000,000 entries
  *   npm run bench -- bun --entries 100000       another runtime, fewer entries
@@ -21,7 +21,9 @@ import type { Measurement } from "../bench/db_bench.ts";
 import { keyLength, valueLength } from "../bench/key_values.ts";
 import { workloads } from "../bench/workloads.ts";
 import { binaryOf, failureOf, parseRuntime, root, runProcess, runtimes } from "./processes.ts";
+import { requireFreshJobWorker } from "../wasm/freshness.ts";
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -71,7 +73,7 @@ function printRow(cells: readonly string[]): void {
 const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 const grouped = (count: number): string => Math.round(count).toLocaleString("en-US");
 
-/** Runs a workload in a process of its own. */
+/** Runs a workload in its own process. */
 async function measure(workload: string, directory: string): Promise<Measurement> {
   const permissions = runtime === "deno" ? ["run", "-A", "--no-check"] : [];
   const result = await runProcess(binaryOf(runtime!), [

@@ -41,6 +41,8 @@ function manifest(): Record<string, unknown> {
     sideEffects: false,
     engines: own.engines,
     dependencies: own.dependencies,
+    peerDependencies: own.peerDependencies,
+    peerDependenciesMeta: own.peerDependenciesMeta,
   };
 }
 
@@ -57,8 +59,8 @@ await build({
   // The annotations of the sources are enough for declarations: Oxc makes them, without TypeScript.
   dts: { oxc: true, sourcemap: true },
   sourcemap: true,
-  // Runtime dependencies stay imports; nothing else may be left as one.
-  deps: { neverBundle: [/^snappyjs(\/|$)/] },
+  // Runtime dependencies and peers stay imports; nothing else may be left as one.
+  deps: { neverBundle: [/^(?:snappyjs|abstract-level)(\/|$)/] },
   outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
   banner: { dts: REFERENCES },
   logLevel: "warn",

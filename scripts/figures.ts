@@ -1,11 +1,11 @@
 /**
- * How much the fault programme must have tried for a run of `npm run test:faults` to count, for each runtime.
+ * How much the fault programme must have tried in a run of `npm run test:faults`, for each runtime.
  * Tests print their counts (tests/support/figures.ts); here they are added up and compared.
  */
 
 import { type Runtime, runtimes } from "./processes.ts";
 
-/** The least that a whole run must reach with a test scale of 1; larger scales multiply nothing. */
+/** The least that a whole run must reach with a test scale of 1. Larger scales do not change it. */
 const targets: Readonly<Record<string, Readonly<Record<Runtime, number>>>> = {
   "crash states": { node: 100_000, deno: 25_000, bun: 25_000 },
   "crash states of recoveries": { node: 10_000, deno: 2_500, bun: 2_500 },
@@ -19,7 +19,8 @@ const targets: Readonly<Record<string, Readonly<Record<Runtime, number>>>> = {
   "hostile go stores": { node: 7_500, deno: 7_500, bun: 7_500 },
   "kills": { node: 60, deno: 60, bun: 60 },
   "lost locks": { node: 700, deno: 180, bun: 180 },
-  "seeded bugs caught": { node: 40, deno: 0, bun: 0 },
+  "read only opens": { node: 3_500, deno: 3_500, bun: 3_500 },
+  "seeded bugs caught": { node: 42, deno: 0, bun: 0 },
   "soak seconds": { node: 30, deno: 30, bun: 30 },
 };
 
@@ -27,7 +28,7 @@ const targets: Readonly<Record<string, Readonly<Record<Runtime, number>>>> = {
 export class Figures {
   readonly #sums = new Map<string, Record<Runtime, number>>();
 
-  /** Adds what stands in the output of one test file. */
+  /** Adds the figures in the output of one test file. */
   collect(runtime: Runtime, output: string): void {
     for (const [, name, count] of output.matchAll(/^figure: ([\w ]+) = (\d+)\r?$/gm)) {
       const sums = this.#sums.get(name!) ?? { node: 0, deno: 0, bun: 0 };
@@ -36,7 +37,7 @@ export class Figures {
     }
   }
 
-  /** One line a figure, for people. */
+  /** One line per figure, for people. */
   lines(): string[] {
     return [...this.#sums].toSorted().map(([name, sums]) => {
       const counts = runtimes.map((runtime) => `${runtime} ${sums[runtime]}`);
@@ -44,7 +45,7 @@ export class Figures {
     });
   }
 
-  /** What fell short of its target or is not known, in words. */
+  /** The figures that fell short of their targets or are not known, in words. */
   problems(): string[] {
     const problems: string[] = [];
     for (const [name, target] of Object.entries(targets)) {

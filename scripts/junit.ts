@@ -1,13 +1,13 @@
 /**
- * Reads the JUnit XML that `node --test`, `deno test` and `bun test` write, just far enough to
- * count tests by outcome and to name the failed ones.
+ * Reads the JUnit XML that `node --test`, `deno test` and `bun test` write, just enough to count
+ * tests by outcome and to name the failed ones.
  *
- * The three dialects differ: Node leaves ">" bare in attributes and tells its total in a comment,
- * Deno and Bun tell it in an attribute. The total is compared with the test cases found, so that
- * a report that this parser misreads, or that was cut off, is an error and not a smaller number.
+ * The three dialects differ. Node leaves ">" bare in attributes and states its total in a comment;
+ * Deno and Bun state it in an attribute. The parser compares the total with the test cases that it
+ * found. So a report that it misreads, or that was cut off, is an error and not a smaller number.
  */
 
-/** What a report says. */
+/** The content of a report. */
 export interface TestReport {
   readonly passed: number;
   readonly failed: number;

@@ -1,10 +1,10 @@
 /**
  * Child processes of the scripts: where the pinned runtimes are, and running one to its end.
  *
- * Every script starts its children through here, so that one place knows the paths in
- * node_modules, the environment that keeps them off the network, and how a child is stopped: each
- * one leads a process group of its own, and the whole group ends with it at its time limit or when
- * the script itself is interrupted.
+ * Every script starts its children here. So one place knows the paths in node_modules, the
+ * environment that keeps children off the network, and how a child is stopped. Each child leads its
+ * own process group. The whole group ends at its time limit, or when the script itself is
+ * interrupted.
  */
 
 import { spawn } from "node:child_process";
@@ -33,15 +33,15 @@ export function parseRuntime(text: string | undefined): Runtime | undefined {
 
 /** How a child ended. */
 export interface ProcessResult {
-  /** Exit code, or undefined where a signal ended it. */
+  /** Exit code, or undefined if a signal ended it. */
   readonly code: number | undefined;
   /** The signal that ended it, or undefined. */
   readonly signal: string | undefined;
   /** Whether it was stopped for taking longer than its time limit. */
   readonly timedOut: boolean;
-  /** What it wrote to stdout and stderr, in the order of arrival; empty where inherited. */
+  /** What it wrote to stdout and stderr, in the order of arrival; empty if inherited. */
   readonly output: string;
-  /** What it wrote to stdout alone. */
+  /** What it wrote to stdout. */
   readonly stdout: string;
   /** Wall time from start to end, in seconds. */
   readonly seconds: number;
@@ -61,7 +61,7 @@ export interface ProcessOptions {
 
 const running = new Set<number>();
 
-/** Ends the whole group of a child; one that is already gone is what was wanted. */
+/** Ends the whole group of a child. If the group is already gone, that is fine. */
 function killGroup(pid: number): void {
   try {
     process.kill(-pid, "SIGKILL");
@@ -78,8 +78,8 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 /**
- * Runs a program in the repository until it and its output end. Never rejects for what the program
- * does: a crash, a signal and a time-out are results.
+ * Runs a program in the repository until it and its output end. It never rejects because of what
+ * the program does: a crash, a signal and a time-out are results.
  */
 export function runProcess(
   command: string,
@@ -137,7 +137,7 @@ export function runProcess(
   });
 }
 
-/** How a child ended, in words, or undefined where it ended well. */
+/** How a child ended, in words, or undefined if it ended well. */
 export function failureOf(result: ProcessResult): string | undefined {
   if (result.timedOut) return `timed out after ${result.seconds.toFixed(0)} s`;
   if (result.signal !== undefined) return `was ended by ${result.signal}`;

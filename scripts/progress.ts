@@ -1,8 +1,9 @@
 /**
- * What a long run shows meanwhile: a line for each file that has ended, with the share done and an
- * estimate of the time left; on a terminal also a line at the bottom that says what runs now.
+ * What a long run shows: a line for each file that has ended, with the share done and an estimate
+ * of the time left. On a terminal, a line at the bottom says what runs now.
  *
- * The estimate comes from how long each file took the last time, which is kept in node_modules.
+ * The estimate comes from the time that each file took in the last run, which is kept in
+ * node_modules.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -11,14 +12,14 @@ import process from "node:process";
 import { root } from "./processes.ts";
 
 const historyPath = path.join(root, "node_modules", ".cache", "tinykvs", "durations.json");
-/** Assumed for what has never run here. */
+/** Assumed for a file that has never run here. */
 const UNKNOWN_SECONDS = 2;
 
 function readHistory(): Record<string, number> {
   try {
     return JSON.parse(readFileSync(historyPath, "utf8"));
   } catch {
-    // No history, or a damaged one: the estimate is a guess then, and nothing else depends on it.
+    // No history, or a damaged one: then the estimate is a guess, and nothing else depends on it.
     return {};
   }
 }
@@ -31,7 +32,10 @@ export class Progress {
   readonly #total: number;
   readonly #started = performance.now();
   readonly #isTerminal = process.stdout.isTTY === true;
-  /** Expected seconds of what has ended: how they compare to the real ones scales the estimate. */
+  /**
+   * Expected seconds of the files that have ended. Their ratio to the real seconds scales the
+   * estimate.
+   */
   #expectedDone = 0;
   #done = 0;
 

@@ -1,4 +1,4 @@
-/** Runs when somebody publishes the checkout itself, which holds TypeScript that npm users cannot load. */
+/** Runs when somebody publishes the checkout itself, whose TypeScript npm users cannot load. */
 
 import process from "node:process";
 

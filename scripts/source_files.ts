@@ -1,9 +1,9 @@
 /**
- * Which files of the repository are TypeScript of this project: found by walking the folders, so
- * that no list has to be kept by hand. Used by the checks, the test runner and tests/meta/.
+ * Which files of the repository are TypeScript of this project. They are found by walking the
+ * folders, so that nobody has to keep a list. The checks, the test runner and tests/meta/ use this.
  *
- * Left out are what is generated or installed, and AssemblyScript (wasm/assembly), which looks
- * like TypeScript and is not, and bench/peers, a package of its own.
+ * It leaves out generated and installed files, AssemblyScript (wasm/assembly), which looks like
+ * TypeScript and is not, and bench/peers, which is a separate package.
  */
 
 import { existsSync, readdirSync } from "node:fs";

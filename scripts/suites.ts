@@ -1,20 +1,52 @@
 /**
- * The two halves of the tests: which file belongs to which.
+ * The parts of the tests: which file belongs to which, and which command runs it where.
  *
- * - "quick", `npm test`: what a change must pass before somebody looks at it. Minutes.
- * - "faults", `npm run test:faults`: the fault programme: crash states, injected errors, damaged
- *   stores, histories against a model, fuzzed decoders, kills, seeded bugs. Half an hour.
+ * - "quick": what a change must pass before somebody looks at it. `npm test` runs it on Node.
+ * - "slow": tests of whole programs: other test runners, permission models, many stores and
+ *   processes.
+ * - "faults": the fault programme: crash states, injected errors, damaged stores, histories against
+ *   a model, fuzzed decoders, kills, seeded bugs.
  *
- * The line between them is how much a file tries, not what it tests.
+ * The line between "quick" and the others is how long a file takes, not what it tests.
  */
 
+import { type Runtime, runtimes } from "./processes.ts";
 import { testFiles } from "./source_files.ts";
 
-/** A half of the tests. */
-export type Suite = "quick" | "faults";
+/** A part of the tests. */
+export type Suite = "quick" | "slow" | "faults";
 
-/** Both, in the order in which continuous integration runs them. */
-export const suites: readonly Suite[] = ["quick", "faults"];
+/** What a command runs: the runtimes of each suite. */
+export type Scope = Readonly<Partial<Record<Suite, readonly Runtime[]>>>;
+
+/**
+ * What can be asked for by `--suite`. `npm test`, `test:runtimes` and `test:faults` are "all"
+ * together.
+ */
+export const scopes: Readonly<Record<string, Scope>> = {
+  quick: { quick: ["node"] },
+  runtimes: { quick: ["deno", "bun"], slow: runtimes },
+  faults: { faults: runtimes },
+  all: { quick: runtimes, slow: runtimes, faults: runtimes },
+};
+
+/** Folders under tests/ whose files start other programs for most of their time. */
+const slowFolders: readonly string[] = ["ecosystem"];
+
+/** Files of other folders that take as long as those do. */
+const slowFiles: ReadonlySet<string> = new Set([
+  "tests/adapters/level/suite_disk_test.ts",
+  "tests/adapters/level/y_leveldb_test.ts",
+  "tests/adapters/single_file_test.ts",
+  "tests/bench/db_bench_test.ts",
+  "tests/platform/directory_lock_test.ts",
+  "tests/platform/node_permissions_test.ts",
+  "tests/store/background_thread_test.ts",
+  "tests/store/block_memory_test.ts",
+  "tests/store/bundles_test.ts",
+  "tests/store/many_stores_test.ts",
+  "tests/store/without_web_assembly_test.ts",
+]);
 
 /** Folders under tests/ that belong to the fault programme. */
 const faultFolders: readonly string[] = ["faults", "fuzz", "properties", "seeded_bugs"];
@@ -26,12 +58,14 @@ const faultFiles: ReadonlySet<string> = new Set([
   "tests/go/go_manifest_test.ts",
   "tests/go/hostile_go_store_test.ts",
   "tests/store/checkpoint_crash_test.ts",
+  "tests/store/read_only_interleaving_test.ts",
 ]);
 
 /** The suite that a test file belongs to. */
 export function suiteOf(file: string): Suite {
   const folder = file.split("/")[1]!;
-  return faultFolders.includes(folder) || faultFiles.has(file) ? "faults" : "quick";
+  if (faultFolders.includes(folder) || faultFiles.has(file)) return "faults";
+  return slowFolders.includes(folder) || slowFiles.has(file) ? "slow" : "quick";
 }
 
 /** The test files of a suite. */

@@ -1,46 +1,57 @@
 /**
- * `npm test` and `npm run test:faults`: test files on Node, Deno and Bun, a process each.
+ * `npm test`, `npm run test:runtimes` and `npm run test:faults`: test files on Node, Deno and Bun,
+ * one process each.
  *
- *   npm test                                  the quick checks and the quick suite
- *   npm run test:faults                       the fault programme, with its figures
- *   npm test -- --suite all                   both suites
+ *   npm test                                  the quick checks, and the quick suite on Node
+ *   npm run test:runtimes                     the quick suite on Deno and Bun, the slow one on all three
+ *   npm run test:faults                       the fault programme on all three, with its figures
+ *   npm test -- --suite all                   all of it
  *   npm test -- --runtime deno                one runtime (repeat for more), without the checks
- *   npm test -- --filter sstable/block        files of both suites whose path contains the text
+ *   npm test -- --filter sstable/block        files of all suites whose path contains the text
  *   npm test -- --jobs 1                      processes at a time; the default is one a core, at most 4
  *   npm run test:long                         both suites; seeded tests try ten times as much, as with
  *   TINYKVS_TEST_SCALE=10 npm test            (any positive factor; the default is 1)
  *
- * Tests of the fault programme report how much they have tried; a whole run adds that up, prints it,
- * and fails if it is less than scripts/figures.ts asks for.
+ * Tests of the fault programme report how much they have tried. A whole run adds that up, prints
+ * it, and fails if it is less than scripts/figures.ts asks for.
  *
- * The last line is always `N passed, N failed`, where a check, a test on a runtime, a crashed
- * process and a disagreement between the runtimes count as one each; the exit code is 1 if
- * anything failed. Which tests exist is not left to the runtimes: the files are listed here, each
- * must report at least one test, the three runtimes must report equally many for it, and together
- * they may not fall below a floor.
+ * The last line is always `N passed, N failed`. A check, a test on a runtime, a crashed process and
+ * a disagreement between the runtimes count as one each. The exit code is 1 if anything failed. The
+ * runtimes do not decide which tests exist: this script lists the files, each must report at least
+ * one test, the three runtimes must report equally many for it, and the total may not fall below a
+ * floor.
  */
 
+import { execFileSync } from "node:child_process";
 import { availableParallelism } from "node:os";
+import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
+import { installEcosystem } from "./ecosystem.ts";
 import { Figures } from "./figures.ts";
-import { parseRuntime, runPool, type Runtime, runtimes } from "./processes.ts";
+import { parseRuntime, root, runPool, type Runtime, runtimes } from "./processes.ts";
 import { Progress } from "./progress.ts";
 import { testFiles } from "./source_files.ts";
-import { type Suite, suiteOf, suites } from "./suites.ts";
+import { scopes, type Suite, suiteOf } from "./suites.ts";
+import { disagreements } from "./test_counts.ts";
 import { runTestFile, type TestFileResult } from "./test_file.ts";
 
 /** Fewer tests than this on a runtime mean that some were lost; raise it as tests are added. */
-const minimumTestsPerRuntime: Readonly<Record<Suite, number>> = { quick: 900, faults: 80 };
-
-/** Files whose number of tests differs between runtimes, each with the reason. */
-const differingCounts: Readonly<Record<string, string>> = {};
+const minimumTestsPerRuntime: Readonly<Record<Suite, number>> = {
+  quick: 1400,
+  slow: 60,
+  faults: 120,
+};
+const suites: readonly Suite[] = ["quick", "slow", "faults"];
 
 /** Folders under tests/ with the files that take longest: they start first. */
 const slowFolders = ["seeded_bugs", "faults", "properties", "fuzz", "store"];
 
-/** Files that mostly wait, for a slow disk or for other processes: they run beside the others, one by one. */
+/**
+ * Files that mostly wait, for a slow disk or for other processes. They run beside the others, one
+ * by one.
+ */
 const waitingFiles: ReadonlySet<string> = new Set([
   "tests/faults/soak_test.ts",
   "tests/faults/kill_test.ts",
@@ -83,28 +94,6 @@ function printFailure(result: TestFileResult): void {
   progress.print(`repeat: npm test -- --runtime ${runtime} --filter ${file}\n`);
 }
 
-/** Files on which the runtimes reported different numbers of tests, in words. */
-function disagreements(results: readonly TestFileResult[], ran: readonly Runtime[]): string[] {
-  const problems: string[] = [];
-  for (const file of new Set(results.map((result) => result.file))) {
-    const ofFile = ran.map((runtime) =>
-      results.find((result) => result.file === file && result.runtime === runtime)!
-    );
-    // A file with a problem has failed already, and its count means nothing.
-    if (ofFile.some((result) => result.problem !== undefined)) continue;
-    const counts = ofFile.map((result) => result.passed + result.failed + result.skipped);
-    if (new Set(counts).size === 1) continue;
-    const text = `${file}: ${
-      ofFile.map((result, i) => `${result.runtime} ${counts[i]}`).join(", ")
-    }`;
-    const reason = differingCounts[file];
-    if (reason === undefined) {
-      problems.push(`Runtimes report different numbers of tests in ${text}`);
-    } else console.log(`Test counts differ in ${text}: ${reason}`);
-  }
-  return problems;
-}
-
 const { values: options } = parseArgs({
   options: {
     runtime: { type: "string", multiple: true },
@@ -114,7 +103,6 @@ const { values: options } = parseArgs({
     suite: { type: "string" },
   },
 });
-const chosen = runtimes.filter((runtime) => options.runtime?.includes(runtime) ?? true);
 for (const name of options.runtime ?? []) {
   if (parseRuntime(name) === undefined) {
     throw new RangeError(`Cannot test on "${name}": expected one of ${runtimes.join(", ")}`);
@@ -134,20 +122,25 @@ if (!(scale > 0)) {
     `Cannot scale the tests by "${process.env["TINYKVS_TEST_SCALE"]}": expected a number above 0`,
   );
 }
-/** A filter looks in both suites; else the quick one is meant. */
-const suiteName = options.suite ?? (options.filter === undefined ? "quick" : "all");
-const chosenSuites = suites.filter((suite) => suiteName === "all" || suiteName === suite);
-if (chosenSuites.length === 0) {
+/** A filter looks in all suites; without one, the quick suite runs. */
+const scopeName = options.suite ?? (options.filter === undefined ? "quick" : "all");
+const scope = scopes[scopeName];
+if (scope === undefined) {
   throw new RangeError(
-    `Cannot test the suite "${suiteName}": expected one of ${suites.join(", ")}, all`,
+    `Cannot test the suite "${scopeName}": expected one of ${Object.keys(scopes).join(", ")}`,
   );
 }
+/** Runtimes that were asked for by name take the place of those of the suite. */
+const runtimesOf = (file: string): readonly Runtime[] => {
+  const usual = scope[suiteOf(file)];
+  return usual === undefined ? [] : options.runtime?.map((name) => parseRuntime(name)!) ?? usual;
+};
 const files = inStartingOrder(
   testFiles().filter((file) =>
-    chosenSuites.includes(suiteOf(file)) &&
-    (options.filter === undefined || file.includes(options.filter))
+    runtimesOf(file).length > 0 && (options.filter === undefined || file.includes(options.filter))
   ),
 );
+const chosen = runtimes.filter((name) => files.some((file) => runtimesOf(file).includes(name)));
 const isWhole = options.filter === undefined && options.runtime === undefined;
 
 let passed = 0;
@@ -158,13 +151,18 @@ function fail(message: string): void {
   progress.print(`FAILED ${message}`);
 }
 
+// Also if it was not npm that started us: nothing may be tested with the worker program of other
+// sources.
+execFileSync(process.execPath, [path.join(root, "wasm/build.ts"), "--if-stale"], {
+  stdio: "inherit",
+});
 const started = performance.now();
 const results: TestFileResult[] = [];
 const figures = new Figures();
-const checks = isWhole && chosenSuites.includes("quick") ? allChecks() : [];
+const checks = isWhole && scope.quick?.includes("node") ? allChecks() : [];
 const progress = new Progress([
   ...checks.map((check) => `check: ${check.name}`),
-  ...files.flatMap((file) => chosen.map((runtime) => `${file} on ${runtime}`)),
+  ...files.flatMap((file) => runtimesOf(file).map((runtime) => `${file} on ${runtime}`)),
 ]);
 const checkTasks = checks.map((check) => async () => {
   const name = `check: ${check.name}`;
@@ -179,10 +177,12 @@ const checkTasks = checks.map((check) => async () => {
   if (result.failure === undefined) passed++;
   else fail(`${check.name}\n${tail(result.failure)}`);
 });
-const timeoutMs = 300_000 * Math.max(1, scale);
+const installProblem = await installEcosystem(files, chosen);
+if (installProblem !== undefined) fail(installProblem);
+const timeoutMs = 1_200_000 * Math.max(1, scale);
 const tasksOf = (some: readonly string[]): (() => Promise<void>)[] =>
   some.flatMap((file) =>
-    chosen.map((runtime) => async () => {
+    runtimesOf(file).map((runtime) => async () => {
       const name = `${file} on ${runtime}`;
       progress.begin(name);
       const result = await runTestFile(runtime, file, timeoutMs);
@@ -199,9 +199,9 @@ else await Promise.all([runPool(working, jobs), runPool(waiting, 1)]);
 progress.save();
 
 if (files.length === 0) fail(`no test file's path contains "${options.filter ?? ""}"`);
-for (const problem of disagreements(results, chosen)) fail(problem);
+for (const problem of disagreements(results, (line) => console.log(line))) fail(problem);
 for (const line of figures.lines()) console.log(line);
-if (isWhole && chosenSuites.includes("faults")) {
+if (isWhole && scope.faults !== undefined) {
   for (const problem of figures.problems()) fail(problem);
 }
 const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 12);
@@ -225,7 +225,8 @@ for (const runtime of chosen) {
       `${sum((result) => result.seconds).toFixed(1)} s of processes`,
   );
   const total = runtimePassed + runtimeFailed;
-  const minimum = chosenSuites.reduce((least, suite) => least + minimumTestsPerRuntime[suite], 0);
+  const minimum = suites.filter((suite) => scope[suite]?.includes(runtime))
+    .reduce((least, suite) => least + minimumTestsPerRuntime[suite], 0);
   if (isWhole && total < minimum) {
     fail(`${runtime} ran ${total} tests, expected at least ${minimum}`);
   }

@@ -1,9 +1,9 @@
 /**
- * Runs one test file on one runtime, in a process of its own, and says what came of it.
+ * Runs one test file on one runtime, in its own process, and reports the result.
  *
- * A process a file and runtime, so that a crash, a hang or an early exit is pinned to its file and
- * cannot take other results along. Whatever goes wrong outside of a test (the process crashed, left
- * without a report, or reported no test at all) counts as one failed test.
+ * Each file and runtime has one process. So a crash, a hang or an early exit is traced to its file,
+ * and cannot affect other results. If anything goes wrong outside of a test (the process crashed,
+ * ended without a report, or reported no test at all), that counts as one failed test.
  */
 
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -12,19 +12,22 @@ import * as path from "node:path";
 import { parseJunit, type TestReport } from "./junit.ts";
 import { binaryOf, failureOf, type ProcessResult, runProcess, type Runtime } from "./processes.ts";
 
-/** What became of one test file on one runtime. */
+/** The outcome of one test file on one runtime. */
 export interface TestFileResult extends TestReport {
   readonly runtime: Runtime;
   /** Path of the test file, relative to the repository. */
   readonly file: string;
   readonly seconds: number;
-  /** What was wrong besides failing tests; counted as one of `failed`. */
+  /** What was wrong besides failing tests; it counts as one of `failed`. */
   readonly problem: string | undefined;
-  /** All that the process wrote. */
+  /** Everything that the process wrote. */
   readonly output: string;
 }
 
-/** As many processes run as there are cores: helpers of one garbage collector would compete with the others. */
+/**
+ * There are as many processes as cores, so helper threads of one garbage collector would compete
+ * with the others.
+ */
 const QUIET_COLLECTOR = "--single-threaded-gc";
 
 /** Arguments that make `runtime` run `file` and write a JUnit report to `report`. */
@@ -52,7 +55,7 @@ function commandLine(runtime: Runtime, file: string, report: string): string[] {
         file,
       ];
     case "bun":
-      // Bun alone has a time limit a test (5 s); the limit of the file is ours.
+      // Only Bun has a time limit for each test (5 s); the limit of the file is ours.
       return [
         "test",
         "--timeout=86400000",
@@ -66,8 +69,8 @@ function commandLine(runtime: Runtime, file: string, report: string): string[] {
 const emptyReport: TestReport = { passed: 0, failed: 0, skipped: 0, failedNames: [] };
 
 /**
- * Combines how the process ended with its report (undefined where it wrote none) into counts and,
- * where something besides a test failed, the problem in words.
+ * Combines the ending of the process with its report (undefined if it wrote none) into counts, and
+ * into the problem in words if something other than a test failed.
  */
 export function judge(
   processResult: Pick<ProcessResult, "code" | "signal" | "timedOut" | "seconds">,
@@ -85,7 +88,7 @@ export function judge(
     problem = "it reported no tests";
   }
   const ending = failureOf(processResult as ProcessResult);
-  // An exit code of 1 is how failing tests look; with none failing it means something else.
+  // An exit code of 1 means failing tests. Without any, it means something else.
   if (ending !== undefined && (report.failed === 0 || processResult.code !== 1)) {
     problem = problem === undefined ? ending : `${ending}; ${problem}`;
   }
@@ -112,7 +115,7 @@ export async function runTestFile(
   }
 }
 
-/** The text of a file, or undefined where there is none. */
+/** The text of a file, or undefined if there is none. */
 function readIfThere(file: string): string | undefined {
   try {
     return readFileSync(file, "utf8");

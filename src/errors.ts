@@ -1,17 +1,24 @@
 /**
  * Every error class of the library, and the codes that programs may switch on.
  *
- * An error is classed by what the caller has to do about it, not by the part of the engine that
- * noticed. Message texts may change between releases; `code` may not. Mistakes of the caller
- * (a wrong argument type, a value out of range) are the built-in `TypeError` and `RangeError`,
+ * The class of an error says what the caller has to do, and not which part of the engine noticed
+ * it. Message texts may change between releases; `code` may not. Mistakes of the caller (a wrong
+ * argument type, a value out of range) are the built-in `TypeError` and `RangeError`. They are
  * thrown before any state changes, and are not listed here.
  *
- * Decoders know an offset but no file name: they throw {@linkcode DecodeError}, and the one place
- * that knows the file turns it into a {@linkcode CorruptionError}. A `DecodeError` never leaves
- * the library.
+ * Decoders know an offset but no file name: they throw {@linkcode DecodeError}. The one place that
+ * knows the file turns it into a {@linkcode CorruptionError}. A `DecodeError` never leaves the
+ * library.
+ *
+ * Nothing here depends on the realm or the copy of the library that an error comes from. Test
+ * runners load a program into its own context, while system errors are made in the main one, and a
+ * process may hold two copies of the library. A mark that all copies share identifies the classes
+ * below, also for `instanceof`. Errors of the system are recognised by their name and code.
  *
  * @module
  */
+
+import { markClass } from "./class_marks.ts";
 
 /** The stable codes of {@linkcode StoreError.code}. */
 export type StoreErrorCode =
@@ -23,14 +30,43 @@ export type StoreErrorCode =
   | "CLOSED"
   | "BACKGROUND"
   | "TYPE_MISMATCH"
+  | "CONFLICT"
+  | "VALIDATION"
+  | "LAGGED"
   | "KEY_ENCODING"
   | "READ_ONLY"
   | "NOT_A_STORE"
   | "ALREADY_EXISTS"
-  | "ABORTED";
+  | "UNSUPPORTED_RUNTIME"
+  | "SNAPSHOT_GONE";
 
 /**
- * The base of every error that the library throws by itself.
+ * The key of the mark. On the prototype of every error class it holds the class's name, the same in
+ * every copy.
+ */
+const CLASS_NAME: unique symbol = Symbol.for("@tinykvs/core error class");
+
+/** The text of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return isErrorLike(error) ? error.message : String(error);
+}
+
+/** Whether this looks like an error, of any realm. */
+export function isErrorLike(error: unknown): error is Error {
+  return typeof error === "object" && error !== null && "message" in error &&
+    typeof error.message === "string";
+}
+
+/** Whether this is a built-in error of that class, of any realm. */
+export function isErrorNamed(
+  error: unknown,
+  name: "TypeError" | "RangeError" | "RuntimeError",
+): error is Error {
+  return isErrorLike(error) && error.name === name;
+}
+
+/**
+ * The base of every error that the library itself throws.
  *
  * @example
  * ```ts
@@ -50,7 +86,7 @@ export class StoreError extends Error {
   /** What happened, as a stable word. */
   readonly code: StoreErrorCode;
 
-  /** Makes an error with a stable code, a text and, where there is one, the error behind it. */
+  /** Makes an error with a stable code, a text and, if there is one, the error that caused it. */
   constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
@@ -102,11 +138,13 @@ export class UnsupportedFormatError extends StoreError {
 export class IoError extends StoreError {
   /** "IoError". */
   override readonly name: string = "IoError";
-  /** What was tried: "open", "create", "read", "write", "sync", "rename", "remove", ... */
+  /**
+   * The operation that failed: "open", "create", "read", "write", "sync", "rename", "remove", ...
+   */
   readonly operation: string;
-  /** The path it was tried on. */
+  /** The path of the operation. */
   readonly path: string;
-  /** The operating system's code, such as "ENOSPC", where it gave one. */
+  /** The operating system's code, such as "ENOSPC", if it gave one. */
   readonly osCode: string | undefined;
 
   /** Makes an error that names the operation, the path and the operating system's code. */
@@ -124,7 +162,7 @@ export class IoError extends StoreError {
   }
 }
 
-/** Another process, worker or handle has the store open: retry later or stop. */
+/** Another process, worker or handle has the store open: retry later, share it, or stop. */
 export class LockedError extends StoreError {
   /** "LockedError". */
   override readonly name: string = "LockedError";
@@ -133,18 +171,22 @@ export class LockedError extends StoreError {
   /** Who holds it, as far as is known: runtime, process id, since when. */
   readonly holder: string;
 
-  /** Makes an error that names the directory and the holder. */
-  constructor(path: string, holder: string, options?: ErrorOptions) {
-    super("LOCKED", `Cannot open "${path}": it is locked by ${holder}`, options);
+  /**
+   * Makes an error that names the directory and the holder, and that says what to do if that is
+   * known.
+   */
+  constructor(path: string, holder: string, options?: ErrorOptions, advice?: string) {
+    const end = advice === undefined ? "" : `; ${advice}`;
+    super("LOCKED", `Cannot open "${path}": it is locked by ${holder}${end}`, options);
     this.path = path;
     this.holder = holder;
   }
 }
 
 /**
- * The directory is no longer this handle's: another one has taken it over, or its files were
- * replaced. Nothing more is written and nothing was acknowledged since. Close the handle, find out
- * who else writes there, and open the store again.
+ * The directory no longer belongs to this handle: another handle has taken it over, or its files
+ * were replaced. The handle writes nothing more, and has acknowledged nothing since. Close it, find
+ * out who else writes there, and open the store again.
  */
 export class LockLostError extends StoreError {
   /** "LockLostError". */
@@ -158,7 +200,7 @@ export class LockLostError extends StoreError {
   constructor(path: string, found: string, options?: ErrorOptions) {
     super(
       "LOCK_LOST",
-      `Cannot go on writing to "${path}": the lock of this handle is lost, ${found}`,
+      `Cannot write any more to "${path}": the lock of this handle is lost, ${found}`,
       options,
     );
     this.path = path;
@@ -166,7 +208,7 @@ export class LockLostError extends StoreError {
   }
 }
 
-/** Whether a file could not be removed: whoever cleans up leaves it to the next open. */
+/** Whether a file could not be removed. If so, the next open removes it. */
 export function isRefusal(error: unknown): boolean {
   return error instanceof IoError || error instanceof LockLostError;
 }
@@ -192,7 +234,7 @@ export class BackgroundError extends StoreError {
 
   /** Makes an error for the work that failed, with the first failure as its cause. */
   constructor(work: string, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     super(
       "BACKGROUND",
       `Cannot write to the store: ${work} failed earlier (${reason}); reopen the store to recover`,
@@ -222,9 +264,104 @@ export class TypeMismatchError extends StoreError {
   }
 }
 
+/** A stretch of keys in an error, in the form of a range: `gte` is in it, `lt` is not. */
+export interface KeyStretch {
+  /** The first key, unless it begins with the first of the store. */
+  readonly gte?: Uint8Array;
+  /** The first key after it, unless it goes on to the last of the store. */
+  readonly lt?: Uint8Array;
+}
+
+/** What stood in the way of a commit. */
+export interface ConflictCause {
+  /** The text: what had happened. */
+  readonly reason: string;
+  /** The key that another commit has written, if it was one. */
+  readonly key?: Uint8Array;
+  /** The stretch that the transaction had read and in which that key lies, if it had read one. */
+  readonly range?: KeyStretch;
+}
+
 /**
- * Bytes that do not decode, told by their offset in the buffer at hand. Internal: it is converted
- * to a {@linkcode CorruptionError} where the file name is known.
+ * A transaction was given up, and has changed nothing: other commits wrote to what it had read,
+ * each time that it was tried, or it is larger than is allowed; the message says which.
+ *
+ * @example
+ * ```ts
+ * import { ConflictError, memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * const failure = await store.transaction(async (tx) => {
+ *   const old = await tx.get("k");
+ *   await store.put("k", 1); // beside the transaction, which has read the key
+ *   await tx.put("k", old ?? 0);
+ * }, { retries: 2 }).catch((error) => error);
+ * console.log(failure instanceof ConflictError, failure.code, failure.attempts); // true CONFLICT 3
+ * ```
+ */
+export class ConflictError extends StoreError {
+  /** "ConflictError". */
+  override readonly name: string = "ConflictError";
+  /** How often the transaction was tried. */
+  readonly attempts: number;
+  /** The key that another commit has written, if it was one. */
+  readonly key: Uint8Array | undefined;
+  /** The stretch that the transaction had read and in which that key lies, if it had read one. */
+  readonly range: KeyStretch | undefined;
+
+  /** Makes an error that says what stood in the way, and how often that was tried. */
+  constructor(cause: ConflictCause, attempts: number, options?: ErrorOptions) {
+    const times = attempts === 1 ? "1 attempt" : `${attempts} attempts`;
+    super("CONFLICT", `Cannot commit the transaction: ${cause.reason} (${times})`, options);
+    this.attempts = attempts;
+    this.key = cause.key;
+    this.range = cause.range;
+  }
+}
+
+/** One thing that is wrong with a value, in the form of the Standard Schema interface. */
+export interface ValidationIssue {
+  /** What is wrong. */
+  readonly message: string;
+  /** Where in the value. */
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
+
+/** A value is not what the schema of its sub asks for; nothing was written. */
+export class ValidationError extends StoreError {
+  /** "ValidationError". */
+  override readonly name: string = "ValidationError";
+  /** What is wrong with the value, as the schema says it. */
+  readonly issues: readonly ValidationIssue[];
+
+  /** Makes an error from a text and the schema's issues. */
+  constructor(message: string, issues: readonly ValidationIssue[], options?: ErrorOptions) {
+    super("VALIDATION", message, options);
+    this.issues = issues;
+  }
+}
+
+/**
+ * The reader of a watch was too slow, and commits were dropped. Read the range, and watch again:
+ * begin to watch before you read, and nothing is missed.
+ */
+export class LaggedError extends StoreError {
+  /** "LaggedError". */
+  override readonly name: string = "LaggedError";
+
+  /** Makes an error that says how far the reader is behind. */
+  constructor(by: string, options?: ErrorOptions) {
+    super(
+      "LAGGED",
+      `Cannot go on watching: the reader is behind ${by}; read the range and watch it again`,
+      options,
+    );
+  }
+}
+
+/**
+ * Bytes that do not decode, with their offset in the buffer. Internal: the code that knows the file
+ * name converts it to a {@linkcode CorruptionError}.
  */
 export class DecodeError extends Error {
   /** "DecodeError". */
@@ -239,7 +376,23 @@ export class DecodeError extends Error {
   }
 }
 
-/** Converts a failure of a decoder over `file` into the error that users see; others pass through. */
+// The names are literals, because a bundler may rename the classes.
+markClass(StoreError, CLASS_NAME, "StoreError", (found) => typeof found === "string");
+markClass(CorruptionError, CLASS_NAME, "CorruptionError");
+markClass(UnsupportedFormatError, CLASS_NAME, "UnsupportedFormatError");
+markClass(IoError, CLASS_NAME, "IoError");
+markClass(LockedError, CLASS_NAME, "LockedError");
+markClass(LockLostError, CLASS_NAME, "LockLostError");
+markClass(ClosedError, CLASS_NAME, "ClosedError");
+markClass(BackgroundError, CLASS_NAME, "BackgroundError");
+markClass(TypeMismatchError, CLASS_NAME, "TypeMismatchError");
+markClass(ConflictError, CLASS_NAME, "ConflictError");
+markClass(ValidationError, CLASS_NAME, "ValidationError");
+markClass(LaggedError, CLASS_NAME, "LaggedError");
+
+/**
+ * Converts a failure of a decoder over `file` into the error that users see; others pass through.
+ */
 export function corruptionFrom(
   error: unknown,
   what: string,
@@ -254,4 +407,22 @@ export function corruptionFrom(
     offset,
     { cause: error },
   );
+}
+
+/** The same failure of a read, as a separate error for a caller that waited for that read. */
+export function errorForOther(error: unknown): unknown {
+  if (error instanceof CorruptionError) {
+    return new CorruptionError(error.message, error.file, error.offset, { cause: error });
+  }
+  if (error instanceof IoError) {
+    const { operation, path, message, osCode } = error;
+    const reason = message.slice(`Cannot ${operation} "${path}": `.length);
+    return new IoError(operation, path, reason, osCode, { cause: error });
+  }
+  if (error instanceof UnsupportedFormatError) {
+    const { file, found, supported } = error;
+    return new UnsupportedFormatError(file, found, supported, { cause: error });
+  }
+  // The store was closed: the text names nothing else.
+  return error instanceof ClosedError ? new ClosedError("store", { cause: error }) : error;
 }

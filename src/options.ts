@@ -1,10 +1,12 @@
 /**
- * The options of a store: their types, defaults, presets, and the checks that `open` makes.
+ * The options of a store: their types, defaults and presets, and the checks that `open` makes.
  *
- * Only `open` sees the whole; lower layers get small option types of their own. Unknown names and
- * values out of range are refused before anything is touched.
+ * Only `open` sees all options; lower layers get small option types. Unknown names and values out
+ * of range are refused before anything is touched.
  */
 
+import type { KeyEncoding } from "./contract/range.ts";
+import type { Value } from "./contract/value.ts";
 import type { CompressionLevel, CompressionName } from "./compression/compressor.ts";
 import { defaultFileSystem } from "./platform/default_file_system.ts";
 import type { FileSystem } from "./platform/file_system.ts";
@@ -16,44 +18,84 @@ export type Preset = "default" | "low-memory" | "high-performance";
 /** When a write is acknowledged: see docs/DURABILITY.md. */
 export type WalSync = "none" | "interval" | "batch" | "write";
 
-/** What `open` may be told. Every field is optional; the defaults are those of the Go TinyKVS. */
+/**
+ * The options of `open`. Every field is optional. The defaults differ from those of the Go TinyKVS
+ * in block size, compression level and `walSync` (docs/FROM_GO.md).
+ */
 export interface Options {
-  /** Values to start from; single fields override it. Default "default". */
+  /** Values to start from; single fields override them. Default "default". */
   preset?: Preset;
   /** Whether a missing store is created. Default true. */
   createIfMissing?: boolean;
   /** Whether an existing store is refused. Default false. */
   errorIfExists?: boolean;
-  /** Whether the store is opened for reading only: nothing on disk is changed. Default false. */
+  /**
+   * Whether the store is opened for reading only: as it is at some moment of the call, beside a
+   * writer and other readers, without a lock. Nothing on disk is changed, and later writes are not
+   * seen. Default false.
+   */
   readOnly?: boolean;
+  /**
+   * Whether several handles share one store in this process (thread). Every `open` of the directory
+   * with this option gives a handle, from any copy of the library, and the store closes with the
+   * last of them. So a module that is loaded again (`bun --hot`, Vite, Next) can continue. All
+   * handles must ask for the same options. Default false.
+   */
+  shared?: boolean;
   /** How long to wait for another holder's lock, in milliseconds from 0. Default 0. */
   lockTimeoutMs?: number;
   /** Where the files are. Default: the file system of the runtime. */
   fileSystem?: FileSystem;
+  /**
+   * Permission bits of new files: who may read and write the store. The system removes the bits of
+   * the process's umask, as for any file: if a group shall write, set the umask to 0o007. Existing
+   * files keep their bits. From 0o600 to 0o777, with read and write for the owner; only with the
+   * runtime's own file system. Default 0o600: the owner alone, under any umask.
+   *
+   * @example
+   * ```ts
+   * import { open } from "@tinykvs/core";
+   *
+   * // The group may read, and make backups.
+   * const directory = `${await Deno.makeTempDir()}/db`;
+   * await using store = await open(directory, { fileMode: 0o640, directoryMode: 0o750 });
+   * await store.put("name", "Alice");
+   * ```
+   */
+  fileMode?: number;
+  /**
+   * As `fileMode`, for the store's directory and for directories above it that `open` makes. From
+   * 0o700 to 0o777. Default 0o700.
+   */
+  directoryMode?: number;
   /** What reads return for keys: text, or bytes. Default "utf8". */
   keyEncoding?: "utf8" | "bytes";
   /** What reads return for int64 values; "number" throws beyond 2^53 - 1. Default "bigint". */
   int64?: "bigint" | "number";
   /**
-   * Size in bytes at which a memtable is frozen and flushed, from 4 KiB to 1 GiB. Larger means fewer,
-   * larger tables and less compaction, more memory and a longer recovery. Default 4 MiB.
+   * Size in bytes at which a memtable is frozen and flushed, from 4 KiB to 1 GiB. Larger means
+   * fewer, larger tables and less compaction, more memory and a longer recovery. Default 4 MiB.
    */
   memtableSizeBytes?: number;
   /** Size in bytes of the cache of decoded blocks, from 0 for none. Default 64 MiB. */
   blockCacheSizeBytes?: number;
   /**
-   * Uncompressed size in bytes at which a data block is closed, from 256 to 64 MiB. Larger compresses
-   * better and makes single reads dearer. Default 8 KiB, 4 KiB with `compression: "none"` (docs/decisions/0010-block-size.md).
+   * Uncompressed size in bytes at which a data block is closed, from 256 to 64 MiB. Larger blocks
+   * compress better and make single reads slower. Default 8 KiB, 4 KiB with `compression: "none"`
+   * (docs/decisions/0010-block-size.md).
    */
   blockSizeBytes?: number;
   /** Codec of new blocks; stores may mix all of them. Default "zstd". */
   compression?: CompressionName;
   /**
-   * zstd level: -1 (fastest), or 1 to 4 (smallest). Tables take a tenth to a third less at 1 than at -1, and
-   * their blocks 1.5 to 3 times as long to decompress, 1.3 to 1.8 times to compress. Default -1 (docs/decisions/0014-compression-level.md).
+   * zstd level: -1 (fastest), or 1 to 4 (smallest). At 1, tables are a tenth to a third smaller
+   * than at -1, but their blocks take 1.5 to 3 times as long to decompress. Default -1
+   * (docs/decisions/0014-compression-level.md).
    */
   compressionLevel?: CompressionLevel;
-  /** Rate of false positives of the Bloom filters, between 0 and 1; false for none. Default 0.01. */
+  /**
+   * Rate of false positives of the Bloom filters, between 0 and 1; false for none. Default 0.01.
+   */
   bloomFalsePositiveRate?: number | false;
   /** When a write is acknowledged. Default "batch": when it is durable. */
   walSync?: WalSync;
@@ -62,8 +104,8 @@ export interface Options {
   /** Whether reads check block checksums; compaction always does. Default true. */
   verifyChecksums?: boolean;
   /**
-   * Number of level-0 tables at which they are compacted, 2 to 1000; at three times as many writers slow down, at
-   * five times as many they wait. Default 4.
+   * Number of level-0 tables that starts a compaction, 2 to 1000. At three times this number
+   * writers slow down, and at five times they wait. Default 4.
    */
   l0CompactionTrigger?: number;
   /** How many times larger each level may be than the one above, 2 to 100. Default 10. */
@@ -71,15 +113,39 @@ export interface Options {
   /** Number of levels, level 0 included, 2 to 7. Default 7. */
   maxLevels?: number;
   /**
-   * Whether flushes and compactions of 1 MiB and more run in a worker thread, where the runtime gives one;
-   * with false, or where it does not, they take turns with the caller's code. A store with a `fileSystem`
-   * of its own never has the thread. It takes 20 to 30 MB while there is work. Default true.
+   * Whether flushes and compactions of 1 MiB and more run in a worker thread. With false, or if the
+   * runtime has no threads, they alternate with the caller's code. A store with a custom
+   * `fileSystem` never uses the thread. It takes 20 to 30 MB while there is work. Default true.
    */
   backgroundThread?: boolean;
+  /**
+   * Whether `close` writes what is in memory to a table, so that the next `open` has nothing to do.
+   * With false it makes the write-ahead log durable and leaves it, as a crash would: closing takes
+   * one sync, and the next `open` for writing reads the log and writes the table. Default true.
+   */
+  flushOnClose?: boolean;
 }
 
+/**
+ * Options whose choice of keys and int64 values the compiler knows: they give a store its types.
+ */
+export type TypedOptions<K extends KeyEncoding, I extends "bigint" | "number"> = Options & {
+  keyEncoding?: K;
+  int64?: I;
+};
+
+/** The type of keys that a store shows with that `keyEncoding`. */
+export type KeyShownBy<K extends KeyEncoding> = K extends "bytes" ? Uint8Array : string;
+
+/** The type of values that a store shows with that `int64`. */
+export type ValueShownBy<I extends "bigint" | "number"> = I extends "number"
+  ? Exclude<Value, bigint>
+  : Value;
+
 /** Options with every value filled in. */
-export type ResolvedOptions = Required<Omit<Options, "preset">>;
+export type ResolvedOptions =
+  & Required<Omit<Options, "preset" | "fileMode" | "directoryMode">>
+  & Pick<Options, "fileMode" | "directoryMode">;
 
 const MIB = 1024 * 1024;
 
@@ -98,6 +164,7 @@ export function defaultOptions(): Options {
     createIfMissing: true,
     errorIfExists: false,
     readOnly: false,
+    shared: false,
     lockTimeoutMs: 0,
     keyEncoding: "utf8",
     int64: "bigint",
@@ -114,12 +181,13 @@ export function defaultOptions(): Options {
     levelSizeMultiplier: 10,
     maxLevels: 7,
     backgroundThread: true,
+    flushOnClose: true,
   };
 }
 
 /**
- * Options for billions of records in little memory: no block cache, no filters, no worker thread, which
- * takes 20 to 30 MB, and blocks of 16 KiB, which halve the indexes.
+ * Options for billions of records in little memory: no block cache, no filters, no worker thread
+ * (which takes 20 to 30 MB), and blocks of 16 KiB, which halve the indexes.
  *
  * @example
  * ```ts
@@ -140,7 +208,7 @@ export function lowMemoryOptions(): Options {
 }
 
 /**
- * Options for throughput where there is memory: larger memtables, cache and blocks.
+ * Options for throughput if there is enough memory: larger memtables, cache and blocks.
  *
  * @example
  * ```ts
@@ -158,7 +226,7 @@ export function highPerformanceOptions(): Options {
   };
 }
 
-/** Where blocks are not compressed, smaller ones cost nothing but an index of twice the size. */
+/** Without compression, smaller blocks cost only an index of twice the size. */
 const UNCOMPRESSED_BLOCK_SIZE_BYTES = 4 * 1024;
 
 type Check = (value: unknown) => string | undefined;
@@ -175,6 +243,16 @@ function integer(from: number, to: number): Check {
     Number.isSafeInteger(value) && (value as number) >= from && (value as number) <= to
       ? undefined
       : `an integer from ${from} to ${to}`;
+}
+
+/** Permission bits, which must include those of the owner that a store needs. */
+function mode(owner: number, example: string): Check {
+  return (value) =>
+    Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= 0o777 &&
+      ((value as number) & owner) === owner
+      ? undefined
+      : `permission bits from 0o${owner.toString(8)} to 0o777 with all that the owner needs, ` +
+        `such as ${example}`;
 }
 
 function isFileSystem(value: unknown): string | undefined {
@@ -197,8 +275,11 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   createIfMissing: isBoolean,
   errorIfExists: isBoolean,
   readOnly: isBoolean,
+  shared: isBoolean,
   lockTimeoutMs: integer(0, 2 ** 31 - 1),
   fileSystem: isFileSystem,
+  fileMode: mode(0o600, "0o640"),
+  directoryMode: mode(0o700, "0o750"),
   keyEncoding: oneOf("utf8", "bytes"),
   int64: oneOf("bigint", "number"),
   memtableSizeBytes: integer(4096, 1024 * MIB),
@@ -214,13 +295,20 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   levelSizeMultiplier: integer(2, 100),
   maxLevels: integer(2, 7),
   backgroundThread: isBoolean,
+  flushOnClose: isBoolean,
 };
 
+/** Whether a store has an option of that name. */
+export function isOptionName(name: string): name is keyof Options {
+  return Object.hasOwn(CHECKS, name);
+}
+
 /**
- * Checks the options and fills in what is missing. Only own fields count; `undefined` is "not given".
+ * Checks the options and fills in the missing ones. Only own fields count; `undefined` means "not
+ * given".
  *
- * @throws {TypeError} `options` is no object or has an unknown name
- * @throws {RangeError} a value is not one of those that are allowed
+ * @throws {TypeError} `options` is not an object or has an unknown name
+ * @throws {RangeError} a value is not one of the allowed ones
  */
 export function resolveOptions(options: Options | undefined): ResolvedOptions {
   const given = Object.create(null) as Options;
@@ -230,7 +318,7 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
       throw new TypeError(`Cannot use the options: found ${found}, expected an object`);
     }
     for (const name of Object.keys(options) as (keyof Options)[]) {
-      if (!Object.hasOwn(CHECKS, name)) {
+      if (!isOptionName(name)) {
         throw new TypeError(`Cannot use the options: "${name}" is not one of them`);
       }
       const value: unknown = options[name];
@@ -244,6 +332,13 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
       Object.defineProperty(given, name, { value, enumerable: true });
     }
   }
+  const { fileMode, directoryMode } = given;
+  if (given.fileSystem !== undefined && (fileMode ?? directoryMode) !== undefined) {
+    throw new TypeError(
+      'Cannot use the options: "fileMode" and "directoryMode" are for the file system of the ' +
+        'runtime, found a "fileSystem" beside them',
+    );
+  }
   const preset = given.preset === "low-memory"
     ? lowMemoryOptions()
     : given.preset === "high-performance"
@@ -256,25 +351,28 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
   const { preset: _, ...resolved } = { ...preset, ...given };
   return {
     ...resolved,
-    fileSystem: given.fileSystem ?? defaultFileSystem(),
-    // Another thread can reach the runtime's own file system only, not an object of this one.
+    fileSystem: given.fileSystem ?? defaultFileSystem({ fileMode, directoryMode }),
+    // Another thread can reach only the runtime's own file system, not an object of this thread.
     backgroundThread: resolved.backgroundThread === true && given.fileSystem === undefined,
   } as ResolvedOptions;
 }
 
-/** A copy of the caller's object in which nothing is inherited, from a polluted prototype for example. */
+/**
+ * A copy of the caller's object in which nothing is inherited, from a polluted prototype for
+ * example.
+ */
 export function ownFields<T extends object>(given: T): T {
   return Object.assign(Object.create(null) as T, given);
 }
 
-/** What compaction has to know of the options. */
+/** The options that compaction needs. */
 export function compactionOptions(options: ResolvedOptions): CompactionOptions {
   const { l0CompactionTrigger, levelSizeMultiplier, maxLevels, memtableSizeBytes } = options;
   return {
     l0CompactionTrigger,
     levelSizeMultiplier,
     maxLevels,
-    // Level 1 is as large as what one compaction of level 0 brings: then its work is about halved.
+    // Level 1 is as large as the output of one compaction of level 0, which about halves the work.
     baseLevelSizeBytes: memtableSizeBytes * l0CompactionTrigger,
     baseFileSizeBytes: Math.max(4096, memtableSizeBytes >>> 1),
   };

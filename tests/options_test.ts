@@ -23,6 +23,7 @@ test("resolveOptions fills in the defaults of the documentation", () => {
     createIfMissing: true,
     errorIfExists: false,
     readOnly: false,
+    shared: false,
     lockTimeoutMs: 0,
     fileSystem: defaultFileSystem(),
     keyEncoding: "utf8",
@@ -40,6 +41,7 @@ test("resolveOptions fills in the defaults of the documentation", () => {
     levelSizeMultiplier: 10,
     maxLevels: 7,
     backgroundThread: true,
+    flushOnClose: true,
   };
   for (const given of [undefined, {}, { preset: "default" }, { ...defaultOptions() }]) {
     const resolved = resolve(given);
@@ -55,6 +57,7 @@ test("Presets change what their names promise and nothing else", () => {
     blockSizeBytes: 16 * 1024,
     bloomFalsePositiveRate: false,
     backgroundThread: false,
+    flushOnClose: true,
   };
   const high = {
     ...defaultOptions(),
@@ -70,7 +73,7 @@ test("Presets change what their names promise and nothing else", () => {
   assert.deepEqual(resolvedHigh, high);
 });
 
-test("Single options override a preset, wherever they stand", () => {
+test("Single options override a preset, before or after it", () => {
   const before = resolve({ memtableSizeBytes: 8192, preset: "high-performance" });
   const after = resolve({ preset: "high-performance", memtableSizeBytes: 8192 });
   for (const resolved of [before, after]) {
@@ -79,7 +82,7 @@ test("Single options override a preset, wherever they stand", () => {
   }
 });
 
-test("Blocks that are not compressed are smaller, unless a preset or the caller says how large", () => {
+test("Blocks without compression are smaller by default, unless a preset or the caller sets their size", () => {
   assert.equal(resolve({ compression: "none" }).blockSizeBytes, 4096);
   assert.equal(resolve({ compression: "none", preset: "default" }).blockSizeBytes, 4096);
   assert.equal(resolve({ compression: "snappy" }).blockSizeBytes, 8192);
@@ -98,6 +101,7 @@ const accepted: Record<string, readonly unknown[]> = {
   createIfMissing: [true, false],
   errorIfExists: [true, false],
   readOnly: [true, false],
+  shared: [true, false],
   lockTimeoutMs: [0, 1, 2 ** 31 - 1],
   fileSystem: [memoryFileSystem()],
   keyEncoding: ["utf8", "bytes"],
@@ -115,6 +119,7 @@ const accepted: Record<string, readonly unknown[]> = {
   levelSizeMultiplier: [2, 100],
   maxLevels: [2, 7],
   backgroundThread: [true, false],
+  flushOnClose: [true, false],
 };
 
 const refusedNumbers = [NaN, Infinity, -Infinity, -1, 1.5, "4", 4n, true, [4], 2 ** 53];
@@ -123,6 +128,7 @@ const refused: Record<string, readonly unknown[]> = {
   createIfMissing: [0, 1, "true", null, "", {}],
   errorIfExists: [0, 1, "true", null],
   readOnly: [0, 1, "true", null],
+  shared: [0, 1, "true", null],
   lockTimeoutMs: [...refusedNumbers, 2 ** 31],
   fileSystem: [null, {}, "node", 1, () => {}, { openReadSync: () => {} }],
   keyEncoding: ["utf-8", "UTF8", "hex", null, 1],
@@ -140,6 +146,7 @@ const refused: Record<string, readonly unknown[]> = {
   levelSizeMultiplier: [...refusedNumbers, 0, 1, 101],
   maxLevels: [...refusedNumbers, 0, 1, 8],
   backgroundThread: [0, 1, "worker", null],
+  flushOnClose: [0, 1, "no", null],
 };
 
 test("resolveOptions accepts both ends of every range and every word", () => {
@@ -213,7 +220,7 @@ test("resolveOptions refuses unknown names", () => {
   assert.throws(() => resolve([1]), TypeError);
 });
 
-test("resolveOptions refuses what is no object", () => {
+test("resolveOptions refuses anything but an object", () => {
   const cases: [unknown, string][] = [
     [null, "null"],
     ["memory", "string"],
@@ -239,7 +246,7 @@ test("resolveOptions reads own properties only", () => {
   assert.equal(resolve(own).readOnly, true);
 });
 
-test("resolveOptions takes undefined for not given", () => {
+test("resolveOptions treats undefined as not given", () => {
   const everything = Object.fromEntries(Object.keys(accepted).map((name) => [name, undefined]));
   const { fileSystem: _, ...resolved } = resolve(everything);
   assert.deepEqual(resolved, defaultOptions());
@@ -247,7 +254,7 @@ test("resolveOptions takes undefined for not given", () => {
   assert.equal(preset.blockCacheSizeBytes, 0);
 });
 
-test("A store with a file system of its own is not given the background thread", () => {
+test("A store with a custom file system does not get the background thread", () => {
   const fileSystem = memoryFileSystem();
   assert.equal(resolve({ fileSystem }).backgroundThread, false);
   assert.equal(resolve({ fileSystem, backgroundThread: true }).backgroundThread, false);
@@ -265,7 +272,7 @@ test("resolveOptions reads every option once", () => {
   assert.equal(reads, 1);
 });
 
-test("resolveOptions does not change or keep what it is given", () => {
+test("resolveOptions does not change or keep the object that it is given", () => {
   const given = Object.freeze({ maxLevels: 3 });
   const resolved = resolve(given);
   assert.equal(resolved.maxLevels, 3);

@@ -1,7 +1,8 @@
 /**
- * Makes what is embedded: the program of the job thread (build_job_worker.ts) and the zstd WebAssembly module. Reads `zstd.wasm` of the pinned npm package
- * `@bokuweb/zstd-wasm`, checks its version and SHA-256, and writes
- * `wasm/generated/zstd_wasm.ts`, which `src/compression/zstd_wasm.ts` imports.
+ * Makes what is embedded: the program of the job thread (build_job_worker.ts) and the zstd
+ * WebAssembly module. Reads `zstd.wasm` of the pinned npm package `@bokuweb/zstd-wasm`, checks its
+ * version and SHA-256, and writes `wasm/generated/zstd_wasm.ts`, which
+ * `src/compression/zstd_wasm.ts` imports.
  *
  *     node wasm/build.ts              # writes the file
  *     node wasm/build.ts --if-stale   # does nothing when the file is that of the pinned module
@@ -18,7 +19,8 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { isJobWorkerUpToDate, jobWorkerModule } from "./build_job_worker.ts";
+import { jobWorkerModule } from "./build_job_worker.ts";
+import { isJobWorkerUpToDate } from "./freshness.ts";
 
 const PACKAGE = "@bokuweb/zstd-wasm";
 const VERSION = "0.0.27";

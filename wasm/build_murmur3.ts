@@ -19,7 +19,7 @@ import { main } from "assemblyscript/asc";
 const here = dirname(fileURLToPath(import.meta.url));
 const outputPath = join(here, "..", "src", "bytes", "murmur3_wasm.ts");
 
-/** The text of `src/bytes/murmur3_wasm.ts`, compiled anew. */
+/** The text of `src/bytes/murmur3_wasm.ts`, compiled again. */
 export async function murmur3ModuleText(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "tinykvs-murmur3-"));
   try {

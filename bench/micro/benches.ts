@@ -1,4 +1,4 @@
-/** The micro benches, in the order in which an entry meets the modules. */
+/** The micro benches, in the order in which an entry passes through the modules. */
 
 import { blockCases } from "./block_bench.ts";
 import { bloomCases } from "./bloom_bench.ts";

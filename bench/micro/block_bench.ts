@@ -1,6 +1,6 @@
 /**
- * Data blocks of 16 KiB (129 entries of 16 + 100 bytes): building, decoding, searching, and the bare
- * copy of the payload as the floor of decoding.
+ * Data blocks of 16 KiB (129 entries of 16 + 100 bytes): building, decoding, searching, and the
+ * bare copy of the payload as the floor of decoding.
  *
  * A get that misses the cache decodes one block and searches it once; a cached get searches one. A
  * flush or a compaction adds each entry to a block.

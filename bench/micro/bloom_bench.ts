@@ -1,6 +1,6 @@
 /**
- * Bloom filters at a false positive rate of 1 %: hashing a key, probing a filter, and building one, a
- * key's share. 100,000 keys make a filter of 120 KB, as large as that of a table of some 10 MB.
+ * Bloom filters at a false positive rate of 1 %: hashing a key, probing a filter, and building one,
+ * a key's share. 100,000 keys make a filter of 120 KB, as large as that of a table of some 10 MB.
  *
  * A get hashes its key once and probes the filter of each table that it passes, so the probe of an
  * absent key, which mostly ends after one or two bits, is the common case. Building costs each

@@ -1,9 +1,9 @@
 /**
- * The cache (S3-FIFO): a hit, and a miss that inserts and drops another entry, with nothing behind
+ * The cache (S3-FIFO): a hit, and a miss that inserts and drops another entry, with nothing after
  * it. `Map` with its entries moved to the end, the usual LRU in JavaScript, is the comparison.
  *
- * Every cached get is a hit; a get over more than the cache is a miss, and what the cache costs then
- * has to stay small against reading and decompressing a block (20-40 microseconds).
+ * Every cached get is a hit; a get over more than the cache is a miss, and what the cache costs
+ * then has to stay small against reading and decompressing a block (20-40 microseconds).
  */
 
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../../src/cache/weighted_cache.ts";

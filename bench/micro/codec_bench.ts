@@ -1,7 +1,7 @@
 /**
  * The block codecs on a data block of 16 KiB of db_bench's entries: decompressing it by each codec
- * that can be in a table (zstd at two levels, by WebAssembly and by the runtime, too), and compressing it by those
- * that this library writes.
+ * that can be in a table (zstd at two levels, by WebAssembly and by the runtime, too), and
+ * compressing it by those that this library writes.
  *
  * A get that misses the cache decompresses one block, most of its cost with zstd; compaction
  * decompresses and compresses all it touches. Which zstd runs where: docs/decisions/0002.

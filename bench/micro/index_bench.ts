@@ -1,6 +1,6 @@
 /**
- * The index of a table of 600 blocks (9 MB of 16 + 100 bytes): finding the block for a key, and decoding the
- * section, which happens once for a table that is opened.
+ * The index of a table of 600 blocks (9 MB of 16 + 100 bytes): finding the block for a key, and
+ * decoding the section, which happens once for a table that is opened.
  */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";

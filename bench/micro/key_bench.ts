@@ -1,8 +1,8 @@
 /**
  * Keys: to bytes and back, and comparing them in place.
  *
- * Each put and get encodes its key once, each entry of a scan decodes one; a comparison is what
- * remains of a search where key words tie, and what a merge does for each entry.
+ * Each put and get encodes its key once, and each entry of a scan decodes one. A search compares
+ * keys when key words tie, and a merge compares them for each entry.
  */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";

@@ -2,8 +2,8 @@
  * The write-ahead log: encoding a record into the buffer and sealing it with its two checksums, one
  * entry a record (`put`) and 64 (a batch), and recognising a record again (recovery).
  *
- * Each write pays for one record, whatever `walSync` says; the file itself is left out here, since a
- * system call of 1-2 microseconds would hide everything else.
+ * Each write pays for one record, whatever `walSync` says; the file itself is left out here, since
+ * a system call of 1-2 microseconds would hide everything else.
  */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";

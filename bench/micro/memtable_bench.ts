@@ -2,8 +2,8 @@
  * The memtable: inserts in key order and at random, gets of keys that are there and that are not,
  * and a walk over all of it, at 20,000 entries (a default memtable of 4 MiB holds about 30,000).
  *
- * Every write is an insert, and every get looks here first, so an absent key is the common case of a
- * get. Recycled memory is measured as the store uses it: without growing.
+ * Every write is an insert, and every get looks here first, so an absent key is the common case of
+ * a get. Recycled memory is measured as the store uses it: without growing.
  */
 
 import { AT_ENTRY, emptyEntryView } from "../../src/iterator/entry_cursor.ts";

@@ -1,9 +1,9 @@
 /**
- * The merging cursor: an entry's share of a merge of 1, 2, 4 and 8 sources, where the sources take
- * turns with every key, where one stays in front for 64 keys, and where all hold the same keys.
+ * The merging cursor: an entry's share of a merge of 1, 2, 4 and 8 sources. The sources alternate
+ * with every key, or one of them is first for 64 keys, or all hold the same keys.
  *
- * Scans and compactions pull every entry through it. The sources here cost next to nothing: cursors
- * over packed keys.
+ * Scans and compactions pull every entry through it. The sources here cost next to nothing: they
+ * are cursors over packed keys.
  */
 
 import {

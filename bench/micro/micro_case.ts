@@ -1,12 +1,12 @@
 /**
  * What a micro bench consists of, and how its cases are measured. The files beside this one make
- * the cases, benches.ts lists them, run_bench.ts measures those of one module in a process of its
- * own, and bench/micro.ts starts that process for each module.
+ * the cases, benches.ts lists them, run_bench.ts measures those of one module in its own process,
+ * and bench/micro.ts starts that process for each module.
  *
- * A case does a fixed number of operations a call and returns a sum over their results. The sum
- * must be the expected one in every call: so nothing can be optimised away, and a wrong answer ends
- * the bench. The loop is part of the case (about 1 ns an operation): a loop outside, over a function
- * that was passed in, would measure the call, which the engine never makes that way.
+ * A case does a fixed number of operations in a call and returns a sum over their results. The sum
+ * must be the expected one in every call. So no work can be optimised away, and a wrong answer ends
+ * the bench. The loop is part of the case (about 1 ns an operation). A loop outside, over a
+ * function that was passed in, would measure the call, and the engine never calls that way.
  */
 
 /** One thing that is measured. */
@@ -64,8 +64,8 @@ export function quantile(sorted: readonly number[], part: number): number {
 }
 
 /**
- * Measures cases in turns. `clockMs` should count the processor time of the process: on a machine
- * that others use, too, wall time is mostly theirs.
+ * Measures cases alternately. `clockMs` should count the processor time of the process: on a shared
+ * machine, wall time is mostly that of other programs.
  *
  * @throws {Error} a case returned a wrong sum
  */

@@ -1,6 +1,6 @@
 /**
  * Data of the micro benches: the entries of db_bench (16 + 100 bytes, see key_values.ts) in the
- * forms in which the hot modules meet them. Everything is seeded and the same on each runtime.
+ * forms in which the hot modules see them. Everything is seeded and the same on each runtime.
  */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
@@ -40,7 +40,10 @@ export function packedKeys(texts: readonly string[]): { bytes: Uint8Array; view:
   return { bytes: writer.bytes, view: writer.view };
 }
 
-/** Entries 0 to `count` - 1 in key order, `ENTRY_BYTES` each; of two numbers only one is used as key. */
+/**
+ * Entries 0 to `count` - 1 in key order, `ENTRY_BYTES` each; of two numbers only one is used as
+ * key.
+ */
 export function packedEntries(count: number): { bytes: Uint8Array; view: DataView } {
   const writer = new ByteWriter(count * ENTRY_BYTES);
   for (let i = 0; i < count; i++) {

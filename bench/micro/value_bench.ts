@@ -3,7 +3,8 @@
  * would do otherwise.
  *
  * Each put encodes a value, each get and each entry of a scan decodes one; bytes of 100 are what
- * db_bench stores. Which way text goes differs by length and runtime (text_codec.ts), hence the sizes.
+ * db_bench stores. Which way text goes differs by length and runtime (text_codec.ts), hence the
+ * sizes.
  */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
@@ -43,7 +44,7 @@ const recordOf = (n: number): { [name: string]: Value } => ({
   score: n / 4 + 0.5,
 });
 
-/** A kind of value, and the length of its encoding where that is fixed. */
+/** A kind of value, and the length of its encoding if that is fixed. */
 const kinds: readonly [name: string, make: (n: number) => Value, encodedBytes?: number][] = [
   ["number", (n) => n + 0.5, 9],
   ["int64", (n) => BigInt(n) << 40n, 9],

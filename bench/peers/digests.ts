@@ -11,7 +11,7 @@ import { keyLength, keyOf, valueLength, type ValuePool } from "../key_values.ts"
 
 const nothing = 0x5bd1e995;
 
-/** Digest of a value, or of there being none. */
+/** Digest of a value, or of a missing one. */
 export function digestValue(value: Uint8Array | null | undefined): number {
   if (value === undefined || value === null) return nothing;
   if (value.length !== valueLength) return ~nothing;

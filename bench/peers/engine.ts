@@ -13,7 +13,7 @@ export type Durability = "none" | "durable";
 
 /** How a store is opened. */
 export interface OpenOptions {
-  /** A directory of its own; made by the caller. */
+  /** Its own directory; made by the caller. */
   readonly directory: string;
   readonly durability: Durability;
   /** Bytes of its own cache; 0 for as little as it can do with. Not every store has one. */
@@ -48,8 +48,8 @@ export interface Engine {
   /** The fastest way to see many entries: a callback, pages, or whatever the store calls it. */
   scanBulk?(range: ScanRange, see: See): Promise<void> | void;
   /**
-   * Bytes written to files by `puts` single puts into a new store, logs included, after background work
-   * has come to rest. For the write amplification of stores that count them.
+   * Bytes written to files by `puts` single puts into a new store, logs included, after background
+   * work has come to rest. For the write amplification of stores that count them.
    */
   writtenBytes?(puts: number): Promise<number>;
   /** Puts the files into the shape that the store likes best; not measured. */
@@ -71,7 +71,7 @@ export interface EngineKind {
   /** What a write survives in either durability, and what else a reader has to know. */
   readonly notes: string;
   /**
-   * Loads the package. Throws where the runtime can't.
+   * Loads the package. Throws if the runtime can't.
    *
    * @returns its version and a function that opens a store
    */

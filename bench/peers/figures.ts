@@ -1,6 +1,6 @@
 /**
- * The figures of a run that the report's tables and the verdict are made of: medians over the rounds,
- * by row and store. Pure.
+ * The figures of a run that the report's tables and the verdict are made of: medians over the
+ * rounds, by row and store. Pure.
  */
 
 import {
@@ -15,7 +15,7 @@ import {
 } from "./results.ts";
 import type { FigureSource } from "./targets.ts";
 
-/** The row whose empty loop stands in for rows that the empty loop has no part in. */
+/** The row whose empty loop represents rows without an empty loop. */
 const stallRow = "stall";
 const emptyLoop = "empty loop";
 
@@ -90,7 +90,7 @@ export class Figures {
     return this.median(row, engine, ({ writeAmplification }) => writeAmplification);
   }
 
-  /** What a target is about; undefined where nothing was measured. */
+  /** What a target is about; undefined if nothing was measured. */
   find(source: FigureSource): number | undefined {
     switch (source.of) {
       case "row":

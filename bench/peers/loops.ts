@@ -1,6 +1,6 @@
 /**
- * The measured loops that workloads.ts composes: puts, gets, batches, opens over an Engine; those of
- * scans are in scan_loops.ts.
+ * The measured loops that workloads.ts composes: puts, gets, batches, opens over an Engine; those
+ * of scans are in scan_loops.ts.
  *
  * As in bench/operations.ts, keys and values are made outside of the measured time, a chunk at a
  * time; loops of promises give the event loop a turn after each chunk, in the measured time, so
@@ -42,7 +42,7 @@ export interface Done {
   readonly operations: number;
   /** Whether the budget ended it. */
   readonly stopped: boolean;
-  /** True where the store did it synchronously, without turns of the event loop in between. */
+  /** True if the store did it synchronously, without turns of the event loop in between. */
   readonly wasSync?: boolean;
   /** Throws if an answer was wrong; to be called when stalls are not watched any more. */
   readonly check?: () => void;
@@ -70,10 +70,10 @@ interface ChunkLengths {
 }
 
 /**
- * A store whose promises resolve without a turn of the event loop holds it up for a whole chunk: 1024
- * awaited gets of 4 µs would show as a stall of 4 ms that the loop made, not the store. A turn costs
- * 2 µs, so 128 of them in between cost 1 % at 600k operations a second. With 64 in flight a chunk
- * is longer, because its end leaves lanes idle.
+ * A store whose promises resolve without a turn of the event loop holds it up for a whole chunk:
+ * 1024 awaited gets of 4 µs would show as a stall of 4 ms that the loop made, not the store. A turn
+ * costs 2 µs, so 128 of them in between cost 1 % at 600k operations a second. With 64 in flight a
+ * chunk is longer, because its end leaves lanes idle.
  */
 const chunksOf: Readonly<Record<Mode, ChunkLengths>> = {
   sync: { least: 128, most: 1024 },
@@ -213,7 +213,7 @@ export async function putWithTurns(bench: Bench, total: number): Promise<Done> {
   return { operations, stopped: operations < total };
 }
 
-/** Which entries the first `operations` writes of an order leave behind, in the order of keys. */
+/** The entries that the first `operations` writes of an order leave, in the order of keys. */
 export function* writtenBy(bench: Bench, order: Order, operations: number): Generator<number> {
   const random = bench.newRandom();
   const written = new Uint8Array(bench.entries);
@@ -295,8 +295,9 @@ export async function getMany(bench: Bench): Promise<Done> {
 }
 
 /**
- * Reads every `step`th entry below `limit`, so that the cache holds what of it fits. Every 8th reaches
- * each block of any store; every 64th suffices where the cache is too small for all of them anyway.
+ * Reads every `step`th entry below `limit`, so that the cache holds what of it fits. Every 8th
+ * reaches each block of any store; every 64th suffices where the cache is too small for all of them
+ * anyway.
  */
 export async function warmUp(bench: Bench, limit: number, step: number): Promise<void> {
   const { engine } = bench;

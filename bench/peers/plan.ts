@@ -1,6 +1,6 @@
 /**
- * Which processes a run consists of, in which order, which of them can be left out, and how long that
- * may take. Pure: run.ts runs them.
+ * Which processes a run consists of, in which order, which of them can be left out, and how long
+ * that may take. Pure: run.ts runs them.
  *
  * Rounds are interleaved: all stores of a row one after another, in an order that rotates, then the
  * next row, then the next round.
@@ -26,8 +26,8 @@ export interface Budgets {
 }
 
 /**
- * Most seconds that tinykvs may take to fill a store: enough for all entries, so that none of its figures
- * comes from a smaller store. What a peer is given flatters the peer.
+ * Most seconds that tinykvs may take to fill a store. They are enough for all entries, so that none
+ * of its figures comes from a smaller store. A shorter limit for a peer makes the peer look better.
  */
 const ownFillSeconds = 60;
 
@@ -46,7 +46,10 @@ export function isFor(
   return kind.rowsOfInterest?.some((prefix) => row.name.startsWith(prefix)) ?? true;
 }
 
-/** Whether a store with these operations can run a row; a durable store may have fewer, and tells itself. */
+/**
+ * Whether a store with these operations can run a row; a durable store may have fewer, and tells
+ * itself.
+ */
 export function canRun(row: Workload, operations: readonly string[]): boolean {
   if (row.durability === "durable") return true;
   return row.needs(
@@ -75,15 +78,16 @@ export function plannedRuns(
 }
 
 /**
- * How many times worse than the best peer of a row a peer has to be in the first round for the others
- * to leave it out: no noise makes it the best, and that is all that its figure is needed for.
+ * How many times worse than the best peer of a row a peer has to be in the first round for the
+ * others to leave it out: no noise makes it the best, and that is all that its figure is needed
+ * for.
  */
 export const farBehind = 3;
 
-/** Where a process stands: still to be run, already run, or not worth running. */
+/** The state of a process: still to run, already run, or not worth running. */
 export type Standing = "due" | "done" | "failed before" | "far behind";
 
-/** Where a process of the rounds stands after the runs so far. */
+/** The state of a process of the rounds after the runs so far. */
 export function standingOf({ kind, row, round }: PlannedRun, runs: readonly Run[]): Standing {
   const own = runs.filter(({ engine, workload }) =>
     engine === kind.name && (workload === row.name || workload === "prepare")
@@ -117,8 +121,8 @@ export function standingOf({ kind, row, round }: PlannedRun, runs: readonly Run[
 const typicalSeconds = { prepare: 12, aside: 1.6 } as const;
 
 /**
- * About how long what is left will take, in minutes: a guess before anything has run, and what processes took
- * so far after that. Later rounds leave out about half of the peers.
+ * About how long the rest will take, in minutes: a guess before anything has run, and after that
+ * from the time that processes took. Later rounds leave out about half of the peers.
  */
 export function minutesLeft(
   planned: readonly PlannedRun[],

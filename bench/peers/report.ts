@@ -91,7 +91,10 @@ function cellsOf(
   return cells;
 }
 
-/** Rows that are read off all measurements: the largest of each round, then the median. The store is made once. */
+/**
+ * Rows that are read off all measurements: the largest of each round, then the median. The store is
+ * made once.
+ */
 function derivedRows(runs: readonly Run[]): { title: string; cells: Map<string, Cell> }[] {
   const megabytes = (bytes: number): number => bytes / 1e6;
   const largest = (

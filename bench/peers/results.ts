@@ -53,7 +53,7 @@ export interface Column {
   readonly isOwn: boolean;
   /** What its writes survive, and what else a reader has to know. */
   readonly notes: string;
-  /** Why it can't be measured on this runtime, or undefined where it can. */
+  /** Why it can't be measured on this runtime, or undefined if it can. */
   readonly problem: string | undefined;
   /** Names of its operations, where it can be measured. */
   readonly operations?: readonly string[];
@@ -84,7 +84,7 @@ export function spread(numbers: readonly number[]): number {
 
 /** A cell of the table. */
 export interface Cell {
-  /** The median, or undefined where there is none. */
+  /** The median, or undefined if there is none. */
   readonly figure: number | undefined;
   readonly spread: number;
   /** Whether a round was ended by the budget of time. */
@@ -95,7 +95,7 @@ export interface Cell {
   readonly problem: Exclude<Outcome, Measured> | undefined;
 }
 
-/** What the rounds of one store and row give: a figure only where every round measured. */
+/** What the rounds of one store and row give: a figure only if every round measured. */
 export function cellOf(
   outcomes: readonly Outcome[],
   figureOf: (measured: Measured) => number,

@@ -9,8 +9,8 @@
  *   node bench/peers/run.ts --results node.json --minutes 9    again and again, until it is finished
  *   node bench/peers/run.ts bun --results bun.json --compare node.json --update-docs
  *
- * Exits with 0 when it is finished, with 1 if tinykvs failed in any row (what fails a peer is a result and
- * stands in the table), and with 3 if `--minutes` ended it: the same command goes on.
+ * Exits with 0 when it is finished, with 1 if tinykvs failed in any row (what fails a peer is a
+ * result and stands in the table), and with 3 if `--minutes` ended it: the same command goes on.
  */
 
 import {
@@ -56,7 +56,9 @@ import {
 import { shortNumber } from "./table_text.ts";
 import { judgeAll, targetsFor } from "./verdict.ts";
 import { workloads } from "./workloads.ts";
+import { requireFreshJobWorker } from "../../wasm/freshness.ts";
 
+requireFreshJobWorker(root);
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -203,7 +205,7 @@ function save(): void {
 
 const program = await programOf(runtime, path.join(root, "bench", "peers", "run_one.ts"));
 
-/** Runs one workload on one store in a process of its own. */
+/** Runs one workload on one store in its own process. */
 async function measure(
   engine: string,
   workload: string,
@@ -320,7 +322,7 @@ async function runCell({ kind, row, round }: PlannedRun): Promise<void> {
   record({ engine: name, workload: row.name, round, outcome, processSeconds }, kind);
 }
 
-/** What is left to do: false where the time was over before it was finished. */
+/** What is left to do: false if the time was over before it was finished. */
 async function runAll(): Promise<boolean> {
   for (const kind of kinds) {
     if (session.columns.some(({ engine }) => engine === kind.name)) continue;
@@ -339,7 +341,7 @@ async function runAll(): Promise<boolean> {
     const outcome = { kind: "unsupported", reason: "has no such operation" } as const;
     session.runs.push({ engine: kind.name, workload: row.name, round, outcome });
   }
-  // Only where something is left to read: a finished run makes its report without any store.
+  // Only if something is left to read: a finished run makes its report without any store.
   const unprepared = usable.filter((kind) => {
     const isWanted = planned.some((run) =>
       run.kind === kind && run.row.store !== "empty" && standingOf(run, session.runs) === "due"

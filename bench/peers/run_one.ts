@@ -5,7 +5,8 @@
  *
  *   node bench/peers/run_one.ts --engine lmdb --workload fillseq-64 --directory /tmp/empty
  *
- * `--no-verify` leaves out the comparison of everything after a writing row, not that of what is read.
+ * `--no-verify` leaves out the comparison of everything after a writing row, not that of what is
+ * read.
  *
  * A store that this runtime can't load, or that lacks the operation, is a result; a wrong answer is
  * an exit with 1.

@@ -1,6 +1,7 @@
 /**
  * The measured loops over scans that workloads.ts composes, and the scan that checks what a writing
- * row has left behind. As in loops.ts, answers are summed up while they arrive and checked afterwards.
+ * row has left behind. As in loops.ts, answers are summed up while they arrive and checked
+ * afterwards.
  */
 
 import { keyOf, type ValuePool } from "../key_values.ts";
@@ -44,7 +45,7 @@ export async function scanAll(
   const wasSync = pending === undefined;
   if (!wasSync) await pending;
   stopwatch.stop();
-  // Adding up what was expected takes 150 ms, which are no stall of the store.
+  // Adding up the expected values takes 150 ms, which are not a stall of the store.
   const check = (): void => sum.check(sumOf(allIndexes(entries, reverse), bench.values));
   return { operations: entries, stopped: false, wasSync, check };
 }

@@ -1,13 +1,13 @@
 /**
- * The results file: what a run is about, and every process that has ended. A run that was interrupted
- * goes on from it; the report and the verdict are made from it, also later and from another
- * runtime's. Parsing and matching are pure; run.ts reads and writes the file.
+ * The results file: the settings of a run, and every process that has ended. An interrupted run
+ * continues from it. The report and the verdict are made from it, also later, and beside the file
+ * of another runtime. Parsing and matching are pure; run.ts reads and writes the file.
  */
 
 import type { Column, Row, Run } from "./results.ts";
 import type { Judged } from "./verdict.ts";
 
-/** What has to be the same when a run goes on. */
+/** What must be the same when a run continues. */
 export interface Settings {
   readonly runtime: string;
   readonly entries: number;
@@ -27,7 +27,9 @@ export interface Session {
   folder: string;
   /** Runtime, machine and versions, in the words of the report. */
   about: Record<string, unknown>;
-  /** Commits of the repository that it was run at: one, unless somebody changed something meanwhile. */
+  /**
+   * Commits of the repository that it was run at: one, unless somebody changed something meanwhile.
+   */
   commits: string[];
   /** When its parts began. */
   dates: string[];
@@ -39,7 +41,7 @@ export interface Session {
   /** The rows, as the report needs them. */
   readonly rows: readonly Row[];
   runs: Run[];
-  /** What became of the targets; empty until it is finished. */
+  /** The outcome of the targets; empty until the run is finished. */
   verdicts: Judged[];
 }
 
@@ -56,7 +58,7 @@ export function differences(recorded: Settings, wanted: Settings): string[] {
 /**
  * The run in the text of a results file.
  *
- * @throws {TypeError} it is none
+ * @throws {TypeError} the text is not a run
  */
 export function parseSession(text: string): Session {
   const session = JSON.parse(text) as Partial<Session> | null;

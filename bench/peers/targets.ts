@@ -1,7 +1,8 @@
 /**
- * What the library is to reach, as data: the words and numbers of the issue that asked for it. Absolute
- * figures come from another machine; beside them verdict.ts shows the ratios against peers of the
- * same run and against what the Go TinyKVS did on that machine. Nothing here may be lowered to fit a run.
+ * What the library is to reach, as data: the words and numbers of the issue that asked for it.
+ * Absolute figures come from another machine; beside them verdict.ts shows the ratios against peers
+ * of the same run and against what the Go TinyKVS did on that machine. Nothing here may be lowered
+ * to fit a run.
  */
 
 /** Something that a run has measured. */
@@ -17,7 +18,7 @@ export type FigureSource =
   /** Bytes written to files for each byte of keys and values, in any way of putting at random. */
   | { readonly of: "write amplification" };
 
-/** What a figure is held against. */
+/** What a figure is compared with. */
 export type Against =
   | { readonly is: "number"; readonly number: number }
   | { readonly is: "peers"; readonly times: number; readonly peers: readonly string[] | "all" }
@@ -31,8 +32,8 @@ export interface Check {
   readonly bound: "at least" | "at most";
   readonly against: Against;
   /**
-   * For a bound that is measured beside the figure and can't be passed: part of it that is put down to the
-   * noise between the two.
+   * For a bound that is measured beside the figure and can't be passed: part of it that is put down
+   * to the noise between the two.
    */
   readonly noise?: number;
 }
@@ -50,8 +51,8 @@ export interface Target {
 export type GoVersion = "v0.4.0" | "v0.11.1";
 
 /**
- * Operations a second of the Go TinyKVS, measured once on a machine of this class at the same sizes; the better
- * end of each range.
+ * Operations a second of the Go TinyKVS, measured once on a machine of this class at the same
+ * sizes; the better end of each range.
  */
 export const goRecorded: Readonly<Record<string, Readonly<Record<GoVersion, number>>>> = {
   "fillseq-sync": { "v0.4.0": 142_000, "v0.11.1": 545_000 },
@@ -194,7 +195,8 @@ export const nodeTargets: readonly Target[] = [
     workload: "getMany of 100, cold, async",
     words: "2x the same keys one by one",
     checks: [
-      // Out of the page cache, single gets read at once, too: there is nothing left to do side by side.
+      // Out of the page cache, single gets read at once, too: there is nothing left to do side by
+      // side.
       timesFigure("get-many100", 2, rowOf("get-nocache-await")),
       timesFigure("get-disk-many100", 2, rowOf("get-disk-await")),
     ],

@@ -13,13 +13,13 @@ import {
   type Target,
 } from "./targets.ts";
 
-/** What became of one comparison. */
+/** The outcome of one comparison. */
 export interface Judged {
   readonly target: string;
   /** The words. */
   readonly words: string;
   readonly what: string;
-  /** Null where it was not measured. */
+  /** Null if it was not measured. */
   readonly figure: number | null;
   readonly bound: number | null;
   /** What the bound is, in words. */
@@ -123,7 +123,7 @@ export function targetsFor(
     words: "no row under 60 % of Node's figure without an explanation",
     checks: node === undefined ? [] : rows.flatMap(({ name, isLowerBetter }) => {
       const figure = node.figure(name, "tinykvs");
-      // What is about the disk and about stalls has targets of its own.
+      // Rows about the disk and about stalls have their own targets.
       if (figure === undefined || name === "stall") return [];
       const number = isLowerBetter ? figure / partOfNode : figure * partOfNode;
       return [{

@@ -3,6 +3,7 @@
  * opened. run_one.ts runs one of them in a process; run.ts runs them all.
  */
 
+import { BusyLoops } from "../busy_loops.ts";
 import type { Durability, Engine } from "./engine.ts";
 import {
   atRandom,
@@ -25,7 +26,7 @@ import {
 } from "./loops.ts";
 import { checkContent, prefixScans, scanAll } from "./scan_loops.ts";
 
-/** Bytes of cache that every store gets, where it has one. */
+/** Bytes of cache that every store gets, if it has a cache. */
 export const cacheBytes: number = 64 * 1024 * 1024;
 
 /** What a row shows. */
@@ -53,8 +54,9 @@ export interface Workload {
   /** Whether the row is the one that write amplification is taken from. */
   readonly showsWriteAmplification?: boolean;
   /**
-   * Whether files are dropped from the page cache before each chunk. Of tinykvs only: peers that map their
-   * files into memory keep their pages. It holds the event loop, so stalls say nothing there.
+   * Whether files are dropped from the page cache before each chunk. Of tinykvs only: peers that
+   * map their files into memory keep their pages. It holds the event loop, so stalls say nothing
+   * there.
    */
   readonly isFromDisk?: boolean;
   /** Whether it fills a store with all entries: the more of them, the slower it gets. */
@@ -109,6 +111,24 @@ function fill(name: string, title: string, order: Order, mode: Mode): Workload {
     needs: canPut[mode],
     run: (bench) => put(bench, mode, order, bench.entries),
     leaves: (bench, done) => writtenBy(bench, order, done.operations),
+  };
+}
+
+/** As another row, beside two programs that do nothing but take the processor. */
+function besideLoops(row: Workload): Workload {
+  return {
+    ...row,
+    name: `${row.name}-loaded`,
+    title: `${row.title}, beside two busy loops`,
+    family: `${row.family}-loaded`,
+    run: async (bench, open) => {
+      const loops = await BusyLoops.start(2);
+      try {
+        return await row.run(bench, open);
+      } finally {
+        loops.stop();
+      }
+    },
   };
 }
 
@@ -272,6 +292,8 @@ export const workloads: readonly Workload[] = [
   ),
   fillBatch("fillbatch-seq", "batches of 1000, in key order", inKeyOrder),
   fillBatch("fillbatch-random", "batches of 1000, random keys", atRandom),
+  besideLoops(fillBatch("fillbatch-seq", "batches of 1000, in key order", inKeyOrder)),
+  besideLoops(fillBatch("fillbatch-random", "batches of 1000, random keys", atRandom)),
   durable("durable-one", "durable put, one at a time, sync", "sync"),
   durable("durable-one", "durable put, one at a time, await each", "await"),
   durable("durable-64", "durable put, 64 in flight", "64"),
@@ -359,7 +381,7 @@ export const workloads: readonly Workload[] = [
   },
 ];
 
-/** Throws unless the store holds what the workload must have left behind. */
+/** Throws unless the store contains what the workload must have written. */
 export async function verify(workload: Workload, bench: Bench, done: Done): Promise<void> {
   if (workload.leaves === undefined || bench.isFloor) return;
   await checkContent(bench.engine, workload.leaves(bench, done), bench.values);

@@ -1,10 +1,10 @@
 /**
  * A bounds-checked cursor over bytes from disk; all integers little-endian.
  *
- * For structures that are read once per open (footers, indexes, manifest records, filters): every
- * read is checked against the end of the range before it is made, and a failure is a
+ * It serves structures that are read once per open: footers, indexes, manifest records, filters.
+ * Every read is first checked against the end of the range, and a failure is a
  * {@linkcode DecodeError} with the offset in `bytes`. Loops over the entries of a block do their
- * own checks on the raw view instead.
+ * own checks on the raw view.
  */
 
 import { DecodeError } from "../errors.ts";

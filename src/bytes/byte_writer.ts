@@ -2,9 +2,9 @@
  * A growing byte buffer, written front to back; all integers little-endian.
  *
  * The log, the block builder, the manifest and the value codec append to it. `bytes` and `view`
- * look at the same memory and are replaced together when it grows, so a caller on a hot path may
- * reserve room, take both into locals, write, and then set `length`; it must take them again after
- * anything that may reserve. Bytes at and beyond `length` are undefined.
+ * share the same memory, and are replaced together when it grows. So a caller on a hot path may
+ * reserve room, copy both into locals, write, and then set `length`. After any call that may
+ * reserve, it must copy them again. Bytes at and beyond `length` are undefined.
  *
  * The memory is a plain ArrayBuffer: a resizable one makes DataView ten times slower on V8.
  */
@@ -23,7 +23,9 @@ export class ByteWriter {
   bytes: Uint8Array;
   /** A view of the whole of `bytes`. Replaced when the writer grows. */
   view: DataView;
-  /** Count of bytes written. May be set up to the capacity by a caller that wrote by itself. */
+  /**
+   * Count of bytes written. A caller that wrote the bytes itself may set it, up to the capacity.
+   */
   length = 0;
 
   /** Makes an empty writer with room for `capacityBytes`. */
@@ -85,7 +87,7 @@ export class ByteWriter {
     const at = this.length;
     if (at + 8 > this.bytes.length) this.#grow(at + 8);
     this.view.setUint32(at, value, true);
-    // A fraction would do, but JavaScriptCore leaves its optimized code for one (log_format.ts).
+    // A fraction would do, but JavaScriptCore leaves its optimised code for one (log_format.ts).
     this.view.setUint32(at + 4, (value / 0x1_0000_0000) | 0, true);
     this.length = at + 8;
   }
@@ -104,7 +106,9 @@ export class ByteWriter {
     this.length = at + count;
   }
 
-  /** As `appendBytes`, faster for up to 200 bytes, for a caller that has a view of the same memory. */
+  /**
+   * As `appendBytes`, faster for up to 200 bytes, for a caller that has a view of the same memory.
+   */
   appendRange(from: Uint8Array, fromView: DataView, start: number, end: number): void {
     const at = this.length;
     const length = at + (end - start);

@@ -1,19 +1,17 @@
 /**
- * Copies short byte ranges between buffers: entries on their way from the log to the memtable, into
- * blocks and from block to block, and keys into the hash kernel.
+ * Copies short byte ranges between buffers: entries from the log to the memtable, into blocks and
+ * from block to block, and keys into the hash kernel.
  *
- * `set(subarray)` pays for a view: 41 to 61 ns for 130 bytes, whatever the engine, and a loop over bytes
- * takes 1 ns each. Words through DataViews, four a step, take 32 ns for 130 bytes and 9 to 13 ns for
- * 16, on V8 and JSC alike; from about 200 bytes on the view is the cheaper again. (64-bit words
- * through BigInt take 20 ns for 130 bytes on V8 and 110 on JSC.)
+ * `set(subarray)` has to make a view. Copying four words a step through DataViews is faster for
+ * ranges below about 200 bytes (docs/measurements/0009-what-writing-costs.md).
  */
 
 /** Up to this many bytes are copied in words. */
 const WORD_COPY_MAX = 192;
 
 /**
- * Copies `from[start, end)` to `into[at...]`. Each view looks at the same memory as its bytes, offset for
- * offset; the ranges must lie inside, and must not overlap in one buffer.
+ * Copies `from[start, end)` to `into[at...]`. Each view shares the memory of its bytes, offset for
+ * offset. The ranges must lie inside, and must not overlap in one buffer.
  */
 export function copyRange(
   from: Uint8Array,

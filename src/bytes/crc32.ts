@@ -1,20 +1,24 @@
 /**
  * CRC-32 (IEEE 802.3, reflected polynomial 0xEDB88320: the checksum of zlib) over byte ranges.
  *
- * It guards every log record, block and manifest record. Short ranges take 16 bytes at a step
- * from 16 tables ("slicing-by-8", twice as wide: Kounavis and Berry, "A Systematic Approach to Building High
- * Performance Software-Based CRC Generators", Intel 2005; written from the idea, no code taken);
- * long ones go to the runtime. Against eight bytes a step, the 131 bytes of a record take 64 instead of
- * 82 ns on Bun, 74 for 81 on Deno and 77 for 81 on Node, its 36 of a header 22, 29 and 25 for 26, 37 and
- * 31. The crossover includes the view that the native call
- * needs: at 384 bytes 255 against 271 ns on Node 24, at 128 bytes 86 against
- * 63 ns on Deno and 79 against 88 ns on Bun.
+ * It guards every log record, block and manifest record. Short ranges take 16 bytes at a step from
+ * 16 tables ("slicing-by-8", twice as wide: Kounavis and Berry, "A Systematic Approach to Building
+ * High Performance Software-Based CRC Generators", Intel 2005; written from the idea, no code
+ * taken). Long ones go to the runtime's own function; the length at which it wins includes the view
+ * that the call needs (docs/measurements/0009-what-writing-costs.md).
  */
 
-import { nativeCrc32, runtimeName } from "../platform/natives.ts";
+import { hasNativeCrc32, nativeCrc32 } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 
 /** From this many bytes on the runtime's own function is called. */
-const NATIVE_MIN = runtimeName === "node" ? 448 : runtimeName === "deno" ? 96 : 144;
+const NATIVE_MIN = !hasNativeCrc32
+  ? Infinity
+  : runtimeName === "node"
+  ? 448
+  : runtimeName === "deno"
+  ? 96
+  : 144;
 
 /** TABLES[256 * n + b] is the CRC state after byte `b` and then `n` zero bytes. */
 const TABLES = makeTables();
@@ -34,8 +38,8 @@ function makeTables(): Int32Array {
 }
 
 /**
- * CRC-32 of `bytes[start, end)`, unsigned. `view` looks at the same memory as `bytes`, offset for
- * offset. `seed` is the CRC of what came before, so that pieces can be summed one after another.
+ * CRC-32 of `bytes[start, end)`, unsigned. `view` shares the memory of `bytes`, offset for offset.
+ * `seed` is the CRC of the bytes before, so that pieces can be summed one after another.
  */
 export function crc32(
   bytes: Uint8Array,

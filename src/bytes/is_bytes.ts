@@ -1,8 +1,8 @@
 /**
- * Tells bytes from everything else that callers pass as keys, values and parts of records.
+ * Distinguishes bytes from everything else that callers pass as keys, values and parts of records.
  */
 
-/** Tells the kind of a typed array of any realm; a property of that name on the object does not count. */
+/** The kind of a typed array of any realm; a property of that name on the object does not count. */
 const typedArrayName = Object.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   Symbol.toStringTag,

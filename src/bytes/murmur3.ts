@@ -1,27 +1,19 @@
 /**
  * Key hashing for the Bloom filters of tables: MurmurHash3 x64-128 by a small WebAssembly kernel.
  *
- * In JavaScript the 64-bit products cost 160-220 ns for a 16-byte key (BigInt: 400-1,700), in the
- * kernel with the copy 25 ns. The kernel is wasm/assembly/murmur3.ts; it
- * is compiled in (1.2 KB) and instantiated when this module is loaded, synchronously.
+ * The kernel needs a fraction of the time of 64-bit products in JavaScript. It is made from
+ * wasm/assembly/murmur3.ts, embedded (1.2 KB), and instantiated synchronously when this module is
+ * loaded. Without WebAssembly, murmur3_script.ts does the same.
  *
- * One key's hashes at a time live in the kernel: {@linkcode hashKey} replaces them, and the
- * functions below read them. A lookup hashes once and then probes the filter of every table, which
- * is sound because searching is synchronous: no `await` may stand between the two.
+ * The kernel holds the hashes of one key at a time: {@linkcode hashKey} replaces them, and the
+ * functions below read them. A lookup hashes once and then probes the filter of every table. That
+ * is safe because searching is synchronous: no `await` may come between the two.
  */
 
 import { decodeBase64 } from "../platform/natives.ts";
+import { hasWebAssembly } from "../platform/web_assembly.ts";
+import { type Murmur3Kernel, murmur3Script } from "./murmur3_script.ts";
 import { MURMUR3_WASM } from "./murmur3_wasm.ts";
-
-interface Kernel {
-  readonly memory: WebAssembly.Memory;
-  begin(): void;
-  absorb(length: number): void;
-  hash(length: number): void;
-  finish(length: number): void;
-  position(i: number, m: number): number;
-  positions(count: number, i: number, m: number): void;
-}
 
 const kernel = instantiate();
 const hashes = new Uint32Array(kernel.memory.buffer, 0, 8);
@@ -32,15 +24,16 @@ const inputWords = new Uint32Array(kernel.memory.buffer, 32768, 16384);
 /** Up to this many bytes a loop beats `set(subarray)`. */
 const LOOP_COPY_MAX = 40;
 
-/** How many 32-bit words the hashes of a key are. */
+/** Number of 32-bit words in the hashes of a key. */
 export const HASH_WORDS = 8;
 
-/** For how many keys {@linkcode bloomPositions} computes at once. */
+/** Number of keys for which {@linkcode bloomPositions} computes at once. */
 export const HASH_BATCH = 2048;
 
-function instantiate(): Kernel {
+function instantiate(): Murmur3Kernel {
+  if (!hasWebAssembly) return murmur3Script();
   const module = new WebAssembly.Module(new Uint8Array(decodeBase64(MURMUR3_WASM)));
-  return new WebAssembly.Instance(module).exports as unknown as Kernel;
+  return new WebAssembly.Instance(module).exports as unknown as Murmur3Kernel;
 }
 
 /**
@@ -92,7 +85,7 @@ export function loadHashes(from: Uint32Array): void {
 /**
  * Bit number `i` in a filter of `m` bits, for each of the first `count` keys that were given to
  * {@linkcode loadHashes}, as by {@linkcode bloomPosition}. The result is a view that stays valid
- * until the next call; hashing a key in between spoils what was loaded.
+ * until the next call. Hashing a key in between overwrites the loaded hashes.
  */
 export function bloomPositions(count: number, i: number, m: number): Float64Array {
   kernel.positions(count, i, m);

@@ -1,9 +1,12 @@
 /**
- * The id of a store: 32 random bits, drawn when it is created. CURRENT states it, and the headers of
- * all manifests and logs; their records carry a tag that is made of it.
+ * The id of a store: 32 random bits, chosen when it is created. CURRENT states it, and so do the
+ * headers of all manifests and logs; their records carry a tag that is made from it.
  */
 
-/** What the records of a numbered file carry: a number that those of its store's other files, and of other stores, don't. */
+/**
+ * The tag in the records of a numbered file. The records of the store's other files, and of other
+ * stores, have different tags.
+ */
 export function fileTag(storeId: number, fileNumber: number): number {
   return (storeId ^ fileNumber) >>> 0;
 }

@@ -1,18 +1,19 @@
 /**
- * A cache that is bounded by the bytes its entries stand for, and that a scan does not wash out.
+ * A cache that is bounded by the bytes of its entries, and that a scan does not empty.
  *
  * The eviction policy is S3-FIFO (Yang et al., "FIFO Queues are All You Need for Cache Eviction",
- * SOSP 2023, https://doi.org/10.1145/3600006.3613147; written from the paper): new entries go through
- * a small queue of a tenth of the capacity and reach the main queue only if they were used again
- * meanwhile, or come back soon after they fell out. A hit changes one small counter and moves nothing.
+ * SOSP 2023, https://doi.org/10.1145/3600006.3613147; written from the paper). New entries go
+ * through a small queue of a tenth of the capacity. They reach the main queue only if they were
+ * used again meanwhile, or if they come back soon after they were dropped. A hit changes one small
+ * counter and moves nothing.
  *
- * Whoever owns entries keeps them in slots of its own (a table keeps its blocks in an array), so a
- * lookup is an array access and not a hash; the cache tells the owner when it drops one.
+ * The owner of entries keeps them in its own slots (a table keeps its blocks in an array). So a
+ * lookup is an array access and not a hash; the cache tells the owner when it drops an entry.
  */
 
 import { GhostTable } from "./ghost_table.ts";
 
-/** Somebody who keeps cache entries in numbered slots. */
+/** An object that keeps cache entries in numbered slots. */
 export interface CacheOwner {
   /** A number that no other owner of the cache has. */
   readonly cacheId: number;
@@ -22,15 +23,15 @@ export interface CacheOwner {
 
 /** What the cache knows of one value. */
 export class CacheEntry<T> {
-  /** The value; undefined once the entry has left the cache, so that nothing keeps it alive. */
+  /** The value; undefined after the entry has left the cache, so that nothing keeps it alive. */
   value: T | undefined;
-  /** Bytes that it is charged with. */
+  /** Bytes that it counts for. */
   readonly chargeBytes: number;
-  /** Its owner; undefined once it has left the cache. Internal. */
+  /** Its owner; undefined after it has left the cache. Internal. */
   owner: CacheOwner | undefined;
   /** Its slot with the owner. Internal. */
   readonly slot: number;
-  /** Uses since it came to its place in a queue, at most 3. Internal. */
+  /** Uses since it entered its queue, at most 3. Internal. */
   uses = 0;
   /** Whether it is in the main queue. Internal. */
   inMain = false;
@@ -45,7 +46,7 @@ export class CacheEntry<T> {
 }
 
 const MAX_USES = 3;
-/** A queue with this many entries that were removed meanwhile, and more than half of them, is tidied. */
+/** A queue is tidied if it has this many removed entries, and they are more than half of it. */
 const MAX_DEAD = 32;
 
 /** A FIFO queue of entries in a ring. */
@@ -77,7 +78,9 @@ class Fifo<T> {
     return entry;
   }
 
-  /** Notes that an entry in here was removed; its place is given back with many others at once. */
+  /**
+   * Notes that an entry in here was removed. Its place is freed later, with many others at once.
+   */
   noteRemoved(): void {
     this.#dead++;
     if (this.#dead <= MAX_DEAD || this.#dead * 2 <= this.#count) return;
@@ -104,7 +107,7 @@ class Fifo<T> {
 
 /** A byte-bounded cache of `T`. */
 export class WeightedCache<T> {
-  /** The most that its entries may be charged with together. */
+  /** The most bytes that its entries may count for together. */
   readonly capacityBytes: number;
   /** Lookups that were answered. Counted by the owner's lookup through `hit`. */
   hits = 0;
@@ -113,25 +116,26 @@ export class WeightedCache<T> {
   #sizeBytes = 0;
   readonly #small = new Fifo<T>();
   readonly #main = new Fifo<T>();
-  /** Which entries lately fell out of the small queue. */
+  /** Entries that were recently dropped from the small queue. */
   readonly #ghosts = new GhostTable();
   readonly #onDropped: ((value: T) => void) | undefined;
+  #isClosed = false;
 
   /**
-   * Makes an empty cache; a capacity of 0 keeps nothing. `onDropped` gets each value that leaves it, by
-   * eviction or removal, when its owner knows of it.
+   * Makes an empty cache; a capacity of 0 keeps nothing. `onDropped` gets each value that leaves
+   * the cache, by eviction or removal, after its owner was told.
    */
   constructor(capacityBytes: number, onDropped?: (value: T) => void) {
     this.capacityBytes = capacityBytes;
     this.#onDropped = onDropped;
   }
 
-  /** Bytes that the present entries are charged with. */
+  /** Bytes that the present entries count for. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
-  /** Places taken in the queues, also by entries that were removed. For tests. */
+  /** Places in the queues, including those of removed entries. For tests. */
   get queueLength(): number {
     return this.#small.length + this.#main.length;
   }
@@ -143,8 +147,8 @@ export class WeightedCache<T> {
   }
 
   /**
-   * Adds a value for an owner's slot, which must be empty. Returns its entry, or undefined where it
-   * is larger than the cache may hold; entries that have to go are dropped first.
+   * Adds a value for an owner's slot, which must be empty. Returns its entry, or undefined if it is
+   * larger than the whole cache. First it drops the entries that must make room.
    */
   insert(
     owner: CacheOwner,
@@ -152,7 +156,7 @@ export class WeightedCache<T> {
     value: T,
     chargeBytes: number,
   ): CacheEntry<T> | undefined {
-    if (chargeBytes > this.capacityBytes) return undefined;
+    if (chargeBytes > this.capacityBytes || this.#isClosed) return undefined;
     const entry = new CacheEntry(value, chargeBytes, owner, slot);
     if (this.#ghosts.delete(owner.cacheId, slot)) {
       this.#pushMain(entry);
@@ -165,7 +169,7 @@ export class WeightedCache<T> {
     return entry.owner === undefined ? undefined : entry;
   }
 
-  /** Takes an entry out, as when its table is deleted. The owner is not told. */
+  /** Removes an entry, for example when its table is deleted. The owner is not told. */
   remove(entry: CacheEntry<T>): void {
     if (entry.owner === undefined) return;
     const value = entry.value!;
@@ -178,12 +182,24 @@ export class WeightedCache<T> {
     if (this.#onDropped !== undefined) this.#onDropped(value);
   }
 
-  /** Takes an entry out and tells its owner. */
+  /** Removes an entry and tells its owner. */
   drop(entry: CacheEntry<T>): void {
     const { owner } = entry;
     if (owner === undefined) return;
     owner.evicted(entry.slot);
     this.remove(entry);
+  }
+
+  /** Drops every entry, and accepts none any more. */
+  close(): void {
+    this.#isClosed = true;
+    for (const queue of [this.#small, this.#main]) {
+      for (let entry = queue.shift(); entry !== undefined; entry = queue.shift()) {
+        if (entry.owner !== undefined) this.#drop(entry);
+      }
+      queue.sizeBytes = 0;
+    }
+    this.#ghosts.clear();
   }
 
   #evictOne(): void {

@@ -1,13 +1,14 @@
 /**
- * A compaction as plain data: what the picker decides and a job carries out. It holds table metadata
- * and numbers only, so it can be printed, compared in tests, and handed to a worker.
+ * A compaction as plain data: the picker decides it and a job carries it out. It holds only table
+ * metadata and numbers, so it can be printed, compared in tests, and sent to a worker.
  */
 
 import type { TableMetadata } from "../version/table_metadata.ts";
+import type { VersionEdit } from "../version/version_edit.ts";
 
-/** How tables move down the levels. */
+/** The shape of the levels. */
 export interface CompactionOptions {
-  /** Number of level-0 tables at which they are compacted. */
+  /** Number of level-0 tables that starts a compaction. */
   readonly l0CompactionTrigger: number;
   /** A level may be this many times as large as the one above it. */
   readonly levelSizeMultiplier: number;
@@ -21,7 +22,7 @@ export interface CompactionOptions {
 
 /** Tables of one level that take part. */
 export interface CompactionInput {
-  /** Their level. */
+  /** The level of these tables. */
   readonly level: number;
   /** The tables: of level 0 newest first, of other levels by key. */
   readonly tables: readonly TableMetadata[];
@@ -29,7 +30,9 @@ export interface CompactionInput {
 
 /** What to do. */
 export interface Compaction {
-  /** Whether the one input table just changes its level, or all inputs are merged into new tables. */
+  /**
+   * Whether the one input table only changes its level, or all inputs are merged into new tables.
+   */
   readonly kind: "move" | "merge";
   /** The tables to read, by level, the newest first. */
   readonly inputs: readonly CompactionInput[];
@@ -38,14 +41,27 @@ export interface Compaction {
   /** Size in bytes at which an output table is closed. */
   readonly maxFileSizeBytes: number;
   /**
-   * Tables of each level below the output level whose key ranges meet that of the inputs. A tombstone
-   * must stay where one of them may hold its key; and an output table is closed early when it would
-   * meet too many bytes of the first of these levels.
+   * Tables of each level below the output level whose key ranges overlap that of the inputs. A
+   * tombstone must stay if one of them can hold its key. And an output table is closed early if it
+   * would overlap too many bytes of the first of these levels.
    */
   readonly deeper: readonly (readonly TableMetadata[])[];
 }
 
-/** An output table that meets more than this many times its size in the level below it is closed. */
+/** The edit that replaces a compaction's inputs by its outputs. */
+export function editOf(
+  { inputs, outputLevel }: Compaction,
+  outputs: readonly TableMetadata[],
+): VersionEdit {
+  return {
+    removed: inputs.flatMap(({ level, tables }) => tables.map(({ number }) => ({ level, number }))),
+    added: outputs.map((table) => ({ level: outputLevel, table })),
+  };
+}
+
+/**
+ * An output table that overlaps more than this many times its size in the level below it is closed.
+ */
 export const MAX_OVERLAP_FACTOR = 10;
 
 /** No output table reaches this size unless one entry alone does. */

@@ -1,16 +1,14 @@
 /**
- * Writes memtables to a level-0 table: the newest version of every key, tombstones included, since
- * older tables may hold what they hide. A flush writes one, a checkpoint what all of them show.
+ * Writes memtables to a level-0 table: the newest version of every key, and tombstones, because
+ * older tables may hold what they hide. A flush writes one memtable, a checkpoint all of them.
  */
 
 import { AT_ENTRY, type EntrySequence } from "../iterator/entry_cursor.ts";
 import type { Memtable } from "../memtable/memtable.ts";
+import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
-
-/** Entries between two points where the task may be paused: some 30 microseconds. */
-const ENTRIES_PER_PAUSE = 32;
 
 /** A task that writes the memtable; its result is the durable table, or undefined for no entry. */
 export function flushJob(
@@ -39,7 +37,7 @@ export function* writeTable(
     isFinished = true;
     return tables[0];
   } finally {
-    // Also where the store is closed in the middle of it: a cancelled generator runs only this.
+    // This runs even if the store is closed meanwhile: a cancelled generator runs nothing else.
     if (!isFinished) output.abandon();
   }
 }

@@ -1,9 +1,9 @@
 /**
- * Carries out a compaction of kind "merge": reads the input tables, drops what is shadowed, writes
- * new tables. It works from plain data and file names, with readers and handles of its own, so it
- * shares nothing with the store but the directory.
+ * Carries out a compaction of kind "merge": reads the input tables, drops shadowed entries, and
+ * writes new tables. It works from plain data and file names, with its own readers and handles, so
+ * it shares only the directory with the store.
  *
- * A block that can't be read, or fails its checksum, ends the job with the error; inputs are never
+ * If a block can't be read, or fails its checksum, the job ends with that error. Inputs are never
  * touched, and outputs of a failed job are removed.
  */
 
@@ -11,24 +11,24 @@ import { compareRanges } from "../bytes/compare.ts";
 import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
 import { AT_END, type EntryCursor, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
+import { isLive } from "../iterator/visibility.ts";
+import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import { WeightedCache } from "../cache/weighted_cache.ts";
 import { BlockCache } from "../sstable/block_cache.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
-import { TableCursor, type TableScanOptions } from "../sstable/table_cursor.ts";
+import type { TableScanOptions } from "../sstable/read_window.ts";
+import { TableCursor } from "../sstable/table_cursor.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import { isTombstone } from "../value/value_codec.ts";
 import { tableName } from "../version/file_names.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
 import { type Compaction, MAX_OVERLAP_FACTOR } from "./compaction.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
 
-/** Entries between two points where the task may be paused: some 30 microseconds. */
-const ENTRIES_PER_PAUSE = 32;
 /**
- * For each input. A merge takes as long with 256 KiB (from the page cache); what a job leaves to the
- * garbage collector outside of its heap is then 500 KB an input instead of 120: 5 to 10 MB resident.
+ * For each input. More is not faster from the page cache, and leaves more memory outside of the
+ * heap to the garbage collector.
  */
 const READAHEAD_BYTES = 64 * 1024;
 const MAX_OPEN_FILES = 64;
@@ -67,7 +67,7 @@ export function* mergeJob(
       if (at === AT_END) break;
       const { entry } = cursor;
       const split = below.advanceTo(entry);
-      if (!(isTombstone(entry.valueBytes, entry.valueStart) && !below.mayHold(entry))) {
+      if (isLive(entry.valueBytes, entry.valueStart) || below.mayHold(entry)) {
         if (output.isOpen && (split || output.openBytes >= compaction.maxFileSizeBytes)) {
           yield* output.finishTable();
         }
@@ -81,7 +81,7 @@ export function* mergeJob(
     isFinished = true;
     return tables;
   } finally {
-    // Also where the store is closed in the middle of it: a cancelled generator runs only this.
+    // This runs even if the store is closed meanwhile: a cancelled generator runs nothing else.
     if (!isFinished) output.abandon();
     resources.handles.close();
   }
@@ -128,7 +128,10 @@ class DeeperLevels {
     this.#maxOverlapBytes = compaction.maxFileSizeBytes * MAX_OVERLAP_FACTOR;
   }
 
-  /** Passes the tables that end before the entry; says whether the open output meets too many of them. */
+  /**
+   * Passes the tables that end before the entry. Returns whether the open output overlaps too many
+   * of them.
+   */
   advanceTo(entry: EntryView): boolean {
     for (let i = 0; i < this.#levels.length; i++) {
       const tables = this.#levels[i]!;
@@ -142,7 +145,7 @@ class DeeperLevels {
     return this.#overlapBytes > this.#maxOverlapBytes;
   }
 
-  /** Whether a table below may hold the key of the entry that was advanced to. */
+  /** Whether a table below can hold the key of the entry that it has advanced to. */
   mayHold(entry: EntryView): boolean {
     for (let i = 0; i < this.#levels.length; i++) {
       const table = this.#levels[i]![this.#positions[i]!];
@@ -151,7 +154,7 @@ class DeeperLevels {
     return false;
   }
 
-  /** A new output table is begun: what was passed until now it does not meet. */
+  /** A new output table begins: it does not overlap the tables that were passed so far. */
   startOutput(): void {
     this.#overlapBytes = 0;
   }

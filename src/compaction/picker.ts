@@ -2,13 +2,14 @@
  * Chooses the next compaction. Pure: levels in, a decision out; it touches no file and no state.
  *
  * Leveled compaction as in LevelDB and RocksDB (https://github.com/google/leveldb, doc/impl.md, for
- * the scheme): the level that is furthest beyond its limit goes first; in a level from 1 on the table
- * goes that drags along the fewest bytes of the next level for each of its own. A table that meets
- * nothing in the next level is moved, not rewritten, so what was loaded in key order is never
- * rewritten at all.
+ * the scheme). The level that is furthest beyond its limit goes first. From a level from 1 on, it
+ * takes the tables that overlap the fewest bytes of the next level for each of their own. A table
+ * that overlaps nothing in the next level is moved, not rewritten, so data loaded in key order are
+ * never rewritten at all.
  */
 
-import { compareViews, rangesOverlap, type TableMetadata } from "../version/table_metadata.ts";
+import { isTrusted } from "../sstable/trust.ts";
+import { compareViews, type TableMetadata } from "../version/table_metadata.ts";
 import {
   type Compaction,
   type CompactionInput,
@@ -17,24 +18,25 @@ import {
   maxLevelSize,
   totalSize,
 } from "./compaction.ts";
+import { groupsOfLevel0, type Levels, merge, move, overlapping, rangeOf } from "./plan.ts";
+import { pickSmallTables, smallOfLevel0 } from "./small_tables.ts";
+import { BUSY_RULE, IDLE_RULE, pickTombstones } from "./tombstones.ts";
 
 /**
- * So many neighbours go down together: the tables of the next level that they meet only in part, at both ends, are
- * rewritten once for all of them.
+ * Compact up to this many adjacent tables at once, so that tables of the next level which they
+ * overlap only in part, at both ends, are rewritten once (decision 15).
  */
 const MAX_WINDOW = 8;
-/** Several go together only if they and what they meet are no more than so many tables of the next level. */
+/**
+ * Several tables are compacted together only if all inputs are at most this many tables of the next
+ * level.
+ */
 const MAX_INPUT_FILES = 12;
 
-/** Tables by level: level 0 newest first, the others by key. */
-export type Levels = readonly (readonly TableMetadata[])[];
-
-interface KeyRange {
-  smallest: DataView;
-  largest: DataView;
-}
-
-/** The most urgent compaction, or undefined when every level is within its limits. */
+/**
+ * The most urgent compaction: for a level that is beyond its limit, then for small tables, then for
+ * tombstones. Undefined if there is nothing to do.
+ */
 export function pickCompaction(levels: Levels, options: CompactionOptions): Compaction | undefined {
   let bestLevel = -1;
   let bestScore = 1;
@@ -45,13 +47,27 @@ export function pickCompaction(levels: Levels, options: CompactionOptions): Comp
       bestScore = score;
     }
   }
-  if (bestLevel < 0) return undefined;
+  if (bestLevel < 0) {
+    return pickSmallTables(levels, options) ?? pickTombstones(levels, options, BUSY_RULE);
+  }
   return bestLevel === 0
     ? pickFromLevel0(levels, options)
     : pickFromLevel(levels, bestLevel, options);
 }
 
-/** Bytes that would have to be compacted to bring every level within its limits, at a rough guess. */
+/**
+ * As `pickCompaction`, for a store that nobody writes to: it frees more space of deleted entries.
+ */
+export function pickIdleCompaction(
+  levels: Levels,
+  options: CompactionOptions,
+): Compaction | undefined {
+  return pickCompaction(levels, options) ?? pickTombstones(levels, options, IDLE_RULE);
+}
+
+/**
+ * Bytes that would have to be compacted to bring every level within its limits, at a rough guess.
+ */
 export function pendingCompactionBytes(levels: Levels, options: CompactionOptions): number {
   let pending = 0;
   const level0 = levels[0]!;
@@ -63,9 +79,9 @@ export function pendingCompactionBytes(levels: Levels, options: CompactionOption
 }
 
 /**
- * What it takes to bring every key of a range into one table without tombstones: groups of tables
- * whose key ranges meet, each to be merged into the lowest level that it reaches. Groups of a single
- * table that has nothing to drop are left out.
+ * The compactions that bring every key of a range into one table without tombstones: groups of
+ * tables whose key ranges overlap, each to be merged into the lowest level that it reaches. A group
+ * of one table with nothing to drop is left out.
  */
 export function planFullCompaction(
   levels: Levels,
@@ -102,7 +118,7 @@ function planGroup(
   range: { smallest: DataView | undefined; largest: DataView | undefined },
 ): Compaction | undefined {
   const isClean = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
-    group[0]!.table.checksum !== undefined && group[0]!.level > 0;
+    isTrusted(group[0]!.table) && group[0]!.level > 0;
   const isOutside = group.every(({ table }) =>
     (range.largest !== undefined && compareViews(table.smallestView, range.largest) > 0) ||
     (range.smallest !== undefined && compareViews(table.largestView, range.smallest) < 0)
@@ -116,7 +132,7 @@ function planGroup(
     if (tables.length > 0) inputs.push({ level, tables });
   }
   const isMove = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
-    group[0]!.table.checksum !== undefined;
+    isTrusted(group[0]!.table);
   return {
     kind: isMove ? "move" : "merge",
     inputs,
@@ -133,25 +149,16 @@ function levelScore(levels: Levels, level: number, options: CompactionOptions): 
 }
 
 function pickFromLevel0(levels: Levels, options: CompactionOptions): Compaction {
-  const level0 = levels[0]!;
-  const oldest = level0[level0.length - 1]!;
-  // Every table that meets the chosen ones has to come along: if it is older it would otherwise end
-  // up above them, and if it is newer there is no reason to merge the same range again.
-  const chosen = new Set([oldest]);
-  let range = rangeOf([oldest]);
-  for (let grew = true; grew;) {
-    grew = false;
-    for (const table of level0) {
-      if (chosen.has(table) || !rangesOverlap(table, range.smallest, range.largest)) continue;
-      chosen.add(table);
-      range = rangeOf([...chosen]);
-      grew = true;
-    }
+  const oldest = levels[0]!.at(-1)!;
+  const tables = groupsOfLevel0(levels[0]!).find((group) => group.includes(oldest))!;
+  const next = overlapping(levels[1]!, rangeOf(tables));
+  if (tables.length > 1 || next.length > 0) {
+    return merge([{ level: 0, tables }, { level: 1, tables: next }], 1, levels, options);
   }
-  const tables = level0.filter((table) => chosen.has(table));
-  const next = overlapping(levels[1]!, range);
-  if (tables.length === 1 && next.length === 0) return move(0, oldest, levels, options);
-  return merge([{ level: 0, tables }, { level: 1, tables: next }], 1, levels, options);
+  const small = smallOfLevel0(levels, options);
+  return small.length > 1
+    ? merge([{ level: 0, tables: small }], 1, levels, options)
+    : move(0, tables[0]!, levels, options);
 }
 
 function pickFromLevel(levels: Levels, level: number, options: CompactionOptions): Compaction {
@@ -185,8 +192,9 @@ function pickFromLevel(levels: Levels, level: number, options: CompactionOptions
 }
 
 /**
- * For each table, which of `next` its key range meets: from `begins` to `ends`, that one excluded. Ends in front of a
- * table that meets none: in a load in key order that is the first one, each time.
+ * For each table, the tables of `next` that its key range overlaps: from `begins` to before `ends`.
+ * For a table that overlaps none, both are the place where it would go. In a load in key order, the
+ * first table overlaps none each time.
  */
 function overlaps(
   tables: readonly TableMetadata[],
@@ -206,51 +214,9 @@ function overlaps(
   return { begins, ends };
 }
 
-/** Sums of the sizes of the first tables: of none, of one, ... of all. */
+/** Sums of the sizes of the first tables: of 0, of 1, ... of all. */
 function runningSizes(tables: readonly TableMetadata[]): number[] {
   const sums = [0];
   for (const { sizeBytes } of tables) sums.push(sums.at(-1)! + sizeBytes);
   return sums;
-}
-
-function move(
-  level: number,
-  table: TableMetadata,
-  levels: Levels,
-  options: CompactionOptions,
-): Compaction {
-  return { ...merge([{ level, tables: [table] }], level + 1, levels, options), kind: "move" };
-}
-
-function merge(
-  inputs: readonly CompactionInput[],
-  outputLevel: number,
-  levels: Levels,
-  options: CompactionOptions,
-): Compaction {
-  const range = rangeOf(inputs.flatMap((input) => input.tables));
-  const deeper = [];
-  for (let level = outputLevel + 1; level < levels.length; level++) {
-    deeper.push(overlapping(levels[level]!, range));
-  }
-  return {
-    kind: "merge",
-    inputs: inputs.filter((input) => input.tables.length > 0),
-    outputLevel,
-    maxFileSizeBytes: maxFileSize(options, outputLevel),
-    deeper,
-  };
-}
-
-function overlapping(tables: readonly TableMetadata[], range: KeyRange): TableMetadata[] {
-  return tables.filter((table) => rangesOverlap(table, range.smallest, range.largest));
-}
-
-function rangeOf(tables: readonly TableMetadata[]): KeyRange {
-  let { smallestView: smallest, largestView: largest } = tables[0]!;
-  for (const table of tables) {
-    if (compareViews(table.smallestView, smallest) < 0) smallest = table.smallestView;
-    if (compareViews(table.largestView, largest) > 0) largest = table.largestView;
-  }
-  return { smallest, largest };
 }

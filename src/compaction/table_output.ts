@@ -1,6 +1,6 @@
 /**
- * The tables that a job writes, one after the other. Nothing refers to them until the job's edit is
- * in the manifest; a job that fails removes what it wrote, and what it can't remove is an orphan that
+ * The tables that a job writes, one after another. Nothing refers to them until the job's edit is
+ * in the manifest. A job that fails removes what it wrote; what it can't remove is an orphan that
  * the next open deletes.
  */
 
@@ -48,7 +48,7 @@ export class TableOutput {
     this.#newFileNumber = newFileNumber;
   }
 
-  /** Bytes in the open table so far, or 0 where none is open. */
+  /** Bytes in the open table so far, or 0 if none is open. */
   get openBytes(): number {
     return this.#writer?.sizeBytes ?? 0;
   }
@@ -58,7 +58,7 @@ export class TableOutput {
     return this.#writer !== undefined;
   }
 
-  /** Appends an entry to the open table, opening one if need be. */
+  /** Appends an entry to the open table; opens one if necessary. */
   add(entry: EntryView): void {
     (this.#writer ?? this.#open()).add(entry);
   }
@@ -67,7 +67,7 @@ export class TableOutput {
   *finishTable(): Task<void> {
     const writer = this.#writer!;
     const handle = this.#handle!;
-    const summary = yield* writer.finishInSteps();
+    const summary = yield* writer.finishTask();
     yield syncStep(handle);
     handle.closeSync();
     this.#writer = undefined;
@@ -94,7 +94,7 @@ export class TableOutput {
       try {
         this.#options.fileSystem.removeSync(this.#path(number));
       } catch (error) {
-        // The failure that led here is what the caller has to hear of.
+        // The caller has to hear of the failure that led here, not of this one.
         if (!isRefusal(error)) throw error;
       }
     }

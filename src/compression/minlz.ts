@@ -1,6 +1,6 @@
 /**
- * The MinLZ block format (codec byte 3), the default of the Go TinyKVS from v0.11 on: decoding only.
- * This library writes zstd instead, so tables that are compacted here lose their MinLZ blocks.
+ * The MinLZ block format (codec byte 3), the default of the Go TinyKVS from v0.11 on: decoding
+ * only. This library writes zstd, so tables that are compacted here lose their MinLZ blocks.
  *
  * This implements the block format of the MinLZ specification v1.0, without its fallback to Snappy
  * for a first byte other than 0: Go's encoder never writes that. Source:
@@ -22,9 +22,10 @@
  *   length   0-60: +4; 61, 62, 63: 64 + the next 1, 2, 3 bytes
  * ```
  *
- * The distance counts from where the copied bytes go, and is 1 before the first copy. The elements
- * of a block may not take more bytes than they make. Every length and distance is checked before
- * anything is copied; every element advances in the input, so the work is bounded by input and output.
+ * The distance counts from the place that the bytes are copied to, and is 1 before the first copy.
+ * The elements of a block may not take more bytes than they produce. Every length and distance is
+ * checked before anything is copied. Every element advances in the input, so input and output bound
+ * the work.
  */
 
 import { DecodeError } from "../errors.ts";
@@ -36,7 +37,7 @@ const MAX_CONTENT_BYTES = 8 << 20;
 /** The longest varint that Go reads; more than four bytes only pad. */
 const MAX_VARINT_BYTES = 10;
 
-/** Runs longer than this are copied by the engine's own call, shorter ones by words. */
+/** Runs longer than this are copied by the engine's own call, shorter ones in words. */
 const LONG_RUN_BYTES = 48;
 
 /** Copying by words may touch this many bytes past a run. */
@@ -92,7 +93,7 @@ const minlz: Decompressor = {
   },
 };
 
-/** What stands in front of the elements, or why it is not what a block begins with. */
+/** The part before the elements, or the reason why a block cannot begin like this. */
 function readHeader(
   from: Uint8Array,
   start: number,
@@ -116,7 +117,7 @@ function readHeader(
     }
     return { length, plain, position: position + 1 };
   }
-  return "the MinLZ block has no valid length in front";
+  return "the MinLZ block has no valid length at its start";
 }
 
 function decodeElements(
@@ -131,7 +132,7 @@ function decodeElements(
   const outputEnd = offset + length;
   const source = new DataView(from.buffer, from.byteOffset, from.length);
   const target = new DataView(into.buffer, into.byteOffset, into.length);
-  // Words may be read and written up to these; what a word writes too much is overwritten later.
+  // Words may be read and written up to these offsets; surplus bytes are overwritten later.
   const lastSourceRun = end - WORD_SLACK;
   const lastTargetRun = outputEnd - WORD_SLACK;
   let output = offset;
@@ -217,7 +218,7 @@ function decodeElements(
           );
         }
         if (position + 4 <= end) {
-          // The copy that follows has 4 bytes or more: it overwrites what this writes too much.
+          // The copy that follows has 4 bytes or more, so it overwrites the surplus bytes.
           target.setUint32(output, source.getUint32(position, true), true);
           position += literals;
           output += literals;

@@ -1,6 +1,6 @@
 /**
  * The codec that stores bytes as they are (codec byte 2), for data that does not compress and for
- * values too large for the others.
+ * values that are too large for the other codecs.
  */
 
 import { DecodeError } from "../errors.ts";

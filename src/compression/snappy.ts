@@ -1,11 +1,10 @@
 /**
  * The snappy codec, raw block format (codec byte 1): `snappyjs` compresses, the decoder is here.
  *
- * snappyjs' own decoder never returns on some inputs of ten bytes and accepts truncated ones, so
- * stored bytes never reach it. This decoder checks every length and offset before it copies,
- * advances in the input with every element, and so ends after at most `end - start` elements of
- * bounded output. Copying by words of 4 bytes made it up to 1.9x as fast as byte by byte (16 KiB of
- * JSON records on Node 24: 11 against 21 us; Deno 17, Bun 9-13).
+ * snappyjs' own decoder never returns on some inputs of ten bytes, and accepts truncated ones, so
+ * stored bytes never reach it. This decoder checks every length and offset before it copies. It
+ * advances in the input with every element, so it ends after at most `end - start` elements of
+ * bounded output. Copying words of 4 bytes makes it up to twice as fast as byte by byte.
  *
  * ```text
  * uncompressed length, varint | elements
@@ -77,17 +76,17 @@ const snappy: Compressor = {
   },
 };
 
-/** Checks the varint in front and returns the position after it. */
+/** Checks the varint at the start and returns the position after it. */
 function checkLength(from: Uint8Array, start: number, end: number, length: number): number {
   const found = readLength(from, start, end);
   if (found === undefined) {
-    throw new DecodeError("the snappy block has no valid length in front", 0);
+    throw new DecodeError("the snappy block has no valid length at its start", 0);
   }
   if (found.stated === length) return found.position;
   throw new DecodeError(`the snappy block states ${found.stated} bytes, expected ${length}`, 0);
 }
 
-/** Reads the varint in front; undefined where it is cut off or longer than 5 bytes. */
+/** Reads the varint at the start; undefined if it is cut off or longer than 5 bytes. */
 function readLength(
   from: Uint8Array,
   start: number,
@@ -121,7 +120,7 @@ function decodeElements(
   }
   const source = new DataView(from.buffer, from.byteOffset, from.length);
   const target = new DataView(into.buffer, into.byteOffset, into.length);
-  // Words may be read and written up to these; what a word writes too much is overwritten later.
+  // Words may be read and written up to these offsets; surplus bytes are overwritten later.
   const lastSourceRun = end - WORD_SLACK;
   const lastTargetRun = outputEnd - WORD_SLACK;
   let output = offset;

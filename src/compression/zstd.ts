@@ -1,57 +1,67 @@
 /**
- * The zstd codec: one plain frame a block, by WebAssembly or by the runtime's own zstd.
+ * The zstd codec: one plain frame per block, by WebAssembly or by the runtime's own zstd.
  *
- * Both read and write the same format; which one runs where is decided by measurement
- * (docs/decisions/0002-which-zstd-where.md) and can be forced. Frames that are written state their
- * content size and carry no checksum; libzstd and Go's klauspost/compress read them alike. Frames
- * that are read may have either or neither: Go states no size below 256 bytes.
+ * Both read and write the same format. Measurements decide which one runs
+ * (docs/decisions/0002-which-zstd-where.md), and a caller can force one. Frames that are written
+ * state their content size and carry no checksum; libzstd and Go's klauspost/compress read them
+ * alike. Frames that are read may have either or neither: Go states no size below 256 bytes.
  */
 
-import { DecodeError } from "../errors.ts";
-import { nativeZstd, runtimeName } from "../platform/natives.ts";
+import { DecodeError, isErrorNamed, messageOf } from "../errors.ts";
+import { nativeZstd } from "../platform/natives.ts";
 import type { NativeZstd } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
+import { hasWebAssembly } from "../platform/web_assembly.ts";
 import { CODEC_ZSTD } from "./compressor.ts";
 import type { CompressionLevel, Compressor } from "./compressor.ts";
 import { checkZstdFrame, maxZstdContent, statedZstdContent } from "./zstd_frame.ts";
 import { hasZstdWasm, zstdWasmCompress, zstdWasmDecompress } from "./zstd_wasm.ts";
 
-/** Which zstd runs: the faster one here, the embedded module, or the runtime's own. */
+/** Which zstd runs: the one that is faster here, the embedded module, or the runtime's own. */
 export type ZstdImplementation = "auto" | "wasm" | "native";
 
 /**
- * The uncompressed lengths in bytes from which the runtime's own zstd wins, copy into the caller's
- * buffer included. Below them the cost of making a native stream a call outweighs its speed.
+ * The uncompressed lengths in bytes from which the runtime's own zstd is faster, with the copy into
+ * the caller's buffer. Below them, making a native stream for each call costs more than it saves.
  */
 const NATIVE_FROM = {
   node: { compress: 24 << 10, decompress: 64 << 10 },
   deno: { compress: 12 << 10, decompress: 64 << 10 },
   bun: { compress: 0, decompress: 0 },
+  other: { compress: Infinity, decompress: Infinity },
 } as const;
 
 /**
- * So many blocks, however short, are decompressed by the runtime's own zstd before the embedded module is
- * made for it: inflated, compiled and run for the first time it takes 4 to 5 ms on Node and Deno, which is
- * what so many blocks of 8 KiB take longer. A program that reads a few values never needs it. What is
- * written does not depend on how often something was written before: it is left to the module.
+ * The runtime's own zstd decompresses this many blocks, however short, before the embedded module
+ * is made: loading the module takes as long as they take longer (docs/decisions/0013-first-use.md).
+ * A program that reads only a few values never needs the module. Compression always uses the module
+ * for its lengths, so that the written bytes do not depend on what ran before.
  */
 const NATIVE_FIRST_BLOCKS = 256;
 
-/** Blocks of this realm that the module was spared. */
+/** Blocks decompressed natively so far. */
 let sparedBlocks = 0;
 
-/** Whether this block is still one for which it does not pay to make the module. */
+/** Whether it does not pay yet to make the module for this block. */
 function isSpared(): boolean {
   return sparedBlocks < NATIVE_FIRST_BLOCKS && !hasZstdWasm() && ++sparedBlocks > 0;
 }
 
+/** Whether there is any zstd here: the runtime's, or WebAssembly for ours. */
+export const hasZstd: boolean = nativeZstd !== undefined || hasWebAssembly;
+
+/** What is missing if there is none, for a message. */
+export const NO_ZSTD: string =
+  `${runtimeName} has neither WebAssembly nor its own zstd here, and needs one of them`;
+
 /**
  * A zstd codec that compresses at `level` and decompresses frames of any level.
  *
- * Input and output of one call may take 2,000 MiB together in WebAssembly; "auto" gives larger
+ * Input and output of one call may take 2,000 MiB together in WebAssembly. "auto" gives larger
  * blocks, as all large ones, to the runtime's own zstd.
  *
- * @throws {RangeError} `implementation` is "native" and the runtime has no zstd; its `compress` and
- * `decompress`: the block is too large for WebAssembly, or there is no memory for it
+ * @throws {RangeError} there is no such implementation here; from `compress` and `decompress`: the
+ *   block is too large for WebAssembly, or there is no memory for it
  */
 export function zstdCompressor(
   level: CompressionLevel,
@@ -60,6 +70,12 @@ export function zstdCompressor(
   if (implementation === "native") {
     if (nativeZstd === undefined) {
       throw new RangeError(`Cannot use the native zstd: ${runtimeName} has none`);
+    }
+    return new ZstdCompressor(level, nativeZstd, 0, 0);
+  }
+  if (!hasWebAssembly) {
+    if (implementation === "wasm" || nativeZstd === undefined) {
+      throw new RangeError(`Cannot use the zstd of WebAssembly: ${runtimeName} has none here`);
     }
     return new ZstdCompressor(level, nativeZstd, 0, 0);
   }
@@ -147,10 +163,10 @@ function decompressNatively(
   try {
     return native.decompress(frame, length, stated);
   } catch (error) {
-    // A full heap or stack says nothing about the frame; an exceeded `length` does.
+    // A full heap or stack says nothing about the frame, but an exceeded `length` does.
     const { code } = error as { code?: string };
-    if (error instanceof RangeError && code !== "ERR_BUFFER_TOO_LARGE") throw error;
-    throw new DecodeError(`zstd refuses the frame: ${(error as Error).message}`, 0);
+    if (isErrorNamed(error, "RangeError") && code !== "ERR_BUFFER_TOO_LARGE") throw error;
+    throw new DecodeError(`zstd refuses the frame: ${messageOf(error)}`, 0);
   }
 }
 

@@ -2,9 +2,10 @@
  * The outside of a zstd frame: where it ends and how long it says its content is, without
  * decompressing anything.
  *
- * Called before every decompression. libzstd itself would decode several frames in a row, skip
- * "skippable" frames and believe the content size; a block of a table is one plain frame, so all of
- * that is refused here, in time proportional to the count of zstd blocks (one per 128 KiB).
+ * It is called before every decompression. libzstd itself would decode several frames in a row,
+ * skip "skippable" frames and believe the content size. A block of a table is one plain frame, so
+ * this code refuses all of that, in time proportional to the number of zstd blocks (one per 128
+ * KiB).
  *
  * Source: RFC 8878 section 3.1.1, https://www.rfc-editor.org/rfc/rfc8878.
  *
@@ -29,8 +30,9 @@ const MAX_BLOCK_CONTENT = 128 << 10;
 const MAGIC = 0xfd2fb528;
 
 /**
- * Checks that `bytes[start, end)` is one whole zstd frame without a dictionary, whose content size,
- * where the frame states it, is `length`. Says nothing about the content of its blocks.
+ * Checks that `bytes[start, end)` is one whole zstd frame without a dictionary, and that its
+ * content size, if the frame states one, is `length`. It says nothing about the content of the
+ * blocks.
  *
  * @returns whether the frame states its content size
  * @throws {DecodeError} it is not; the offset is relative to `start`
@@ -95,8 +97,8 @@ export function checkZstdFrame(
 }
 
 /**
- * The content size that the frame header in `bytes[start, end)` states, or undefined where it states
- * none or the header is broken. Looks at nothing behind it.
+ * The content size that the frame header in `bytes[start, end)` states, or undefined if it states
+ * none or the header is broken. It reads nothing after the header.
  */
 export function statedZstdContent(
   bytes: Uint8Array,
@@ -110,7 +112,9 @@ export function statedZstdContent(
   return size === 0 || position + size > end ? undefined : readContentSize(bytes, position, size);
 }
 
-/** The most that the blocks of the frame in `bytes[start, end)` can hold, by their headers alone. */
+/**
+ * The most that the blocks of the frame in `bytes[start, end)` can hold, by their headers alone.
+ */
 export function maxZstdContent(bytes: Uint8Array, start: number, end: number): number {
   if (end - start < 6) return 0;
   const descriptor = bytes[start + 4]!;
@@ -149,7 +153,7 @@ function readBlockHeader(bytes: Uint8Array, position: number): number {
   return bytes[position]! | (bytes[position + 1]! << 8) | (bytes[position + 2]! << 16);
 }
 
-/** A content size above 2^53 loses its low bits here: it is refused all the same. */
+/** A content size above 2^53 loses its low bits here, but it is refused anyway. */
 function readContentSize(bytes: Uint8Array, position: number, size: number): number {
   if (size === 1) return bytes[position]!;
   const low = bytes[position]! | (bytes[position + 1]! << 8);

@@ -1,31 +1,32 @@
 /**
- * zstd in WebAssembly: a private instance of the module that the npm package
- * `@bokuweb/zstd-wasm` ships, embedded in the source by `wasm/build.ts`.
+ * zstd in WebAssembly: a private instance of the module that the npm package `@bokuweb/zstd-wasm`
+ * ships, embedded in the source by `wasm/build.ts`.
  *
- * Private, because the package's own functions are unsafe for a library: a second `init()` anywhere
- * in the process makes its `compress` return zeros, and its `decompress` allocates what a frame
- * claims. Here the module is compiled on first use, once per realm (5-24 ms, with inflating), and
- * one instance serves every store of the realm. Calls are synchronous, so they cannot overlap.
+ * It is private because the package's own functions are unsafe for a library: a second `init()`
+ * anywhere in the process makes its `compress` return zeros, and its `decompress` allocates what a
+ * frame claims. Here the module is compiled on first use, once per realm, and one instance serves
+ * every store of the realm. Calls are synchronous, so they cannot overlap.
  *
- * Memory. The module starts with 16 MiB and never gives memory back. Two regions of little more
- * than 1 MiB each are kept for input and output; larger ones are allocated for one call and freed
- * after it, and an instance that has grown past 32 MiB is dropped as a whole. zstd is told that the
- * output has room for what the caller expects, so nothing that a frame claims is ever allocated.
+ * Memory. The module starts with 16 MiB and never returns memory. Two regions of little more than 1
+ * MiB each are kept for input and output. Larger ones are allocated for one call and freed after
+ * it, and an instance that has grown past 32 MiB is dropped as a whole. zstd is told that the
+ * output has room for the length that the caller expects, so a frame's claim never causes an
+ * allocation.
  *
- * Failure. Whatever fails, an error code of zstd, a trap, an exhausted stack or a refused
- * allocation, the instance is dropped and the next call starts with a new one. That costs at most
- * 1 ms, and no state that hostile input may have left behind is ever used again.
+ * Failure. After any failure (an error code of zstd, a trap, an exhausted stack, a refused
+ * allocation) the instance is dropped, and the next call starts with a new one. That costs at most
+ * 1 ms, and no state that hostile input may have left is ever used again.
  *
- * Exports used, by their minified names: f memory, g constructors, j ZSTD_createCCtx,
- * l ZSTD_compress_usingDict, n ZSTD_createDCtx, q ZSTD_decompress_usingDict, s malloc, t free.
- * With a null dictionary, l and q are the calls that reuse a context.
+ * Exports used, by their minified names: f memory, g constructors, j ZSTD_createCCtx, l
+ * ZSTD_compress_usingDict, n ZSTD_createDCtx, q ZSTD_decompress_usingDict, s malloc, t free. With a
+ * null dictionary, l and q are the calls that reuse a context.
  */
 
-import { DecodeError } from "../errors.ts";
+import { DecodeError, isErrorNamed } from "../errors.ts";
 import { decodeBase64, inflateRaw } from "../platform/natives.ts";
 import { ZSTD_WASM_DEFLATED_BASE64, ZSTD_WASM_LENGTH } from "../../wasm/generated/zstd_wasm.ts";
 
-/** Also the unit in which regions grow. */
+/** Regions also grow in this unit. */
 const PAGE_BYTES = 64 << 10;
 /** Regions up to this size are kept between calls: a block of 1 MiB and what zstd may add to it. */
 const KEPT_REGION_BYTES = (1 << 20) + PAGE_BYTES;
@@ -33,16 +34,16 @@ const KEPT_REGION_BYTES = (1 << 20) + PAGE_BYTES;
 const KEPT_MEMORY_BYTES = 32 << 20;
 /** The module's own maximum. */
 const MAX_MEMORY_BYTES = 2 ** 31;
-/** What the contexts, the stack and the allocator may need next to input and output. */
+/** Memory that the contexts, the stack and the allocator may need besides input and output. */
 const OVERHEAD_BYTES = 48 << 20;
 
 /** The most that input and output of one call may take together, in bytes. */
 export const ZSTD_WASM_MAX_CALL_BYTES: number = MAX_MEMORY_BYTES - OVERHEAD_BYTES;
 
-/** zstd's number for a failed allocation, the one error that says nothing about the input. */
+/** zstd's number for a failed allocation, the only error that says nothing about the input. */
 const ERROR_MEMORY = 64;
 
-/** What the other error numbers that damaged frames lead to mean. */
+/** The meanings of the other error numbers that damaged frames lead to. */
 const errorMeanings: ReadonlyMap<number, string> = new Map([
   [20, "corrupted data"],
   [22, "wrong checksum"],
@@ -101,7 +102,7 @@ export function zstdWasmCompress(
   try {
     size = instance.compress(from, start, end, capacity, level);
   } catch (error) {
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    if (!isErrorNamed(error, "RuntimeError")) throw error;
     throw new RangeError(`Cannot compress ${end - start} bytes: zstd failed`, { cause: error });
   }
   if (size < 0) {
@@ -132,8 +133,8 @@ export function zstdWasmDecompress(
   try {
     size = instance.decompress(from, start, end, length);
   } catch (error) {
-    // An exhausted stack or heap is not the frame's fault: those pass.
-    if (!(error instanceof WebAssembly.RuntimeError)) throw error;
+    // An exhausted stack or heap is not the frame's fault, so those errors pass through.
+    if (!isErrorNamed(error, "RuntimeError")) throw error;
     throw new DecodeError(`zstd fails inside the frame (${error.message})`, 0);
   }
   if (size === -ERROR_MEMORY) {
@@ -153,7 +154,7 @@ export function zstdWasmDecompress(
   keepInstance(instance);
 }
 
-/** Whether the module is there: the next call does not have to make it. */
+/** Whether the module is loaded: the next call does not have to make it. */
 export function hasZstdWasm(): boolean {
   return compiled !== undefined;
 }
@@ -173,7 +174,10 @@ export function zstdWasmMemory(): WebAssembly.Memory | undefined {
   return shared?.memory;
 }
 
-/** Takes the instance out of use until {@linkcode keepInstance} gives it back: failures do not. */
+/**
+ * Takes the instance out of use until {@linkcode keepInstance} puts it back. After a failure nobody
+ * puts it back.
+ */
 function takeInstance(task: "compress" | "decompress", callBytes: number): ZstdWasm {
   if (callBytes > ZSTD_WASM_MAX_CALL_BYTES) {
     throw new RangeError(
@@ -186,7 +190,7 @@ function takeInstance(task: "compress" | "decompress", callBytes: number): ZstdW
   return instance;
 }
 
-/** Keeps the instance for the next call, without what only a large block needed. */
+/** Keeps the instance for the next call, without memory that only a large block needed. */
 function keepInstance(instance: ZstdWasm): void {
   if (instance.memory.buffer.byteLength > KEPT_MEMORY_BYTES) return;
   instance.freeLargeRegions();
@@ -207,7 +211,7 @@ function compiledModule(): WebAssembly.Module {
 class ZstdWasm {
   readonly memory: WebAssembly.Memory;
   readonly #exports: ZstdExports;
-  /** All of the memory; detached (length 0) when the memory has grown. */
+  /** All of the memory; detached (length 0) after the memory has grown. */
   #heap: Uint8Array;
   #compressContext = 0;
   #decompressContext = 0;
@@ -339,7 +343,7 @@ class ZstdWasm {
       return 1;
     } catch (error) {
       // The engine is out of memory: malloc gives 0, which #checkedAddress reports.
-      if (error instanceof RangeError) return 0;
+      if (isErrorNamed(error, "RangeError")) return 0;
       throw error;
     }
   }

@@ -2,34 +2,38 @@
  * Reads the write-ahead log of the Go TinyKVS, `wal.log`, v0.1 to v0.11. Recovery calls it, once to
  * check and once to replay; nothing is ever written to such a log. All integers little-endian.
  *
- * Entry:    u8 operation (1 put, 2 delete), u64 sequence, u32 key length, key, encoded value.
- *           A put of a tombstone (type byte 6) is a delete; what follows the key of a delete is ignored.
- * Record:   u32 CRC-32 of the fragment, u16 fragment length, u8 type (1 whole entry, 2 first, 3 middle,
- *           4 last fragment), fragment. Type and length are under no checksum.
- * File:     records back to back; up to 7 zero bytes may stand in front of one, where Go filled up its
- *           buffer of 32 KiB. Buffers are cut short by every sync, so offsets that are multiples of
- *           32 KiB mean nothing: looking for records there is how Go takes stored data for records.
+ *     entry   u8 operation (1 put, 2 delete), u64 sequence, u32 key length, key, encoded value.
+ *             A put of a tombstone (type byte 6) is a delete; what follows the key of a delete is
+ *             ignored
+ *     record  u32 CRC-32 of the fragment, u16 fragment length, u8 type (1 whole entry, 2 first,
+ *             3 middle, 4 last fragment), fragment. Type and length are under no checksum
+ *     file    records back to back; up to 7 zero bytes may come before one, where Go filled up its
+ *             buffer of 32 KiB. Every sync cuts buffers short, so offsets that are multiples of
+ *             32 KiB mean nothing: because Go looks for records there, it reads stored data as
+ *             records
  *
- * Entries count in the order of the file; their sequence numbers may repeat and are used for one thing
- * only: to tell damage from a torn tail.
+ * Entries count in the order of the file. Their sequence numbers may repeat, and serve only to
+ * distinguish damage from a torn tail.
  *
  * The log ends at the first offset where no record begins. Go does not say how much of the file was
- * once durable, so what lies behind that offset decides:
- * - Nothing there is an entry: a write was cut short (torn tail). What is before it is recovered. An
- *   unfinished run of fragments before it, or before a new entry, is dropped in the same way.
- * - Something there is an entry: records behind the offset were written after those at it, so those
- *   were whole once. That is damage, and an error. "An entry" is a run of records with good checksums
- *   that decodes to the last byte, and either goes on with the sequence numbers (above the last one
- *   read, and by no more than fits in the bytes between), or is followed by such entries to the very
- *   end of the file.
- * - So is a middle or last fragment without a first one, and a record that has a good checksum and does
- *   not decode: no crash leaves those.
+ * durable, so the bytes after that offset decide:
  *
- * A search like this looks at stored values, too, where the torn record is a large one. What it finds is
- * never applied. The worst that a value made up for the purpose can do is to let a log whose tail was torn
- * in the midst of that very value pass for damaged: an error, no loss. Not detected: damage to the last
- * entry, which looks like a torn write, and damage that a power loss would leave in pages that Go had
- * not synced is reported although it is none.
+ * - If nothing there is an entry, a write was cut short (torn tail). Everything before it is
+ *   recovered. An unfinished run of fragments before it, or before a new entry, is dropped in the
+ *   same way.
+ * - If something there is an entry, it was written after the records at the offset, so those were
+ *   whole once. That is damage, and an error. "An entry" is a run of records with good checksums
+ *   that decodes to the last byte, and that either continues the sequence numbers (above the last
+ *   one read, and by no more than fits in the bytes between), or is followed by such entries to the
+ *   very end of the file.
+ * - Damage, too, is a middle or last fragment without a first one, and a record that has a good
+ *   checksum and does not decode: no crash leaves those.
+ *
+ * If the torn record is a large one, such a search looks at stored values, too. What it finds is
+ * never applied. At worst, a value made for the purpose makes a log whose tail was torn in the
+ * middle of that very value look damaged: an error, but no loss. Damage to the last entry is not
+ * detected, because it looks like a torn write. And damage that a power loss leaves in pages that
+ * Go had not synced is reported although it is not damage.
  *
  * Memory: one window of 256 KiB, and one entry.
  */
@@ -42,13 +46,16 @@ import type { Task } from "../platform/task.ts";
 import { readFullySync } from "../platform/transfer.ts";
 import { goValueEnd } from "./go_value.ts";
 
+/** Name of the log. */
+export const GO_LOG_NAME = "wal.log";
+
 const RECORD_HEADER_BYTES = 7;
 const ENTRY_HEADER_BYTES = 13;
 /** The smallest record with a whole entry: an empty key and a tombstone. */
 const MIN_RECORD_BYTES = RECORD_HEADER_BYTES + ENTRY_HEADER_BYTES + 1;
 const MAX_PADDING_BYTES = 7;
 const WINDOW_BYTES = 256 * 1024;
-/** The search behind a torn tail sums no more bytes than this before it calls the log damaged. */
+/** The search after a torn tail sums at most this many bytes before it calls the log damaged. */
 const SEARCH_BUDGET_BYTES = 2 ** 28;
 
 const FULL = 1;
@@ -71,18 +78,18 @@ export type GoEntryVisitor = (
   end: number,
 ) => void;
 
-/** What was found besides the entries. */
+/** What the log holds besides the entries. */
 export interface GoLogSummary {
   /** Size of the file. */
   readonly sizeBytes: number;
   /** Number of whole entries. */
   readonly entryCount: number;
-  /** Offset behind the last record that belongs to the log. */
+  /** Offset just past the last record that belongs to the log. */
   readonly endOffset: number;
 }
 
 /**
- * A task that hands every entry to `visit`, in the order of the file; it may be paused behind each.
+ * A task that passes every entry to `visit`, in the order of the file; it may be paused after each.
  *
  * @throws {DecodeError} the log is damaged; offsets are those of the file
  */
@@ -111,7 +118,7 @@ export function* readGoLog(handle: FileHandle, visit: GoEntryVisitor): Task<GoLo
           chainStart = at;
           fragments.length = 0;
         } else if (chainStart < 0) {
-          throw new DecodeError("a fragment has no first fragment in front of it", 0);
+          throw new DecodeError("a fragment has no first fragment before it", 0);
         }
         fragments.appendBytes(log.bytes, log.fragmentStart, log.fragmentEnd);
         if (log.type === LAST) {
@@ -139,7 +146,7 @@ export function beginsAsGoLog(handle: FileHandle): boolean {
 /**
  * Decodes the entry in `bytes[start, end)` into the form that memtables take; returns its sequence.
  *
- * @throws {DecodeError} it is none
+ * @throws {DecodeError} it is not an entry
  */
 function decodeEntry(
   bytes: Uint8Array,
@@ -186,10 +193,10 @@ function decodeEntry(
 }
 
 /**
- * What follows `offset`, where no record begins, must hold no entry. `lastSequence` is -1 where none was
- * read before, and any sequence could come next.
+ * The bytes after `offset`, where no record begins, must not hold an entry. `lastSequence` is -1 if
+ * none was read before, and any sequence could come next.
  *
- * @throws {DecodeError} it holds one: what was at `offset` is damaged
+ * @throws {DecodeError} they hold one: the record at `offset` is damaged
  */
 function requireTornTail(log: GoLogFile, offset: number, lastSequence: number): void {
   const scratch = new ByteWriter(1024);
@@ -218,7 +225,7 @@ function requireTornTail(log: GoLogFile, offset: number, lastSequence: number): 
   }
 }
 
-/** A log seen through a window. */
+/** A log that is read through a window. */
 class GoLogFile {
   readonly sizeBytes: number;
   readonly #handle: FileHandle;
@@ -227,7 +234,9 @@ class GoLogFile {
   readonly view: DataView;
   #windowStart = 0;
   #windowEnd = 0;
-  /** The record read last: its type, where its fragment lies in the window, where it ends in the file. */
+  /**
+   * The last record: its type, where its fragment lies in the window, where it ends in the file.
+   */
   type = 0;
   fragmentStart = 0;
   fragmentEnd = 0;
@@ -242,7 +251,10 @@ class GoLogFile {
     this.view = new DataView(this.bytes.buffer);
   }
 
-  /** Offset of the record at `offset` or behind at most seven zero bytes, now read; -1 if there is none. */
+  /**
+   * Offset of the record at `offset` or after at most seven zero bytes, now read; -1 if there is
+   * none.
+   */
   findRecord(offset: number): number {
     for (let at = offset; at <= offset + MAX_PADDING_BYTES; at++) {
       if (this.#readRecord(at)) return at;
@@ -253,7 +265,7 @@ class GoLogFile {
 
   /**
    * The sequence number of the entry whose records begin at `offset`, which are now read up to
-   * `recordEnd`, or -1 where there is no whole one.
+   * `recordEnd`, or -1 if there is no whole one.
    */
   readEntry(offset: number, fragments: ByteWriter): number {
     if (this.findRecord(offset) < 0) return -1;
@@ -302,12 +314,14 @@ class GoLogFile {
     return -1;
   }
 
-  /** Whether the first fragment of an entry could be at `offset`; it looks at no more than 13 bytes of it. */
+  /**
+   * Whether the first fragment of an entry could be at `offset`; it reads at most 13 bytes of it.
+   */
   #mayBeginEntry(offset: number, length: number, type: number): boolean {
     if (offset + RECORD_HEADER_BYTES + length > this.sizeBytes) return false;
     if (length < ENTRY_HEADER_BYTES) return type === FIRST && length > 0;
     const start = offset + RECORD_HEADER_BYTES - this.#windowStart;
-    // What is not in the window is not worth another read just to be ruled out.
+    // Bytes outside of the window are not worth another read only to rule them out.
     if (start + ENTRY_HEADER_BYTES > this.#windowEnd - this.#windowStart) return true;
     if (this.view.getUint32(start + 5, true) > 0x1f_ffff) return false;
     return type === FIRST ||
@@ -333,7 +347,10 @@ class GoLogFile {
     return true;
   }
 
-  /** Brings `length` bytes at `offset`, which the file has, into the window; returns where they are there. */
+  /**
+   * Brings `length` bytes at `offset`, which the file has, into the window; returns their place in
+   * it.
+   */
   #show(offset: number, length: number): number {
     if (offset < this.#windowStart || offset + length > this.#windowEnd) {
       const count = Math.min(this.bytes.length, this.sizeBytes - offset);

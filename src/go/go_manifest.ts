@@ -1,17 +1,19 @@
 /**
  * Reads the `MANIFEST` of the Go TinyKVS, v0.5 to v0.11. All integers little-endian.
  *
- * Header:   u32 0x4d414e49, u32 version, 1.
- * Record:   u32 length, then that many bytes: body, u32 CRC-32 of the body. Length 0 or above 10 MiB is none.
- * Body:     u8 type, u64 sequence (from 1, one more each record), then
- *           1 add: a table; 2 delete: u32 number; 3 snapshot: u32 count, tables (never written).
- * Table:    u32 number, u32 level, u32 length and smallest key, u32 length and largest key, u64 entries,
- *           u64 file size, u64 index offset, u32 index size, u64 filter offset, u32 filter size.
+ *     header  u32 0x4d414e49, u32 version, 1
+ *     record  u32 length, then that many bytes: body, u32 CRC-32 of the body. A length of 0 or above
+ *             10 MiB is not a record
+ *     body    u8 type, u64 sequence (from 1, one more each record), then
+ *             1 add: a table; 2 delete: u32 number; 3 snapshot: u32 count, tables (never written)
+ *     table   u32 number, u32 level, u32 length and smallest key, u32 length and largest key,
+ *             u64 entries, u64 file size, u64 index offset, u32 index size, u64 filter offset,
+ *             u32 filter size
  *
- * The file only grows, and Go never syncs it. Where no record begins, Go stops reading; and a later
- * session goes on writing behind that place, where it can't read either. So here the same holds as for
- * the log: with no whole record of a later sequence behind it, it is a torn tail, and the tables before it
- * count; with one, state has been lost, and that is an error.
+ * The file only grows, and Go never syncs it. Where no record begins, Go stops reading; but a later
+ * session appends after that place, where Go can't read either. So the rule is the same as for the
+ * log: if no whole record of a later sequence follows, it is a torn tail, and the tables before it
+ * count. If one follows, state has been lost, and that is an error.
  */
 
 import { ByteReader } from "../bytes/byte_reader.ts";
@@ -32,7 +34,7 @@ const ADD = 1;
 const DELETE = 2;
 const SNAPSHOT = 3;
 
-/** What the manifest says of a table. */
+/** The manifest's record of a table. */
 export interface GoTableRecord {
   /** Number of the table. */
   readonly number: number;
@@ -56,11 +58,11 @@ export interface GoTableRecord {
   readonly filterSize: number;
 }
 
-/** What a manifest says. */
+/** The content of a manifest. */
 export interface GoManifest {
-  /** Its version, where that is not the one version there is; then there are no tables. */
+  /** Its version, if it is not the only known one; then there are no tables. */
   readonly otherVersion: number | undefined;
-  /** The tables there are, by number. */
+  /** The existing tables, by number. */
   readonly tables: ReadonlyMap<number, GoTableRecord>;
   /** The number of every table that was ever added or deleted. */
   readonly mentioned: ReadonlySet<number>;
@@ -169,7 +171,7 @@ function readKey(reader: ByteReader): Uint8Array {
   return reader.bytes.slice(at, at + length);
 }
 
-/** The end of the whole record at `offset`, or -1 where there is none. */
+/** The end of the whole record at `offset`, or -1 if there is none. */
 function recordEnd(bytes: Uint8Array, view: DataView, offset: number): number {
   if (offset + 4 > bytes.length) return -1;
   const length = view.getUint32(offset, true);
@@ -185,8 +187,8 @@ function requireTornTail(
   offset: number,
   lastSequence: number,
 ): void {
-  // A hostile file could make every offset look like a record; past this many summed bytes it is
-  // taken for damaged, which it is.
+  // A hostile file could make every offset look like a record. Past this number of summed bytes it
+  // counts as damaged, and it is.
   let budget = bytes.length * 16 + 65536;
   for (let at = offset + 1; at + 4 + MIN_RECORD_BYTES <= bytes.length; at++) {
     const length = view.getUint32(at, true);
@@ -196,7 +198,7 @@ function requireTornTail(
     const type = bytes[at + 4]!;
     const sequence = view.getUint32(at + 9, true) * 0x1_0000_0000 + view.getUint32(at + 5, true);
     if (type < ADD || type > SNAPSHOT || sequence <= lastSequence) continue;
-    // As many records as fit may be missing in front of it, and no more.
+    // As many records as fit may be missing before it, and no more.
     if (sequence > lastSequence + 2 + (at - offset) / (4 + MIN_RECORD_BYTES)) continue;
     budget -= length;
     if (budget < 0 || recordEnd(bytes, view, at) >= 0) {

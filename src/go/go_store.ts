@@ -1,6 +1,7 @@
 /**
- * Finds out what a directory of the Go TinyKVS holds, v0.3 to v0.11, as a version state of ours. Recovery
- * calls it where there is no CURRENT. It reads only: tables are taken over as they are.
+ * Finds out what a directory of the Go TinyKVS holds, v0.3 to v0.11, as a version state of ours,
+ * for recovery (store/recovery/foreign_store.ts says what a take-over is). It reads only: tables
+ * are taken over as they are.
  *
  *     NNNNNN.sst   tables; the level of each is in its own metadata
  *     wal.log      the log, go_log.ts; empty after a clean close
@@ -9,28 +10,26 @@
  *                  we can't see: no runtime but Deno can ask, and closing a descriptor of LOCK would drop
  *                  our own lock (docs/decisions/0001). The Go program must not run at the same time
  *
- * If the manifest names a table, it alone says which tables there are and in which levels; if not, all
- * tables in the directory count. Go also opens a store without the tables that it can't read. Here:
- * - A table that counts and is missing, not whole, or not as the manifest says, is damage. (A crash while
- *   Go v0.3 or v0.4 writes a table leaves a part of one. It can't be told from a damaged one; the error
- *   says what to do.)
- * - A table that the manifest does not name is left out, as Go does: it was deleted, or is an output of a
- *   compaction whose inputs still count, or was never finished. All but one kind: a whole level-0 table
- *   that the manifest never mentioned is a flush whose record was lost (a known defect of the Go program), or one
- *   that a later session left behind. It may be the only copy of what was written, or older than what was
- *   written since. That is an error.
+ * If the manifest names a table, it alone says which tables there are and in which levels; if not,
+ * all tables in the directory count. Go also opens a store without the tables that it can't read.
+ * Here:
+ * - A table that counts and is missing, not whole, or not as the manifest says, is damage. (A crash
+ *   while Go v0.3 or v0.4 writes a table leaves a part of one. It can't be told from a damaged one;
+ *   the error says what to do.)
+ * - A table that the manifest does not name is left out, as Go does: it was deleted, or is an
+ *   output of a compaction whose inputs still count, or was never finished. All but one kind: a
+ *   whole level-0 table that the manifest never mentioned is a flush whose record was lost (a known
+ *   defect of the Go program), or one that a later session left behind. It may be the only copy of
+ *   what was written, or older than what was written since. That is an error.
  *
- * The log is newer than every table. There is one state in which that is not so: killed between the end of
- * a flush and the emptying of the log, Go leaves a table and a log of the same entries, and the log may
- * lack the last 32 KiB. Sequence numbers start anew with each session, so nothing tells this from a newer
- * session's log; a key that was written twice then has its older version, here as in Go.
+ * The log is newer than every table. There is one state in which that is not so: killed between the
+ * end of a flush and the emptying of the log, Go leaves a table and a log of the same entries, and
+ * the log may lack the last 32 KiB. Sequence numbers start again in each session, so nothing tells
+ * this from a newer session's log; a key that was written twice then has its older version, here as
+ * in Go.
  *
- * A log, a MANIFEST or tables that the Go program writes after the take-over are not merged: nothing tells
- * such a log from one that a crash has left behind.
- *
- * What makes the store ours is the first CURRENT, renamed into place when the manifest that names all
- * the Go tables is durable. From then on the Go log is one of the logs of our store: `hasGoLog` tells
- * whether it still has to be replayed.
+ * A log, a MANIFEST or tables that the Go program writes after the take-over are not merged:
+ * nothing tells such a log from one that a crash has left behind.
  */
 
 import {
@@ -41,24 +40,23 @@ import {
   StoreError,
   UnsupportedFormatError,
 } from "../errors.ts";
-import type { FileHandle, FileSystem } from "../platform/file_system.ts";
+import type { FileHandle } from "../platform/file_system.ts";
 import type { Task } from "../platform/task.ts";
 import { readFullySync, readWholeFileSync } from "../platform/transfer.ts";
 import { decodeFooter, FOOTER_BYTES, GO_METADATA_BYTES } from "../sstable/table_format.ts";
-import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import {
-  CURRENT_NAME,
-  GO_LOG_NAME,
-  MAX_FILE_NUMBER,
-  parseFileName,
-  tableName,
-} from "../version/file_names.ts";
+import { TableReader } from "../sstable/table_reader.ts";
+import type {
+  ForeignDirectory,
+  ForeignStore,
+  ForeignStoreOptions,
+} from "../store/recovery/foreign_store.ts";
+import { CURRENT_NAME, MAX_FILE_NUMBER, parseFileName, tableName } from "../version/file_names.ts";
 import { compareViews, tableMetadata } from "../version/table_metadata.ts";
 import { LiveTable, Version } from "../version/version.ts";
 import type { AddedTable } from "../version/version_edit.ts";
 import { emptyVersionState, type VersionState } from "../version/version_set.ts";
 import { arrangeGoTables } from "./go_levels.ts";
-import { beginsAsGoLog, readGoLog } from "./go_log.ts";
+import { beginsAsGoLog, GO_LOG_NAME, readGoLog } from "./go_log.ts";
 import {
   beginsAsGoManifest,
   decodeGoManifest,
@@ -67,45 +65,46 @@ import {
   type GoTableRecord,
 } from "./go_manifest.ts";
 
-/** Go keeps its manifest in memory as a whole, too. */
+/** Go keeps its whole manifest in memory, too. */
 const MAX_MANIFEST_BYTES = 2 ** 28;
-/** File numbers that a store must have left to be taken over. */
+/** Free file numbers that a store must have to be taken over. */
 const SPARE_FILE_NUMBERS = 2 ** 16;
 
-/** What is needed to read a Go store. */
-export interface GoStoreOptions {
-  /** The file system. */
-  readonly fileSystem: FileSystem;
-  /** The store's directory. */
-  readonly directory: string;
-  /** Caches and open files of the store. */
-  readonly resources: TableResources;
-}
+/** Stores of the Go program, to take over. */
+export const goStore: ForeignStore = {
+  logName: GO_LOG_NAME,
+  logTitle: "the Go log",
+  isIn: isGoStore,
+  read: readGoStore,
+  hasLog: hasGoLog,
+  readLog: readGoLog,
+  isFileOf: isGoFile,
+};
 
 /**
- * Whether a directory without CURRENT holds a store of the Go program. Its log is always there while it is
- * one; copies may lack it, and are told by tables with no trace of a store of ours.
+ * Whether a directory without CURRENT holds a store of the Go program. Such a store always has its
+ * log. A copy may lack it, and is recognised by tables without a trace of a store of ours.
  */
-export function isGoStore(names: readonly string[]): boolean {
+function isGoStore(names: readonly string[]): boolean {
   const kinds = new Set(names.map((name) => parseFileName(name)?.kind));
   if (kinds.has("log")) return false;
   return names.includes(GO_LOG_NAME) || (kinds.has("table") && !kinds.has("manifest"));
 }
 
 /**
- * Whether the Go log in the directory of a store of ours has to be replayed. It is until its entries are
- * in tables, and the edit that says so also names a first log of ours.
+ * Whether the Go log in the directory of a store of ours must be replayed. That is so until its
+ * entries are in tables; the edit that says so also names a first log of ours.
  */
-export function hasGoLog(names: readonly string[], state: VersionState): boolean {
+function hasGoLog(names: readonly string[], state: VersionState): boolean {
   return names.includes(GO_LOG_NAME) && !state.log.live && state.log.number === 0;
 }
 
 /**
- * Whether a file beside a store of ours is one that the Go program has left: an empty log or one that
- * begins with a record, or a manifest. Others may have files with these names.
+ * Whether a file beside a store of ours was left by the Go program: an empty log or one that begins
+ * with a record, or a manifest. Files of others may have these names.
  */
-export function isGoFile(
-  { fileSystem, directory }: Pick<GoStoreOptions, "fileSystem" | "directory">,
+function isGoFile(
+  { fileSystem, directory }: ForeignDirectory,
   name: string,
 ): boolean {
   if (name !== GO_LOG_NAME && name !== GO_MANIFEST_NAME) return false;
@@ -116,7 +115,7 @@ export function isGoFile(
     handle = fileSystem.openReadSync(path);
     return name === GO_LOG_NAME ? beginsAsGoLog(handle) : beginsAsGoManifest(handle);
   } catch (error) {
-    // What can't be read is nobody's to delete.
+    // If it can't be read, nobody may delete it.
     if (error instanceof IoError) return false;
     throw error;
   } finally {
@@ -128,10 +127,10 @@ export function isGoFile(
  * A task that reads a Go store, checks its log, and returns the state of ours that its tables make.
  *
  * @throws {CorruptionError} a file is missing or damaged
- * @throws {UnsupportedFormatError} something was written by a version that is not known
+ * @throws {UnsupportedFormatError} an unknown version wrote something in it
  */
-export function* readGoStore(
-  options: GoStoreOptions,
+function* readGoStore(
+  options: ForeignStoreOptions,
   names: readonly string[],
 ): Task<VersionState> {
   let state: VersionState | undefined;
@@ -143,7 +142,7 @@ export function* readGoStore(
   }
 }
 
-function* readState(options: GoStoreOptions, names: readonly string[]): Task<VersionState> {
+function* readState(options: ForeignStoreOptions, names: readonly string[]): Task<VersionState> {
   const manifest = readManifest(options, names);
   const isListed = manifest !== undefined && manifest.tables.size > 0;
   const found = new Map<number, LiveTable>();
@@ -170,7 +169,10 @@ function* readState(options: GoStoreOptions, names: readonly string[]): Task<Ver
   };
 }
 
-function readManifest(options: GoStoreOptions, names: readonly string[]): GoManifest | undefined {
+function readManifest(
+  options: ForeignStoreOptions,
+  names: readonly string[],
+): GoManifest | undefined {
   if (!names.includes(GO_MANIFEST_NAME)) return undefined;
   const path = options.fileSystem.joinPath(options.directory, GO_MANIFEST_NAME);
   try {
@@ -192,7 +194,7 @@ function readManifest(options: GoStoreOptions, names: readonly string[]): GoMani
 
 /** The numbers of the tables that count. */
 function tableNumbers(
-  options: GoStoreOptions,
+  options: ForeignStoreOptions,
   names: readonly string[],
   manifest: GoManifest | undefined,
 ): number[] {
@@ -231,13 +233,16 @@ function sortedTableNumbers(names: readonly string[]): number[] {
     .map((file) => file!.number).sort((a, b) => a - b);
 }
 
-/** @throws {CorruptionError} the table, which the manifest never mentioned, is a whole one of level 0 */
-function requireNoLostFlush(options: GoStoreOptions, number: number): void {
+/**
+ * @throws {CorruptionError} the table, which the manifest never mentioned, is a whole one of level
+ *   0
+ */
+function requireNoLostFlush(options: ForeignStoreOptions, number: number): void {
   let level: number;
   try {
     level = openTable(options, number, undefined).level;
   } catch (error) {
-    // Never finished, or not readable: nothing that was acknowledged is in it alone.
+    // Never finished, or not readable: it is not the only copy of anything that was acknowledged.
     if (error instanceof StoreError && error.code !== "IO") return;
     throw error;
   }
@@ -251,9 +256,9 @@ function requireNoLostFlush(options: GoStoreOptions, number: number): void {
   );
 }
 
-/** Opens a table and checks what can be checked without reading all of its blocks. */
+/** Opens a table and checks it as far as possible without reading all of its blocks. */
 function openTable(
-  options: GoStoreOptions,
+  options: ForeignStoreOptions,
   number: number,
   record: GoTableRecord | undefined,
 ): { live: LiveTable; level: number } {
@@ -262,7 +267,8 @@ function openTable(
   const sizeBytes = requireGoTable(options, path);
   const reader = new TableReader(path, { number, sizeBytes, checksum: undefined }, resources);
   const index = reader.sections.loadIndexSync();
-  // The index has no checksum; loading checks that these blocks begin and end with its outermost keys.
+  // The index has no checksum; loading checks that these blocks begin and end with its outermost
+  // keys.
   reader.loadBlockSync(index, 0);
   if (index.blockCount > 1) reader.loadBlockSync(index, index.blockCount - 1);
   const { footer, properties } = reader.sections.tail!;
@@ -299,7 +305,7 @@ function openTable(
 }
 
 /** Returns the size of a file that ends as a table of the Go program does. */
-function requireGoTable(options: GoStoreOptions, path: string): number {
+function requireGoTable(options: ForeignStoreOptions, path: string): number {
   const { fileSystem, directory } = options;
   const handle = fileSystem.openReadSync(path);
   try {
@@ -312,7 +318,7 @@ function requireGoTable(options: GoStoreOptions, path: string): number {
     const { metadataSize } = decodeFooter(new DataView(footer.buffer), 0, sizeBytes);
     if (metadataSize !== GO_METADATA_BYTES) {
       throw new CorruptionError(
-        `Cannot open "${directory}": "${path}" is no table of the Go program, but file ` +
+        `Cannot open "${directory}": "${path}" is not a table of the Go program, but file ` +
           `"${CURRENT_NAME}" is missing`,
         fileSystem.joinPath(directory, CURRENT_NAME),
         0,
@@ -333,8 +339,10 @@ function requireGoTable(options: GoStoreOptions, path: string): number {
   }
 }
 
-/** Reads the log to its end. A store with nothing else in it must have at least one entry there. */
-function* checkLog(options: GoStoreOptions, hasTables: boolean): Task<void> {
+/**
+ * Reads the log to its end. If the store has nothing else, the log must have at least one entry.
+ */
+function* checkLog(options: ForeignStoreOptions, hasTables: boolean): Task<void> {
   const path = options.fileSystem.joinPath(options.directory, GO_LOG_NAME);
   const handle = options.fileSystem.openReadSync(path);
   try {

@@ -1,12 +1,12 @@
 /**
- * Writes the tables of a store for Go TinyKVS v0.4: one level of disjoint tables, numbered from 1 in key
- * order, as go_table_writer.ts makes them. `wal.log` is the caller's.
+ * Writes the tables of a store for Go TinyKVS v0.4: one level of disjoint tables, numbered from 1
+ * in key order, as go_table_writer.ts makes them. The caller makes `wal.log`.
  *
- * A directory of Go has no list of its tables: v0.4 takes the levels from the tables themselves, and opens
- * with whatever tables are there. So they are written as `000001.sst.tmp`, a name that Go ignores, and get
- * their names when all of them are durable. A crash between the first of these renames and the last
- * leaves a part of the store to the Go program; with one table there is no such moment. (`open` refuses
- * that part: store/checkpoint.ts.)
+ * A directory of Go has no list of its tables: v0.4 takes the levels from the tables themselves,
+ * and opens with any tables that it finds. So they are written as `000001.sst.tmp`, a name that Go
+ * ignores, and get their names when all of them are durable. After a crash between the first of
+ * these renames and the last, the Go program sees a part of the store; with one table there is no
+ * such moment. (`open` refuses that part: store/copy/checkpoint.ts.)
  */
 
 import type { Compressor } from "../compression/compressor.ts";
@@ -23,7 +23,7 @@ export interface GoStoreWriterOptions {
   readonly fileSystem: FileSystem;
   /** The directory. */
   readonly directory: string;
-  /** The level that every table says it is in, from 1. */
+  /** The level that every table states, from 1. */
   readonly level: number;
   /** Codec of the data blocks. */
   readonly compressor: Compressor;
@@ -39,12 +39,15 @@ export interface GoStoreWriterOptions {
 
 const STAGED_SUFFIX = ".tmp";
 const WRITE_BYTES = 256 * 1024;
-/** Size in bytes up to which Go v0.4 lets level 1 grow by default, and how much larger each next level may be. */
+/**
+ * Size in bytes up to which Go v0.4 lets level 1 grow by default, and how much larger each next
+ * level may be.
+ */
 const GO_LEVEL_1_BYTES = 10 * 1024 * 1024;
 const GO_LEVEL_MULTIPLIER = 10;
 const GO_LAST_LEVEL = 6;
 
-/** The level in which Go, with its default options, has nothing to do with this much. */
+/** The level in which Go, with its default options, has nothing to do at this size. */
 export function goLevelFor(sizeBytes: number): number {
   let level = 1;
   for (let limit = GO_LEVEL_1_BYTES; limit < sizeBytes && level < GO_LAST_LEVEL; level++) {
@@ -53,14 +56,14 @@ export function goLevelFor(sizeBytes: number): number {
   return level;
 }
 
-/** The number of a table that has not its name yet, or undefined for any other name. */
+/** The number of a table that does not have its name yet, or undefined for any other name. */
 export function stagedTableNumber(name: string): number | undefined {
   if (!name.endsWith(STAGED_SUFFIX)) return undefined;
   const file = parseFileName(name.slice(0, -STAGED_SUFFIX.length));
   return file?.kind === "table" ? file.number : undefined;
 }
 
-/** Writes tables one after the other. */
+/** Writes tables one after another. */
 export class GoStoreWriter {
   readonly #options: GoStoreWriterOptions;
   #tableCount = 0;
@@ -80,7 +83,7 @@ export class GoStoreWriter {
         table.entryCount >= this.#options.maxTableKeys);
   }
 
-  /** Appends an entry to the open table, opening one if need be; keys must ascend. */
+  /** Appends an entry to the open table; opens one if necessary. Keys must ascend. */
   add(entry: EntryView): void {
     const table = this.#table ?? this.#open();
     table.add(entry);
@@ -98,7 +101,7 @@ export class GoStoreWriter {
     this.close();
   }
 
-  /** Completes the last table, and gives all tables their names. Their names are durable then. */
+  /** Completes the last table, and gives all tables their names, which are then durable. */
   *finish(): Task<void> {
     const { fileSystem, directory } = this.#options;
     if (this.#table !== undefined) yield* this.finishTable();
@@ -112,7 +115,7 @@ export class GoStoreWriter {
     yield syncDirectoryStep(fileSystem, directory);
   }
 
-  /** Closes the file that is open; what was written stays. */
+  /** Closes the open file; what was written stays. */
   close(): void {
     this.#handle?.closeSync();
     this.#handle = undefined;

@@ -1,13 +1,14 @@
 /**
- * Builds an SSTable as Go TinyKVS v0.4 writes it: the container of src/sstable/table_format.ts without
- * anything that Go does not know. What the tables of a store of ours have in addition stays out: the
- * metadata is 36 bytes, no section has a checksum but the blocks.
+ * Builds an SSTable as Go TinyKVS v0.4 writes it: the container of src/sstable/table_format.ts
+ * without anything that Go does not know. So it has no extension: the metadata is 36 bytes, and
+ * only blocks have checksums.
  *
  *     data blocks (footers of 13 bytes) | filter | index | metadata (36 bytes) | footer (64 bytes)
  *
- * Given the same entries in the same order and the same options it makes the same bytes as Go, up to what
- * the codec makes of a block (tests/go/go_table_writer_test.ts). It holds what the caller has not taken
- * out of `output` yet; the caller owns the file. Entries come in strictly ascending key order, one a key.
+ * Given the same entries in the same order and the same options it makes the same bytes as Go,
+ * except for what the codec makes of a block (tests/go/go_table_writer_test.ts). It holds the bytes
+ * that the caller has not taken from `output` yet; the caller owns the file. Entries come in
+ * strictly ascending key order, one per key.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
@@ -23,9 +24,9 @@ import { isTombstone } from "../value/value_codec.ts";
 const MAGIC_LOW = 0x00000001;
 const MAGIC_HIGH = 0x544b5653;
 
-/** How a table is to be built. */
+/** How to build a table. */
 export interface GoTableOptions {
-  /** The level that Go v0.4 is to find it in: it has no other place where levels are said. */
+  /** The level for Go v0.4, which finds levels nowhere else. */
   readonly level: number;
   /** Codec of the data blocks: zstd, snappy or none. */
   readonly compressor: Compressor;
@@ -33,7 +34,10 @@ export interface GoTableOptions {
   readonly blockSizeBytes: number;
   /** Rate of false positives of the filter, or false for no filter. */
   readonly bloomFalsePositiveRate: number | false;
-  /** The number of keys that the filter is sized for; Go takes the inputs' sum. Default: the entries. */
+  /**
+   * The number of keys that the filter is sized for; Go takes the inputs' sum. Default: the
+   * entries.
+   */
   readonly filterKeyCount?: number;
   /** The sequence numbers of a flushed table; 0 in one that was compacted. */
   readonly sequences?: { readonly first: number; readonly last: number };
@@ -41,7 +45,10 @@ export interface GoTableOptions {
 
 /** Builds one table. */
 export class GoTableBuilder {
-  /** Finished bytes that were not taken out; may be written to the file and emptied at any time. */
+  /**
+   * Finished bytes that were not taken yet; the caller may write them to the file and empty it at
+   * any time.
+   */
   readonly output: ByteWriter = new ByteWriter(64 * 1024);
   readonly #options: GoTableOptions;
   readonly #block: BlockBuilder;
@@ -83,7 +90,7 @@ export class GoTableBuilder {
   /**
    * Appends an entry; its bytes are copied.
    *
-   * @throws {Error} its key does not come after the one before (a bug of the caller)
+   * @throws {Error} its key does not come after the previous one (a bug of the caller)
    */
   add(entry: EntryView): void {
     const { keyBytes, keyView, keyStart, keyEnd } = entry;
@@ -99,7 +106,7 @@ export class GoTableBuilder {
     }
     const entryBytes = 8 + (keyEnd - keyStart) + (entry.valueEnd - entry.valueStart);
     const isFull = block.entryBytes + entryBytes > this.#options.blockSizeBytes ||
-      // Go counts on and wraps; its readers then miss what is beyond.
+      // Go keeps counting and wraps; its readers then miss the entries beyond.
       block.entryCount === MAX_BLOCK_ENTRIES;
     if (block.entryCount > 0 && isFull) this.#finishBlock();
     block.add(entry);
@@ -109,7 +116,7 @@ export class GoTableBuilder {
     if (isTombstone(entry.valueBytes, entry.valueStart)) this.#tombstoneCount++;
   }
 
-  /** Appends what is left to `output`. The table must have an entry. */
+  /** Appends the rest to `output`. The table must have an entry. */
   finish(): void {
     this.#finishBlock();
     const { level, filterKeyCount, sequences } = this.#options;
@@ -152,7 +159,7 @@ export class GoTableBuilder {
     if (compressor.codec === CODEC_NONE) {
       output.appendBytes(payload.bytes, 0, payload.length);
     } else {
-      // Go keeps the compressed form also where it is the longer one.
+      // Go keeps the compressed form even if it is the longer one.
       output.reserve(compressor.maxCompressedLength(payload.length) + 16);
       output.length = start +
         compressor.compress(payload.bytes, 0, payload.length, output.bytes, start);

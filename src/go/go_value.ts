@@ -1,15 +1,15 @@
 /**
- * Where an encoded value of the Go TinyKVS ends. In a log no length stands in front of it.
+ * Where an encoded value of the Go TinyKVS ends. In a log no length comes before it.
  *
- * The encodings are those of src/value/value.ts, by type byte: 1 int64 and 2 float64, 8 bytes; 3 bool, 1
- * byte; 4 string and 5 bytes, u8 flag, u32 length, that many bytes; 6 tombstone, nothing; 7 record and
- * 8 MessagePack, u32 length, that many bytes.
+ * The encodings are those of src/value/value.ts, by type byte: 1 int64 and 2 float64, 8 bytes; 3
+ * bool, 1 byte; 4 string and 5 bytes, u8 flag, u32 length, that many bytes; 6 tombstone, nothing; 7
+ * record and 8 MessagePack, u32 length, that many bytes.
  */
 
 import { DecodeError } from "../errors.ts";
 
 /**
- * The offset behind the value that starts at `start`.
+ * The offset just past the value that starts at `start`.
  *
  * @throws {DecodeError} it passes `end`, or is of an unknown type
  */

@@ -1,6 +1,6 @@
 /**
- * Walks sorted sources that do not overlap, one behind the other: the tables of a level.
- * A source's cursor is made when it is reached, so a scan opens only what it passes.
+ * Walks sorted sources that do not overlap, one after another: the tables of a level. It makes a
+ * source's cursor when it reaches the source, so a scan opens only the tables that it passes.
  */
 
 import {
@@ -30,7 +30,7 @@ export class ConcatenatingCursor implements EntryCursor {
   #index = 0;
   #current: EntryCursor | undefined;
 
-  /** Makes a cursor that stands nowhere yet. */
+  /** Makes a cursor without a position. */
   constructor(sources: OrderedSources, reverse: boolean) {
     this.#sources = sources;
     this.#reverse = reverse;
@@ -94,7 +94,7 @@ export class ConcatenatingCursor implements EntryCursor {
     this.#current = this.#sources.cursorAt(index);
   }
 
-  /** Goes on with the next source where one has ended. */
+  /** Continues with the next source if one has ended. */
   #settle(position: Position): Position {
     while (position === AT_END) {
       const index = this.#index + (this.#reverse ? -1 : 1);

@@ -1,10 +1,11 @@
 /**
- * A run: neighbouring entries that a cursor can show without being asked for each, because they lie in
- * one piece of memory and nothing of another source comes between them. In a block a run is all that is
- * left of it, as a rule; where sources interleave it is as short as one entry.
+ * A run: entries in order that a cursor can show without a call for each, because they lie in one
+ * buffer and no entry of another source comes between them. In a block, a run is usually the rest
+ * of the block; if sources interleave, it may be one entry.
  *
- * Runs exist because a move costs more than what it moves by: through a merge, a concatenation and a table
- * 60 to 90 ns an entry on V8, against 5 ns for a step within a run. Bounds and order are settled once a run.
+ * Runs exist because a move costs more than the step itself. Through a merge, a concatenation and a
+ * table a move takes ten times as long as a step within a run (docs/decisions/0008-reads.md).
+ * Bounds and order are settled once for a run.
  */
 
 const NO_BYTES = new Uint8Array(0);
@@ -13,13 +14,13 @@ const NO_OFFSETS = new Uint32Array(0);
 
 /** Where a run must end. */
 export interface RunBound {
-  /** Holds the key. */
+  /** The view with the key. */
   view: DataView;
   /** Offset of the key's first byte. */
   start: number;
-  /** Offset behind the key's last byte. */
+  /** Offset just past the key's last byte. */
   end: number;
-  /** Whether an entry with just this key may still belong to the run. */
+  /** Whether an entry with exactly this key may still belong to the run. */
   isIncluded: boolean;
 }
 
@@ -31,10 +32,8 @@ export class EntryRun {
   view: DataView = NO_VIEW;
   /** Offsets of entries. */
   offsets: Uint32Array = NO_OFFSETS;
-  /** Where in `offsets` that of the first entry of the run is. */
+  /** The index in `offsets` of the first entry of the run. */
   first = 0;
   /** From the slot of an entry to that of the next: 1 or -1. */
   step = 1;
-  /** Whether entries lie back to back in the order of their slots, and a slot follows the last one. */
-  isDense = false;
 }

@@ -1,10 +1,10 @@
 /**
  * Merges sorted cursors into one: the heart of scans and of compaction.
  *
- * The sources are given newest first. Where several hold the same key the newest one's entry is
- * shown and the others' are passed over. Sources that stand on an entry are kept sorted by key (and
- * age); moving on costs one comparison as long as the same source stays in front, which is the
- * common case, and none where there is one source.
+ * The sources are given newest first. If several hold the same key, the newest one's entry is shown
+ * and the others are skipped. The sources that show an entry are sorted by key (and age). As long
+ * as the same source stays first, which is the common case, a move costs one comparison. With one
+ * source it costs none.
  */
 
 import { compareRanges } from "../bytes/compare.ts";
@@ -25,17 +25,17 @@ export class MergingCursor implements EntryCursor {
   entry: EntryView = emptyEntryView();
   readonly #sources: readonly EntryCursor[];
   readonly #sign: number;
-  /** Indexes of the sources that stand on an entry, in the order in which they come. */
+  /** Indexes of the sources that show an entry, in their order. */
   readonly #order: Int32Array;
   #active = 0;
-  /** How many sources behind the front one stand on the same key. */
+  /** How many sources after the first one show the same key. */
   #ties = 0;
   /** Sources whose last move waits for a load. */
   readonly #pending: number[] = [];
-  /** Where the source behind the front one stands: a run of the front one ends before it. */
+  /** The key of the second source: a run of the first one ends before it. */
   readonly #next: RunBound;
 
-  /** Makes a cursor that stands nowhere yet. */
+  /** Makes a cursor without a position. */
   constructor(sources: readonly EntryCursor[], reverse: boolean) {
     this.#sources = sources;
     this.#sign = reverse ? -1 : 1;
@@ -106,7 +106,7 @@ export class MergingCursor implements EntryCursor {
   takeRun(run: EntryRun, bound: RunBound | undefined): number {
     const front = this.#sources[this.#order[0]!]!;
     if (this.#active === 1) return front.takeRun(run, bound);
-    // The other sources move along with this entry only.
+    // The other sources have to move with this entry, so it is alone.
     if (this.#ties > 0) return singleRun(this.entry, bound, this.#sign);
     const other = this.#sources[this.#order[1]!]!.entry;
     if (bound !== undefined) {
@@ -169,7 +169,10 @@ export class MergingCursor implements EntryCursor {
     return front;
   }
 
-  /** Inserts a source among the active ones, behind those that come first or are newer on the same key. */
+  /**
+   * Inserts a source among the active ones, after those that come first or are newer on the same
+   * key.
+   */
   #place(source: number): void {
     const order = this.#order;
     let at = this.#active++;

@@ -1,5 +1,6 @@
 /**
- * The memory of a memtable: entries one behind the other in one ArrayBuffer, no object an entry.
+ * The memory of a memtable: entries one after another in one ArrayBuffer, without an object per
+ * entry.
  *
  * An entry, at its offset:
  *
@@ -8,15 +9,15 @@
  *     8   u32  key length, key bytes
  *     ..  u32  value length, encoded value bytes
  *
- * From offset 8 on this is, byte for byte, the form of an entry in a log record and in a data block,
- * so that an entry is encoded once and then only copied. A value of `LARGE_VALUE_BYTES` or more lives
- * in a buffer of its own (`largeValues`): its length field has the top bit set and is followed by
- * nothing, and the other 31 bits are the index. That keeps the arena near its budget.
+ * From offset 8 on this is, byte for byte, the form of an entry in a log record and in a data
+ * block, so that an entry is encoded once and then only copied. A value of `LARGE_VALUE_BYTES` or
+ * more lives in its own buffer (`largeValues`). Its length field has the top bit set, the other 31
+ * bits are the index, and nothing follows it. That keeps the arena near its budget.
  *
- * The buffer is small until it is full for the first time: a store that is only read, or hardly written
- * to, has no use for the memory. It has room for the capacity then, and doubles from there on (offsets stay
- * valid, `bytes` and `view` are replaced): a resizable ArrayBuffer would make every access several times
- * slower.
+ * The buffer is small at first, because a store that is only read, or hardly written to, does not
+ * need the memory. It grows fourfold up to the capacity, and doubles from there on. Offsets stay
+ * valid; `bytes` and `view` are replaced. A resizable ArrayBuffer would make every access several
+ * times slower.
  */
 
 import { copyRange } from "../bytes/copy.ts";
@@ -24,7 +25,7 @@ import { copyRange } from "../bytes/copy.ts";
 /** Values of this encoded size or more are kept outside the arena. */
 export const LARGE_VALUE_BYTES: number = 64 * 1024;
 
-/** Bytes in front of the key length field. */
+/** Bytes before the key length field. */
 export const ENTRY_HEADER_BYTES = 8;
 
 const LARGE_VALUE_FLAG = 0x80000000;
@@ -39,9 +40,9 @@ export type SharedBytes = SharedArrayBuffer | ArrayBuffer;
 export class EntryArena {
   /** The memory; replaced when it grows. */
   bytes: Uint8Array;
-  /** A view on the same memory; replaced with it. */
+  /** A view of the same memory; replaced with it. */
   view: DataView;
-  /** Offset behind the last entry. */
+  /** Offset just past the last entry. */
   used: number = FIRST_OFFSET;
   /** The values kept outside. */
   readonly largeValues: Uint8Array[] = [];
@@ -62,8 +63,8 @@ export class EntryArena {
   }
 
   /**
-   * Copies an entry in. `from[start, end)` is key length, key, value length, value; `keyEnd` is the
-   * offset behind the key. Returns the entry's offset.
+   * Copies an entry into the arena. `from[start, end)` is key length, key, value length, value;
+   * `keyEnd` is the offset just past the key. Returns the entry's offset.
    *
    * @throws {RangeError} the arena would pass 4 GiB
    */
@@ -108,18 +109,21 @@ export class EntryArena {
     return this.view.getUint32(entry + 4, true);
   }
 
-  /** Offset behind the entry's key, which starts at `entry + ENTRY_HEADER_BYTES + 4`. */
+  /** Offset just past the entry's key, which starts at `entry + ENTRY_HEADER_BYTES + 4`. */
   keyEndOf(entry: number): number {
     return entry + ENTRY_HEADER_BYTES + 4 + this.view.getUint32(entry + ENTRY_HEADER_BYTES, true);
   }
 
-  /** Index in `largeValues` of the value behind a key that ends at `keyEnd`, or -1 for one in the arena. */
+  /**
+   * Index in `largeValues` of the value after a key that ends at `keyEnd`, or -1 for one in the
+   * arena.
+   */
   largeValueIndex(keyEnd: number): number {
     const length = this.view.getUint32(keyEnd, true);
     return length >= LARGE_VALUE_FLAG ? length - LARGE_VALUE_FLAG : -1;
   }
 
-  /** A view on a large value. */
+  /** A view of a large value. */
   largeView(index: number): DataView {
     return this.#largeViews[index]!;
   }
@@ -144,16 +148,29 @@ export class EntryArena {
     this.#largeBytes = 0;
   }
 
+  /** Releases the memory that is not used. Views of it that were shown stay valid. */
+  shrink(): void {
+    const size = Math.max(FIRST_BYTES, this.used);
+    if (this.bytes.length > size + (size >>> 2)) this.#resize(size);
+  }
+
   #reserve(extra: number): void {
     const needed = this.used + extra;
     if (needed <= this.bytes.length) return;
     if (needed > MAX_ARENA_BYTES) {
       throw new RangeError(`Cannot grow the memtable to ${needed} bytes: the limit is 4 GiB`);
     }
-    const wanted = Math.max(needed, this.bytes.length * 2, this.#capacityBytes);
-    const grown = new Uint8Array(Math.min(MAX_ARENA_BYTES, wanted));
-    grown.set(this.bytes.subarray(0, this.used));
-    this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    const steps = Math.min(
+      this.bytes.length * 4,
+      Math.max(this.#capacityBytes, this.bytes.length * 2),
+    );
+    this.#resize(Math.min(MAX_ARENA_BYTES, Math.max(needed, steps)));
+  }
+
+  #resize(size: number): void {
+    const resized = new Uint8Array(size);
+    resized.set(this.bytes.subarray(0, this.used));
+    this.bytes = resized;
+    this.view = new DataView(resized.buffer);
   }
 }

@@ -1,26 +1,27 @@
 /**
  * The order of a memtable: a B+ tree in one Int32Array over the entries of an arena.
  *
- * A node has up to 64 slots. Beside every entry offset it keeps a key word: the four key bytes that
- * follow the prefix which all keys of this node share, big-endian, sign-flipped so that a signed
+ * A node has up to 64 slots. Beside every entry offset it keeps a key word: the four key bytes
+ * after the prefix that all keys of this node share, big-endian, sign-flipped so that a signed
  * comparison orders them as unsigned. A search in a node compares the shared prefix once and then
- * mostly words; it touches a key in the arena only where words tie. Against a skip list of objects
- * this is 5 times faster and takes a tenth of the memory (decision 9).
+ * mostly words; it reads a key in the arena only if words tie. This is several times faster than a
+ * skip list of objects, and takes a tenth of the memory (decision 9).
  *
  * Node, in 32-bit words from its base (which is its id):
  *
  *     0           number of slots in use
  *     1           length in bytes of the prefix that its keys share
  *     2, 3        leaf: ids of the next and the previous leaf, -1 for none
- *     4 .. 7      the first 16 bytes of that prefix, big-endian; what lies behind the prefix is undefined
+ *     4 .. 7      the first 16 bytes of that prefix, big-endian; bytes past the prefix are undefined
  *     8 .. 71     key word of each slot
  *     72 .. 135   entry offset of each slot (inner node: of the smallest key below it when it was made)
  *     136 .. 199  inner node only: id of each child
  *
- * The prefix stands in the node because the key that it came from is cold: an access to the arena for
- * each level took a fifth of the time of a random insert.
+ * The node holds the prefix because the key that it came from is not in the processor's cache: an
+ * access to the arena for each level took a fifth of the time of a random insert.
  *
- * Keys are unique in the tree: a slot holds the newest version, and older ones hang off its entry.
+ * Keys are unique in the tree: a slot holds the newest version, and its entry leads to the older
+ * ones.
  */
 
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
@@ -37,6 +38,8 @@ const WORDS = HEAD + HEAD_BYTES / 4;
 const ENTRIES = WORDS + FANOUT;
 const CHILDREN = ENTRIES + FANOUT;
 const LEAF_WORDS = CHILDREN;
+/** A tree begins with room for this. */
+const FIRST_WORDS = 4 * LEAF_WORDS;
 const INNER_WORDS = CHILDREN + FANOUT;
 const KEY = ENTRY_HEADER_BYTES + 4;
 const SIGN = 0x80000000;
@@ -56,19 +59,19 @@ export class EntryTree {
   readonly #pathSlots = new Int32Array(MAX_HEIGHT);
   #exact = false;
   #sharesPrefix = false;
-  /** Counts inserted keys: a cursor that saw another number has to find its place again. */
+  /** Counts inserted keys. A cursor that saw another number must find its place again. */
   structureVersion = 0;
   /** Number of distinct keys. */
   keyCount = 0;
   /** The leaf that `locate` or `seek` ended in. */
   leaf = -1;
-  /** The slot in that leaf: of the key if it is there, else of the first key behind it. */
+  /** The slot in that leaf: of the key if the tree has it, else of the first key after it. */
   slot = 0;
 
   /** Makes an empty tree over the arena. */
   constructor(arena: EntryArena) {
     this.#arena = arena;
-    this.#nodes = new Int32Array(16 * LEAF_WORDS);
+    this.#nodes = new Int32Array(FIRST_WORDS);
     this.#root = this.#allocate(LEAF_WORDS);
     this.#firstLeaf = this.#root;
     this.#lastLeaf = this.#root;
@@ -90,7 +93,13 @@ export class EntryTree {
     this.#lastLeaf = this.#root;
   }
 
-  /** Finds the key's place; returns the offset of its newest entry, or 0 where there is none. */
+  /** Releases the memory that is not used. */
+  shrink(): void {
+    const size = Math.max(FIRST_WORDS, this.#used);
+    if (this.#nodes.length > size + (size >>> 2)) this.#nodes = this.#nodes.slice(0, size);
+  }
+
+  /** Finds the key's place; returns the offset of its newest entry, or 0 if there is none. */
   locate(key: DataView, start: number, end: number): number {
     const nodes = this.#nodes;
     let node = this.#root;
@@ -107,7 +116,7 @@ export class EntryTree {
   }
 
   /**
-   * As `locate`, for a caller that means to insert: a key behind all others is recognised without
+   * As `locate`, for a caller that is going to insert. It recognises a key past all others without
    * a descent, which makes sequential loads five times cheaper.
    */
   locateForInsert(key: DataView, start: number, end: number): number {
@@ -180,7 +189,7 @@ export class EntryTree {
     return this.#lastLeaf;
   }
 
-  /** First slot whose key is at or behind the given one; sets `#exact` and `#sharesPrefix`. */
+  /** First slot whose key is at or after the given one; sets `#exact` and `#sharesPrefix`. */
   #search(node: number, key: DataView, start: number, end: number): number {
     const nodes = this.#nodes;
     const arena = this.#arena;
@@ -269,7 +278,7 @@ export class EntryTree {
   ): void {
     const nodes = this.#nodes;
     const count = nodes[node + COUNT]!;
-    // A loop: 20 steps on average, against the cost of calling copyWithin two or three times.
+    // A loop takes 20 steps on average, which cost less than two or three calls of copyWithin.
     for (let at = node + count, first = node + slot; at > first; at--) {
       nodes[at + WORDS] = nodes[at + WORDS - 1]!;
       nodes[at + ENTRIES] = nodes[at + ENTRIES - 1]!;
@@ -292,7 +301,7 @@ export class EntryTree {
   #insertAfterSplit(node: number, slot: number, entry: number, child: number): void {
     const nodes = this.#nodes;
     const count = nodes[node + COUNT]!;
-    // What comes between two keys shares what they share.
+    // A key between two keys shares the prefix that they share.
     const sharesPrefix = count > 0 && (slot > 0 && slot < count || this.#hasPrefix(
       node,
       nodes[node + PREFIX]!,
@@ -308,7 +317,7 @@ export class EntryTree {
     return (keyWord(arena.view, entry + KEY + prefix, arena.keyEndOf(entry)) ^ SIGN) | 0;
   }
 
-  /** Length of the prefix that all keys of a node share: its outermost ones do. */
+  /** Length of the prefix that all keys of a node share, which is that of its outermost keys. */
   #commonPrefix(node: number): number {
     const nodes = this.#nodes;
     const arena = this.#arena;
@@ -324,7 +333,7 @@ export class EntryTree {
     );
   }
 
-  /** Gives a node that is not empty a prefix, and the words that go with it. */
+  /** Sets the prefix of a node that is not empty, and the words that belong to it. */
   #refreshWords(node: number, prefix: number): void {
     const nodes = this.#nodes;
     const { view } = this.#arena;
@@ -349,8 +358,8 @@ export class EntryTree {
     for (let depth = this.#height; depth >= 0; depth--) {
       const isLeaf = child < 0;
       if (slot === 1 && !isLeaf) {
-        // The leftmost child takes keys below its own slot's key; now that a slot comes behind it, whose
-        // key may be one of those, its key has to be true again.
+        // The leftmost child takes keys below its own slot's key. Now a slot comes after it, whose
+        // key may be one of those, so its own key must be the true one again.
         this.#nodes[node + ENTRIES] = this.#nodes[split + ENTRIES]!;
         this.#refreshWords(node, this.#commonPrefix(node));
       }
@@ -377,7 +386,10 @@ export class EntryTree {
     }
   }
 
-  /** Splits a full node; one that grows at its end stays full, so that sequential loads pack tight. */
+  /**
+   * Splits a full node. A node that grows at its end stays full, so that sequential loads pack
+   * tightly.
+   */
   #split(node: number, slot: number, isLeaf: boolean): number {
     const right = this.#allocate(isLeaf ? LEAF_WORDS : INNER_WORDS);
     const nodes = this.#nodes;
@@ -409,7 +421,10 @@ export class EntryTree {
     return right;
   }
 
-  /** Half a node may share more. Where it does not, its keys, which are cold, need no look. */
+  /**
+   * The keys of half a node may share more. If they don't, there is no need to read them, which
+   * would be slow.
+   */
   #lengthenPrefix(node: number): void {
     const prefix = this.#commonPrefix(node);
     if (prefix !== this.#nodes[node + PREFIX]) this.#refreshWords(node, prefix);

@@ -2,12 +2,18 @@
  * The memtable: the newest entries, sorted, with all their versions.
  *
  * The write path appends an entry to the log buffer and inserts the same bytes here. Each entry has
- * a sequence number; readers name the last one that they may see. A frozen ("immutable") memtable is
- * read by its flush job and by readers that pin it, then dropped.
+ * a sequence number; readers name the last one that they may see. A frozen ("immutable") memtable
+ * is read by its flush job and by readers that pin it, then dropped.
  */
 
 import { compareRanges } from "../bytes/compare.ts";
-import { AT_END, AT_ENTRY, emptyEntryView, singleRun } from "../iterator/entry_cursor.ts";
+import {
+  AT_END,
+  AT_ENTRY,
+  emptyEntryView,
+  NEEDS_LOAD,
+  singleRun,
+} from "../iterator/entry_cursor.ts";
 import type { EntryCursor, EntryView, Position } from "../iterator/entry_cursor.ts";
 import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
 import { ENTRY_HEADER_BYTES, EntryArena, type SharedBytes } from "./entry_arena.ts";
@@ -16,6 +22,14 @@ import { EntryTree } from "./entry_tree.ts";
 const KEY = ENTRY_HEADER_BYTES + 4;
 const MAX_RELATIVE_SEQUENCE = 0xffffffff;
 
+/** A key that bounds a range: the first `length` bytes of `view`. */
+export interface KeyBound {
+  /** The bytes. */
+  readonly view: DataView;
+  /** How many of them. */
+  readonly length: number;
+}
+
 /** Sorted, versioned entries in memory. */
 export class Memtable {
   readonly #arena: EntryArena;
@@ -23,12 +37,14 @@ export class Memtable {
   #firstSequence: number;
   /** Number of entries, every version counted. */
   entryCount = 0;
+  /** Number of tombstones among them. The write path counts them, because it knows the values. */
+  tombstoneCount = 0;
   /** Number of read views that show it. Internal to them. */
   references = 0;
 
   /**
-   * Makes an empty memtable for about `capacityBytes` of entries from `firstSequence` on. Its memory is
-   * small at first (entry_arena.ts).
+   * Makes an empty memtable for about `capacityBytes` of entries from `firstSequence` on. Its
+   * memory is small at first (entry_arena.ts).
    */
   constructor(firstSequence: number, capacityBytes: number) {
     this.#firstSequence = firstSequence;
@@ -41,7 +57,7 @@ export class Memtable {
     return this.#tree.keyCount;
   }
 
-  /** Bytes taken by entries and the tree over them. */
+  /** Bytes taken by entries and by the tree over them. */
   get sizeBytes(): number {
     return this.#arena.sizeBytes + this.#tree.sizeBytes;
   }
@@ -56,12 +72,22 @@ export class Memtable {
     return this.#firstSequence;
   }
 
-  /** Makes it empty again for entries from `firstSequence` on, keeping its memory. Nobody may pin it. */
+  /**
+   * Makes it empty again for entries from `firstSequence` on, and keeps its memory. Nobody may pin
+   * it.
+   */
   recycle(firstSequence: number): void {
     this.#arena.clear();
     this.#tree.clear();
     this.#firstSequence = firstSequence;
     this.entryCount = 0;
+    this.tombstoneCount = 0;
+  }
+
+  /** Releases the memory that is not used: it will be needed again, but not soon. */
+  shrink(): void {
+    this.#arena.shrink();
+    this.#tree.shrink();
   }
 
   /**
@@ -88,8 +114,8 @@ export class Memtable {
   }
 
   /**
-   * Finds the newest version of a key with a sequence number of at most `sequence`. Where there is
-   * one, `result` shows it (views on the memtable's memory, valid until the next insert).
+   * Finds the newest version of a key with a sequence number of at most `sequence`. If there is
+   * one, `result` shows it (views of the memtable's memory, valid until the next insert).
    */
   find(key: DataView, start: number, end: number, sequence: number, result: EntryView): boolean {
     const newest = this.#tree.locate(key, start, end);
@@ -100,14 +126,70 @@ export class Memtable {
     return true;
   }
 
-  /** A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. */
-  cursor(sequence: number, reverse: boolean): EntryCursor {
-    return new MemtableCursor(this, this.#tree, sequence, reverse, false);
+  /** Whether it holds a version of the key with a sequence number above `sequence`. */
+  hasNewer(key: DataView, start: number, end: number, sequence: number): boolean {
+    const newest = this.#tree.locate(key, start, end);
+    return newest !== 0 && this.visibleVersion(newest, sequence) !== newest;
   }
 
-  /** As a forward `cursor` that may see every version, for a caller that is going to walk all of it. */
+  /**
+   * The first key from `lower` on and before `upper` that has a version with a sequence number
+   * above `sequence`, or undefined. A bound that is undefined is none. Keys without such a version
+   * are walked over.
+   */
+  newerKeyIn(
+    lower: KeyBound | undefined,
+    upper: KeyBound | undefined,
+    sequence: number,
+  ): Uint8Array | undefined {
+    const tree = this.#tree;
+    const { view } = this.#arena;
+    let leaf = tree.firstLeaf;
+    let slot = 0;
+    if (lower !== undefined) {
+      tree.locate(lower.view, 0, lower.length);
+      leaf = tree.leaf;
+      slot = tree.slot;
+    }
+    for (; leaf >= 0; leaf = tree.nextLeaf(leaf), slot = 0) {
+      const count = tree.countAt(leaf);
+      for (; slot < count; slot++) {
+        const entry = tree.entryAt(leaf, slot);
+        const start = entry + KEY;
+        const end = this.#arena.keyEndOf(entry);
+        if (
+          upper !== undefined && compareRanges(view, start, end, upper.view, 0, upper.length) >= 0
+        ) {
+          return undefined;
+        }
+        if (this.visibleVersion(entry, sequence) !== entry) {
+          return this.#arena.bytes.slice(start, end);
+        }
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * A cursor over the newest versions at or below `sequence`; later inserts do not disturb it. If
+   * it `mayPause`, it answers `NEEDS_LOAD` after it has skipped many newer keys, although there is
+   * nothing to load. Other cursors never do.
+   */
+  cursor(sequence: number, reverse: boolean, mayPause = false): EntryCursor {
+    return new MemtableCursor(this, this.#tree, sequence, {
+      reverse,
+      isWhole: false,
+      skipsPerMove: mayPause ? SKIPS_PER_MOVE : Infinity,
+    });
+  }
+
+  /** As a forward `cursor` that may see every version, for a caller that will walk all of it. */
   wholeCursor(): EntryCursor {
-    return new MemtableCursor(this, this.#tree, Number.MAX_SAFE_INTEGER, false, true);
+    return new MemtableCursor(this, this.#tree, Number.MAX_SAFE_INTEGER, {
+      reverse: false,
+      isWhole: true,
+      skipsPerMove: Infinity,
+    });
   }
 
   /** Shows the entries of another memtable from a copy of its memory, by their offsets: `show`. */
@@ -122,7 +204,7 @@ export class Memtable {
     return this.#arena.bytes.subarray(0, this.#arena.used);
   }
 
-  /** The buffers of values that are kept outside, each of which has one to itself. Internal. */
+  /** The buffers of large values, one for each. Internal. */
   largeBuffers(): SharedBytes[] {
     return this.#arena.largeValues.map(({ buffer }) => buffer as ArrayBuffer);
   }
@@ -137,7 +219,7 @@ export class Memtable {
     }
   }
 
-  /** The first in the chain of versions that starts at `entry` that may be seen, or 0. Internal. */
+  /** The first entry in the chain of versions from `entry` on that may be seen, or 0. Internal. */
   visibleVersion(entry: number, sequence: number): number {
     const arena = this.#arena;
     const relative = sequence - this.#firstSequence;
@@ -146,13 +228,12 @@ export class Memtable {
   }
 
   /**
-   * Reads a byte of each cache line that the entries of a leaf begin with, for a walk over all of it.
-   * Internal.
+   * Reads a byte of each cache line at the start of the entries of a leaf, for a walk over all of
+   * it. Internal.
    *
-   * Entries that were put at random lie at random, and a walk waits for each of them in turn; these
-   * accesses do not depend on one another, so the processor waits for many at a time. With three lines
-   * an entry (of 138 bytes) a flush without compression takes 255 instead of 360 ns an entry of CPU on
-   * Node, and 204 instead of 322 on Bun; with two of them 345 on Node.
+   * Entries that were inserted in random order lie at random places, and a walk waits for each of
+   * them in turn. These accesses do not depend on one another, so the processor waits for many at a
+   * time. Three lines per entry make a flush without compression about a third faster (decision 9).
    */
   touchEntries(leaf: number): number {
     const tree = this.#tree;
@@ -172,17 +253,21 @@ export class Memtable {
   showRun(run: EntryRun): void {
     run.bytes = this.#arena.bytes;
     run.view = this.#arena.view;
-    run.isDense = false;
   }
 
-  /** Compares an entry's key with a bound: negative where it comes first. Internal. */
+  /** Compares an entry's key with a bound: negative if it comes first. Internal. */
   compareKey(entry: number, bound: RunBound): number {
     const { view } = this.#arena;
     const keyEnd = this.#arena.keyEndOf(entry);
     return compareRanges(view, entry + KEY, keyEnd, bound.view, bound.start, bound.end);
   }
 
-  /** Whether an entry's value lies in a buffer of its own. Internal. */
+  /** Where the key of an entry lies, until the next insert. Internal. */
+  keyAt(entry: number): { view: DataView; start: number; end: number } {
+    return { view: this.#arena.view, start: entry + KEY, end: this.#arena.keyEndOf(entry) };
+  }
+
+  /** Whether an entry's value lies in its own buffer. Internal. */
   hasLargeValue(entry: number): boolean {
     return this.#arena.largeValueIndex(this.#arena.keyEndOf(entry)) >= 0;
   }
@@ -213,8 +298,21 @@ export class Memtable {
 
 /** The most entries of a run: what a leaf holds. */
 const MAX_RUN = 64;
+/** After this number of keys that it may not see, a cursor that may pause does so. */
+const SKIPS_PER_MOVE = 1024;
 
-/** Walks the leaves; finds its place again by its key when keys were inserted since its last move. */
+/** How to walk a memtable. */
+interface MemtableWalk {
+  readonly reverse: boolean;
+  /** Whether the caller will walk all of it. */
+  readonly isWhole: boolean;
+  /** Keys that a move may skip before it pauses. */
+  readonly skipsPerMove: number;
+}
+
+/**
+ * Walks the leaves. If keys were inserted since its last move, it finds its place again by its key.
+ */
 class MemtableCursor implements EntryCursor {
   readonly entry: EntryView = emptyEntryView();
   readonly #table: Memtable;
@@ -227,24 +325,22 @@ class MemtableCursor implements EntryCursor {
   #structureVersion = -1;
   /** Not read: it keeps engines from leaving out the accesses of `touchEntries`. */
   touched = 0;
-  /** Where the entries of the last run lie, and their slots in the leaf. */
+  /** The offsets of the entries of the last run, and their slots in the leaf. */
   #runOffsets: Uint32Array | undefined;
   #runSlots: Uint8Array | undefined;
-  /** The most entries of the next run: one of the first few is often all that is wanted. */
+  /** The most entries of the next run. Callers often want only one of the first few. */
   #nextRun = 8;
+  readonly #skipsPerMove: number;
+  /** The entry at which the last move stopped half-way. */
+  #pausedAt = 0;
 
-  constructor(
-    table: Memtable,
-    tree: EntryTree,
-    sequence: number,
-    reverse: boolean,
-    isWhole: boolean,
-  ) {
+  constructor(table: Memtable, tree: EntryTree, sequence: number, walk: MemtableWalk) {
     this.#table = table;
     this.#tree = tree;
     this.#sequence = sequence;
-    this.#reverse = reverse;
-    this.#isWhole = isWhole;
+    this.#reverse = walk.reverse;
+    this.#isWhole = walk.isWhole;
+    this.#skipsPerMove = walk.skipsPerMove;
   }
 
   seekToStart(): Position {
@@ -269,7 +365,7 @@ class MemtableCursor implements EntryCursor {
 
   advance(): Position {
     if (this.#structureVersion !== this.#tree.structureVersion) {
-      // The shown key lies in the arena for good, though the arena's buffer may have been replaced.
+      // The shown key stays in the arena, but the arena's buffer may have been replaced.
       const { keyView, keyStart, keyEnd } = this.entry;
       this.#place(keyView, keyStart, keyEnd);
     }
@@ -283,7 +379,8 @@ class MemtableCursor implements EntryCursor {
 
   takeRun(run: EntryRun, bound: RunBound | undefined): number {
     const sign = this.#reverse ? -1 : 1;
-    // A tree that was changed since the last move may have other entries in the slots around this one.
+    // If the tree has changed since the last move, the slots around this one may hold other
+    // entries.
     if (this.#structureVersion !== this.#tree.structureVersion) {
       return singleRun(this.entry, bound, sign);
     }
@@ -300,7 +397,7 @@ class MemtableCursor implements EntryCursor {
       if (entry === 0) continue;
       const order = bound === undefined ? -1 : sign * table.compareKey(entry, bound);
       if (order > 0 || (order === 0 && !bound!.isIncluded)) break;
-      // One whose value lies elsewhere is shown by itself.
+      // An entry with a value outside of the arena is shown alone.
       if (table.hasLargeValue(entry)) {
         if (count === 0) return 1;
         break;
@@ -320,12 +417,13 @@ class MemtableCursor implements EntryCursor {
 
   skip(count: number): void {
     if (count === 0) return;
-    // Where keys were inserted meanwhile the slot is another entry's, and `advance` looks for its place.
+    // If keys were inserted meanwhile, the slot holds another entry, and `advance` looks for its
+    // place.
     this.#slot = this.#runSlots![count]!;
     this.#table.show(this.#runOffsets![count]! - ENTRY_HEADER_BYTES, this.entry);
   }
 
-  /** Everything is in memory: no move ever asks for a load. */
+  /** Everything is in memory: a move that asks for a load has only stopped half-way. */
   loadSync(): void {}
 
   load(): Promise<void> {
@@ -333,7 +431,17 @@ class MemtableCursor implements EntryCursor {
   }
 
   resume(): Position {
-    return AT_ENTRY;
+    if (this.#structureVersion !== this.#tree.structureVersion) {
+      const { view, start, end } = this.#table.keyAt(this.#pausedAt);
+      this.#place(view, start, end);
+    }
+    return this.#reverse ? this.#settleBackward() : this.#settleForward();
+  }
+
+  /** Stops half-way, at a key that must not be seen. `resume` finds its place again. */
+  #pause(): Position {
+    this.#pausedAt = this.#tree.entryAt(this.#leaf, this.#slot);
+    return NEEDS_LOAD;
   }
 
   #place(key: DataView, start: number, end: number): void {
@@ -346,6 +454,7 @@ class MemtableCursor implements EntryCursor {
 
   #settleForward(): Position {
     const tree = this.#tree;
+    let left = this.#skipsPerMove;
     for (;;) {
       if (this.#slot >= tree.countAt(this.#leaf)) {
         const next = tree.nextLeaf(this.#leaf);
@@ -356,12 +465,14 @@ class MemtableCursor implements EntryCursor {
         continue;
       }
       if (this.#showSlot()) return AT_ENTRY;
+      if (left-- === 0) return this.#pause();
       this.#slot++;
     }
   }
 
   #settleBackward(): Position {
     const tree = this.#tree;
+    let left = this.#skipsPerMove;
     for (;;) {
       if (this.#slot < 0) {
         const previous = tree.previousLeaf(this.#leaf);
@@ -371,6 +482,7 @@ class MemtableCursor implements EntryCursor {
         continue;
       }
       if (this.#showSlot()) return AT_ENTRY;
+      if (left-- === 0) return this.#pause();
       this.#slot--;
     }
   }

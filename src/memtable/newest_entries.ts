@@ -1,13 +1,13 @@
 /**
  * The newest version of every key of a memtable as plain memory, for a flush in another thread.
  *
- * The memory holds a copy of the arena and, behind it, the offset of the newest version of each key, in
- * key order. Unlike the tree, that takes 4 bytes a key, and is made by a walk over the leaves (some 10 ns a key).
- * The offsets are signed, because nothing that is copied comes near 2 GiB: of unsigned ones JavaScriptCore's last
- * compiler (Bun 1.4) makes floating-point numbers here, which then spread to every length and offset of the
- * table that is written, and a flush takes 34 ms instead of 13.
- * These are buffers, not views on them: Deno 2.9 takes seconds to send a view of some megabytes to another
- * thread, since it goes through its indices.
+ * The memory holds a copy of the arena and, after it, the offset of the newest version of each key,
+ * in key order. That takes 4 bytes per key, less than the tree, and is made by a walk over the
+ * leaves. The offsets are signed, because no copy comes near 2 GiB: JavaScriptCore's last compiler
+ * (Bun 1.4) makes floating-point numbers of unsigned ones here, which spread to every length and
+ * offset of the table, and slow a flush down to less than half (decision 9). The caller sends
+ * buffers and not views: Deno 2.9 takes seconds to send a view of some megabytes to another thread,
+ * because it visits all its indices.
  */
 
 import {
@@ -24,12 +24,12 @@ import { Memtable } from "./memtable.ts";
 
 /** Bytes that are copied between two points where the task may be paused. */
 const BYTES_PER_PAUSE = 64 * 1024;
-/** Entries that are looked at together: see `NewestCursor`. */
+/** Entries whose memory is read ahead together: see `NewestCursor`. */
 const TOUCHED = 64;
 
 /** The newest version of every key. */
 export interface NewestEntries {
-  /** Entries and, behind them at the next multiple of 4, their order. */
+  /** Entries and, after them at the next multiple of 4, their order. */
   readonly memory: SharedBytes;
   /** Bytes of entries. */
   readonly usedBytes: number;
@@ -45,8 +45,9 @@ export function newestBytes(memtable: Memtable): number {
 }
 
 /**
- * Copies what a flush of a frozen memtable needs to `memory`, from its start on. It may be paused every 64 KiB:
- * where the memory is new the system makes its pages now, which took 10 ms for 4 MiB on a virtual machine.
+ * Copies what a flush of a frozen memtable needs to `memory`, from its start on. It may be paused
+ * every 64 KiB: the system makes the pages of new memory now, which took 10 ms for 4 MiB on a
+ * virtual machine.
  */
 export function* copyNewest(memtable: Memtable, memory: SharedBytes): Task<NewestEntries> {
   const { usedBytes, keyCount } = memtable;
@@ -74,8 +75,8 @@ function orderStart(usedBytes: number): number {
 }
 
 /**
- * Walks the order. It reads a byte of each cache line of the next entries first, for the reason that
- * `Memtable.touchEntries` gives.
+ * Walks the order. It first reads a byte of each cache line of the next entries, for the reason
+ * that `Memtable.touchEntries` gives.
  */
 class NewestCursor implements EntrySequence {
   readonly entry: EntryView = emptyEntryView();

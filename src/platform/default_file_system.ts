@@ -1,19 +1,26 @@
-/** Picks the disk adapter of the runtime at hand; `options.fileSystem` defaults to it. */
+/** Picks the disk adapter of the current runtime; `options.fileSystem` defaults to it. */
 
 import { bunFileSystem } from "./bun_file_system.ts";
 import { denoFileSystem } from "./deno_file_system.ts";
 import type { FileSystem } from "./file_system.ts";
-import { runtimeName } from "./natives.ts";
 import { nodeFileSystem } from "./node_file_system.ts";
+import type { FileModes } from "./posix_modes.ts";
+import { noDisk, runtimeName } from "./runtime.ts";
 
-/** The disk, as the runtime at hand reaches it best. */
-export function defaultFileSystem(): FileSystem {
+/**
+ * The disk, by the best calls of the current runtime; new files and directories get the modes.
+ *
+ * @throws {StoreError} code `UNSUPPORTED_RUNTIME`: there is no disk
+ */
+export function defaultFileSystem(modes?: FileModes): FileSystem {
   switch (runtimeName) {
     case "node":
-      return nodeFileSystem();
+      return nodeFileSystem(modes);
     case "deno":
-      return denoFileSystem();
+      return denoFileSystem(modes);
     case "bun":
-      return bunFileSystem();
+      return bunFileSystem(modes);
+    case "other":
+      throw noDisk();
   }
 }

@@ -1,26 +1,27 @@
 /**
- * The lock of a store's directory (docs/decisions/0001). Two things make it:
+ * The lock of a store's directory (docs/decisions/0001-lock-through-sqlite.md). It has two parts:
  *
- * - **The mutex** (sqlite_mutex.ts), a lock of the operating system on `LOCK`. It is exact as long as
- *   it is there, and goes with its process; but the system may drop it while its holder lives.
- * - **The record** (lock_record.ts), the file `LOCK.holder`. It stays whatever happens to the mutex.
+ * - **The mutex** (sqlite_mutex.ts), a lock of the operating system on `LOCK`. It is exact as long
+ *   as it exists, and ends with its process. But the system may drop it while its holder lives.
+ * - **The record** (lock_record.ts), the file `LOCK.holder`. It stays whatever happens to the
+ *   mutex.
  *
- * Whoever gets the mutex and finds the record of another holder has to find out whether that holder
- * lives: by the process that the record names (process_liveness.ts) or, where that can't be told, by
- * asking: it sets a mark in the record. The holder takes it away, and takes the mutex anew.
- * A mark that stays for half a second means that nobody is there.
+ * A contender that gets the mutex and finds the record of another holder must find out whether that
+ * holder lives. It looks at the process that the record names (process_liveness.ts). If that tells
+ * nothing, it asks: it sets a mark in the record. The holder removes the mark, and takes the mutex
+ * again. If the mark stays for half a second, nobody is there.
  *
- * Nobody can be certain: a holder may be suspended. So there is a fence as well. Who takes over puts
- * its own record under the name before it reads anything else, and a holder looks whether its own is
- * still there (`verifySync`) after everything that has to be durable and before it tells of it.
+ * Nobody can be certain, because a holder may be suspended. So there is a fence, too. A new holder
+ * puts its own record in place before it reads anything else. A holder checks that its own record
+ * is still there (`verifySync`) after everything that must be durable and before it acknowledges.
  *
- * A path that is too long for SQLite has no mutex: there the record alone is the lock. It is made by
- * linking, which only one of several can do; of several that replace a dead one the last one has it.
+ * If a path is too long for SQLite, there is no mutex, and the record alone is the lock. It is made
+ * by linking, in which only one of several can succeed. If several replace a dead one, the last one
+ * has the lock.
  */
 
-import * as fs from "node:fs";
-import * as nodePath from "node:path";
-import { IoError, LockedError, LockLostError } from "../errors.ts";
+import type { Stats } from "node:fs";
+import { IoError, isErrorLike, LockedError, LockLostError } from "../errors.ts";
 import type { FileLock, LockWitness } from "./file_system.ts";
 import {
   describeHolder,
@@ -38,39 +39,50 @@ import {
   setMark,
   writeRecord,
 } from "./lock_record.ts";
-import { process, runtimeName, runtimeVersion } from "./natives.ts";
+import { nodeModule, process, runtimeName, runtimeVersion } from "./runtime.ts";
 import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { DEFAULT_FILE_MODE } from "./posix_modes.ts";
 import { type Liveness, livenessOf, surroundings, systemProcesses } from "./process_liveness.ts";
 import type { Timer } from "./scheduler.ts";
 import { fitsSqlite, SqliteMutex } from "./sqlite_mutex.ts";
-import { systemScheduler } from "./system_scheduler.ts";
+import { dateText, systemScheduler } from "./system_scheduler.ts";
+
+const fs = nodeModule("node:fs");
+const nodePath = nodeModule("node:path");
 
 const LOCK_NAME = "LOCK";
-/** Files in the making that a killed process may have left. */
+/** Unfinished files that a killed process may have left. */
 const TEMPORARY_NAME = /^LOCK\.(?:holder\.|[0-9a-f]{16}\.|holder\.[0-9a-f]{16}\.)tmp$/;
 
-/** How long a wait sleeps at a time. They are counted: a clock may stand still. */
+/** How long one sleep of a wait is. The sleeps are counted, because a clock may stand still. */
 const NAP_MS = 2;
 /** How often a holder looks for marks. */
 const LOOK_MS = 120;
-/** How long a mark waits for its answer: some times as long, for a holder that is held up. */
+/** How long a mark waits for its answer: several times as long, for a holder that is busy. */
 const ANSWER_MS = 600;
-/** How long others that replace the record of a dead holder may be about it, where there is no mutex. */
+/** How long others may take to replace the record of a dead holder, if there is no mutex. */
 const SETTLE_MS = 20;
-/** How often the record may be replaced while we look at it before somebody else has the directory. */
+/**
+ * How often the record may be replaced while we look at it before we conclude that somebody else
+ * has the directory.
+ */
 const ROUNDS = 4;
 
 /** Locks that are held or being taken, by the identity of the directory. */
 type Registry = Map<string, { readonly holder: Holder }>;
 
-/** One for all copies of this library in the realm: each would let the others' locks be. */
+/**
+ * One for all copies of this library in the realm: otherwise each would ignore the locks of the
+ * others.
+ */
 const registry: Registry = ((globalThis as unknown as Record<symbol, Registry | undefined>)[
   Symbol.for("@tinykvs/core.locks")
 ] ??= new Map());
 
 /**
- * Locks of this copy. It also keeps their mutexes reachable: a collected database is closed, and the
- * lock of a caller who dropped its FileLock would go silently (Bun did so within a second).
+ * Locks of this copy. It also keeps their mutexes reachable. A collected database is closed, so
+ * without this the lock of a caller who dropped its FileLock would end silently (on Bun within a
+ * second).
  */
 const held = new Set<DirectoryLock>();
 let timer: Timer | undefined;
@@ -79,11 +91,14 @@ let timer: Timer | undefined;
  * Locks an existing directory against every other handle, in this process or another one.
  *
  * @throws {LockedError} another holder has it; the error names it as far as is known
- * @throws {IoError} the directory is missing, `LOCK` is no regular file or cannot be opened, or
- * the runtime has no SQLite
+ * @throws {IoError} the directory is missing, `LOCK` is not a regular file or cannot be opened, or
+ *   the runtime has no SQLite
  */
-export function lockDirectorySync(directory: string): FileLock {
-  const steps = takeLock(directory);
+export function lockDirectorySync(
+  directory: string,
+  fileMode: number = DEFAULT_FILE_MODE,
+): FileLock {
+  const steps = takeLock(directory, fileMode);
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
@@ -92,12 +107,15 @@ export function lockDirectorySync(directory: string): FileLock {
 }
 
 /** As `lockDirectorySync`; the event loop turns while it waits. */
-export async function lockDirectory(directory: string): Promise<FileLock> {
-  const steps = takeLock(directory);
+export async function lockDirectory(
+  directory: string,
+  fileMode: number = DEFAULT_FILE_MODE,
+): Promise<FileLock> {
+  const steps = takeLock(directory, fileMode);
   for (;;) {
     const { done, value } = steps.next();
     if (done) return value;
-    // Not by a timer: those of the scheduler let the process end, here before it has its store.
+    // Not by a timer: the scheduler's timers let the process end, here before it has its store.
     await systemScheduler.yield();
     systemScheduler.sleepSync(NAP_MS);
   }
@@ -105,19 +123,24 @@ export async function lockDirectory(directory: string): Promise<FileLock> {
 
 /** The directory that is locked. */
 interface Place {
-  /** As the caller names it: errors say so. */
+  /** As the caller names it, for errors. */
   readonly directory: string;
-  /** Path of `LOCK`, or undefined where SQLite can't open it. */
+  /** Path of `LOCK`, or undefined if SQLite can't open it. */
   readonly mutexPath: string | undefined;
   /** Path of the record. */
   readonly recordPath: string;
-  /** What tells the directory from every other one. */
+  /** Distinguishes the directory from every other one. */
   readonly identity: string;
+  /** Permission bits of the lock's files. */
+  readonly fileMode: number;
 }
 
-/** The steps of taking a lock; each pause is a nap. */
-function* takeLock(directory: string): Generator<undefined, FileLock> {
-  const place = placeOf(directory);
+/** The steps of taking a lock; each pause is a sleep. */
+function* takeLock(
+  directory: string,
+  fileMode: number,
+): Generator<undefined, FileLock> {
+  const place = placeOf(directory, fileMode);
   const other = registry.get(place.identity);
   if (other !== undefined) {
     throw new LockedError(directory, describeHolder("this process", other.holder));
@@ -142,28 +165,30 @@ function* takeLock(directory: string): Generator<undefined, FileLock> {
   }
 }
 
-function placeOf(directory: string): Place {
+function placeOf(directory: string, fileMode: number): Place {
   let real = directory;
-  let status: fs.Stats;
+  let status: Stats;
   try {
     try {
       real = fs.realpathSync(directory);
     } catch (error) {
-      // Deno may refuse to resolve a link whose target is outside of what is allowed.
-      if (!(error instanceof Error && error.name === "NotCapable")) throw error;
+      // Deno may refuse to resolve a link whose target is outside of the allowed paths.
+      if (!(isErrorLike(error) && error.name === "NotCapable")) throw error;
     }
     status = fs.statSync(directory);
   } catch (error) {
     throw ioErrorFrom("lock", directory, error);
   }
-  // SQLite follows links before it counts. The name that the caller knows is better in errors.
+  // SQLite follows links before it measures the path. In errors, the name that the caller knows is
+  // better.
   const paths = [directory, real].map((path) => nodePath.join(path, LOCK_NAME));
   return {
     directory,
     mutexPath: fitsSqlite(paths[1]!) ? paths.find(fitsSqlite) : undefined,
     recordPath: nodePath.join(directory, RECORD_NAME),
-    // The time tells a new directory from a removed one whose inode it got.
+    // The time distinguishes a new directory from a removed one whose inode it got.
     identity: `${status.dev}:${status.ino}:${Math.floor(status.birthtimeMs || 0)}`,
+    fileMode,
   };
 }
 
@@ -174,7 +199,7 @@ function holderOf(place: Place): Holder {
     version: runtimeVersion,
     pid: process.pid,
     token: systemScheduler.randomHex(16),
-    since: new Date().toISOString(),
+    since: dateText(),
     started,
     pidNamespace,
     boot,
@@ -184,14 +209,14 @@ function holderOf(place: Place): Holder {
   };
 }
 
-function takeMutex({ directory, mutexPath, recordPath }: Place): SqliteMutex | undefined {
+function takeMutex({ directory, mutexPath, recordPath, fileMode }: Place): SqliteMutex | undefined {
   if (mutexPath === undefined) return undefined;
-  const mutex = SqliteMutex.take(mutexPath);
+  const mutex = SqliteMutex.take(mutexPath, fileMode);
   if (mutex !== undefined) return mutex;
   throw lockedBy(directory, readRecord(recordPath)?.holder);
 }
 
-/** Puts our record under the name, once nobody else's counts any more. */
+/** Puts our record in place, as soon as no other record counts any more. */
 function* putRecord(
   place: Place,
   mutex: SqliteMutex | undefined,
@@ -207,7 +232,7 @@ function* putRecord(
     const status = replaceRecord(place, text, token.slice(0, 16), former?.status, isExclusive);
     if (status === undefined) continue;
     if (mutex !== undefined || former === undefined) return status;
-    // Without a mutex others may have found it dead in the same moment. The last one has it.
+    // Without a mutex others may have found it dead at the same moment. The last one has the lock.
     for (let napped = 0; napped < SETTLE_MS; napped += NAP_MS) yield undefined;
     const now = recordStatus(recordPath);
     if (now !== undefined && isSameRecord(now, status)) return now;
@@ -216,9 +241,9 @@ function* putRecord(
 }
 
 /**
- * Whether the holder of a record has ended; false where the record was replaced meanwhile.
+ * Whether the holder of a record has ended; false if the record was replaced meanwhile.
  *
- * @throws {LockedError} it lives
+ * @throws {LockedError} the holder lives
  */
 function* isOver(
   place: Place,
@@ -236,7 +261,8 @@ function* isOver(
     const now = readRecord(recordPath);
     if (now === undefined || !isSameRecord(now.status, status)) return false;
     if (isAsked && !now.isMarked) throw lockedBy(directory, holder);
-    // Again and again: a holder tells marks by the time of the last change, which may be coarse.
+    // Again and again: a holder recognises marks by the time of the last change, which may be
+    // coarse.
     if (napped % LOOK_MS === 0) isAsked = ask(recordPath, former);
   }
   return true;
@@ -250,25 +276,25 @@ function judge(
   if (holder === undefined) return "unknown";
   if (holder.directory !== identity) return "dead";
   const liveness = livenessOf(holder, { ...surroundings(), pid: process.pid }, systemProcesses);
-  // SQLite would not have let us in while another thread of this process has that file locked.
+  // SQLite would have refused us while another thread of this process has that file locked.
   return liveness === "here" && holder.lockFile === mutex?.identity ? "dead" : liveness;
 }
 
-/** Asks the holder to show itself and to take its mutex anew; false where it can't be asked. */
+/** Asks the holder to answer and to take its mutex again; false if it can't be asked. */
 function ask(path: string, found: FoundRecord): boolean {
   if (found.holder === undefined) return false;
   try {
     return setMark(path, found, true) !== undefined;
   } catch (error) {
-    // Then it is only watched.
+    // Then the record is only watched.
     if (error instanceof IoError) return false;
     throw error;
   }
 }
 
-/** Puts a record in the place of `former`; undefined where somebody else was quicker. */
+/** Replaces the record `former`; undefined if somebody else was faster. */
 function replaceRecord(
-  { recordPath }: Place,
+  { recordPath, fileMode }: Place,
   text: string,
   temporaryId: string,
   former: RecordStatus | undefined,
@@ -276,12 +302,12 @@ function replaceRecord(
 ): RecordStatus | undefined {
   const temporary = `${recordPath}.${temporaryId}.tmp`;
   try {
-    const written = writeRecord(temporary, text);
+    const written = writeRecord(temporary, text, fileMode);
     if (former === undefined && exclusively) {
       fs.linkSync(temporary, recordPath);
       fs.unlinkSync(temporary);
     } else {
-      // With the mutex nobody puts one there who waited for it.
+      // While we have the mutex, nobody who waited for it replaces the record.
       const now = former && recordStatus(recordPath);
       if (former !== undefined && (now === undefined || !isSameRecord(now, former))) {
         fs.unlinkSync(temporary);
@@ -299,7 +325,7 @@ function replaceRecord(
   }
 }
 
-/** What killed processes left in the making. */
+/** Unfinished files of killed processes. */
 function removeTemporaries(directory: string): void {
   for (const name of fs.readdirSync(directory)) {
     if (TEMPORARY_NAME.test(name)) removeIfThere(nodePath.join(directory, name));
@@ -357,7 +383,7 @@ class DirectoryLock implements FileLock {
     if (this.#isReleased) return;
     this.onLost = undefined;
     try {
-      // While the lock is still held: a moment later the record may be the next holder's.
+      // While the lock is still held: a moment later the record may belong to the next holder.
       this.verifySync();
       removeIfThere(this.#place.recordPath);
     } catch (error) {
@@ -374,7 +400,7 @@ class DirectoryLock implements FileLock {
     }
   }
 
-  /** Finds out what it means that the record is not as it was. */
+  /** Finds out why the record has changed. */
   #inspect(): void {
     const { recordPath, mutexPath } = this.#place;
     const found = readRecord(recordPath);
@@ -385,7 +411,7 @@ class DirectoryLock implements FileLock {
     }
     if (found.isMarked) return this.#answer(found);
     // Another mode, owner or number of links changes nothing. But a directory that was copied over
-    // ours, or that got our inodes, brings a `LOCK` of its own, or has written to ours.
+    // ours, or that got our inodes, has another `LOCK`, or has written to ours.
     const isRewritten = found.status.mtimeMs !== this.#status.mtimeMs ||
       found.status.size !== this.#status.size ||
       (mutexPath !== undefined && this.#mutex?.isAt(mutexPath) === false);
@@ -393,7 +419,7 @@ class DirectoryLock implements FileLock {
     this.#status = found.status;
   }
 
-  /** Somebody asks whether we live: our mutex must be gone. */
+  /** Somebody asks whether we live, so our mutex must be gone. */
   #answer(found: FoundRecord): void {
     const { recordPath } = this.#place;
     const status = setMark(recordPath, found, false);
@@ -404,14 +430,17 @@ class DirectoryLock implements FileLock {
     this.#takeMutex();
   }
 
-  /** Takes the mutex if it is free; whoever has it now will find out that we live. */
+  /**
+   * Takes the mutex if it is free; if another process has it now, that one will find out that we
+   * live.
+   */
   #takeMutex(): void {
-    const { mutexPath } = this.#place;
+    const { mutexPath, fileMode } = this.#place;
     if (mutexPath === undefined) return;
     try {
-      this.#mutex = SqliteMutex.take(mutexPath);
+      this.#mutex = SqliteMutex.take(mutexPath, fileMode);
     } catch (error) {
-      // The record has to do.
+      // The record must be enough.
       if (!(error instanceof IoError)) throw error;
     }
   }
@@ -424,7 +453,7 @@ class DirectoryLock implements FileLock {
   }
 }
 
-/** Looks after the locks now and then: one timer for all, which does not keep the process alive. */
+/** Checks the locks now and then: one timer for all, which does not keep the process alive. */
 function startLooking(): void {
   timer ??= systemScheduler.setTimer(() => {
     timer = undefined;
@@ -432,7 +461,7 @@ function startLooking(): void {
       try {
         lock.verifySync();
       } catch {
-        // Whoever writes next is told.
+        // The next write reports it.
       }
     }
     if (held.size > 0) startLooking();

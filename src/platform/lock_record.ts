@@ -4,19 +4,23 @@
  *     {"runtime":"node","version":"24.21.0","pid":4711, ... }    at most 4 KiB
  *     line feed, or a space: the mark of a contender
  *
- * Whose record stands under the name has the lock. A holder puts its own there by renaming a new
- * file onto it, before it reads anything of the store, and never does so again: from then on the
- * same file under the name means that nobody has taken over. It is replaced and removed, and else
- * only changed by marks: a contender that can't tell whether the holder lives sets one, and the
- * holder takes it away again (directory_lock.ts). Nobody changes a file that lost the name meanwhile.
+ * The process whose record has that name has the lock. A holder renames a new file to the name
+ * before it reads anything of the store, and never does so again. From then on, the same file under
+ * the name means that nobody has taken over. The file is only replaced, removed, or changed by
+ * marks: a contender that can't tell whether the holder lives sets a mark, and the holder removes
+ * it (directory_lock.ts). Nobody changes a file that has lost the name meanwhile.
  *
- * The record has mode 0600. Everything in it is matched against a pattern before it is used.
+ * The record has mode 0600, or the mode of the store's options. Everything in it is matched against
+ * a pattern before it is used.
  */
 
-import * as fs from "node:fs";
+import { TextDecoder, TextEncoder } from "./natives.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { lstat } from "./posix_status.ts";
+import { nodeModule } from "./runtime.ts";
 import { writeFullySync } from "./transfer.ts";
+
+const fs = nodeModule("node:fs");
 
 /** Name of the record. */
 export const RECORD_NAME = "LOCK.holder";
@@ -25,9 +29,9 @@ const MAX_BYTES = 4096;
 const LINE_FEED = Uint8Array.of(0x0a);
 const MARK = Uint8Array.of(0x20);
 // Windows has none of these flags.
-const SAFE_FLAGS = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
+const SAFE_FLAGS = (fs?.constants.O_NOFOLLOW ?? 0) | (fs?.constants.O_NONBLOCK ?? 0);
 
-/** Who holds a lock. What a holder could not find out about itself is "". */
+/** Who holds a lock. A field that a holder could not find out about itself is "". */
 export interface Holder {
   /** "node", "deno" or "bun". */
   readonly runtime: string;
@@ -45,15 +49,18 @@ export interface Holder {
   readonly pidNamespace: string;
   /** Id of the system's run since it was booted. */
   readonly boot: string;
-  /** What tells the machine from others. */
+  /** Distinguishes the machine from others. */
   readonly machine: string;
-  /** Identity of the locked directory: the record in a copy of it says nothing of the copy. */
+  /**
+   * Identity of the locked directory: the record in a copy of the directory does not count for the
+   * copy.
+   */
   readonly directory: string;
-  /** Identity of the `LOCK` file that the holder has a transaction on, "" for none. */
+  /** Identity of the `LOCK` file that the holder has a transaction on, or "". */
   readonly lockFile: string;
 }
 
-/** What `lstat` told of a record: equal as long as nobody has touched it. */
+/** The result of `lstat` for a record: equal as long as nobody has touched it. */
 export interface RecordStatus {
   readonly dev: number;
   readonly ino: number;
@@ -63,40 +70,40 @@ export interface RecordStatus {
   readonly birthtimeMs: number;
 }
 
-/** What stands under the name of the record. */
+/** The file under the name of the record. */
 export interface FoundRecord {
   /** Its status. */
   readonly status: RecordStatus;
-  /** Its text up to the line feed or the mark; what is unreadable is "". */
+  /** Its text up to the line feed or the mark; "" if it is unreadable. */
   readonly text: string;
   /** Whether a contender has marked it. */
   readonly isMarked: boolean;
-  /** Who it says the holder is, or undefined where it is damaged. */
+  /** The holder that it names, or undefined if it is damaged. */
   readonly holder: Holder | undefined;
 }
 
-/** Whether two are of the same file. */
+/** Whether both are of the same file. */
 export function isSameRecord(a: RecordStatus, b: RecordStatus): boolean {
   return a.ino === b.ino && a.dev === b.dev;
 }
 
-/** Whether nobody has touched the file in between. */
+/** Whether nobody has touched the file between the two. */
 export function isUntouched(a: RecordStatus, b: RecordStatus): boolean {
   return a.ino === b.ino && a.dev === b.dev && a.size === b.size && a.mtimeMs === b.mtimeMs &&
     a.ctimeMs === b.ctimeMs && a.birthtimeMs === b.birthtimeMs;
 }
 
-/** The status of what is at the path, or undefined for nothing. */
+/** The status of the path, or undefined if nothing is there. */
 export function recordStatus(path: string): RecordStatus | undefined {
   return lstat("lock", path);
 }
 
-/** What a holder's record holds. */
+/** The content of a holder's record. */
 export function recordText(holder: Holder): string {
   return JSON.stringify(holder);
 }
 
-/** Reads the record; undefined where there is no regular file. One that can't be read is damaged. */
+/** Reads the record; undefined if there is no regular file. One that can't be read is damaged. */
 export function readRecord(path: string): FoundRecord | undefined {
   const status = lstat("lock", path);
   if (status?.isFile() !== true) return undefined;
@@ -117,8 +124,12 @@ export function readRecord(path: string): FoundRecord | undefined {
 /**
  * Writes a record to a new file, and returns its status.
  */
-export function writeRecord(temporary: string, text: string): RecordStatus {
-  const descriptor = fs.openSync(temporary, "wx", 0o600);
+export function writeRecord(
+  temporary: string,
+  text: string,
+  fileMode: number,
+): RecordStatus {
+  const descriptor = fs.openSync(temporary, "wx", fileMode);
   const handle = new DescriptorHandle(descriptor, temporary);
   try {
     const bytes = new TextEncoder().encode(text + "\n");
@@ -130,8 +141,8 @@ export function writeRecord(temporary: string, text: string): RecordStatus {
 }
 
 /**
- * Sets the mark, or takes it away, if the record still has the name. Returns the status after that,
- * or undefined where another file has the name.
+ * Sets the mark, or removes it, if the record still has the name. Returns the status after that, or
+ * undefined if another file has the name.
  *
  * @throws {IoError} it can't be written to
  */
@@ -164,20 +175,20 @@ export function removeIfThere(path: string): void {
   }
 }
 
-/** A holder as messages name it. */
+/** A holder, for messages. */
 export function describeHolder(who: string, holder: Holder | undefined): string {
   if (holder === undefined) return `${who} (unknown)`;
   const { runtime, version, pid, since } = holder;
   return `${who} (${runtime} ${version}, pid ${pid}, since ${since})`;
 }
 
-/** What stands under the name of the record, as messages say it. */
+/** The file under the name of the record, for messages. */
 export function describeRecord(found: FoundRecord | undefined): string {
   if (found === undefined) return `"${RECORD_NAME}" is missing`;
-  return `"${RECORD_NAME}" is of ${describeHolder("another handle", found.holder)}`;
+  return `"${RECORD_NAME}" belongs to ${describeHolder("another handle", found.holder)}`;
 }
 
-/** The text and whether it is marked. */
+/** The text, and whether it is marked. */
 function content(descriptor: number): [text: string, isMarked: boolean] {
   const bytes = new Uint8Array(MAX_BYTES);
   const count = fs.readSync(descriptor, bytes, 0, MAX_BYTES, 0);

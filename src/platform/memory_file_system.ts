@@ -1,19 +1,20 @@
 /**
- * A file system in the heap, for tests and for edges without a disk. It keeps the contract of
- * file_system.ts with POSIX's error codes: rename replaces, a removed file lives on in the handles
- * that have it open, locks hold within the instance. It imports nothing of any runtime, has no
- * asynchronous calls (they could not be faster), and lists names in the order of their creation.
+ * A file system in the heap, for tests and for places without a disk. It keeps the contract of
+ * file_system.ts with POSIX's error codes: rename replaces, a removed file can be read through the
+ * handles that have it open, locks hold within the instance. It imports nothing of any runtime, has
+ * no asynchronous calls (they could not be faster), and lists names in the order of their creation.
  *
- * A file is a map of fixed pages, made when first written: growing copies nothing, and a file with
- * holes takes no memory for them.
+ * A file is a map of fixed pages, made when they are first written: growing copies nothing, and
+ * holes in a file take no memory.
  */
 
 import { IoError, LockedError } from "../errors.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
+import { pathOfFileUrl } from "./file_url.ts";
 
 const PAGE_BYTES = 32 * 1024;
 
-/** The content of a file, apart from its names and handles. */
+/** The content of a file, separate from its names and handles. */
 class MemoryFile {
   readonly pages = new Map<number, Uint8Array>();
   sizeBytes = 0;
@@ -26,8 +27,8 @@ class MemoryDirectory {
 }
 
 /**
- * Makes an empty file system that lives in memory and goes with the last reference to it. Opened
- * again on the same instance, a store finds what it wrote; syncs are accepted and do nothing.
+ * Makes an empty file system in memory. It exists until nothing refers to it. A store that is
+ * opened again on the same instance finds its data. Syncs do nothing.
  *
  * @example
  * ```ts
@@ -47,10 +48,7 @@ class MemoryFileSystem implements FileSystem {
   readonly #root = new MemoryDirectory();
 
   resolvePath(path: string | URL): string {
-    if (typeof path !== "string" && path.protocol !== "file:") {
-      throw new TypeError(`Cannot resolve "${path.href}": it is no file: URL`);
-    }
-    const plain = typeof path === "string" ? path : decodeURIComponent(path.pathname);
+    const plain = typeof path === "string" ? path : pathOfFileUrl(path);
     if (plain === "" || plain.includes("\0")) {
       throw new TypeError(
         `Cannot resolve the path ${JSON.stringify(plain)}: it is empty or holds a NUL`,
@@ -143,7 +141,7 @@ class MemoryFileSystem implements FileSystem {
     directory.locked = true;
     let released = false;
     return {
-      // Directories are neither removed nor renamed here, and nobody else is in our memory.
+      // Directories are not removed or renamed here, and nobody else can reach our memory.
       verifySync(): void {},
       releaseSync(): void {
         if (released) return;
@@ -158,7 +156,7 @@ class MemoryFileSystem implements FileSystem {
     return plain === "/" ? [] : plain.slice(1).split("/");
   }
 
-  /** What is at the path, or undefined where its last name is missing. */
+  /** The file or directory at the path, or undefined if its last name is missing. */
   #find(operation: string, path: string): MemoryFile | MemoryDirectory | undefined {
     const [parent, name] = this.#parent(operation, path, true);
     if (parent === undefined) return undefined;

@@ -1,55 +1,59 @@
 /**
- * What the three disk adapters have in common: names, directories and the opening of files, over
- * the synchronous calls of `node:fs`. An adapter extends it where its runtime differs.
+ * What the three disk adapters share: names, directories and the opening of files, over the
+ * synchronous calls of `node:fs`. An adapter extends it where its runtime differs.
  *
- * Opening distrusts the directory: a file is made with O_EXCL, which refuses a planted link, and an
- * existing one must be a regular file by `lstat`, be opened without following links, and turn out
- * to be the same inode. Deno ignores O_NOFOLLOW and follows links out of the allowed directory;
- * the comparison of inodes catches that as well.
+ * Opening distrusts the directory. A new file is made with O_EXCL, which refuses a planted link. An
+ * existing file must be a regular one by `lstat`, is opened without following links, and must then
+ * have the same inode. Deno ignores O_NOFOLLOW and follows links out of the allowed directory; the
+ * comparison of inodes catches that as well.
  *
- * Nothing here needs more than read and write permission on the directory under Deno; only a
- * relative path does (it reads the working directory).
+ * Under Deno nothing here needs more than read and write permission for the directory, except a
+ * relative path (it reads the working directory).
  */
 
-import * as fs from "node:fs";
-import * as nodePath from "node:path";
-import { fileURLToPath } from "node:url";
 import { IoError } from "../errors.ts";
 import { lockDirectory, lockDirectorySync } from "./directory_lock.ts";
 import type { FileHandle, FileLock, FileStatus, FileSystem } from "./file_system.ts";
-import { process } from "./natives.ts";
+import { pathOfFileUrl, requireFileUrl } from "./file_url.ts";
 import { DescriptorHandle, ioErrorFrom, osCodeOf } from "./posix_handles.ts";
+import { DEFAULT_DIRECTORY_MODE, DEFAULT_FILE_MODE, type FileModes } from "./posix_modes.ts";
 import { lstat, requireRegularFile } from "./posix_status.ts";
+import { isWindows as onWindows, nodeModule } from "./runtime.ts";
+
+const fs = nodeModule("node:fs");
+const nodePath = nodeModule("node:path");
+const { fileURLToPath } = nodeModule("node:url") ?? {};
 
 /** Removing a file of this size takes 0.1 ms. */
 const LARGE_FILE_BYTES = 256 * 1024;
-const FILE_MODE = 0o600;
-const DIRECTORY_MODE = 0o700;
 
-// Windows has none of these flags. O_NONBLOCK keeps a FIFO that was swapped in from blocking.
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
-const OPEN_READ_FLAGS = O_RDONLY | (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0);
-const OPEN_DIRECTORY_FLAGS = O_RDONLY | (fs.constants.O_DIRECTORY ?? 0);
+// Windows has none of these flags. O_NONBLOCK keeps a swapped-in FIFO from blocking.
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0, O_DIRECTORY = 0 } =
+  fs?.constants ?? {};
+const OPEN_READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+const OPEN_DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY;
 const CREATE_FLAGS = O_RDWR | O_CREAT | O_EXCL;
 
-const onWindows = process.platform === "win32";
-
-/** The file system of the operating system. Stateless: any number of instances are one. */
+/** The file system of the operating system. Stateless: instances with equal modes are the same. */
 export class PosixFileSystem implements FileSystem {
   readonly name: string;
   readonly #closesInPool: boolean;
+  readonly #fileMode: number;
+  readonly #directoryMode: number;
 
   /**
-   * Makes an adapter with the name of its runtime. `closesInPool` says whether the runtime closes descriptors in a
-   * thread by itself, also while a program does not let the event loop turn.
+   * Makes an adapter with the name of its runtime. `closesInPool` says whether the runtime closes
+   * descriptors in a thread, even while a program does not let the event loop turn.
    */
-  constructor(name: string, closesInPool: boolean) {
+  constructor(name: string, closesInPool: boolean, modes: FileModes = {}) {
     this.name = name;
     this.#closesInPool = closesInPool;
+    this.#fileMode = modes.fileMode ?? DEFAULT_FILE_MODE;
+    this.#directoryMode = modes.directoryMode ?? DEFAULT_DIRECTORY_MODE;
   }
 
   resolvePath(path: string | URL): string {
-    const plain = typeof path === "string" ? path : fileURLToPath(path);
+    const plain = typeof path === "string" ? path : pathOfUrl(path);
     if (plain === "" || plain.includes("\0")) {
       throw new TypeError(
         `Cannot resolve the path ${JSON.stringify(plain)}: it is empty or holds a NUL`,
@@ -59,6 +63,16 @@ export class PosixFileSystem implements FileSystem {
       return nodePath.resolve(plain);
     } catch (error) {
       throw ioErrorFrom("resolve", plain, error);
+    }
+  }
+
+  realPathSync(path: string): string {
+    try {
+      return fs.realpathSync(path);
+    } catch (error) {
+      // Deno may refuse to resolve a link whose target is outside of the allowed paths.
+      if ((error as { name?: unknown } | null)?.name === "NotCapable") return path;
+      throw ioErrorFrom("resolve", path, error);
     }
   }
 
@@ -76,9 +90,9 @@ export class PosixFileSystem implements FileSystem {
     }
     try {
       const found = fs.fstatSync(descriptor);
-      // Windows tells no inode that both calls agree on.
+      // On Windows the two calls give different inodes.
       if (!onWindows && (found.ino !== expected.ino || found.dev !== expected.dev)) {
-        throw new IoError("open", path, "it was replaced while it was opened", undefined);
+        throw new IoError("open", path, "it was replaced while it was opened", "ESTALE");
       }
     } catch (error) {
       fs.closeSync(descriptor);
@@ -89,7 +103,7 @@ export class PosixFileSystem implements FileSystem {
 
   createSync(path: string): FileHandle {
     try {
-      return new DescriptorHandle(fs.openSync(path, CREATE_FLAGS, FILE_MODE), path);
+      return new DescriptorHandle(fs.openSync(path, CREATE_FLAGS, this.#fileMode), path);
     } catch (error) {
       throw ioErrorFrom("create", path, error);
     }
@@ -131,7 +145,7 @@ export class PosixFileSystem implements FileSystem {
 
   makeDirectorySync(path: string): void {
     try {
-      fs.mkdirSync(path, { recursive: true, mode: DIRECTORY_MODE });
+      fs.mkdirSync(path, { recursive: true, mode: this.#directoryMode });
     } catch (error) {
       throw ioErrorFrom("make directory", path, error);
     }
@@ -167,18 +181,24 @@ export class PosixFileSystem implements FileSystem {
   }
 
   lockSync(directory: string): FileLock {
-    return lockDirectorySync(directory);
+    return lockDirectorySync(directory, this.#fileMode);
   }
 
   lock(directory: string): Promise<FileLock> {
-    return lockDirectory(directory);
+    return lockDirectory(directory, this.#fileMode);
   }
 }
 
+function pathOfUrl(url: URL): string {
+  if (!onWindows) return pathOfFileUrl(url);
+  requireFileUrl(url);
+  return fileURLToPath(url.href);
+}
+
 /**
- * A descriptor of a file that takes long to remove, or undefined. As long as there is one, removing takes the name
- * away and no more, 5 us; what the file took is freed where the last one is closed, in a thread of the runtime's pool.
- * A table of 2 MiB takes 0.5 ms to free (Linux, ext4).
+ * A descriptor of a file that takes long to remove, or undefined. While it is open, removing only
+ * takes the name away, which is quick. The space is freed when the last descriptor is closed, in a
+ * thread of the runtime's pool (docs/measurements/0015-write-amplification.md).
  */
 function openLarge(path: string): number | undefined {
   try {
@@ -186,12 +206,13 @@ function openLarge(path: string): number | undefined {
     if (stats === undefined || !stats.isFile() || stats.size < LARGE_FILE_BYTES) return undefined;
     return fs.openSync(path, OPEN_READ_FLAGS);
   } catch {
-    // Then it takes longer. What is wrong with the file, if anything, removing it will tell.
+    // Then removing takes longer. If something is wrong with the file, removing it will report
+    // that.
     return undefined;
   }
 }
 
-/** A descriptor of the directory, or undefined where Windows does not give any out. */
+/** A descriptor of the directory, or undefined if Windows gives none. */
 function openDirectory(path: string): number | undefined {
   try {
     return fs.openSync(path, OPEN_DIRECTORY_FLAGS);
@@ -201,7 +222,7 @@ function openDirectory(path: string): number | undefined {
   }
 }
 
-/** Windows has no sync of directories: its refusals of one are the success that it can give. */
+/** Windows has no sync of directories: its refusal is the best success that it can give. */
 function refusedByWindows(error: unknown): boolean {
   if (!onWindows) return false;
   const code = osCodeOf(error);

@@ -3,34 +3,38 @@
  * adapters share both: Node, Deno and Bun turn these `node:fs` calls into the same system calls
  * (pread, pwrite, fdatasync; checked with strace).
  *
- * Reads and syncs go through the callback forms: a `FileHandle` of `node:fs/promises` costs a
- * second promise and up to 30 % more a read on Node (10.3 against 13.1 us with 8 in flight), is
- * no faster on Bun, and Deno's own `FsFile` has no positional read at all.
+ * Reads and syncs use the callback forms. A `FileHandle` of `node:fs/promises` costs a second
+ * promise and up to 30 % more for a read on Node, is no faster on Bun, and Deno's own `FsFile` has
+ * no positional read.
  *
- * A failed write-back is reported once to each open file description (Linux 4.13 and later), and its
- * pages count as clean from then on. An fsync in a thread of the pool may have taken that report before
- * the event loop tells anybody, and one more through the same descriptor would then succeed over lost
- * bytes. So a handle that syncs asynchronously has a second descriptor, for `syncSync` meanwhile: it has
- * a report of its own to come. Which systems besides Linux report twice is not known.
+ * A failed write-back is reported once to each open file description (Linux 4.13 and later), and
+ * its pages count as clean from then on. An fsync in a thread of the pool may take that report
+ * before the event loop receives it, and another fsync through the same descriptor would then
+ * succeed although bytes are lost. So a handle that syncs asynchronously has a second descriptor,
+ * for a `syncSync` meanwhile, which gets its own report (decision 6). It is not known which systems
+ * besides Linux report twice.
  *
- * Invariant: a descriptor is closed only when no call on it is under way. The number would be
- * given to the next file that is opened, and a late read or sync would hit that file.
+ * Invariant: a descriptor is closed only if no call on it is under way. The next opened file would
+ * get its number, and a late read or sync would hit that file.
  */
 
-import * as fs from "node:fs";
-import { constants } from "node:os";
-import { IoError } from "../errors.ts";
+import { IoError, isErrorLike, isErrorNamed, messageOf } from "../errors.ts";
 import type { FileHandle } from "./file_system.ts";
-import { process } from "./natives.ts";
+import { isWindows, nodeModule } from "./runtime.ts";
 
-// Windows has no O_NOFOLLOW. It syncs only what is open for writing.
-const WITNESS_FLAGS = fs.constants.O_RDWR | (fs.constants.O_NOFOLLOW ?? 0);
+const fs = nodeModule("node:fs");
 
-/** An open descriptor. It is owned by the handle, which closes it exactly once. */
+// Windows has no O_NOFOLLOW. It syncs only files that are open for writing.
+const { O_RDWR, O_NOFOLLOW = 0 } = fs?.constants ?? {};
+const WITNESS_FLAGS = O_RDWR | O_NOFOLLOW;
+
+/** An open descriptor. The handle owns it and closes it exactly once. */
 export class DescriptorHandle implements FileHandle {
   readonly path: string;
   readonly #descriptor: number;
-  /** The second descriptor, from the first asynchronous sync on, or why there is none. */
+  /**
+   * The second descriptor, from the first asynchronous sync on, or the reason why there is none.
+   */
   #witness: number | IoError | undefined;
   #callsInFlight = 0;
   #syncsInFlight = 0;
@@ -95,6 +99,11 @@ export class DescriptorHandle implements FileHandle {
     return new Promise((resolve, reject) => {
       this.#check("sync", 0);
       if (typeof this.#witness !== "number") this.#witness = this.#openWitness();
+      if (this.#syncsInFlight === 0 && isShortage(this.#witness)) {
+        // At once, so that nobody needs the second descriptor meanwhile.
+        this.syncSync();
+        return resolve();
+      }
       fs.fdatasync(this.#descriptor, (error) => {
         this.#syncsInFlight--;
         const failure = this.#settle("sync", error);
@@ -106,6 +115,20 @@ export class DescriptorHandle implements FileHandle {
     });
   }
 
+  /**
+   * Closes the second descriptor. The next asynchronous sync opens one that gets its own report.
+   */
+  rest(): void {
+    const witness = this.#witness;
+    if (this.#syncsInFlight > 0 || typeof witness !== "number") return;
+    this.#witness = undefined;
+    try {
+      fs.closeSync(witness);
+    } catch (error) {
+      throw ioErrorFrom("close", this.path, error);
+    }
+  }
+
   sizeSync(): number {
     this.#check("stat", 0);
     try {
@@ -113,6 +136,11 @@ export class DescriptorHandle implements FileHandle {
     } catch (error) {
       throw ioErrorFrom("stat", this.path, error);
     }
+  }
+
+  /** Whether the other descriptor is of the same file. */
+  isOf(descriptor: number): boolean {
+    return isSameFile(this.#descriptor, descriptor);
   }
 
   closeSync(): void {
@@ -135,9 +163,12 @@ export class DescriptorHandle implements FileHandle {
     return failure;
   }
 
-  /** A failure counts only for who needs the second descriptor: then it is that sync's error. */
+  /**
+   * A failure counts only if somebody needs the second descriptor: then it is the error of that
+   * sync.
+   */
   #openWitness(): number | IoError {
-    const detail = ", on opening it again for a sync beside another one";
+    const detail = ", when it was opened again for a sync during another one";
     try {
       const witness = fs.openSync(this.path, WITNESS_FLAGS);
       let isOwnFile = false;
@@ -169,7 +200,7 @@ export class DescriptorHandle implements FileHandle {
 
   #check(operation: string, position: number): void {
     if (this.#closed) throw new IoError(operation, this.path, "the handle is closed", "EBADF");
-    // The runtimes take -1, and some take fractions, for "where the last call ended".
+    // The runtimes accept -1, and some accept fractions, for "where the last call ended".
     if (!Number.isSafeInteger(position) || position < 0) {
       throw new RangeError(
         `Cannot ${operation} "${this.path}": the position is ${position}, ` +
@@ -179,7 +210,13 @@ export class DescriptorHandle implements FileHandle {
   }
 }
 
-/** Whether two descriptors are of one file. */
+/** Whether the second descriptor is missing because the process, or the system, has no more. */
+function isShortage(witness: number | IoError): boolean {
+  return typeof witness !== "number" &&
+    (witness.osCode === "EMFILE" || witness.osCode === "ENFILE");
+}
+
+/** Whether two descriptors are of the same file. */
 function isSameFile(a: number, b: number): boolean {
   const { dev, ino } = fs.fstatSync(a);
   const other = fs.fstatSync(b);
@@ -188,41 +225,42 @@ function isSameFile(a: number, b: number): boolean {
 
 /**
  * The error that users see for a failed call. `detail` is appended to the reason. The caller's
- * mistakes (TypeError, RangeError) and errors that are translated already pass through.
+ * mistakes (TypeError, RangeError) and errors that are already translated pass through.
  *
- * A refusal of Deno's permission check has no system code: it keeps Deno's text, which names the
+ * A refusal of Deno's permission check has no system code. It keeps Deno's text, which names the
  * missing flag, and `osCode` is undefined.
  */
 export function ioErrorFrom(operation: string, path: string, error: unknown, detail = ""): unknown {
-  if (error instanceof IoError || error instanceof TypeError || error instanceof RangeError) {
-    return error;
-  }
+  if (
+    error instanceof IoError || isErrorNamed(error, "TypeError") ||
+    isErrorNamed(error, "RangeError")
+  ) return error;
   const code = osCodeOf(error);
   const reason = reasonOf(error, code);
   const shown = code === undefined || reason === code ? reason : `${reason} (${code})`;
   return new IoError(operation, path, shown + detail, code, { cause: error });
 }
 
-/** The operating system's code of an error thrown by `node:fs`, where it has one. */
+/** The operating system's code of an error thrown by `node:fs`, if it has one. */
 export function osCodeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
+  if (!isErrorLike(error)) return undefined;
   if ("code" in error && typeof error.code === "string") return error.code;
   return codeOfNumber(error.message);
 }
 
-/** Deno names the common codes only. Of EFBIG or EDQUOT it says "File too large (os error 27)". */
+/** Deno names only the common codes. For EFBIG or EDQUOT it says "File too large (os error 27)". */
 function codeOfNumber(message: string): string | undefined {
   const number = /\(os error (\d+)\)$/.exec(message)?.[1];
   // On Windows the numbers are not those of errno.
-  if (number === undefined || process.platform === "win32") return undefined;
-  const codes = Object.entries(constants.errno);
+  if (number === undefined || isWindows) return undefined;
+  const codes = Object.entries(nodeModule("node:os").constants.errno);
   return codes.find(([, value]) => value === Number(number))?.[0];
 }
 
 /** The text between the code and the call in "ENOENT: no such file or directory, open '/x'". */
 function reasonOf(error: unknown, code: string | undefined): string {
-  if (!(error instanceof Error)) return String(error);
-  let text = error.message;
+  let text = messageOf(error);
+  if (!isErrorLike(error)) return text;
   if (code !== undefined && text.startsWith(`${code}: `)) text = text.slice(code.length + 2);
   if ("syscall" in error && typeof error.syscall === "string") {
     const end = text.indexOf(`, ${error.syscall}`);

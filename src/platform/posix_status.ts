@@ -1,14 +1,17 @@
 /**
- * What is at a path, by `lstat`: links are told, never followed. The disk adapters and the lock ask
- * here before they open anything that exists, since a store's directory may come from elsewhere.
+ * The status of a path by `lstat`, which never follows links. The disk adapters and the lock check
+ * it before they open an existing file, because a store's directory may come from elsewhere.
  */
 
-import * as fs from "node:fs";
+import type { Stats } from "node:fs";
 import { IoError } from "../errors.ts";
 import { ioErrorFrom } from "./posix_handles.ts";
+import { nodeModule } from "./runtime.ts";
 
-/** The status of what is at the path, or undefined for nothing. */
-export function lstat(operation: string, path: string): fs.Stats | undefined {
+const fs = nodeModule("node:fs");
+
+/** The status of the path, or undefined if nothing is there. */
+export function lstat(operation: string, path: string): Stats | undefined {
   try {
     return fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
@@ -21,7 +24,7 @@ export function lstat(operation: string, path: string): fs.Stats | undefined {
  *
  * @throws {IoError} there is nothing, or something else; the reason says what it is
  */
-export function requireRegularFile(operation: string, path: string): fs.Stats {
+export function requireRegularFile(operation: string, path: string): Stats {
   const stats = lstat(operation, path);
   if (stats === undefined) {
     throw new IoError(operation, path, "no such file or directory (ENOENT)", "ENOENT");
@@ -31,7 +34,7 @@ export function requireRegularFile(operation: string, path: string): fs.Stats {
   throw new IoError(operation, path, `it is ${found}, expected a regular file`, code);
 }
 
-function describeKind(stats: fs.Stats): [found: string, code: string | undefined] {
+function describeKind(stats: Stats): [found: string, code: string | undefined] {
   if (stats.isDirectory()) return ["a directory", "EISDIR"];
   if (stats.isSymbolicLink()) return ["a symbolic link", "ELOOP"];
   if (stats.isFIFO()) return ["a named pipe", undefined];

@@ -1,27 +1,30 @@
 /**
- * Whether the process that a lock's record names is alive, as far as anybody can tell from here.
+ * Whether the process that a lock's record names is alive, as far as this process can tell.
  *
- * A process id says little by itself: it is given out again, after a kill or a boot, and means
- * something else in every container. So a record names the start time of the process, its namespace,
- * the run of the system and the machine, and "dead" and "alive" are said only where these are known on
- * both sides. Where they are not (Deno without `--allow-all`, Node under `--permission`, macOS,
- * Windows), the answer is mostly "unknown", and the holder itself is asked (directory_lock.ts).
+ * A process id alone says little: the system uses it again, after a kill or a boot, and it means
+ * something else in every container. So a record names the start time of the process, its
+ * namespace, the run of the system and the machine. The answer is "dead" or "alive" only if these
+ * are known on both sides. If they are not (Deno without `--allow-all`, Node under `--permission`,
+ * macOS, Windows), the answer is mostly "unknown", and the caller asks the holder itself
+ * (directory_lock.ts).
  */
 
-import * as fs from "node:fs";
-import { nativeCrc32, process, runtimeName } from "./natives.ts";
+import { nativeCrc32, TextEncoder } from "./natives.ts";
+import { nodeModule, process, runtimeName } from "./runtime.ts";
 import type { Holder } from "./lock_record.ts";
 import { osCodeOf } from "./posix_handles.ts";
 
-/** What is known of a holder; "here" is a thread of the process that asks, which may have ended. */
+const fs = nodeModule("node:fs");
+
+/** What is known of a holder; "here" is a thread of the asking process, which may have ended. */
 export type Liveness = "alive" | "dead" | "unknown" | "here";
 
-/** Where a process runs; "" for what it could not find out. */
+/** Where a process runs; a field that it could not find out is "". */
 export type Surroundings = Pick<Holder, "started" | "pidNamespace" | "boot" | "machine">;
 
-/** What a look at a process id tells. */
+/** The ways to look at a process id. */
 export interface ProcessLooks {
-  /** Start time of the process with that id, or undefined for none (or one that has ended). */
+  /** Start time of the process with that id, or undefined if there is none (or it has ended). */
   startOf(pid: number): string | undefined;
   /** Whether there is a process with that id; undefined if it can't be told. */
   exists(pid: number): boolean | undefined;
@@ -38,7 +41,7 @@ export function livenessOf(
     return holder.machine !== "" && holder.machine === self.machine ? "dead" : "unknown";
   }
   if (self.started === "") {
-    // No /proc. On systems that never have one there are no namespaces of processes either.
+    // No /proc. Systems that never have one have no namespaces of processes either.
     if (holder.started !== "" || process.platform === "linux") return "unknown";
     return looks.exists(holder.pid) === false ? "dead" : "unknown";
   }
@@ -74,18 +77,19 @@ export const systemProcesses: ProcessLooks = {
   },
 };
 
-/** The start time of a process in ticks of the system, or undefined for none. */
+/** The start time of a process in ticks of the system, or undefined if there is none. */
 function startTime(pid: number): string | undefined {
   const text = readText(`/proc/${pid}/stat`);
-  // The name in parentheses may hold anything; state is the first field after it, start time the 20th.
+  // The name in parentheses may hold anything; state is the first field after it, start time the
+  // 20th.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [state] = fields;
-  // A zombie holds nothing any more; its parent has not asked for its exit code yet.
+  // A zombie holds nothing any more; its parent has only not read its exit code yet.
   if (!text.startsWith(`${pid} (`) || state === "Z" || state === "X") return undefined;
   return fields[19];
 }
 
-/** The machine's id is not to be shown to everybody. */
+/** The machine's id must not be shown to everybody. */
 function fingerprint(id: string): string {
   return id === "" ? "" : nativeCrc32(new TextEncoder().encode(id)).toString(16);
 }
@@ -106,7 +110,10 @@ function readLink(path: string): string {
   }
 }
 
-/** Deno asks the user, on a terminal, for what was not granted. Nobody is to be asked for this. */
+/**
+ * On a terminal, Deno asks the user for permissions that were not granted. Nobody must be asked for
+ * this.
+ */
 function mayRead(path: string): boolean {
   if (runtimeName !== "deno") return true;
   const { Deno } = globalThis as unknown as {

@@ -1,6 +1,6 @@
 /**
- * Time, timers and turns of the event loop, as the engine sees them. The real one is made by
- * system_scheduler.ts; tests inject one that they drive by hand.
+ * Time, timers and turns of the event loop, as the engine sees them. system_scheduler.ts makes the
+ * real one; tests inject one that they drive by hand.
  */
 
 /** A started timer. */
@@ -9,17 +9,19 @@ export interface Timer {
   cancel(): void;
 }
 
-/** Where the engine gets time and turns from. */
+/** The engine's source of time and turns. */
 export interface Scheduler {
   /** Milliseconds on a monotonic clock with an arbitrary origin, with fractions. */
   nowMs(): number;
   /** Resolves in a later turn of the event loop, after pending I/O had its chance. */
   yield(): Promise<void>;
-  /** Runs `callback` once after `delayMs`; does not keep the process alive. */
-  setTimer(callback: () => void, delayMs: number): Timer;
+  /**
+   * Runs `callback` once after `delayMs`; only keeps the process alive meanwhile if it is told to.
+   */
+  setTimer(callback: () => void, delayMs: number, keepsAlive?: boolean): Timer;
   /** Blocks the thread for `durationMs`. */
   sleepSync(durationMs: number): void;
-  /** `byteCount` bytes that nobody can guess, as lower-case hex. */
+  /** `byteCount` random bytes that nobody can guess, as lower-case hex. */
   randomHex(byteCount: number): string;
 }
 

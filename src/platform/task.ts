@@ -2,24 +2,25 @@
  * Long work that can be driven in two ways: in slices between turns of the event loop, or
  * synchronously, by a caller that can't wait for one.
  *
- * A task is a generator. It yields `undefined` where it may be paused, some microseconds to a few
- * hundred apart, and an {@linkcode IoStep} where it needs something slow done before it goes on. The
- * flush and compaction jobs, recovery, and every change of the manifest are tasks, so the same code
- * serves `await store.flush()`, the background, `openSync`, and a `putSync` that has to help out.
+ * A task is a generator. It yields `undefined` where it may be paused, at intervals of some
+ * microseconds to a few hundred, and an {@linkcode IoStep} where it needs something slow done
+ * before it continues. The flush and compaction jobs, recovery, and every change of the manifest
+ * are tasks. So the same code serves `await store.flush()`, the background, `openSync`, and a
+ * `putSync` that has to help.
  */
 
 import type { FileHandle, FileSystem } from "./file_system.ts";
 import { isOver, type Scheduler } from "./scheduler.ts";
 
-/** Something slow that a task needs done. Doing it twice is harmless. */
+/** Something slow that a task needs. Doing it twice does no harm. */
 export interface IoStep {
   /** Does it now. */
   runSync(): void;
   /** Does it while other work goes on. */
   run(): Promise<void>;
   /**
-   * Where it is being done elsewhere, in another thread, whoever asks: waits for that for about
-   * `budgetMs`, 0 to just look, and says whether it is done. `runSync` then returns at once.
+   * If it is being done in another thread anyway: waits for that for about `budgetMs`, 0 for a
+   * check only, and returns whether it is done. `runSync` then returns at once.
    */
   waitSync?(budgetMs: number): boolean;
 }
@@ -66,7 +67,7 @@ export async function runTask<T>(task: Task<T>, scheduler: Scheduler, sliceMs: n
   return running.result;
 }
 
-/** Starts a step; one that throws instead of rejecting still fails in a later turn only. */
+/** Starts a step. If it throws and does not reject, it still fails only in a later turn. */
 function started(step: IoStep): Promise<void> {
   try {
     return step.run();
@@ -87,7 +88,7 @@ function runStepSync<T>(
   return task.next();
 }
 
-/** One task in progress, which the background and synchronous callers may drive in turn. */
+/** One task in progress, which the background and synchronous callers may drive alternately. */
 export class RunningTask<T> {
   readonly #task: Task<T>;
   readonly #onLateFailure: (error: unknown) => void;
@@ -95,15 +96,16 @@ export class RunningTask<T> {
   #step: IoStep | undefined;
   /** Resolves when `#step` has ended. */
   #wake: Promise<void> = Promise.resolve();
-  /** Tells an asynchronous step that somebody else has meanwhile done it. */
+  /** Tells an asynchronous step that somebody else has done it meanwhile. */
   #stepNumber = 0;
   #state: "running" | "done" | "failed" = "running";
   #result: T | undefined;
   #error: unknown;
 
   /**
-   * Takes over a task that was not started. `onLateFailure` is told of an asynchronous step that
-   * fails after a synchronous caller has done it once more: such a failure (of an fsync, say) counts.
+   * Takes over a task that was not started. If a synchronous caller repeats an asynchronous step
+   * and the first attempt then fails (an fsync, for example), `onLateFailure` gets the error: such
+   * a failure counts.
    */
   constructor(task: Task<T>, onLateFailure: (error: unknown) => void) {
     this.#task = task;
@@ -125,7 +127,7 @@ export class RunningTask<T> {
     return this.#step?.waitSync !== undefined && !this.#step.waitSync(0);
   }
 
-  /** Resolves when the step that is under way has ended; never rejects. */
+  /** Resolves when the step under way has ended; never rejects. */
   get wake(): Promise<void> {
     return this.#wake;
   }
@@ -141,7 +143,7 @@ export class RunningTask<T> {
     return this.#result as T;
   }
 
-  /** Works for about `budgetMs`; a slow step is started and left to itself. */
+  /** Works for about `budgetMs`; a slow step is started and runs on its own. */
   slice(scheduler: Scheduler, budgetMs: number): void {
     const startMs = scheduler.nowMs();
     while (this.#state === "running" && this.#step === undefined) {
@@ -151,8 +153,8 @@ export class RunningTask<T> {
   }
 
   /**
-   * Works for about `budgetMs`, doing slow steps at once, also one that is under way. One that is being
-   * done in another thread is waited for, and left to it when the time is over.
+   * Works for about `budgetMs` and does slow steps at once, even one that is under way. If another
+   * thread is doing a step, it waits for that, and leaves it to the thread when the time is over.
    */
   driveSync(scheduler: Scheduler, budgetMs: number): void {
     const startMs = scheduler.nowMs();
@@ -164,7 +166,7 @@ export class RunningTask<T> {
         () => step === undefined ? this.#task.next() : runStepSync(this.#task, step),
         true,
       );
-      // A step that the task has just asked for is not left lying: nobody would start it.
+      // A step that the task has just asked for is not left: nobody would start it.
       if (
         (this.#step === undefined || this.#step.waitSync !== undefined) &&
         isOver(scheduler, startMs, budgetMs)
@@ -172,7 +174,7 @@ export class RunningTask<T> {
     }
   }
 
-  /** Ends the task where it stands; its `finally` blocks run. */
+  /** Ends the task; its `finally` blocks run. */
   cancel(reason: unknown): void {
     if (this.#state !== "running") return;
     this.#takeStep();
@@ -196,7 +198,7 @@ export class RunningTask<T> {
         this.#result = value;
       } else if (value !== undefined) {
         this.#step = value;
-        // A synchronous driver leaves a step of another thread behind, for the loop to wait for.
+        // A synchronous driver leaves a step of another thread, for the loop to wait for.
         if (!isSync || value.waitSync !== undefined) {
           this.#wake = this.#await(value, this.#stepNumber);
         }

@@ -1,37 +1,43 @@
 /**
- * A worker thread as its host sees it: started from source text, sent plain messages, and listened to
- * both ways: by events, and synchronously by a caller that does not let the event loop turn.
+ * A worker thread as its host sees it. It is started from source text and gets plain messages. The
+ * host receives messages by events, or synchronously if it does not let the event loop turn.
  *
  * The source is a `data:` URL, the one form that starts from source trees, bundles and single-file
- * executables on Node, Deno and Bun, without any file and any permission of Deno (decision 7).
- * The thread starts without the host's event loop, and a message is there to be fetched as soon as the
- * signal word says so, on all three.
+ * executables on Node, Deno and Bun, without any file and any permission of Deno (decision 7). On
+ * all three, the thread starts without the host's event loop, and a message can be fetched as soon
+ * as the signal word says so.
  *
- * Its end is noticed by an event, or, by a host that waits synchronously, from the state word, which the
- * thread sets when it exits, whatever for. Only where it is killed from outside or runs out of memory
- * does it have no time for that. So a thread that was waited for `SILENCE_MS` and did not even begin a slice
- * of its work meanwhile (a few milliseconds, or one call of the system) counts as ended.
+ * An event reports its end. A host that waits synchronously sees it in the state word, which the
+ * thread sets when it exits, for any reason. Only if the thread is killed from outside or runs out
+ * of memory, it has no time for that. So if the host has waited for `SILENCE_MS`, and the thread
+ * did not even begin a slice of its work meanwhile (a few milliseconds, or one call of the system),
+ * the thread counts as ended.
  */
 
-import { Buffer } from "node:buffer";
 import type { MessagePort, Worker } from "node:worker_threads";
-import { process } from "./natives.ts";
+import { isErrorLike } from "../errors.ts";
+import { encodeBase64 } from "./natives.ts";
+import { nodeModule } from "./runtime.ts";
 import type { ThreadStart } from "./thread_port.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP, WORD_COUNT } from "./thread_words.ts";
 
-/** How long a thread may be silent while it is waited for. */
+/** How long a thread may be silent while the host waits for it. */
 const SILENCE_MS = 60_000;
-/** Signs of life are looked for this often. Only time that was really waited is counted: not a suspended machine. */
+/**
+ * How often to look for signs of life. Only time that was really waited counts: not that of a
+ * suspended machine.
+ */
 const NAP_MS = 50;
 /**
- * For V8's young generation, which is what a merge fills: its long-lived data lies outside of the heap. There
- * is no limit of the old one: what exceeds it ends the whole process on Node 24, not just the thread.
+ * For V8's young generation, which a merge fills: its long-lived data lies outside of the heap. The
+ * old generation has no limit, because exceeding one ends the whole process on Node 24, and not
+ * only the thread.
  */
 const MAX_YOUNG_MB = 2;
 
 type WorkerThreads = typeof import("node:worker_threads");
 
-/** Who is told what the thread says. */
+/** Receives what the thread sends. */
 export interface ThreadListener {
   /** A message has arrived. */
   received(message: unknown): void;
@@ -50,13 +56,10 @@ export class Thread {
   #isOver = false;
 
   /** Internal: `startThread` makes it. */
-  constructor(
-    threads: WorkerThreads,
-    source: string,
-    data: unknown,
-    listener: ThreadListener,
-    silenceMs: number,
-  ) {
+  constructor(source: string, data: unknown, listener: ThreadListener, silenceMs: number) {
+    // Not when this file is loaded: that takes 2 to 5 ms, also of a program whose stores never need
+    // a thread.
+    const threads = nodeModule("node:worker_threads");
     const { port1, port2 } = new threads.MessageChannel();
     this.#threads = threads;
     this.#words = new Int32Array(new SharedArrayBuffer(4 * WORD_COUNT));
@@ -64,17 +67,19 @@ export class Thread {
     this.#listener = listener;
     this.#silenceMs = silenceMs;
     const start: ThreadStart = { port: port2, words: this.#words, data };
-    const url = `data:text/javascript;base64,${Buffer.from(source).toString("base64")}`;
+    const url = `data:text/javascript;base64,${encodeBase64(source)}`;
+    // Not the global class, which may be that of jsdom.
+    const { URL } = nodeModule("node:url");
     this.#worker = new threads.Worker(new URL(url), {
       workerData: start,
       transferList: [port2],
-      // Not what the program was started with: preloaded modules, a test runner, a profiler.
+      // Not the arguments of the program: preloaded modules, a test runner, a profiler.
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: MAX_YOUNG_MB },
       name: "tinykvs",
     });
     this.#worker.on("error", (error: unknown) => {
-      this.#end(error instanceof Error ? error : new Error(String(error)));
+      this.#end(isErrorLike(error) ? error : new Error(String(error)));
     });
     this.#worker.on("exit", (code) => this.#end(new Error(`exit code ${code}`)));
     port1.on("message", (message: unknown) => this.#deliver(message));
@@ -103,9 +108,9 @@ export class Thread {
     this.#port.unref();
   }
 
-  /** Delivers what has arrived, without waiting. */
+  /** Delivers messages that have arrived, without waiting. */
   poll(): void {
-    // First, so that messages in front of the end are not lost.
+    // First, so that messages before the end are not lost.
     const hasEnded = Atomics.load(this.#words, STATE) === STATE_ENDED;
     while (!this.#isOver) {
       const next = this.#threads.receiveMessageOnPort(this.#port);
@@ -115,7 +120,10 @@ export class Thread {
     if (hasEnded) this.#end(new Error("it has exited"));
   }
 
-  /** Waits until `isDone`, about `budgetMs` at most, delivering what arrives; says whether it is done. */
+  /**
+   * Waits until `isDone`, at most about `budgetMs`, and delivers messages that arrive; returns
+   * whether it is done.
+   */
   waitSync(isDone: () => boolean, budgetMs: number): boolean {
     let waitedMs = 0;
     let silentMs = 0;
@@ -140,7 +148,7 @@ export class Thread {
     this.#isOver = true;
     this.#port.close();
     this.mayExit();
-    // It resolves when the thread has ended, which nobody waits for; it has no way to fail.
+    // It resolves when the thread has ended, for which nobody waits; it cannot fail.
     void this.#worker.terminate();
   }
 
@@ -156,8 +164,8 @@ export class Thread {
 }
 
 /**
- * Starts a thread that runs `source`, an ES module, which calls `openThreadPort`. Returns undefined where
- * the runtime has none to give: by its permissions, for example.
+ * Starts a thread that runs `source`, an ES module, which calls `openThreadPort`. Returns undefined
+ * if the runtime gives no thread: because of its permissions, for example.
  */
 export function startThread(
   source: string,
@@ -166,12 +174,10 @@ export function startThread(
   silenceMs: number = SILENCE_MS,
 ): Thread | undefined {
   try {
-    // Not imported: that takes 2 to 5 ms, also of a program whose stores never need a thread.
-    const threads = process.getBuiltinModule("node:worker_threads");
-    return new Thread(threads, source, data, listener, silenceMs);
+    return new Thread(source, data, listener, silenceMs);
   } catch (error) {
-    // Whatever the reason is: the work can be done without a thread.
-    if (error instanceof Error) return undefined;
+    // Whatever the reason, the work can be done without a thread.
+    if (isErrorLike(error)) return undefined;
     throw error;
   }
 }

@@ -1,14 +1,15 @@
 /**
- * The inside of a worker thread that `thread.ts` has started: messages from the host, which can be asked
- * for in the middle of work too, answers, and signs of life.
+ * The inside of a worker thread that `thread.ts` has started: messages from the host, which it can
+ * also fetch in the middle of its work, answers, and signs of life.
  */
 
-import { type MessagePort, receiveMessageOnPort, workerData } from "node:worker_threads";
-import { setPriority } from "node:os";
-import { process, runtimeName } from "./natives.ts";
+import type { MessagePort } from "node:worker_threads";
+import { nodeModule, process } from "./runtime.ts";
 import { BEATS, SIGNAL, STATE, STATE_ENDED, STATE_UP } from "./thread_words.ts";
 
-/** What the host hands over; `data` is for the program of the thread. */
+const { receiveMessageOnPort, workerData } = nodeModule("node:worker_threads");
+
+/** What the host passes; `data` is for the program of the thread. */
 export interface ThreadStart {
   /** This side of the channel. */
   readonly port: MessagePort;
@@ -20,27 +21,29 @@ export interface ThreadStart {
 
 /** The channel to the host. */
 export interface ThreadPort {
-  /** What the host started the thread with. */
+  /** The data that the host started the thread with. */
   readonly data: unknown;
-  /** The next message if there is one; `beat` says that the thread gets on. */
+  /** The next message if there is one; `beat` signals that the thread makes progress. */
   receive(): { readonly message: unknown } | undefined;
   /** Sends a message. */
   post(message: unknown): void;
 }
 
-/** Takes up the channel and says that the thread is up; `wake` is called for messages while it is idle. */
+/**
+ * Opens the channel and reports that the thread is up; `wake` is called for messages while it is
+ * idle.
+ */
 export function openThreadPort(wake: (message: unknown) => void): ThreadPort {
   const { port, words, data } = workerData as ThreadStart;
   const signal = (): void => {
     Atomics.add(words, SIGNAL, 1);
     Atomics.notify(words, SIGNAL);
   };
-  // Also after an uncaught error; a host that waits synchronously would never hear of an event.
+  // Also after an uncaught error; a host that waits synchronously would never receive an event.
   process.on("exit", () => {
     Atomics.store(words, STATE, STATE_ENDED);
     signal();
   });
-  lowerPriority();
   port.on("message", wake);
   Atomics.store(words, STATE, STATE_UP);
   signal();
@@ -55,17 +58,4 @@ export function openThreadPort(wake: (message: unknown) => void): ThreadPort {
       signal();
     },
   };
-}
-
-/** Nine tenths of a contended processor go to a thread of ordinary priority beside one of this "nice" value. */
-const NICE = 10;
-
-/**
- * Lets the host's thread and its collector go first where more threads want to run than there are processors. On two
- * cores the longest stall of an awaiting writer was 8 to 23 ms without it, 7 to 9 with it, at the same rate. On Linux
- * the call concerns the thread that makes it, and anybody may lower a priority; elsewhere it would concern the process.
- */
-function lowerPriority(): void {
-  // Deno would ask the user for a permission that a store does not need.
-  if (process.platform === "linux" && runtimeName !== "deno") setPriority(0, NICE);
 }

@@ -1,6 +1,7 @@
 /**
- * The words of shared memory by which a thread and its host see each other without messages: whether it
- * is up, whether it still gets on, and that there is a message to fetch. Both sides include this file.
+ * The words of shared memory by which a thread and its host see each other without messages:
+ * whether the thread is up, whether it makes progress, and whether there is a message to fetch.
+ * Both sides include this file.
  *
  *     0  SIGNAL  counts the thread's messages and changes of state; the host waits on it
  *     1  STATE   0 not up yet, 1 up, 2 ended
@@ -13,7 +14,7 @@ export const SIGNAL = 0;
 export const STATE = 1;
 /** Index of the count of slices. */
 export const BEATS = 2;
-/** How many words there are. */
+/** The number of words. */
 export const WORD_COUNT = 3;
 
 /** The thread takes messages. */

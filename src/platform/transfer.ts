@@ -2,8 +2,9 @@
  * Whole transfers over the file-handle contract, whose reads and writes may be short.
  *
  * Every runtime answers a write on a nearly full disk with a short count and no error, so a caller
- * that ignores the count loses bytes silently; everything above this folder reads and writes
- * through these loops. A loop ends in one of two ways only: all bytes went over, or an IoError.
+ * that ignores the count silently loses bytes. Everything above this folder reads and writes
+ * through these loops. A loop ends in one of two ways: all bytes were transferred, or there is an
+ * IoError.
  */
 
 import { IoError } from "../errors.ts";
@@ -30,8 +31,8 @@ export function readFullySync(
 }
 
 /**
- * As `readFullySync`, without blocking the event loop where the handle can. `into` must stay
- * untouched by others until the promise settles.
+ * As `readFullySync`, without blocking the event loop if the handle can do that. Nobody else may
+ * touch `into` until the promise settles.
  *
  * @throws {IoError} the file ends first (`osCode` "EOF"), or the system refused
  */
@@ -46,8 +47,8 @@ export function readFully(
 }
 
 /**
- * As `readFully`, of a file whose handle may be closed at any time: each part is read from the handle
- * that `acquire` gives then. What `acquire` throws is what the caller gets.
+ * As `readFully`, of a file whose handle may be closed at any time: each part is read from the
+ * handle that `acquire` returns then. If `acquire` throws, the caller gets that error.
  */
 export async function readFullyFrom(
   acquire: () => FileHandle,
@@ -69,8 +70,8 @@ export async function readFullyFrom(
 }
 
 /**
- * Writes exactly `from[offset, offset + length)` at `position`. After a failure the file may hold
- * any first part of it.
+ * Writes exactly `from[offset, offset + length)` at `position`. After a failure the file may
+ * contain any first part of it.
  *
  * @throws {IoError} the file takes no more bytes (`osCode` "ENOSPC"), or the system refused
  */
@@ -84,7 +85,8 @@ export function writeFullySync(
   let done = 0;
   while (done < length) {
     const count = handle.writeSync(from, offset + done, length - done, position + done);
-    // A zero count is no error code, but trying again would spin for as long as the disk is full.
+    // A count of zero is not an error code, but trying again would spin as long as the disk is
+    // full.
     if (count <= 0) {
       throw new IoError(
         "write",
@@ -98,11 +100,11 @@ export function writeFullySync(
 }
 
 /**
- * The content of a small regular file. The size is held against `maxBytes` before anything is
- * allocated. The array is the caller's own.
+ * The content of a small regular file. Its size is compared with `maxBytes` before anything is
+ * allocated. The caller owns the array.
  *
  * @throws {IoError} there is no such regular file, it is longer than `maxBytes` (`osCode` "EFBIG"),
- * or it could not be read
+ *   or it could not be read
  */
 export function readWholeFileSync(
   fileSystem: FileSystem,

@@ -1,125 +1,60 @@
 /**
- * A decoded data block: its payload, the offset of each entry, and a word of each key, one after the other
- * in a part of a slab. There is no object an entry.
+ * A decoded data block: its payload, then the offset of each entry, then a word of each key, in a
+ * part of a slab (block_frame.ts has the life of that memory). There is no object an entry.
  *
- * A word is the four key bytes behind the prefix that all keys of the block share. A search compares
- * the prefix once, then words, which lie side by side, and looks at keys only where words tie: against
- * comparing keys it touches two or three cache lines instead of eight or more.
+ * A word is the four key bytes after the prefix that all keys of the block share. A search compares
+ * the prefix once, then words, which lie side by side, and looks at keys only where words tie:
+ * against comparing keys it touches two or three cache lines instead of eight or more.
  *
  * Decoding checks every length against the payload and that the keys ascend strictly, so that the
  * search never leaves the payload and never misses a key in a block with a valid checksum.
  */
 
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
-import type { CacheEntry } from "../cache/weighted_cache.ts";
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { EntryRun } from "../iterator/entry_run.ts";
+import { isTombstone } from "../value/value_codec.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
+import { blockCapacity, BlockFrame, BlockSlab } from "./block_frame.ts";
 
 const MIN_ENTRY_BYTES = 9;
-/** What a block costs besides its memory: an object, a cache entry, their places, a share of the slab's objects. */
+/**
+ * The cost of a block besides its memory: an object, a cache entry, their places, a share of the
+ * slab's objects.
+ */
 const OVERHEAD_BYTES = 250;
-/** Larger buffers are made to measure: they are not decoded into again. */
-const MAX_ROUNDED_BYTES = 1024 * 1024;
-
-/** Where a block's memory comes from. */
+/** The source of a block's memory. */
 export interface BlockMemory {
-  /** A block that nobody looks at any more, with room for `neededBytes`; or undefined. */
+  /** A block that nobody uses any more, with room for `neededBytes`; or undefined. */
   take(neededBytes: number): Block | undefined;
-  /** Takes a block back that `take` gave, and that did not become one. */
+  /** Takes back a block that `take` gave, and that was not filled. */
   giveBack(block: Block): void;
 }
 
-/**
- * Size of the buffer for `neededBytes`: rounded up by a sixteenth at most, so that the buffer of one block
- * has room for another one of about as many entries.
- */
-export function blockCapacity(neededBytes: number): number {
-  if (neededBytes > MAX_ROUNDED_BYTES) return (neededBytes + 3) & ~3;
-  const step = capacityStep(neededBytes);
-  return Math.ceil(neededBytes / step) * step;
-}
-
-/** The next larger one of the sizes that `blockCapacity` gives. */
-export function nextBlockCapacity(capacity: number): number {
-  return capacity + capacityStep(capacity + 1);
-}
-
-function capacityStep(bytes: number): number {
-  return 1 << Math.max(6, 27 - Math.clz32(bytes - 1));
-}
-
-/**
- * One buffer for the memory of several blocks. A buffer of its own with its three views costs a block 800
- * bytes of objects, V8 2 to 3 microseconds, and every get that looks at a block the cache lines of those objects.
- */
-export class BlockSlab {
-  /** All of the memory. */
-  readonly bytes: Uint8Array;
-  /** A view on the same memory. */
-  readonly view: DataView;
-  /** The same memory as words. */
-  readonly words: Uint32Array;
-  /** Its blocks. Filled by who makes them. */
-  readonly blocks: Block[] = [];
-  /** How many of its blocks wait to be taken. Changed by `BlockPool` only. */
-  spareCount = 0;
-  /** Whether its blocks go to the collector once nobody looks at them. */
-  isRetired = false;
-
-  /** Makes a slab of `length` bytes, a multiple of 4. */
-  constructor(length: number) {
-    const buffer = new ArrayBuffer(length);
-    this.bytes = new Uint8Array(buffer);
-    this.view = new DataView(buffer);
-    this.words = new Uint32Array(buffer);
-  }
-}
-
 /** A sorted run of entries; immutable until its memory is given to another one. */
-export class Block implements BlockMemory {
-  /** The slab that its memory is a part of. */
-  readonly slab: BlockSlab;
-  /** All of the slab's memory: offsets of entries are those in it. */
-  readonly bytes: Uint8Array;
-  /** A view on the same memory. */
-  readonly view: DataView;
-  /** Where in the slab its memory begins, with the payload; behind it lie offsets and words of the keys. */
-  readonly start: number;
-  /** Bytes of its memory. */
-  readonly capacity: number;
+export class Block extends BlockFrame<Block> implements BlockMemory {
   /** Number of entries. */
   count = 0;
-  /** How many look at it across an `await` or the user's code. Changed by `BlockCache` only. */
-  pins = 0;
-  /** Whether the block cache holds it. Changed by `BlockCache` only. */
-  isCached = false;
-  /** What the cache knows of it while it is there. Changed by `BlockCache` only. */
-  entry: CacheEntry<Block> | undefined;
   /** All of the slab as words. */
   readonly #words: Uint32Array;
   /**
-   * Where in `#words` the slots begin: the offset of each entry's key length field, then the end of the
-   * payload; behind them the key words.
+   * Where in `#words` the slots begin: the offset of each entry's key length field, then the end of
+   * the payload; after them the key words.
    */
   #slots = 0;
   /** Length of the prefix that all keys share. */
   #prefix = 0;
 
   /** Makes a block of `capacity` bytes of a slab, both a multiple of 4; `decode` fills it. */
-  constructor(slab: BlockSlab, start: number, capacity: number) {
-    this.slab = slab;
-    this.bytes = slab.bytes;
-    this.view = slab.view;
+  constructor(slab: BlockSlab<Block>, start: number, capacity: number) {
+    super(slab, start, capacity);
     this.#words = slab.words;
-    this.start = start;
-    this.capacity = capacity;
   }
 
   /**
-   * Copies and checks the payload `from[start, end)`, into memory of `memory` where it has some, otherwise
-   * into a slab of its own.
+   * Copies and checks the payload `from[start, end)`, into memory of `memory` if it has some,
+   * otherwise into a new slab.
    *
    * @throws {DecodeError} offsets are those in the payload
    */
@@ -153,19 +88,19 @@ export class Block implements BlockMemory {
   }
 
   static #alone(capacity: number): Block {
-    const slab = new BlockSlab(capacity);
+    const slab = new BlockSlab<Block>(capacity);
     const block = new Block(slab, 0, capacity);
     slab.blocks.push(block);
     slab.isRetired = true;
     return block;
   }
 
-  /** Itself, for a user of one block after the other. */
+  /** Lets one block serve as its own memory, for callers that decode one block at a time. */
   take(neededBytes: number): Block | undefined {
     return this.capacity >= neededBytes ? this : undefined;
   }
 
-  /** It is its user's all the time. */
+  /** Nothing to give back. */
   giveBack(): void {}
 
   /** The bytes that it was decoded from, as long as it is this block. */
@@ -173,7 +108,7 @@ export class Block implements BlockMemory {
     return this.bytes.subarray(this.start, this.#words[this.#slots + this.count]);
   }
 
-  /** Bytes of memory to charge for the block. */
+  /** Bytes of memory that the block counts for. */
   get sizeBytes(): number {
     return this.capacity + OVERHEAD_BYTES;
   }
@@ -192,9 +127,9 @@ export class Block implements BlockMemory {
   }
 
   /**
-   * Slot of the entry with exactly this key, or -1. The shared prefix is not compared beforehand: the
-   * key of the slot that the words lead to is compared as a whole. That saves the cache lines of the
-   * first entry, two of about ten that a get of a random key misses.
+   * Slot of the entry with exactly this key, or -1. It does not compare the shared prefix first,
+   * but the whole key of the slot that the words lead to. That saves the cache lines of the first
+   * entry (decision 8).
    */
   find(key: DataView, start: number, end: number): number {
     const view = this.view;
@@ -229,11 +164,17 @@ export class Block implements BlockMemory {
     if (slot >= this.count) return false;
     const words = this.#words;
     const place = this.#slots + slot;
-    // Mostly decides, of keys that are asked for in no order.
+    // For random keys this nearly always decides.
     if (words[place + this.count + 1]! !== keyWord(key, start + this.#prefix, end)) return false;
     const at = words[place]! + 4;
     const { view } = this;
     return compareRanges(view, at, at + view.getUint32(at - 4, true), key, start, end) === 0;
+  }
+
+  /** Whether the entry in `slot` is a tombstone. */
+  isTombstone(slot: number): boolean {
+    const keyStart = this.#words[this.#slots + slot]! + 4;
+    return isTombstone(this.bytes, keyStart + this.view.getUint32(keyStart - 4, true) + 4);
   }
 
   /** Points the buffers of `entry` at this block; `showAt` then sets the offsets. */
@@ -255,16 +196,15 @@ export class Block implements BlockMemory {
     entry.valueEnd = this.#words[place + 1]!;
   }
 
-  /** Makes `run` begin at the entry in `slot`: behind its offset lie those of the next ones. */
+  /** Makes `run` begin at the entry in `slot`: the offsets of the next ones follow its own. */
   showRun(slot: number, run: EntryRun): void {
     run.bytes = this.bytes;
     run.view = this.view;
     run.offsets = this.#words;
     run.first = this.#slots + slot;
-    run.isDense = true;
   }
 
-  /** Slot of the entry with this key; where there is none, the complement of where it would be. */
+  /** Slot of the entry with this key; if there is none, the complement of its place. */
   #search(key: DataView, start: number, end: number): number {
     const view = this.view;
     const words = this.#words;
@@ -337,8 +277,9 @@ export class Block implements BlockMemory {
   }
 
   /**
-   * Fills in the key words, and checks that the keys ascend strictly: each has the prefix that the first
-   * and the last one share, and behind it more than its neighbour. Words decide that nearly always.
+   * Fills in the key words, and checks that the keys ascend strictly: each has the prefix that the
+   * first and the last one share, and after it more than its neighbour. Words decide that nearly
+   * always.
    */
   #fillWords(): void {
     const { view, count } = this;
@@ -352,7 +293,8 @@ export class Block implements BlockMemory {
     const prefix = commonPrefixLength(view, first, firstEnd, view, last, lastEnd);
     this.#prefix = prefix;
     const wholeWords = prefix & ~3;
-    // Most of the prefix in three variables, not read anew for each key: a tenth of decoding on V8 and JSC.
+    // Most of the prefix in three variables, so that it is not read again for each key: a tenth of
+    // decoding on V8 and JSC.
     const head0 = prefix >= 4 ? view.getInt32(first) : 0;
     const head1 = prefix >= 8 ? view.getInt32(first + 4) : 0;
     const head2 = prefix >= 12 ? view.getInt32(first + 8) : 0;
@@ -389,7 +331,7 @@ export class Block implements BlockMemory {
     return this.compareKey(slot - 1, this.view, at + 4, at + 4 + this.view.getUint32(at, true));
   }
 
-  /** Which key does not come after the one before. */
+  /** Which key does not come after the previous one. */
   #disorder(): DecodeError {
     let slot = 1;
     while (slot < this.count - 1 && this.#compareNeighbours(slot) < 0) slot++;

@@ -6,7 +6,7 @@
  *     3   per entry: u32 key length, key, u32 value length, encoded value
  *
  * Entries come in strictly ascending key order (the table writer checks it). There is no prefix
- * compression: the format is Go's (docs/FORMAT.md), and the codec takes care of it.
+ * compression: the format is Go's (docs/FORMAT.md), and the codec makes up for it.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
@@ -14,7 +14,7 @@ import type { EntryView } from "../iterator/entry_cursor.ts";
 
 /** Block type of a data block. */
 export const BLOCK_TYPE_DATA = 1;
-/** Bytes in front of the first entry. */
+/** Bytes before the first entry. */
 export const BLOCK_HEADER_BYTES = 3;
 /** The count field has 16 bits. */
 export const MAX_BLOCK_ENTRIES = 0xffff;
@@ -24,11 +24,11 @@ export class BlockBuilder {
   /** The payload so far. */
   readonly writer: ByteWriter;
   #entryCount = 0;
-  /** Sum of the entries' lengths, which is what Go holds against the block size. */
+  /** Sum of the entries' lengths, which Go compares with the block size. */
   #entryBytes = 0;
-  /** Offset in `writer` of the first key, which starts behind its length field. */
+  /** Offset in `writer` of the first key, which starts after its length field. */
   readonly firstKeyStart: number = BLOCK_HEADER_BYTES + 4;
-  /** Offset behind the first key. */
+  /** Offset just past the first key. */
   firstKeyEnd = 0;
 
   /** Makes a builder for blocks of about `blockSizeBytes`. */
@@ -62,7 +62,7 @@ export class BlockBuilder {
     const before = writer.length;
     const { keyBytes, keyView, keyStart, keyEnd, valueBytes, valueStart, valueEnd } = entry;
     if (keyBytes === valueBytes && valueStart === keyEnd + 4) {
-      // Wherever key and value lie in one buffer they lie there in this very form.
+      // If key and value lie in one buffer, they lie there in exactly this form.
       writer.appendRange(keyBytes, keyView, keyStart - 4, valueEnd);
     } else {
       writer.appendUint32(keyEnd - keyStart);

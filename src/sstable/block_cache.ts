@@ -1,33 +1,36 @@
 /**
- * The block cache of a store, and the memory of its blocks: what is dropped is decoded into again.
+ * The block cache of a store, and the memory of its blocks: new blocks are decoded into the memory
+ * of dropped ones.
  *
- * Left to the garbage collector, dropped blocks pile up outside of the JavaScript heap until the engine
- * collects everything: random reads over four times the cache took 260 MB on Node and 490 on Bun with a
- * cache of 64.
+ * If dropped blocks were left to the garbage collector, they would pile up outside of the
+ * JavaScript heap until the engine collects everything, to several times the cache (decision 8).
  *
- * A block's memory is taken for another one only when the cache has dropped it and nobody pins it:
+ * A block's memory is used for another one only after the cache has dropped it, and if nobody pins
+ * it (block_frame.ts has the states):
  *
- * - Whoever looks at a block across anything that may decode another one (an `await`, the user's code,
- *   the next move of a merge) pins it and unpins it. What is never unpinned is lost for as long as the slab
- *   that it is a part of has other blocks in use.
- * - A synchronous search needs no pin: memory that is given back is not written to until the next block is
- *   decoded, and by then it has made its result or gone on to that block.
+ * - Code that uses a block across anything that may decode another one (an `await`, the user's
+ *   code, the next move of a merge) pins it and unpins it. If a block is never unpinned, it is lost
+ *   as long as other blocks of its slab are in use.
+ * - A synchronous search needs no pin: memory that is given back is not written to until the next
+ *   block is decoded, and by then the search has made its result or moved on to that block.
  *
- * What waits to be taken counts towards the cache's capacity, but for a small reserve. Where it is too much,
- * as when blocks of another size are read now, the slab with the most of it goes, and what the cache holds of
- * that slab.
+ * Spare memory counts towards the cache's capacity, except for a small reserve. If there is too
+ * much, for example because blocks of another size are read, the slab with the most of it is
+ * dropped, and its cached blocks with it.
  */
 
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
-import type { Block, BlockMemory, BlockSlab } from "./block.ts";
+import type { Block, BlockMemory } from "./block.ts";
+import type { BlockSlab } from "./block_frame.ts";
 import { BlockPool } from "./block_pool.ts";
 
 /**
- * Spare memory that is kept in any case: a cache that is full, or of capacity 0, turns over in it. One
- * `getMany` pins up to 64 blocks at a time; with a reserve of 256 KiB a third of its time went into new ones.
+ * Spare memory that is always kept: a cache that is full, or of capacity 0, turns over in it. One
+ * `getMany` pins up to 64 blocks at a time, and with less reserve it spends much of its time on new
+ * memory.
  */
 const RESERVE_BYTES = 1280 * 1024;
-/** A block that is larger goes to the garbage collector: its cost is that of its bytes. */
+/** A larger block goes to the garbage collector: its cost is mostly that of its bytes. */
 const MAX_SPARE_BYTES = 1024 * 1024;
 
 /** A cache of decoded blocks that recycles their memory. */
@@ -45,7 +48,7 @@ export class BlockCache implements BlockMemory {
     });
   }
 
-  /** The most that its blocks may take together. */
+  /** The most bytes that its blocks may take together. */
   get capacityBytes(): number {
     return this.#cache.capacityBytes;
   }
@@ -55,12 +58,12 @@ export class BlockCache implements BlockMemory {
     return this.#cache.sizeBytes;
   }
 
-  /** Bytes of memory that waits to be taken. */
+  /** Bytes of spare memory. */
   get spareBytes(): number {
     return this.#pool.spareBytes;
   }
 
-  /** Lookups that were answered. */
+  /** Lookups that were answered, or joined a load that was under way. */
   get hits(): number {
     return this.#cache.hits;
   }
@@ -75,14 +78,19 @@ export class BlockCache implements BlockMemory {
     this.#cache.hit(entry);
   }
 
-  /** Notes that a block was not here. */
-  miss(): void {
-    this.#cache.misses++;
+  /**
+   * Notes that a block was not here. If it is being loaded for somebody else, it is not loaded
+   * again.
+   */
+  miss(isLoading = false): void {
+    if (isLoading) this.#cache.hits++;
+    else this.#cache.misses++;
   }
 
   /**
-   * Adds a block for an owner's slot, which must be empty. Returns its entry, or undefined where it was
-   * not taken; the caller may still look at it then, unpinned until the next block is decoded.
+   * Adds a block for an owner's slot, which must be empty. Returns its entry, or undefined if the
+   * cache refused it; the caller may then still use the block, unpinned until the next block is
+   * decoded.
    */
   insert(owner: CacheOwner, slot: number, block: Block): CacheEntry<Block> | undefined {
     block.isCached = true;
@@ -98,7 +106,7 @@ export class BlockCache implements BlockMemory {
     return entry;
   }
 
-  /** Takes an entry out, as when its table is deleted. */
+  /** Removes an entry, for example when its table is deleted. */
   remove(entry: CacheEntry<Block>): void {
     this.#cache.remove(entry);
     this.#trim(undefined);
@@ -109,27 +117,50 @@ export class BlockCache implements BlockMemory {
     block.pins++;
   }
 
-  /** Lets go of a block; the caller must not look at it any more. */
+  /** Unpins a block; the caller must not use it any more. */
   unpin(block: Block): void {
     block.pins--;
     this.giveBack(block);
   }
 
-  /** A block with room for `neededBytes` that nobody looks at. It is the caller's; undefined if it is too large. */
+  /**
+   * A block with room for `neededBytes` that nobody uses. It belongs to the caller; undefined if it
+   * is too large.
+   */
   take(neededBytes: number): Block | undefined {
     if (neededBytes > MAX_SPARE_BYTES) return undefined;
     return this.#pool.take(neededBytes) ?? this.#pool.grow(neededBytes);
   }
 
-  /** Takes a block back unless it is pinned or in the cache. It may be looked at until the next one is decoded. */
+  /**
+   * Takes back a block unless it is pinned or in the cache. It may be used until the next one is
+   * decoded.
+   */
   giveBack(block: Block): void {
     if (block.pins > 0 || block.isCached) return;
     this.#pool.give(block);
     this.#trim(undefined);
   }
 
-  /** Retires slabs with spare blocks, but `except`, where more is spare than the cache has room for. */
-  #trim(except: BlockSlab | undefined): void {
+  /**
+   * Drops every block, and keeps none any more. Memory that nobody uses is returned at once, not by
+   * the next collection: a program that opens one store after another may never let one happen.
+   */
+  close(): void {
+    this.#cache.close();
+    this.#pool.close();
+  }
+
+  /** Drops spare memory. */
+  dropSpare(): void {
+    this.#pool.dropSpare();
+  }
+
+  /**
+   * Retires slabs with spare blocks, except `except`, if there is more spare memory than the cache
+   * has room for.
+   */
+  #trim(except: BlockSlab<Block> | undefined): void {
     const pool = this.#pool;
     while (pool.spareBytes > this.#spareLimit()) {
       const slab = pool.sparsest(except);

@@ -1,6 +1,6 @@
 /**
- * A table's Bloom filter: says whether a key may be in the table. Filters are built by
- * filter_builder.ts and loaded by the table reader, which keeps the section and probes it in place.
+ * A table's Bloom filter: says whether a key may be in the table. filter_builder.ts builds filters.
+ * The table reader loads them, keeps the section and probes it in place.
  *
  * The section is bit for bit that of the Go TinyKVS, big-endian:
  *
@@ -9,7 +9,7 @@
  *   16   u64  length of the bit set, equal to m
  *   24   ceil(m / 64) * u64: bit i is bit i % 64 of word i / 64
  *
- * so bit i is bit i % 8 of byte 24 + (i / 8 ^ 7) of the section. Position i of a key follows from
+ * So bit i is bit i % 8 of byte 24 + (i / 8 ^ 7) of the section. Position i of a key follows from
  * two MurmurHash3 x64-128 hashes; wasm/assembly/murmur3.ts has the formula.
  */
 
@@ -41,7 +41,8 @@ export class Filter {
   }
 
   /**
-   * Makes a filter of a whole section, which it refers to and which must not change any more.
+   * Makes a filter from a whole section. The filter refers to the section, which must not change
+   * any more.
    *
    * @throws {DecodeError} a field is out of range or disagrees with another or with the length
    */
@@ -99,7 +100,7 @@ export function filterSectionBytes(bits: number): number {
   return FILTER_HEADER_BYTES + Math.ceil(bits / 64) * 8;
 }
 
-/** The big-endian u64 at `at`; inexact from 2^53 on, where every limit above is long passed. */
+/** The big-endian u64 at `at`; inexact from 2^53 on, which is far above every limit. */
 function bigEndianUint64(view: DataView, at: number): number {
   return view.getUint32(at) * 0x1_0000_0000 + view.getUint32(at + 4);
 }

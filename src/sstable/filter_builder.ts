@@ -2,9 +2,9 @@
  * Builds the Bloom filter section of a table; its layout is at the head of filter.ts.
  *
  * The size of a filter follows from the number of keys, which is known only when the last one is in
- * the table: until then 32 bytes of hashes are kept for each key, in chunks that are reused by the
- * next table. (Go sizes the filter of a compacted table by the sum of its inputs' key counts; the
- * table's own count makes it as small as the rate asks for.)
+ * the table. Until then 32 bytes of hashes are kept for each key, in chunks that the next table
+ * reuses. (Go sizes the filter of a compacted table by the sum of its inputs' key counts; the
+ * table's own count makes it as small as the rate allows.)
  */
 
 import {
@@ -15,6 +15,7 @@ import {
   loadHashes,
   saveHashes,
 } from "../bytes/murmur3.ts";
+import { runTaskSync, type Task } from "../platform/task.ts";
 import {
   FILTER_HEADER_BYTES,
   filterSectionBytes,
@@ -60,20 +61,17 @@ export class FilterBuilder {
   }
 
   /**
-   * Makes the section, sized for `expectedKeys` (the count of keys added, unless given). The keys
+   * Makes the section, sized for `expectedKeys` (by default the number of added keys). The keys
    * stay until {@linkcode reset}. Replaces the hashes of the last `hashKey`.
    *
    * @throws {RangeError} the filter would be larger than a reader accepts
    */
   finish(expectedKeys: number = this.#keyCount): Uint8Array {
-    const steps = this.finishInSteps(expectedKeys);
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    return step.value;
+    return runTaskSync(this.finishTask(expectedKeys));
   }
 
-  /** As `finish`, pausable after every 2048 keys: some 100 microseconds. */
-  *finishInSteps(expectedKeys: number = this.#keyCount): Generator<undefined, Uint8Array> {
+  /** As `finish`, a task: it pauses after every 2048 keys, some 100 µs. */
+  *finishTask(expectedKeys: number = this.#keyCount): Task<Uint8Array> {
     const { bits, hashes } = filterParameters(expectedKeys, this.#falsePositiveRate);
     const section = new Uint8Array(filterSectionBytes(bits));
     const view = new DataView(section.buffer);

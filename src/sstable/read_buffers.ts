@@ -1,26 +1,28 @@
 /**
- * Memory to read stored blocks into, kept from one read to the next and shared by all stores of the realm.
- * A buffer for each read would be garbage outside of the JavaScript heap, about as much as the blocks that come
- * of it; and the pages of a new one are made by the first read into it, which on Bun took a tenth of a scan.
+ * Memory to read stored blocks into, kept from one read to the next and shared by all stores of the
+ * realm. A buffer for each read would be garbage outside of the JavaScript heap, about as much as
+ * the blocks themselves. And the first read into a new buffer makes its pages, which takes a share
+ * of a scan on Bun (docs/measurements/0008-reads.md).
  */
 
-/** Memory with a view on it. */
+/** Memory with a view of it. */
 export interface ReadBuffer {
   /** The memory. */
   readonly bytes: Uint8Array;
-  /** A view on it. */
+  /** A view of it. */
   readonly view: DataView;
 }
 
-/** The sizes that are kept, and how many of each. What is larger is made to measure. */
+/** The sizes that are kept, and how many of each. Larger buffers are made with the exact length. */
 const kept: readonly {
   readonly bytes: number;
   readonly most: number;
   readonly free: ReadBuffer[];
 }[] = [
-  // A block of 16 KiB that does not compress, and its footer; one `getMany` has at most so many reads in flight.
+  // A block of 16 KiB that does not compress, and its footer; one `getMany` has at most this number
+  // of reads in flight.
   { bytes: 17 * 1024, most: 64, free: [] },
-  // What a merge reads ahead, and what a scan does.
+  // The read-ahead of a merge, and that of a scan.
   { bytes: 64 * 1024, most: 8, free: [] },
   { bytes: 128 * 1024, most: 4, free: [] },
 ];
@@ -39,7 +41,7 @@ export function takeReadBuffer(length: number): ReadBuffer {
   return newReadBuffer(length);
 }
 
-/** Gives a read buffer back. No read into it may be under way, and nobody may look at it any more. */
+/** Returns a read buffer. No read into it may be under way, and nobody may use it any more. */
 export function giveReadBuffer(buffer: ReadBuffer): void {
   for (const { bytes, most, free } of kept) {
     if (buffer.bytes.length === bytes && free.length < most) free.push(buffer);

@@ -1,19 +1,23 @@
 /**
- * Guesses whether the next read of a table will come out of the page cache, from how long the last ones
- * took. Awaited gets ask: a read that does costs 2 us made at once, and 20 to 40 us of processor time and 65
- * us of waiting through a thread and back, whose only use is that a disk may take its time meanwhile.
+ * Guesses from the last reads whether the next read of a table will come out of the page cache.
+ * Awaited gets ask it: a read at once costs about 2 µs. Through a thread and back, it costs ten
+ * times as much processor time and a wait, and only helps if the disk is slow (decision 11).
  *
- * No runtime can ask the system for a read that does not wait (Linux has one, RWF_NOWAIT of preadv2). So
- * reads are made at once as long as that saves time: each fast one saves what it would have cost to await it, and
- * a slow one uses up what was saved. When nothing is left the next ones are awaited, before one is tried at
- * once again, and twice as many each time that it is slow again: a slow disk holds the event loop for one read in
- * `MIN_AWAITED` at first, then for one in `MAX_AWAITED`. A read from the page cache that the system held up is
- * forgiven: one in 300 took over 50 us on a virtual machine, and made a third of all reads wait.
+ * No runtime can ask the system for a read that does not wait (Linux has one, RWF_NOWAIT of
+ * preadv2). So reads are made at once as long as that saves time. Each fast one saves the cost of
+ * an await, and a slow one uses up the savings. When nothing is left, the next reads are awaited,
+ * before one is tried at once again. Their number doubles each time that one is slow again: a slow
+ * disk holds the event loop for one read in `MIN_AWAITED` at first, and later for one in
+ * `MAX_AWAITED`. A single read from the page cache that the system delayed does not use up the
+ * savings.
  */
 
-/** What it costs more to await a read, in processor time. */
+/** Extra CPU time of an awaited read. */
 const SAVED_MS = 0.03;
-/** The most that is saved up: slow reads that take longer than this together are put down to the disk. */
+/**
+ * The most that can be saved up: slow reads that take longer than this together are attributed to
+ * the disk.
+ */
 const MAX_SAVED_MS = 0.5;
 /** How many reads are awaited after a first slow one. */
 const MIN_AWAITED = 128;
@@ -23,11 +27,11 @@ const MAX_AWAITED = 8192;
 /** How fast the reads of one store are. */
 export class ReadPace {
   readonly #nowMs: () => number;
-  /** How many more reads are to be awaited. */
+  /** How many more reads will be awaited. */
   #awaited = 0;
-  /** How many there will be when nothing is left of what was saved. */
+  /** How many will be when the savings are used up. */
   #afterSlow = MIN_AWAITED;
-  /** What reads that were made at once have saved. */
+  /** What the reads at once have saved. */
   #savedMs = 0;
 
   /** Takes the time from a clock. */
@@ -47,11 +51,11 @@ export class ReadPace {
     return this.#nowMs();
   }
 
-  /** Notes how long a read took that was made at once. */
+  /** Notes how long a read at once took. */
   finish(startedMs: number): void {
     const tookMs = this.#nowMs() - startedMs;
     this.#savedMs = Math.min(MAX_SAVED_MS, this.#savedMs + SAVED_MS - tookMs);
-    // Less than no time: the clock has gone back, and nothing is known.
+    // A negative time: the clock has gone back, and nothing is known.
     if (this.#savedMs >= 0 && tookMs >= 0) {
       this.#afterSlow = MIN_AWAITED;
       return;

@@ -1,14 +1,15 @@
 /**
- * From the stored form of a data block to a decoded one: footer, checksum, decompression, and whether
- * it is the block that the index leads to. The table reader and its cursors call it; layout:
+ * From the stored form of a data block to a decoded one: footer, checksum, decompression, and
+ * whether it is the block that the index names. The table reader and its cursors call it; layout:
  * table_format.ts.
  *
- * Scratch memory is shared by all stores of the realm and used in one synchronous stretch only.
+ * All stores of the realm share scratch memory, each only in one synchronous stretch.
  */
 
 import { crc32 } from "../bytes/crc32.ts";
-import { CODEC_NONE } from "../compression/compressor.ts";
+import { CODEC_NONE, CODEC_ZSTD } from "../compression/compressor.ts";
 import { decompressorFor } from "../compression/compressors.ts";
+import { NO_ZSTD } from "../compression/zstd.ts";
 import { DecodeError } from "../errors.ts";
 import { Block, type BlockMemory } from "./block.ts";
 import { newReadBuffer, type ReadBuffer } from "./read_buffers.ts";
@@ -19,13 +20,13 @@ import type { TableIndex } from "./table_index.ts";
 const MAX_BLOCK_BYTES = 2 ** 30 + 2 ** 20;
 
 /**
- * A block's keys are those that the index leads to it for.
+ * Checks that a block has the keys that the index names.
  *
- * @throws {DecodeError} they are not
+ * @throws {DecodeError} it has others
  */
 export function requireItsKeys(index: TableIndex, block: number, decoded: Block): void {
   const { view } = index;
-  // The keys of a decoded block ascend: its first and its last one stand for all of them.
+  // The keys of a decoded block ascend, so its first and its last one are enough.
   if (decoded.compareKey(0, view, index.firstKeyStart(block), index.firstKeyEnd(block)) !== 0) {
     throw new DecodeError("its first key is not the one that the index names", 0);
   }
@@ -38,6 +39,9 @@ export function requireItsKeys(index: TableIndex, block: number, decoded: Block)
   } else if (decoded.compareKey(last, view, index.largestStart, index.largestEnd) !== 0) {
     throw new DecodeError("its last key is not the largest one that the index names", 0);
   }
+  if (index.isLone(block) && (last > 0 || decoded.isTombstone(0))) {
+    throw new DecodeError("it does not hold one entry alone, as the metadata says", 0);
+  }
 }
 
 const KEEP_SCRATCH_BYTES = 1024 * 1024;
@@ -46,8 +50,8 @@ let inflated: ReadBuffer = newReadBuffer(64 * 1024);
 const blockFooter: BlockFooter = { crc: 0, uncompressedLength: 0, storedLength: 0, codec: 0 };
 
 /**
- * Reusable memory for stored bytes, used and done with in one synchronous stretch: a new 16 KB
- * buffer costs as much as the read. What a huge block needed is not kept.
+ * Reusable memory for stored bytes, for use in one synchronous stretch: a new 16 KB buffer costs as
+ * much as the read. Memory that was grown for a huge block is not kept.
  */
 export function storedScratch(length: number): ReadBuffer {
   if (length <= stored.bytes.length) return stored;
@@ -64,7 +68,8 @@ function inflatedScratch(length: number): ReadBuffer {
 }
 
 /**
- * Checks and decodes the stored block in `bytes[start, end)`, into memory of `memory` where it has some.
+ * Checks and decodes the stored block in `bytes[start, end)`, into memory of `memory` if it has
+ * some.
  *
  * @throws {DecodeError} it is damaged
  * @throws {UnknownTableFeature} its codec is unknown
@@ -90,9 +95,12 @@ export function decodeStoredBlock(
     }
   }
   const compressor = decompressorFor(footer.codec);
-  if (compressor === undefined) throw new UnknownTableFeature(`codec ${footer.codec}`);
+  if (compressor === undefined) {
+    const why = footer.codec === CODEC_ZSTD ? ` (zstd: ${NO_ZSTD})` : "";
+    throw new UnknownTableFeature(`codec ${footer.codec}${why}`);
+  }
   const length = footer.uncompressedLength;
-  // The claim stands outside of the block's checksum: nothing is allocated on its word alone.
+  // The claim is outside of the block's checksum, so nothing is allocated because of it alone.
   const stated = compressor.statedLength(bytes, start, payloadEnd);
   const limit = Math.min(
     MAX_BLOCK_BYTES,
@@ -105,7 +113,7 @@ export function decodeStoredBlock(
       0,
     );
   }
-  // Its stated length is that of the stored bytes: they are the payload.
+  // Its stated length is that of the stored bytes, which are the payload.
   if (footer.codec === CODEC_NONE) return Block.decode(bytes, start, payloadEnd, memory);
   const scratch = inflatedScratch(length);
   compressor.decompress(bytes, start, payloadEnd, scratch.bytes, 0, length);

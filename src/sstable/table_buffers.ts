@@ -1,16 +1,17 @@
 /**
  * The working memory of a table writer, kept for the next table: about 2 MB that would otherwise be
- * garbage with every flush, and outside the JavaScript heap, where it makes V8 collect everything.
+ * garbage with every flush. It is outside of the JavaScript heap, where such garbage makes V8
+ * collect everything.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { BlockBuilder } from "./block_builder.ts";
 import { FilterBuilder } from "./filter_builder.ts";
 
-/** Output is handed to the file in pieces of this size. */
+/** Output goes to the file in pieces of this size. */
 export const WRITE_BYTES: number = 256 * 1024;
 
-/** What a huge entry has stretched beyond this is not kept. */
+/** Memory beyond this, which a huge entry needed, is not kept. */
 const KEEP_BYTES = 2 * 1024 * 1024;
 
 /** Buffers for writing one table at a time. */
@@ -21,9 +22,9 @@ export class TableBuffers {
   readonly output: ByteWriter = new ByteWriter(WRITE_BYTES + 64 * 1024);
   /** The index entries so far. */
   readonly index: ByteWriter = new ByteWriter(8 * 1024);
-  /** The filter in the making, or undefined where there is to be none. */
+  /** The filter that is being built, or undefined for none. */
   readonly filter: FilterBuilder | undefined;
-  /** What they are made for. */
+  /** The parameters that they are made for. */
   readonly #blockSizeBytes: number;
   readonly #falsePositiveRate: number | false;
 
@@ -35,12 +36,12 @@ export class TableBuffers {
     this.filter = falsePositiveRate === false ? undefined : new FilterBuilder(falsePositiveRate);
   }
 
-  /** Whether they fit a table that is to be written like that. */
+  /** Whether they fit a table with these parameters. */
   fits(blockSizeBytes: number, falsePositiveRate: number | false): boolean {
     return this.#blockSizeBytes === blockSizeBytes && this.#falsePositiveRate === falsePositiveRate;
   }
 
-  /** Empties them; returns false where they are too large to keep. */
+  /** Empties them; returns false if they are too large to keep. */
   reset(): boolean {
     this.block.reset();
     this.output.length = 0;
@@ -63,7 +64,12 @@ export class TableBufferPool {
       : new TableBuffers(blockSizeBytes, falsePositiveRate);
   }
 
-  /** Gives buffers back. Their user must not touch them any more. */
+  /** Drops the buffers that it keeps. */
+  clear(): void {
+    this.#spare.length = 0;
+  }
+
+  /** Returns buffers. Their user must not touch them any more. */
   give(buffers: TableBuffers): void {
     if (buffers.reset() && this.#spare.length < 2) this.#spare.push(buffers);
   }

@@ -1,11 +1,9 @@
 /**
- * Walks the entries of one table, in either direction. Scans and compaction use it.
- *
- * Blocks come from the cache, or from the file: the first one alone, and when the walk goes on, ever
- * larger runs of neighbouring blocks in one read, up to the given bound. Blocks that were read ahead
- * stay compressed until they are reached.
+ * Walks the entries of one table, in either direction. Scans and compaction use it. Its blocks come
+ * from a `ReadWindow`.
  */
 
+import { compareRanges } from "../bytes/compare.ts";
 import {
   AT_END,
   AT_ENTRY,
@@ -14,38 +12,14 @@ import {
   type EntryView,
   NEEDS_LOAD,
   type Position,
+  showKeyAlone,
+  singleRun,
 } from "../iterator/entry_cursor.ts";
 import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
 import type { Block } from "./block.ts";
-import { giveReadBuffer, newReadBuffer, type ReadBuffer, takeReadBuffer } from "./read_buffers.ts";
+import { ReadWindow, type TableScanOptions } from "./read_window.ts";
 import type { TableIndex } from "./table_index.ts";
 import type { TableReader } from "./table_reader.ts";
-
-/** How a table is walked. */
-export interface TableScanOptions {
-  /** From the largest key to the smallest. */
-  readonly reverse: boolean;
-  /** The most bytes to read ahead at a time; one block is always read. */
-  readonly readaheadBytes: number;
-  /** Whether blocks are looked up in the block cache and offered to it. */
-  readonly useCache: boolean;
-  /** Shared by the cursors of one walk: how far it has come. */
-  readonly progress?: ScanProgress;
-  /** Whether checksums are checked. */
-  readonly verifyChecksums: boolean;
-}
-
-/** How many blocks a walk over several tables has decoded. */
-export interface ScanProgress {
-  /** Blocks since the walk began or was sought anew. */
-  decodedBlocks: number;
-}
-
-/**
- * Blocks that a walk offers to the cache. What follows is decoded into the same memory again and again:
- * a long scan has no use for a cache, and 16 KiB of garbage a block cost it as much as decoding.
- */
-const MAX_OFFERED_BLOCKS = 64;
 
 type Move = "start" | "seek" | "on";
 
@@ -56,7 +30,10 @@ export class TableCursor implements EntryCursor {
   readonly #options: TableScanOptions;
   readonly #window: ReadWindow;
   #index: TableIndex | undefined;
-  /** Where it stands, pinned: other cursors and reads decode blocks between its moves. */
+  /**
+   * The current block, pinned, because other cursors and reads decode blocks between its moves.
+   * None if the cursor shows a key of the index, the only one of a block that was not read.
+   */
   #block: Block | undefined;
   #blockNumber = 0;
   #slot = 0;
@@ -66,7 +43,7 @@ export class TableCursor implements EntryCursor {
   #keyStart = 0;
   #keyEnd = 0;
 
-  /** Makes a cursor that stands nowhere yet. */
+  /** Makes a cursor without a position. */
   constructor(reader: TableReader, options: TableScanOptions) {
     this.#reader = reader;
     this.#options = options;
@@ -90,8 +67,10 @@ export class TableCursor implements EntryCursor {
   }
 
   advance(): Position {
-    const block = this.#block!;
-    if (this.#options.reverse) {
+    const block = this.#block;
+    if (block === undefined) {
+      this.#blockNumber += this.#options.reverse ? -1 : 1;
+    } else if (this.#options.reverse) {
       if (--this.#slot >= 0) {
         block.showAt(this.#slot, this.entry);
         return AT_ENTRY;
@@ -110,17 +89,19 @@ export class TableCursor implements EntryCursor {
   }
 
   takeRun(run: EntryRun, bound: RunBound | undefined): number {
-    const block = this.#block!;
+    const block = this.#block;
     const slot = this.#slot;
     const { reverse } = this.#options;
+    if (block === undefined) return singleRun(this.entry, bound, reverse ? -1 : 1);
     let count = reverse ? slot + 1 : block.count - slot;
     if (bound !== undefined) {
-      // Looked at in this order: a block that lies inside is the rule where one source is walked, and one or
-      // two entries are where several interleave; a search costs as much as eight of these.
+      // In this order: with one source, the whole block mostly lies inside of the bound; with
+      // several that interleave, only one or two entries do. A search costs as much as eight of
+      // these checks.
       const last = reverse ? 0 : block.count - 1;
       if (!isBefore(block, last, bound, reverse)) {
         if (!isBefore(block, slot, bound, reverse)) return 0;
-        // The last one is not before the bound: there is a next slot.
+        // The last one is not before the bound, so there is a next slot.
         if (!isBefore(block, reverse ? slot - 1 : slot + 1, bound, reverse)) return 1;
         count = runLength(block, slot, bound, reverse);
       }
@@ -149,9 +130,13 @@ export class TableCursor implements EntryCursor {
   async load(): Promise<void> {
     if (this.#index === undefined) {
       this.#index = await this.#reader.sections.loadIndex();
+    } else if (this.#window.isShared(this.#index, this.#blockNumber)) {
+      const block = await this.#reader.loadBlock(this.#index, this.#blockNumber);
+      if (this.#isReleased) this.#reader.unpin(block);
+      else this.#block = block;
     } else {
       await this.#window.read(this.#index, this.#blockNumber);
-      // Released meanwhile, by a close: nobody would let go of the block.
+      // Released meanwhile, by a close: then nobody would unpin the block.
       if (!this.#isReleased) this.#block = this.#window.decode(this.#index, this.#blockNumber);
     }
   }
@@ -183,17 +168,15 @@ export class TableCursor implements EntryCursor {
     } else {
       const block = index.blockFor(this.#key, this.#keyStart, this.#keyEnd);
       if (block < 0) {
-        // The key lies before the first block: everything comes after it.
+        // The key lies before the first block, so everything comes after it.
         if (this.#options.reverse) return AT_END;
         this.#move = "start";
         this.#blockNumber = 0;
       } else {
         this.#blockNumber = block;
-        // No checksum is on the index of a Go table: that nothing before the key lies in the next block
-        // is known when that was loaded, which checks its first key. Going forwards comes by it anyway.
-        if (
-          this.#options.reverse && this.#reader.sections.tail!.properties.extension === undefined
-        ) {
+        // If the index is not trusted, the next block is loaded, too. That checks its first key,
+        // and proves that nothing before the key lies in it. A forward scan loads it anyway.
+        if (this.#options.reverse && !this.#reader.sections.isTrusted) {
           this.#blockNumber = Math.min(block + 1, index.blockCount - 1);
         }
       }
@@ -201,12 +184,18 @@ export class TableCursor implements EntryCursor {
     return this.#enter();
   }
 
-  /** Gets hold of the chosen block and stands on the right slot in it. */
+  /** Gets the chosen block and moves to the right slot in it. */
   #enter(): Position {
     const index = this.#index!;
     const { reverse } = this.#options;
     for (;;) {
       if (this.#blockNumber < 0 || this.#blockNumber >= index.blockCount) return AT_END;
+      if (this.#options.keysOnly === true && index.isLone(this.#blockNumber)) {
+        if (this.#showLone(index)) return AT_ENTRY;
+        this.#blockNumber += reverse ? -1 : 1;
+        if (!reverse) this.#move = "on";
+        continue;
+      }
       const block = this.#block ??= this.#window.present(index, this.#blockNumber);
       if (block === undefined) return NEEDS_LOAD;
       let slot = reverse ? block.count - 1 : 0;
@@ -222,9 +211,21 @@ export class TableCursor implements EntryCursor {
       }
       this.#leaveBlock();
       this.#blockNumber += reverse ? -1 : 1;
-      // Backwards the place in the block before is still to be looked for.
+      // Backwards, the place in the previous block must still be found.
       if (!reverse) this.#move = "on";
     }
+  }
+
+  /** Shows the only key of the chosen block, unless the sought key lies after it. */
+  #showLone(index: TableIndex): boolean {
+    const start = index.firstKeyStart(this.#blockNumber);
+    const end = index.firstKeyEnd(this.#blockNumber);
+    if (this.#move === "seek") {
+      const order = compareRanges(index.view, start, end, this.#key, this.#keyStart, this.#keyEnd);
+      if (this.#options.reverse ? order >= 0 : order < 0) return false;
+    }
+    showKeyAlone(this.entry, index.bytes, index.view, start, end);
+    return true;
   }
 }
 
@@ -241,139 +242,4 @@ function runLength(block: Block, slot: number, bound: RunBound, reverse: boolean
   const isExact = at < block.count && block.compareKey(at, view, start, end) === 0;
   if (isExact && isIncluded !== reverse) at++;
   return reverse ? slot + 1 - at : at - slot;
-}
-
-const NO_BUFFER: ReadBuffer = newReadBuffer(0);
-
-/** Stored blocks that were read in one go and not decoded yet. Blocks that it gives are pinned. */
-class ReadWindow {
-  readonly #reader: TableReader;
-  readonly #options: TableScanOptions;
-  #buffer = NO_BUFFER;
-  /** Whether an asynchronous read into `#buffer` is under way, or has failed in whatever way. */
-  #isReading = false;
-  /** File range that `#buffer` holds. */
-  #start = 0;
-  #end = 0;
-  #nextBytes = 0;
-  /**
-   * Nobody but the cursor sees a block that is not in the cache, so the next one takes its memory. The
-   * window has a pin of its own on it.
-   */
-  #spare: Block | undefined;
-
-  constructor(reader: TableReader, options: TableScanOptions) {
-    this.#reader = reader;
-    this.#options = options;
-  }
-
-  /** A new walk starts: the next read is of one block again. What is in the window stays. */
-  restart(): void {
-    this.#nextBytes = 0;
-  }
-
-  /** Gives the memory back. */
-  release(): void {
-    this.#start = 0;
-    this.#end = 0;
-    this.#giveBuffer();
-    this.#giveSpare();
-  }
-
-  #giveSpare(): void {
-    const spare = this.#spare;
-    if (spare === undefined) return;
-    this.#spare = undefined;
-    this.#reader.unpin(spare);
-  }
-
-  #giveBuffer(): void {
-    // Released in the middle of a read, by a close: the collector has the buffer when the read is done.
-    if (!this.#isReading) giveReadBuffer(this.#buffer);
-    this.#buffer = NO_BUFFER;
-  }
-
-  /** The block if no read is needed for it. */
-  present(index: TableIndex, block: number): Block | undefined {
-    if (this.#options.useCache) {
-      const cached = this.#reader.cachedBlock(block);
-      if (cached !== undefined) {
-        this.#reader.pin(cached);
-        return cached;
-      }
-    }
-    const offset = index.blockOffset(block);
-    if (offset < this.#start || offset + index.blockSize(block) > this.#end) return undefined;
-    return this.decode(index, block);
-  }
-
-  /** Reads the block, and with it neighbours that are likely to come next. */
-  readSync(index: TableIndex, block: number): void {
-    const { start, end } = this.#plan(index, block);
-    this.#reader.readRangeSync(this.#buffer.bytes, start, end - start);
-    this.#start = start;
-    this.#end = end;
-  }
-
-  /** As `readSync`. */
-  async read(index: TableIndex, block: number): Promise<void> {
-    const { start, end } = this.#plan(index, block);
-    this.#isReading = true;
-    await this.#reader.readRange(this.#buffer.bytes, start, end - start);
-    this.#isReading = false;
-    this.#start = start;
-    this.#end = end;
-  }
-
-  /** Chooses the run of blocks to read, which contains `block`, and empties the window for it. */
-  #plan(index: TableIndex, block: number): { start: number; end: number } {
-    const limit = Math.min(this.#nextBytes, this.#options.readaheadBytes);
-    let first = block;
-    let last = block;
-    let length = index.blockSize(block);
-    this.#nextBytes = Math.max(this.#nextBytes * 2, length * 4);
-    for (;;) {
-      const neighbour = this.#options.reverse ? first - 1 : last + 1;
-      if (neighbour < 0 || neighbour >= index.blockCount) break;
-      const size = index.blockSize(neighbour);
-      if (length + size > limit) break;
-      length += size;
-      if (this.#options.reverse) first = neighbour;
-      else last = neighbour;
-    }
-    this.#start = 0;
-    this.#end = 0;
-    if (this.#buffer.bytes.length < length) {
-      this.#giveBuffer();
-      this.#buffer = takeReadBuffer(length);
-    }
-    const start = index.blockOffset(first);
-    return { start, end: start + length };
-  }
-
-  /** Decodes a block that was read. */
-  decode(index: TableIndex, block: number): Block {
-    const at = index.blockOffset(block) - this.#start;
-    const { useCache, progress, verifyChecksums } = this.#options;
-    const isOffered = useCache &&
-      (progress === undefined || progress.decodedBlocks++ < MAX_OFFERED_BLOCKS);
-    const decoded = this.#reader.decodeBlock(
-      index,
-      block,
-      this.#buffer.bytes,
-      this.#buffer.view,
-      at,
-      verifyChecksums,
-      isOffered ? undefined : this.#spare,
-    );
-    // Before it is offered: a cache that drops it at once would give its memory away.
-    this.#reader.pin(decoded);
-    if (isOffered) return this.#reader.keep(block, decoded);
-    if (decoded !== this.#spare) {
-      this.#giveSpare();
-      this.#reader.pin(decoded);
-      this.#spare = decoded;
-    }
-    return decoded;
-  }
 }

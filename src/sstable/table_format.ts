@@ -1,31 +1,37 @@
 /**
  * The layout of an SSTable, `NNNNNN.sst`: the container of Go TinyKVS v0.4 with a metadata section
- * that grows past the 36 bytes Go reads. All integers little-endian, the filter's big-endian.
+ * that grows past the 36 bytes Go reads. All integers are little-endian, those of the filter
+ * big-endian.
  *
  *     data block 0 .. n-1 | filter (may be absent) | index | metadata | footer (64 bytes)
  *
- * Footer: u64 filter offset, u32 filter size, u64 index offset, u32 index size, u64 metadata offset,
- * u32 metadata size, u32 number of data blocks, u64 number of entries, u64 file size, u64 magic.
+ * Footer: u64 filter offset, u32 filter size, u64 index offset, u32 index size, u64 metadata
+ * offset, u32 metadata size, u32 number of data blocks, u64 number of entries, u64 file size, u64
+ * magic.
  *
- * Metadata: u32 level, u64 first sequence, u64 last sequence, u64 number of tombstones, u64 creation
- * time (0); Go stops there. Ours goes on:
+ * Metadata: u32 level, u64 first sequence, u64 last sequence, u64 number of tombstones, u64
+ * creation time (0). Go stops there; this library continues:
  *
  *     36  u32  magic of the extension, "TVX1"
  *     40  fields: u16 tag, u16 flags (bit 0: critical), u32 length, that many bytes
  *     ..  u32  CRC-32 of the metadata before it and of the footer
- *
  *     tag 1, critical  table format: u32 version, 1
  *     tag 2            checksums: u32 CRC-32 of the filter section, u32 of the index section
  *     tag 3            table number: u64
  *     tag 4            content: u32 CRC-32 of the footers of all data blocks, in their order. Nobody
- *                      computes it again; it makes the checksum at the end tell apart tables that
- *                      differ in nothing but the bytes of their values
+ *                      computes it again; with it, the checksum at the end distinguishes tables that
+ *                      differ only in the bytes of their values
+ *     tag 6            lone blocks: a bit for each data block, from the lowest of the first byte on; bytes
+ *                      that would be 0 are left out at the end, and the field if there are no others. 1 says
+ *                      that the block holds one entry that is not a tombstone: its key is in the index, so a
+ *                      reader of keys need not read the block. Written for entries from 4 KiB on
  *
  * A reader refuses a table with an unknown critical tag and skips other unknown ones.
  *
- * Data block: stored payload, u32 CRC-32 of it, u32 uncompressed length, u32 stored length, u8 codec
- * (13 bytes; tables of Go v0.3 lack the codec byte and are zstd). Which of the two footers a block has
- * is told by which one fits (decodeBlockFooter); docs/FORMAT.md has the same, and what is Go's of it.
+ * Data block: stored payload, u32 CRC-32 of it, u32 uncompressed length, u32 stored length, u8
+ * codec (13 bytes; tables of Go v0.3 lack the codec byte and are zstd). decodeBlockFooter finds out
+ * which of the two footers a block has; docs/FORMAT.md describes the same, and which part of it is
+ * Go's.
  */
 
 import { ByteReader } from "../bytes/byte_reader.ts";
@@ -51,9 +57,15 @@ const TAG_FORMAT = 1;
 const TAG_CHECKSUMS = 2;
 const TAG_NUMBER = 3;
 const TAG_CONTENT = 4;
+const TAG_LONE_BLOCKS = 6;
 const FLAG_CRITICAL = 1;
-/** A metadata section is some hundred bytes; this bounds what a damaged footer can make us read. */
+/**
+ * A metadata section has some hundred bytes; this bounds what a damaged footer can make us read.
+ */
 const MAX_METADATA_BYTES = 16 * 1024 * 1024;
+
+/** The lone blocks of a table that does not say which they are. */
+export const NO_BLOCKS: Uint8Array = new Uint8Array(0);
 
 /** Where the sections of a table are. */
 export interface TableFooter {
@@ -75,13 +87,13 @@ export interface TableFooter {
   readonly entryCount: number;
 }
 
-/** What the metadata section tells. */
+/** The content of the metadata section. */
 export interface TableProperties {
   /** The level that the table was written for. */
   readonly level: number;
   /** Number of entries that are tombstones. */
   readonly tombstoneCount: number;
-  /** What the extension adds; undefined for a table that the Go program wrote. */
+  /** The extension; undefined for a table that the Go program wrote. */
   readonly extension: TableExtension | undefined;
 }
 
@@ -95,11 +107,15 @@ export interface TableExtension {
   readonly tableNumber: number;
   /** CRC-32 of the footers of all data blocks. */
   readonly contentCrc: number;
+  /** A bit for each block that is known to hold one entry, and not a tombstone. */
+  readonly loneBlocks?: Uint8Array;
   /** CRC-32 over metadata and footer, which identifies the table's content. */
   readonly checksum: number;
 }
 
-/** Appends metadata and footer of a table whose other sections are written; returns the checksum. */
+/**
+ * Appends metadata and footer of a table whose other sections are written; returns the checksum.
+ */
 export function encodeTableTail(
   writer: ByteWriter,
   footer: Omit<TableFooter, "metadataOffset" | "metadataSize">,
@@ -122,6 +138,11 @@ export function encodeTableTail(
   writer.appendUint64(extension.tableNumber);
   appendFieldHeader(writer, TAG_CONTENT, 0, 4);
   writer.appendUint32(extension.contentCrc);
+  const { loneBlocks = NO_BLOCKS } = extension;
+  if (loneBlocks.length > 0) {
+    appendFieldHeader(writer, TAG_LONE_BLOCKS, 0, loneBlocks.length);
+    writer.appendBytes(loneBlocks, 0, loneBlocks.length);
+  }
 
   const checksumAt = writer.length;
   writer.appendUint32(0);
@@ -199,7 +220,7 @@ export function decodeFooter(view: DataView, start: number, fileSize: number): T
 }
 
 /**
- * Reads the metadata at `start`, with the footer right behind it in the same buffer.
+ * Reads the metadata at `start`, with the footer right after it in the same buffer.
  *
  * @throws {DecodeError} offsets are those in `bytes`
  */
@@ -216,7 +237,7 @@ export function decodeProperties(
   if (size === GO_METADATA_BYTES) return { level, tombstoneCount, extension: undefined };
   const fields = start + GO_METADATA_BYTES;
   if (size < GO_METADATA_BYTES + 8 || view.getUint32(fields, true) !== EXTENSION_MAGIC) {
-    throw new DecodeError("the metadata goes on with something unknown", fields);
+    throw new DecodeError("the metadata continues with unknown bytes", fields);
   }
   const found = tailChecksum(bytes, view, start, end - 4, end);
   const checksum = view.getUint32(end - 4, true);
@@ -230,7 +251,7 @@ export function decodeProperties(
   return { level, tombstoneCount, extension: decodeFields(bytes, fields + 4, end - 4, checksum) };
 }
 
-/** A table's extension holds something that this version must not ignore. */
+/** A table's extension has something that this version must not ignore. */
 export class UnknownTableFeature extends Error {
   override readonly name: string = "UnknownTableFeature";
 }
@@ -245,6 +266,7 @@ function decodeFields(
   let indexCrc = 0;
   let tableNumber = 0;
   let contentCrc = 0;
+  let loneBlocks: Uint8Array | undefined;
   const reader = new ByteReader(bytes, start, end);
   while (reader.remaining > 0) {
     const tag = reader.uint16();
@@ -264,11 +286,15 @@ function decodeFields(
       tableNumber = field.uint64();
     } else if (tag === TAG_CONTENT) {
       contentCrc = field.uint32();
+    } else if (tag === TAG_LONE_BLOCKS) {
+      // A copy: the buffer belongs to the read.
+      if (length > 0) loneBlocks = bytes.slice(at, at + length);
     } else if ((flags & FLAG_CRITICAL) !== 0) {
       throw new UnknownTableFeature(`a table with the critical field ${tag}`);
     }
   }
-  return { filterCrc, indexCrc, tableNumber, contentCrc, checksum };
+  const extension = { filterCrc, indexCrc, tableNumber, contentCrc, checksum };
+  return loneBlocks === undefined ? extension : { ...extension, loneBlocks };
 }
 
 /** Where a block's payload is and how it is stored. */
@@ -284,7 +310,8 @@ export interface BlockFooter {
 }
 
 /**
- * Reads the footer of the block in `view[start, end)` into `footer`, telling the two forms apart.
+ * Reads the footer of the block in `view[start, end)` into `footer`, and finds out which of the two
+ * forms it has.
  *
  * @throws {DecodeError} neither form fits
  */
@@ -300,7 +327,7 @@ export function decodeBlockFooter(
   if (length >= BLOCK_FOOTER_BYTES) {
     const codec = view.getUint8(end - 1);
     const storedLength = view.getUint32(end - 5, true);
-    // A codec that nobody knows yet: it is for the caller to say so.
+    // A codec that nobody knows yet; the caller reports it.
     const isCodec = codec <= CODEC_MINLZ || !isLegacy;
     if (storedLength === length - BLOCK_FOOTER_BYTES && isCodec) {
       footer.crc = view.getUint32(end - 13, true);
@@ -320,7 +347,7 @@ export function decodeBlockFooter(
   throw new DecodeError(`a block of ${length} bytes has no valid footer`, end);
 }
 
-/** Appends a block's footer behind its stored payload, which starts at `start`. */
+/** Appends a block's footer after its stored payload, which starts at `start`. */
 export function appendBlockFooter(
   writer: ByteWriter,
   start: number,

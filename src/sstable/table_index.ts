@@ -7,18 +7,20 @@
  *     ..  u32  number of data blocks
  *     ..  per block: u32 length of its first key, the key, u64 offset, u32 size (block footer included)
  *
- * Decoding checks that the blocks lie back to back from offset 0, that the first keys ascend, and that
- * they start with the smallest key.
+ * Decoding checks that the blocks follow each other without gaps from offset 0, that the first keys
+ * ascend, and that they start with the smallest key.
  *
- * A search compares words, as in a block (block.ts): the four bytes of each first key behind the prefix
- * that all of them share. The words of 600 blocks are 2.4 KB that stay in the fastest cache, where
- * following an offset to each key costs two cache lines a step.
+ * A search compares words, as in a block (block.ts): the four bytes of each first key after the
+ * prefix that all of them share. The words of all blocks lie side by side and stay in the
+ * processor's cache; following an offset to each key would cost two cache lines per step (decision
+ * 8).
  */
 
 import { ByteReader } from "../bytes/byte_reader.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";
 import { DecodeError } from "../errors.ts";
+import { NO_BLOCKS } from "./table_format.ts";
 
 const MIN_INDEX_ENTRY_BYTES = 16;
 const OVERHEAD_BYTES = 400;
@@ -26,9 +28,9 @@ const TWO_32 = 0x1_0000_0000;
 
 /** Where a table's blocks are. */
 export class TableIndex {
-  /** The section, with the offset array and the words behind it. */
+  /** The section, with the offset array and the words after it. */
   readonly bytes: Uint8Array;
-  /** A view on the same memory. */
+  /** A view of the same memory. */
   readonly view: DataView;
   /** Number of data blocks. */
   readonly blockCount: number;
@@ -36,24 +38,33 @@ export class TableIndex {
   readonly entryCount: number;
   /** Offset in `bytes` of the smallest key. */
   readonly smallestStart: number;
-  /** Offset behind the smallest key. */
+  /** Offset just past the smallest key. */
   readonly smallestEnd: number;
   /** Offset in `bytes` of the largest key. */
   readonly largestStart: number;
-  /** Offset behind the largest key. */
+  /** Offset just past the largest key. */
   readonly largestEnd: number;
   readonly #offsets: Uint32Array;
   /** Length of the prefix that all first keys share. */
   readonly #prefix: number;
-  /** Four bytes of each first key, behind the prefix. */
+  /** Four bytes of each first key, after the prefix. */
   readonly #words: Uint32Array;
+  readonly #loneBlocks: Uint8Array;
 
   /**
-   * Copies and checks the section `from[start, end)`.
+   * Copies and checks the section `from[start, end)`. `loneBlocks` comes from the metadata.
    *
    * @throws {DecodeError} offsets are relative to the section
    */
-  constructor(from: Uint8Array, start: number, end: number, dataEnd: number, blockCount: number) {
+  constructor(
+    from: Uint8Array,
+    start: number,
+    end: number,
+    dataEnd: number,
+    blockCount: number,
+    loneBlocks: Uint8Array = NO_BLOCKS,
+  ) {
+    this.#loneBlocks = loneBlocks;
     const length = end - start;
     const reader = new ByteReader(from.subarray(start, end), 0, length);
     this.entryCount = reader.uint64();
@@ -88,12 +99,14 @@ export class TableIndex {
     this.#prefix = this.#fillWords();
   }
 
-  /** Bytes of memory to charge for the index. */
+  /** Bytes of memory that the index counts for. */
   get sizeBytes(): number {
     return this.bytes.length + OVERHEAD_BYTES;
   }
 
-  /** The block that holds the key if any does: the last whose first key is at or before it, or -1. */
+  /**
+   * The only block that can hold the key: the last one whose first key is at or before it, or -1.
+   */
   blockFor(key: DataView, start: number, end: number): number {
     const view = this.view;
     const prefix = this.#prefix;
@@ -122,7 +135,7 @@ export class TableIndex {
     return this.#offsets[block]! + 4;
   }
 
-  /** Offset behind a block's first key. */
+  /** Offset just past a block's first key. */
   firstKeyEnd(block: number): number {
     const at = this.#offsets[block]!;
     return at + 4 + this.view.getUint32(at, true);
@@ -139,6 +152,13 @@ export class TableIndex {
     return this.view.getUint32(this.firstKeyEnd(block) + 8, true);
   }
 
+  /** Whether a block is known to hold one entry, that of its first key, and not a tombstone. */
+  isLone(block: number): boolean {
+    const bits = this.#loneBlocks;
+    const at = block >>> 3;
+    return at < bits.length && ((bits[at]! >>> (block & 7)) & 1) === 1;
+  }
+
   #compareFirstKey(block: number, key: DataView, start: number, end: number): number {
     return compareRanges(
       this.view,
@@ -150,7 +170,7 @@ export class TableIndex {
     );
   }
 
-  /** Fills in the words once the offsets are known; returns the length of the shared prefix. */
+  /** Fills in the words when the offsets are known; returns the length of the shared prefix. */
   #fillWords(): number {
     const { view, blockCount } = this;
     const prefix = commonPrefixLength(

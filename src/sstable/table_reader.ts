@@ -1,15 +1,16 @@
 /**
- * Reads one SSTable. What it holds in memory it answers at once; what it does not, it loads by
- * `load...Sync` or `await load...`, which share everything but the read itself.
+ * Reads one SSTable. It answers at once from memory. Other pieces are loaded by `load...Sync` or
+ * `await load...`, which share everything but the read itself.
  *
- * - Data blocks are kept in the block cache, index and filter (`sections`) in the metadata cache; both
- *   may drop them at any time. Holders of an index or filter go on using it; the memory of a block is
- *   decoded into again, unless its holder pins it (block_cache.ts).
+ * - Data blocks are kept in the block cache, index and filter (`sections`) in the metadata cache;
+ *   both may drop them at any time. A holder of an index or filter may keep using it. The memory of
+ *   a block is reused for another one, unless its holder pins it (block_cache.ts).
  * - Every stored block is checked against its CRC before it is decompressed, and after that against
- *   the index: its first key must be the one the index names, so a block in a wrong place is found,
- *   and the last key of the last block the largest of the table.
+ *   the index. Its first key must be the one that the index names, so a block in a wrong place is
+ *   found, and the last key of the last block must be the largest of the table.
  *
- * A reader is used from one thread. Loads of the same block that overlap share one read.
+ * A reader is used from one thread. Awaited loads of the same block that overlap are one load
+ * (load_queue.ts); synchronous ones read separately.
  */
 
 import type { CacheEntry, CacheOwner } from "../cache/weighted_cache.ts";
@@ -19,6 +20,7 @@ import { readFullySync } from "../platform/transfer.ts";
 import type { Block, BlockMemory } from "./block.ts";
 import type { BlockCache } from "./block_cache.ts";
 import { PooledFile } from "./handle_pool.ts";
+import type { LoadWaiter, SharedLoad } from "./load_queue.ts";
 import { giveReadBuffer, type ReadBuffer, takeReadBuffer } from "./read_buffers.ts";
 import type { ReadPace } from "./read_pace.ts";
 import { decodeStoredBlock, requireItsKeys, storedScratch } from "./stored_block.ts";
@@ -31,18 +33,12 @@ import {
   unsupported,
 } from "./table_sections.ts";
 
-/** What readers of one store share. */
+/** What the readers of one store share. */
 export interface TableResources extends SectionResources {
   /** Decoded data blocks, and memory for more. */
   readonly blocks: BlockCache;
   /** Whether block checksums are checked on reads by users. */
   readonly verifyChecksums: boolean;
-}
-
-/** An asynchronous load of a block, and how many wait for it. */
-interface BlockLoad {
-  readonly promise: Promise<Block>;
-  waiters: number;
 }
 
 /** One table. */
@@ -54,7 +50,7 @@ export class TableReader implements CacheOwner {
   readonly sections: TableSections;
   readonly #resources: TableResources;
   #blocks: (CacheEntry<Block> | undefined)[] = [];
-  readonly #loading = new Map<number, BlockLoad>();
+  readonly #loading = new Map<number, SharedLoad<Block>>();
 
   /** Names a table; nothing is read yet. */
   constructor(path: string, identity: TableIdentity, resources: TableResources) {
@@ -64,18 +60,20 @@ export class TableReader implements CacheOwner {
     this.sections = new TableSections(this.file, identity, resources);
   }
 
-  /** A block if it is in memory; unpinned, as `loadBlockSync` gives it. */
+  /** A block if it is in memory; unpinned, as from `loadBlockSync`. */
   cachedBlock(block: number): Block | undefined {
     const entry = this.#blocks[block];
     if (entry === undefined) {
-      this.#resources.blocks.miss();
+      this.#resources.blocks.miss(this.#loading.has(block));
       return undefined;
     }
     this.#resources.blocks.hit(entry);
     return entry.value;
   }
 
-  /** As `cachedBlock`, for a caller that can do without: that it is missing does not count as a miss. */
+  /**
+   * As `cachedBlock`, for a caller that can do without: a missing block does not count as a miss.
+   */
   blockInMemory(block: number): Block | undefined {
     const entry = this.#blocks[block];
     if (entry === undefined) return undefined;
@@ -93,7 +91,7 @@ export class TableReader implements CacheOwner {
     this.#blocks[slot] = undefined;
   }
 
-  /** Closes the file and takes everything of the table out of the caches. */
+  /** Closes the file and removes everything of the table from the caches. */
   dispose(): void {
     this.#resources.handles.release(this.file);
     for (const entry of this.#blocks) {
@@ -104,8 +102,8 @@ export class TableReader implements CacheOwner {
   }
 
   /**
-   * Loads a block and offers it to the cache. It is not pinned: whoever looks at it after another block
-   * may have been decoded has to pin it at once.
+   * Loads a block and offers it to the cache. It is not pinned: a caller that uses it after another
+   * block may have been decoded must pin it at once.
    */
   loadBlockSync(index: TableIndex, block: number): Block {
     const size = index.blockSize(block);
@@ -115,11 +113,11 @@ export class TableReader implements CacheOwner {
   }
 
   /**
-   * As `loadBlockSync` where the block is likely to be in the page cache; undefined where it is better
+   * As `loadBlockSync` if the block is likely to be in the page cache; undefined if it is better
    * awaited.
    */
   loadBlockAtOnce(index: TableIndex, block: number, pace: ReadPace): Block | undefined {
-    if (!pace.mayReadAtOnce()) return undefined;
+    if (this.isLoading(block) || !pace.mayReadAtOnce()) return undefined;
     const size = index.blockSize(block);
     const scratch = storedScratch(size);
     const handle = this.#acquire();
@@ -129,24 +127,27 @@ export class TableReader implements CacheOwner {
     return this.#accept(index, block, scratch);
   }
 
-  /** As `loadBlockSync`, but every caller gets a pin of its own with it, to be given back by `unpin`. */
+  /** As `loadBlockSync`, but every caller gets a pin with it and releases that by `unpin`. */
   loadBlock(index: TableIndex, block: number): Promise<Block> {
-    const loading = this.#loading.get(block);
-    if (loading !== undefined) {
-      loading.waiters++;
-      return loading.promise;
-    }
-    const promise = this.#loadBlock(index, block);
-    this.#loading.set(block, { promise, waiters: 1 });
-    return promise;
+    return this.#sharedBlock(index, block).ended();
   }
 
-  /** Keeps a block's memory from being decoded into, until `unpin`. */
+  /** As `loadBlock`, for one of many waiters. */
+  joinBlock(index: TableIndex, block: number, waiter: LoadWaiter<Block>): void {
+    this.#sharedBlock(index, block).join(waiter);
+  }
+
+  /** Whether an awaited load of the block is under way, for others to join. */
+  isLoading(block: number): boolean {
+    return this.#loading.has(block);
+  }
+
+  /** Keeps other blocks from being decoded into a block's memory, until `unpin`. */
   pin(block: Block): void {
     this.#resources.blocks.pin(block);
   }
 
-  /** Lets go of a pinned block, which must not be looked at any more. */
+  /** Unpins a block, which must not be used any more. */
   unpin(block: Block): void {
     this.#resources.blocks.unpin(block);
   }
@@ -161,7 +162,7 @@ export class TableReader implements CacheOwner {
     return this.#resources.handles.read(this.file, into, 0, length, offset);
   }
 
-  /** Offers a block to the cache; returns it. One that is not pinned may be dropped at once. */
+  /** Offers a block to the cache; returns it. If it is not pinned, it may be dropped at once. */
   keep(block: number, decoded: Block): Block {
     const { blocks } = this.#resources;
     if (this.#blocks[block] === undefined) {
@@ -173,8 +174,8 @@ export class TableReader implements CacheOwner {
   }
 
   /**
-   * Checks and decodes the stored block that starts at `start` in `stored`, into memory of `memory`, by
-   * default into what the cache has dropped.
+   * Checks and decodes the stored block that starts at `start` in `stored`, into memory of
+   * `memory`, by default that of blocks that the cache has dropped.
    *
    * @throws {CorruptionError} naming the file and the block's offset
    */
@@ -204,10 +205,20 @@ export class TableReader implements CacheOwner {
     }
   }
 
-  async #loadBlock(index: TableIndex, block: number): Promise<Block> {
+  #sharedBlock(index: TableIndex, block: number): SharedLoad<Block> {
+    let loading = this.#loading.get(block);
+    if (loading === undefined) {
+      loading = this.#resources.handles.loads.start((load) => this.#loadBlock(index, block, load));
+      this.#loading.set(block, loading);
+    }
+    return loading;
+  }
+
+  async #loadBlock(index: TableIndex, block: number, load: SharedLoad<Block>): Promise<Block> {
     const size = index.blockSize(block);
-    const buffer = takeReadBuffer(size);
+    let buffer: ReadBuffer;
     try {
+      buffer = takeReadBuffer(size);
       await this.#resources.handles.read(
         this.file,
         buffer.bytes,
@@ -215,19 +226,19 @@ export class TableReader implements CacheOwner {
         size,
         index.blockOffset(block),
       );
-    } catch (error) {
+    } finally {
       this.#loading.delete(block);
-      throw error;
     }
-    // From here to the end nothing else runs: nobody joins the load whose waiters are counted.
-    const { waiters } = this.#loading.get(block)!;
-    this.#loading.delete(block);
-    const decoded = this.#accept(index, block, buffer, waiters);
+    // From here to the end nothing else runs: nobody joins the load while its waiters are counted.
+    const decoded = this.#accept(index, block, buffer, load.waiterCount);
     giveReadBuffer(buffer);
     return decoded;
   }
 
-  /** Decodes a block that was read to the start of `stored`, pins it so often, and offers it to the cache. */
+  /**
+   * Decodes a block that was read to the start of `stored`, pins it this number of times, and
+   * offers it to the cache.
+   */
   #accept(index: TableIndex, block: number, stored: ReadBuffer, pins = 0): Block {
     const { verifyChecksums, blocks } = this.#resources;
     const decoded = this.decodeBlock(index, block, stored.bytes, stored.view, 0, verifyChecksums);

@@ -1,20 +1,23 @@
 /**
- * The parts of a table besides its data blocks: footer and metadata (the tail), index and filter. They are
- * loaded with the first use and checked against each other and their checksums.
+ * The parts of a table besides its data blocks: footer and metadata (the tail), index and filter.
+ * They are loaded on first use and checked against each other and their checksums.
  *
- * The tail is kept for good, some hundred bytes; index and filter are in the metadata cache, which may
- * drop them at any time. Loads of the same one that overlap share one read.
+ * The tail, some hundred bytes, stays in memory. Index and filter are in the metadata cache, which
+ * may drop them at any time. Loads of the same one that overlap share one read.
  *
- * A load is a generator that says which range of the file it needs next: the same checks serve one that
- * reads synchronously, one that awaits, and one that reads at once what is likely to be in the page cache.
+ * A load is a generator that says which range of the file it needs next. So the same checks serve
+ * loads that read synchronously, that await, and that read at once what is likely to be in the page
+ * cache.
  */
 
+import { readableCodecs } from "../compression/compressors.ts";
 import { crc32 } from "../bytes/crc32.ts";
 import type { CacheEntry, CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
 import { CorruptionError, corruptionFrom, DecodeError, UnsupportedFormatError } from "../errors.ts";
 import { readFullySync } from "../platform/transfer.ts";
 import { Filter } from "./filter.ts";
 import type { HandlePool, PooledFile } from "./handle_pool.ts";
+import type { LoadWaiter, SharedLoad } from "./load_queue.ts";
 import type { ReadPace } from "./read_pace.ts";
 import {
   decodeFooter,
@@ -25,10 +28,18 @@ import {
   UnknownTableFeature,
 } from "./table_format.ts";
 import { TableIndex } from "./table_index.ts";
+import { isTrusted } from "./trust.ts";
 
-/** The first read of a table takes this much from its end: usually the index comes along. */
+/**
+ * The first read of a table takes up to this much from its end, which usually includes the index.
+ */
 const TAIL_READ_BYTES = 16 * 1024;
-/** What is longer is not read at once: to read and check it takes more than 30 us. */
+/** For a table with few entries it takes less: the rest would be a part of a large value. */
+const TAIL_READ_BYTES_AT_LEAST = 1024;
+const TAIL_READ_BYTES_PER_ENTRY = 64;
+/**
+ * Longer sections are not read at once, because reading and checking them takes more than 30 µs.
+ */
 const MAX_AT_ONCE_BYTES = 128 * 1024;
 const INDEX_SLOT = 0;
 const FILTER_SLOT = 1;
@@ -39,7 +50,9 @@ export interface TableIdentity {
   readonly number: number;
   /** Size of the file in bytes. */
   readonly sizeBytes: number;
-  /** CRC-32 over its metadata and footer, or undefined for a table of the Go program. */
+  /** Number of entries, if it is known. */
+  readonly entryCount?: number;
+  /** CRC-32 over its metadata and footer; undefined for a table that is not trusted. */
   readonly checksum: number | undefined;
 }
 
@@ -64,25 +77,28 @@ interface FileRange {
   readonly length: number;
 }
 
-/** Asks for ranges of the file, and makes `T` of their bytes. */
+/** Asks for ranges of the file, and makes `T` from their bytes. */
 type Load<T> = Generator<FileRange, T, Uint8Array>;
 
 /** Tail, index and filter of one table. */
 export class TableSections {
+  /** Whether filter, index and metadata are under checksums (trust.ts). */
+  readonly isTrusted: boolean;
   readonly #file: PooledFile;
   readonly #identity: TableIdentity;
   readonly #resources: SectionResources;
   #tail: TableTail | undefined;
   #index: CacheEntry<TableIndex | Filter> | undefined;
   #filter: CacheEntry<TableIndex | Filter> | undefined;
-  #loadingIndex: Promise<TableIndex> | undefined;
-  #loadingFilter: Promise<Filter> | undefined;
+  #loadingIndex: SharedLoad<TableIndex> | undefined;
+  #loadingFilter: SharedLoad<Filter> | undefined;
   readonly #owner: CacheOwner;
 
   /** Names a table; nothing is read yet. */
   constructor(file: PooledFile, identity: TableIdentity, resources: SectionResources) {
     this.#file = file;
     this.#identity = identity;
+    this.isTrusted = isTrusted(identity);
     this.#resources = resources;
     this.#owner = {
       cacheId: identity.number,
@@ -124,26 +140,31 @@ export class TableSections {
     return this.#filter?.chargeBytes ?? 0;
   }
 
-  /** Whether the table has a filter; known once the tail was read. */
+  /** Whether the table has a filter; known after the tail was read. */
   get hasFilter(): boolean {
     return this.#tail !== undefined && this.#tail.footer.filterSize > 0;
   }
 
-  /** Opens the table if need be and loads its index. */
+  /** Opens the table if necessary and loads its index. */
   loadIndexSync(): TableIndex {
     return this.#finishSync(this.#indexLoad());
   }
 
-  /** As `loadIndexSync` where it is likely to be in the page cache; undefined where it is better awaited. */
+  /**
+   * As `loadIndexSync` if it is likely to be in the page cache; undefined if it is better awaited.
+   */
   loadIndexAtOnce(pace: ReadPace): TableIndex | undefined {
-    return this.#finishAtOnce(this.#indexLoad(), pace);
+    return this.#loadingIndex ? undefined : this.#finishAtOnce(this.#indexLoad(), pace);
   }
 
   /** As `loadIndexSync`. */
   loadIndex(): Promise<TableIndex> {
-    return this.#loadingIndex ??= this.#finish(this.#indexLoad()).finally(() =>
-      this.#loadingIndex = undefined
-    );
+    return this.#sharedIndex().ended();
+  }
+
+  /** As `loadIndex`, for one of many waiters. */
+  joinIndex(waiter: LoadWaiter<TableIndex>): void {
+    this.#sharedIndex().join(waiter);
   }
 
   /** Loads the filter of a table whose tail says that it has one. */
@@ -151,24 +172,41 @@ export class TableSections {
     return this.#finishSync(this.#filterLoad());
   }
 
-  /** As `loadFilterSync` where it is likely to be in the page cache; undefined where it is better awaited. */
+  /**
+   * As `loadFilterSync` if it is likely to be in the page cache; undefined if it is better awaited.
+   */
   loadFilterAtOnce(pace: ReadPace): Filter | undefined {
-    return this.#finishAtOnce(this.#filterLoad(), pace);
+    return this.#loadingFilter ? undefined : this.#finishAtOnce(this.#filterLoad(), pace);
   }
 
   /** As `loadFilterSync`. */
   loadFilter(): Promise<Filter> {
-    return this.#loadingFilter ??= this.#finish(this.#filterLoad()).finally(() =>
-      this.#loadingFilter = undefined
-    );
+    return this.#sharedFilter().ended();
   }
 
-  /** Takes everything out of the cache. */
+  /** As `loadFilter`, for one of many waiters. */
+  joinFilter(waiter: LoadWaiter<Filter>): void {
+    this.#sharedFilter().join(waiter);
+  }
+
+  /** Removes everything from the cache. */
   dispose(): void {
     if (this.#index !== undefined) this.#resources.metadata.remove(this.#index);
     if (this.#filter !== undefined) this.#resources.metadata.remove(this.#filter);
     this.#index = undefined;
     this.#filter = undefined;
+  }
+
+  #sharedIndex(): SharedLoad<TableIndex> {
+    return this.#loadingIndex ??= this.#resources.handles.loads.start(() =>
+      this.#finish(this.#indexLoad()).finally(() => this.#loadingIndex = undefined)
+    );
+  }
+
+  #sharedFilter(): SharedLoad<Filter> {
+    return this.#loadingFilter ??= this.#resources.handles.loads.start(() =>
+      this.#finish(this.#filterLoad()).finally(() => this.#loadingFilter = undefined)
+    );
   }
 
   #finishSync<T>(load: Load<T>): T {
@@ -178,15 +216,18 @@ export class TableSections {
   }
 
   #finishAtOnce<T>(load: Load<T>, pace: ReadPace): T | undefined {
+    // Asked first, because the load begins with a read of the file.
+    if (!pace.mayReadAtOnce()) return undefined;
     let step = load.next();
     while (!step.done) {
-      if (step.value.length > MAX_AT_ONCE_BYTES || !pace.mayReadAtOnce()) return undefined;
-      // Opened beforehand: that is no measure of the next read.
+      if (step.value.length > MAX_AT_ONCE_BYTES) return undefined;
+      // Opened before the measurement: the time for that says nothing about the next read.
       this.#resources.handles.acquire(this.#file);
       const startedMs = pace.start();
       const bytes = this.#readSync(step.value);
       pace.finish(startedMs);
       step = load.next(bytes);
+      if (!step.done && !pace.mayReadAtOnce()) return undefined;
     }
     return step.value;
   }
@@ -230,9 +271,9 @@ export class TableSections {
     return this.#acceptFilter(yield { offset, length });
   }
 
-  /** Where the first read goes; it stays inside the file because sizes come from the manifest. */
+  /** The range of the first read; it stays inside the file because sizes come from the manifest. */
   #tailRange(): FileRange {
-    const { sizeBytes } = this.#identity;
+    const { sizeBytes, entryCount = Infinity } = this.#identity;
     const actual = this.#resources.handles.acquire(this.#file).sizeSync();
     if (actual !== sizeBytes || sizeBytes < FOOTER_BYTES) {
       throw new CorruptionError(
@@ -241,7 +282,8 @@ export class TableSections {
         Math.min(actual, sizeBytes),
       );
     }
-    const length = Math.min(sizeBytes, TAIL_READ_BYTES);
+    const needed = TAIL_READ_BYTES_AT_LEAST + entryCount * TAIL_READ_BYTES_PER_ENTRY;
+    const length = Math.min(sizeBytes, TAIL_READ_BYTES, needed);
     return { offset: sizeBytes - length, length };
   }
 
@@ -250,7 +292,10 @@ export class TableSections {
     return this.#identity.sizeBytes - chunk.length;
   }
 
-  /** Takes footer and metadata from the end of the file; returns how many bytes it needs if `chunk` has too few. */
+  /**
+   * Reads footer and metadata from the end of the file; returns how many bytes it needs if `chunk`
+   * has too few.
+   */
   #acceptTail(chunk: Uint8Array): number {
     const { sizeBytes, checksum } = this.#identity;
     const base = sizeBytes - chunk.length;
@@ -286,7 +331,14 @@ export class TableSections {
       if (properties.extension !== undefined) {
         requireCrc(chunk, start, end, properties.extension.indexCrc, "index");
       }
-      const index = new TableIndex(chunk, start, end, footer.filterOffset, footer.blockCount);
+      const index = new TableIndex(
+        chunk,
+        start,
+        end,
+        footer.filterOffset,
+        footer.blockCount,
+        properties.extension?.loneBlocks,
+      );
       if (index.entryCount !== footer.entryCount) {
         throw new DecodeError(
           `the index counts ${index.entryCount} entries, the footer ${footer.entryCount}`,
@@ -330,12 +382,12 @@ export function unsupported(path: string, error: UnknownTableFeature): Unsupport
   return new UnsupportedFormatError(
     path,
     error.message,
-    "table format 1, codecs zstd, snappy, none and MinLZ",
+    `table format 1, codecs ${readableCodecs}`,
     { cause: error },
   );
 }
 
-/** Runs a decoder; adds `base` to the offset of what it throws. */
+/** Runs a decoder; adds `base` to the offset of its errors. */
 function shifted<T>(base: number, decode: () => T): T {
   try {
     return decode();
@@ -346,9 +398,9 @@ function shifted<T>(base: number, decode: () => T): T {
 }
 
 /**
- * The section `bytes[start, end)` is the one whose checksum the metadata has.
+ * Checks that the metadata has the checksum of the section `bytes[start, end)`.
  *
- * @throws {DecodeError} it is not
+ * @throws {DecodeError} it has another
  */
 function requireCrc(
   bytes: Uint8Array,

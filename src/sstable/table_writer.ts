@@ -1,9 +1,10 @@
 /**
- * Writes one SSTable from entries in strictly ascending key order: blocks as they fill, then filter,
- * index, metadata and footer (layout: table_format.ts). The flush job and the compaction job use it.
+ * Writes one SSTable from entries in strictly ascending key order: blocks as they fill, then
+ * filter, index, metadata and footer (layout: table_format.ts). The flush job and the compaction
+ * job use it.
  *
  * The file is complete after `finish`, and durable only after the caller has synced the handle and
- * the directory. Output is handed to the file in pieces of about 256 KiB.
+ * the directory. Output goes to the file in pieces of about 256 KiB.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
@@ -12,6 +13,7 @@ import { crc32 } from "../bytes/crc32.ts";
 import { CODEC_NONE, type Compressor } from "../compression/compressor.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { FileHandle } from "../platform/file_system.ts";
+import { runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { type BlockBuilder, MAX_BLOCK_ENTRIES } from "./block_builder.ts";
@@ -20,7 +22,13 @@ import { TableBuffers, WRITE_BYTES } from "./table_buffers.ts";
 import { appendBlockFooter, encodeTableTail } from "./table_format.ts";
 import { encodeIndexHead } from "./table_index.ts";
 
-/** How a table is to be written. */
+/**
+ * A shorter block of one entry is not marked, because reading a page takes as long as reading a
+ * part of it.
+ */
+const MIN_LONE_BYTES = 4096;
+
+/** How to write a table. */
 export interface TableWriterOptions {
   /** Number of the table, which goes into its metadata. */
   readonly tableNumber: number;
@@ -34,7 +42,7 @@ export interface TableWriterOptions {
   readonly bloomFalsePositiveRate: number | false;
 }
 
-/** What a finished table is like. */
+/** The result of a finished table. */
 export interface TableSummary {
   /** Size of the file. */
   readonly sizeBytes: number;
@@ -64,15 +72,18 @@ export class TableWriter {
   #writtenBytes = 0;
   /** CRC-32 of the footers of the blocks so far. */
   #contentCrc = 0;
+  /** A bit for each block of one long entry that is not a tombstone. */
+  readonly #loneBlocks: number[] = [];
+  #isLastTombstone = false;
   #smallest: Uint8Array | undefined;
-  /** The last key, in the block builder or, behind a closed block, a copy. */
+  /** The last key, in the block builder or, after a closed block, a copy. */
   #lastView: DataView;
   #lastStart = 0;
   #lastEnd = 0;
 
   /**
-   * Makes a writer on a new, empty file. `buffers` are empty and belong to the writer until the table
-   * is finished or given up; without them it makes its own.
+   * Makes a writer on a new, empty file. `buffers` are empty and belong to the writer until the
+   * table is finished or given up; without them it makes new ones.
    */
   constructor(
     handle: FileHandle,
@@ -109,7 +120,7 @@ export class TableWriter {
   /**
    * Appends an entry; its bytes are copied.
    *
-   * @throws {Error} its key does not come after the one before (a bug of the caller)
+   * @throws {Error} its key does not come after the previous one (a bug of the caller)
    * @throws {IoError} the file can't be written; the table must be given up
    */
   add(entry: EntryView): void {
@@ -137,23 +148,21 @@ export class TableWriter {
     this.#lastEnd = at + 4 + (keyEnd - keyStart);
     this.#filter?.addKey(keyBytes, keyStart, keyEnd);
     this.#entryCount++;
-    if (isTombstone(entry.valueBytes, entry.valueStart)) this.#tombstoneCount++;
+    this.#isLastTombstone = isTombstone(entry.valueBytes, entry.valueStart);
+    if (this.#isLastTombstone) this.#tombstoneCount++;
   }
 
   /**
-   * Writes everything that is left. The table must have an entry.
+   * Writes the rest of the table, which must have an entry.
    *
    * @throws {IoError} the file can't be written; the table must be given up
    */
   finish(): TableSummary {
-    const steps = this.finishInSteps();
-    let step = steps.next();
-    while (!step.done) step = steps.next();
-    return step.value;
+    return runTaskSync(this.finishTask());
   }
 
-  /** As `finish`, pausable while the filter is made. */
-  *finishInSteps(): Generator<undefined, TableSummary> {
+  /** As `finish`, a task: it pauses while the filter is made. */
+  *finishTask(): Task<TableSummary> {
     const last = new Uint8Array(this.#lastView.buffer).slice(this.#lastStart, this.#lastEnd);
     this.#finishBlock();
     const output = this.#output;
@@ -161,7 +170,7 @@ export class TableWriter {
     let filterCrc = 0;
     let filterSize = 0;
     if (this.#filter !== undefined) {
-      const section = yield* this.#filter.finishInSteps();
+      const section = yield* this.#filter.finishTask();
       filterSize = section.length;
       filterCrc = crc32(section, new DataView(section.buffer, section.byteOffset), 0, filterSize);
       output.appendBytes(section, 0, filterSize);
@@ -188,6 +197,7 @@ export class TableWriter {
         indexCrc,
         tableNumber: this.#options.tableNumber,
         contentCrc: this.#contentCrc,
+        loneBlocks: Uint8Array.from(this.#loneBlocks),
       },
     );
     this.#writeOut();
@@ -216,7 +226,7 @@ export class TableWriter {
       ? length
       : compressor.compress(payload.bytes, 0, length, output.bytes, start);
     if (codec === CODEC_NONE || stored >= length) {
-      // What does not shrink is kept as it is: reading it back is then only a copy.
+      // A block that does not shrink is kept as it is, so that reading it is only a copy.
       codec = CODEC_NONE;
       output.appendBytes(payload.bytes, 0, length);
     } else {
@@ -238,9 +248,19 @@ export class TableWriter {
     this.#lastView = new DataView(last.buffer);
     this.#lastStart = 0;
     this.#lastEnd = last.length;
+    if (block.entryCount === 1 && block.entryBytes >= MIN_LONE_BYTES && !this.#isLastTombstone) {
+      this.#noteLoneBlock(this.#blockCount);
+    }
     this.#blockCount++;
     block.reset();
     if (output.length >= WRITE_BYTES) this.#writeOut();
+  }
+
+  #noteLoneBlock(block: number): void {
+    const bits = this.#loneBlocks;
+    const at = block >>> 3;
+    while (bits.length <= at) bits.push(0);
+    bits[at]! |= 1 << (block & 7);
   }
 
   #writeOut(): void {

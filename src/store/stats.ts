@@ -1,11 +1,11 @@
 /**
- * What a store tells about itself: counted as it goes, or summed up from the version in force. Taking
- * the statistics reads no file.
+ * The statistics of a store: counted as it runs, or summed up from the version in force. Taking
+ * them reads no file.
  */
 
 import { pendingCompactionBytes } from "../compaction/picker.ts";
-import type { Background } from "./background.ts";
-import type { StoreState } from "./store_state.ts";
+import type { Background } from "./background/background.ts";
+import type { StoreState } from "./state/store_state.ts";
 
 /** The tables of one level. */
 export interface LevelStats {
@@ -34,7 +34,10 @@ export interface Stats {
   readonly immutableMemtables: number;
   /** The write-ahead logs. */
   readonly wal: {
-    /** Bytes of records in the logs of memtables that are not flushed yet; the files may be longer (docs/FORMAT.md). */
+    /**
+     * Bytes of records in the logs of memtables that are not flushed yet; the files may be longer
+     * (docs/FORMAT.md).
+     */
     readonly sizeBytes: number;
   };
   /** The cache of data blocks. */
@@ -43,10 +46,15 @@ export interface Stats {
     readonly hits: number;
     /** Lookups that had to read it. */
     readonly misses: number;
-    /** Bytes charged for the blocks in it. */
+    /** Bytes that its blocks count for. */
     readonly sizeBytes: number;
-    /** Bytes that it may be charged with. */
+    /** The most bytes that its blocks may count for. */
     readonly capacityBytes: number;
+  };
+  /** Scans: cursors, `count`, `scanPrefix` and `scanRange`. */
+  readonly scan: {
+    /** Tombstones that they had to walk over. */
+    readonly tombstones: number;
   };
   /** Bytes of indexes in memory. */
   readonly indexBytes: number;
@@ -56,18 +64,18 @@ export interface Stats {
   readonly openFiles: number;
   /** The levels, from 0. */
   readonly levels: readonly LevelStats[];
-  /** Bytes that have to be compacted to bring every level within its limit, at a rough guess. */
+  /** Bytes that have to be compacted to bring every level within its limit, as a rough guess. */
   readonly pendingCompactionBytes: number;
-  /** Writes that had to wait because flushes or compactions had fallen behind. */
+  /** Writes that had to wait because flushes or compactions were too slow. */
   readonly stalls: {
     /** How often. */
     readonly count: number;
-    /** For how long together, in milliseconds. */
+    /** For how long in total, in milliseconds. */
     readonly totalMs: number;
   };
   /**
-   * Where large flushes and compactions run: in a worker thread, or in turns with the caller's code, as they
-   * do until the first one has started the thread, and where there is none.
+   * Where large flushes and compactions run: in a worker thread, or alternating with the caller's
+   * code. They do the latter until the first one has started the thread, and if there is none.
    */
   readonly background: "worker" | "inline";
   /** Finished flushes. */
@@ -79,7 +87,7 @@ export interface Stats {
   };
   /** Finished compactions. */
   readonly compaction: {
-    /** How many, moves of a table to another level included. */
+    /** How many, including moves of a table to another level. */
     readonly count: number;
     /** Bytes of the tables that were read. */
     readonly bytesRead: number;
@@ -91,7 +99,7 @@ export interface Stats {
 /** Takes the statistics of a store. */
 export function collectStats(state: StoreState, background: Background): Stats {
   const { memtable, immutables, logs, resources, versions, compaction } = state;
-  const { counters, flushes } = background;
+  const { flushes, compactions } = background;
   const { tables } = versions.current;
   return {
     memtable: { sizeBytes: memtable.sizeBytes, entryCount: memtable.entryCount },
@@ -103,8 +111,9 @@ export function collectStats(state: StoreState, background: Background): Stats {
       sizeBytes: resources.blocks.sizeBytes,
       capacityBytes: resources.blocks.capacityBytes,
     },
+    scan: { tombstones: state.deadRanges.walked },
     ...metadataBytes(state),
-    openFiles: resources.handles.openCount,
+    openFiles: resources.handles.openCount + (state.pins?.count ?? 0),
     levels: tables.map((level, number) => ({
       level: number,
       tables: level.length,
@@ -113,13 +122,13 @@ export function collectStats(state: StoreState, background: Background): Stats {
       sizeBytes: level.reduce((sum, table) => sum + table.sizeBytes, 0),
     })),
     pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
-    stalls: { count: counters.stalls, totalMs: counters.stalledMs },
+    stalls: { count: background.stalls, totalMs: background.stalledMs },
     background: state.jobThread?.isInUse ? "worker" : "inline",
     flush: { count: flushes.count, bytesWritten: flushes.writtenBytes },
     compaction: {
-      count: counters.compactions,
-      bytesRead: counters.compactionReadBytes,
-      bytesWritten: counters.compactionWrittenBytes,
+      count: compactions.count,
+      bytesRead: compactions.readBytes,
+      bytesWritten: compactions.writtenBytes,
     },
   };
 }

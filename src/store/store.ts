@@ -1,30 +1,49 @@
 /**
- * The facade: the public methods of an open store. It checks arguments, picks the path, and owns the
- * order in which a store is closed; everything else is in the paths beside it.
+ * The facade: the public methods of an open store. It checks arguments, picks the path, and owns
+ * the order in which a store is closed. Everything else is in the paths beside it.
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
-import { ClosedError, DecodeError } from "../errors.ts";
-import type { EntryView } from "../iterator/entry_cursor.ts";
+import type { Entry, EntryOptions } from "../contract/reader.ts";
+import { type Watch, type WatchOptions, type WatchRange, watchRange } from "../contract/watch.ts";
+import { StoreBase } from "../contract/store_base.ts";
+import type { SubOptions } from "../contract/sub/sub_options.ts";
+import type { TransactionOptions } from "../contract/transaction.ts";
+import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
+import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
+import { ClosedError } from "../errors.ts";
 import { ownFields } from "../options.ts";
-import type { FileLock } from "../platform/file_system.ts";
-import { describeValue, type Key, type RecordValue, type Value } from "../value/value.ts";
+import { describeValue, type Key, type Value } from "../value/value.ts";
 import type { ValueTypeName } from "../value/value.ts";
-import { expectType, valueTypeAt } from "../value/value_codec.ts";
-import { Background } from "./background.ts";
-import { Batch, type Operation, type WriteOptions } from "./batch.ts";
-import { type CheckpointOptions, makeCheckpoint } from "./checkpoint.ts";
+import { Background } from "./background/background.ts";
+import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "./write/batch.ts";
+import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
+import { closedState } from "./state/closed_state.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
-import { type Cursor, openCursor } from "./cursor.ts";
-import { EntryDecoder } from "./entry_decoder.ts";
-import { boundKey, type Range, resolveRange } from "./range.ts";
-import { corruptValue, type DecodeEntry, isPresent, ReadPath } from "./read_path.ts";
-import type { Reader } from "./reader.ts";
-import { Snapshot } from "./snapshot.ts";
+import { ConditionalWrites } from "./write/conditional_writes.ts";
+import { openCursor } from "./read/cursor.ts";
+import type { EmbeddedCursor } from "./read/embedded_cursor.ts";
+import { EntryDecoder } from "./read/entry_decoder.ts";
+import { boundKey, type Range, resolveRange, type ScanOptions } from "./state/range.ts";
+import { areThere, type DecodeEntry, isPresent, ReadPath } from "./read/read_path.ts";
+import type { EmbeddedReader } from "./read/reader.ts";
+import type { SharedStore } from "./shared_store.ts";
+import { EmbeddedSnapshot } from "./read/snapshot.ts";
 import { collectStats, type Stats } from "./stats.ts";
-import type { StoreState, StoreStatus } from "./store_state.ts";
-import { countEntries, visitEntries } from "./visit_entries.ts";
-import { WritePath } from "./write_path.ts";
+import type { EmbeddedSub } from "./sub/embedded_sub.ts";
+import { type EmbeddedParent, embeddedSubOf } from "./sub/embedded_sub_store.ts";
+import type { EmbeddedTransaction } from "./transaction/transaction.ts";
+import { Transactions } from "./transaction/transactions.ts";
+import { Watches } from "./watch/watch_hub.ts";
+import type { StoreState, StoreStatus } from "./state/store_state.ts";
+import { requireEvent, type StoreEventListener, type StoreEventMap } from "./state/store_events.ts";
+import { writableInto, type WritableOptions } from "./write/writable.ts";
+import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
+import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
+import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
+import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
+import { surplusArgument } from "../contract/write_options.ts";
+import { WritePath } from "./write/write_path.ts";
 
 /** The part of the key space that `compact` works on; both bounds are included. */
 export interface CompactRange {
@@ -37,10 +56,10 @@ export interface CompactRange {
 /**
  * An open store. Made by {@linkcode open} and {@linkcode openSync}.
  *
- * Calls may overlap freely. Writes take effect in the order of the calls, at once for later reads of
- * this process; when their promises resolve they are as durable as `walSync` promises. A call that
- * fails has changed nothing, unless it fails in the log: then the store takes no more writes and has
- * to be reopened, and whether the last writes are in it shows only then.
+ * Calls may overlap freely. Writes take effect in the order of the calls, at once for later reads
+ * of this process. When their promises resolve, they are as durable as `walSync` promises. A call
+ * that fails has changed nothing, unless the log has failed: then the store takes no more writes,
+ * and only reopening it shows whether the last writes are in it.
  *
  * @example
  * ```ts
@@ -51,26 +70,38 @@ export interface CompactRange {
  * console.log(await store.get("name")); // Alice
  * ```
  */
-export class Store implements Reader, AsyncDisposable {
-  readonly #state: StoreState;
-  readonly #background: Background;
-  readonly #writes: WritePath;
-  readonly #reads: ReadPath;
-  readonly #lock: FileLock | undefined;
-  readonly #decoder: EntryDecoder;
-  readonly #decodeValue: DecodeEntry<Value>;
+export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
+  extends StoreBase<KeyOut, V>
+  implements EmbeddedReader<Key, V, KeyOut> {
+  // The first seven are replaced if a handle is closed and its store stays open.
+  #state: StoreState;
+  #background: Background;
+  #writes: WritePath;
+  #reads: ReadPath;
+  #conditional: ConditionalWrites<V>;
+  #transactions: Transactions<KeyOut, V>;
+  #watches: Watches<KeyOut, V>;
+  readonly #decoder: EntryDecoder<KeyOut, V>;
+  readonly #decodeValue: DecodeEntry<V>;
+  readonly #parts: StoreParts;
+  readonly #share: SharedStore | undefined;
   #closing: Promise<void> | undefined;
 
-  /** Made by `open`. */
-  constructor(state: StoreState, lock: FileLock | undefined) {
+  /** Made by `open`; `share` counts the handles if there may be several. */
+  constructor(parts: StoreParts, share?: SharedStore) {
+    super();
+    const { state } = parts;
+    this.#parts = parts;
+    this.#share = share;
     this.#state = state;
-    this.#lock = lock;
-    this.#background = new Background(state);
-    this.#writes = new WritePath(state, this.#background);
-    this.#reads = new ReadPath(state);
+    this.#background = parts.background;
+    this.#writes = parts.writes;
+    this.#reads = parts.reads;
     this.#decoder = new EntryDecoder(state.directory, state.options);
     this.#decodeValue = this.#decoder.value;
-    if (!state.options.readOnly) this.#background.kick();
+    this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
+    this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
+    this.#watches = new Watches(state, this.#decoder);
   }
 
   /** The store's directory, as an absolute path. */
@@ -79,83 +110,214 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /** Whether the store is open, being closed, or closed. */
-  get status(): StoreStatus {
+  override get status(): StoreStatus {
     return this.#state.status;
   }
 
   /**
-   * Stores a value, replacing the key's old one. Resolves when the write is as durable as `walSync`, or
-   * `options.sync`, asks for.
+   * Stores a value, replacing the key's old one. Resolves when the write is as durable as
+   * `walSync`, or `options.sync`, asks for.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored
-   * @throws {BackgroundError} an earlier write failed, and the store has to be reopened
+   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not
+   *   valid
+   * @throws {BackgroundError} an earlier write failed, and the store must be reopened
    */
-  put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+  override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) return Promise.reject(surplusArgument("put", arguments[3], 3));
     return this.#writes.put(key, value, options);
   }
 
   /** As `put`; does not return before the write is durable, and may help with background work. */
-  putSync(key: Key, value: Value): void {
-    this.#writes.putSync(key, value);
+  putSync(key: Key, value: Value, options?: WriteOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putSync", arguments[3], 3);
+    this.#writes.putSync(key, value, options);
   }
 
-  /** Removes a key; that it is not there is no error. Resolves as `put` does. */
-  delete(key: Key, options?: WriteOptions): Promise<void> {
+  /** Removes a key. A missing key is not an error. Resolves as `put` does. */
+  override delete(key: Key, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 2) return Promise.reject(surplusArgument("delete", arguments[2], 2));
     return this.#writes.delete(key, options);
   }
 
   /** As `delete`. */
-  deleteSync(key: Key): void {
-    this.#writes.deleteSync(key);
+  deleteSync(key: Key, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("deleteSync", arguments[2], 2);
+    this.#writes.deleteSync(key, options);
+  }
+
+  /** Removes a key; resolves to whether it was there. */
+  override deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
+    if (arguments.length > 2) {
+      return Promise.reject(surplusArgument("deleteIfExists", arguments[2], 2));
+    }
+    return this.#conditional.deleteIfExists(key, options);
+  }
+
+  /** As `deleteIfExists`. */
+  deleteIfExistsSync(key: Key, options?: WriteOptions): boolean {
+    if (arguments.length > 2) throw surplusArgument("deleteIfExistsSync", arguments[2], 2);
+    return this.#conditional.deleteIfExistsSync(key, options);
+  }
+
+  /**
+   * Stores a value if the key has none; resolves to whether it did. No other write comes in
+   * between.
+   */
+  override putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
+    if (arguments.length > 3) {
+      return Promise.reject(surplusArgument("putIfNotExists", arguments[3], 3));
+    }
+    return this.#conditional.putIfNotExists(key, value, options);
+  }
+
+  /** As `putIfNotExists`. */
+  putIfNotExistsSync(key: Key, value: Value, options?: WriteOptions): boolean {
+    if (arguments.length > 3) throw surplusArgument("putIfNotExistsSync", arguments[3], 3);
+    return this.#conditional.putIfNotExistsSync(key, value, options);
+  }
+
+  /**
+   * Replaces the key's value if it equals `expected`; resolves to whether it did. No other write
+   * comes in between. Values are equal if they are stored with the same type and the same bytes: 1
+   * and 1n are not, NaN and NaN are, and in a record the order of the properties counts.
+   */
+  override putIfEquals(
+    key: Key,
+    value: Value,
+    expected: Value,
+    options?: WriteOptions,
+  ): Promise<boolean> {
+    if (arguments.length > 4) {
+      return Promise.reject(surplusArgument("putIfEquals", arguments[4], 4));
+    }
+    return this.#conditional.putIfEquals(key, value, expected, options);
+  }
+
+  /** As `putIfEquals`. */
+  putIfEqualsSync(key: Key, value: Value, expected: Value, options?: WriteOptions): boolean {
+    if (arguments.length > 4) throw surplusArgument("putIfEqualsSync", arguments[4], 4);
+    return this.#conditional.putIfEqualsSync(key, value, expected, options);
+  }
+
+  /**
+   * Adds `by`, 1 by default, to the key's int64; a missing key counts as 0. Resolves to the sum. No
+   * other write comes in between.
+   *
+   * @throws {TypeMismatchError} the key's value is not an int64
+   * @throws {TypeError} `by` is neither a bigint nor a safe integer
+   * @throws {RangeError} the sum is outside int64; nothing changes
+   */
+  override increment(key: Key, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
+    if (arguments.length > 3) return Promise.reject(surplusArgument("increment", arguments[3], 3));
+    return this.#conditional.increment(key, by, options);
+  }
+
+  /** As `increment`. */
+  incrementSync(key: Key, by: bigint | number = 1n, options?: WriteOptions): bigint {
+    if (arguments.length > 3) throw surplusArgument("incrementSync", arguments[3], 3);
+    return this.#conditional.incrementSync(key, by, options);
+  }
+
+  /**
+   * Stores the result of `change` for the key's value. For both of them undefined means "no value".
+   * Resolves to what `change` returned. No other write comes in between. `change` is not awaited.
+   *
+   * @throws {TypeError | RangeError} the result can't be stored, or `change` has written to the key
+   *   itself
+   */
+  override update(
+    key: Key,
+    change: (old: V | undefined) => Value | undefined,
+    options?: WriteOptions,
+  ): Promise<Value | undefined> {
+    if (arguments.length > 3) return Promise.reject(surplusArgument("update", arguments[3], 3));
+    return this.#conditional.update(key, change, options);
+  }
+
+  /** As `update`. */
+  updateSync(
+    key: Key,
+    change: (old: V | undefined) => Value | undefined,
+    options?: WriteOptions,
+  ): Value | undefined {
+    if (arguments.length > 3) throw surplusArgument("updateSync", arguments[3], 3);
+    return this.#conditional.updateSync(key, change, options);
   }
 
   /**
    * Applies several puts and deletes as one: all of them or none, also after a crash.
    *
-   * @throws {TypeError | RangeError} an operation is none, or its key or value can't be stored; then
-   * nothing is applied
+   * @throws {TypeError | RangeError} an element is not an operation or has an unknown field, its
+   *   key or value can't be stored, or the options are not valid; then nothing is applied
    */
-  write(operations: readonly Operation[] | Batch, options?: WriteOptions): Promise<void> {
+  override write(
+    operations: readonly Operation[] | EmbeddedBatch,
+    options?: WriteOptions,
+  ): Promise<void> {
     try {
-      return this.#writes.write(batchOf(operations, this.#writes), options);
+      if (arguments.length > 2) throw surplusArgument("write", arguments[2], 2);
+      return this.#writes.write(batchOf(operations, () => this.#writes.takeBatchMemory()), options);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   /** As `write`. */
-  writeSync(operations: readonly Operation[] | Batch): void {
-    this.#writes.writeSync(batchOf(operations, this.#writes));
+  writeSync(operations: readonly Operation[] | EmbeddedBatch, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("writeSync", arguments[2], 2);
+    this.#writes.writeSync(batchOf(operations, () => this.#writes.takeBatchMemory()), options);
   }
 
-  /** Starts an empty batch, to be filled and written: `store.batch().put("a", 1).write()`. */
-  batch(): Batch {
+  /** Starts an empty batch, to fill and write: `store.batch().put("a", 1).write()`. */
+  override batch(): EmbeddedBatch {
+    // An array of operations would be ignored here: `write` takes those.
+    if (arguments.length > 0) throw surplusArgument("batch", arguments[0], 0);
     const memory = this.#writes.takeBatchMemory();
-    return new Batch((batch, options) => this.#writes.write(batch, options), memory);
+    return new EmbeddedBatch((batch, options) => this.#writes.write(batch, options), memory);
   }
 
   /**
-   * The key's value, or undefined where there is none. What is not in memory is read at once where the
-   * system's page cache seems to have it (reads take microseconds), and by a thread where a disk takes its time.
+   * The key's value, or undefined if there is none. If a piece is not in memory, it is read at once
+   * if the system's page cache is likely to have it (reads take microseconds), and by a thread if
+   * the disk is slow.
    *
-   * @throws {CorruptionError} what is stored can't be read
+   * @throws {CorruptionError} the stored value can't be read
    */
-  get(key: Key): Promise<Value | undefined> {
+  override get(key: Key): Promise<V | undefined> {
     return this.#reads.get(key, this.#decodeValue);
   }
 
-  /** As `get`; reads synchronously what is not in memory. */
-  getSync(key: Key): Value | undefined {
+  /** As `get`; reads synchronously if a piece is not in memory. */
+  getSync(key: Key): V | undefined {
     return this.#reads.getSync(key, this.#decodeValue);
   }
 
-  /** The values of several keys as of one moment, in their order, undefined for those that are missing. */
-  getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
+  /**
+   * The key with everything that is stored for it, or undefined if there is nothing.
+   *
+   * @throws {StoreError} code `KEY_ENCODING`: keys are text here, and this one is not UTF-8
+   */
+  override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
+    return this.#reads.get(key, this.#decoder.entryFor(options));
+  }
+
+  /** As `getEntry`. */
+  getEntrySync(key: Key, options?: EntryOptions): Entry<KeyOut, V> | undefined {
+    return this.#reads.getSync(key, this.#decoder.entryFor(options));
+  }
+
+  /** The values of several keys as of one moment, in their order; undefined for a missing key. */
+  override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#reads.getMany(keys, this.#decodeValue);
   }
 
+  /** As `getMany`. */
+  getManySync(keys: readonly Key[]): (V | undefined)[] {
+    return this.#reads.getManySync(keys, this.#decodeValue);
+  }
+
   /** Whether the key has a value. */
-  async has(key: Key): Promise<boolean> {
+  override async has(key: Key): Promise<boolean> {
     return await this.#reads.get(key, isPresent) === true;
   }
 
@@ -164,168 +326,203 @@ export class Store implements Reader, AsyncDisposable {
     return this.#reads.getSync(key, isPresent) === true;
   }
 
-  /** Iterates over keys and values in the order of the keys' bytes. */
-  entries(range?: Range): Cursor<[string | Uint8Array, Value]> {
-    return openCursor(this.#state, range, this.#decoder.scannedPair);
+  /** Whether each of several keys has a value, as of one moment, in their order. */
+  override async hasMany(keys: readonly Key[]): Promise<boolean[]> {
+    return areThere(await this.#reads.getMany(keys, isPresent));
   }
 
+  /** As `hasMany`. */
+  hasManySync(keys: readonly Key[]): boolean[] {
+    return areThere(this.#reads.getManySync(keys, isPresent));
+  }
+
+  /** Iterates over keys and values, with the keys as bytes. */
+  override entries(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<[Uint8Array, V]>;
+  /** Iterates over keys and values, with the keys as text. */
+  override entries(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<[string, V]>;
+  /** Iterates over keys and values in the order of the keys' bytes. */
+  override entries(range?: Range): EmbeddedCursor<[KeyOut, V]>;
+  // deno-lint-ignore no-explicit-any
+  override entries(range?: Range): EmbeddedCursor<any> {
+    return openCursor(this.#state, range, this.#decoder.pairs);
+  }
+
+  /** Iterates over keys, as bytes. */
+  override keys(range: Range & { keyEncoding: "bytes" }): EmbeddedCursor<Uint8Array>;
+  /** Iterates over keys, as text. */
+  override keys(range: Range & { keyEncoding: "utf8" }): EmbeddedCursor<string>;
   /** Iterates over keys. */
-  keys(range?: Range): Cursor<string | Uint8Array> {
-    return openCursor(this.#state, range, this.#decoder.scannedKey);
+  override keys(range?: Range): EmbeddedCursor<KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override keys(range?: Range): EmbeddedCursor<any> {
+    return openCursor(this.#state, range, this.#decoder.keys, undefined, true);
   }
 
   /** Iterates over values, in the order of their keys. */
-  values(range?: Range): Cursor<Value> {
-    return openCursor(this.#state, range, this.#decoder.scannedValue);
+  override values(range?: Range): EmbeddedCursor<V> {
+    return openCursor(this.#state, range, this.#decoder.values);
   }
 
   /** The number of keys in a range. Reads them all. */
-  count(range?: Range): Promise<number> {
+  override count(range?: Range): Promise<number> {
     return countEntries(this.#state, range);
   }
 
+  /** As `count`. */
+  countSync(range?: Range): number {
+    return countEntriesSync(this.#state, range);
+  }
+
   /**
-   * The store as it is now, to read from whatever is written later. Reads and copies nothing; close it
-   * when it is not needed any more.
+   * Runs `body`, whose reads and writes by its transaction take effect as one; resolves to what it
+   * returns when that is as durable as a write. A body that throws, or rejects, leaves nothing.
+   *
+   * If another commit has written to what the body has read (keys, missing keys, ranges as far as
+   * they were scanned), `body` runs again after a pause. One that only reads never conflicts.
+   *
+   * @throws {ConflictError} that happened each time, or the transaction is larger than is allowed
+   * @throws {ClosedError} the store is closed, or was closed meanwhile
+   * @throws {TypeError | RangeError} `body` is no function, or an option is not valid
+   */
+  override transaction<T>(
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T | Promise<T>,
+    options?: TransactionOptions,
+  ): Promise<T> {
+    if (arguments.length > 2) {
+      return Promise.reject(surplusArgument("transaction", arguments[2], 2));
+    }
+    return this.#transactions.run(body, options);
+  }
+
+  /**
+   * As `transaction`, without interruption: nobody else can write meanwhile, so the body runs once.
+   *
+   * @throws {ConflictError} the body has written to the store what it had read by its transaction
+   * @throws {TypeError} the body returns a promise, or is run in the body of another
+   * `transactionSync`
+   */
+  transactionSync<T>(
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T,
+    options?: TransactionOptions,
+  ): T {
+    if (arguments.length > 2) throw surplusArgument("transactionSync", arguments[2], 2);
+    return this.#transactions.runSync(body, options);
+  }
+
+  /**
+   * A read-only view of the store at this moment. Reads and copies nothing. Close it when you no
+   * longer need it.
    *
    * @throws {ClosedError} the store is closed
    */
-  snapshot(): Snapshot {
-    return new Snapshot(this.#state, this.#reads, this.#decoder);
+  override snapshot(): EmbeddedSnapshot<KeyOut, V> {
+    return new EmbeddedSnapshot(this.#state, this.#reads, this.#decoder);
+  }
+
+  /**
+   * A part of the store with keys and values of its own, and of the caller's types: see
+   * {@linkcode Sub}. Nothing is written to make it.
+   *
+   * @throws {TypeError | RangeError} the path or an option is not valid
+   */
+  override sub<const KC extends KeyChoice = "store", const VC extends ValueChoice = "store">(
+    path: string | readonly string[],
+    options?: SubOptions<KC, VC>,
+  ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
+  /**
+   * A part of the store whose values the caller claims to be of a type. The claim is not checked; a
+   * schema is.
+   *
+   * @throws {TypeError | RangeError} the path is not valid
+   */
+  override sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V, KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  override sub(path: string | readonly string[], options?: SubOptions): any {
+    return embeddedSubOf(this as unknown as EmbeddedParent, path, options);
+  }
+
+  /**
+   * Shows every commit from now on that touches the range, in order and whole, when it is as
+   * durable as `walSync` promises. Ends when the store is closed. Costs nothing while nobody
+   * watches.
+   *
+   * @throws {TypeError | RangeError} the range or an option is not valid
+   * @throws {ClosedError} the store is closed
+   * @throws {BackgroundError} an earlier write failed: there will be no commit
+   */
+  override watch(range: WatchRange = {}, options?: WatchOptions): Watch<KeyOut, V> {
+    if (arguments.length > 2) throw surplusArgument("watch", arguments[2], 2);
+    return this.#watches.open(watchRange(range), options);
   }
 
   /**
    * Calls `visit` for every key with the prefix, in order, until it returns false.
    *
-   * The fastest way to read many entries asynchronously: there is no promise for an entry.
+   * The fastest way to read many entries asynchronously: no promise is made for an entry.
+   *
+   * @throws {TypeError} `visit` is not a function, or an option is not valid
    */
-  async scanPrefix(
+  scanPrefix(
+    prefix: Key,
+    visit: (key: Uint8Array, value: Value) => boolean | void,
+    options: ScanOptions & { keyEncoding: "bytes" },
+  ): Promise<void>;
+  /** As above, with keys in the store's `keyEncoding` or that of the options. */
+  scanPrefix(
     prefix: Key,
     visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    await this.#visit({ prefix }, visit);
-  }
-
-  /** Calls `visit` for every key from `start` (included) to `end` (not included), until it returns false. */
-  async scanRange(
-    start: Key,
-    end: Key,
-    visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    await this.#visit({ gte: start, lt: end }, visit);
-  }
-
-  /** Stores a string. @throws {TypeError} it is none */
-  async putString(key: Key, value: string): Promise<void> {
-    requireType(typeof value === "string", value, "a string");
-    await this.put(key, value);
-  }
-
-  /** The string that the key has. @throws {TypeMismatchError} its value is of another type */
-  getString(key: Key): Promise<string | undefined> {
-    return this.#getTyped<string>(key, "string");
-  }
-
-  /** Stores an int64. @throws {TypeError} it is neither a bigint nor an integer */
-  async putInt64(key: Key, value: bigint | number): Promise<void> {
-    const isInteger = typeof value === "bigint" || Number.isSafeInteger(value);
-    requireType(isInteger, value, "a bigint or a safe integer");
-    await this.put(key, BigInt(value));
-  }
-
-  /** The int64 that the key has. @throws {TypeMismatchError} its value is of another type */
-  getInt64(key: Key): Promise<bigint | undefined> {
-    return this.#reads.get(key, (entry) => {
-      this.#requireStored(entry, "int64");
-      return entry.valueView.getBigInt64(entry.valueStart + 1, true);
-    });
-  }
-
-  /** Stores a float64. @throws {TypeError} it is no number */
-  async putFloat64(key: Key, value: number): Promise<void> {
-    requireType(typeof value === "number", value, "a number");
-    await this.put(key, value);
-  }
-
-  /** The float64 that the key has. @throws {TypeMismatchError} its value is of another type */
-  getFloat64(key: Key): Promise<number | undefined> {
-    return this.#getTyped<number>(key, "float64");
-  }
-
-  /** Stores a boolean. @throws {TypeError} it is none */
-  async putBool(key: Key, value: boolean): Promise<void> {
-    requireType(typeof value === "boolean", value, "a boolean");
-    await this.put(key, value);
-  }
-
-  /** The boolean that the key has. @throws {TypeMismatchError} its value is of another type */
-  getBool(key: Key): Promise<boolean | undefined> {
-    return this.#getTyped<boolean>(key, "bool");
-  }
-
-  /** Stores bytes. @throws {TypeError} it is no Uint8Array */
-  async putBytes(key: Key, value: Uint8Array): Promise<void> {
-    requireType(isBytes(value), value, "a Uint8Array");
-    await this.put(key, value);
-  }
-
-  /** The bytes that the key has, a copy. @throws {TypeMismatchError} its value is of another type */
-  getBytes(key: Key): Promise<Uint8Array | undefined> {
-    return this.#getTyped<Uint8Array>(key, "bytes");
-  }
-
-  /** Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none */
-  async putJson(key: Key, value: unknown): Promise<void> {
-    const text: string | undefined = JSON.stringify(value);
-    requireType(text !== undefined, value, "a value that JSON can express");
-    await this.put(key, text);
+    options?: ScanOptions,
+  ): Promise<void>;
+  async scanPrefix(prefix: Key, visit: Visit, options?: ScanOptions): Promise<void> {
+    await this.#visit({ prefix }, visit, options);
   }
 
   /**
-   * What the key's JSON text says. The type is the caller's claim; it is not checked.
-   *
-   * @throws {TypeMismatchError} the key's value is no string
-   * @throws {SyntaxError} the string is no JSON
+   * Calls `visit` for every key from `start` (included) to `end` (not included), until it returns
+   * false.
    */
-  async getJson<T = unknown>(key: Key): Promise<T | undefined> {
-    const text = await this.getString(key);
-    return text === undefined ? undefined : JSON.parse(text) as T;
+  scanRange(
+    start: Key,
+    end: Key,
+    visit: (key: Uint8Array, value: Value) => boolean | void,
+    options: ScanOptions & { keyEncoding: "bytes" },
+  ): Promise<void>;
+  /** As above, with keys in the store's `keyEncoding` or that of the options. */
+  scanRange(
+    start: Key,
+    end: Key,
+    visit: (key: string | Uint8Array, value: Value) => boolean | void,
+    options?: ScanOptions,
+  ): Promise<void>;
+  async scanRange(start: Key, end: Key, visit: Visit, options?: ScanOptions): Promise<void> {
+    await this.#visit({ gte: start, lt: end }, visit, options);
   }
 
-  /** Stores a plain object or an array as a MessagePack record. @throws {TypeError} it is neither */
-  async putMap(key: Key, value: RecordValue): Promise<void> {
-    requireType(
-      typeof value === "object" && value !== null && !isBytes(value),
-      value,
-      "an object",
-    );
-    await this.put(key, value);
-  }
-
-  /** The record that the key has. @throws {TypeMismatchError} its value is of another type */
-  getMap<T extends RecordValue = RecordValue>(key: Key): Promise<T | undefined> {
-    return this.#getTyped<T>(key, "record");
-  }
-
-  /** Writes what is in memory to a table. Resolves when the table is durable and the log is gone. */
+  /** Writes the memtables to tables. Resolves when these are durable and the logs are deleted. */
   async flush(): Promise<void> {
+    if (arguments.length > 0) throw surplusArgument("flush", arguments[0], 0);
     this.#state.requireWritable();
     this.#writes.rotate();
     await this.#background.flushed();
   }
 
-  /** Makes everything durable that was written before the call. */
+  /** Makes every write before the call durable. */
   async sync(): Promise<void> {
+    if (arguments.length > 0) throw surplusArgument("sync", arguments[0], 0);
     this.#state.requireWritable();
     await this.#writes.sync();
   }
 
   /**
-   * Flushes, then merges the tables of a range, by default of the whole store, so that every key is in
-   * one table only and nothing deleted is left. Tables that are like that already are not rewritten.
+   * Flushes, and then merges the tables of a range, by default of the whole store. After that every
+   * key is in only one table, and no deleted entry is left. Tables that are already like that are
+   * not rewritten.
+   *
+   * @throws {TypeError | RangeError} the range has an unknown name, or a bound can't be a key
    */
   async compact(range: CompactRange = {}): Promise<void> {
-    const { start, end } = ownFields(range);
+    if (arguments.length > 1) throw surplusArgument("compact", arguments[1], 1);
+    const { start, end } = compactBounds(range);
     const smallest = start === undefined ? undefined : boundKey(start).view;
     const largest = end === undefined ? undefined : boundKey(end).view;
     await this.flush();
@@ -333,17 +530,91 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /**
-   * Writes the store as it is at the call to another directory, which must be empty or not exist, while
-   * reads and writes go on. Resolves when all of it is durable: {@linkcode open} opens it, or, with the
-   * format "go-v0.4", Go TinyKVS v0.4 does. What fails on the way, or is aborted, leaves no files.
+   * Writes the store as it is at the call to another directory, which must be empty or not exist,
+   * while reads and writes go on. Resolves when all of it is durable: {@linkcode open} opens it,
+   * or, with the format "go-v0.4", Go TinyKVS v0.4 does. A checkpoint that fails or is aborted
+   * leaves no files. `directory` is a path or a `file:` URL, as for {@linkcode open}.
    *
    * @throws {StoreError} code `ALREADY_EXISTS`: the directory is not empty; code `TYPE_MISMATCH`: a
-   * record, which Go v0.4 can't read
-   * @throws {CorruptionError} what is stored can't be read
+   *   record, which Go v0.4 can't read
+   * @throws {CorruptionError} stored data can't be read
    * @throws {ClosedError} the store was closed meanwhile
    */
   checkpoint(directory: string | URL, options?: CheckpointOptions): Promise<void> {
+    if (arguments.length > 2) return Promise.reject(surplusArgument("checkpoint", arguments[2], 2));
     return makeCheckpoint(this.#state, directory, options);
+  }
+
+  /**
+   * What a range takes, about: from the indexes of the tables, without reading a block. The range's
+   * limit and direction do not matter. What is overwritten or deleted counts until a compaction has
+   * dropped it.
+   *
+   * @throws {TypeError | RangeError} it is no range
+   */
+  approximateSize(range?: Range): ApproximateSize {
+    if (arguments.length > 1) throw surplusArgument("approximateSize", arguments[1], 1);
+    return approximateSize(this.#state, range);
+  }
+
+  /**
+   * Reads and checks every byte of the store's tables, logs and manifest, as of the call, while
+   * reads and writes go on. What is wrong is told by the report, all of it; the verification fails
+   * only if it can't go on. Of a read-only store the tables are checked.
+   *
+   * @throws {TypeError} an option is not valid
+   * @throws {ClosedError} the store was closed meanwhile
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport> {
+    if (arguments.length > 1) return Promise.reject(surplusArgument("verify", arguments[1], 1));
+    return verifyOpenStore(this.#state, options);
+  }
+
+  /** As `verify`; `signal` counts at the call only. */
+  verifySync(options?: VerifyOptions): VerifyReport {
+    if (arguments.length > 1) throw surplusArgument("verifySync", arguments[1], 1);
+    return verifyOpenStoreSync(this.#state, options);
+  }
+
+  /**
+   * Tells of the store's background: "flush", "compaction", "stall" (writes had to wait) and
+   * "error" (the store has failed). As that of every `EventTarget`. Listeners are called after what
+   * they are told of, and may use the store.
+   *
+   * @throws {TypeError} there is no such event, or the listener is no function
+   */
+  addEventListener<T extends keyof StoreEventMap>(
+    type: T,
+    listener: StoreEventListener<T>,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
+    requireEvent(type, listener);
+    this.#state.requireOpen();
+    this.#state.listen().add(type, listener, options);
+  }
+
+  /** Ends what `addEventListener` has begun. */
+  removeEventListener<T extends keyof StoreEventMap>(
+    type: T,
+    listener: StoreEventListener<T>,
+    options?: EventListenerOptions | boolean,
+  ): void {
+    requireEvent(type, listener);
+    this.#state.events?.remove(type, listener, options);
+  }
+
+  /**
+   * A stream that writes keys and values into the store, in batches of `batchBytes`, the next one
+   * when the one before is as durable as `walSync` promises. Each batch is atomic, the stream is
+   * not: what is aborted has written the batches before. The other way:
+   * `ReadableStream.from(store.entries())`.
+   *
+   * @throws {TypeError | RangeError} an option is not valid
+   */
+  writable(options?: WritableOptions): WritableStream<[Key, Value]> {
+    if (arguments.length > 1) throw surplusArgument("writable", arguments[1], 1);
+    this.#state.requireWritable();
+    return writableInto(() => this.batch(), options);
   }
 
   /** Statistics of the store. */
@@ -353,94 +624,126 @@ export class Store implements Reader, AsyncDisposable {
   }
 
   /**
-   * Waits for writes under way, flushes, and releases everything. Further use gets a ClosedError;
-   * closing again is legal.
+   * Waits for writes under way, flushes, and releases everything. Further use gets a ClosedError; a
+   * second close does nothing.
    *
-   * @throws {BackgroundError} the store had failed before; it is closed all the same
+   * If the store was opened with `shared: true`, only this handle is closed, after its writes are
+   * durable. The store closes with its last handle; cursors and snapshots of the other handles work
+   * until then.
+   *
+   * @throws {BackgroundError} the store had failed before; it is closed anyway
    */
-  close(): Promise<void> {
-    this.#closing ??= closeStore(this.#parts());
+  override close(): Promise<void> {
+    this.#closing ??= this.#share === undefined
+      ? closeStore(this.#parts)
+      : this.#leave(this.#share);
     return this.#closing;
   }
 
   /** As `close`. Promises of writes under way resolve afterwards. */
   closeSync(): void {
-    if (this.status === "closed") return;
-    if (this.status === "closing") throw new ClosedError("store");
+    // A shared store that had failed may have been closed under this handle: this call reports it.
+    if (this.#share === undefined || this.#closing !== undefined) {
+      if (this.status === "closed") return;
+      if (this.status === "closing") throw new ClosedError("store");
+    }
     this.#closing = Promise.resolve();
-    closeStoreSync(this.#parts());
+    if (this.#share === undefined) closeStoreSync(this.#parts);
+    else this.#leaveSync(this.#share);
   }
 
   /** As `close`. */
-  [Symbol.asyncDispose](): Promise<void> {
+  override [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  #parts(): StoreParts {
-    return {
-      state: this.#state,
-      writes: this.#writes,
-      background: this.#background,
-      lock: this.#lock,
-    };
-  }
-
-  #getTyped<T extends Value>(key: Key, type: ValueTypeName): Promise<T | undefined> {
-    return this.#reads.get(key, (entry) => {
-      this.#requireStored(entry, type);
-      return this.#decodeValue(entry) as T;
-    });
-  }
-
-  #requireStored(entry: EntryView, type: ValueTypeName): void {
-    const { valueBytes, valueStart, valueEnd } = entry;
+  async #leave(share: SharedStore): Promise<void> {
+    const closed = this.#detach();
     try {
-      expectType(valueTypeAt(valueBytes, valueStart, valueEnd), type);
-    } catch (error) {
-      if (error instanceof DecodeError) throw corruptValue(this.path, error);
-      throw error;
+      await share.leave();
+    } finally {
+      closed.status = "closed";
     }
   }
 
-  #visit(
-    range: Range,
-    visit: (key: string | Uint8Array, value: Value) => boolean | void,
-  ): Promise<void> {
-    const { scannedKey, scannedValue } = this.#decoder;
-    return visitEntries(
-      this.#state,
-      resolveRange(range),
-      (scan) => visit(scannedKey(scan), scannedValue(scan)),
-    );
+  #leaveSync(share: SharedStore): void {
+    const closed = this.#detach();
+    try {
+      share.leaveSync();
+    } finally {
+      closed.status = "closed";
+    }
   }
-}
 
-function requireType(isRight: boolean, value: unknown, expected: string): void {
-  if (isRight) return;
-  throw new TypeError(
-    `Cannot store the value: found ${describeValue(value)}, expected ${expected}`,
-  );
-}
-
-function batchOf(operations: readonly Operation[] | Batch, writes: WritePath): Batch {
-  if (operations instanceof Batch) return operations;
-  if (!Array.isArray(operations)) {
-    throw new TypeError(
-      `Cannot write: found ${
-        describeValue(operations)
-      }, expected an array of operations or a batch`,
-    );
+  /**
+   * From here on this handle is one on a closed store, whatever others do with the store that it
+   * had.
+   */
+  #detach(): StoreState {
+    const state = closedState(this.#state);
+    this.#transactions.close();
+    this.#watches.close();
+    this.#state = state;
+    this.#background = new Background(state);
+    this.#writes = new WritePath(state, this.#background);
+    this.#reads = new ReadPath(state);
+    this.#conditional = new ConditionalWrites(state, this.#reads, this.#writes, this.#decoder);
+    this.#transactions = new Transactions(state, this.#reads, this.#writes, this.#decoder);
+    this.#watches = new Watches(state, this.#decoder);
+    return state;
   }
-  const batch = new Batch(undefined, writes.takeBatchMemory());
-  for (const [at, operation] of (operations as readonly Operation[]).entries()) {
-    if (operation?.type === "put") batch.put(operation.key, operation.value);
-    else if (operation?.type === "delete") batch.delete(operation.key);
-    else {
-      const found = describeValue((operation as { type?: unknown } | undefined)?.type);
+
+  /** The value, which must be stored as `type`. */
+  protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
+    return this.#reads.get(key, this.#decoder.stored(type));
+  }
+
+  #visit(bounds: Range, visit: Visit, options: ScanOptions | undefined): Promise<void> {
+    if (typeof visit !== "function") {
       throw new TypeError(
-        `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
+        `Cannot scan: found ${describeValue(visit)}, expected a function to call`,
       );
     }
+    const range = resolveRange(options === undefined ? bounds : scanRange(options, bounds));
+    const encoding = range.keyEncoding ?? this.#state.options.keyEncoding;
+    const takeKey = this.#decoder.keys[encoding];
+    const takeValue = this.#decoder.values[encoding];
+    return visitEntries(
+      this.#state,
+      range,
+      (scan) => visit(takeKey(scan.entry), takeValue(scan.entry)),
+    );
   }
-  return batch;
+}
+
+// For either form of keys: the overloads tell callers which one they get.
+// deno-lint-ignore no-explicit-any
+type Visit = (key: any, value: Value) => boolean | void;
+
+/** The bounds of a scan with its options, which may not contain bounds. */
+function scanRange(options: ScanOptions, bounds: Range): Range {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot scan: found ${describeValue(options)}, expected options`);
+  }
+  for (const name of ["prefix", "gte", "gt", "lte", "lt"]) {
+    if (Object.hasOwn(options, name)) {
+      throw new TypeError(`Cannot scan: unknown option "${name}"; entries() takes such bounds`);
+    }
+  }
+  return { ...options, ...bounds };
+}
+
+/** The range's own fields. */
+function compactBounds(range: CompactRange): CompactRange {
+  if (typeof range !== "object" || range === null || isBytes(range)) {
+    throw new TypeError(
+      `Cannot compact: found ${describeValue(range)}, expected a range such as { start, end }`,
+    );
+  }
+  for (const name of Object.keys(range)) {
+    if (name !== "start" && name !== "end") {
+      throw new TypeError(`Cannot compact: unknown name "${name}", expected "start" or "end"`);
+    }
+  }
+  return ownFields(range);
 }

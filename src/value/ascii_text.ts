@@ -1,13 +1,14 @@
 /**
- * Short ASCII text out of bytes: what most keys are. Four loads of four bytes, one check of them all, and
- * one call take 28 ns for 16 bytes on Node, a check byte by byte and the same call 45, `latin1Slice` 60.
+ * Short ASCII text from bytes, which most keys are. Four loads of four bytes, one check of them all
+ * and one call are faster than a check of each byte, or than `latin1Slice`
+ * (docs/measurements/0009-what-writing-costs.md).
  */
 
-import { runtimeName } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 
 /**
- * Whether it is worth trying before `decodeText`: on JSC, where the call with 16 arguments takes 48 ns and
- * `latin1Slice` 28, it is not.
+ * Whether it is worth trying before `decodeText`. On JSC it is not: there the call with 16
+ * arguments is slower than `latin1Slice`.
  */
 export const isAsciiTextFast: boolean = runtimeName !== "bun";
 
@@ -23,8 +24,9 @@ for (let length = 0; length <= ASCII_TEXT_MAX; length++) {
 const f = String.fromCharCode;
 
 /**
- * Text of `length` bytes from `at`, at most {@linkcode ASCII_TEXT_MAX}, all of them ASCII; else undefined.
- * Also where the view ends less than that many bytes behind `at`: the words are loaded whole.
+ * Text of `length` bytes from `at`, at most {@linkcode ASCII_TEXT_MAX}, if all of them are ASCII;
+ * else undefined. It is also undefined if the view ends less than that maximum after `at`, because
+ * whole words are loaded.
  */
 // deno-fmt-ignore
 export function asciiText(view: DataView, at: number, length: number): string | undefined {

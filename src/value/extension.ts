@@ -1,14 +1,16 @@
 /**
- * Items of MessagePack that JavaScript has no type for, inside records. Made by record_decoder.ts for
- * what the Go TinyKVS stored, a time.Time above all, and written back byte for byte by
- * record_encoder.ts: a Date would lose the nanoseconds.
+ * Items of MessagePack inside records that JavaScript has no type for. record_decoder.ts makes them
+ * for what the Go TinyKVS stored, above all time.Time, and record_encoder.ts writes them back byte
+ * for byte: a Date would lose the nanoseconds.
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
+import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
+import { markClass } from "../class_marks.ts";
 
 const TIMESTAMP = -1;
 
-/** Whether `type` is a number that the type of an extension can be. */
+/** Whether `type` is a number that can be the type of an extension. */
 export function isExtensionType(type: unknown): boolean {
   return Number.isInteger(type) && (type as number) >= -128 && (type as number) <= 127;
 }
@@ -36,7 +38,7 @@ export class Extension {
    * Makes an extension with a copy of `data`.
    *
    * @throws {RangeError} `type` is not an integer from -128 to 127
-   * @throws {TypeError} `data` is no Uint8Array
+   * @throws {TypeError} `data` is not a Uint8Array, or its buffer is detached
    */
   constructor(type: number, data: Uint8Array) {
     if (!isExtensionType(type)) {
@@ -44,14 +46,19 @@ export class Extension {
         `Cannot make an extension: its type is ${String(type)}, expected -128 to 127`,
       );
     }
-    if (!isBytes(data)) throw new TypeError("Cannot make an extension: its data is no Uint8Array");
+    if (!isBytes(data)) {
+      throw new TypeError("Cannot make an extension: its data is not a Uint8Array");
+    }
+    if (data.length === 0 && isLost(data)) {
+      throw new TypeError(`Cannot make an extension: its data is ${LOST_BYTES}`);
+    }
     this.type = type;
     this.data = new Uint8Array(data);
   }
 
   /**
-   * The time in milliseconds since 1970, nanoseconds as the fraction as far as a number holds them, if
-   * this is a well-formed timestamp; else undefined.
+   * The time in milliseconds since 1970 if this is a well-formed timestamp; else undefined. The
+   * fraction holds the nanoseconds as far as a number can.
    */
   get timestampMs(): number | undefined {
     const { type, data } = this;
@@ -77,3 +84,6 @@ export class Extension {
     return nanoseconds < 1e9 ? seconds * 1000 + nanoseconds / 1e6 : undefined;
   }
 }
+
+// The encoder checks both fields, even if another copy made the object.
+markClass(Extension, Symbol.for("@tinykvs/core extension"), true);

@@ -1,13 +1,14 @@
 /**
  * Keys to bytes and back.
  *
- * `put`, `get` and the bounds of ranges come through {@linkcode encodeKey}; cursors turn stored keys
- * into text with {@linkcode decodeKeyText}. The empty key is legal. A store may hold keys that are
- * not UTF-8 (they were put as bytes): those read as text only by an error, see there.
+ * `put`, `get` and the bounds of ranges call {@linkcode encodeKey}; cursors turn stored keys into
+ * text with {@linkcode decodeKeyText}. The empty key is allowed. A store may hold keys that are not
+ * UTF-8 (they were put as bytes): to read such a key as text is an error.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
+import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 import { StoreError } from "../errors.ts";
 import { appendText, decodeText } from "./text_codec.ts";
 import { describeValue, type Key, MAX_KEY_BYTES } from "./value.ts";
@@ -16,9 +17,11 @@ import { describeValue, type Key, MAX_KEY_BYTES } from "./value.ts";
 const SHOWN_BYTES = 32;
 
 /**
- * Appends the bytes of `key`: strings as UTF-8, bytes as they are. On any error nothing is appended.
+ * Appends the bytes of `key`: strings as UTF-8, bytes as they are. On any error nothing is
+ * appended.
  *
- * @throws {TypeError} `key` is neither a string nor a Uint8Array, or holds a lone surrogate
+ * @throws {TypeError} `key` is neither a string nor a Uint8Array, holds a lone surrogate, or its
+ *   buffer is detached
  * @throws {RangeError} `key` is longer than {@linkcode MAX_KEY_BYTES}
  */
 export function encodeKey(key: Key, writer: ByteWriter): void {
@@ -35,8 +38,12 @@ export function encodeKey(key: Key, writer: ByteWriter): void {
       throw tooLong(`${length} bytes`);
     }
   } else if (isBytes(key)) {
-    if (key.length > MAX_KEY_BYTES) throw tooLong(`${key.length} bytes`);
-    writer.appendBytes(key, 0, key.length);
+    const { length } = key;
+    if (length > MAX_KEY_BYTES) throw tooLong(`${length} bytes`);
+    if (length === 0 && isLost(key)) {
+      throw new TypeError(`Cannot encode key: found ${LOST_BYTES}, expected its bytes`);
+    }
+    writer.appendBytes(key, 0, length);
   } else {
     throw new TypeError(
       `Cannot encode key: found ${describeValue(key)}, expected a string or a Uint8Array`,
@@ -59,8 +66,8 @@ export function decodeKeyText(bytes: Uint8Array, start: number, end: number): st
     const more = end - start > SHOWN_BYTES ? "..." : "";
     throw new StoreError(
       "KEY_ENCODING",
-      `Cannot read key 0x${hex}${more} as text: it is not UTF-8; open the store with ` +
-        `keyEncoding "bytes"`,
+      `Cannot read key 0x${hex}${more} as text: it is not UTF-8; read keys as bytes, ` +
+        `with keyEncoding "bytes" in the range or in the store's options`,
     );
   }
   return text;

@@ -1,17 +1,17 @@
 /**
  * MessagePack to records: what record_encoder.ts writes, and what the Go TinyKVS stored.
  *
- * Format: https://github.com/msgpack/msgpack/blob/master/spec.md; written from that text. Integers
- * of up to 32 bits and floats are numbers, 64-bit integers bigints, by the width they were stored in.
- * Extensions, timestamps (Go's time.Time) among them, become `Extension` objects, which can be stored
- * again as they are. Keys of maps may be text, numbers, booleans or nil and are read as text ("1",
- * "true", "null"); of equal keys the last one counts. Keys of other types are refused: JavaScript has
- * no property names for them.
+ * Format: https://github.com/msgpack/msgpack/blob/master/spec.md; written from that text. The
+ * stored width decides the type: integers of up to 32 bits and floats are numbers, 64-bit integers
+ * are bigints. Extensions, timestamps (Go's time.Time) among them, become `Extension` objects,
+ * which can be stored again unchanged. Keys of maps may be text, numbers, booleans or nil and are
+ * read as text ("1", "true", "null"); of equal keys the last one counts. Keys of other types are
+ * refused: JavaScript has no property names for them.
  *
  * Input is not trusted. A claimed length is checked against the bytes that remain before anything
- * is made of it: an array item takes at least one byte, a map entry two; so memory stays within a
- * constant factor of the input. Nesting is cut off at MAX_RECORD_DEPTH. Property names are always
- * own properties of a fresh object, `__proto__` too.
+ * is made from it: an array item takes at least one byte, a map entry two. So memory stays within a
+ * constant factor of the input. Nesting ends at MAX_RECORD_DEPTH. Property names are always own
+ * properties of a fresh object, `__proto__` too.
  */
 
 import { DecodeError } from "../errors.ts";
@@ -41,7 +41,7 @@ export class RecordDecoder {
    * copies that the caller owns.
    *
    * @throws {DecodeError} it is not
-   * @throws {RangeError} a 64-bit integer is to be a number and is not a safe one
+   * @throws {RangeError} a 64-bit integer is to be read as a number and is not a safe one
    */
   decode(bytes: Uint8Array, view: DataView, start: number, end: number): RecordItem {
     this.#bytes = bytes;
@@ -234,7 +234,10 @@ export class RecordDecoder {
   }
 }
 
-/** The error for an int64 that does not fit a number. Values stay out of texts that end up in logs. */
+/**
+ * The error for an int64 that does not fit a number. The value is not in the text, because texts
+ * end up in logs.
+ */
 export function unsafeInt64(): RangeError {
   return new RangeError(
     'Cannot read an int64 as a number: it is beyond 2^53 - 1; open the store with int64 "bigint"',

@@ -1,8 +1,8 @@
 /**
  * Records (plain objects and arrays) to MessagePack.
  *
- * Format: https://github.com/msgpack/msgpack/blob/master/spec.md; written from that text. What is
- * chosen where it leaves a choice, so that a record comes back with the types it had:
+ * Format: https://github.com/msgpack/msgpack/blob/master/spec.md; written from that text. Where the
+ * format leaves a choice, a record must come back with the types that it had:
  *
  *   number   a whole number of -2^31 to 2^32 - 1 except -0: the shortest int or uint of up to 32 bits;
  *            any other: float 64
@@ -10,13 +10,12 @@
  *   Uint8Array, string, array, object: the shortest bin, str, array or map
  *   Extension: the shortest ext
  *
- * `@msgpack/msgpack` 3.1.3 can't do this: it writes -0 as 0 and lone surrogates as they are, cuts
- * bigints to 64 bits, takes any class instance for a map, and reports no path; its decoder refuses
- * the key `__proto__`, replaces ill-formed text, and allocates what an array's header claims.
+ * docs/decisions/0003-own-messagepack.md says why `@msgpack/msgpack` can't do this.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
+import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 import { Extension, isExtensionType } from "./extension.ts";
 import { appendText } from "./text_codec.ts";
 import { describeValue, MAX_RECORD_DEPTH, type RecordItem, type RecordValue } from "./value.ts";
@@ -24,7 +23,9 @@ import { describeValue, MAX_RECORD_DEPTH, type RecordItem, type RecordValue } fr
 /** How many steps of a path the text of an error shows. */
 const SHOWN_STEPS = 8;
 
-/** Why an item is refused, and where; becomes the user's TypeError or RangeError at the top. */
+/**
+ * The reason and the place of a refusal; at the top it becomes the user's TypeError or RangeError.
+ */
 class Refusal extends Error {
   /** Property names and array indexes from the item outwards. */
   readonly path: (string | number)[] = [];
@@ -36,7 +37,7 @@ class Refusal extends Error {
   }
 }
 
-/** Whether `value` is an array or a plain object: one of this or another realm's `Object`. */
+/** Whether `value` is an array or a plain object, one of this or another realm's `Object`. */
 export function isRecord(value: object): value is RecordValue {
   if (Array.isArray(value)) return true;
   const prototype: unknown = Object.getPrototypeOf(value);
@@ -48,12 +49,12 @@ export function isRecord(value: object): value is RecordValue {
 /**
  * Appends `record` as MessagePack of at most `maxBytes`.
  *
- * The writer holds rubbish from its old length on after an error: the caller truncates it. Getters
- * of the record run meanwhile.
+ * After an error the writer holds garbage from its old length on, and the caller truncates it.
+ * Getters of the record run meanwhile.
  *
  * @throws {TypeError} something in it can't be stored; the text names its path
  * @throws {RangeError} it is nested too deep (or in itself), a bigint needs more than 64 bits, or
- * the whole is longer than `maxBytes`
+ *   the whole is longer than `maxBytes`
  */
 export function appendRecord(record: RecordValue, writer: ByteWriter, maxBytes: number): void {
   try {
@@ -88,7 +89,8 @@ function appendContainer(
       `is nested deeper than ${MAX_RECORD_DEPTH} levels, or inside itself`,
     );
   }
-  // `step` is outside the loops for the catch: a path costs nothing until something is refused.
+  // `step` is outside the loops because the catch needs it: a path costs nothing until something is
+  // refused.
   let step: string | number = 0;
   try {
     if (Array.isArray(record)) {
@@ -202,15 +204,22 @@ function appendBigInt(value: bigint, writer: ByteWriter): void {
   writer.length = at + 9;
 }
 
+/** Refuses bytes of length 0 whose buffer is gone. */
+function requireBytes(bytes: Uint8Array): void {
+  if (isLost(bytes)) throw new Refusal(TypeError, `is ${LOST_BYTES}, expected its bytes`);
+}
+
 function appendBin(bytes: Uint8Array, writer: ByteWriter, limit: number): void {
   const length = bytes.length;
+  if (length === 0) requireBytes(bytes);
   if (writer.length + length > limit) throw tooLong();
   appendLength(length, 0xc4, writer);
   writer.appendBytes(bytes, 0, length);
 }
 
 function appendExtension({ type, data }: Extension, writer: ByteWriter, limit: number): void {
-  // The prototype proves nothing, and fields that are read-only to TypeScript may have been replaced.
+  // The prototype proves nothing, and code may have replaced fields that are read-only to
+  // TypeScript.
   if (!isExtensionType(type) || !isBytes(data)) {
     const found = typeof type === "number" ? type : describeValue(type);
     throw new Refusal(
@@ -220,6 +229,7 @@ function appendExtension({ type, data }: Extension, writer: ByteWriter, limit: n
     );
   }
   const { length } = data;
+  if (length === 0) requireBytes(data);
   if (writer.length + length > limit) throw tooLong();
   const fixed = [1, 2, 4, 8, 16].indexOf(length);
   if (fixed < 0) appendLength(length, 0xc7, writer);
@@ -231,7 +241,8 @@ function appendExtension({ type, data }: Extension, writer: ByteWriter, limit: n
 function appendString(text: string, writer: ByteWriter, limit: number): void {
   const start = writer.length;
   if (start + text.length > limit) throw tooLong();
-  // Room for the header that the text needs if it is ASCII; moved up if it turns out not to be.
+  // Room for the header that the text needs if it is ASCII; the text is moved if it turns out not
+  // to be.
   const guessed = stringHeaderBytes(text.length);
   writer.reserve(guessed);
   writer.length = start + guessed;
@@ -254,7 +265,7 @@ function stringHeaderBytes(length: number): number {
   return length < 32 ? 1 : length < 0x100 ? 2 : length < 0x1_0000 ? 3 : 5;
 }
 
-/** Appends `length` by the first fitting one of the formats `first` (8 bits), + 1 (16), + 2 (32). */
+/** Appends `length` in the first format that fits: `first` (8 bits), + 1 (16) or + 2 (32). */
 function appendLength(length: number, first: number, writer: ByteWriter): void {
   writer.reserve(5);
   const { bytes, view, length: at } = writer;

@@ -1,23 +1,23 @@
 /**
  * Text to UTF-8 and back, shared by keys, string values and the strings inside records.
  *
- * Only well-formed text passes, in both directions: a lone surrogate or an ill-formed byte
- * sequence is reported, never turned into U+FFFD. Paths are chosen by measurement, ns on Node / Deno /
- * Bun: `encodeInto` with its view 122 / 115 / 60, a loop 2-3 a character; 16 bytes to text by
- * `utf8Slice` 84 / 50 / 32, by a check and `latin1Slice` 88 / 52 / 28, by `fromCharCode` with 16
- * arguments 37 / 23 / 48.
+ * Only well-formed text passes, in both directions: a lone surrogate or an ill-formed byte sequence
+ * is reported, never turned into U+FFFD. Measurements decide between the runtime's calls and loops
+ * for each length (docs/measurements/0009-what-writing-costs.md).
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { latin1Slice, runtimeName, utf8Slice } from "../platform/natives.ts";
+import { isErrorNamed } from "../errors.ts";
+import { latin1Slice, TextDecoder, TextEncoder, utf8Slice } from "../platform/natives.ts";
+import { runtimeName } from "../platform/runtime.ts";
 
 /** Up to this many characters are written by a loop, as long as they are ASCII. */
 const LOOP_WRITE_MAX = 40;
 
-/** Up to this many bytes are made text by `fromCharCode` if they are ASCII, where V8 runs. */
+/** On V8, up to this many ASCII bytes become text by `fromCharCode`. */
 const CHARCODES_MAX = runtimeName === "bun" ? -1 : 16;
 
-/** Up to this many bytes are made text by `latin1Slice` if they are ASCII, where JSC runs. */
+/** On JSC, up to this many ASCII bytes become text by `latin1Slice`. */
 const LATIN1_MAX = runtimeName === "bun" ? 48 : -1;
 
 const encoder = new TextEncoder();
@@ -48,8 +48,8 @@ export function appendText(text: string, writer: ByteWriter): boolean {
     }
   }
   if (!text.isWellFormed()) return false;
-  // Room for one byte a character is enough for ASCII; what is left over then gets three, which
-  // is what a UTF-16 unit can need at most.
+  // Room for one byte per character is enough for ASCII. Each remaining UTF-16 unit then gets
+  // three, which is the most that it can need.
   const first = encoder.encodeInto(text, writer.bytes.subarray(start));
   writer.length = start + first.written;
   if (first.read < length) {
@@ -77,7 +77,8 @@ export function decodeText(bytes: Uint8Array, start: number, end: number): strin
     if (all <= 0x7f) return latin1Slice(bytes, start, end);
   }
   const text = utf8Slice(bytes, start, end);
-  // U+FFFD may stand for an ill-formed sequence, or be what was stored: only then look closely.
+  // U+FFFD may replace an ill-formed sequence, or be what was stored. Only then a closer look is
+  // needed.
   return text.includes("\ufffd") ? strictText(bytes, start, end) : text;
 }
 
@@ -85,12 +86,12 @@ function strictText(bytes: Uint8Array, start: number, end: number): string | und
   try {
     return strictDecoder.decode(bytes.subarray(start, end));
   } catch (error) {
-    if (error instanceof TypeError) return undefined;
+    if (isErrorNamed(error, "TypeError")) return undefined;
     throw error;
   }
 }
 
-/** Text of `length` bytes from `start`, 0 to 16 of them; undefined if one is not ASCII. */
+/** Text of `length` bytes from `start`, 0 to 16; undefined if one of them is not ASCII. */
 // deno-fmt-ignore
 function shortAscii(b: Uint8Array, s: number, length: number): string | undefined {
   let all = 0;

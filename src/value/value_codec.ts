@@ -3,11 +3,12 @@
  *
  * `put` appends a value to the log's writer once, and the same bytes go to the memtable and into
  * blocks; `get` and cursors decode them. Encoding either appends a whole value or leaves the writer
- * as it was. Decoding trusts nothing but the range it is given.
+ * as it was. Decoding trusts nothing except the range that it is given.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
+import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 import { DecodeError, TypeMismatchError } from "../errors.ts";
 import { Extension } from "./extension.ts";
 import { copyBytes } from "./owned_bytes.ts";
@@ -33,7 +34,7 @@ import {
 /** Type byte, flag and length before the payload of a string or bytes. */
 const BLOB_HEADER_BYTES = 6;
 
-/** Bytes in front of the payload of encoded bytes. */
+/** Bytes before the payload of encoded bytes. */
 export const BYTES_HEADER_BYTES: number = BLOB_HEADER_BYTES;
 
 /** Up to this many bytes are copied by a loop. */
@@ -42,16 +43,16 @@ const LOOP_COPY_MAX = 40;
 /** Type byte and length before the MessagePack of a record. */
 const RECORD_HEADER_BYTES = 5;
 
-/** Writers in which a record is half written: its getters may call back into the store. */
+/** Writers with a half-written record, whose getters may call back into the store. */
 const busyWriters: ByteWriter[] = [];
 
 /**
  * Appends the encoding of `value`. On any error nothing is appended.
  *
- * @throws {TypeError} the type can't be stored, text holds a lone surrogate, or the call comes from
- * a getter of a record that is being encoded into the same writer
+ * @throws {TypeError} the type can't be stored, text holds a lone surrogate, a buffer is detached,
+ *   or the call comes from a getter of a record that is being encoded into the same writer
  * @throws {RangeError} a bigint is outside int64, the encoding is longer than
- * {@linkcode MAX_VALUE_BYTES}, a record is nested too deep, or memory ran out
+ *   {@linkcode MAX_VALUE_BYTES}, a record is nested too deep, or memory ran out
  */
 export function encodeValue(value: Value, writer: ByteWriter): void {
   if (busyWriters.length !== 0) refuseBusy(writer);
@@ -137,14 +138,17 @@ function encodeString(text: string, writer: ByteWriter): void {
 function encodeBytes(value: Uint8Array, writer: ByteWriter): void {
   const length = value.length;
   if (length + BLOB_HEADER_BYTES > MAX_VALUE_BYTES) throw tooLong(`${length} bytes`);
+  if (length === 0 && isLost(value)) {
+    throw new TypeError(`Cannot encode the value: found ${LOST_BYTES}, expected its bytes`);
+  }
   writer.reserve(BLOB_HEADER_BYTES + length);
   writeBytesValue(value, writer.bytes, writer.view, writer.length);
   writer.length += BLOB_HEADER_BYTES + length;
 }
 
 /**
- * Writes the encoding of bytes to `bytes[at...]`, where there must be room for `BYTES_HEADER_BYTES` more
- * than the value has; `view` looks at the same memory.
+ * Writes the encoding of bytes to `bytes[at...]`, which must have room for `BYTES_HEADER_BYTES`
+ * more than the value has; `view` shares the same memory.
  */
 export function writeBytesValue(
   value: Uint8Array,
@@ -178,7 +182,7 @@ function encodeRecord(value: RecordValue, writer: ByteWriter): void {
   writer.view.setUint32(start + 1, writer.length - start - RECORD_HEADER_BYTES, true);
 }
 
-/** How stored values are read. */
+/** Options for reading stored values. */
 export interface ValueDecoderOptions {
   /** What an int64 becomes: a bigint, or a number that must be a safe integer. */
   readonly int64: "bigint" | "number";
@@ -196,12 +200,12 @@ export class ValueDecoder {
   }
 
   /**
-   * Decodes the value at the front of `bytes[start, end)`; `view` looks at the same memory, offset
-   * for offset. Bytes in the result are copies that the caller owns.
+   * Decodes the value at the front of `bytes[start, end)`; `view` shares the memory of `bytes`,
+   * offset for offset. Bytes in the result are copies that the caller owns.
    *
    * @throws {DecodeError} it is malformed, of an unknown type, or a tombstone
-   * @throws {RangeError} an int64 is to be a number and is not a safe one, or a text is longer than
-   * this runtime's strings can be
+   * @throws {RangeError} an int64 is to be read as a number and is not a safe one, or a text is
+   *   longer than this runtime's strings can be
    */
   decode(bytes: Uint8Array, view: DataView, start: number, end: number): Value {
     switch (start < end ? bytes[start] : undefined) {
@@ -263,8 +267,8 @@ export class ValueDecoder {
 }
 
 /**
- * Where the content of a bytes value at the front of `bytes[start, end)` starts, or -1 for a value of any
- * other type. The four bytes before the content hold its length.
+ * The start of the content of a bytes value at the front of `bytes[start, end)`, or -1 for a value
+ * of any other type. The four bytes before the content hold its length.
  *
  * @throws {DecodeError} it is a bytes value and malformed
  */
@@ -318,10 +322,20 @@ export function isTombstone(bytes: Uint8Array, start: number): boolean {
 /**
  * Checks that a stored value has the type that a typed getter asks for.
  *
- * @throws {TypeMismatchError} it has not
+ * @throws {TypeMismatchError} it has another type
  */
 export function expectType(found: ValueTypeName | "tombstone", expected: ValueTypeName): void {
   if (found !== expected) throw new TypeMismatchError(found, expected);
+}
+
+/**
+ * The int64 at the front of `[start, end)`, whose type byte says that it is one.
+ *
+ * @throws {DecodeError} it is cut off
+ */
+export function int64At(view: DataView, start: number, end: number): bigint {
+  checkLength(start, end, 9);
+  return view.getBigInt64(start + 1, true);
 }
 
 /** From this many bytes on a text may be longer than a string can be (V8: 2^29 - 24 units). */

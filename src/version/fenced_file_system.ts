@@ -1,23 +1,23 @@
 /**
- * The file system as the holder of a directory's lock may use it: nothing in the directory is made,
- * renamed or removed, and no sync is said to have succeeded, unless the lock is still held.
+ * The file system as the holder of a directory's lock may use it. It makes, renames and removes
+ * nothing in the directory, and reports no sync as successful, unless the lock is still held.
  *
- * Whoever takes a lost lock over does so before it reads the directory (FileLock.verifySync). So what
- * was synced before the lock was found to be held is seen by the next holder, and a file that is
- * removed after that is none that it needs.
+ * A new holder takes over a lost lock before it reads the directory (FileLock.verifySync). So if
+ * the lock was still held after a sync, the next holder sees what was synced, and a file that is
+ * removed after that is one that the next holder does not need.
  *
- * Of the writes to a file only the first one after a sync is bound to the lock: that is every record
- * of a manifest and every group of durable writes. A look costs as much as a small write does, and
- * nothing that was written counts before it is synced. So a log makes do with a look of late.
+ * Only the first write to a file after a sync checks the lock: that is every record of a manifest
+ * and every group of durable writes. A check costs as much as a small write, and written bytes do
+ * not count before they are synced. So a write to a log may rely on a recent check.
  */
 
 import type { FileHandle, FileLock, FileSystem } from "../platform/file_system.ts";
 import { parseFileName } from "./file_names.ts";
 
-/** A write to a log that follows on a sync goes without a look at the lock: this long after one. */
+/** How long a write to a log after a sync may rely on the last check of the lock. */
 const LOG_TRUST_MS = 0.2;
 
-/** `inner`, with what is done in `directory` bound to the lock. */
+/** `inner`, with changes in `directory` bound to the lock. */
 export function fencedFileSystem(
   inner: FileSystem,
   directory: string,
@@ -31,7 +31,15 @@ export function fencedFileSystem(
     name: inner.name,
     resolvePath: (path) => inner.resolvePath(path),
     joinPath: (parent, name) => inner.joinPath(parent, name),
-    openReadSync: (path) => inner.openReadSync(path),
+    openReadSync(path) {
+      try {
+        return inner.openReadSync(path);
+      } catch (error) {
+        // A file that is missing may have been removed by the one who took the lock over.
+        verify(path);
+        throw error;
+      }
+    },
     createSync(path) {
       if (!path.startsWith(start)) return inner.createSync(path);
       lock.verifySync();
@@ -101,6 +109,10 @@ class FencedHandle implements FileHandle {
     this.#inner.syncSync();
     this.#isVerified = false;
     this.#lock.verifySync();
+  }
+
+  rest(): void {
+    this.#inner.rest?.();
   }
 
   sizeSync(): number {

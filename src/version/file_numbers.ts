@@ -1,15 +1,16 @@
 /**
- * The numbers of a store's files: one space, handed out upwards and never reused.
+ * The numbers of a store's files: one sequence, handed out upwards and never reused.
  *
- * The counter is one word of shared memory, so that a merge in another thread takes numbers from the same
- * space as the store does. Nothing has to be reserved for it, asked for on the way, or given back. (A flush is
- * told its number: flush_queue.ts.)
+ * The counter is one word of shared memory, so that a merge in another thread takes numbers from
+ * the same sequence as the store. Nothing has to be reserved for it or returned. (A flush is given
+ * its number: flush_queue.ts.)
  */
 
 import { IoError } from "../errors.ts";
+import { sharedMemory } from "../platform/natives.ts";
 import { MAX_FILE_NUMBER } from "./file_names.ts";
 
-/** Hands out file numbers. Any number of them, in any number of threads, may share a counter. */
+/** Hands out file numbers. Several of these objects, in several threads, may share a counter. */
 export class FileNumbers {
   /** The counter: its one word is the next number. */
   readonly counter: Uint32Array;
@@ -31,7 +32,8 @@ export class FileNumbers {
     for (;;) {
       const number = this.next;
       if (number >= MAX_FILE_NUMBER) {
-        // 2^32 files of the store's own take centuries; a hostile manifest may say so at once.
+        // The store's own files would take centuries to reach 2^32; a hostile manifest can claim it
+        // at once.
         const reason = "the store has used up its 2^32 file numbers";
         throw new IoError("create a file in", this.#directory, reason, undefined);
       }
@@ -41,7 +43,7 @@ export class FileNumbers {
 
   /** Keeps every number up to `number` from being handed out. */
   reserve(number: number): void {
-    // One word holds no more than the largest number, from which on `take` refuses.
+    // One word holds at most the largest number, from which on `take` refuses.
     const after = Math.min(number + 1, MAX_FILE_NUMBER);
     for (;;) {
       const next = this.next;
@@ -53,7 +55,7 @@ export class FileNumbers {
 
 /** A counter that starts at `next`. */
 export function sharedFileNumber(next: number): Uint32Array {
-  const counter = new Uint32Array(new SharedArrayBuffer(4));
+  const counter = new Uint32Array(sharedMemory(4));
   counter[0] = next;
   return counter;
 }

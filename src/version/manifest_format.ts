@@ -17,17 +17,17 @@
  *     12  u32  ordinal of the record, from 0
  *     16  payload: one version edit (version_edit.ts)
  *
- * Record 0 is the whole state at the time. A bad record with a good one of a higher ordinal behind it
- * is damage; one with nothing good behind it is a write that a crash cut short, and is dropped: its
- * edit was never acted upon. (Should it have been durable and damaged later, then files that it made
- * obsolete are gone, and open finds them missing.)
+ * Record 0 is the whole state at that time. A bad record with a good one of a higher ordinal after
+ * it is damage. A bad record with nothing good after it is a write that a crash cut short. It is
+ * dropped, because its edit was never in force. (If it was durable and damaged later, the files
+ * that it made obsolete are gone, and open finds them missing.)
  *
  * CURRENT is one line of text, replaced as a whole by rename:
  *
  *     tinykvs 1 MANIFEST-000007 store=5e6f7081 crc32=1a2b3c4d\n
  *
- * with the store's id and, in the end, the CRC-32 of the line up to " crc32=", both as 8 hexadecimal
- * digits.
+ * It has the store's id and, at the end, the CRC-32 of the line up to " crc32=", both as 8
+ * hexadecimal digits.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
@@ -78,13 +78,13 @@ export function encodeManifestRecord(
   view.setUint32(start, crc32(bytes, view, start + 4, length), true);
 }
 
-/** What a manifest holds. */
+/** The content of a manifest. */
 export interface ManifestContent {
-  /** The format version, where it is a newer one than this library knows; then there are no edits. */
+  /** The format version if it is newer than this library knows; then there are no edits. */
   readonly newerVersion: number | undefined;
   /** The edits in order; the first is the whole state. */
   readonly edits: readonly VersionEdit[];
-  /** Offset behind the last whole record. */
+  /** Offset just past the last whole record. */
   readonly endOffset: number;
 }
 
@@ -141,7 +141,7 @@ export function decodeManifest(
   return { newerVersion: undefined, edits, endOffset: offset };
 }
 
-/** The end of the whole record at `offset`, or -1 where there is none. */
+/** The end of the whole record at `offset`, or -1 if there is none. */
 function recordEnd(bytes: Uint8Array, view: DataView, offset: number, tag: number): number {
   const payload = offset + RECORD_HEADER_BYTES;
   if (payload > bytes.length || view.getUint32(offset + 8, true) !== tag) return -1;
@@ -150,7 +150,10 @@ function recordEnd(bytes: Uint8Array, view: DataView, offset: number, tag: numbe
   return crc32(bytes, view, offset + 4, end) === view.getUint32(offset, true) ? end : -1;
 }
 
-/** @throws {DecodeError} a later record is whole, so the one that belongs at `offset` was once, too */
+/**
+ * @throws {DecodeError} a later record is whole, so the one that belongs at `offset` was once
+ *   whole, too
+ */
 function requireTornTail(
   bytes: Uint8Array,
   view: DataView,
@@ -158,8 +161,8 @@ function requireTornTail(
   tag: number,
   ordinal: number,
 ): void {
-  // A hostile file could make every offset look like a record; past this many summed bytes it is
-  // taken for damaged, which it is.
+  // A hostile file could make every offset look like a record. Past this number of summed bytes it
+  // counts as damaged, and it is.
   let budget = bytes.length * 16 + 65536;
   for (let at = offset; at + RECORD_HEADER_BYTES <= bytes.length; at++) {
     if (view.getUint32(at + 8, true) !== tag) continue;
@@ -188,7 +191,7 @@ export function encodeCurrent({ storeId, manifestNumber }: Current): Uint8Array 
 }
 
 /**
- * What the content of CURRENT says.
+ * Decodes the content of CURRENT.
  *
  * @throws {DecodeError} it is malformed
  */
@@ -213,8 +216,8 @@ export function decodeCurrent(bytes: Uint8Array): Current {
 }
 
 /**
- * The format version that CURRENT states if it is whole and of another version than this one; its line
- * then begins with "tinykvs", the version and a blank, and ends with the same checksum.
+ * The format version that CURRENT states if it is whole and of another version than this one; its
+ * line then begins with "tinykvs", the version and a space, and ends with the same checksum.
  */
 export function otherCurrentVersion(bytes: Uint8Array): number | undefined {
   const line = String.fromCharCode(...bytes.subarray(0, MAX_CURRENT_BYTES));
@@ -223,6 +226,13 @@ export function otherCurrentVersion(bytes: Uint8Array): number | undefined {
   const text = asciiBytes(match[1]!);
   const crc = crc32(text, new DataView(text.buffer), 0, text.length);
   return crc === Number.parseInt(match[3]!, 16) ? Number(match[2]) : undefined;
+}
+
+/** Whether this is the CURRENT of LevelDB, or of RocksDB, which began as a copy of it. */
+export function isCurrentOfLevelDb(bytes: Uint8Array): boolean {
+  return /^MANIFEST-\d{6,20}\n$/.test(
+    String.fromCharCode(...bytes.subarray(0, MAX_CURRENT_BYTES)),
+  );
 }
 
 function asciiBytes(text: string): Uint8Array<ArrayBuffer> {

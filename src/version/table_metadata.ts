@@ -1,6 +1,6 @@
 /**
  * What the manifest knows of a table: enough to choose tables for a read or a compaction without
- * touching the file. Plain data; the picker and its tests work on nothing else.
+ * reading the file. It is plain data; the picker and its tests use nothing else.
  */
 
 import { compareRanges } from "../bytes/compare.ts";
@@ -15,15 +15,18 @@ export interface TableMetadata {
   readonly entryCount: number;
   /** Number of tombstones. */
   readonly tombstoneCount: number;
-  /** CRC-32 over the table's metadata and footer, or undefined for a table of the Go program. */
+  /**
+   * CRC-32 over the table's metadata and footer; undefined for one that is not trusted
+   * (sstable/trust.ts).
+   */
   readonly checksum: number | undefined;
   /** Smallest key. */
   readonly smallest: Uint8Array;
   /** Largest key. */
   readonly largest: Uint8Array;
-  /** A view on `smallest`. */
+  /** A view of `smallest`. */
   readonly smallestView: DataView;
-  /** A view on `largest`. */
+  /** A view of `largest`. */
   readonly largestView: DataView;
 }
 
@@ -56,7 +59,9 @@ export function compareSmallest(a: TableMetadata, b: TableMetadata): number {
   );
 }
 
-/** Whether a table's key range and the range between two keys, both included, have a key in common. */
+/**
+ * Whether a table's key range and the range between two keys, both included, have a key in common.
+ */
 export function rangesOverlap(
   table: TableMetadata,
   smallest: DataView,
@@ -66,7 +71,7 @@ export function rangesOverlap(
     compareViews(smallest, table.largestView) <= 0;
 }
 
-/** Order of two whole keys. */
+/** The order of two whole keys. */
 export function compareViews(a: DataView, b: DataView): number {
   return compareRanges(a, 0, a.byteLength, b, 0, b.byteLength);
 }

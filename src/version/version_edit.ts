@@ -6,13 +6,14 @@
  *     1  u64 next file number: every number from here on is free
  *     2  u64 last sequence: the highest sequence number whose entry is in a table
  *     3  u32 log number, u8 live: logs below the number are obsolete; live 1 says that the log with
- *        exactly this number exists, 0 that no log is needed (the store was closed in good order)
+ *        exactly this number exists, 0 that no log is needed (the store was closed cleanly). If none
+ *        was live before, its header was durable before this was written
  *     4  removed table: u8 level, u32 number
  *     5  added table: u8 level, u32 number, u64 file size, u64 entries, u64 tombstones,
  *        u8 1 and u32 checksum (or u8 0 for a table of the Go program),
  *        u32 length and smallest key, u32 length and largest key
  *
- * An edit is one manifest record, and so applied whole or not at all.
+ * An edit is one manifest record, so it is applied whole or not at all.
  */
 
 import { ByteReader } from "../bytes/byte_reader.ts";
@@ -54,7 +55,7 @@ export interface AddedTable {
   readonly table: TableMetadata;
 }
 
-/** A change; what is undefined stays as it is. */
+/** A change; undefined fields stay as they are. */
 export interface VersionEdit {
   /** Every file number from here on is free. */
   readonly nextFileNumber?: number;
@@ -62,9 +63,9 @@ export interface VersionEdit {
   readonly lastSequence?: number;
   /** Which logs recovery needs. */
   readonly log?: LogState;
-  /** Tables that go; a table that moves to another level is removed and added. */
+  /** Tables to remove; a table that moves to another level is removed and added. */
   readonly removed: readonly RemovedTable[];
-  /** Tables that come. */
+  /** Tables to add. */
   readonly added: readonly AddedTable[];
 }
 

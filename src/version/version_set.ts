@@ -1,12 +1,14 @@
 /**
- * Owns the current version and the manifest: applies edits, hands out file numbers, and deletes files
- * when nothing needs them any more.
+ * Owns the current version and the manifest: applies edits, hands out file numbers, and deletes
+ * files when nothing needs them any more.
  *
- * An edit is appended to the manifest as one record and fsynced before it takes effect in memory, and
- * only after that are files deleted that it made obsolete. The first failed write or sync of the
- * manifest poisons it: no further edit is accepted and no file is deleted until the store is reopened,
- * since nobody can tell which state the next open will find. When the manifest has outgrown the state
- * it describes, a new one is written and CURRENT is replaced by rename.
+ * An edit is appended to the manifest as one record, and fsynced before it takes effect in memory.
+ * Only after that are the files deleted that it made obsolete. The first failed write or sync of
+ * the manifest poisons it: no further edit is accepted and no file is deleted until the store is
+ * reopened, because nobody can tell which state the next open will find. (If there was no
+ * descriptor for a new manifest, that is not such a failure: the one in force was not touched, and
+ * the edit may be tried again.) When the manifest has outgrown the state that it describes, a new
+ * one is written, and CURRENT is replaced by rename.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
@@ -14,6 +16,7 @@ import { IoError, LockLostError } from "../errors.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { type IoStep, runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
+import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
 import { CURRENT_NAME, CURRENT_TEMPORARY_NAME, manifestName, tableName } from "./file_names.ts";
 import { FileNumbers, sharedFileNumber } from "./file_numbers.ts";
@@ -27,6 +30,12 @@ const MIN_REWRITE_BYTES = 64 * 1024;
 /** Nor one that is less than this many times as long as its first record. */
 const REWRITE_FACTOR = 4;
 
+/**
+ * The newest log's number is less than this above the next one that the manifest says is free. So
+ * recovery knows the numbers of all logs whose names a power loss may have taken, and skips them.
+ */
+export const MAX_NUMBERS_AHEAD = 256;
+
 /** The state that a manifest describes. */
 export interface VersionState {
   /** The tables. */
@@ -37,6 +46,8 @@ export interface VersionState {
   readonly lastSequence: number;
   /** Which logs recovery needs. */
   readonly log: LogState;
+  /** Whether the live log was durable with its header before the manifest named it. */
+  readonly isLogDurable: boolean;
 }
 
 /** The state of a store that was never written to. */
@@ -46,7 +57,19 @@ export function emptyVersionState(): VersionState {
     nextFileNumber: 1,
     lastSequence: 0,
     log: { number: 0, live: false },
+    isLogDurable: false,
   };
+}
+
+/**
+ * The first log of a session is durable before the manifest names it. One that takes over from an
+ * older log, which is flushed, need not be.
+ */
+function isLogDurableAfter(
+  { log, isLogDurable }: Pick<VersionState, "log" | "isLogDurable">,
+  edit: VersionEdit,
+): boolean {
+  return edit.log === undefined ? isLogDurable : edit.log.live && !log.live;
 }
 
 /** The state after an edit; `live` makes tables that the version does not have yet. */
@@ -60,6 +83,7 @@ export function applyEdit(
     nextFileNumber: Math.max(state.nextFileNumber, edit.nextFileNumber ?? 0),
     lastSequence: Math.max(state.lastSequence, edit.lastSequence ?? 0),
     log: edit.log ?? state.log,
+    isLogDurable: isLogDurableAfter(state, edit),
   };
 }
 
@@ -70,19 +94,23 @@ export function stateAfter(
 ): VersionState {
   const empty = emptyVersionState();
   const builder = new VersionBuilder(empty.version, Infinity);
-  let { nextFileNumber, lastSequence, log } = empty;
+  let { nextFileNumber, lastSequence, log, isLogDurable } = empty;
   for (const edit of edits) {
     builder.apply(edit, live);
     nextFileNumber = Math.max(nextFileNumber, edit.nextFileNumber ?? 0);
     lastSequence = Math.max(lastSequence, edit.lastSequence ?? 0);
+    isLogDurable = isLogDurableAfter({ log, isLogDurable }, edit);
     log = edit.log ?? log;
   }
-  return { version: builder.build(), nextFileNumber, lastSequence, log };
+  return { version: builder.build(), nextFileNumber, lastSequence, log, isLogDurable };
 }
 
 /** The versions of an open store. */
 export class VersionSet {
-  /** A random number of 32 bits that tells the store's logs and manifests from those of others. */
+  /**
+   * A random number of 32 bits that distinguishes the store's logs and manifests from those of
+   * other stores.
+   */
   readonly storeId: number;
   /** The numbers of its files, which jobs in another thread take from the same counter. */
   readonly fileNumbers: FileNumbers;
@@ -95,14 +123,16 @@ export class VersionSet {
   #poison: unknown;
   /** Edits that are in the manifest and not yet in force. */
   #pendingEdits = 0;
-  /** Collects the files that the edit that is being put in force makes obsolete. */
+  /** Collects the files that become obsolete with the edit that is being put in force. */
   #obsolete: string[] | undefined;
   /** Called with every version that takes effect. */
   onInstalled: () => void = () => {};
+  /** Called with every edit that takes effect, if somebody wants to know. */
+  onEdit: ((edit: VersionEdit) => void) | undefined;
 
   /**
-   * Takes over a recovered state. `manifestNumber` is the manifest in force, if there is one;
-   * `storeId` is what all logs and manifests of the store carry.
+   * Takes over a recovered state. `manifestNumber` is the manifest in force, if there is one; all
+   * logs and manifests of the store carry `storeId`.
    */
   constructor(
     fileSystem: FileSystem,
@@ -137,6 +167,11 @@ export class VersionSet {
     return this.#state.log;
   }
 
+  /** Whether the live log was durable with its header before the manifest named it. */
+  get isLogDurable(): boolean {
+    return this.#state.isLogDurable;
+  }
+
   /** Number of the manifest in force. */
   get manifestNumber(): number | undefined {
     return this.#manifestNumber;
@@ -152,6 +187,19 @@ export class VersionSet {
     return this.fileNumbers.take();
   }
 
+  /**
+   * A number for the log that follows another one, and whose name is not durable when it is written
+   * to. If it is too far above the manifest's number, the manifest catches up first: recovery must
+   * not hand the number out again.
+   */
+  newLogNumber(): number {
+    const number = this.newFileNumber();
+    if (number >= this.#state.nextFileNumber + MAX_NUMBERS_AHEAD) {
+      this.applySync({ removed: [], added: [] });
+    }
+    return number;
+  }
+
   /** Keeps every number up to `number` from being handed out. */
   reserveFileNumber(number: number): void {
     this.fileNumbers.reserve(number);
@@ -164,7 +212,7 @@ export class VersionSet {
     return version;
   }
 
-  /** Lets a held version go; files that only it needed are deleted. */
+  /** Releases a held version; files that only this version needed are deleted. */
   release(version: Version): void {
     if (--version.references > 0) return;
     for (const table of version.levels.flat()) {
@@ -172,16 +220,17 @@ export class VersionSet {
     }
   }
 
-  /** Makes a table known, for a version to name. */
+  /** Registers a table for a version to name. */
   liveTable(metadata: TableMetadata): LiveTable {
     const path = this.#fileSystem.joinPath(this.#directory, tableName(metadata.number));
     return new LiveTable(metadata, new TableReader(path, metadata, this.#resources));
   }
 
   /**
-   * Makes an edit durable, puts it in force, and deletes the files that it has made obsolete, one at a time: a table
-   * takes the system half a millisecond and more, and a compaction leaves up to twenty. Edits may overlap in time
-   * as long as they do not touch the same tables: each is one record, and they are put in force one after the other.
+   * Makes an edit durable, puts it in force, and deletes the files that it has made obsolete, one
+   * at a time: a table takes the system half a millisecond and more, and a compaction leaves up to
+   * twenty. Edits may overlap in time if they do not touch the same tables: each is one record, and
+   * they come into force one after another.
    *
    * @throws {IoError} the manifest could not be written or synced; it is poisoned from then on
    */
@@ -191,8 +240,8 @@ export class VersionSet {
     // Checked before anything is written: an edit that does not fit is a bug, not a state.
     this.#state.version.apply(full, (table) => this.liveTable(table));
     let manifest = this.#manifest;
-    // No record is written before the one in front of it is durable: a bad record in front of a good
-    // one is damage to whoever opens the store, and a power loss could leave just that.
+    // No record is written before the previous one is durable. A bad record before a good one would
+    // be damage at the next open, and a power loss could leave exactly that.
     while (manifest !== undefined && !manifest.isDurable) {
       try {
         yield manifest.syncStep();
@@ -202,7 +251,8 @@ export class VersionSet {
       this.#requireWritable();
       manifest = this.#manifest;
     }
-    // A new manifest starts with the state in force, so it must not be started over a pending edit.
+    // A new manifest starts with the state in force, so it must not be started while an edit is
+    // pending.
     if (manifest === undefined || (manifest.isOvergrown && this.#pendingEdits === 0)) {
       yield* this.#rewrite(full);
       return;
@@ -225,11 +275,19 @@ export class VersionSet {
     runTaskSync(this.apply(edit));
   }
 
-  /** Closes the manifest and every table's file. */
+  /** Releases memory that earlier edits needed. */
+  rest(): void {
+    this.#manifest?.handle.rest?.();
+  }
+
+  /** Closes the manifest and every table's file, and forgets the tables. */
   close(): void {
     this.#manifest?.handle.closeSync();
     this.#manifest = undefined;
     this.#resources.handles.close();
+    // Their counts of references stay above 0: a lease that ends later deletes no file.
+    this.#state = { ...this.#state, version: Version.empty() };
+    this.onInstalled = () => {};
   }
 
   /** Writes a new manifest that starts with the state after `edit`, and points CURRENT to it. */
@@ -239,6 +297,7 @@ export class VersionSet {
     const path = fileSystem.joinPath(this.#directory, manifestName(number));
     const previous = this.#manifestNumber;
     let handle: FileHandle | undefined;
+    let isReplaced = false;
     try {
       handle = fileSystem.createSync(path);
       const after = applyEdit(this.#state, edit, (table) => this.liveTable(table));
@@ -250,17 +309,24 @@ export class VersionSet {
         removed: [],
         added: allTables(after.version),
       });
-      // Without a pause: an edit that came in between would be missing from the first record.
+      // The log is named once more, while it is live: the first record alone would say that it was
+      // durable before.
+      if (after.log.live && !after.isLogDurable) {
+        manifest.append({ log: after.log, removed: [], added: [] });
+      }
+      // Without a pause: an edit that came meanwhile would be missing from the first record.
       manifest.syncStep().runSync();
       fileSystem.syncDirectorySync(this.#directory);
-      this.#replaceCurrent(number);
+      this.#replaceCurrent(number, () => isReplaced = true);
       fileSystem.syncDirectorySync(this.#directory);
       this.#manifest?.handle.closeSync();
       this.#manifest = manifest;
       this.#manifestNumber = number;
     } catch (error) {
       handle?.closeSync();
-      throw this.#poisonWith(error);
+      if (!isOutOfDescriptors(error) || isReplaced) throw this.#poisonWith(error);
+      if (handle !== undefined) this.#removeQuietly(manifestName(number));
+      throw error;
     }
     const obsolete = this.#install(edit);
     if (previous !== undefined) this.#removeQuietly(manifestName(previous));
@@ -268,7 +334,7 @@ export class VersionSet {
     yield* this.#removeInSteps(obsolete);
   }
 
-  #replaceCurrent(manifestNumber: number): void {
+  #replaceCurrent(manifestNumber: number, beforeRename: () => void): void {
     const fileSystem = this.#fileSystem;
     const temporary = fileSystem.joinPath(this.#directory, CURRENT_TEMPORARY_NAME);
     if (fileSystem.statSync(temporary) !== undefined) fileSystem.removeSync(temporary);
@@ -280,6 +346,7 @@ export class VersionSet {
     } finally {
       handle.closeSync();
     }
+    beforeRename();
     fileSystem.renameSync(temporary, fileSystem.joinPath(this.#directory, CURRENT_NAME));
   }
 
@@ -292,6 +359,7 @@ export class VersionSet {
     this.#obsolete = obsolete;
     try {
       this.onInstalled();
+      this.onEdit?.(edit);
       this.release(before);
     } finally {
       this.#obsolete = undefined;
@@ -299,7 +367,7 @@ export class VersionSet {
     return obsolete;
   }
 
-  /** Counts a version that comes into force as held by the set itself. */
+  /** Makes the set itself a holder of a version that comes into force. */
   #adopt(version: Version): void {
     version.references++;
     for (const table of version.levels.flat()) table.references++;
@@ -326,15 +394,15 @@ export class VersionSet {
   }
 
   /**
-   * Deletes an obsolete file, unless nobody can tell any more whether the next open needs it. One that can't be
-   * deleted now is an orphan, and the next open tries again.
+   * Deletes an obsolete file, unless nobody can tell any more whether the next open needs it. A
+   * file that can't be deleted now is an orphan, and the next open tries again.
    */
   #removeQuietly(name: string): void {
     if (this.#poison !== undefined) return;
     try {
       this.#fileSystem.removeSync(this.#fileSystem.joinPath(this.#directory, name));
     } catch (error) {
-      // Readers let versions go, too: they are not to fail for it.
+      // Readers release versions, too: they must not fail because of it.
       if (error instanceof LockLostError) this.#poisonWith(error);
       else if (!(error instanceof IoError)) throw error;
     }
@@ -378,8 +446,9 @@ class OpenManifest {
   }
 
   /**
-   * The step of making durable what has been written by now. Asynchronous syncs follow one another: the
-   * system may report a failure to one of them only, so where one has failed the next ones fail too.
+   * The step of making durable what has been written so far. Asynchronous syncs follow one another.
+   * The system may report a failure to only one of them, so if one has failed, the next ones fail,
+   * too.
    */
   syncStep(): IoStep {
     const size = this.#sizeBytes;

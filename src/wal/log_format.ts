@@ -17,21 +17,21 @@
  *     8   u32  payload length
  *     12  u32  tag: the store's id XOR the number of this log
  *     16  u64  sequence number of its first entry
- *     24  u64  durable offset: what lies before it in this file was fsynced when this was written
+ *     24  u64  durable offset: the bytes of this file before it were fsynced when this was written
  *     32  u32  number of entries; they have consecutive sequence numbers
  *     36  u8   type: 1 entries, 2 end of the log
  *     37  u8   0, three times
- *     40  payload: for each entry u8 operation (1: put, or delete where the value is the tombstone),
+ *     40  payload: for each entry u8 operation (1: put, or delete if the value is the tombstone),
  *              u32 key length, key, u32 value length, encoded value
  *
- * The store's id is random and the tag comes from it, so that a log of another store is told apart, and
- * bytes that an application stores can't pass for records of the log that they lie in.
+ * The store's id is random, and the tag is made from it. So a log of another store is recognised,
+ * and bytes that an application stores can't pass for records of the log that they lie in.
  *
- * The header of a record has a checksum of its own so that a record's claims can be believed although its payload
- * is damaged. The durable offset is what tells a damaged middle from a torn tail: a bad record at
- * offset x, with a later record that claims a durable offset above x, was once whole
- * (the idea is Pebble's, https://github.com/cockroachdb/pebble, BSD-3-Clause, no code taken).
- * An end record closes a log that is followed by another one or was closed in good order.
+ * The header of a record has its own checksum, so that its claims can be believed although its
+ * payload is damaged. The durable offset distinguishes a damaged middle from a torn tail: if a bad
+ * record at offset x is followed by a record that claims a durable offset above x, it was once
+ * whole (the idea is Pebble's, https://github.com/cockroachdb/pebble, BSD-3-Clause, no code taken).
+ * An end record closes a log that is followed by another one or was closed cleanly.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
@@ -40,13 +40,13 @@ import { DecodeError } from "../errors.ts";
 
 /** Length of the file header. */
 export const LOG_HEADER_BYTES = 32;
-/** Length of a record in front of its payload. */
+/** Length of a record before its payload. */
 export const RECORD_HEADER_BYTES = 40;
 /** The only format version so far. */
 export const LOG_VERSION = 1;
 /** Record type: entries. */
 export const RECORD_ENTRIES = 1;
-/** Record type: the end of a log that was closed or rotated in good order. */
+/** Record type: the end of a log that was closed or rotated cleanly. */
 export const RECORD_END = 2;
 /** Operation byte of an entry. */
 export const OPERATION_PUT = 1;
@@ -75,7 +75,7 @@ export interface RecordHeader {
   payloadLength: number;
   /** Sequence number of the first entry. */
   firstSequence: number;
-  /** What lies before this offset of the file was durable when the record was written. */
+  /** The bytes before this offset of the file were durable when the record was written. */
   durableOffset: number;
   /** Number of entries. */
   entryCount: number;
@@ -96,9 +96,9 @@ export function encodeLogHeader(writer: ByteWriter, header: LogHeader): void {
 }
 
 /**
- * Reads a file header at `start`; `undefined` for one whose checksum is wrong, as after a crash while
- * it was written. `version` is set apart because a newer one is not damage; what else the header of
- * another version says is not known, and left undefined.
+ * Reads a file header at `start`; `undefined` if its checksum is wrong, as after a crash while it
+ * was written. `version` is separate because a newer version is not damage; the other fields of
+ * such a header are unknown, and undefined.
  *
  * @throws {DecodeError} the checksum is right and the content is not that of a log
  */
@@ -125,7 +125,7 @@ export function decodeLogHeader(
   };
 }
 
-/** Fills in the header of a record whose payload lies behind it in the same buffer. */
+/** Fills in the header of a record whose payload lies after it in the same buffer. */
 export function sealRecord(
   bytes: Uint8Array,
   view: DataView,
@@ -142,7 +142,7 @@ export function sealRecord(
   view.setUint32(start + 8, end - payload, true);
   view.setUint32(start + 12, tag, true);
   view.setUint32(start + 16, firstSequence, true);
-  // `| 0`: handed a fraction, JavaScriptCore's code leaves for its interpreter, a tenth of a put on Bun.
+  // `| 0`: given a fraction, JavaScriptCore's code falls back to its interpreter (decision 9).
   view.setUint32(start + 20, (firstSequence / TWO_32) | 0, true);
   view.setUint32(start + 24, durableOffset, true);
   view.setUint32(start + 28, (durableOffset / TWO_32) | 0, true);
@@ -152,9 +152,9 @@ export function sealRecord(
 }
 
 /**
- * Reads the record header at `start` into `header`. Returns false where its checksum, its tag or
- * its type is wrong: then there is no record of this log here. The numbers are as they were found;
- * a sequence number or durable offset of 2^53 or more is rounded.
+ * Reads the record header at `start` into `header`. Returns false if its checksum, its tag or its
+ * type is wrong: then there is no record of this log here. The numbers are those that were found; a
+ * sequence number or durable offset of 2^53 or more is rounded.
  */
 export function decodeRecordHeader(
   bytes: Uint8Array,

@@ -1,16 +1,21 @@
 /**
  * Reads one write-ahead log from front to back, for recovery, and says how it ended.
  *
- * A log ends in one of three ways: with its end record ("closed"), behind its last record ("open":
- * the process was killed), or in bytes that are no record ("torn": a write that a crash cut short). Zeros
- * may follow the first two: the log was extended ahead of records that were never written (log_writer.ts).
- * A power loss may leave anything there, so behind an end record only another record is damage.
+ * A log ends in one of three ways: with its end record ("closed"), after its last record ("open":
+ * the process was killed), or in bytes that are not a record ("torn": a write that a crash cut
+ * short). Zeros may follow the first two: the log was extended ahead of records that were never
+ * written (log_writer.ts). A power loss may leave anything in place of the zeros, so after an end
+ * record only another record is damage.
  *
- * Bytes that are no record although a later record proves that they were durable once are damage,
- * and an error: nothing behind them may be dropped silently. Damage to the last durable record of a
- * log that was not closed can't be told from a torn write; docs/DURABILITY.md says so.
+ * If a later record proves that bytes were durable, and they are not a record, they are damage, and
+ * an error: nothing after them may be dropped silently. Damage to the last durable record of a log
+ * that was not closed looks like a torn write; docs/DURABILITY.md says so.
  *
- * Memory: one window of 1 MiB, or of one record where that is larger.
+ * After a power loss, a block that was never durable may show what it held before: the head of a
+ * deleted log of this or of another store. The caller says whether that is possible here, or
+ * whether the file is the wrong one. Records need no such question: their tag belongs to one log.
+ *
+ * Memory: one window of 1 MiB, or of one record if that is larger.
  */
 
 import { crc32 } from "../bytes/crc32.ts";
@@ -48,13 +53,13 @@ export type LogEntryVisitor = (
   end: number,
 ) => void;
 
-/** What was found besides the entries. */
+/** What the log holds besides the entries. */
 export interface LogSummary {
-  /** What the file header says, or undefined where the crash came before it was written. */
+  /** What the file header says, or undefined if the crash came before it was durable. */
   readonly header: LogHeader | undefined;
   /** How the log ended. */
   readonly end: LogEnd;
-  /** Offset behind the last whole record. */
+  /** Offset just past the last whole record. */
   readonly endOffset: number;
   /** Sequence number that would have come next. */
   readonly nextSequence: number;
@@ -69,10 +74,13 @@ export interface NewerLogVersion {
 }
 
 /**
- * A task that reads the log and hands every entry to `visit`, a record's entries only after the
- * whole record has been checked; it may be paused behind every record.
+ * A task that reads the log and passes every entry to `visit`. It passes a record's entries only
+ * after it has checked the whole record, and may be paused after every record. `mayBeStale` says
+ * whether the header of another log can be what a block held before it belonged to this file.
  *
- * @throws {DecodeError} the log is damaged before its end, or is not the log `logNumber` of the store
+ * @throws {DecodeError} the log is damaged before its end, or is not the log `logNumber` of the
+ *   store
+ *
  *     `storeId`; offsets are those of the file
  */
 export function* readLog(
@@ -80,6 +88,7 @@ export function* readLog(
   storeId: number,
   logNumber: number,
   visit: LogEntryVisitor,
+  mayBeStale: (header: LogHeader) => boolean = () => false,
 ): Task<LogSummary | NewerLogVersion> {
   const window = new LogWindow(handle);
   const tag = fileTag(storeId, logNumber);
@@ -93,6 +102,11 @@ export function* readLog(
   }
   const { header } = decoded;
   if (header === undefined) return { version: decoded.version };
+  const isOwn = header.logNumber === logNumber && header.storeId === storeId;
+  if (!isOwn && mayBeStale(header)) {
+    requireTornTail(window, tag, 0);
+    return summary(undefined, "torn", 0, 0, 0);
+  }
   if (header.logNumber !== logNumber) {
     throw new DecodeError(`the log is number ${header.logNumber}, its name says ${logNumber}`, 12);
   }
@@ -120,7 +134,7 @@ export function* readLog(
     durableOffset = Math.max(durableOffset, record.durableOffset);
     if (record.type === RECORD_END) {
       if (record.payloadLength !== 0 || record.entryCount !== 0) {
-        throw new DecodeError("the end record holds something", offset);
+        throw new DecodeError("the end record is not empty", offset);
       }
       requireNoRecord(window, tag, end);
       return summary(header, "closed", end, sequence, durableOffset);
@@ -144,7 +158,8 @@ function summary(
   return { header, end, endOffset, nextSequence, durableOffset };
 }
 
-function emptyRecordHeader(): RecordHeader {
+/** A record header to be filled in. */
+export function emptyRecordHeader(): RecordHeader {
   return {
     payloadCrc: 0,
     payloadLength: 0,
@@ -177,8 +192,8 @@ function requirePlausible(record: RecordHeader, offset: number, sequence: number
   }
 }
 
-/** @throws {DecodeError} the payload is not exactly as many entries as the record says */
-function requireEntries(window: LogWindow, offset: number, record: RecordHeader): void {
+/** @throws {DecodeError} the payload does not hold exactly as many entries as the record says */
+export function requireEntries(window: LogWindow, offset: number, record: RecordHeader): void {
   const { view } = window;
   let at = offset + RECORD_HEADER_BYTES - window.position;
   const end = at + record.payloadLength;
@@ -209,7 +224,8 @@ function requireEntries(window: LogWindow, offset: number, record: RecordHeader)
   if (at !== end) fail(`${end - at} bytes follow the last entry of the record`);
 }
 
-function visitEntries(
+/** Hands over the entries of a record that was checked. */
+export function visitEntries(
   window: LogWindow,
   offset: number,
   record: RecordHeader,
@@ -225,10 +241,11 @@ function visitEntries(
   }
 }
 
-/** @throws {DecodeError} a later record proves that what lies at `offset` was durable once */
+/** @throws {DecodeError} a later record proves that the bytes at `offset` were durable */
 function requireTornTail(window: LogWindow, tag: number, offset: number): void {
   for (const { at, record } of recordsFrom(window, tag, offset + 1)) {
-    // What claims more than there is in front of it is no record, but bytes that look like one.
+    // A record that claims more durable bytes than come before it is not a record, but looks like
+    // one.
     if (record.durableOffset > offset && record.durableOffset <= at) {
       throw new DecodeError(
         `no whole record is here, but the one at offset ${at} says that ` +
@@ -246,7 +263,9 @@ function requireNoRecord(window: LogWindow, tag: number, end: number): void {
   }
 }
 
-/** Whatever has the header of a record of this log, from `offset` on. The record is reused. */
+/**
+ * Everything that has the header of a record of this log, from `offset` on. The record is reused.
+ */
 function* recordsFrom(
   window: LogWindow,
   tag: number,
@@ -263,7 +282,7 @@ function* recordsFrom(
 }
 
 /** Whether nothing but zeros lies from `offset` to the end. */
-function isZeros(window: LogWindow, offset: number): boolean {
+export function isZeros(window: LogWindow, offset: number): boolean {
   for (let at = offset; at < window.sizeBytes; at++) {
     window.require(at, 1);
     if (window.bytes[at - window.position] !== 0) return false;
@@ -271,8 +290,8 @@ function isZeros(window: LogWindow, offset: number): boolean {
   return true;
 }
 
-/** A window on the file that slides forward. */
-class LogWindow {
+/** A window of the file that slides forward. */
+export class LogWindow {
   readonly sizeBytes: number;
   readonly #handle: FileHandle;
   bytes: Uint8Array;
@@ -302,7 +321,10 @@ class LogWindow {
     this.#filled = count;
   }
 
-  /** Reads the header at `offset` and makes the whole record part of the window; false if it is not whole. */
+  /**
+   * Reads the header at `offset` and makes the whole record part of the window; false if it is not
+   * whole.
+   */
   readRecord(offset: number, tag: number, record: RecordHeader): boolean {
     if (offset + RECORD_HEADER_BYTES > this.sizeBytes) return false;
     this.require(offset, RECORD_HEADER_BYTES);

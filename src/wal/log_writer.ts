@@ -1,15 +1,16 @@
 /**
- * Writes one write-ahead log. The write path (store/write_path.ts) encodes records straight into
+ * Writes one write-ahead log. A commit (store/write/commit.ts) encodes records straight into
  * `buffer`, hands them to the operating system with `writeOut`, and makes them durable with a sync
  * of its own choosing; it then says so with `markDurable`, for the durable offset of later records.
  *
  * A log is created exclusively and only ever grows; there is no truncate and no reopening for
  * appending: what a crash left is read, and never written again.
  *
- * Where syncs are many and small, the file is extended ahead of the records with zeros, which records then
- * overwrite: a sync that has to write the file's new size and blocks into the file system's journal takes up
- * to 1.8 times as long as one of data alone (docs/decisions/0012-log-extension.md). SQLite's log gains the
- * same by being reused. Nothing but zeros and its own records is ever in a log.
+ * Where syncs are many and small, the file is extended ahead of the records with zeros, which
+ * records then overwrite: a sync that has to write the file's new size and blocks into the file
+ * system's journal takes up to 1.8 times as long as one of data alone
+ * (docs/decisions/0012-log-extension.md). SQLite's log gains the same by being reused. Nothing but
+ * zeros and its own records is ever in a log.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
@@ -26,16 +27,23 @@ import {
   sealRecord,
 } from "./log_format.ts";
 
-const BUFFER_BYTES = 64 * 1024;
+/** It grows as the writes of a turn need it. */
+const BUFFER_BYTES = 4 * 1024;
 const MAX_EXTENSION_BYTES = 256 * 1024;
-/** Small syncs of a log before it is extended: a program that writes a few values leaves a small file. */
+/**
+ * Small syncs of a log before it is extended: a program that writes only a few values leaves a
+ * small file.
+ */
 const SYNCS_BEFORE_EXTENDING = 2;
-/** A sync of more than this part of an extension takes as long with one: the data is what takes the time. */
+/**
+ * A sync of more than this part of an extension takes the same time with one, because the data take
+ * the time.
+ */
 const SMALL_SYNC_PART = 4;
 const NO_ROOM: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT"]);
 /** Made with the first extension; nobody writes to it. */
 let zeros: Uint8Array | undefined;
-/** A buffer that a large batch has stretched beyond this is given back after it is written. */
+/** A buffer that a large batch has made larger than this is dropped after it is written. */
 const KEEP_BUFFER_BYTES = 1024 * 1024;
 
 /** An open log that records are appended to. */
@@ -44,21 +52,21 @@ export class LogWriter {
   readonly handle: FileHandle;
   /** Number of the log. */
   readonly number: number;
-  /** Records that are encoded and not yet written, the one in the making included. */
+  /** Records that are encoded and not yet written, including the one that is being encoded. */
   buffer: ByteWriter;
   #writtenBytes = 0;
   #durableBytes = 0;
-  /** Length of the file with the zeros behind the records, where it was extended. */
+  /** Length of the file with the zeros after the records, if it was extended. */
   #extendedBytes = 0;
-  /** By how much it is extended; 0 for not any more. */
+  /** By how much it is extended; 0 to stop extending. */
   #extensionBytes: number;
   #smallSyncs = 0;
   #recordStart = 0;
   readonly #tag: number;
 
   /**
-   * Creates the file (not yet its name's durability) and encodes its header. The log will hold about
-   * `expectedBytes`; 0 if it is never to be extended.
+   * Creates the file (its name is not durable yet) and encodes its header. The log will hold about
+   * `expectedBytes`; 0 if it must never be extended.
    */
   constructor(
     fileSystem: FileSystem,
@@ -76,7 +84,7 @@ export class LogWriter {
     encodeLogHeader(this.buffer, { storeId, logNumber: number, firstSequence });
   }
 
-  /** Length of the log in bytes, what still waits in the buffer included. */
+  /** Length of the log in bytes, including the part that still waits in the buffer. */
   get sizeBytes(): number {
     return this.#writtenBytes + this.buffer.length;
   }
@@ -99,18 +107,18 @@ export class LogWriter {
     buffer.length += RECORD_HEADER_BYTES;
   }
 
-  /** Offset in `buffer` of the first entry of the record in the making. */
+  /** Offset in `buffer` of the first entry of the record that is being encoded. */
   get recordPayloadStart(): number {
     return this.#recordStart + RECORD_HEADER_BYTES;
   }
 
-  /** Forgets the record in the making. */
+  /** Forgets the record that is being encoded. */
   cancelRecord(): void {
     this.buffer.truncate(this.#recordStart);
   }
 
   /**
-   * Completes the record in the making.
+   * Completes the record that is being encoded.
    *
    * @throws {RangeError} its payload is longer than 4 GiB; the record is forgotten
    */
@@ -124,14 +132,16 @@ export class LogWriter {
     this.#seal(RECORD_ENTRIES, firstSequence, entryCount);
   }
 
-  /** Appends the record that ends the log in good order. */
+  /** Appends the record that ends the log cleanly. */
   appendEnd(nextSequence: number): void {
     this.beginRecord();
     this.#seal(RECORD_END, nextSequence, 0);
     this.#extensionBytes = 0;
   }
 
-  /** Hands what is buffered to the operating system. After a failure the log must not be written again. */
+  /**
+   * Passes the buffer to the operating system. After a failure the log must not be written again.
+   */
   writeOutSync(): void {
     const buffer = this.buffer;
     if (buffer.length === 0) return;
@@ -141,9 +151,17 @@ export class LogWriter {
     else buffer.length = 0;
   }
 
+  /** Releases memory that the last writes needed, and extra descriptors of the file. */
+  rest(): void {
+    if (this.buffer.length === 0 && this.buffer.bytes.length > BUFFER_BYTES) {
+      this.buffer = new ByteWriter(BUFFER_BYTES);
+    }
+    this.handle.rest?.();
+  }
+
   /**
-   * Extends the file before a sync of what was written out, where that makes the next ones cheaper. A disk
-   * that has no room for it may still have some for the records.
+   * Extends the file before a sync of what was written, if that makes the next syncs cheaper. A
+   * disk without room for it may still have room for the records.
    */
   extendSync(): void {
     const unsyncedBytes = this.#writtenBytes - this.#durableBytes;

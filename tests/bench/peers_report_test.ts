@@ -43,7 +43,7 @@ test("The median is the middle of the numbers, or between the two in the middle"
   assert.equal(spread([90, 100, 130]), 0.4);
 });
 
-test("A cell has a figure only where every round measured", () => {
+test("A cell has a figure only if every round measured", () => {
   const figureOf = ({ figure }: Measured): number => figure;
   const cell = cellOf([measured(10), measured(30, { stopped: true }), measured(20)], figureOf);
   assert.equal(cell?.figure, 20);
@@ -54,7 +54,7 @@ test("A cell has a figure only where every round measured", () => {
   assert.equal(cellOf([], figureOf), undefined);
 });
 
-test("A ratio is above 1 where the store is ahead of the best peer, in rates and in times", () => {
+test("A ratio is above 1 if the store is ahead of the best peer, in rates and in times", () => {
   const peers = new Map([["a", 50], ["b", 200], ["c", 100]]);
   assert.deepEqual(compareWithBest(400, peers, false), { peer: "b", ratio: 2 });
   assert.deepEqual(compareWithBest(100, peers, true), { peer: "a", ratio: 0.5 });

@@ -91,7 +91,7 @@ test("Every row that a target or a recorded figure names is one of the bench", (
   }
 });
 
-test("A rate is held against a number, the best peer and what Go did", () => {
+test("A rate is compared with a number, the best peer and the figure of Go", () => {
   const judged = judgeNode([
     run("tinykvs", "fillseq-sync", 380_000),
     run("lmdb", "fillseq-sync", 96_000),
@@ -106,13 +106,13 @@ test("A rate is held against a number, the best peer and what Go did", () => {
   assert.ok(Math.abs(found[0]!.go![0] - 380 / 142) < 1e-9);
 });
 
-test("What was not measured is not met, and neither is a bound without its other side", () => {
+test("A target whose figure was not measured is not met, nor is a bound without its other side", () => {
   assert.ok(judgeNode([]).every(({ verdict }) => verdict === "not measured"));
   const judged = judgeNode([run("tinykvs", "get-many100", 80_000)]);
   assert.deepEqual(verdictsOf(judged, "get-many100"), ["not measured"]);
 });
 
-test("getMany is held against the same keys one by one, a durable put against the disk", () => {
+test("getMany is compared with the same keys one by one, a durable put with the disk", () => {
   const runs = [
     run("tinykvs", "get-many100", 79_000),
     run("tinykvs", "get-nocache-await", 40_000),
@@ -126,7 +126,7 @@ test("getMany is held against the same keys one by one, a durable put against th
   assert.deepEqual(verdictsOf(slower, "durable-one"), ["missed"]);
 });
 
-test("The longest stall is the worst of any row, each less its own empty loop's", () => {
+test("The longest stall is the worst of any row, less the stall of the row's empty loop", () => {
   const stall = (engine: string, row: string, longestStallMs: number): Run =>
     run(engine, row, measured(1, { longestStallMs }));
   const runs = [
@@ -155,7 +155,7 @@ test("Memory, disk and write amplification are the worst of any row", () => {
   assert.deepEqual(verdictsOf(judged, "any fillrandom row"), ["met"]);
 });
 
-test("On other runtimes every row is held against its peers and 60 % of Node's figure", () => {
+test("On other runtimes every row is compared with its peers and 60 % of Node's figure", () => {
   const node = new Figures(columns, rows, [
     run("tinykvs", "get-hot-sync", 1_000_000),
     run("tinykvs", "open", 3),
@@ -209,7 +209,7 @@ function kind(name: string, more: Partial<EngineKind> = {}): EngineKind {
 const workloadOf = (name: string): Workload => workloads.find((one) => one.name === name)!;
 const budgets = { readSeconds: 2, fillSeconds: 4 };
 
-test("Engines of a row follow each other in an order that rotates, rounds are outermost", () => {
+test("The engines of a row run in an order that rotates, and rounds are outermost", () => {
   const kinds = [kind("a"), kind("b", { rowsOfInterest: ["get"] }), kind("c")];
   const planned = plannedRuns(kinds, [workloadOf("get-hot-sync"), workloadOf("open")], 2);
   assert.deepEqual(
@@ -236,21 +236,21 @@ test("Only peers are stopped early when they fill a store", () => {
   assert.equal(budgetOf(kind("tinykvs", { isOwn: true }), workloadOf("open"), budgets), 2);
 });
 
-test("Rows from the disk are measured of tinykvs only: peers keep what they have mapped", () => {
+test("Rows from the disk measure tinykvs only: peers keep what they have mapped", () => {
   for (const name of ["get-disk-await", "get-disk-many100"]) {
     assert.equal(isFor(kind("lmdb"), workloadOf(name)), false);
     assert.equal(isFor(kind("tinykvs", { isOwn: true }), workloadOf(name)), true);
   }
 });
 
-test("A row that a store lacks the operation for takes no process, unless durability may change that", () => {
+test("A row starts no process for a store that lacks its operation, unless durability may change that", () => {
   assert.equal(canRun(workloadOf("get-hot-sync"), ["getSync", "putSync"]), true);
   assert.equal(canRun(workloadOf("get-hot-await"), ["getSync", "putSync"]), false);
   assert.equal(canRun(workloadOf("scan-bulk"), ["scanForOf"]), false);
   assert.equal(canRun(workloadOf("durable-one"), []), true);
 });
 
-test("A run goes on with what is not done, has not failed and may still be the best", () => {
+test("A run continues with rows that are not done, have not failed and may still be the best", () => {
   const row = workloadOf("get-hot-sync");
   const planned = (name: string, round: number, more: Partial<EngineKind> = {}): PlannedRun => ({
     kind: kind(name, more),
@@ -273,14 +273,14 @@ test("A run goes on with what is not done, has not failed and may still be the b
   assert.equal(standingOf(planned("new", 1), runs), "due");
 });
 
-test("Where milliseconds count, far behind is three times as many of them", () => {
+test("If a row counts milliseconds, a store is far behind at three times as many", () => {
   const row = workloadOf("open");
   const runs = [run("lmdb", row.name, 1), run("slow", row.name, 3.1)];
   assert.equal(standingOf({ kind: kind("slow"), row, round: 2 }, runs), "far behind");
   assert.equal(standingOf({ kind: kind("lmdb"), row, round: 2 }, runs), "due");
 });
 
-test("The time left shrinks with what is done, and follows what processes really took", () => {
+test("The time left shrinks as rows are done, and follows the time that processes really took", () => {
   const planned = plannedRuns([kind("lmdb"), kind("slow")], [workloadOf("get-hot-sync")], 1);
   const before = minutesLeft(planned, 1, [], budgets, 1_000_000);
   const half = minutesLeft(planned, 0, [run("lmdb", "get-hot-sync", 1)], budgets, 1_000_000);
@@ -300,7 +300,7 @@ const settings: Settings = {
   engines: ["tinykvs"],
 };
 
-test("A run goes on only from a file of the same settings", () => {
+test("A run continues only from a file of the same settings", () => {
   assert.deepEqual(differences(settings, { ...settings }), []);
   assert.deepEqual(differences(settings, { ...settings, entries: 2000, rows: ["open", "stall"] }), [
     "entries is 1000 there, 2000 here",
@@ -308,7 +308,7 @@ test("A run goes on only from a file of the same settings", () => {
   ]);
 });
 
-test("A results file is read back as it was written, and nothing else is taken for one", () => {
+test("A results file is read back as it was written, and any other file is refused", () => {
   const session: Session = {
     format: 1,
     settings,

@@ -31,7 +31,7 @@ test("RewriteModel rewrites nothing that comes in key order", () => {
   assert.equal(tableBytes(model), model.flushedBytes);
 });
 
-test("RewriteModel keeps every byte, and levels from 1 on in order, in a load at random", () => {
+test("RewriteModel keeps every byte, and keeps levels from 1 on in order, in a random load", () => {
   const random = new Random(1);
   const model = new RewriteModel(options);
   for (let flush = 0; flush < 100; flush++) {

@@ -80,7 +80,7 @@ function result(samples: readonly Sample[], more: Partial<ScaleResult["read"]> =
 
 const steady = Array.from({ length: 21 }, (_, i) => sample(i * 1e6));
 
-test("scatter() gives every number below its limit exactly once, in no order", () => {
+test("scatter() gives every number below its limit exactly once, in a scattered order", () => {
   for (const entries of [1, 2, 1000, 4097]) {
     const at = scatter(entries, 7);
     const found = Array.from({ length: entries }, (_, position) => at(position));
@@ -102,7 +102,7 @@ test("The data of a run follows from its seed, in key order or scattered", () =>
   assert.equal(random.indexAt(17), scaleData("random", 1000, 1).indexAt(17));
 });
 
-test("Rates are those between samples, and start and end are medians of a tenth each", () => {
+test("Rates are those between samples, and start and end are each the median of a tenth", () => {
   const found = rates([sample(0), sample(1e6), sample(3e6, { storeSeconds: 5 })], "storeSeconds");
   assert.deepEqual(found, [1e6, 500_000]);
   const line = [10, 9, ...Array.from({ length: 16 }, () => 5), 8, 9.5];
@@ -120,7 +120,7 @@ test("A load that slows down, takes too much memory or opens slowly misses its t
   assert.deepEqual(met(result(steady, { firstOpenMs: 101 })), [true, true, false]);
 });
 
-test("The extrapolation goes on in a straight line from what was sampled", () => {
+test("The extrapolation continues the samples in a straight line", () => {
   assert.equal(slope([[0, 1], [1, 3], [2, 5]]), 2);
   assert.equal(slope([[1, 1]]), 0);
   const more = extrapolate(result(steady), 1e9);

@@ -51,7 +51,7 @@ test("verdictOf() fails a workload only when more than a third is lost", () => {
   assert.equal(verdictOf(4.51, 3), "faster");
 });
 
-test("verdictOf() does not pass what is not recorded or not a number", () => {
+test("verdictOf() does not pass a row that is not recorded or not a number", () => {
   assert.equal(verdictOf(1, undefined), "not recorded");
   assert.equal(verdictOf(NaN, 3), "lost");
 });
@@ -61,7 +61,7 @@ test("A second attempt can clear a workload and can't condemn it", () => {
   assert.equal(betterRatio(2, 1), 2);
 });
 
-test("withRecorded() replaces what was measured, and keeps other workloads and runtimes", () => {
+test("withRecorded() replaces the measured ratios, and keeps other workloads and runtimes", () => {
   const before = { node: recorded({ get: 1, put: 2 }), bun: recorded({ get: 3 }) };
   const next = withRecorded(before, "node", { ...recorded({ put: 5 }), date: "2026-11-23" });
   assert.deepEqual(next, {
@@ -74,7 +74,7 @@ test("withRecorded() replaces what was measured, and keeps other workloads and r
   });
 });
 
-test("parseRecord() reads back what is written, and refuses ratios that nothing can be held against", () => {
+test("parseRecord() reads back what is written, and refuses ratios that nothing can be compared with", () => {
   const record = { node: recorded({ get: 0.5 }) };
   assert.deepEqual(parseRecord(JSON.stringify(record)), record);
   for (const ratio of [0, -1, null, "1"]) {

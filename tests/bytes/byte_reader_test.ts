@@ -56,7 +56,7 @@ test("ByteReader refuses a uint64 of 2^53 and names it", () => {
   assert.throws(() => new ByteReader(bytes, 0, 8).uint64(), /9007199254740992/);
 });
 
-test("ByteReader takes ranges and refuses lengths that are none", () => {
+test("ByteReader reads ranges and refuses lengths that are not lengths", () => {
   const reader = new ByteReader(new Uint8Array(10), 2, 10);
   assert.equal(reader.take(0), 2);
   assert.equal(reader.take(3), 2);

@@ -27,7 +27,7 @@ test("ByteWriter appends the largest integer of each width", () => {
   assert.equal(written(writer), "ff" + "ffff" + "ffffffff" + "ffffffffffff1f00");
 });
 
-test("ByteWriter refuses a uint64 that is no safe integer and appends nothing", () => {
+test("ByteWriter refuses a uint64 that is not a safe integer and appends nothing", () => {
   const writer = new ByteWriter(16);
   for (const value of [-1, 0.5, NaN, Infinity, 2 ** 53]) {
     assert.throws(() => writer.appendUint64(value), RangeError, String(value));

@@ -69,7 +69,7 @@ test("commonPrefixLength() agrees with a byte loop", () => {
   );
 });
 
-test("keyWord() is the first four bytes, zeros behind a shorter key", () => {
+test("keyWord() is the first four bytes, with zeros after a shorter key", () => {
   const cases = [["", 0], ["ff", 0xff000000], ["0102", 0x01020000], [
     "ff02fe",
     0xff02fe00,

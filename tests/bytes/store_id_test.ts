@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileTag, storeIdText } from "../../src/bytes/store_id.ts";
 
-test("fileTag tells the files of a store, and those of stores, apart by an unsigned number", () => {
+test("fileTag distinguishes the files of a store, and those of different stores, by an unsigned number", () => {
   const tags = [1, 2, 0x80000001].flatMap((store) =>
     [3, 4, 0xffffffff].map((file) => fileTag(store, file))
   );

@@ -30,7 +30,7 @@ test("GhostTable remembers most of the last thousand pairs, and few of those lon
   assert.ok(old < 1000, `${old} of the first 10,000`);
 });
 
-test("GhostTable takes numbers of owners above 32 bits apart", () => {
+test("GhostTable distinguishes owners whose numbers differ above 32 bits", () => {
   const ghosts = new GhostTable();
   ghosts.add(2 ** 32 + 1, 5);
   assert.equal(ghosts.delete(1, 5), false);

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../../src/cache/weighted_cache.ts";
 import { withSeed } from "../support/seeded.ts";
 
-/** An owner that keeps its entries by slot, as a table does, and counts what it is told. */
+/** An owner that keeps its entries by slot, as a table does, and counts the calls that it gets. */
 class Slots implements CacheOwner {
   readonly cacheId: number;
   readonly entries = new Map<number, CacheEntry<string>>();
@@ -53,7 +53,7 @@ class Slots implements CacheOwner {
   }
 }
 
-test("WeightedCache keeps its byte bound and its owners informed under a random load", () => {
+test("WeightedCache keeps its byte bound and informs its owners under a random load", () => {
   for (let seed = 1; seed <= 20; seed++) {
     withSeed(seed, (random) => {
       const capacity = 1 + random.below(3000);
@@ -86,7 +86,7 @@ test("WeightedCache tells the owner exactly once that an entry was dropped", () 
   assert.deepEqual([...told, ...present].toSorted((a, b) => a - b), [...Array(50).keys()]);
 });
 
-test("WeightedCache does not hold on to the value of an entry that has left", () => {
+test("WeightedCache does not keep the value of an entry that it has dropped", () => {
   const cache = new WeightedCache<string>(20);
   const owner = new Slots(cache, 1);
   owner.put(0, 10);
@@ -116,7 +116,7 @@ test("WeightedCache does not tell the owner of a removal, and removes once only"
   assert.equal(owner.evictions.includes(0), false);
 });
 
-test("WeightedCache refuses what is larger than it", () => {
+test("WeightedCache refuses an entry that is larger than itself", () => {
   const cache = new WeightedCache<string>(100);
   const owner = new Slots(cache, 1);
   owner.put(0, 60);
@@ -125,7 +125,7 @@ test("WeightedCache refuses what is larger than it", () => {
   assert.deepEqual(owner.evictions, []);
 });
 
-test("WeightedCache takes what is exactly as large as it", () => {
+test("WeightedCache takes an entry that is exactly as large as itself", () => {
   const cache = new WeightedCache<string>(100);
   const owner = new Slots(cache, 1);
   assert.equal(owner.put(0, 100), true);
@@ -140,7 +140,7 @@ test("WeightedCache of capacity 0 keeps nothing", () => {
   assert.equal(cache.sizeBytes, 0);
 });
 
-test("WeightedCache keeps a hot set through a scan of ten times its capacity", () => {
+test("WeightedCache keeps a hot set during a scan of ten times its capacity", () => {
   const cache = new WeightedCache<string>(1000);
   const hot = new Slots(cache, 1);
   const scanned = new Slots(cache, 2);
@@ -150,7 +150,7 @@ test("WeightedCache keeps a hot set through a scan of ten times its capacity", (
   assert.ok(kept >= 45, `${kept} of 50 hot entries survived the scan`);
 });
 
-test("WeightedCache of entries larger than a tenth of it keeps a hot set through a scan", () => {
+test("WeightedCache of entries larger than a tenth of it keeps a hot set during a scan", () => {
   const cache = new WeightedCache<string>(1000);
   const hot = new Slots(cache, 1);
   const scanned = new Slots(cache, 2);
@@ -172,7 +172,7 @@ test("WeightedCache lets a new hot set replace an old one", () => {
   assert.equal(hits, 80);
 });
 
-test("WeightedCache admits to its main part what comes back soon after it fell out", () => {
+test("WeightedCache admits to its main queue an entry that comes back soon after it was dropped", () => {
   const cache = new WeightedCache<string>(1000);
   const hot = new Slots(cache, 1);
   const scanned = new Slots(cache, 2);

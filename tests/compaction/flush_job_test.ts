@@ -84,7 +84,7 @@ test("flushJob may be paused every few entries", () => {
   assert.equal(pauses, 640 / 32 + 2);
 });
 
-test("flushJob removes its output where it is cancelled, at any pause", () => {
+test("flushJob removes its output if it is cancelled, at any pause", () => {
   for (let stop = 1; stop <= 22; stop++) {
     const fileSystem = newFileSystem();
     const job = flushJob(memtableOf(many), outputOptions(fileSystem, DIRECTORY), () => 5);

@@ -88,7 +88,7 @@ test("mergeJob lets the newest entry of a key win over all levels", () => {
   ]);
 });
 
-test("mergeJob drops a tombstone only where nothing deeper may hold its key", () => {
+test("mergeJob drops a tombstone only if nothing deeper can hold its key", () => {
   const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
   const made = setup(
     [{ level: 1, tables: [keys.map((key): TestEntry => [key, undefined])] }],
@@ -103,7 +103,7 @@ test("mergeJob drops a tombstone only where nothing deeper may hold its key", ()
   ]);
 });
 
-test("mergeJob makes no table where everything is dropped", () => {
+test("mergeJob makes no table if everything is dropped", () => {
   const made = setup([
     { level: 0, tables: [[["a", undefined], ["b", undefined]]] },
     { level: 1, tables: [[["a", "1"], ["b", "2"]]] },
@@ -112,7 +112,7 @@ test("mergeJob makes no table where everything is dropped", () => {
   requireInputsOnly(made, "nothing is left");
 });
 
-test("mergeJob hides an older value also where the tombstone itself is dropped", () => {
+test("mergeJob hides an older value even if the tombstone itself is dropped", () => {
   const made = setup([
     { level: 0, tables: [[["b", undefined]], [["a", "1"], ["b", "2"], ["c", "3"]]] },
   ]);
@@ -140,7 +140,7 @@ test("mergeJob closes an output at the given size", () => {
   assert.deepEqual(content.flat(), numbered(0, 200));
 });
 
-test("mergeJob closes an output that would meet too much of the level below it", () => {
+test("mergeJob closes an output that would overlap too much of the level below it", () => {
   const big = (number: number, from: number, to: number): TableMetadata => ({
     ...tableOf(`${number}[${numbered(from, from + 1)[0]![0]}-${numbered(to, to + 1)[0]![0]}]`),
     sizeBytes: 60_000,
@@ -162,7 +162,7 @@ test("mergeJob closes an output that would meet too much of the level below it",
   assert.deepEqual(starts, ["k0000", "k0020", "k0090"]);
 });
 
-test("mergeJob does not count what it passed before an output was begun", () => {
+test("mergeJob does not count what it passed before it began an output", () => {
   // Tombstones that are dropped take the merge past many tables of the level below.
   const tombstones = Array.from(
     { length: 40 },
@@ -287,7 +287,7 @@ test("mergeJob ends with an error at every damaged byte of an input and leaves t
   assert.ok(runs > 500, `only ${runs} runs`);
 });
 
-test("mergeJob ends with an error where an input is missing, cut off or another table", () => {
+test("mergeJob ends with an error if an input is missing, cut off or another table", () => {
   const names = [100, 99, 98, 97].map(tableName);
   for (const name of names) {
     const path = `/db/${name}`;
@@ -326,7 +326,7 @@ test("mergeJob removes its outputs after any failing operation", () => {
   }
 });
 
-test("mergeJob removes its outputs where it is cancelled, at any pause", () => {
+test("mergeJob removes its outputs if it is cancelled, at any pause", () => {
   for (let stop = 1;; stop++) {
     const made = setup(damaged, { maxFileSizeBytes: 1000 });
     const job = start(made);

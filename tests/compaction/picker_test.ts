@@ -1,17 +1,20 @@
 /**
- * Most of it is scripts: levels as text, and under `=>` what the picker makes of them. Sizes are in
- * hundreds of bytes; level 1 may hold 400 bytes, level 2 1600, level 3 6400 (unless a test says so).
+ * Most tests are scripts: levels as text, and under `=>` the choice of the picker. Sizes are in
+ * hundreds of bytes; level 1 may have 400 bytes, level 2 1600, level 3 6400 (unless a test says
+ * otherwise).
  */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Compaction, CompactionOptions } from "../../src/compaction/compaction.ts";
 import {
-  type Levels,
   pendingCompactionBytes,
   pickCompaction,
+  pickIdleCompaction,
   planFullCompaction,
 } from "../../src/compaction/picker.ts";
+import type { Levels } from "../../src/compaction/plan.ts";
+import { planNeighbours } from "../../src/compaction/small_tables.ts";
 import {
   compareSmallest,
   compareViews,
@@ -20,7 +23,8 @@ import {
   tableMetadata,
 } from "../../src/version/table_metadata.ts";
 import { Random } from "../support/random.ts";
-import { bytesOf, tableOf, textOf } from "../support/store_tables.ts";
+import { describe, levelsOf, numbers, runScripts } from "../support/compactions.ts";
+import { bytesOf, textOf } from "../support/store_tables.ts";
 
 const options: CompactionOptions = {
   l0CompactionTrigger: 4,
@@ -29,38 +33,6 @@ const options: CompactionOptions = {
   baseLevelSizeBytes: 400,
   baseFileSizeBytes: 100,
 };
-
-function levelsOf(text: string): Levels {
-  const levels: TableMetadata[][] = [[], [], [], [], [], [], []];
-  for (const line of text.trim().split("\n")) {
-    const [level, tables] = line.trim().split(": ");
-    levels[Number(level)] = tables!.split(" ").map(tableOf);
-  }
-  levels[0]!.sort((a, b) => b.number - a.number);
-  return levels;
-}
-
-function numbers(tables: readonly TableMetadata[]): string {
-  return tables.map(({ number }) => number).join(" ");
-}
-
-/** A compaction as text: `merge 0: 4 1 | 1: 9 -> 1 deeper 20 / 30`. */
-function describe(compaction: Compaction | undefined): string {
-  if (compaction === undefined) return "nothing";
-  const inputs = compaction.inputs.map(({ level, tables }) => `${level}: ${numbers(tables)}`);
-  const deeper = compaction.deeper.map(numbers);
-  while (deeper.at(-1) === "") deeper.pop();
-  return `${compaction.kind} ${inputs.join(" | ")} -> ${compaction.outputLevel}` +
-    (deeper.length === 0 ? "" : ` deeper ${deeper.join(" / ")}`);
-}
-
-/** Runs scripts: a comment, levels, `=>`, the expected choice. */
-function runScripts(text: string, run: (levels: Levels) => string): void {
-  for (const script of text.trim().split("\n\n")) {
-    const [levels, expected] = script.replace(/^ *#.*\n/gm, "").split("=>");
-    assert.equal(run(levelsOf(levels!)), expected!.trim(), script);
-  }
-}
 
 const picked = (levels: Levels): string => describe(pickCompaction(levels, options));
 
@@ -85,7 +57,7 @@ test("pickCompaction has nothing to do while every level is within its limits", 
   );
 });
 
-test("pickCompaction merges the tables of level 0 that meet each other", () => {
+test("pickCompaction merges the tables of level 0 that overlap each other", () => {
   runScripts(
     `
     0: 4[a-c] 3[b-d] 2[a-b] 1[c-e]
@@ -110,7 +82,7 @@ test("pickCompaction merges the tables of level 0 that meet each other", () => {
   );
 });
 
-test("pickCompaction takes along what level 1 holds in the range of level 0", () => {
+test("pickCompaction adds the tables of level 1 that lie in the range of level 0", () => {
   runScripts(
     `
     0: 4[c-e] 3[x-x] 2[y-y] 1[a-c]
@@ -125,7 +97,7 @@ test("pickCompaction takes along what level 1 holds in the range of level 0", ()
   );
 });
 
-test("pickCompaction moves the oldest table of level 0 where nothing meets it", () => {
+test("pickCompaction moves the oldest table of level 0 if no other table overlaps it", () => {
   runScripts(
     `
     0: 4[g-h] 3[e-f] 2[c-d] 1[a-b]
@@ -139,7 +111,7 @@ test("pickCompaction moves the oldest table of level 0 where nothing meets it", 
   );
 });
 
-test("pickCompaction names the deeper tables that may hold a key of the inputs", () => {
+test("pickCompaction names the deeper tables that can hold a key of the inputs", () => {
   runScripts(
     `
     0: 4[a-c] 3[b-d] 2[a-b] 1[c-e]
@@ -177,7 +149,7 @@ test("pickCompaction goes to the level that is furthest beyond its limit", () =>
   );
 });
 
-test("pickCompaction chooses the table that drags along the fewest bytes for each of its own", () => {
+test("pickCompaction chooses the table that overlaps the fewest bytes for each of its own", () => {
   runScripts(
     `
     # 11 meets 100 bytes, 10 and 12 meet 200.
@@ -198,7 +170,7 @@ test("pickCompaction chooses the table that drags along the fewest bytes for eac
   );
 });
 
-test("pickCompaction takes neighbours along that share what they meet", () => {
+test("pickCompaction adds adjacent tables that overlap the same tables", () => {
   runScripts(
     `
     1: 10[a-b]x3 11[c-d]x4
@@ -243,7 +215,7 @@ test("pickCompaction takes the size of an output from its level", () => {
   assert.equal(pickCompaction(levels, options)!.maxFileSizeBytes, 400);
 });
 
-test("pendingCompactionBytes sums up what is beyond the limits", () => {
+test("pendingCompactionBytes adds up the bytes beyond the limits", () => {
   const pending = (text: string): number => pendingCompactionBytes(levelsOf(text), options);
   assert.equal(pending("0: 3[a-z] 2[a-z] 1[a-z]"), 0);
   assert.equal(pending("0: 4[a-z] 3[a-z] 2[a-z] 1[a-z]"), 400);
@@ -257,7 +229,7 @@ function full(levels: Levels, range: { start?: string; end?: string } = {}): str
   return planFullCompaction(levels, options, bounds).map(describe).join("; ") || "nothing";
 }
 
-test("planFullCompaction merges each group of tables that meet into its lowest level", () => {
+test("planFullCompaction merges each group of overlapping tables into its lowest level", () => {
   runScripts(
     `
     0: 2[a-c] 1[m-n]
@@ -282,7 +254,7 @@ test("planFullCompaction merges each group of tables that meet into its lowest l
   );
 });
 
-test("planFullCompaction leaves single tables alone that have nothing to drop", () => {
+test("planFullCompaction leaves single tables alone if they have nothing to drop", () => {
   runScripts(
     `
     1: 10[a-b] 11[c-d]
@@ -305,7 +277,7 @@ test("planFullCompaction leaves single tables alone that have nothing to drop", 
   );
 });
 
-test("planFullCompaction works on groups that meet the range and on whole groups", () => {
+test("planFullCompaction works on groups that overlap the range, and on whole groups", () => {
   const levels = levelsOf("0: 3[x-z]\n1: 10[a-c]! 11[d-f]! 12[g-i]!\n2: 20[c-d] 21[h-h]");
   assert.equal(
     full(levels, { start: "f", end: "g" }),
@@ -370,8 +342,8 @@ function requireSound(levels: Levels, compaction: Compaction, what: string): voi
   const meets = (table: TableMetadata): boolean => rangesOverlap(table, smallest, largest);
   for (let level = 0; level <= outputLevel; level++) {
     for (const table of levels[level]!.filter(({ number }) => !taken.has(number))) {
-      // In the output level nothing may meet the outputs; above it nothing older than an input that
-      // meets it may stay, for it would end up above it.
+      // In the output level no table may overlap the outputs. Above it, no table may stay that is
+      // older than an input and overlaps it, because it would end up above that input.
       const isLeftBehind = level === outputLevel
         ? meets(table)
         : inputs.some((input) =>
@@ -394,7 +366,7 @@ function requireSound(levels: Levels, compaction: Compaction, what: string): voi
   }
 }
 
-test("pickCompaction keeps the order of ages for random levels", () => {
+test("pickCompaction keeps newer entries above older ones for random levels", () => {
   const seed = 20260810;
   const random = new Random(seed);
   let kinds = 0;
@@ -408,7 +380,7 @@ test("pickCompaction keeps the order of ages for random levels", () => {
   assert.equal(kinds, 3, "both kinds were seen");
 });
 
-test("planFullCompaction keeps the order of ages and leaves one table a key, for random levels", () => {
+test("planFullCompaction keeps newer entries above older ones and leaves one table per key, for random levels", () => {
   const seed = 20260811;
   const random = new Random(seed);
   for (let run = 0; run < 2000; run++) {
@@ -446,6 +418,9 @@ function deeperOf(levels: Levels, plan: Compaction): TableMetadata[][] {
   );
 }
 
+/** What an entry of a table takes there. */
+const ENTRY_BYTES = 40;
+
 /** A store of metadata and key sets: every table maps its keys to when they were written. */
 class ModelStore {
   levels: TableMetadata[][] = [[], [], [], [], [], [], []];
@@ -456,6 +431,8 @@ class ModelStore {
   #clock = 1;
   merges = 0;
   moves = 0;
+  small = 0;
+  inPlace = 0;
 
   constructor(random: Random) {
     this.#random = random;
@@ -483,6 +460,10 @@ class ModelStore {
       outputs = [...inputs[0]!.tables];
     } else {
       this.merges++;
+      if (inputs.length === 1 && inputs[0]!.level === outputLevel) {
+        if (inputs[0]!.tables.length > 1) this.small++;
+        else this.inPlace++;
+      }
       const merged = new Map<string, number>();
       for (const { tables } of inputs) {
         for (const { number } of tables) {
@@ -497,8 +478,9 @@ class ModelStore {
         );
       const kept = [...merged].filter(([key, time]) => time > 0 || mayBeDeeper(key)).sort();
       outputs = [];
-      for (let at = 0; at < kept.length; at += 3) {
-        outputs.push(this.#make(new Map(kept.slice(at, at + 3))));
+      const most = Math.ceil(compaction.maxFileSizeBytes / ENTRY_BYTES);
+      for (let at = 0; at < kept.length; at += most) {
+        outputs.push(this.#make(new Map(kept.slice(at, at + most))));
       }
       for (const number of gone) this.tables.delete(number);
     }
@@ -535,7 +517,7 @@ class ModelStore {
     this.tables.set(number, content);
     return tableMetadata({
       number,
-      sizeBytes: content.size * 40,
+      sizeBytes: content.size * ENTRY_BYTES,
       entryCount: content.size,
       tombstoneCount: [...content.values()].filter((time) => time < 0).length,
       checksum: 1,
@@ -548,6 +530,8 @@ class ModelStore {
 test("Random flushes and compactions never let an older value win over a newer one", () => {
   let merges = 0;
   let moves = 0;
+  let small = 0;
+  let inPlace = 0;
   for (let seed = 1; seed <= 300; seed++) {
     const random = new Random(seed);
     const store = new ModelStore(random);
@@ -556,18 +540,29 @@ test("Random flushes and compactions never let an older value win over a newer o
       levelSizeMultiplier: 2 + random.below(4),
       maxLevels: 2 + random.below(6),
       baseLevelSizeBytes: 200 + random.below(400),
-      baseFileSizeBytes: 100,
+      // With the larger one tables of a few entries are small.
+      baseFileSizeBytes: random.pick([100, 4000]),
     };
+    const pick = random.pick([pickCompaction, pickIdleCompaction]);
     for (let step = 0; step < 60; step++) {
       const what = `seed ${seed}, step ${step}`;
       const choice = random.below(20);
       if (choice < 10) store.flush();
       else if (choice < 19) {
-        const compaction = pickCompaction(store.levels, limits);
+        const compaction = pick(store.levels, limits);
         if (compaction !== undefined) store.run(compaction);
       } else {
         const everything = { smallest: undefined, largest: undefined };
         for (const plan of planFullCompaction(store.levels, limits, everything)) store.run(plan);
+        for (let before = Infinity; store.levels.flat().length < before;) {
+          before = store.levels.flat().length;
+          for (const plan of planNeighbours(store.levels, limits, everything)) store.run(plan);
+        }
+        const tables = store.levels.flat().sort(compareSmallest);
+        for (let i = 1; i < tables.length; i++) {
+          const together = tables[i - 1]!.sizeBytes + tables[i]!.sizeBytes;
+          assert.ok(together > limits.baseFileSizeBytes, `${what}: two tables could be one`);
+        }
         const tombstones = store.levels.flat().reduce(
           (sum, table) => sum + table.tombstoneCount,
           0,
@@ -579,13 +574,16 @@ test("Random flushes and compactions never let an older value win over a newer o
     // The picker comes to rest.
     for (let rounds = 0;; rounds++) {
       assert.ok(rounds < 1000, `seed ${seed}: the picker never comes to rest`);
-      const compaction = pickCompaction(store.levels, limits);
+      const compaction = pick(store.levels, limits);
       if (compaction === undefined) break;
       store.run(compaction);
       store.check(`seed ${seed}, at rest ${rounds}`);
     }
     merges += store.merges;
     moves += store.moves;
+    small += store.small;
+    inPlace += store.inPlace;
   }
   assert.ok(merges > 1000 && moves > 500, `${merges} merges, ${moves} moves`);
+  assert.ok(small > 20 && inPlace > 20, `${small} of small neighbours, ${inPlace} in place`);
 });

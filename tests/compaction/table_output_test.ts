@@ -75,7 +75,7 @@ test("TableOutput.abandon closes and removes everything", () => {
   assert.equal(fileSystem.openHandles, 0);
 });
 
-test("TableOutput.abandon goes on where a file can't be removed", () => {
+test("TableOutput.abandon continues if a file can't be removed", () => {
   const { fileSystem, output } = setup();
   output.add(entryOf(["a", "1"]));
   runTaskSync(output.finishTable());

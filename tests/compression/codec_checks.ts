@@ -76,8 +76,8 @@ export function assertSameBytes(actual: Uint8Array, expected: Uint8Array, what: 
 }
 
 /**
- * Checks that `reader` gives back what `writer` took, for every input, from the middle of one
- * buffer to the middle of another, touching nothing around it.
+ * Checks that `reader` decodes what `writer` encoded, for every input, from the middle of one
+ * buffer to the middle of another, without touching anything around it.
  */
 export function checkRoundTrips(writer: Compressor, reader: Decompressor): void {
   for (const [name, input] of inputs) {

@@ -1,6 +1,6 @@
 /**
- * A small program for bundles_test.ts: it puts data through every codec and prints what came of it.
- * It imports nothing but the sources, so a bundle of it stands for the codecs alone.
+ * A small program for bundles_test.ts: it puts data through every codec and prints the outcome. It
+ * imports nothing but the sources, so a bundle of it contains only the codecs.
  */
 
 import { compressorFor, decompressorFor } from "../../src/compression/compressors.ts";

@@ -1,9 +1,9 @@
 /**
- * The other side of MinLZ, for tests: elements one by one, with what they mean by the plainest
- * model (an array that grows a byte at a time), and a small greedy compressor over them.
+ * The other side of MinLZ, for tests: single elements, with their meaning by the plainest model (an
+ * array that grows a byte at a time), and a small greedy compressor over them.
  *
- * Written from the specification (see src/compression/minlz.ts) and independent of the decoder: it
- * shares neither code nor constants with it.
+ * It is written from the specification (see src/compression/minlz.ts) and independent of the
+ * decoder: it shares neither code nor constants with it.
  */
 
 import type { Compressor } from "../../src/compression/compressor.ts";
@@ -113,7 +113,7 @@ function varint(value: number): number[] {
   return value < 128 ? [value] : [128 + (value % 128), ...varint(Math.floor(value / 128))];
 }
 
-/** Compresses greedily: the longest match of the last place where the next four bytes stood. */
+/** Compresses greedily: it takes the longest match of the last place with the same four bytes. */
 export function minlzCompress(input: Uint8Array): Uint8Array {
   if (input.length === 0) return Uint8Array.of(0);
   const block = new MinlzBlock();
@@ -166,7 +166,9 @@ function appendMatch(
   }
 }
 
-/** The decoder under test and the compressor above as one codec, for the checks of codec_checks.ts. */
+/**
+ * The decoder under test and the compressor above as one codec, for the checks of codec_checks.ts.
+ */
 export const minlzCodec: Compressor = {
   codec: 3,
   maxCompressedLength: (length) => length + 2 + 5,

@@ -1,5 +1,6 @@
-// Blocks that the Go encoder of MinLZ wrote, and a table of them (tests/fixtures/go/minlz/README.md): the
-// decoder is held against its counterpart, where the other tests hold it against encoders of our own.
+// Blocks that the Go encoder of MinLZ wrote, and a table of them
+// (tests/fixtures/go/minlz/README.md). Here the decoder is compared with its counterpart; the other
+// tests compare it with our own encoders.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

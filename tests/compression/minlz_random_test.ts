@@ -21,7 +21,9 @@ const MUTANTS = 100;
 const onlySeed = process.env["TINYKVS_SEED"];
 const codec = minlzDecompressor();
 
-/** Runs `body` for every seed, or the one that TINYKVS_SEED names; a failure says how to repeat it. */
+/**
+ * Runs `body` for every seed, or the one that TINYKVS_SEED names; a failure says how to repeat it.
+ */
 function forEachSeed(body: (random: Random) => void): void {
   const first = onlySeed === undefined ? 1 : Number(onlySeed);
   const last = onlySeed === undefined ? ROUNDS : first;
@@ -45,7 +47,7 @@ function length(random: Random, least: number, most: number, edges: readonly num
   return least + random.below(Math.min(most - least, 100) + 1);
 }
 
-/** Appends a random element that is valid where the block is. */
+/** Appends a random element that is valid at this point of the block. */
 function appendElement(block: MinlzBlock, random: Random, isLarge: boolean): void {
   const room = block.content.length;
   const most = isLarge ? 70_000 : 400;
@@ -89,7 +91,7 @@ function randomBlock(random: Random): MinlzBlock {
   return block;
 }
 
-/** Decodes into the middle of a larger buffer; undefined where the decoder refuses. */
+/** Decodes into the middle of a larger buffer; undefined if the decoder refuses. */
 function decode(bytes: Uint8Array, size: number): Uint8Array | undefined {
   const into = new Uint8Array(size + 10).fill(0xdd);
   try {
@@ -184,7 +186,7 @@ test("MinLZ agrees with the plain decoder on every damaged block", () => {
   reportFigure("fuzzed decoder inputs", inputs);
 });
 
-test("MinLZ agrees with the plain decoder on random elements behind a literal", () => {
+test("MinLZ agrees with the plain decoder on random elements after a literal", () => {
   let inputs = 0;
   let accepted = 0;
   forEachSeed((random) => {

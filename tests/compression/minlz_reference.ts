@@ -1,9 +1,9 @@
 /**
  * A MinLZ decoder that is as plain as the specification's text: a byte at a time into an array, no
- * fast paths. Tests hold the real one against it; the two share no code.
+ * fast paths. Tests compare the real decoder with it; the two share no code.
  */
 
-/** The content of `block`, or undefined where the specification forbids the block. */
+/** The content of `block`, or undefined if the specification forbids the block. */
 export function referenceDecode(block: Uint8Array): number[] | undefined {
   try {
     return decode([...block]);

@@ -1,4 +1,6 @@
-/** The MinLZ decoder on fixed blocks, one a form of an element, and on every kind of wrong block. */
+/**
+ * The MinLZ decoder on fixed blocks, one a form of an element, and on every kind of wrong block.
+ */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -22,22 +24,24 @@ function hexOf(text: string): string {
 const text64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /** A literal of them: tag 29 << 3 (length 30 + next byte), 64 - 30 = 0x22, the bytes. */
 const literal64 = `e8 22 ${hexOf(text64)}`;
-/** A literal of one x, then 65,535 more by a repeat at distance 1: 31 << 3 | 4, 65535 - 30 = 0xffe1. */
+/**
+ * A literal of one x, then 65,535 more by a repeat at distance 1: 31 << 3 | 4, 65535 - 30 = 0xffe1.
+ */
 const xs65536 = "00 78 fc e1ff00";
 /** 65,536 bytes: the 64, and 65,472 x (65,471 - 30 = 0xffa1). */
 const head = `${literal64} 00 78 fc a1ff00`;
 const headText = text64 + "x".repeat(65_472);
 
 /**
- * Blocks in hexadecimal, byte by byte from the specification, and their content. In front stand the
- * first byte 0 and the length as a varint.
+ * Blocks in hexadecimal, byte by byte from the specification, and their content. Before them come
+ * the first byte 0 and the length as a varint.
  */
 const goldenBlocks: readonly (readonly [name: string, block: string, content: string])[] = [
   ["nothing, as the first byte alone", "00", ""],
   ["nothing, as a plain block", "00 00", ""],
   ["a plain block", "00 00 68656c6c6f", "hello"],
   ["a plain block after a padded length", "00 8080808000 68656c6c6f", "hello"],
-  // Literal of 5: (5 - 1) << 3. The repeat of 3 behind it, (3 - 1) << 3 | 4, is there because the
+  // Literal of 5: (5 - 1) << 3. The repeat of 3 after it, (3 - 1) << 3 | 4, is there because the
   // elements of a block may not be longer than its content.
   ["a literal in its tag", "00 08 20 68656c6c6f 14", "helloooo"],
   ["a length padded to 10 bytes", "00 88808080808080808000 20 68656c6c6f 14", "helloooo"],
@@ -55,7 +59,8 @@ const goldenBlocks: readonly (readonly [name: string, block: string, content: st
     `00 a38004 f8 000001 ${"62".repeat(65_566)} 24`,
     "b".repeat(65_571),
   ],
-  // x, then (4 - 1) << 3 | 4: a repeat before any copy is at distance 1 (the specification's example).
+  // x, then (4 - 1) << 3 | 4: a repeat before any copy is at distance 1 (the specification's
+  // example).
   ["a repeat before any copy", "00 05 00 78 1c", "xxxxx"],
   ["a repeat of 1 byte", "00 05 00 78 04 14", "xxxxx"],
   // 29 << 3 | 4, then 40 - 30.
@@ -136,7 +141,7 @@ const goldenBlocks: readonly (readonly [name: string, block: string, content: st
   ],
   // 7 | 3 << 3 | (65,539 - 65,536) << 11 = 0x181f, then the literals.
   ["a copy3 of 3 literals", `00 878004 ${head} 1f180000 2d2e2c`, `${headText}-.,ABCD`],
-  // The length stands before the literal: 7 | 1 << 3 | 61 << 5 | 1 << 11 = 0x0faf, 65 - 64, "-".
+  // The length comes before the literal: 7 | 1 << 3 | 61 << 5 | 1 << 11 = 0x0faf, 65 - 64, "-".
   [
     "a copy3 of 1 literal with its length in 1 byte",
     `00 c28004 ${head} af0f0000 01 2d`,
@@ -230,7 +235,7 @@ test("MinLZ names the offset of the element that is wrong", () => {
   );
 });
 
-test("MinLZ states no length for blocks that have none, and no more than 8 MiB for any", () => {
+test("MinLZ states no length for blocks without one, and at most 8 MiB for any block", () => {
   for (const block of ["", "01", "00 80", `00 ${"80".repeat(12)}`, "00 81808004"]) {
     const bytes = fromHex(block);
     assert.equal(codec.statedLength(bytes, 0, bytes.length), undefined, block);
@@ -245,7 +250,7 @@ test("MinLZ decodes 8 MiB of one byte from ten, in steps that double", () => {
   assert.ok(content.every((byte) => byte === 7));
 });
 
-test("MinLZ gives back what the compressor of the tests took", () => {
+test("MinLZ decodes what the compressor of the tests encoded", () => {
   checkRoundTrips(minlzCodec, codec);
 });
 
@@ -257,7 +262,7 @@ test("MinLZ refuses blocks of another length than expected", () => {
   checkLengths(minlzCodec);
 });
 
-test("MinLZ refuses to read or write outside of the buffers that it is given", () => {
+test("MinLZ does not read or write outside of the given buffers", () => {
   const block = fromHex("00 05 20 68656c6c6f");
   const into = new Uint8Array(4);
   assert.throws(() => codec.decompress(block, 0, block.length, into, 0, 5), RangeError);

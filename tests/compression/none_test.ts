@@ -2,7 +2,7 @@ import { test } from "node:test";
 import { noneCompressor } from "../../src/compression/none.ts";
 import { checkLengths, checkRoundTrips, checkTruncations } from "./codec_checks.ts";
 
-test("none gives back what it took", () => {
+test("none decodes what it encoded", () => {
   checkRoundTrips(noneCompressor(), noneCompressor());
 });
 

@@ -78,7 +78,7 @@ const refusedBlocks: readonly (readonly [name: string, block: string, reason: Re
   ["a copy with 3 bytes of offset", "05 00 61 0f 010000", /offset is cut off/],
 ];
 
-test("snappy gives back what it took", () => {
+test("snappy decodes what it encoded", () => {
   checkRoundTrips(codec, codec);
 });
 
@@ -125,7 +125,7 @@ test("snappy refuses blocks whose lengths or offsets are wrong", () => {
   }
 });
 
-test("snappy returns on the ten bytes that keep the decoder of snappyjs busy for ever", () => {
+test("snappy returns for the ten bytes on which the decoder of snappyjs never ends", () => {
   const block = fromHex("04 fc faffffff 01020304");
   assert.throws(() => decompressed(codec, block, 4), DecodeError);
 });
@@ -143,7 +143,7 @@ test("snappy survives 2,000 damaged and random inputs", () => {
   assert.ok(refused > 500 && accepted > 50, `${refused} of 2,000 refused, seed ${SEED}`);
 });
 
-test("snappy refuses to write outside of the buffer that it is given", () => {
+test("snappy does not write outside of the given buffer", () => {
   const block = fromHex("05 10 68656c6c6f");
   assert.throws(
     () => codec.decompress(block, 0, block.length, new Uint8Array(4), 0, 5),

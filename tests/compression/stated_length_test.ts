@@ -31,7 +31,7 @@ test("Compressor.statedLength gives the length of what every codec wrote", () =>
   }
 });
 
-test("Compressor.maxDecompressedLength covers what shrinks most", () => {
+test("Compressor.maxDecompressedLength covers the data that shrinks most", () => {
   for (const name of names) {
     const codec = compressorFor(name, 1);
     for (const length of [1, 1000, 131_072, 131_073, 2_000_000]) {
@@ -41,7 +41,7 @@ test("Compressor.maxDecompressedLength covers what shrinks most", () => {
   }
 });
 
-test("Compressor.statedLength of zstd is undefined where a frame states none or is cut off", () => {
+test("Compressor.statedLength of zstd is undefined if a frame states no length or is cut off", () => {
   const codec = compressorFor("zstd", 1);
   const plain = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x50, 0x09, 0, 0, 1, 0, 0, 0, 0);
   assert.equal(codec.statedLength(plain, 0, plain.length), undefined);
@@ -51,7 +51,7 @@ test("Compressor.statedLength of zstd is undefined where a frame states none or 
   assert.equal(codec.statedLength(new Uint8Array(20), 0, 20), undefined);
 });
 
-test("Compressor.statedLength of snappy is undefined where the length is cut off or overlong", () => {
+test("Compressor.statedLength of snappy is undefined if the length is cut off or too long", () => {
   const codec = compressorFor("snappy", 1);
   assert.equal(codec.statedLength(Uint8Array.of(), 0, 0), undefined);
   assert.equal(codec.statedLength(Uint8Array.of(0x80, 0x80), 0, 2), undefined);
@@ -59,7 +59,7 @@ test("Compressor.statedLength of snappy is undefined where the length is cut off
   assert.equal(codec.statedLength(Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x0f), 0, 5), 2 ** 32 - 1);
 });
 
-test("Compressor.statedLength and maxDecompressedLength bear random bytes", () => {
+test("Compressor.statedLength and maxDecompressedLength accept random bytes", () => {
   withSeed(5, (random) => {
     for (let i = 0; i < 20_000; i++) {
       const bytes = new Uint8Array(random.below(40));
@@ -78,7 +78,7 @@ test("Compressor.statedLength and maxDecompressedLength bear random bytes", () =
 
 test("Sizes that a zstd frame states from 2^32 to 2^64 are read without losing their size, and refused", () => {
   const codec = compressorFor("zstd", 1);
-  // One raw block of a byte, behind a content size of eight bytes.
+  // One raw block of a byte, after a content size of eight bytes.
   const frame = Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0xe0, ...new Uint8Array(8), 9, 0, 0, 0x41);
   const view = new DataView(frame.buffer);
   const into = new Uint8Array(16);

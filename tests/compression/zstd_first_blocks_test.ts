@@ -1,4 +1,5 @@
-// When the embedded zstd module is made. In a file, and so a process, of its own: other tests make it.
+// When the embedded zstd module is loaded. This file, and so this process, has no other tests:
+// others load the module.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +7,7 @@ import { zstdCompressor } from "../../src/compression/zstd.ts";
 import { hasZstdWasm } from "../../src/compression/zstd_wasm.ts";
 import { nativeZstd, runtimeName } from "../../src/platform/natives.ts";
 
-test("The first blocks that are read do not make the embedded module, many do where it is the faster", () => {
+test("Reading the first blocks does not load the embedded module; reading many does if it is faster", () => {
   assert.ok(nativeZstd !== undefined, `${runtimeName} has a zstd of its own`);
   const content = new Uint8Array(8192).map((_, i) => i % 7 * (i >> 6));
   const native = zstdCompressor(1, "native");

@@ -20,7 +20,7 @@ import {
 } from "./codec_checks.ts";
 
 const SEED = 20_261_122;
-/** All three runtimes have a zstd of their own, so each of these runs everywhere. */
+/** All three runtimes have their own zstd, so each of these runs everywhere. */
 const implementations: readonly ZstdImplementation[] = ["wasm", "native", "auto"];
 const levels: readonly CompressionLevel[] = [-1, 1, 2, 3, 4];
 
@@ -54,7 +54,7 @@ const goldenFrames: readonly (readonly [name: string, frame: string, content: st
   ],
 ];
 
-/** Inputs that are no single plain frame of "hello", and the reason that is given. */
+/** Inputs that are not a single plain frame of "hello", and the reason that the error gives. */
 const refusedFrames: readonly (readonly [name: string, frame: string, reason: RegExp])[] = [
   ["no bytes", "", /ends inside the frame header/],
   ["another magic number", "28b52ffc 20 05 290000 68656c6c6f", /magic number/],
@@ -91,7 +91,9 @@ function fromHex(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex"));
 }
 
-/** A frame of `count` blocks that each repeat a zero 131,072 times; `stated` is its content size. */
+/**
+ * A frame of `count` blocks that each repeat a zero 131,072 times; `stated` is its content size.
+ */
 function bomb(count: number, stated: number | undefined): Uint8Array {
   const size = Buffer.alloc(8);
   size.writeBigUInt64LE(BigInt(stated ?? 0));
@@ -105,7 +107,7 @@ function bomb(count: number, stated: number | undefined): Uint8Array {
   return Uint8Array.from(Buffer.concat([header, blocks]));
 }
 
-test("zstd gives back what it took, at every level and on every path", () => {
+test("zstd decodes what it encoded, at every level and on every path", () => {
   for (const implementation of implementations) {
     for (const level of levels) {
       const codec = zstdCompressor(level, implementation);
@@ -169,7 +171,7 @@ test("zstd decodes fixed frames of every header form", () => {
   }
 });
 
-test("zstd refuses what is not one whole plain frame", () => {
+test("zstd refuses anything but one whole plain frame", () => {
   for (const implementation of implementations) {
     const codec = zstdCompressor(1, implementation);
     for (const [name, frame, reason] of refusedFrames) {
@@ -252,7 +254,7 @@ test("zstd decodes repeated blocks in full when their length is expected", () =>
   }
 });
 
-test("zstd codecs of several levels may be used in turns", () => {
+test("zstd codecs of several levels may be used alternately", () => {
   for (const implementation of implementations) {
     const codecs = levels.map((level) => zstdCompressor(level, implementation));
     const frames = new Map<number, Uint8Array>();

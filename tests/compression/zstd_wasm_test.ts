@@ -122,7 +122,7 @@ test("A compressor that fails inside says so and works again afterwards", () => 
   assert.notEqual(zstdWasmMemory(), memory);
 });
 
-test("An exhausted stack is not taken for bad bytes", () => {
+test("An exhausted stack is not reported as bad bytes", () => {
   let failures = 0;
   const dive = (): void => {
     try {

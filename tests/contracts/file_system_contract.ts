@@ -304,7 +304,7 @@ export function fileSystemContract(name: string, make: () => FileSystemUnderTest
     lock.verifySync();
     lock.releaseSync();
     lock.releaseSync();
-    // Syncs that end late are told nothing of the next holder.
+    // A sync that ends late must not report success after the next holder has come.
     lock.verifySync();
     const again = fileSystem.lockSync(directory);
     lock.releaseSync();
@@ -363,7 +363,7 @@ function fails(
   });
 }
 
-/** A handle that moves a random part of what it is asked for, at least one byte. */
+/** A handle that transfers a random part of the requested bytes, at least one. */
 function shortHandle(handle: FileHandle, seed: number): FileHandle {
   let state = seed * 2654435761 >>> 0;
   const part = (length: number): number => {

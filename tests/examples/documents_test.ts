@@ -1,4 +1,4 @@
-// The TypeScript of the documents runs as it stands there, and prints what its comments say.
+// The TypeScript of the documents runs as it is written there, and prints what its comments say.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -8,6 +8,9 @@ const documents: Readonly<Record<string, number>> = {
   "README.md": 1,
   "docs/API.md": 4,
   "docs/FROM_GO.md": 10,
+  "docs/LEVEL.md": 2,
+  "docs/FROM_LMDB.md": 3,
+  "docs/FROM_DENO_KV.md": 2,
 };
 
 for (const [document, least] of Object.entries(documents)) {
@@ -35,6 +38,28 @@ test("FROM_GO.md has every name of the Go program's README", () => {
     ...["NumKeys", "json.Marshal", "msgpack.Marshal", "proto.Marshal"],
   ];
   for (const name of names) assert.ok(text.includes(name), name);
+});
+
+test("Every line of CHOOSING.md names what shows it, and its figures are those of the benches", () => {
+  const rows = readDocument("docs/CHOOSING.md").split("\n")
+    .filter((line) => line.startsWith("| ") && !/^\| (?:Choose |---)/.test(line))
+    .map((line) => line.slice(2).split(" | ").map((cell) => cell.replace(/\|$/, "").trim()));
+  assert.ok(rows.length >= 24, `${rows.length} lines`);
+  const benches = ["README.md", "docs/BENCHMARKS.md", "docs/benchmarks/deno.md"]
+    .map(readDocument).join();
+  let figures = 0;
+  for (const [claim, source] of rows) {
+    assert.match(source!, /\]\([^)]+\)/, claim);
+    if (!source!.includes("[bench")) continue;
+    for (
+      const [figure] of claim!.matchAll(/\d[\d.]*(?:k|M)?(?= (?:against|MB|ms|to|of)|[;,]|$)/g)
+    ) {
+      if (figure === "1") continue;
+      figures++;
+      assert.ok(benches.includes(figure), `${figure} in "${claim}"`);
+    }
+  }
+  assert.ok(figures >= 25, `${figures} figures`);
 });
 
 test("The README fits on a few screens: fewer than 150 lines", () => {

@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { test } from "node:test";
-import { binaryOf, failureOf, root, runProcess } from "../../scripts/processes.ts";
+import { binaryOf, failureOf, root, runProcess, type Runtime } from "../../scripts/processes.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 
 test("load_tree loads, compares, deletes and compacts a tree", async () => {
@@ -23,7 +23,7 @@ test("load_tree loads, compares, deletes and compacts a tree", async () => {
     const permissions = runtimeName === "deno"
       ? ["run", "--no-prompt", `--allow-read=${tree},${store}`, `--allow-write=${store}`]
       : [];
-    const result = await runProcess(binaryOf(runtimeName), [
+    const result = await runProcess(binaryOf(runtimeName as Runtime), [
       ...permissions,
       path.join(root, "examples", "load_tree.ts"),
       tree,

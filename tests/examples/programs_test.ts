@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
-import { binaryOf, failureOf, root, runProcess } from "../../scripts/processes.ts";
+import { binaryOf, failureOf, root, runProcess, type Runtime } from "../../scripts/processes.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { readDocument } from "../support/documents.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-/** Parts of the demo, which has a test of its own. */
+/** Parts of the demo, which has its own test. */
 const others = new Set(["human_numbers.ts", "load_tree.ts", "progress.ts"]);
 const programs = readdirSync(path.join(root, "examples")).filter((name) => !others.has(name))
   .sort();
@@ -28,7 +28,7 @@ for (const program of programs) {
     const folder = temporaryDirectory("example");
     try {
       const permissions = ["run", "--no-prompt", "--allow-read", "--allow-write", "--allow-net"];
-      const result = await runProcess(binaryOf(runtimeName), [
+      const result = await runProcess(binaryOf(runtimeName as Runtime), [
         ...(runtimeName === "deno" ? [...permissions, "--no-check"] : []),
         path.join("examples", program),
         path.join(folder.path, "store"),

@@ -1,6 +1,6 @@
 /**
- * Stores with compressed tables and filters, damaged at every byte and in every file: right values or
- * typed errors (tests/support/corruption_mutants.ts, corruption_sweep.ts).
+ * Stores with compressed tables and filters, damaged at every byte and in every file: right values
+ * or typed errors (tests/support/corruption_mutants.ts, corruption_sweep.ts).
  */
 
 import { test } from "node:test";

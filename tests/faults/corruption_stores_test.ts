@@ -1,6 +1,6 @@
 /**
- * Whole stores as programs and crashes leave them, damaged at every byte and in every file: right values
- * or typed errors (tests/support/corruption_mutants.ts, corruption_sweep.ts).
+ * Whole stores as programs and crashes leave them, damaged at every byte and in every file: right
+ * values or typed errors (tests/support/corruption_mutants.ts, corruption_sweep.ts).
  */
 
 import { test } from "node:test";
@@ -13,6 +13,6 @@ test("A damaged store that crashed with two logs gives right values or typed err
   await sweep(FILE, crashedStore(0), crashedStore(1));
 });
 
-test("A damaged store that was closed in good order gives right values or typed errors", async () => {
+test("A damaged store that was closed cleanly gives right values or typed errors", async () => {
   await sweep(FILE, await closedStore(0), await closedStore(1));
 });

@@ -1,6 +1,6 @@
 /**
- * A store with tables in three levels, not compressed, damaged at every byte and in every file: right values or typed
- * errors (tests/support/corruption_mutants.ts, corruption_sweep.ts).
+ * A store with tables in three levels, not compressed, damaged at every byte and in every file:
+ * right values or typed errors (tests/support/corruption_mutants.ts, corruption_sweep.ts).
  */
 
 import { test } from "node:test";

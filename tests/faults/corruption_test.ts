@@ -1,8 +1,8 @@
 /**
- * Damage to write-ahead logs, case by case: the middle of a log is told from its torn tail
- * (docs/DURABILITY.md), and a log that is not the store's, not in its place or not whole is noticed. The
- * sweeps over every byte are in corruption_small_test.ts, corruption_tables_test.ts and
- * corruption_stores_test.ts, the ones with right checksums in hostile_fields_test.ts.
+ * Damage to write-ahead logs, case by case: the middle of a log is distinguished from its torn tail
+ * (docs/DURABILITY.md), and a log that is not the store's, not in its place or not whole is
+ * noticed. The sweeps over every byte are in corruption_small_test.ts, corruption_tables_test.ts
+ * and corruption_stores_test.ts, and those with valid checksums in hostile_fields_test.ts.
  */
 
 import assert from "node:assert/strict";
@@ -49,7 +49,7 @@ function requireDamage(files: CloneableFileSystem, name: string, offset?: number
   assert.deepEqual(files.dump(DIRECTORY), before);
 }
 
-test("A damaged record in front of a later one that proves it durable is an error, with its offset", () => {
+test("A damaged record before a later one that proves it durable is an error, with its offset", () => {
   const victim = logStore(0);
   const { name, records } = victim.activeLog!;
   for (const { start, end } of records.slice(0, -1)) {
@@ -75,7 +75,7 @@ test("A damaged last record is a torn tail: it is lost alone", () => {
   reportFigure("corrupted stores", end - start);
 });
 
-test("A log that is cut off keeps every whole record in front of the cut", () => {
+test("A log that is cut off keeps every whole record before the cut", () => {
   const victim = logStore(0);
   const { name, records } = victim.activeLog!;
   const first = records[0]!.start;
@@ -102,7 +102,7 @@ test("Damage among records that were never synced ends the log, damage before a 
   reportFigure("corrupted stores", records.length);
 });
 
-test("Zeros and garbage behind the last record are a torn tail", () => {
+test("Zeros and garbage after the last record are a torn tail", () => {
   const victim = logStore(0);
   const { name } = victim.activeLog!;
   for (const fill of [0x00, 0x5a, 0xff]) {
@@ -124,7 +124,7 @@ test("A log that was ended and is cut off is damage, although nothing in it prov
     .sort();
   const { length } = victim.fileSystem.content(pathOf(older!));
   let cuts = 0;
-  // From the end record on everything is there; the log behind it goes on where this one ends.
+  // From the end record on everything is there; the next log continues where this one ends.
   for (let kept = 0; kept < length - 40; kept++, cuts++) {
     requireDamage(changed(victim, older!, (bytes) => bytes.slice(0, kept)), older!);
   }
@@ -144,7 +144,7 @@ test("A log of another store is refused in the place of each of a store's logs",
   }
 });
 
-test("A copy of the active log is refused behind the log, and out of date in front of it", () => {
+test("A copy of the active log is refused under the next number, and an old copy under a lower one", () => {
   const victim = logStore(0);
   const { name } = victim.activeLog!;
   const content = victim.fileSystem.content(pathOf(name));

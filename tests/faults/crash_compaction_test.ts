@@ -1,6 +1,6 @@
 /**
- * Crash enumeration of compactions, on the way down the levels, late to the manifest, and cut short by a close.
- * What a workload is, and the variables that repeat one state, are in support/crash_tests.ts.
+ * Crash enumeration of compactions: on the way down the levels, late to the manifest, and cut short
+ * by a close. support/crash_tests.ts says what a workload is, and which variables repeat one state.
  */
 
 import { crashTests, type Workload } from "../support/crash_tests.ts";

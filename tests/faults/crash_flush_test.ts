@@ -1,6 +1,6 @@
 /**
- * Crash enumeration of flushes, alone, late and compressed, and logs that are cut at every byte.
- * What a workload is, and the variables that repeat one state, are in support/crash_tests.ts.
+ * Crash enumeration of flushes, alone, late and compressed, and of logs that are cut at every byte.
+ * support/crash_tests.ts says what a workload is, and which variables repeat one state.
  */
 
 import { crashTests, type Workload } from "../support/crash_tests.ts";

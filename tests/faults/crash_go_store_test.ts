@@ -1,4 +1,4 @@
-/** Crashes of a store that takes over what the Go program has left, and goes on with it. */
+/** Crashes of a store that takes over the files of the Go program, and continues with them. */
 
 import type { FaultFileSystem } from "../support/fault_file_system.ts";
 import type { History } from "../support/fault_history.ts";
@@ -31,8 +31,9 @@ function contentOfGoStore(): Map<string, string> {
 }
 
 /**
- * Puts a Go store there, durable, and tells the history of it. It has a manifest: without one nobody can
- * notice that a table of it is missing, which every state is asked for (take_over_test.ts has such stores).
+ * Puts a durable Go store there, and tells the history its content. It has a manifest: without one
+ * nobody can notice that a table of it is missing, and every state must notice that
+ * (take_over_test.ts has such stores).
  */
 function prepare(fileSystem: FaultFileSystem, history: History): void {
   fileSystem.makeDirectorySync(DIRECTORY);

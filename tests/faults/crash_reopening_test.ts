@@ -1,6 +1,6 @@
 /**
- * Crash enumeration of stores that are closed, killed and opened again, also with other limits and rules.
- * What a workload is, and the variables that repeat one state, are in support/crash_tests.ts.
+ * Crash enumeration of stores that are closed, killed and opened again, also with other limits and
+ * rules. support/crash_tests.ts says what a workload is, and which variables repeat one state.
  */
 
 import { crashTests, type Workload } from "../support/crash_tests.ts";

@@ -1,6 +1,7 @@
 /**
- * Opening a crash state gives the same files and the same content on every runtime (I10): each runtime
- * explores a small workload itself and has the next one do it, so that together all three agree.
+ * Opening a crash state gives the same files and the same content on every runtime (I10): each
+ * runtime explores a small workload itself and has the next one do it, so that together all three
+ * agree.
  */
 
 import assert from "node:assert/strict";
@@ -15,6 +16,7 @@ const nextRuntime: Readonly<Record<RuntimeName, RuntimeName>> = {
   node: "deno",
   deno: "bun",
   bun: "node",
+  other: "node",
 };
 
 test("Crash states are recovered to the same bytes by another runtime", async () => {

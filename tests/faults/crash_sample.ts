@@ -1,4 +1,7 @@
-/** A workload that is small enough to be explored by another runtime too: see crash_runtimes_test.ts. */
+/**
+ * A workload that is small enough to be explored by another runtime too: see
+ * crash_runtimes_test.ts.
+ */
 
 import process from "node:process";
 import { pathToFileURL } from "node:url";
@@ -19,7 +22,7 @@ const sample: Workload = {
   },
 };
 
-/** How many states were opened, and a number that is equal where their outcomes were. */
+/** How many states were opened, and a number that is equal if their outcomes were. */
 export async function exploreSample(): Promise<string> {
   const testFile = "tests/faults/crash_runtimes_test.ts";
   const { counts, outcome } = await exploreWorkload(sample, { seed: 1, oneIn: 4, testFile });

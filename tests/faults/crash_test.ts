@@ -1,4 +1,7 @@
-/** Crashes that are made by hand: one situation each, and what the enumeration of crashes says of a failure. */
+/**
+ * Crashes that are made by hand: one situation each, and what the enumeration of crashes says of a
+ * failure.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -16,7 +19,9 @@ import { type CrashImage, type CrashKind, FaultFileSystem } from "../support/fau
 import { frozenScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { DIRECTORY, type Run, smallOptions } from "../support/fault_workload.ts";
 
-/** A file system with a directory whose own name nobody has synced, and options for a store in it. */
+/**
+ * A file system with a directory whose own name nobody has synced, and options for a store in it.
+ */
 function unsynced(): { fileSystem: FaultFileSystem; options: Options } {
   const fileSystem = new FaultFileSystem(1);
   fileSystem.makeDirectorySync(DIRECTORY);
@@ -41,7 +46,7 @@ function imagesDuring(
   return images;
 }
 
-/** Runs `body` without anything that happens by itself. */
+/** Runs `body` without any background work or timers. */
 function frozen(body: () => void): void {
   const restore = useScheduler(frozenScheduler());
   try {
@@ -60,7 +65,7 @@ test("A store in a directory whose maker was killed before the sync survives a p
   });
 });
 
-test("What is read after a kill in a close is not taken back by a power loss", () => {
+test("A power loss does not take back what was read after a kill during a close", () => {
   frozen(() => {
     const { fileSystem, options } = unsynced();
     const store = openSync(DIRECTORY, { ...options, walSync: "none" });
@@ -79,7 +84,7 @@ test("What is read after a kill in a close is not taken back by a power loss", (
   });
 });
 
-test("Names of logs that a power loss leaves out of order are no damage", () => {
+test("Names of logs that a power loss leaves out of order are not damage", () => {
   frozen(() => {
     const { fileSystem, options } = unsynced();
     const store = openSync(DIRECTORY, { ...options, walSync: "none", memtableSizeBytes: 8192 });
@@ -94,7 +99,7 @@ test("Names of logs that a power loss leaves out of order are no damage", () => 
   });
 });
 
-test("A record of the manifest is not written before the one in front of it is durable", () => {
+test("A record of the manifest is not written before the previous one is durable", () => {
   const fileSystem = new FaultFileSystem(1);
   fileSystem.makeDirectorySync(DIRECTORY);
   const resources: TableResources = {
@@ -170,14 +175,14 @@ async function failureOf(only?: string): Promise<CrashFailure> {
   assert.fail("a log that is never synced loses nothing");
 }
 
-test("A state that lost an acknowledged write is named, with the operations that led there", async () => {
+test("A state that lost an acknowledged write has a name, and the operations that led to it are shown", async () => {
   const { message } = await failureOf();
   assert.match(message, /crash state lying:\d+:strict#0:1: .*write 1 was acknowledged/);
   assert.match(message, /#\d+ write \/db\/\d+\.wal/);
   assert.match(message, /repeat: TINYKVS_CRASH=lying:\d+:strict#0:1 node --test this_test\.ts$/);
 });
 
-test("The name of a failed state repeats just that failure", async () => {
+test("The name of a failed state repeats exactly that failure", async () => {
   const first = await failureOf();
   const name = /TINYKVS_CRASH=(\S+)/.exec(first.message)![1]!;
   const again = await failureOf(name);

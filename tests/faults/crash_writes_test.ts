@@ -1,6 +1,7 @@
 /**
- * Crash enumeration of first opens, and writes in every mode, from single puts to batches larger than a memtable.
- * What a workload is, and the variables that repeat one state, are in support/crash_tests.ts.
+ * Crash enumeration of first opens, and of writes in every mode, from single puts to batches larger
+ * than a memtable. support/crash_tests.ts says what a workload is, and which variables repeat one
+ * state.
  */
 
 import { crashTests, type Workload } from "../support/crash_tests.ts";

@@ -1,7 +1,7 @@
 /**
- * Error injection into the synchronous forms, alone and beside asynchronous ones, and into the reads of
- * a store with tables in several levels and two logs. What is required is in
- * tests/support/error_injection.ts.
+ * Error injection into the synchronous forms, alone and beside asynchronous ones, and into the
+ * reads of a store with tables in several levels and two logs. tests/support/error_injection.ts
+ * says what is required.
  */
 
 import { test } from "node:test";

@@ -1,8 +1,8 @@
 /**
- * Error injection into two scripts of about 200 file-system operations: a new store that is filled,
- * flushed and compacted, and one that is recovered, filled by small syncs that extend its log and by
- * overlapping writes, compacted and closed.
- * What is required is in tests/support/error_injection.ts.
+ * Error injection into two scripts of about 200 file-system operations. One fills, flushes and
+ * compacts a new store. The other recovers a store, fills it by small syncs that extend its log and
+ * by overlapping writes, and compacts and closes it. tests/support/error_injection.ts says what is
+ * required.
  */
 
 import { test } from "node:test";
@@ -24,6 +24,7 @@ const scripts: readonly Script[] = [
       await trial.write("a flush", () => run.flush());
       await trial.read();
       await trial.write("a batch", () => run.batch(6, 12, 200));
+      await trial.write("a transaction", () => run.transaction(4, 12, 200, true, false));
       await trial.write("a sync", () => run.sync());
       await trial.write("a flush", () => run.flush());
       await trial.write("a compaction", () => run.compact());

@@ -1,4 +1,7 @@
-/** The fault file system does what the head of fault_file_system.ts says: short scripts, one rule each. */
+/**
+ * The fault file system does what the head of fault_file_system.ts says: short scripts, one rule
+ * each.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -20,7 +23,7 @@ function append(handle: FileHandle, text: string): void {
   writeFullySync(handle, bytes, 0, bytes.length, handle.sizeSync());
 }
 
-/** Name and content of every file in "/d", or undefined where that is gone. */
+/** Name and content of every file in "/d", or undefined if that is gone. */
 function shown(fileSystem: FaultFileSystem): Record<string, string> | undefined {
   if (fileSystem.statSync("/d") === undefined) return undefined;
   const files: Record<string, string> = {};
@@ -62,7 +65,7 @@ test("A strict crash keeps synced content under synced names and nothing else", 
   assert.deepEqual(after(fileSystem, "strict"), { a: "one", b: "" }, "nor the other way round");
 });
 
-test("A strict crash takes a directory whose own name was not synced", () => {
+test("A strict crash loses a directory whose own name was not synced", () => {
   const fileSystem = new FaultFileSystem(1);
   fileSystem.makeDirectorySync("/d");
   fileSystem.createSync("/d/a");
@@ -152,6 +155,34 @@ test("A size-first crash shows the new size with zeros in it", () => {
   assert.deepEqual(after(fileSystem, "size-first"), { a: "one\0\0\0" });
 });
 
+test("A stale crash shows content of deleted files in new blocks of a file, and nowhere else", () => {
+  const fileSystem = made();
+  const old = "o".repeat(500) + "p".repeat(500);
+  append(fileSystem.createSync("/d/old"), old);
+  const handle = fileSystem.createSync("/d/a");
+  append(handle, "d".repeat(100));
+  handle.syncSync();
+  fileSystem.syncDirectorySync("/d");
+  append(handle, "n".repeat(1000));
+  const own = "d".repeat(100) + "n".repeat(412);
+  const files = (): string[] =>
+    outcomes(fileSystem, "stale").map((state) => (JSON.parse(state) as { a: string }).a);
+  assert.deepEqual(files(), ["d".repeat(100) + "n".repeat(1000)], "nothing was deleted yet");
+  fileSystem.removeSync("/d/old");
+  assert.ok(files().every((file) => file.length === 1100 && file.startsWith(own)));
+  assert.ok(files().some((file) => file.slice(512, 1000) === "p".repeat(488)), "at its own place");
+  assert.ok(files().some((file) => file.slice(512, 1012) === "o".repeat(500)), "at another place");
+});
+
+test("A stale crash shows content that an earlier power loss removed, also under the same name", () => {
+  const fileSystem = made();
+  append(fileSystem.createSync("/d/a"), "lost");
+  const crashed = fileSystem.crash("strict", 1).build(1);
+  assert.deepEqual(shown(crashed), {});
+  append(crashed.createSync("/d/a"), "next");
+  assert.ok(outcomes(crashed, "stale").includes('{"a":"lost"}'));
+});
+
 test("A rename is atomic, and may be undone until the directory is synced", () => {
   const fileSystem = made();
   append(fileSystem.createSync("/d/a"), "old");
@@ -170,7 +201,7 @@ test("A rename is atomic, and may be undone until the directory is synced", () =
   assert.deepEqual(outcomes(fileSystem, "reorder"), ['{"a":"new"}']);
 });
 
-test("A reorder crash keeps a removal where it loses an earlier creation", () => {
+test("A reorder crash keeps a removal although it loses an earlier creation", () => {
   const fileSystem = made();
   fileSystem.createSync("/d/a");
   fileSystem.syncDirectorySync("/d");
@@ -273,7 +304,7 @@ test("Faults strike before, after or in the middle of an effect", () => {
   assert.deepEqual(after(fileSystem, "strict"), { a: "abc" });
 });
 
-test("A sync that fails with drop never makes it durable, and with revert shows it", () => {
+test("A sync that fails with drop never makes the bytes durable, and with revert shows the old ones", () => {
   for (const mode of ["drop", "revert"] as const) {
     const fileSystem = made();
     const handle = fileSystem.createSync("/d/a");
@@ -294,7 +325,7 @@ test("A sync that fails with drop never makes it durable, and with revert shows 
   }
 });
 
-test("A torn crash cuts the last write of all at the byte that it is told", () => {
+test("A torn crash cuts the very last write at the given byte", () => {
   const fileSystem = made();
   append(fileSystem.createSync("/d/a"), "one");
   const handle = fileSystem.createSync("/d/b");

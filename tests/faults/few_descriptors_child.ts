@@ -1,15 +1,18 @@
 /**
- * A child of few_descriptors_test.ts, under a limit of its file descriptors. Acts, with a directory:
+ * A child of few_descriptors_test.ts, under a limit of its file descriptors. Acts, with a
+ * directory:
  *
  *   build <dir>          makes a store of several hundred tables, without a limit
  *   use <dir>            does everything that one does with it, in one process
+ *   read <dir>           opens it read-only and reads everything
  *   squeeze <dir>        as `use`, with descriptors taken away until calls fail; says what failed
+ *   recover <dir>        takes all descriptors from open stores, gives them back, and goes on with the same handles
  */
 
 import assert from "node:assert/strict";
 import { closeSync, openSync as openFile } from "node:fs";
 import process from "node:process";
-import { BackgroundError, IoError, open, type Options, type Store } from "../../mod.ts";
+import { BackgroundError, type EmbeddedStore, IoError, open, type Options } from "../../mod.ts";
 
 const [act, directory] = process.argv.slice(2) as [string, string];
 const KEYS = 9000;
@@ -33,7 +36,7 @@ function valueOf(n: number, generation: number): string {
 }
 
 /** Every key, one by one in an order far from the tables', and by scans. */
-async function readAll(store: Store, generation: (n: number) => number): Promise<void> {
+async function readAll(store: EmbeddedStore, generation: (n: number) => number): Promise<void> {
   for (let i = 0; i < KEYS; i++) {
     const n = i * 4001 % KEYS;
     assert.equal(await store.get(keyOf(n)), valueOf(n, generation(n)));
@@ -51,7 +54,7 @@ async function readAll(store: Store, generation: (n: number) => number): Promise
   assert.deepEqual(values, asked.map((n) => valueOf(n, generation(n))));
 }
 
-function tablesOf(store: Store): number {
+function tablesOf(store: EmbeddedStore): number {
   return store.stats().levels.reduce((sum, level) => sum + level.tables, 0);
 }
 
@@ -83,6 +86,17 @@ async function use(): Promise<void> {
   console.log(JSON.stringify({ tables, openFiles }));
 }
 
+/** Reads a store of more tables than can be kept open, twice. */
+async function read(): Promise<void> {
+  for (let i = 0; i < 2; i++) {
+    const store = await open(directory, { ...options, readOnly: true });
+    assert.ok(tablesOf(store) >= 300);
+    await readAll(store, () => 0);
+    await store.close();
+  }
+  console.log("read");
+}
+
 /** The descriptors that are free, all taken but `left`. */
 function takeDescriptors(left: number): number[] {
   const taken: number[] = [];
@@ -100,8 +114,8 @@ function takeDescriptors(left: number): number[] {
 }
 
 /**
- * Uses the store while only so many descriptors are left, from none upwards. Each failure is a typed
- * EMFILE; what was acknowledged before it is there when the store is opened with enough of them.
+ * Uses the store with only `left` descriptors, from none upwards. Each failure is a typed EMFILE,
+ * and what was acknowledged before it is there when the store is opened with enough of them.
  */
 async function squeeze(): Promise<void> {
   const failures: string[] = [];
@@ -115,7 +129,7 @@ async function squeeze(): Promise<void> {
   await first.close();
   for (let left = 0; left < 24 && works < 0; left++) {
     const taken = takeDescriptors(left);
-    let store: Store | undefined;
+    let store: EmbeddedStore | undefined;
     let acknowledged = -1;
     try {
       store = await open(directory, options);
@@ -147,6 +161,50 @@ async function squeeze(): Promise<void> {
   console.log(JSON.stringify({ works, failures }));
 }
 
+/** Writes without any free descriptor until calls fail, and continues when there are some. */
+async function recover(): Promise<void> {
+  const listener = (): void => {};
+  process.on("SIGUSR2", listener);
+  // One that has a log and tables, and one that is about to get its first.
+  const stores = [await open(directory, options), await open(`${directory}/new`, options)];
+  await stores[0]!.put("first", 1);
+  const expected = stores.map(() => new Map<string, number>());
+  const refused = [0, 0];
+  for (let round = 0; round < 3; round++) {
+    const taken = takeDescriptors(0);
+    for (const [s, store] of stores.entries()) {
+      for (let n = 0; n < 600 || (refused[s] === round && n < 5000); n++) {
+        try {
+          await store.put(`late ${round} ${n}`, n);
+          expected[s]!.set(`late ${round} ${n}`, n);
+        } catch (error) {
+          assert.ok(error instanceof IoError && error.osCode === "EMFILE", String(error));
+          refused[s]!++;
+          if (n > 600) break;
+        }
+      }
+      await store.flush().catch((error: unknown) => {
+        assert.ok(error instanceof IoError && error.osCode === "EMFILE", String(error));
+      });
+    }
+    for (const descriptor of taken) closeSync(descriptor);
+    for (const [s, store] of stores.entries()) {
+      await store.put(`after ${round}`, round);
+      expected[s]!.set(`after ${round}`, round);
+    }
+  }
+  for (const [s, store] of stores.entries()) {
+    await store.compact();
+    for (const [key, n] of expected[s]!) assert.equal(await store.get(key), n);
+    await store.close();
+    const again = await open(store.path, options);
+    for (const [key, n] of expected[s]!) assert.equal(again.getSync(key), n);
+    await again.close();
+  }
+  process.off("SIGUSR2", listener);
+  console.log(JSON.stringify(refused));
+}
+
 switch (act) {
   case "build": {
     const store = await open(directory, options);
@@ -158,6 +216,12 @@ switch (act) {
   }
   case "use":
     await use();
+    break;
+  case "recover":
+    await recover();
+    break;
+  case "read":
+    await read();
     break;
   case "squeeze":
     await squeeze();

@@ -1,17 +1,17 @@
 /**
- * What has to hold on a disk that fills up, as two acts: `fillDisk` writes until the disk is full and
- * beyond, `checkRecovered` comes when there is room again. full_disk_test.ts runs them on a quota in
- * memory, full_disk_child.ts on a real disk.
+ * What has to hold on a disk that fills up, as two acts: `fillDisk` writes until the disk is full
+ * and beyond, `checkRecovered` comes when there is room again. full_disk_test.ts runs them on a
+ * quota in memory, full_disk_child.ts on a real disk.
  */
 
 import assert from "node:assert/strict";
 import {
   BackgroundError,
+  type EmbeddedStore,
   IoError,
   open,
   type Operation,
   type Options,
-  type Store,
   StoreError,
 } from "../../mod.ts";
 import { Random } from "../support/random.ts";
@@ -73,7 +73,7 @@ function assertFull(error: unknown, code: string): void {
 }
 
 /** Every acknowledged batch, each way to read. */
-async function assertAcknowledged(store: Store, acknowledged: number): Promise<void> {
+async function assertAcknowledged(store: EmbeddedStore, acknowledged: number): Promise<void> {
   const found = new Map(await store.entries().toArray() as [string, Uint8Array][]);
   for (let n = 1; n <= acknowledged; n++) {
     for (let i = 0; i < BATCH_PUTS; i++) {
@@ -86,7 +86,7 @@ async function assertAcknowledged(store: Store, acknowledged: number): Promise<v
 }
 
 /** Writes until a write fails; what failed must be the disk. */
-async function writeUntilFull(store: Store, plan: FillPlan): Promise<FilledDisk> {
+async function writeUntilFull(store: EmbeddedStore, plan: FillPlan): Promise<FilledDisk> {
   let acknowledged = 0;
   let failure: unknown;
   let firstFailed = Infinity;
@@ -126,13 +126,13 @@ async function writeUntilFull(store: Store, plan: FillPlan): Promise<FilledDisk>
   return { acknowledged, issued: n };
 }
 
-/** Fills the disk and sees how the store bears it, until it is closed. */
+/** Fills the disk and checks how the store copes, until it is closed. */
 export async function fillDisk(plan: FillPlan): Promise<FilledDisk> {
   const { directory, options, code } = plan;
   const store = await open(directory, options);
   const filled = await writeUntilFull(store, plan);
   await assertAcknowledged(store, filled.acknowledged);
-  // It stays with the first failure, whatever is asked of it.
+  // It keeps the first failure, whatever call comes next.
   const refusals: (() => Promise<unknown>)[] = [
     () => store.put("late", 1),
     () => store.delete(keyOf(1, 0)),
@@ -157,13 +157,15 @@ export async function fillDisk(plan: FillPlan): Promise<FilledDisk> {
   return filled;
 }
 
-/** A store on a full disk can be read; opening it for writing works, or says that the disk is full. */
+/**
+ * A store on a full disk can be read; opening it for writing works, or says that the disk is full.
+ */
 async function openWhileFull(plan: FillPlan, { acknowledged }: FilledDisk): Promise<void> {
   const { directory, options, code } = plan;
   const readOnly = await open(directory, { ...options, readOnly: true });
   await assertAcknowledged(readOnly, acknowledged);
   await readOnly.close();
-  let store: Store;
+  let store: EmbeddedStore;
   try {
     store = await open(directory, options);
   } catch (error) {

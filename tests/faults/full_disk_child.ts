@@ -42,7 +42,7 @@ const small: Options = { memtableSizeBytes: 64 * 1024, l0CompactionTrigger: 2 };
 /** The log reaches the limit of one file's size, and no table does. */
 const large: Options = { memtableSizeBytes: 4 * 1024 * 1024 };
 
-/** A write of more than fits: Node and Bun return the short count, Deno goes on and throws. */
+/** A write that does not fit: Node and Bun return the short count; Deno continues and throws. */
 function firstWrite(
   handle: FileHandle,
   bytes: Uint8Array,

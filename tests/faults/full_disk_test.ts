@@ -1,12 +1,12 @@
 /**
- * A disk that fills up while a store is written to: the write that does not fit fails with a typed error
- * that names ENOSPC, nothing hangs, reads go on, `close` reports; with room again the store is
- * opened, everything that was acknowledged is there, and writes work (full_disk.ts).
+ * A disk that fills up while a store is written to. The write that does not fit fails with a typed
+ * error that names ENOSPC, nothing hangs, reads go on, and `close` reports. With room again the
+ * store is opened, everything that was acknowledged is there, and writes work (full_disk.ts).
  *
- * The disk is a quota in memory, at many sizes; and a real one in a child process: a tmpfs of 1 MiB in a
- * mount namespace of its own where that is allowed (Linux, root), else a limit on the size of files
- * (`ulimit -f`, EFBIG). The limit is tried everywhere, too. `TINYKVS_TEST_SCALE` multiplies the sizes
- * of quotas that are tried; `TINYKVS_QUOTA=bytes` tries one only.
+ * The disk is a quota in memory, at many sizes, and a real one in a child process: a tmpfs of 1 MiB
+ * in its own mount namespace if that is allowed (Linux, root), else a limit on the size of files
+ * (`ulimit -f`, EFBIG). The limit is tried everywhere, too. `TINYKVS_TEST_SCALE` multiplies the
+ * sizes of quotas that are tried; `TINYKVS_QUOTA=bytes` tries one only.
  */
 
 import assert from "node:assert/strict";
@@ -79,7 +79,7 @@ function shell(script: string, act: string, directory: string, ...rest: string[]
   const { command, args } = runtimeCommand(runtimeName, child, [act, directory, ...rest]);
   const result = spawnSync("bash", ["-c", script, "bash", command, ...args], {
     encoding: "utf8",
-    timeout: 120_000,
+    timeout: 600_000,
   });
   assert.equal(result.status, 0, `${act}: ${result.signal} ${result.stderr}${result.stdout}`);
   return result.stdout.trimEnd();
@@ -95,7 +95,10 @@ function exerciseLimit(directory: string): void {
   assert.equal(shell(`exec "$@"`, "recover", directory, "EFBIG", filled), "recovered");
 }
 
-/** What begins a script that sees a small tmpfs at "$0". Nobody else sees it, and it goes with the shell. */
+/**
+ * What begins a script that sees a small tmpfs at "$0". Nobody else sees it, and it goes with the
+ * shell.
+ */
 const MOUNT = `mount -t tmpfs -o size=1m,mode=700 tmpfs "$0"`;
 
 function inMountNamespace(directory: string, script: string, args: string[] = []): {
@@ -103,7 +106,7 @@ function inMountNamespace(directory: string, script: string, args: string[] = []
   text: string;
 } {
   const all = ["--mount", "bash", "-c", `${MOUNT} && ${script}`, directory, ...args];
-  const result = spawnSync("unshare", all, { encoding: "utf8", timeout: 120_000 });
+  const result = spawnSync("unshare", all, { encoding: "utf8", timeout: 600_000 });
   return { status: result.status, text: `${result.stdout ?? ""}${result.stderr ?? ""}` };
 }
 

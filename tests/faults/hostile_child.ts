@@ -1,7 +1,7 @@
 /**
- * The child of hostile_fields_test.ts: opens and reads every hostile store, or the one whose number is the
- * argument, and counts what it allocates. It has a process of its own for a cap on its heap, and because
- * it replaces the constructors of buffers before anything else is loaded.
+ * The child of hostile_fields_test.ts: opens and reads every hostile store, or the one whose number
+ * is the argument, and counts what it allocates. It has its own process for a cap on its heap, and
+ * because it replaces the constructors of buffers before anything else is loaded.
  */
 
 import process from "node:process";
@@ -73,7 +73,8 @@ function use(files: typeof victim.fileSystem, what: string): void {
     }
     for (const key of victim.keys) attempt(() => store.getSync(key));
     for (const reverse of [false, true]) {
-      // A hostile store may hold any number of entries, but none that its bytes have no room for.
+      // A hostile store may hold any number of entries, but only as many as its bytes have room
+      // for.
       let entries = 0;
       attempt(() => {
         for (const _ of store.entries({ reverse })) {

@@ -1,6 +1,6 @@
 /**
- * Stores with hostile numbers behind right checksums, in a process with a heap of 64 MB: typed errors or
- * values, no hang, and no allocation on the word of a file. On failure repeat one mutant with
+ * Stores with hostile numbers under valid checksums, in a process with a heap of 64 MB: typed
+ * errors or values, no hang, and no allocation because a file claims a size. To repeat one mutant:
  * `node --max-old-space-size=64 tests/faults/hostile_child.ts <its number>`.
  */
 
@@ -16,7 +16,9 @@ import { DIRECTORY } from "../support/store_files.ts";
 import type { HostileReport } from "./hostile_child.ts";
 
 const HEAP_FLAG = "--max-old-space-size=64";
-/** One store of 3 KB needs no more than this: memtables, windows and scratch memory of fixed size. */
+/**
+ * One store of 3 KB needs no more than this: memtables, windows and scratch memory of fixed size.
+ */
 const MAX_GROWTH_BYTES = 4 * 1024 * 1024;
 
 function runChild(): HostileReport {
@@ -30,7 +32,7 @@ function runChild(): HostileReport {
   return JSON.parse(child.stdout) as HostileReport;
 }
 
-test("A store with hostile numbers behind right checksums takes no memory on their word", () => {
+test("A store with hostile numbers under valid checksums does not allocate what they claim", () => {
   const report = runChild();
   reportFigure("corrupted stores", report.mutants);
   console.log(`hostile: ${JSON.stringify(report)}`);

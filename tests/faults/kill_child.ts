@@ -1,11 +1,12 @@
 /**
- * A child of the kill tests: writes to a store and reports every acknowledgement at once, until it is
- * killed or ends as its task (kill_history.ts) says.
+ * A child of the kill tests: writes to a store and reports every acknowledgement at once, until it
+ * is killed or ends as its task (kill_history.ts) says.
  *
- * The history is a line of batches, numbered from the first free ordinal on; up to four are under way
- * at a time, and memtables are so small that flushes and compactions go on all along. Lines on standard
- * output: "open n" when the store is open and batch `n` is the last in it, then "n" for every
- * acknowledged batch. They are written by a synchronous call, so that none is lost by the end.
+ * The history is a line of batches, numbered from the first free ordinal on. Up to four are under
+ * way at a time, and memtables are so small that there are always flushes and compactions. Lines on
+ * standard output: "open n" when the store is open and batch `n` is the last in it, then "n" for
+ * every acknowledged batch. A synchronous call writes them, so that the end of the process loses
+ * none.
  */
 
 import { writeSync } from "node:fs";

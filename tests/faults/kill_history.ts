@@ -49,13 +49,15 @@ export function everyKey(): string[] {
 export type Ending =
   /** Killed by its parent, some time after its first acknowledgement. */
   | "kill"
-  /** Kills itself at a numbered operation of the file system, counted from the start of the open. */
+  /**
+   * Kills itself at a numbered operation of the file system, counted from the start of the open.
+   */
   | "operation"
   | "exit"
   | "throw"
   | "sigterm";
 
-/** What a writer is told, as JSON in its first argument. */
+/** The task of a writer, as JSON in its first argument. */
 export interface WriterTask {
   /** The store. */
   readonly directory: string;
@@ -65,13 +67,15 @@ export interface WriterTask {
   readonly isSync: boolean;
   /** How it ends. */
   readonly ending: Ending;
-  /** "exit", "throw", "sigterm": right after this many acknowledgements. "operation": its number. */
+  /**
+   * "exit", "throw", "sigterm": right after this many acknowledgements. "operation": its number.
+   */
   readonly at: number;
   /** The last batch that an earlier writer of this store reported. */
   readonly acknowledged: number;
 }
 
-/** A store that the verifier is told to check; an array of them is its argument, as JSON. */
+/** A store for the verifier to check; an array of them is its argument, as JSON. */
 export interface VerifierTask {
   /** The store. */
   readonly directory: string;

@@ -1,14 +1,16 @@
 /**
- * Processes that write to stores on the disk are ended in the midst of it, several times on the same
- * store, and the other two runtimes then check what they left: the first one read-only, so that the
- * second finds the same. All that was acknowledged has to be there, batches whole, as a prefix of the
- * history, whatever the writer was at: writes, flushes, compactions, the recovery from the last kill.
+ * Processes that write to stores on the disk are ended in the middle of it, several times on the
+ * same store, and then the other two runtimes check the files. The first one opens read-only, so
+ * that the second finds the same. Everything that was acknowledged must be there, batches whole, as
+ * a prefix of the history, whatever the writer was doing: writes, flushes, compactions, the
+ * recovery from the last kill.
  *
- * A kill leaves the system's file cache alone, so this can't find a missing fsync (crash_test.ts does);
- * it finds what was acknowledged while it was in the heap only. Writers end by SIGKILL 30 to 230 ms
- * after their first acknowledgement, by SIGKILL at a numbered operation of their file system (half of a
- * write done), by `process.exit`, an uncaught error or SIGTERM right after an acknowledgement.
- * `TINYKVS_SEED` repeats the choices, though not the clock; `TINYKVS_TEST_SCALE` multiplies the kills.
+ * A kill leaves the system's file cache alone, so this can't find a missing fsync (crash_test.ts
+ * does). It finds writes that were acknowledged while they were only in the heap. Writers end by
+ * SIGKILL 30 to 230 ms after their first acknowledgement, by SIGKILL at a numbered operation of
+ * their file system (half of a write done), by `process.exit`, by an uncaught error or by SIGTERM
+ * right after an acknowledgement. `TINYKVS_SEED` repeats the choices, but not the clock;
+ * `TINYKVS_TEST_SCALE` multiplies the kills.
  */
 
 import assert from "node:assert/strict";
@@ -30,7 +32,7 @@ const [reader, writer] = runtimeNames.filter((name) => name !== runtimeName);
 /** "recovery" is "operation" with a number so low that it comes while the store is opened. */
 type Life = Ending | "recovery" | "check";
 
-/** The lives of one store. Its content is checked where it says so, and at the end. */
+/** The lives of one store. Its content is checked when a life says so, and at the end. */
 const stores: readonly (readonly Life[])[] = [
   ["kill", "recovery", "recovery", "check", "kill"],
   ["kill", "exit", "recovery", "check", "operation"],
@@ -106,7 +108,8 @@ async function endWriters(walSync: WriterTask["walSync"], round: number): Promis
   try {
     for (let step = 0; step < stores[0]!.length; step++) {
       for (let pair = 0; pair < runs.length; pair += 2) {
-        // Both end, also where one has failed: the other one would write into a directory that is being removed.
+        // Both end, even if one has failed: the other one would write into a directory that is
+        // being removed.
         const ended = await Promise.allSettled([pair, pair + 1].map(async (index) => {
           const life = stores[index]![step]!;
           if (life !== "check") await live(runs[index]!, life);
@@ -135,7 +138,7 @@ for (const walSync of ["none", "interval", "batch", "write"] as const) {
   });
 }
 
-test("The kills have struck open recoveries and stores of several levels, and were enough", () => {
+test("The kills have hit recoveries and stores of several levels, and were enough", () => {
   reportFigure("kills", kills);
   assert.ok(kills >= 60 * rounds, `${kills} kills`);
   assert.ok(killsInOpen >= 8 * rounds, `${killsInOpen} kills while a store was opened`);

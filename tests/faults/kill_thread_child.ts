@@ -1,12 +1,12 @@
 /**
- * A child of kill_thread_test.ts: writes without end to the store in the directory of its first argument, on
- * the plain disk, with jobs that are large enough for the worker thread. It prints the number of each batch
- * that is durable, and once that the thread is in use.
+ * A child of kill_thread_test.ts: writes without end to the store in the directory of its first
+ * argument, on the plain disk, with jobs that are large enough for the worker thread. It prints the
+ * number of each durable batch, and prints once that the thread is in use.
  */
 
 import { writeSync } from "node:fs";
 import process from "node:process";
-import { Batch, open } from "../../mod.ts";
+import { EmbeddedBatch, open } from "../../mod.ts";
 import { BATCH_SIZE, keyOf, valueOf } from "./kill_thread_content.ts";
 
 const [directory] = process.argv.slice(2) as [string];
@@ -19,7 +19,7 @@ const store = await open(directory, {
 const found = await store.get("last") as number | undefined ?? 0;
 let isTold = false;
 for (let n = found + 1;; n++) {
-  const batch = new Batch();
+  const batch = new EmbeddedBatch();
   for (let i = 0; i < BATCH_SIZE; i++) batch.put(keyOf(n, i), valueOf(n, i));
   batch.put("last", n);
   // Both drivers of background work, one after the other.

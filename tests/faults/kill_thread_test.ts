@@ -1,5 +1,5 @@
-// SIGKILL while the worker thread flushes and merges on the plain disk: nothing durable is lost, and what the
-// thread had half done is gone.
+// SIGKILL while the worker thread flushes and merges on the plain disk: nothing durable is lost,
+// and what the thread had half done is gone.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -17,7 +17,10 @@ const script = fileURLToPath(new URL("kill_thread_child.ts", import.meta.url));
 /** Batches after the thread came up at which it is killed: while it flushes, while it merges. */
 const KILLED_AFTER = [2, 12, 30];
 
-/** Runs the child until `batches` after its thread is up; returns the last batch that was acknowledged. */
+/**
+ * Runs the child until `batches` after its thread is up; returns the last batch that was
+ * acknowledged.
+ */
 async function runAndKill(directory: string, batches: number): Promise<number> {
   const { command, args } = runtimeCommand(runtimeName, script, [directory]);
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
@@ -65,7 +68,7 @@ function check(directory: string, acknowledged: number): void {
 }
 
 for (const batches of KILLED_AFTER) {
-  test(`What was acknowledged is there after kills ${batches} batches into the thread's life`, async () => {
+  test(`Acknowledged writes survive kills ${batches} batches after the thread has started`, async () => {
     const { path: directory, dispose } = temporaryDirectory("kill-thread");
     try {
       check(directory, await runAndKill(directory, batches));

@@ -1,19 +1,20 @@
 /**
  * Opens the stores that kill_child.ts left, and checks them against the history: all that was
- * acknowledged is there, what is there is a prefix with whole batches, nothing deleted is visible, scans
- * in both directions agree with gets and counts, no file is left over, and the store takes new writes and
- * keeps them. The argument is an array of tasks (kill_history.ts), a line of JSON goes out for each.
+ * acknowledged is there, what is there is a prefix with whole batches, nothing deleted is visible,
+ * scans in both directions agree with gets and counts, no file is left over, and the store takes
+ * new writes and keeps them. The argument is an array of tasks (kill_history.ts), a line of JSON
+ * goes out for each.
  */
 
 import assert from "node:assert/strict";
 import { readdirSync, writeSync } from "node:fs";
 import process from "node:process";
-import { open, openSync, type Store, type Value } from "../../mod.ts";
+import { type EmbeddedStore, open, openSync, type Value } from "../../mod.ts";
 import { parseFileName } from "../../src/version/file_names.ts";
 import { everyKey, stateAfter, type VerifierTask } from "./kill_history.ts";
 
 /** Every way to read, against what is expected. */
-async function checkContent(store: Store, expected: [string, Value][]): Promise<void> {
+async function checkContent(store: EmbeddedStore, expected: [string, Value][]): Promise<void> {
   assert.deepEqual(await store.entries().toArray(), expected);
   assert.deepEqual([...store.entries({ reverse: true })], expected.toReversed());
   assert.equal(await store.count(), expected.length);
@@ -59,7 +60,7 @@ async function check({ directory, isReadOnly, acknowledged }: VerifierTask): Pro
 
 /** A recovered store takes new writes, and has them when it is opened again. */
 async function checkWrites(
-  store: Store,
+  store: EmbeddedStore,
   expected: [string, Value][],
   ordinal: number,
 ): Promise<void> {

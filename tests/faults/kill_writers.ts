@@ -1,6 +1,7 @@
 /**
- * The parent's side of the kill tests: starts writers (kill_child.ts) and sees them end, and has what
- * they leave checked by the other two runtimes (kill_verifier.ts), one process for several stores.
+ * The parent's side of the kill tests: starts writers (kill_child.ts) and sees them end, and has
+ * what they leave checked by the other two runtimes (kill_verifier.ts), one process for several
+ * stores.
  */
 
 import assert from "node:assert/strict";

@@ -12,7 +12,7 @@
 import { readFileSync, writeSync } from "node:fs";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { LockedError, open, type Store } from "../../mod.ts";
+import { type EmbeddedStore, LockedError, open } from "../../mod.ts";
 
 /** What a contender answers. */
 export interface LockAnswer {
@@ -20,7 +20,7 @@ export interface LockAnswer {
   readonly ok: boolean;
   /** The system's clock at the end. */
   readonly atMs: number;
-  /** The error, where it failed. */
+  /** The error, if it failed. */
   readonly error?: {
     readonly isLockedError: boolean;
     readonly name: string;
@@ -31,7 +31,7 @@ export interface LockAnswer {
   };
 }
 
-let store: Store | undefined;
+let store: EmbeddedStore | undefined;
 
 /** Waits busily: contenders shall start within microseconds of one another. */
 function spinUntil(moment: number): void {

@@ -1,10 +1,10 @@
 /**
- * Processes that open one store in the same instant: exactly one gets it, the others get a LockedError
- * that says what it is documented to say; also over what a killed holder left, with waiting, and under
- * other names of the directory. (tests/platform/directory_lock_test.ts tests the lock by itself.)
+ * Processes that open one store in the same instant: exactly one gets it, and the others get the
+ * LockedError that is documented; also over the files of a killed holder, with waiting, and under
+ * other names of the directory. (tests/platform/directory_lock_test.ts tests only the lock.)
  *
- * The contenders are as many processes, told by lines what to do; a race starts at a moment of the
- * system's clock that they wait for busily. `TINYKVS_TEST_SCALE` multiplies the rounds.
+ * The contenders are processes that get their orders as lines. A race starts at a moment of the
+ * system's clock for which they wait busily. `TINYKVS_TEST_SCALE` multiplies the rounds.
  */
 
 import assert from "node:assert/strict";
@@ -25,7 +25,7 @@ import type { LockAnswer } from "./lock_race_child.ts";
 const script = fileURLToPath(new URL("lock_race_child.ts", import.meta.url));
 const rounds = Math.max(1, Math.round(8 * Number(process.env["TINYKVS_TEST_SCALE"] ?? 1)));
 
-/** Runs the body with contenders of these runtimes, and a directory that is no store yet. */
+/** Runs the body with contenders of these runtimes, and a directory that is not a store yet. */
 async function withContenders(
   runtimes: readonly RuntimeName[],
   body: (contenders: LineChild[], directory: string) => Promise<void>,
@@ -105,7 +105,7 @@ for (const [name, runtimes] of Object.entries(fields)) {
       } finally {
         await killed.kill();
       }
-      // What it held is free, and the log that it left is recovered by whoever wins.
+      // The lock of the killed one is free, and the winner recovers its log.
       const winner = await race(contenders, directory);
       await winner.ask<LockAnswer>("release 0");
       const store = openSync(directory);
@@ -114,7 +114,7 @@ for (const [name, runtimes] of Object.entries(fields)) {
     }));
 }
 
-test("A race for a store whose holders lose the system's lock at once has one winner", () =>
+test("A race has one winner even if its holders lose the lock of the system at once", () =>
   withContenders([...runtimeNames, runtimeName], async (contenders, directory) => {
     for (let round = 0; round < rounds; round++) {
       const winner = await race(contenders, directory, "grab");
@@ -132,7 +132,7 @@ test("A holder that is killed during a race of two leaves the store to one of th
       return contender;
     }));
     const second = waiting.find((contender) => contender !== first)!;
-    // The other one goes on waiting, and gets the store when it is closed.
+    // The other one keeps waiting, and gets the store when it is closed.
     const released = await first.ask<LockAnswer>("release 0");
     const got = await second.answer<LockAnswer>();
     assert.equal(got.ok, true);

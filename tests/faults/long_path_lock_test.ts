@@ -1,4 +1,7 @@
-/** Locks of directories whose paths are longer than SQLite takes, where the record alone is the lock. */
+/**
+ * Locks of directories whose paths are longer than SQLite accepts. There the record alone is the
+ * lock.
+ */
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

@@ -17,7 +17,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { DatabaseSync } from "node:sqlite";
 import { Worker } from "node:worker_threads";
-import { open, type Store, StoreError } from "../../mod.ts";
+import { type EmbeddedStore, open, StoreError } from "../../mod.ts";
 import { defaultFileSystem } from "../../src/platform/default_file_system.ts";
 
 /** What a child answers. */
@@ -26,7 +26,7 @@ export interface LostLockAnswer {
   readonly ok: boolean;
   /** What `get` found. */
   readonly value?: unknown;
-  /** The error, where it failed. */
+  /** The error, if it failed. */
   readonly error?: {
     readonly name: string;
     readonly code: string | undefined;
@@ -35,7 +35,7 @@ export interface LostLockAnswer {
   };
 }
 
-let store: Store | undefined;
+let store: EmbeddedStore | undefined;
 
 const drops: Record<string, (path: string) => unknown> = {
   copy: (path) => cpSync(path, `${path}-copy`, { recursive: true }),

@@ -1,7 +1,7 @@
 /**
- * Holders whose lock is taken from them: files and directories are replaced under them, or another one
- * takes over while they are suspended. They stop before they acknowledge anything, and change nothing
- * more. On a real disk, on every runtime.
+ * Holders that lose their lock: files and directories are replaced, or another process takes over
+ * while they are suspended. They stop before they acknowledge anything, and change nothing more. On
+ * a real disk, on every runtime.
  */
 
 import assert from "node:assert/strict";
@@ -10,8 +10,9 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openSync } from "../../mod.ts";
-import { fail, succeed, withChildren } from "../support/lock_children.ts";
+import { fail, keptOut, succeed, withChildren } from "../support/lock_children.ts";
 import { runtimeNames } from "../support/runtimes.ts";
+import type { LostLockAnswer } from "./lost_lock_child.ts";
 
 /** Names and hashes of all files in a directory, which may be gone. */
 function contentOf(directory: string): Record<string, string> {
@@ -97,6 +98,36 @@ for (const holding of runtimeNames) {
         const found = openSync(fs.existsSync(renamed) ? renamed : join(path, `store${i}`));
         assert.deepEqual([...found.keys()], ["one", "two"]);
         found.closeSync();
+      }
+    }));
+}
+
+for (const holding of runtimeNames) {
+  test(`A suspended ${holding} holder acknowledges after another one took over`, () =>
+    withChildren([holding, "node", "deno"], async ([holder, node, deno], path) => {
+      const store = join(path, "store");
+      await succeed(holder!, `open ${store}`);
+      await succeed(holder!, "put one");
+      await succeed(holder!, `drop read ${store}`);
+      holder!.signal("SIGSTOP");
+      // A contender that can look at the process sees that it lives. Deno waits for an answer, and
+      // takes over.
+      if (holding !== "deno") await keptOut(node!, store, holder!);
+      await succeed(deno!, `open ${store}`);
+      await succeed(deno!, "put two");
+      holder!.send("put three");
+      holder!.signal("SIGCONT");
+      const { ok, error } = await holder!.answer<LostLockAnswer>();
+      assert.equal(ok, false);
+      assert.ok([error!.code, error!.cause].includes("LOCK_LOST"), JSON.stringify(error));
+      await succeed(deno!, "put four");
+      await fail(holder!, "close");
+      await succeed(deno!, "put five");
+      await keptOut(node!, store, deno!);
+      await succeed(deno!, "close");
+      await succeed(node!, `open ${store}`);
+      for (const key of ["one", "two", "four", "five"]) {
+        assert.equal((await succeed(node!, `get ${key}`)).value, key);
       }
     }));
 }

@@ -1,13 +1,13 @@
 /**
- * Loses the lock at every step. A script of store calls is run once for every operation of its file
- * system; at that one the lock is dropped, and another store opens the directory, writes, flushes, and
- * goes on or is closed. The holder is not told. Required of every run:
+ * Loses the lock at every step. A script of store calls runs once for every operation of its file
+ * system. At that operation the lock is dropped, and another store opens the directory, writes,
+ * flushes, and continues or is closed. The holder is not told. Every run requires:
  *
  * - whatever the holder acknowledges, before or after, the other store has;
  * - what the other store acknowledges stays, whatever the holder still does;
  * - the holder's next durable write fails, because of the lock, and so does its close;
- * - where the lock is lost between two operations, it makes, renames, removes and appends nothing more.
- *   (Where it is lost in the moment between a look at the lock and the operation that follows, the
+ * - if the lock is lost between two operations, the holder makes, renames, removes and appends
+ *   nothing more. (If it is lost between a check of the lock and the operation after it, the
  *   operation is made; nothing may depend on it.)
  *
  *   TINYKVS_LOSS=script:operation:before|after   makes just that run (failures print theirs)
@@ -21,7 +21,7 @@ import { BackgroundError, IoError, LockLostError } from "../../src/errors.ts";
 import type { Options } from "../../src/options.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { type Start, startAfter } from "../support/error_injection.ts";
 import { FaultFileSystem, type OperationEvent } from "../support/fault_file_system.ts";
 import { History } from "../support/fault_history.ts";
@@ -95,7 +95,7 @@ const scripts: readonly Script[] = [
 
 /** The other store, and what it showed when it was opened. */
 interface Heir {
-  readonly store: Store;
+  readonly store: EmbeddedStore;
   readonly ordinal: number;
 }
 
@@ -187,7 +187,7 @@ async function attempt(
   return { lockedAt, count: fileSystem.operationCount };
 }
 
-/** Takes the directory over; has tables, a manifest and a log of its own after that. */
+/** Takes the directory over; has tables, a manifest and its own log after that. */
 function inherit(fileSystem: FaultFileSystem, history: History, at: number): Heir {
   const restore = useScheduler(frozenScheduler());
   try {
@@ -205,7 +205,10 @@ function inherit(fileSystem: FaultFileSystem, history: History, at: number): Hei
   }
 }
 
-/** Notes what may not happen any more. A write that took a part of its bytes may go on. */
+/**
+ * Notes changes that may not happen any more. A write that transferred a part of its bytes may
+ * continue.
+ */
 function noteChange(next: OperationEvent, last: OperationEvent, late: string[]): void {
   if (next.phase !== "before") return;
   const { operation, path } = next;

@@ -1,8 +1,9 @@
 /**
- * Locks that vanish. The system drops a process's locks on LOCK when the process closes any descriptor
- * of that file, as a backup does: then the holder goes on, and others stay out until it has ended. On a
- * real disk, for every pair of runtimes; Deno gets its directory only, so that it can't look at
- * processes. (lost_lock_holder_test.ts takes the lock from a holder, lost_lock_states_test.ts at every step.)
+ * Locks that vanish. The system drops a process's locks on LOCK when the process closes any
+ * descriptor of that file, as a backup does. Then the holder continues, and others stay out until
+ * it has ended. On a real disk, for every pair of runtimes; Deno may use only its directory, so
+ * that it can't look at processes. (lost_lock_holder_test.ts takes the lock from a holder,
+ * lost_lock_states_test.ts at every step.)
  */
 
 import assert from "node:assert/strict";

@@ -1,11 +1,12 @@
 /**
  * Synchronous calls while an asynchronous fsync is under way and fails.
  *
- * An operating system reports a failed write-back once for each open descriptor, and forgets the pages:
- * a second fsync through the same descriptor succeeds although the bytes are lost. So a `putSync` between
- * the failure and the turn of the event loop that tells of it must not be acknowledged. `FileHandle` promises
- * for that case that `syncSync` fails too (`DescriptorHandle` keeps a second descriptor); the fault file system is
- * made to keep that promise here, and to be as forgetful as a disk can be in all else.
+ * An operating system reports a failed write-back once for each open descriptor, and forgets the
+ * pages: a second fsync through the same descriptor succeeds although the bytes are lost. So a
+ * `putSync` between the failure and the turn of the event loop that tells of it must not be
+ * acknowledged. `FileHandle` promises for that case that `syncSync` fails too (`DescriptorHandle`
+ * keeps a second descriptor); the fault file system is made to keep that promise here, and to be as
+ * forgetful as a disk can be in all else.
  */
 
 import assert from "node:assert/strict";
@@ -16,7 +17,7 @@ import { test } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { defaultFileSystem } from "../../src/platform/default_file_system.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { type Fault, FaultFileSystem, type Operation } from "../support/fault_file_system.ts";
 import { FaultScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { DIRECTORY, smallOptions } from "../support/fault_workload.ts";
@@ -25,7 +26,9 @@ import { temporaryDirectory } from "../support/temporary.ts";
 const SEED = 3;
 const isLinux = process.platform === "linux";
 
-/** A fault file system whose next sync of a kind of file is lost, and not yet reported, when asked. */
+/**
+ * A fault file system whose next sync of a kind of file is lost, and not yet reported, when asked.
+ */
 class Overlap {
   readonly scheduler = new FaultScheduler(SEED);
   readonly fileSystem = new FaultFileSystem(SEED, this.scheduler);
@@ -49,7 +52,7 @@ class Overlap {
     this.#pattern = pattern;
   }
 
-  /** Goes on until the sync has failed and nobody was told of it. */
+  /** Continues until the sync has failed and nobody was told. */
   async untilLost(): Promise<void> {
     // What reports it may not run: effects come one step ahead of what they settle.
     for (let count = 0; count < 2_000 && !this.#isDone; count++) await this.scheduler.pass(1);
@@ -78,7 +81,7 @@ async function withOverlap(body: (overlap: Overlap) => Promise<void>): Promise<v
   }
 }
 
-function openOn(fileSystem: FaultFileSystem): Store {
+function openOn(fileSystem: FaultFileSystem): EmbeddedStore {
   return openSync(DIRECTORY, { ...smallOptions, fileSystem });
 }
 
@@ -99,7 +102,7 @@ function requireKept(overlap: Overlap, keys: readonly string[]): void {
   store.closeSync();
 }
 
-test("A putSync during a log sync that is failing is not acknowledged and then lost", async () => {
+test("A putSync during a failing log sync is not acknowledged and then lost", async () => {
   await withOverlap(async (overlap) => {
     const store = openOn(overlap.fileSystem);
     store.putSync("first", "first");
@@ -116,14 +119,15 @@ test("A putSync during a log sync that is failing is not acknowledged and then l
   });
 });
 
-test("A put whose log sync succeeds after a synchronous one has failed is rejected", async () => {
+test("A put whose log sync succeeds after a synchronous sync has failed is rejected", async () => {
   await withOverlap(async (overlap) => {
     const store = openOn(overlap.fileSystem);
     store.putSync("first", "first");
     overlap.scheduler.hold = (label) => label.startsWith("sync ");
     const pending = store.put("second", "second");
     await Promise.resolve();
-    // The system tells the synchronous caller alone, and has forgotten by the time of the other one.
+    // The system tells the synchronous caller alone, and has forgotten by the time of the other
+    // one.
     overlap.loseNext(/\.wal$/);
     assert.throws(() => store.putSync("third", "third"), { code: "IO" });
     await assert.rejects(overlap.scheduler.drive(pending), StoreError);
@@ -133,7 +137,7 @@ test("A put whose log sync succeeds after a synchronous one has failed is reject
 });
 
 for (const [what, pattern] of [["table", /\.sst$/], ["manifest", /MANIFEST/]] as const) {
-  test(`A closeSync that takes over a flush does not trust a ${what} sync that is failing`, async () => {
+  test(`A closeSync that takes over a flush does not trust a failing ${what} sync`, async () => {
     await withOverlap(async (overlap) => {
       const store = openOn(overlap.fileSystem);
       store.putSync("first", "first");

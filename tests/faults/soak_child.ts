@@ -1,17 +1,18 @@
 /**
- * The process of soak_test.ts: a mixed load on a store on a slow disk, for so many seconds. Arguments:
- * seconds, seed. Prints one line of JSON, a SoakReport; reads are checked against a model all along.
+ * The process of soak_test.ts: a mixed load on a store on a slow disk. Arguments: seconds, seed. It
+ * prints one line of JSON, a SoakReport, and compares all reads with a model.
  *
- * The disk is one in memory with the waits of a slow one: each asynchronous call takes a seeded latency, now
- * and then a long one, and its bytes by a bandwidth, calls one after another; a sync takes the bytes that were
- * written to the file since the last one. (Synchronous writes go to the system's memory on a real disk, too.)
- * Four in five operations are reads, and four in five keys of one fifth; every three seconds all workers write
- * as fast as they may. After that, cursors are left behind without being closed.
+ * The disk is one in memory with the waits of a slow one. Each asynchronous call takes a seeded
+ * latency, now and then a long one, and the time of its bytes at some bandwidth, one call after
+ * another. A sync takes the bytes that were written to the file since the last one. (Synchronous
+ * writes go to the system's memory on a real disk, too.) Four in five operations are reads, and
+ * four in five keys come from one fifth. Every three seconds all workers write as fast as they can.
+ * After that, some cursors are dropped without being closed.
  */
 
 import assert from "node:assert/strict";
 import process from "node:process";
-import { memoryFileSystem, open, type Options, type Store } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, open, type Options } from "../../mod.ts";
 import { collectGarbage } from "../support/garbage.ts";
 import { interceptingFileSystem } from "../support/intercepting_file_system.ts";
 import { Random } from "../support/random.ts";
@@ -34,9 +35,9 @@ const [secondsText, seedText] = process.argv.slice(2) as [string, string];
 const seconds = Number(secondsText);
 const random = new Random(Number(seedText));
 
-/** What synchronous calls would have taken so far. */
+/** The time that synchronous calls would have taken so far. */
 let syncIoMs = 0;
-/** When the disk will have done what it was asked for. */
+/** When the disk will have done all calls so far. */
 let diskFreeAtMs = 0;
 const unsynced = new Map<string, number>();
 
@@ -78,7 +79,7 @@ function keyOf(n: number): string {
   return `user:${String(n).padStart(6, "0")}`;
 }
 
-/** Four in five of the keys that are asked for are of one fifth. */
+/** Four in five of the requested keys come from one fifth. */
 function anyKey(): number {
   return random.below(5) < 4 ? random.below(KEYS / 5) : random.below(KEYS);
 }
@@ -98,7 +99,7 @@ async function timed(write: Promise<void>): Promise<void> {
   longestWriteMs = Math.max(longestWriteMs, performance.now() - startedMs);
 }
 
-async function writeSome(store: Store, kind: number): Promise<void> {
+async function writeSome(store: EmbeddedStore, kind: number): Promise<void> {
   if (kind < 6) {
     const key = keyOf(anyKey());
     const value = newValue();
@@ -120,7 +121,7 @@ async function writeSome(store: Store, kind: number): Promise<void> {
   }
 }
 
-async function readSome(store: Store): Promise<void> {
+async function readSome(store: EmbeddedStore): Promise<void> {
   const kind = random.below(40);
   const n = anyKey();
   if (kind < 34) {
@@ -139,7 +140,7 @@ async function readSome(store: Store): Promise<void> {
   assert.deepEqual(await store.entries(range).toArray(), expected);
 }
 
-async function work(store: Store, untilMs: number): Promise<void> {
+async function work(store: EmbeddedStore, untilMs: number): Promise<void> {
   let nextBurstMs = performance.now() + BURST_EVERY_MS / 2;
   while (performance.now() < untilMs) {
     if (performance.now() > nextBurstMs) {
@@ -214,7 +215,7 @@ const tables = (): number => store.stats().levels.reduce((sum, level) => sum + l
 await store.compact();
 const { flush, compaction, stalls, levels } = store.stats();
 
-/** Leaves cursors behind, each with a lease on the tables of its time; returns how many files they pin. */
+/** Drops cursors, each with a lease on the tables of its time; returns how many files they pin. */
 async function abandonCursors(): Promise<number> {
   const cursors = [];
   for (let i = 0; i < ABANDONED_CURSORS; i++) {
@@ -245,6 +246,7 @@ const report: SoakReport = {
   operations,
   ...calibration,
   busyLagMs: lag.maxBusyMs,
+  longLags: lag.longLags,
   clockLagMs: lag.maxClockMs,
   ticks: lag.ticks,
   startBytes,

@@ -8,9 +8,14 @@ export interface SoakReport {
   readonly idleLagMs: number;
   readonly heldLagMs: number;
   readonly busyLagMs: number;
+  /** How many times the loop was held for more than `LONG_LAG_MS`. */
+  readonly longLags: number;
   readonly clockLagMs: number;
   readonly ticks: number;
-  /** Resident memory before the store was opened, after the first third, and at its highest after that. */
+  /**
+   * Resident memory before the store was opened, after the first third, and at its highest after
+   * that.
+   */
   readonly startBytes: number;
   readonly warmBytes: number;
   readonly peakBytes: number;
@@ -18,7 +23,9 @@ export interface SoakReport {
   readonly peakHandles: number;
   readonly peakFiles: number;
   readonly peakDiskBytes: number;
-  /** Bytes of the live data, compacted; table files and tables at the end; handles after the close. */
+  /**
+   * Bytes of the live data, compacted; table files and tables at the end; handles after the close.
+   */
   readonly liveBytes: number;
   readonly endFiles: number;
   readonly endTables: number;
@@ -34,6 +41,8 @@ export interface SoakReport {
   readonly cpuShare: number;
 }
 
+/** A lag is long from here on. */
+export const LONG_LAG_MS = 50;
 /** Size of the store's memtables. */
 export const MEMTABLE_BYTES: number = 64 * 1024;
 /** Size of its block cache. */

@@ -1,7 +1,8 @@
 /**
- * Counts the bytes of the buffers that a call asks for: while it runs, the constructors of ArrayBuffer
- * and of the typed arrays are stand-ins that add up the lengths they are given. A decoder that believes
- * a length before it has checked it is found out even where the system would have given the memory.
+ * Counts the bytes of the buffers that a call asks for. While it runs, stand-ins replace the
+ * constructors of ArrayBuffer and of the typed arrays, and add up the lengths that they get. So a
+ * decoder that believes a length before it has checked it is caught, even if the system had the
+ * memory.
  */
 
 const names = ["ArrayBuffer", "Uint8Array", "Uint16Array", "Uint32Array", "Float64Array"] as const;

@@ -1,6 +1,6 @@
 /**
- * The committed inputs: corpus/<decoder>/<name>. A name that begins with "valid" is decoded, one that
- * begins with "hostile" is refused; corpus/README.md explains each.
+ * The committed inputs: corpus/<decoder>/<name>. A name that begins with "valid" is decoded, one
+ * that begins with "hostile" is refused; corpus/README.md explains each.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -26,7 +26,7 @@ export function corpusOf(decoder: string): CorpusInput[] {
     if (!isValid && !name.startsWith("hostile")) {
       throw new Error(`the name "${name}" begins neither with "valid" nor with "hostile"`);
     }
-    // A copy: a Buffer is no plain Uint8Array.
+    // A copy: a Buffer is not a plain Uint8Array.
     const bytes = Uint8Array.from(readFileSync(`${folder}/${decoder}/${name}`));
     inputs.push({ name, bytes, isValid });
   }

@@ -1,6 +1,7 @@
 /**
- * What the fuzz programme knows of a decoder. To add one: write a `FuzzedDecoder` beside the others, put
- * a few inputs into corpus/<its name>/, and call `fuzz(decoder)` in a file fuzz_*_test.ts.
+ * What the fuzz programme knows of a decoder. To add one: write a `FuzzedDecoder` beside the
+ * others, put a few inputs into corpus/<its name>/, and call `fuzz(decoder)` in a file
+ * fuzz_*_test.ts.
  */
 
 import type { Random } from "../support/random.ts";
@@ -33,7 +34,9 @@ export interface FuzzedDecoder {
   valid(random: Random): Uint8Array;
   /** The numeric fields of an input that `valid` made or the corpus holds as valid. */
   fields(bytes: Uint8Array): readonly Field[];
-  /** Makes the checksums of an input right again, as far as its structure can still be told. */
+  /**
+   * Makes the checksums of an input valid again, as far as its structure can still be recognised.
+   */
   reseal?(bytes: Uint8Array): void;
   /** Decodes an input and everything that can be reached in it. @throws what the decoder throws */
   decode(bytes: Uint8Array): Decoded;

@@ -1,8 +1,8 @@
 /**
- * Fuzzes one decoder: the corpus, then inputs of three sorts, a third each. Checked of every input: no
- * error but the documented ones, no more results and no more reading than the input's length allows,
- * and what decodes survives being encoded and decoded again. Of one in 16, and of the whole corpus: no
- * more memory is asked for than some times the input's length.
+ * Fuzzes one decoder: the corpus, and then inputs of three kinds, a third each. Every input is
+ * checked: only documented errors, no more results and no more reading than the input's length
+ * allows, and decoded data survives being encoded and decoded again. For one input in 16, and for
+ * the whole corpus, the memory that the decoder asks for is bounded by the input's length.
  *
  * TINYKVS_TEST_SCALE multiplies the number of inputs, TINYKVS_SEED takes another seed, and
  * TINYKVS_FUZZ_INPUT=<decoder>:<hex> runs one input alone.
@@ -21,10 +21,13 @@ import { extremeInput, mutatedInput, randomInput } from "./mutations.ts";
 
 const INPUTS = 200_000;
 const SEED = 20_260_301;
-/** Of the valid inputs so many are kept as a base; one more is made for this many inputs. */
+/** This number of valid inputs is kept as a base; one more is made for this number of inputs. */
 const KEPT_VALID = 64;
 const INPUTS_PER_VALID = 32;
-/** Buffers may hold the input so many times (a copy, offsets and words of its entries), and a constant. */
+/**
+ * Buffers may hold the input this number of times (a copy, offsets and words of its entries), and a
+ * constant.
+ */
 const MAX_COPIES = 24;
 const MAX_CONSTANT_BYTES = 32 * 1024;
 

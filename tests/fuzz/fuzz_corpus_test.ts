@@ -19,10 +19,12 @@ const decoders: readonly FuzzedDecoder[] = [
 ];
 
 const LARGE_BYTES = 2 ** 20;
-/** Work that is proportional takes some tens of milliseconds; work that is quadratic takes minutes. */
+/**
+ * Work that is proportional takes some tens of milliseconds; work that is quadratic takes minutes.
+ */
 const MAX_CPU_MS = 5000;
 
-test("Every decoder has a corpus of both sorts, and its README names every file", () => {
+test("Every decoder has a corpus of both kinds, and its README names every file", () => {
   const readme = readFileSync(new URL("./corpus/README.md", import.meta.url), "utf8");
   assert.deepEqual(corpusFolders(), decoders.map(({ name }) => name).sort());
   for (const folder of corpusFolders()) {
@@ -48,7 +50,9 @@ test("Large hostile inputs take time and memory in proportion to their length", 
   }
 });
 
-/** Inputs of a megabyte: each valid one of the corpus, repeated and then cut, padded, and drawn out. */
+/**
+ * Inputs of a megabyte: each valid one of the corpus, repeated and then cut, padded, and drawn out.
+ */
 function largeInputs(decoder: FuzzedDecoder): Uint8Array[] {
   const inputs: Uint8Array[] = [];
   for (const { bytes, isValid } of corpusOf(decoder.name)) {
@@ -70,7 +74,9 @@ function largeInputs(decoder: FuzzedDecoder): Uint8Array[] {
   return [...inputs, ...largeLogs(decoder)];
 }
 
-/** For readers that search behind a bad record: what they look for, at every fourth byte. */
+/**
+ * For readers that search after a bad record: the thing that they look for, at every fourth byte.
+ */
 function largeLogs(decoder: FuzzedDecoder): Uint8Array[] {
   if (decoder !== logDecoder && decoder !== manifestDecoder) return [];
   const head = decoder === logDecoder ? 32 : 24;

@@ -163,7 +163,8 @@ export const logDecoder: FuzzedDecoder = {
       },
     };
   },
-  // The window is filled anew for a record that reaches beyond it, and for the look behind a bad one.
+  // The window is filled again for a record that reaches past it, and for the search after a bad
+  // one.
   maxWork: (length) => length * 3 + 64,
 };
 
@@ -256,7 +257,8 @@ export const manifestDecoder: FuzzedDecoder = {
         if (newerVersion !== undefined) return assert.equal(edits.length, 0);
         const again = encodeManifest(edits);
         requireSame(encodeManifest(decodeManifest(again, STORE_ID, NUMBER).edits), again);
-        // Every field is in the encoding, once; others may come more than once, and the last counts.
+        // Every field is in the encoding, once; others may come more than once, and the last
+        // counts.
         assert.ok(again.length <= endOffset, `${again.length} bytes instead of ${endOffset}`);
       },
     };

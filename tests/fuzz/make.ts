@@ -4,7 +4,7 @@ import { ByteWriter } from "../../src/bytes/byte_writer.ts";
 import type { Random } from "../support/random.ts";
 import { awkwardKey, randomBytes } from "../support/seeded.ts";
 
-/** What a writer holds, as a buffer of its own. */
+/** A copy of a writer's content. */
 export function bytesIn(writer: ByteWriter): Uint8Array {
   return writer.bytes.slice(0, writer.length);
 }

@@ -1,7 +1,8 @@
 /**
- * Writes the corpus and its README: `node tests/fuzz/make_corpus.ts`, after a change of a format or for
- * a new input. Inputs that the fuzz programme found are added by hand, as its message says, with a line
- * in `found` below; everything else is made here. "valid" inputs are decoded, "hostile" ones refused.
+ * Writes the corpus and its README: `node tests/fuzz/make_corpus.ts`, after a change of a format or
+ * for a new input. Inputs that the fuzz programme found are added by hand, as its message says,
+ * with a line in `found` below; everything else is made here. "valid" inputs are decoded, "hostile"
+ * ones refused.
  */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -71,7 +72,7 @@ function wal(): Made[] {
     ["valid-short", "a crash within the file header: torn, with nothing in it", log.slice(0, 10)],
     ["valid-closed", "records and an end record", log],
     ["valid-torn", "cut within the last record", log.slice(0, log.length - 7)],
-    ["valid-newer-version", "format version 2, which is no damage", set(8, 2)],
+    ["valid-newer-version", "format version 2, which is not damage", set(8, 2)],
     ["hostile-number", "the header names another log", set(12, 8)],
     ["hostile-store", "the header names another store", set(24, 1)],
     ["hostile-magic", "a right checksum over a wrong magic", set(0, 0)],
@@ -88,12 +89,12 @@ function wal(): Made[] {
     ["hostile-durable", "a record that claims more durable bytes than precede it", set(56, 999)],
     [
       "valid-extended",
-      "zeros behind the end record, ahead of records that were never written",
+      "zeros after the end record, ahead of records that were never written",
       joined(log, new Uint8Array(64)),
     ],
     [
       "hostile-behind-end",
-      "a second end record behind the first",
+      "a second end record after the first",
       joined(log, log.slice(log.length - 40)),
     ],
     ["hostile-middle", "a damaged record that a later one says was durable", damaged],
@@ -116,9 +117,9 @@ function manifest(): Made[] {
   return [
     ["valid-edits", "several edits with removed and added tables", file],
     ["valid-torn", "cut within the last record", file.slice(0, file.length - 3)],
-    ["valid-newer-version", "format version 2, which is no damage", change(8, 2)],
+    ["valid-newer-version", "format version 2, which is not damage", change(8, 2)],
     ["hostile-short", "cut within the header", file.slice(0, 20)],
-    ["hostile-no-record", "a header with nothing behind it", file.slice(0, 24)],
+    ["hostile-no-record", "a header with nothing after it", file.slice(0, 24)],
     ["hostile-first-torn", "cut within the first record", file.slice(0, firstEnd - 1)],
     ["hostile-middle", "a damaged first record before whole ones", damaged],
     ["hostile-store", "the header names another store", change(16, 0)],
@@ -166,7 +167,11 @@ function current(): Made[] {
       ),
     ],
     ["hostile-padding", "a number with a zero too many", sealed(text.replace("T-", "T-0"))],
-    ["hostile-version", "version 2, which is told apart", sealed(text.replace(" 1 ", " 2 "))],
+    [
+      "hostile-version",
+      "version 2, which is distinguished from damage",
+      sealed(text.replace(" 1 ", " 2 ")),
+    ],
     ["hostile-long", "much more than a line", ascii(text.repeat(40))],
     ["hostile-no-newline", "cut by one byte", line.slice(0, -1)],
   ];
@@ -342,7 +347,7 @@ function value(): Made[] {
     ["valid-int64", "the smallest int64", Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 0, 128)],
     ["valid-nan", "a NaN with a payload", Uint8Array.of(2, 1, 0, 0, 0, 0, 0, 248, 127)],
     ["valid-bool", "a boolean of 0xff, which is true", Uint8Array.of(3, 255)],
-    ["valid-text", "the empty text, and something behind it", Uint8Array.of(4, 0, 0, 0, 0, 0, 9)],
+    ["valid-text", "the empty text, and more bytes after it", Uint8Array.of(4, 0, 0, 0, 0, 0, 9)],
     ["valid-bytes", "three bytes", Uint8Array.of(5, 0, 3, 0, 0, 0, 1, 2, 3)],
     ["valid-empty-record", "a record of no bytes, as Go writes an empty one", object()],
     ["valid-proto", "a property __proto__", object(0x81, ...text("__proto__"), 0x90)],
@@ -365,11 +370,11 @@ function value(): Made[] {
     ["valid-depth-64", "64 arrays inside one another", nested(64)],
     ["valid-uint64", "a lone uint64 of 2^64 - 1", record(0xcf, ...new Array(8).fill(255))],
     ["hostile-empty", "nothing", new Uint8Array(0)],
-    ["hostile-tombstone", "a tombstone, which is no value", Uint8Array.of(6)],
+    ["hostile-tombstone", "a tombstone, which is not a value", Uint8Array.of(6)],
     ["hostile-type", "type 9", Uint8Array.of(9, 0, 0)],
     ["hostile-pointer", "flag 1", Uint8Array.of(4, 1, 0, 0, 0, 0)],
     ["hostile-text-length", "a text of 2^32 - 1 bytes", Uint8Array.of(4, 0, 255, 255, 255, 255)],
-    ["hostile-text", "a text that is no UTF-8", Uint8Array.of(4, 0, 2, 0, 0, 0, 0xc3, 0x28)],
+    ["hostile-text", "a text that is not UTF-8", Uint8Array.of(4, 0, 2, 0, 0, 0, 0xc3, 0x28)],
     [
       "hostile-surrogate",
       "half of a surrogate pair in UTF-8",
@@ -391,7 +396,7 @@ function value(): Made[] {
       ),
     ],
     ["hostile-nil", "a lone nil", record(0xc0)],
-    ["hostile-behind", "a byte behind the item", record(1, 1)],
+    ["hostile-behind", "a byte after the item", record(1, 1)],
     ["hostile-no-map", "a record that is an array", object(0x90)],
   ];
 }
@@ -410,10 +415,10 @@ const made: readonly (readonly [FuzzedDecoder, Made[]])[] = [
 const lines = [
   "# Corpus of the fuzz programme",
   "",
-  "Inputs of each decoder that are replayed in every run and are the base of mutations. `valid-*` has to be decoded,",
-  "`hostile-*` refused with the error that the decoder documents. Made by `node tests/fuzz/make_corpus.ts`,",
-  "this file too. Store id 0x5e6f7081, file number 7; what stands in front of an index or a table's tail is at the",
-  "head of its decoder in tests/fuzz/table_decoders.ts.",
+  "Inputs of each decoder that are replayed in every run and are the base of mutations. `valid-*` must be decoded,",
+  "`hostile-*` must be refused with the error that the decoder documents. Made by `node tests/fuzz/make_corpus.ts`,",
+  "this file too. Store id 0x5e6f7081, file number 7; the head of the decoder of an index or of a table's tail,",
+  "in tests/fuzz/table_decoders.ts, says which bytes come before it.",
   "",
 ];
 for (const [decoder, inputs] of made) {

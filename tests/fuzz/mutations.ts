@@ -1,4 +1,7 @@
-/** How the fuzz programme makes inputs: random bytes, mutations of valid ones, and fields at extremes. */
+/**
+ * How the fuzz programme makes inputs: random bytes, mutations of valid ones, and fields at
+ * extremes.
+ */
 
 import type { Random } from "../support/random.ts";
 import type { Field, FuzzedDecoder } from "./decoder.ts";

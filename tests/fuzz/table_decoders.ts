@@ -1,4 +1,6 @@
-/** The decoders of a table's parts, for the fuzz programme: data block, index, filter, and its tail. */
+/**
+ * The decoders of a table's parts, for the fuzz programme: data block, index, filter, and its tail.
+ */
 
 import assert from "node:assert/strict";
 import { crc32 } from "../../src/bytes/crc32.ts";
@@ -26,7 +28,7 @@ import { randomBytes } from "../support/seeded.ts";
 import type { Field, FuzzedDecoder } from "./decoder.ts";
 import { bytesIn, someValue, sortedKeys, viewOn, written } from "./make.ts";
 
-/** Length of the footer behind a stored block. */
+/** Length of the footer after a stored block. */
 const STORED_FOOTER_BYTES = 13;
 
 /** A stored data block without compression: its footer, its checksum, and the entries. */
@@ -100,7 +102,10 @@ function requireSame(a: Uint8Array, b: Uint8Array): void {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) assert.fail(`byte ${i} differs`);
 }
 
-/** The index; in front of it stand what the footer says: where the blocks end (u64), how many (u32). */
+/**
+ * The index. Before it comes what the footer says: where the blocks end (u64), and how many there
+ * are (u32).
+ */
 export const indexDecoder: FuzzedDecoder = {
   name: "table_index",
   valid(random) {
@@ -193,7 +198,7 @@ export const filterDecoder: FuzzedDecoder = {
       items: 1,
       work: filter.sizeBytes,
       requireRoundTrip() {
-        // All of it is in use: with every bit set, everything may be in the table; with none, nothing.
+        // All of it is used: with every bit set, any key may be in the table; with none, no key.
         const full = bytes.slice().fill(0xff, FILTER_HEADER_BYTES);
         const empty = bytes.slice().fill(0, FILTER_HEADER_BYTES);
         for (const probe of probes) {
@@ -205,7 +210,9 @@ export const filterDecoder: FuzzedDecoder = {
   },
 };
 
-/** Metadata and footer, which are the last bytes of a table; in front stands the file size (u64). */
+/**
+ * Metadata and footer, which are the last bytes of a table. Before them comes the file size (u64).
+ */
 export const tailDecoder: FuzzedDecoder = {
   name: "table_tail",
   valid(random) {
@@ -281,6 +288,8 @@ export const tailDecoder: FuzzedDecoder = {
   isTyped: (error) => error instanceof UnknownTableFeature,
 };
 
+const LONE_BLOCKS_TAG = 6;
+
 /** The tail with the size of the whole file in front. */
 function encodeTail(
   footer: Omit<TableFooter, "metadataOffset" | "metadataSize">,
@@ -316,7 +325,7 @@ function withoutExtension(tail: Uint8Array): Uint8Array {
   return resized(go, tail.length - go.length, false);
 }
 
-/** The tail with one more field that no reader knows. */
+/** The tail with one more field: the optional one of lone blocks, or one that no reader knows. */
 function withField(
   tail: Uint8Array,
   tag: number,
@@ -324,7 +333,9 @@ function withField(
 ): Uint8Array {
   const content = randomBytes(random.below(12), random);
   const field = written((writer) => {
-    writer.appendUint16(Math.max(5, tag & 0xffff));
+    writer.appendUint16(
+      tag % 4 === 0 ? LONE_BLOCKS_TAG : Math.max(LONE_BLOCKS_TAG + 1, tag & 0xffff),
+    );
     writer.appendUint16(0);
     writer.appendUint32(content.length);
     writer.appendBytes(content, 0, content.length);

@@ -33,7 +33,7 @@ export const valueDecoder: FuzzedDecoder = {
     return fields;
   },
   reseal(bytes) {
-    // The nearest to a checksum is the length in front of a record, a text or bytes.
+    // The nearest thing to a checksum is the length before a record, a text or bytes.
     if (bytes[0] === 7 || bytes[0] === 8) {
       if (bytes.length >= 5) viewOn(bytes).setUint32(1, bytes.length - 5, true);
     } else if (bytes.length >= 6) viewOn(bytes).setUint32(2, bytes.length - 6, true);
@@ -48,7 +48,7 @@ export const valueDecoder: FuzzedDecoder = {
       work: bytesOf(value),
       requireRoundTrip() {
         requireNumbers(bytes, view, value);
-        // Raw MessagePack of Go's callers may hold a lone uint64 that is no int64.
+        // Raw MessagePack of Go's callers may hold a lone uint64 that is not an int64.
         if (typeof value === "bigint" && value > MAX_INT64) return;
         const encoded = written((writer) => encodeValue(value, writer));
         const again = decoder.decode(encoded, viewOn(encoded), 0, encoded.length);
@@ -141,7 +141,7 @@ function bytesOf(value: RecordItem): number {
   return sum;
 }
 
-/** A value as text that tells types and signs apart. */
+/** A value as text that distinguishes types and signs. */
 function textOf(value: RecordItem): string {
   if (value instanceof Extension) return `extension ${value.type} ${textOf(value.data)}`;
   if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString("base64")}`;

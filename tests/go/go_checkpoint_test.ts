@@ -1,5 +1,5 @@
-// Checkpoints for Go TinyKVS v0.4. The Go program is not at hand in tests: an independent reader, made from the
-// description of its formats, stands for it (tests/support/go_v04_reader.ts).
+// Checkpoints for Go TinyKVS v0.4. The tests do not run the Go program. An independent reader, made
+// from the description of its formats, replaces it (tests/support/go_v04_reader.ts).
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -9,7 +9,7 @@ import { StoreError } from "../../src/errors.ts";
 import { goLevelFor } from "../../src/go/go_store_writer.ts";
 import type { Options } from "../../src/options.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { Value } from "../../src/value/value.ts";
 import { encodeValue } from "../../src/value/value_codec.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
@@ -38,7 +38,7 @@ function comparable(value: Buffer): string {
 }
 
 /** The values of a store by the hex of their keys, encoded. */
-function encodedContent(store: Store): Map<string, string> {
+function encodedContent(store: EmbeddedStore): Map<string, string> {
   return new Map(
     [...store.entries()].map(([key, value]) => [
       Buffer.from(key as Uint8Array).toString("hex"),
@@ -51,7 +51,11 @@ function hexValues({ values }: GoContent): Map<string, string> {
   return new Map([...values].map(([key, value]) => [key, comparable(value)]));
 }
 
-function open(fileSystem: CloneableFileSystem, directory: string, options: Options = {}): Store {
+function open(
+  fileSystem: CloneableFileSystem,
+  directory: string,
+  options: Options = {},
+): EmbeddedStore {
   return openSync(directory, {
     fileSystem,
     keyEncoding: "bytes",
@@ -63,7 +67,7 @@ function open(fileSystem: CloneableFileSystem, directory: string, options: Optio
 /** Makes the checkpoint and reads it both ways; returns what the independent reader says. */
 async function checkpointed(
   fileSystem: CloneableFileSystem,
-  store: Store,
+  store: EmbeddedStore,
   options: Options,
 ): Promise<GoContent> {
   const expected = encodedContent(store);
@@ -154,7 +158,7 @@ test("A checkpoint for Go of a store without filters has none", async () => {
   store.closeSync();
 });
 
-test("A checkpoint for Go of an empty store, or one where all is deleted, is an empty store of Go", async () => {
+test("A checkpoint for Go of an empty store, or of one in which all is deleted, is an empty store of Go", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = open(fileSystem, "/db");
   store.putSync("a", 1);
@@ -191,7 +195,7 @@ test("A record, which Go v0.4 can't read, is an error that names the key and lea
   store.closeSync();
 });
 
-test("The level of a checkpoint for Go is the first that Go lets grow that far", () => {
+test("The level of a checkpoint for Go is the first one whose limit in Go it does not exceed", () => {
   const MIB = 2 ** 20;
   const sizes: readonly [number, number][] = [
     [0, 1],
@@ -205,7 +209,7 @@ test("The level of a checkpoint for Go is the first that Go lets grow that far",
   for (const [size, level] of sizes) assert.equal(goLevelFor(size), level, `${size}`);
 });
 
-test("The independent reader notices what it is there for", async () => {
+test("The independent reader notices the faults that it looks for", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = open(fileSystem, "/db", { compression: "none" });
   for (let i = 0; i < 200; i++) store.putSync(`key ${i}`, `value ${i}`.repeat(100));

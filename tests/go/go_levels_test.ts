@@ -62,7 +62,7 @@ const cases: readonly (readonly [what: string, tables: string, expected: string]
   ["seven do not", "1: 1[a-b] 2[a-b] 3[a-b] 4[a-b] 5[a-b] 6[a-b] 7[a-b]", "none"],
 ];
 
-test("arrangeGoTables keeps what is in order and puts the older of two tables below the newer", () => {
+test("arrangeGoTables keeps tables that are in order, and puts the older of two tables below the newer", () => {
   for (const [what, tables, expected] of cases) {
     assert.equal(textOf(arrangeGoTables(tablesOf(tables))), expected, what);
   }
@@ -81,7 +81,7 @@ test("arrangeGoTables makes versions in which newer tables are always found firs
     if (levels === undefined) continue;
     arranged++;
     assert.equal(levels.length, tables.length);
-    // Throws where tables of a level overlap.
+    // Throws if tables of a level overlap.
     const version = Version.empty().apply(
       { removed: [], added: levels },
       (table) => new LiveTable(table, undefined as never),

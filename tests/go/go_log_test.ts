@@ -1,4 +1,5 @@
-// The log of the Go TinyKVS: what is recovered from it, what is taken for a torn tail, what for damage.
+// The log of the Go TinyKVS: what is recovered from it, what counts as a torn tail, and what as
+// damage.
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -44,7 +45,7 @@ function read(bytes: Uint8Array): Reading {
   }
 }
 
-/** As `read`, or undefined where the log is damaged; any other failure passes through. */
+/** As `read`, or undefined if the log is damaged; any other failure passes through. */
 function readOrRefuse(bytes: Uint8Array): Reading | undefined {
   try {
     return read(bytes);
@@ -82,7 +83,7 @@ function records(
   return writer.bytes.slice(0, writer.length);
 }
 
-test("readGoLog recovers every entry, wherever syncs have cut the buffers", () => {
+test("readGoLog recovers every entry, wherever syncs cut the buffers", () => {
   for (const syncEvery of [1, 2, 3, 7, 50, 1000]) {
     const entries: (GoLogEntry | "sync")[] = [];
     for (const entry of entriesFrom(1, 300, 700)) {
@@ -152,7 +153,7 @@ test("readGoLog ends at a tail that was cut at any length, with all entries befo
   assert.ok(cuts > 3_500);
 });
 
-test("readGoLog ends at zeros that a crash has left where data was to come", () => {
+test("readGoLog ends at zeros that a crash left in the place of data", () => {
   const entries = entriesFrom(1, 20);
   const file = encodeGoLog(entries);
   for (const zeros of [1, 7, 8, 4096, 300_000]) {
@@ -162,7 +163,7 @@ test("readGoLog ends at zeros that a crash has left where data was to come", () 
   }
 });
 
-test("readGoLog drops an entry that another session has gone on behind, and nothing else", () => {
+test("readGoLog drops an incomplete entry that another session has appended to, and nothing else", () => {
   const [before, torn, after] = [entryOf(1), encodeGoLogEntry(entryOf(2, 300)), entriesFrom(2, 3)];
   for (
     const fragments of [[[2, torn.slice(0, 100)]], [[2, torn.slice(0, 9)], [3, torn.slice(9)]]]
@@ -217,7 +218,10 @@ test("readGoLog refuses records that no crash leaves", () => {
   }
 });
 
-/** Flips a bit: the log reads as before, without its last entry where the bit is in that, or is refused. */
+/**
+ * Flips a bit: the log reads as before, without its last entry if the bit is in that one, or is
+ * refused.
+ */
 function requireNoSilentLoss(
   file: Uint8Array,
   bit: number,
@@ -314,7 +318,7 @@ test("readGoLog refuses damage that entries with repeated sequences follow to th
   );
 });
 
-test("readGoLog never takes stored data for entries, whole, torn anywhere, or at a multiple of 32 KiB", () => {
+test("readGoLog never reads stored data as entries, whole, torn anywhere, or at a multiple of 32 KiB", () => {
   const evil = encodeGoLog(entriesFrom(3, 40).map((entry) => ({ ...entry, key: bytesOf("evil") })));
   const filler = new Uint8Array(32_768 - 7 - 13 - 1 - 6);
   filler.set(evil, 100);
@@ -339,7 +343,7 @@ test("readGoLog never takes stored data for entries, whole, torn anywhere, or at
   assert.ok(refused > 0 && refused < cuts);
 });
 
-test("readGoLog takes a torn value that holds another log for what it is", () => {
+test("readGoLog reads a torn value that holds another log as a torn value", () => {
   const other = fixtureBytes("v0.11.1-zstd/wal-batches.bin").subarray(0, 30_000);
   const value = joined(Uint8Array.of(5, 0, 0, 0, 0, 0), other);
   new DataView(value.buffer).setUint32(2, other.length, true);
@@ -353,7 +357,7 @@ test("readGoLog takes a torn value that holds another log for what it is", () =>
   for (let length = start + 1; length < file.length; length += 29) {
     if (readOrRefuse(file.subarray(0, length))?.entries.length !== 3) refused++;
   }
-  // Only where the cut falls between two of its records.
+  // Only if the cut falls between two of its records.
   assert.ok(refused < 15, `${refused} of ${Math.ceil((file.length - start) / 29)}`);
 });
 

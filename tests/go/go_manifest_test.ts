@@ -18,7 +18,7 @@ function numbersOf({ tables }: GoManifest): number[] {
   return [...tables.keys()].sort((a, b) => a - b);
 }
 
-/** Offset behind the header and behind each record. */
+/** Offsets after the header and after each record. */
 function endsOf(records: readonly GoManifestRecord[]): number[] {
   return [...records.keys(), records.length].map((count) =>
     encodeGoManifest(records.slice(0, count)).length
@@ -64,7 +64,7 @@ test("decodeGoManifest reads what Go v0.11.1 wrote", () => {
   assert.deepEqual(encodeGoManifest(goManifestRecords(bytes)), bytes);
 });
 
-test("decodeGoManifest adds, deletes, replaces, and takes a snapshot for the whole", () => {
+test("decodeGoManifest adds, deletes and replaces tables, and starts over at a snapshot", () => {
   const records = [add(1, 1), add(2, 2, 3), remove(3, 1), add(4, 2, 4)];
   const manifest = decodeGoManifest(encodeGoManifest(records));
   assert.deepEqual(numbersOf(manifest), [2]);
@@ -96,7 +96,7 @@ test("decodeGoManifest ends at a tail that was cut at any length", () => {
   }
 });
 
-test("decodeGoManifest refuses records behind a torn one, which Go could never read again", () => {
+test("decodeGoManifest refuses records after a torn one, which Go could never read again", () => {
   const before = encodeGoManifest([add(1, 1), add(2, 2)]);
   const after = encodeGoManifest([add(3, 2), add(4, 3)]).slice(8);
   for (const torn of [[1], [9, 0, 0], [60, 0, 0, 0, 1, 3, 0], new Array(40).fill(0)]) {
@@ -151,7 +151,7 @@ test("decodeGoManifest refuses fields at their extremes with an error, in bounde
       }
     }
   }
-  // The length in front of a record is under no checksum.
+  // The length before a record is under no checksum.
   for (const extreme of extremes) {
     const file = encodeGoManifest([add(1, 1)]);
     new DataView(file.buffer).setUint32(8, extreme, true);

@@ -166,7 +166,7 @@ test("A Go store that is opened read-only shows the same and is left as it is", 
   }
 });
 
-test("A Go store whose empty log was not copied is opened all the same", () => {
+test("A Go store opens even if its empty log was not copied", () => {
   for (const readOnly of [true, false]) {
     for (const store of ["v0.3.1-zstd", "v0.11.1-zstd"]) {
       const fileSystem = goFiles(store);
@@ -180,7 +180,7 @@ test("A Go store whose empty log was not copied is opened all the same", () => {
   }
 });
 
-test("A Go store that holds nothing becomes an empty one, and is never created over", () => {
+test("An empty Go store becomes an empty store, and is never created over", () => {
   for (const names of [["wal.log"], ["wal.log", "LOCK"], ["wal.log", "MANIFEST", "LOCK"]]) {
     const fileSystem = goFiles("v0.4.0-zstd");
     for (const name of fileSystem.listSync(DIRECTORY)) fileSystem.removeSync(pathOf(name));

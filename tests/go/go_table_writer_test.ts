@@ -1,5 +1,5 @@
-// Tables in Go's own form: rebuilt from what Go wrote, and equal to it byte for byte where no codec is
-// involved; with one, equal once the blocks are decompressed.
+// Tables in Go's own form: rebuilt from what Go wrote, and equal to it byte for byte without a
+// codec; with one, equal once the blocks are decompressed.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -98,7 +98,7 @@ function optionsOf(table: GoTable, codec: CompressionName): GoTableOptions {
   };
 }
 
-test("GoTableBuilder makes the whole files of an uncompressed Go store again, byte for byte", () => {
+test("GoTableBuilder reproduces the whole files of an uncompressed Go store, byte for byte", () => {
   for (const table of tablesOf("v0.4.0-none")) {
     for (const clears of [false, true]) {
       const bytes = rebuilt(table.entries, optionsOf(table, "none"), clears);
@@ -107,7 +107,7 @@ test("GoTableBuilder makes the whole files of an uncompressed Go store again, by
   }
 });
 
-test("GoTableBuilder makes the blocks, filter and index of compressed Go stores again", () => {
+test("GoTableBuilder reproduces the blocks, filter and index of compressed Go stores", () => {
   let blocks = 0;
   for (const [store, codec] of [["v0.4.0-zstd", "zstd"], ["v0.4.0-snappy", "snappy"]] as const) {
     for (const table of tablesOf(store)) {

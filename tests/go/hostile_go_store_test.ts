@@ -1,12 +1,13 @@
-// Go stores that lie: every length, count and offset of a table at its extremes, and single bits. The store
-// answers what the table says where its blocks are whole, or with an error; never with something else.
+// Go stores that lie: every length, count and offset of a table at its extremes, and single bits.
+// If the blocks are whole, the store answers what the table says, or with an error, and never
+// anything else.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { StoreError } from "../../src/errors.ts";
 import { crc32 } from "../../src/bytes/crc32.ts";
 import { decodeFooter, FOOTER_BYTES, type TableFooter } from "../../src/sstable/table_format.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { tableName } from "../../src/version/file_names.ts";
 import type { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { encodeGoManifest, fixtureBytes, goFiles, openGo, pathOf } from "../support/go_store.ts";
@@ -28,7 +29,10 @@ function viewOf(bytes: Uint8Array): DataView {
 const expected: Record<string, unknown> = contentOf(openFiles(makeGoStore({ tables })));
 const keys = [...Object.keys(texts), ...Object.keys(other), "key 102", "key 999", "a", ""];
 
-/** Scans and gets either agree with the expected content or are errors of ours. Returns whether any was. */
+/**
+ * Scans and gets either agree with the expected content or are errors of ours. Returns whether any
+ * was.
+ */
 function requireRightOrRefused(fileSystem: CloneableFileSystem, what: string): boolean {
   let isRefused = false;
   const attempt = (read: () => void): void => {
@@ -174,7 +178,7 @@ test("Every length, count and offset of a Go table at its extremes is harmless o
         const [start, end] = payload;
         viewOf(bytes).setUint32(end, crc32(bytes, viewOf(bytes), start, end), true);
       }
-      // With a level that is another one the table stands elsewhere, and its neighbour answers.
+      // With another level the table is in another place, and its neighbour answers.
       if (name === "metadata field 0" && value !== 0n) continue;
       if (requireRightOrRefused(storeWith(bytes, tried % 2 === 0), `${name} = ${value}`)) refused++;
       tried++;
@@ -205,7 +209,7 @@ test("A flipped bit in the index of a Go table never hides a key from a scan tha
     const bytes = good.slice();
     bytes[bit >>> 3]! ^= 1 << (bit & 7);
     const fileSystem = storeWith(bytes);
-    let store: Store;
+    let store: EmbeddedStore;
     try {
       store = openFiles(fileSystem);
     } catch (error) {
@@ -243,7 +247,7 @@ test("A Go table whose index hides its first key in both places is refused", () 
   );
 });
 
-test("A level in the metadata at its extremes moves the table and is no harm", () => {
+test("A level in the metadata at its extremes moves the table and does no harm", () => {
   for (const level of [1, 2, 6, 7, 255, 2 ** 31, 2 ** 32 - 1]) {
     const bytes = good.slice();
     viewOf(bytes).setUint32(footer.metadataOffset, level, true);
@@ -274,7 +278,7 @@ test("Every field of a Go manifest's table at its extremes is refused or harmles
     for (const value of [0, 1, 5, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff]) {
       const body = record.body.slice();
       viewOf(body).setUint32(at, value, true);
-      // A level, which has nothing to be held against.
+      // A level, which can't be compared with anything.
       if (at > 0 && at < 8) continue;
       const fileSystem = makeGoStore({ tables });
       const records = [goAddRecord(1, tables[0]), { ...record, body }];

@@ -1,5 +1,5 @@
-// A store as Go v0.11 writes it by default, with MinLZ blocks: the fixture of v0.11.1, whose tables are
-// built anew by this library's builder with an encoder of the tests.
+// A store as Go v0.11 writes it by default, with MinLZ blocks: the fixture of v0.11.1, whose tables
+// are built again by this library's builder with an encoder of the tests.
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -43,7 +43,7 @@ function rebuilt(bytes: Uint8Array): Uint8Array {
   return builder.output.bytes.slice(0, builder.output.length);
 }
 
-/** The record of a table with the numbers of its new file, which stand at its end. */
+/** The record of a table with the numbers of its new file, which are at its end. */
 function recordFor(record: GoManifestRecord, file: Uint8Array): GoManifestRecord {
   const fileView = new DataView(file.buffer, file.byteOffset, file.length);
   const footer = decodeFooter(fileView, file.length - FOOTER_BYTES, file.length);

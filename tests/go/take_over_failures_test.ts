@@ -1,5 +1,5 @@
-// Failures while a copy of a Go store without its log is taken over: the log that is then made in its place
-// is one more thing that can fail, when the tables are open already.
+// Failures while a copy of a Go store without its log is taken over: the log that is then made in
+// its place is one more thing that can fail, when the tables are open already.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

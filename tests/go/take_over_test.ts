@@ -1,10 +1,10 @@
-// Taking over a store of the Go TinyKVS: crashes in the midst of it, what Go's own crashes leave, and what
-// is refused.
+// Taking over a store of the Go TinyKVS: crashes in the midst of it, what Go's own crashes leave,
+// and what is refused.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CorruptionError, IoError, UnsupportedFormatError } from "../../src/errors.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { logName, manifestName, tableName } from "../../src/version/file_names.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
 import { encodeGoManifest, pathOf } from "../support/go_store.ts";
@@ -51,7 +51,7 @@ function requireCorruption(fileSystem: CloneableFileSystem, name: string, messag
   }
 }
 
-test("A crash at any operation of taking over a Go store leaves what opens to the same content", () => {
+test("A Go store whose take-over crashes at any operation opens to the same content", () => {
   let states = 0;
   const crashes = (start: CloneableFileSystem, depth: number): void => {
     const clones: CloneableFileSystem[] = [];
@@ -83,7 +83,7 @@ test("A crash at any operation of taking over a Go store leaves what opens to th
   assert.ok(states > 400, `${states} states`);
 });
 
-test("A failure of any operation of taking over a Go store is an error and leaves what opens", () => {
+test("A failure of any operation of taking over a Go store is an error, and the store still opens", () => {
   let failures = 0;
   for (let failing = 0;; failing++) {
     const fileSystem = makeGoStore({
@@ -95,7 +95,7 @@ test("A failure of any operation of taking over a Go store is an error and leave
     fileSystem.before = (operation, path) => {
       if (count++ === failing) throw refused(operation, path, "EIO");
     };
-    let store: Store | undefined;
+    let store: EmbeddedStore | undefined;
     try {
       store = openFiles(fileSystem);
       fileSystem.before = undefined;
@@ -190,7 +190,7 @@ test("More overlapping tables than there are levels are refused", () => {
   assert.deepEqual(fileSystem.dump(DIRECTORY), before);
 });
 
-test("A table that Go has not finished is refused where no manifest tells that it does not count", () => {
+test("A table that Go has not finished is refused if no manifest says that it does not count", () => {
   const whole = goTableFile(0, { q: "unfinished" });
   for (const length of [0, 1, 63, 64, 100, whole.length - 1]) {
     const fileSystem = makeGoStore({ tables });
@@ -202,7 +202,7 @@ test("A table that Go has not finished is refused where no manifest tells that i
   }
 });
 
-test("A table that the manifest names has to be there and be the one it describes", () => {
+test("A table that the manifest names must exist, and be the one that it describes", () => {
   const missing = makeGoStore({ tables, hasManifest: true });
   missing.removeSync(pathOf(tableName(5)));
   requireCorruption(missing, tableName(5), /is missing, which "MANIFEST" names/);
@@ -242,7 +242,7 @@ test("A damaged Go log is refused before anything is changed", () => {
   assert.equal(recoveredContent(makeGoStore({ tables, log: Uint8Array.of(1, 2, 3) }))["z"], "2");
 });
 
-test("A store of ours whose CURRENT is lost does not pass for one of the Go program", () => {
+test("A store of ours that has lost CURRENT is not opened as a store of the Go program", () => {
   const fileSystem = makeGoStore({ tables, log: goLogOf(writes) });
   assert.deepEqual(recoveredContent(fileSystem), expected);
   fileSystem.removeSync(pathOf("CURRENT"));
@@ -269,7 +269,7 @@ test("A Go log that comes back after the take-over is deleted and not replayed",
   assert.ok(!fileSystem.listSync(DIRECTORY).includes("wal.log"));
 });
 
-test("A Go log that turns up beside a store of ours is not replayed, written to or not", () => {
+test("A Go log that appears beside a store of ours is not replayed, whether the store was written to or not", () => {
   const log = goLogOf([["foreign", "entry"]]);
   const unwritten = new CloneableFileSystem();
   assert.deepEqual(recoveredContent(unwritten), {});

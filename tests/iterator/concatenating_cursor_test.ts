@@ -81,13 +81,13 @@ test("ConcatenatingCursor walks its sources as if they were one", () => {
   for (let seed = 1; seed <= 150; seed++) withSeed(seed, (random) => checkWalks(random));
 });
 
-test("ConcatenatingCursor goes on after a miss at any move, loaded synchronously", () => {
+test("ConcatenatingCursor continues after a miss at any move, loaded synchronously", () => {
   for (let seed = 1; seed <= 60; seed++) {
     withSeed(seed, (random) => checkWalks(random, () => random.below(3) === 0));
   }
 });
 
-test("ConcatenatingCursor goes on after a miss at any move, loaded asynchronously", async () => {
+test("ConcatenatingCursor continues after a miss at any move, loaded asynchronously", async () => {
   for (let seed = 1; seed <= 40; seed++) {
     await withSeedAsync(seed, async (random) => {
       const { all, parts } = randomParts(random);
@@ -140,7 +140,7 @@ test("ConcatenatingCursor shows the entry of a source that replaces its view at 
   );
 });
 
-test("ConcatenatingCursor is at its end behind the last key and before the first one", () => {
+test("ConcatenatingCursor is at its end past the last key and before the first one", () => {
   const parts = [[{ key: bytesOf("b"), value: bytesOf("v") }]];
   const forward = new ConcatenatingCursor(new Parts(parts, false), false);
   assert.equal(forward.seek(dataViewOf(bytesOf("c")), 0, 1), AT_END);

@@ -1,4 +1,7 @@
-/** Runs: what every kind of cursor shows by runs is what it shows by single moves, up to every bound. */
+/**
+ * Runs: what every kind of cursor shows by runs is what it shows by single moves, up to every
+ * bound.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -57,7 +57,7 @@ test("MergingCursor shows the newest version of every key once, in order", () =>
   }
 });
 
-test("MergingCursor goes on after a miss at any move, loaded synchronously", () => {
+test("MergingCursor continues after a miss at any move, loaded synchronously", () => {
   for (let seed = 1; seed <= 200; seed++) {
     withSeed(seed, (random) => {
       const sources = Array.from(
@@ -79,7 +79,7 @@ test("MergingCursor goes on after a miss at any move, loaded synchronously", () 
   }
 });
 
-test("MergingCursor goes on after a miss at any move, loaded asynchronously", async () => {
+test("MergingCursor continues after a miss at any move, loaded asynchronously", async () => {
   for (let seed = 1; seed <= 100; seed++) {
     await withSeedAsync(seed, async (random) => {
       const sources = Array.from(
@@ -99,7 +99,7 @@ test("MergingCursor goes on after a miss at any move, loaded asynchronously", as
   }
 });
 
-test("MergingCursor can be sought anew in the middle of a miss", () => {
+test("MergingCursor can seek again in the middle of a miss", () => {
   const a = [{ key: bytesOf("a"), value: Uint8Array.of(1) }];
   const b = [{ key: bytesOf("b"), value: Uint8Array.of(2) }];
   let isMissing = true;

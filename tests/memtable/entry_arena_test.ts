@@ -73,7 +73,7 @@ test("EntryArena keeps values from 64 KiB on outside, and smaller ones inside", 
   assert.ok(arena.sizeBytes > 1_000_000 + 3 * LARGE_VALUE_BYTES - 10);
 });
 
-test("EntryArena copies what it is given", () => {
+test("EntryArena copies the bytes that it is given", () => {
   const arena = new EntryArena(1024);
   for (const length of [10, LARGE_VALUE_BYTES]) {
     const { bytes, view, start, keyEnd, end } = encodeEntry({

@@ -1,4 +1,6 @@
-/** The memtable's order: a B+ tree held against a sorted list, over keys that are hard for it. */
+/**
+ * The memtable's order: a B+ tree is compared with a sorted list, over keys that are hard for it.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -46,7 +48,7 @@ class Tree {
     return keys;
   }
 
-  /** The key at or behind a place that was located, or undefined behind the last. */
+  /** The key at or after a place that was located, or undefined after the last. */
   locate(key: Uint8Array): { exact: boolean; next: string | undefined } {
     const { tree } = this;
     const found = tree.locate(dataViewOf(key), 0, key.length);
@@ -124,7 +126,7 @@ test("EntryTree orders keys whose long prefixes come in groups", () => {
   );
 });
 
-test("EntryTree orders keys whose prefix ends anywhere in what a node keeps of it, and behind it", () => {
+test("EntryTree orders keys whose prefix ends anywhere in the part that a node keeps, and after it", () => {
   for (let length = 0; length <= 18; length++) {
     const groups = [length, length, length + 1, Math.max(length - 1, 0)];
     checkKind(400, (random) => {
@@ -160,7 +162,7 @@ test("EntryTree orders keys that arrive in both directions from the middle", () 
   checkKind(3000, (_, i) => numbered("k", 50_000 + (i % 2 === 0 ? i : -i)));
 });
 
-test("EntryTree takes an ascending run in front of keys that are already there", () => {
+test("EntryTree takes an ascending run before keys that are already there", () => {
   const keys = Array.from({ length: 1000 }, (_, i) => numbered("m", i));
   keys.push(...Array.from({ length: 1000 }, (_, i) => numbered("a", i)));
   keys.push(...Array.from({ length: 1000 }, (_, i) => numbered("m", i * 3)));

@@ -1,4 +1,6 @@
-/** The memtable: versions by sequence, cursors that live through inserts, large values, recycling. */
+/**
+ * The memtable: versions by sequence, cursors that live through inserts, large values, recycling.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -190,7 +192,7 @@ test("Memtable keeps older versions apart from a large newer one", () => {
   values.forEach((value, i) => assert.equal(find(table, key, FIRST + i), hexOf(value)));
 });
 
-test("Memtable lets a cursor walk on undisturbed while keys are inserted around it", () => {
+test("Inserts into a Memtable do not disturb a cursor that walks over it", () => {
   for (let seed = 1; seed <= 40; seed++) {
     withSeed(seed, (random) => {
       const table = new Memtable(FIRST, 64);
@@ -213,7 +215,8 @@ test("Memtable lets a cursor walk on undisturbed while keys are inserted around 
           : cursor.seek(dataViewOf(from), 0, from.length);
         return { cursor, position, left: expectedWalk(model.visible(at), reverse, from) };
       });
-      // Each cursor takes a step now and then, between inserts that split leaves and grow the arena.
+      // Each cursor takes a step now and then, between inserts that split leaves and grow the
+      // arena.
       for (let i = 0; i < 2500; i++) {
         if (random.below(2) === 0) put();
         const walk = random.pick(walks);
@@ -250,7 +253,7 @@ test("Memtable without entries finds nothing in either direction", () => {
   }
 });
 
-test("Memtable starts afresh when it is recycled", () => {
+test("Memtable is empty after it was recycled", () => {
   const table = new Memtable(FIRST, 64);
   for (let i = 0; i < 1000; i++) insert(table, FIRST + i, bytesOf(`old ${i}`), tombstone);
   insert(table, FIRST + 1000, bytesOf("large"), valueOfLength(LARGE_VALUE_BYTES, 1));
@@ -264,7 +267,7 @@ test("Memtable starts afresh when it is recycled", () => {
   assert.deepEqual(drainSync(table.cursor(Infinity, false)), ["6e6577=0301"]);
 });
 
-test("Memtable takes sequence numbers up to 2^32 - 1 behind its first and refuses the next", () => {
+test("Memtable takes sequence numbers up to 2^32 - 1 after its first and refuses the next", () => {
   const first = 2 ** 53 - 2 ** 32 - 10;
   const table = new Memtable(first, 64);
   insert(table, first, bytesOf("k"), Uint8Array.of(3, 0));

@@ -1,7 +1,6 @@
 /**
- * Guards tests/FAILURES.md: every failure of the project's list is in it, and every test that it
- * names is there, so that a test can't be renamed or dropped without the failure that it stands for
- * being looked at again.
+ * Guards tests/FAILURES.md: it has every failure of the list, and every test that it names exists.
+ * So nobody can rename or drop a test without a look at the failure that it stands for.
  */
 
 import assert from "node:assert/strict";
@@ -9,33 +8,33 @@ import { test } from "node:test";
 import { testFiles } from "../../scripts/source_files.ts";
 import { blankNonCode, readSource } from "./source_text.ts";
 
-/** The rows of the list, by the letter of their part. */
+/** How many rows each part of the list has, by the letter of the part. */
 const PARTS: Readonly<Record<string, number>> = { W: 17, M: 10, C: 10, R: 3, E: 20 };
 
 interface Row {
   readonly id: string;
   readonly failure: string;
-  /** Paths below tests/, with the titles that are named behind each. */
+  /** Paths below tests/, each with the titles that the list names under it. */
   readonly files: { readonly path: string; readonly titles: string[] }[];
 }
 
-/** The rows of the tables of a document. */
+/** The rows of a document: a heading of the third level each, and its lists of files and titles. */
 function rowsOf(text: string): Row[] {
   const rows: Row[] = [];
-  for (const line of text.split("\n")) {
-    const match = /^\| ([A-Z]\d+) \| ([^|]+) \| (.+) \|$/.exec(line);
+  for (const section of text.split(/^(?=#{2,3} )/m)) {
+    const match = /^### ([A-Z]\d+): ([^\n]+)\n/.exec(section);
     if (match === null) continue;
     const files: Row["files"] = [];
-    for (const [, path, title] of match[3]!.matchAll(/`([^`]+\.ts)`|"([^"]+)"/g)) {
+    for (const [, path, title] of section.matchAll(/`([^`]+\.ts)`|"([^"]+)"/g)) {
       if (path !== undefined) files.push({ path, titles: [] });
-      else files.at(-1)?.titles.push(title!);
+      else files.at(-1)?.titles.push(title!.replaceAll(/\s+/g, " "));
     }
     rows.push({ id: match[1]!, failure: match[2]!, files });
   }
   return rows;
 }
 
-/** A pattern for a text in which the places of `hole` stand for anything. */
+/** A pattern for a text in which each `hole` matches anything. */
 function patternOf(text: string, hole: RegExp): RegExp {
   const parts = text.split(hole).map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
   return new RegExp(`^${parts.join(".*")}$`);
@@ -62,7 +61,7 @@ function problemsOf(rows: readonly Row[], files: readonly string[]): string[] {
     if (found !== 1) problems.push(`${id} is there ${found} times`);
   }
   for (const { id, files: named } of rows) {
-    if (!expected.includes(id)) problems.push(`${id} is no failure of the list`);
+    if (!expected.includes(id)) problems.push(`${id} is not a failure of the list`);
     if (named.length === 0) problems.push(`${id} names no test`);
     for (const { path, titles } of named) {
       const pattern = patternOf(`tests/${path}`, /\*/);
@@ -96,7 +95,7 @@ test("The check of the failures finds made-up violations of every kind", () => {
     problemsOf(rows.map((row) => row.id === "W1" ? change(row) : row), files);
   const [first] = rows[0]!.files;
   assert.match(changed((row) => ({ ...row, id: "W2" })).join(), /W1 is there 0 times/);
-  assert.match(changed((row) => ({ ...row, id: "X1" })).join(), /X1 is no failure of the list/);
+  assert.match(changed((row) => ({ ...row, id: "X1" })).join(), /X1 is not a failure of the list/);
   assert.match(changed((row) => ({ ...row, files: [] })).join(), /W1 names no test/);
   const elsewhere = { path: "wal/log_test.ts", titles: ["a b c"] };
   assert.match(changed((row) => ({ ...row, files: [elsewhere] })).join(), /which is not there/);

@@ -8,7 +8,7 @@ import { Figures } from "../../scripts/figures.ts";
 import { parseJunit } from "../../scripts/junit.ts";
 import { root } from "../../scripts/processes.ts";
 import { testFiles } from "../../scripts/source_files.ts";
-import { filesOf, suiteOf } from "../../scripts/suites.ts";
+import { filesOf, scopes, suiteOf } from "../../scripts/suites.ts";
 import { judge } from "../../scripts/test_file.ts";
 import { readSource } from "./source_text.ts";
 
@@ -117,20 +117,24 @@ test("Figures of several files add up for each runtime, and a shortfall is named
   );
 });
 
-test("A figure that nobody set a target for is a problem", () => {
+test("A figure without a target is a problem", () => {
   const figures = new Figures();
   figures.collect("node", "figure: heads scratched = 3\n");
   assert.ok(figures.problems().includes('the figure "heads scratched" has no target'));
 });
 
-test("A file that reports a figure belongs to the fault programme, which adds figures up", () => {
+test("A file that reports a figure belongs to the fault programme, which adds them up", () => {
   const reporting = testFiles().filter((file) => /\breportFigure\(/.test(readSource(file)));
   assert.ok(reporting.length > 10);
   for (const file of reporting) assert.equal(suiteOf(file), "faults", file);
 });
 
-test("Every test file is in one of the two suites, and neither is empty", () => {
-  const [quick, faults] = [filesOf("quick"), filesOf("faults")];
-  assert.deepEqual([...quick, ...faults].sort(), testFiles());
-  assert.ok(quick.length > 100 && faults.length > 30);
+test("Every test file is in one suite, no suite is empty, and the commands run each on all runtimes", () => {
+  const [quick, slow, faults] = [filesOf("quick"), filesOf("slow"), filesOf("faults")];
+  assert.deepEqual([...quick, ...slow, ...faults].sort(), testFiles());
+  assert.ok(quick.length > 100 && slow.length > 5 && faults.length > 30);
+  for (const suite of ["quick", "slow", "faults"] as const) {
+    const ran = ["quick", "runtimes", "faults"].flatMap((name) => scopes[name]![suite] ?? []);
+    assert.deepEqual(ran.sort(), ["bun", "deno", "node"], suite);
+  }
 });

@@ -7,39 +7,60 @@
 import assert from "node:assert/strict";
 import * as path from "node:path";
 import { test } from "node:test";
+import { entryPoints } from "../../scripts/entry_points.ts";
 import { filesUnder } from "../../scripts/source_files.ts";
 import { importsOf, readSource } from "./source_text.ts";
 
 /** The layers, lowest first; layers in one row do not import each other. */
 const layerRows: readonly (readonly string[])[] = [
   ["wasm"],
+  ["class_marks"],
   ["errors"],
+  ["contract"],
   ["platform"],
   ["bytes"],
   ["compression"],
-  ["value", "iterator", "cache"],
+  ["value"],
+  ["iterator", "cache"],
   ["memtable", "wal", "sstable"],
   ["version"],
   ["compaction"],
+  ["worker"],
   ["options"],
+  ["store/state"],
+  ["store/read", "store/background", "store/recovery"],
   ["go"],
+  ["store/write", "store/copy"],
+  ["store/sub", "store/upkeep"],
+  ["store/transaction", "store/watch"],
   ["store"],
+  ["adapters"],
   ["mod"],
 ];
 
 const runtimeDependencies = ["snappyjs"];
+/** Optional peers: each has its adapter, and nobody else may import it. */
+const adapterPeers: Readonly<Record<string, string>> = { "abstract-level": "src/adapters/level/" };
+
+/** The entry points. */
+const entries = entryPoints().map(({ source }) => source);
 
 /** Sources by path relative to the repository. */
 type Sources = ReadonlyMap<string, string>;
 
-/** The layer of a file: its folder under src, or the name of a file that is a layer by itself. */
+/**
+ * The layer of a file: its folder under src (a wing of the store counts), or the name of a file
+ * that is a layer by itself.
+ */
 function layerOf(file: string): string | undefined {
-  if (file === "mod.ts") return "mod";
+  if (entries.includes(file)) return "mod";
   if (file.startsWith("wasm/generated/")) return "wasm";
+  const wing = /^src\/(store\/\w+)\//.exec(file)?.[1];
+  if (wing !== undefined) return wing;
   return /^src\/(?:(\w+)\/.+|(\w+)\.ts)$/.exec(file)?.slice(1).find((name) => name !== undefined);
 }
 
-/** Row of a layer, counted from the lowest; -1 for what is no layer. */
+/** Row of a layer, counted from the lowest; -1 for anything else. */
 function rowOf(layer: string | undefined): number {
   return layerRows.findIndex((row) => layer !== undefined && row.includes(layer));
 }
@@ -49,9 +70,11 @@ function resolve(file: string, specifier: string): string {
   return path.posix.join(path.posix.dirname(file), specifier);
 }
 
-/** Whether a file may import a specifier that is not relative. */
-function mayImportPackage(file: string, specifier: string): boolean {
-  if (specifier.startsWith("node:")) return file.startsWith("src/platform/");
+/** Whether a file may import a specifier that is not relative; of modules of Node, types only. */
+function mayImportPackage(file: string, specifier: string, isType: boolean): boolean {
+  if (specifier.startsWith("node:")) return isType && file.startsWith("src/platform/");
+  const adapter = adapterPeers[specifier];
+  if (adapter !== undefined) return file.startsWith(adapter);
   return runtimeDependencies.some((name) => specifier === name || specifier.startsWith(`${name}/`));
 }
 
@@ -61,14 +84,14 @@ function layerViolations(sources: Sources): string[] {
   for (const [file, source] of sources) {
     const own = layerOf(file);
     if (rowOf(own) === -1) violations.push(`${file}: it belongs to no layer`);
-    for (const { specifier, line } of importsOf(source)) {
+    for (const { specifier, line, isType } of importsOf(source)) {
       const at = `${file}:${line}`;
       if (specifier === undefined) {
         violations.push(`${at}: imports something that is not a literal`);
       } else if (!specifier.startsWith(".")) {
-        if (!mayImportPackage(file, specifier)) {
+        if (!mayImportPackage(file, specifier, isType)) {
           violations.push(
-            `${at}: imports "${specifier}", which only src/platform/ may (node:) or nobody`,
+            `${at}: imports "${specifier}"; take a module of Node by src/platform/runtime.ts`,
           );
         }
       } else {
@@ -111,12 +134,59 @@ function importCycles(sources: Sources): string[] {
 }
 
 const sources: Sources = new Map(
-  ["mod.ts", ...filesUnder("src", ".ts")].map((file) => [file, readSource(file)]),
+  [...entries, ...filesUnder("src", ".ts")].map((file) => [file, readSource(file)]),
 );
 
 test("Every module imports only from layers below it or its own folder", () => {
   assert.ok(sources.size > 5, `found only ${sources.size} source files`);
   assert.deepEqual(layerViolations(sources), []);
+});
+
+test("The contract and its suite reach nothing but src/contract/ and the errors", () => {
+  for (const entry of ["contract.ts", "contract_suite.ts"]) {
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { specifier } of importsOf(sources.get(file)!)) {
+        assert.ok(specifier?.startsWith("."), `"${file}" imports "${specifier}"`);
+        visit(resolve(file, specifier!));
+      }
+    };
+    visit(entry);
+    const strange = [...reached].filter((file) =>
+      !entries.includes(file) && !file.startsWith("src/contract/") &&
+      file !== "src/errors.ts" && file !== "src/class_marks.ts"
+    );
+    assert.deepEqual(strange, []);
+    assert.ok(reached.size > 5, `only ${reached.size} modules were reached`);
+    assert.ok(!reached.has("mod.ts"));
+  }
+});
+
+test("Whoever shows entries asks visibility.ts; only counters and checks look for tombstones", () => {
+  const allowed = [
+    "src/go/go_table_writer.ts",
+    "src/iterator/visibility.ts",
+    "src/sstable/block.ts",
+    "src/sstable/table_writer.ts",
+    "src/store/write/commit.ts",
+  ];
+  const askers = [...sources].filter(([, source]) => /import [^;]*\bisTombstone\b/.test(source));
+  assert.deepEqual(askers.map(([file]) => file).sort(), allowed);
+});
+
+test("The Go program is a guest: only open, checkpoints and upkeep know that it exists", () => {
+  const hosts: string[] = [];
+  for (const [file, source] of sources) {
+    const isHost = importsOf(source).some(({ specifier }) => specifier?.includes("/go/"));
+    if (isHost) hosts.push(file);
+  }
+  assert.deepEqual(hosts.sort(), [
+    "src/store/copy/checkpoint.ts",
+    "src/store/open.ts",
+    "src/store/upkeep/verify_store.ts",
+  ]);
 });
 
 test("No module imports itself in a circle", () => {
@@ -137,7 +207,13 @@ test("The layer check finds made-up violations of every kind", () => {
   assert.equal(violationsOf("src/wal/a.ts", `import s from "snappyjs/part.js";`), 0);
   assert.equal(violationsOf("src/wal/a.ts", `const b = await import(name);`), 1);
   assert.equal(violationsOf("src/utils/a.ts", ""), 1);
-  assert.equal(violationsOf("src/platform/a.ts", `import * as fs from "node:fs";`), 0);
+  assert.equal(violationsOf("src/platform/a.ts", `import * as fs from "node:fs";`), 1);
+  assert.equal(violationsOf("src/platform/a.ts", `export { URL } from "node:url";`), 1);
+  assert.equal(violationsOf("src/platform/a.ts", `import { type B, b } from "node:buffer";`), 1);
+  assert.equal(violationsOf("src/platform/a.ts", `import type { Stats } from "node:fs";`), 0);
+  assert.equal(violationsOf("src/wal/a.ts", `import type { Stats } from "node:fs";`), 1);
+  assert.equal(violationsOf("src/platform/a.ts", `type Fs = typeof import("node:fs");`), 0);
+  assert.equal(violationsOf("src/platform/a.ts", `const fs = await import("node:fs");`), 1);
   assert.equal(violationsOf("src/store/a.ts", `import { b } from "../wal/b.ts";`), 0);
   assert.equal(violationsOf("src/store/a.ts", `import { b } from "./b.ts";`), 0);
   assert.equal(violationsOf("src/store/a.ts", `import { E } from "../errors.ts";`), 0);

@@ -1,7 +1,7 @@
 /**
  * Guards the package itself: one version, the runtime dependencies, no install scripts beyond our
- * own `prepare`, and tool versions pinned by the lock file. `npm run test:package` tries the package
- * that npm serves.
+ * own `prepare`, and tool versions pinned by the lock file. `npm run test:package` tries the
+ * package that npm serves.
  */
 
 import assert from "node:assert/strict";
@@ -17,6 +17,8 @@ interface PackageJson {
   license: string;
   scripts: Record<string, string>;
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
+  peerDependenciesMeta: Record<string, { optional?: boolean }>;
   devDependencies: Record<string, string>;
 }
 
@@ -51,6 +53,19 @@ test("package.json, deno.json and the lock file state the same name, version and
 
 test("The runtime dependencies are exactly those that were decided on", () => {
   assert.deepEqual(Object.keys(packageJson.dependencies), ["snappyjs"]);
+});
+
+test("What adapters are for is an optional peer, tried in the oldest version of each range", () => {
+  const { peerDependencies } = packageJson;
+  assert.deepEqual(Object.keys(peerDependencies), ["abstract-level", "keyv", "unstorage"]);
+  for (const name of Object.keys(peerDependencies)) {
+    assert.deepEqual(packageJson.peerDependenciesMeta[name], { optional: true }, name);
+  }
+  const tried = JSON.parse(readSource("tests/adapters/package.json")).dependencies;
+  for (const name of Object.keys(peerDependencies)) {
+    assert.equal(peerDependencies[name]!.split(" ")[0], `^${tried[name]}`, name);
+  }
+  assert.equal(packageJson.devDependencies["abstract-level"], tried["abstract-level"]);
 });
 
 test("No script of the package runs at installation but prepare", () => {
@@ -95,11 +110,25 @@ test("The lock file holds a checksum for every package", () => {
   assert.deepEqual(without, []);
 });
 
-test("What users get has one entry, and nothing that it reaches is part of the tests", () => {
-  assert.equal(denoJson.exports, "./mod.ts");
-  const dependencies = Object.keys(packageJson.dependencies);
+test("The package has these entry points, and none of them reaches a part of the tests", () => {
+  const entries = {
+    ".": "mod",
+    "./contract": "contract",
+    "./contract-suite": "contract_suite",
+    "./level": "level",
+    "./keyv": "keyv",
+    "./unstorage": "unstorage",
+  };
+  assert.deepEqual(
+    denoJson.exports,
+    Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, `./${file}.ts`])),
+  );
+  const dependencies = [
+    ...Object.keys(packageJson.dependencies),
+    ...Object.keys(packageJson.peerDependencies),
+  ];
   const reached = new Set<string>();
-  const waiting = ["mod.ts"];
+  const waiting = Object.values(entries).map((name) => `${name}.ts`);
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (reached.has(file)) continue;
     reached.add(file);
@@ -118,18 +147,20 @@ test("What users get has one entry, and nothing that it reaches is part of the t
   }
   assert.ok(reached.size > 60, `only ${reached.size} modules were reached`);
   const strange = [...reached].filter((file) =>
-    !/^(?:mod\.ts$|src\/|wasm\/generated\/)/.test(file)
+    !/^(?:(?:mod|contract|contract_suite|level|keyv|unstorage)\.ts$|src\/|wasm\/generated\/)/.test(
+      file,
+    )
   );
   assert.deepEqual(strange, []);
 });
 
-test("The list of what is published names no folder of tests, scripts or tools", () => {
+test("The list of published files names no folder of tests, scripts or tools", () => {
   const { include } = denoJson.publish;
   assert.ok(include.includes("mod.ts") && include.includes("src/**/*.ts"));
   for (const pattern of include) {
     assert.match(
       pattern,
-      /^(?:[A-Za-z]+\.(?:ts|md|json)|LICENSE|(?:src|docs|wasm\/generated)\/\*\*\/\*\.(?:ts|md))$/,
+      /^(?:[A-Za-z_]+\.(?:ts|md|json)|LICENSE|(?:src|docs|wasm\/generated)\/\*\*\/\*\.(?:ts|md))$/,
     );
   }
 });
@@ -147,7 +178,7 @@ test("The release workflow pins its actions by hash and has no secret", () => {
   assert.match(workflow, /id-token: write/);
 });
 
-test("No seam of the tests is exported: no scheduler, no switch of a fault", () => {
+test("Nothing that only tests need is exported: no scheduler, no switch of a fault", () => {
   const names = Object.keys(library);
   assert.ok(names.includes("open"));
   const seams = names.filter((name) =>

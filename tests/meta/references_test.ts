@@ -1,7 +1,7 @@
-/** No text of the repository points to a document that is not in it, or to an issue. */
+/** No text of the repository points to a file or decision that is not in it, or to an issue. */
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { root } from "../../scripts/processes.ts";
@@ -15,7 +15,7 @@ const documents = [
   ...["docs", "bench", "tests", "wasm"].flatMap((folder) => filesUnder(folder, ".md")),
 ];
 
-/** Names that stand for documents of other projects or of users. */
+/** Names of documents of other projects or of users. */
 const foreign = new Set(["doc/impl.md", "src/notes.md"]);
 
 /** Whether a document is where `file` says it is: beside it, at the root, or in docs/. */
@@ -50,12 +50,47 @@ test("Every link of a document leads to a file of the repository", () => {
   assert.deepEqual(missing, []);
 });
 
-test("No text refers to an issue or to a plan outside of the repository", () => {
+/** The decisions of the repository, by their numbers. */
+const decisions = new Set(
+  readdirSync(path.join(root, "docs/decisions")).map((name) => Number(name.slice(0, 4))),
+);
+
+test("Every decision that a text names by its number is in the repository", () => {
+  const missing: string[] = [];
+  for (const file of [...sources, ...documents]) {
+    const text = readSource(file);
+    const list = /\b[Dd]ecisions? \[?(\d+(?:(?:,| and|, and)\s+(?:\* )?\d+)*)/g;
+    for (const match of text.matchAll(list)) {
+      for (const [number] of match[1]!.matchAll(/\d+/g)) {
+        if (decisions.has(Number(number))) continue;
+        missing.push(`${file}:${lineOf(text, match.index)} names decision ${number}`);
+      }
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+test("Every source file that a document names by its path is in the repository", () => {
+  const missing: string[] = [];
+  for (const file of documents) {
+    const text = readSource(file);
+    const paths = /(?<![\w/.-])(?:src|tests|bench|scripts|examples|wasm)\/[\w/.-]+\.(?:ts|json)\b/g;
+    for (const match of text.matchAll(paths)) {
+      if (existsSync(path.join(root, match[0]))) continue;
+      missing.push(`${file}:${lineOf(text, match.index)} names "${match[0]}"`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
+test("No text refers to an issue, to a plan or to a folder outside of the repository", () => {
   const found: string[] = [];
   for (const file of [...sources, ...documents]) {
     if (file === "tests/meta/references_test.ts") continue;
     const text = readSource(file);
-    for (const match of text.matchAll(/\b[Ii]ssue \d+|\bshared\/[A-Z]|\bin the design\b/g)) {
+    const outside =
+      /\b[Ii]ssue \d+|\bshared\/[A-Z]|\bin the design\b|(?<=[\s"`(])\/(?:work|home)\/\w/g;
+    for (const match of text.matchAll(outside)) {
       found.push(`${file}:${lineOf(text, match.index)} says "${match[0]}"`);
     }
   }

@@ -122,12 +122,16 @@ export function lineOf(source: string, index: number): number {
 
 /** One import or re-export. */
 export interface Import {
-  /** The module, as written; undefined for an `import(...)` of something that is no literal. */
+  /** The module, as written; undefined for an `import(...)` of something that is not a literal. */
   readonly specifier: string | undefined;
   readonly line: number;
+  /** Whether nothing is loaded: `import type`, `export type`, `typeof import()`. */
+  readonly isType: boolean;
 }
 
-/** Every import of a source: static, type-only, re-export, side effect, `import()` value and type. */
+/**
+ * Every import of a source: static, type-only, re-export, side effect, `import()` value and type.
+ */
 export function importsOf(source: string): Import[] {
   const code = blankNonCode(source);
   const statement =
@@ -139,7 +143,9 @@ export function importsOf(source: string): Import[] {
     const specifier = quote === '"' || quote === "'"
       ? source.slice(start + 1, source.indexOf(quote, start + 1))
       : undefined;
-    found.push({ specifier, line: lineOf(source, match.index) });
+    const isType = /^(?:import|export)\s+type\s/.test(match[0]) ||
+      /(?<![\w$.])typeof\s+$/.test(code.slice(Math.max(0, match.index - 16), match.index));
+    found.push({ specifier, line: lineOf(source, match.index), isType });
   }
   return found;
 }

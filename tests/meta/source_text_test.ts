@@ -19,7 +19,7 @@ test("blankNonCode removes the insides of strings with escaped quotes", () => {
   assert.equal(codeOf(`f("Date \\" Date", 'Date\\'');`), `f(" ", ' ');`);
 });
 
-test("blankNonCode does not take comment marks in strings for comments", () => {
+test("blankNonCode does not treat comment marks in strings as comments", () => {
   assert.equal(codeOf(`a("//"); b("/*"); Date;`), `a(" "); b(" "); Date;`);
 });
 
@@ -30,7 +30,7 @@ test("blankNonCode keeps the code in nested template substitutions", () => {
   );
 });
 
-test("blankNonCode tells regular expressions from division", () => {
+test("blankNonCode distinguishes regular expressions from division", () => {
   assert.equal(
     codeOf(`x = /["'/]Date/g.test(s); y = a / b / Date;`),
     `x = g.test(s); y = a / b / Date;`,

@@ -1,6 +1,6 @@
 /**
- * Guards the tests: every one of them runs, on all three runtimes alike, without waiting for real
- * time, and sits where its subject is found.
+ * Guards the tests: each of them runs, on all three runtimes alike, without waiting for real time,
+ * and lies where its subject does.
  */
 
 import assert from "node:assert/strict";
@@ -14,6 +14,7 @@ import { blankNonCode, importsOf, lineOf, readSource } from "./source_text.ts";
 /** Folders under tests/ that mirror no folder of src/, and what they hold instead. */
 const foldersOfTheirOwn: Readonly<Record<string, string>> = {
   contracts: "suites that every implementation of an interface runs",
+  ecosystem: "other test runners, whose fake clocks a store must outlive",
   fuzz: "every decoder on random, damaged and hostile bytes",
   faults: "crashes, failing I/O and damaged files under the whole store",
   interop: "files that the Go TinyKVS wrote, and processes of different runtimes",
@@ -47,6 +48,14 @@ const rules: readonly Rule[] = [
     pattern: /(?<![\w$.])(?:Date\b|performance\b|Math\s*\.\s*random\b)/g,
     problem: "reads the clock or unseeded randomness: inject them instead",
   },
+  {
+    pattern: /\b(?:systemScheduler\s*\.\s*nowMs|cpuUsage|hrtime)\b/g,
+    problem: "judges by time, which is up to the machine: count turns, calls or work instead",
+  },
+  {
+    pattern: /\btimeout\s*:\s*(?:\d{1,2}_?)?\d{1,3}(?:_?000)?\b(?!_?\d)(?<!600_?000)/g,
+    problem: "has a deadline of less than ten minutes: a busy machine misses it",
+  },
 ];
 
 /** Exceptions: `file` may break the rules whose problem starts with `rule`, for `reason`. */
@@ -55,6 +64,28 @@ const exceptions: readonly { file: string; rule: string; reason: string }[] = [
     file: "tests/platform/system_scheduler_test.ts",
     rule: "waits for real time",
     reason: "it tests the real scheduler, whose timers do not keep a process alive",
+  },
+  {
+    file: "tests/fuzz/fuzz_corpus_test.ts",
+    rule: "judges by time",
+    reason: "processor time tells quadratic work from proportional, by a factor of thousands",
+  },
+  {
+    file: "tests/platform/system_scheduler_test.ts",
+    rule: "judges by time",
+    reason:
+      "its clock must go forward, and a sleep may not end early: no machine is too slow for that",
+  },
+  {
+    file: "tests/adapters/keyv/suite_test.ts",
+    rule: "imports more than test",
+    reason:
+      "its tests share adapters, which have to be closed after the last of them; that is no test",
+  },
+  {
+    file: "tests/platform/real_timers_test.ts",
+    rule: "waits for real time",
+    reason: "it tests the real timers, which do not keep a process alive",
   },
 ];
 
@@ -100,7 +131,7 @@ function titlesOf(source: string): string[] {
   });
 }
 
-/** Whether a test file lies in a folder that mirrors src/, or in one with a purpose of its own. */
+/** Whether a test file lies in a folder that mirrors src/, or in one with its own purpose. */
 function isWellPlaced(file: string, exists: (path: string) => boolean): boolean {
   const inside = file.slice("tests/".length);
   const folder = path.posix.dirname(inside);
@@ -154,13 +185,18 @@ test("The check of test code finds made-up violations of every kind", () => {
     `const now = Date.now();`,
     `const seed = Math.random();`,
     `const now = performance.now();`,
+    `const now = systemScheduler.nowMs();`,
+    `const used = process.cpuUsage();`,
+    `spawnSync("node", [], { timeout: 60_000 });`,
+    `spawnSync("node", [], { timeout: 5000 });`,
   ];
   for (const source of bad) {
     assert.notDeepEqual(problemsOf("tests/made_up_test.ts", head + source), [], source);
   }
   assert.notDeepEqual(problemsOf("tests/made_up_test.ts", `import { test } from "node:test";`), []);
   const good =
-    `${head}test("Regular expressions may test()", () => { assert.ok(/a/.test("a")); });`;
+    `${head}test("Regular expressions may test()", () => { assert.ok(/a/.test("a")); });` +
+    `spawnSync("node", [], { timeout: 600_000 });`;
   assert.deepEqual(problemsOf("tests/made_up_test.ts", good), []);
 });
 

@@ -1,8 +1,8 @@
 /**
- * Guards how files come to be: no call that replaces, cuts or copies a file as a whole is anywhere in
- * the library. Such calls leave a mixture behind when they fail half-way, do not tell of short writes,
- * or follow a link that somebody planted. A file is created exclusively, written through a handle,
- * synced, and given its final name by rename. Also: where regular expressions may be.
+ * Guards how files are made: the library has no call that replaces, cuts or copies a whole file.
+ * Such calls leave a mixture when they fail half-way, do not report short writes, or follow a link
+ * that somebody planted. A file is created exclusively, written through a handle, synced, and gets
+ * its final name by a rename. It also guards where regular expressions may be.
  */
 
 import assert from "node:assert/strict";
@@ -86,14 +86,20 @@ test("Only the platform loads modules of a runtime", () => {
   assert.deepEqual(found, []);
 });
 
-/** Files with regular expressions, and over what those run: texts of bounded length, in linear time. */
+/**
+ * Files with regular expressions, and over what those run: texts of bounded length, in linear time.
+ */
 const expressions: Readonly<Record<string, string>> = {
   "src/go/go_store.ts": "names of files",
   "src/platform/directory_lock.ts": "names of files",
+  "src/platform/file_url.ts": "the path of a URL that the caller gave",
   "src/platform/lock_record.ts": "LOCK.holder, at most 4 KiB",
   "src/platform/process_liveness.ts": "a link of the system",
   "src/platform/posix_handles.ts": "the system's texts of errors",
+  "src/platform/restricted_file_system.ts": "none: it calls SQLite's own exec",
   "src/platform/sqlite_mutex.ts": "none: it calls SQLite's own exec",
+  "src/store/recovery/recovery.ts": "CURRENT, at most 128 bytes, and names of files",
+  "src/store/recovery/store_path.ts": "the path that the caller gave",
   "src/value/record_encoder.ts":
     "a property's name in the text of an error, at most 33 characters of it",
   "src/version/file_names.ts": "names of files",

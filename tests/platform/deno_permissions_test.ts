@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { runtimeCommand } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-const script = fileURLToPath(new URL("deno_permissions_child.ts", import.meta.url));
+const script = fileURLToPath(new URL("permissions_child.ts", import.meta.url));
 
 /** Runs the child with permissions for `allowed` on a store in `directory`. */
 function run(
@@ -17,7 +17,8 @@ function run(
   allowed: string,
   act: string[] = [],
 ): { status: number | null; output: string } {
-  const permissions = [`--allow-read=${allowed}`, `--allow-write=${allowed}`];
+  const permissions = [`--allow-read=${allowed}`];
+  if (act[0] !== "read") permissions.push(`--allow-write=${allowed}`);
   const { command, args } = runtimeCommand("deno", script, [directory, ...act], permissions);
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: "utf8" });
   return { status, output: stdout + stderr };
@@ -32,7 +33,7 @@ test("Under Deno a store needs to read and write its own directory only", () => 
   }
 });
 
-test("Under Deno a store can be created where only the directory to be is allowed", () => {
+test("Under Deno a store can be created if only its future directory is allowed", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const store = path.join(directory.path, "store");
@@ -42,7 +43,7 @@ test("Under Deno a store can be created where only the directory to be is allowe
   }
 });
 
-test("Under Deno a crash is recovered from with permissions for the directory only", () => {
+test("Under Deno recovery needs permissions for the directory only", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const store = path.join(directory.path, "store");
@@ -54,7 +55,20 @@ test("Under Deno a crash is recovered from with permissions for the directory on
   }
 });
 
-test("Under Deno a link out of the directory is refused, also where it leads to what is allowed", () => {
+test("Under Deno a read-only open needs no permission to write", () => {
+  const directory = temporaryDirectory("permissions");
+  try {
+    const store = path.join(directory.path, "store");
+    assert.deepEqual(run(store, store, ["die"]), { status: 7, output: "dying\n" });
+    const names = readdirSync(store);
+    assert.deepEqual(run(store, store, ["read"]), { status: 0, output: "read\n" });
+    assert.deepEqual(readdirSync(store), names);
+  } finally {
+    directory.dispose();
+  }
+});
+
+test("Under Deno a link out of the directory is refused, even if its target is allowed", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const store = path.join(directory.path, "store");
@@ -74,7 +88,7 @@ test("Under Deno a link out of the directory is refused, also where it leads to 
   }
 });
 
-test("Under Deno a store outside of what is allowed is refused without a question", () => {
+test("Under Deno a store outside of the allowed paths is refused without a prompt", () => {
   const directory = temporaryDirectory("permissions");
   try {
     const allowed = path.join(directory.path, "allowed");

@@ -102,7 +102,7 @@ test("lock attempts that fail in this process leave the lock of this process alo
     assert.equal(tryLock("node", directory), "held");
   }));
 
-test("lock tells that this process itself is the holder", () =>
+test("lock says that this process itself is the holder", () =>
   onDirectory((directory) => {
     const lock = defaultFileSystem().lockSync(directory);
     fs.symlinkSync(directory, `${directory}-link`);
@@ -205,7 +205,7 @@ test("lock takes over the files that a killed holder left", () =>
     assert.deepEqual(fs.readdirSync(directory), ["LOCK"]);
   }));
 
-test("lock lets the event loop turn while it waits for the answer of a holder", () =>
+test("lock lets the event loop turn while it waits for a holder's answer", () =>
   onDirectory(async (directory) => {
     // Nobody can tell whose this is.
     fs.writeFileSync(join(directory, "LOCK.holder"), "{}");
@@ -234,7 +234,7 @@ test("lock that is held by another copy of the library in this process is not fr
     defaultFileSystem().lockSync(directory).releaseSync();
   }));
 
-test("lock is not lost for another mode or another link of its record", () =>
+test("lock is not lost by a new mode or a new link of its record", () =>
   onDirectory((directory) => {
     const record = join(directory, "LOCK.holder");
     const lock = defaultFileSystem().lockSync(directory);
@@ -246,7 +246,7 @@ test("lock is not lost for another mode or another link of its record", () =>
     assert.deepEqual(fs.readdirSync(directory).sort(), ["LOCK", "link"]);
   }));
 
-test("lock answers with an unknown holder when the holder's file is damaged", () =>
+test("lock reports an unknown holder if the holder's file is damaged", () =>
   onDirectory(async (directory) => {
     await whileHeldBy("node", directory, () => damageHolder(directory));
   }));

@@ -42,7 +42,7 @@ test("disk file system writes and reads a sparse file around 2^31, 2^32 and 2^40
       into.fill(0);
       await readFully(reading, into, 0, 8, position - 1);
       assert.deepEqual(into, Uint8Array.of(0, ...bytes, 0), `asynchronous read at ${position}`);
-      // Nothing came to lie where the offset would be with its upper half lost.
+      // Nothing was written at the offset without its upper half.
       const low = position % 2 ** 31;
       if (low + 7 < position) {
         readFullySync(reading, into, 0, 7, low);
@@ -56,7 +56,7 @@ test("disk file system writes and reads a sparse file around 2^31, 2^32 and 2^40
   }
 });
 
-test("file handles refuse positions that are no safe integers, and write nothing", async () => {
+test("file handles refuse positions that are not safe integers, and write nothing", async () => {
   const { path, dispose } = temporaryDirectory("unsafe");
   try {
     for (const fileSystem of [defaultFileSystem(), memoryFileSystem()]) {

@@ -23,7 +23,7 @@ test("memory file system lists names in the order of their creation", () => {
   assert.deepEqual(fileSystem.listSync("/"), ["b", "a", "c"]);
 });
 
-test("memory file system copies what it is given", () => {
+test("memory file system copies the bytes that it is given", () => {
   const fileSystem = memoryFileSystem();
   const handle = fileSystem.createSync("/a");
   const from = Uint8Array.of(1, 2);

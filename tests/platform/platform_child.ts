@@ -1,8 +1,8 @@
 /**
  * What the platform tests run in child processes, on every runtime and under Deno with no
- * permission beyond one directory. The first argument names the act, the second the directory;
- * the outcome goes to stdout, one line each. Only console.log and stdin are used besides the
- * adapter under test.
+ * permission beyond one directory. The first argument names the act, the second the directory; the
+ * outcome goes to stdout, one line each. It uses only console.log and stdin besides the adapter
+ * under test.
  */
 
 import process from "node:process";
@@ -96,7 +96,7 @@ switch (act) {
   }
 }
 
-/** Takes the lock for good; answers "held" or why not. */
+/** Takes the lock and keeps it; answers "held" or why not. */
 function attempt(): string {
   try {
     fileSystem.lockSync(directory);

@@ -60,7 +60,7 @@ for (const [what, record, asking, looks, expected] of cases) {
   });
 }
 
-test("This process is found to run, under its own start time", () => {
+test("This process counts as running, with its own start time", () => {
   // Only Linux tells the start time of a process in a file.
   if (!onLinux) return;
   const { started, boot, pidNamespace } = surroundings();

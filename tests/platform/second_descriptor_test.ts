@@ -1,5 +1,5 @@
-// The second descriptor that a handle opens for a sync beside an asynchronous one: what is at the path by
-// then may be another file.
+// The second descriptor that a handle opens for a sync beside an asynchronous one: what is at the
+// path by then may be another file.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { defaultFileSystem } from "../../src/platform/default_file_system.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
-test("A sync beside another one does not vouch for a file that was put in the place of its own", async () => {
+test("A sync during another one does not report success for a file that replaced its own", async () => {
   const directory = temporaryDirectory("witness");
   const file = path.join(directory.path, "file");
   for (const replace of [() => fs.writeFileSync(file, "other"), () => {}]) {

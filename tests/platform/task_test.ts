@@ -1,4 +1,7 @@
-/** Tasks: driven in slices, synchronously, and by both in turn; failures, late failures, the end. */
+/**
+ * Tasks: driven in slices, synchronously, and by both alternately; failures, late failures, the
+ * end.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -14,7 +17,7 @@ import {
   type Task,
 } from "../../src/platform/task.ts";
 
-/** Time that stands still but for 1 ms at every look at the clock. */
+/** Time that moves only by 1 ms at every reading of the clock. */
 class TickingScheduler implements Scheduler {
   now = 0;
   yields = 0;
@@ -58,7 +61,7 @@ class ManualStep implements IoStep {
   }
 }
 
-/** Lets promises that are settled reach whoever waits for them. */
+/** Lets settled promises reach the code that awaits them. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 10; i++) await Promise.resolve();
 }
@@ -106,7 +109,7 @@ test("runTaskSync throws a step's failure through the task", () => {
   assert.deepEqual(log, ["before", "caught EIO", "finally"]);
 });
 
-test("runTaskSync goes on where a task handles the failure of a step", () => {
+test("runTaskSync continues if a task handles the failure of a step", () => {
   const step = new ManualStep();
   step.failSync = new Error("EIO");
   function* tolerant(): Task<number> {
@@ -137,7 +140,7 @@ test("runTask rejects with what the task throws", async () => {
   await assert.rejects(runTask(failing(), new TickingScheduler(), 4), /broken/);
 });
 
-test("RunningTask slices until its budget is used and goes on in the next slice", () => {
+test("RunningTask runs until its budget is used, and continues in the next slice", () => {
   const log: string[] = [];
   const task = new RunningTask(counting(10, log), never);
   const scheduler = new TickingScheduler();
@@ -256,13 +259,13 @@ test("RunningTask does every step at once when it is driven synchronously", () =
   assert.equal(step.started, 0);
 });
 
-test("RunningTask leaves no step unstarted when the time of a synchronous caller is over", async () => {
+test("RunningTask starts the next step before the time of a synchronous caller is over", async () => {
   const step = new ManualStep();
   const log: string[] = [];
   const task = new RunningTask(around(step, log), never);
   const scheduler = new TickingScheduler();
   task.driveSync(scheduler, 0);
-  // A step that is neither under way nor done would be waited for by the background for ever.
+  // A step that is neither under way nor done would be waited for by the background without end.
   assert.equal(task.isWaiting, step.started > step.doneSync);
   await task.wake;
   task.slice(scheduler, 100);
@@ -291,7 +294,7 @@ test("RunningTask lets a synchronous caller take over a step that is under way",
   assert.deepEqual(log, ["before", "after", "finally"]);
 });
 
-test("RunningTask does not take the end of a step that was taken over for that of the next one", async () => {
+test("RunningTask does not confuse the end of a step that was taken over with the end of the next one", async () => {
   const first = new ManualStep();
   const second = new ManualStep();
   const log: string[] = [];
@@ -363,7 +366,7 @@ test("RunningTask keeps its result when it is cancelled after its end", () => {
   assert.equal(task.result, "result");
 });
 
-test("syncStep and syncDirectoryStep use the asynchronous call where there is one", async () => {
+test("syncStep and syncDirectoryStep use the asynchronous call if there is one", async () => {
   const calls: string[] = [];
   const bare = { syncSync: () => calls.push("syncSync") } as unknown as FileHandle;
   const full = {

@@ -1,10 +1,15 @@
-// The host of a worker thread, the same on all three runtimes: with and without turns of the event loop.
+// The host of a worker thread, the same on all three runtimes: with and without turns of the event
+// loop.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { startThread, type Thread } from "../../src/platform/thread.ts";
 
-/** What `thread_port.ts` does, in a program that answers, stops answering or ends as it is told. */
+/**
+ * Does what `thread_port.ts` does, in a program that answers, stops answering or ends as it is
+ * told.
+ */
 const PROGRAM = `
 import { receiveMessageOnPort, workerData } from "node:worker_threads";
 import process from "node:process";
@@ -56,8 +61,8 @@ function start(source = PROGRAM, silenceMs?: number): Heard {
   return { thread, messages, endings, next: () => new Promise((resolve) => wake = resolve) };
 }
 
-function startUp(silenceMs?: number): Heard {
-  const heard = start(PROGRAM, silenceMs);
+function startUp(): Heard {
+  const heard = start();
   assert.equal(heard.thread.waitSync(() => heard.thread.isUp, Infinity), true);
   return heard;
 }
@@ -71,7 +76,7 @@ test("A thread comes up and answers without a turn of the event loop", () => {
   assert.equal(thread.isUp, false);
 });
 
-test("A thread's messages arrive by events where nobody waits for them", async () => {
+test("A thread's messages arrive by events if nobody waits for them", async () => {
   const { thread, messages, next } = startUp();
   const arrival = next();
   thread.post("hello");
@@ -108,7 +113,7 @@ for (const how of ["throw", "exit"]) {
     assert.equal(thread.isUp, false);
   });
 
-  test(`The event loop learns of a thread that ends by ${how}`, async () => {
+  test(`The event loop is told of a thread that ends by ${how}`, async () => {
     const { thread, endings, next } = startUp();
     const end = next();
     thread.post(how);
@@ -118,14 +123,16 @@ for (const how of ["throw", "exit"]) {
   });
 }
 
-test("A synchronous wait gives up a thread that shows no sign of life", () => {
-  const { thread, endings } = startUp(200);
+test("A synchronous wait gives up a thread that shows no sign of life", async () => {
+  const { thread, endings } = start(PROGRAM, 200);
+  // Not by a wait: to come up may take longer than that.
+  while (!thread.isUp) await systemScheduler.yield();
   thread.post("fall silent");
   assert.equal(thread.waitSync(() => false, Infinity), false);
   assert.match(endings[0]!.message, /has not shown any sign of life for 0\.2 seconds/);
 });
 
-test("A program that can't run ends the thread without its ever being up", async () => {
+test("A program that can't run ends the thread before it was ever up", async () => {
   for (const source of ["this is no program", `import "node:no_such_module";`]) {
     const { thread, endings, next } = start(source);
     await next();
@@ -134,7 +141,7 @@ test("A program that can't run ends the thread without its ever being up", async
   }
 });
 
-test("Nothing is heard of a thread that was stopped", async () => {
+test("A stopped thread sends nothing more", async () => {
   const { thread, messages, endings } = startUp();
   thread.post("hello");
   thread.stop();

@@ -40,7 +40,7 @@ test("writeFullySync stops with ENOSPC when a write makes no progress", () => {
   assert.equal(calls, 2);
 });
 
-test("readFully uses the synchronous read where a handle has no other", async () => {
+test("readFully uses the synchronous read if a handle has no other", async () => {
   const handle = memoryFileSystem().createSync("/a");
   assert.equal(handle.read, undefined);
   writeFullySync(handle, Uint8Array.of(1, 2, 3), 0, 3, 0);
@@ -71,7 +71,7 @@ test("readWholeFileSync refuses a file over the cap before it allocates or reads
   assert.throws(() => opened!.syncSync(), { osCode: "EBADF" });
 });
 
-test("readWholeFileSync reports a file that shrinks under it", () => {
+test("readWholeFileSync reports a file that shrinks during the read", () => {
   const fileSystem = withFile(Uint8Array.of(1, 2), (handle) => handle.sizeSync = () => 4);
   assert.throws(() => readWholeFileSync(fileSystem, "/a", 10), { osCode: "EOF" });
 });

@@ -1,6 +1,6 @@
 /**
- * Runs many histories; of one that fails it looks for the shortest part that still does, and says in one
- * line how to run that part again.
+ * Runs many histories; of one that fails it looks for the shortest part that still does, and says
+ * in one line how to run that part again.
  *
  * TINYKVS_TEST_SCALE multiplies the number of histories, TINYKVS_SEED takes another seed, and
  * TINYKVS_HISTORY, a history as a failure prints it, is run alone.
@@ -60,7 +60,10 @@ export interface Shrunk {
   readonly runs: number;
 }
 
-/** Leaves out steps as long as what remains still fails, large parts first, then makes arguments smaller. */
+/**
+ * Leaves out steps as long as what remains still fails, large parts first, then makes arguments
+ * smaller.
+ */
 export async function shrink(
   history: History,
   run: (history: History) => Promise<void>,

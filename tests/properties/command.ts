@@ -1,7 +1,8 @@
 /**
- * What a step of a history is: the name of a command and its arguments, plain data, so that a history can
- * be printed as JSON and run again. To add a command, define it in one of the files `commands_*.ts` and
- * put it into the list in commands.ts; generation, shrinking and printing follow.
+ * What a step of a history is: the name of a command and its arguments, plain data, so that a
+ * history can be printed as JSON and run again. To add a command, define it in one of the files
+ * `commands_*.ts` and put it into the list in commands.ts; generation, shrinking and printing
+ * follow.
  */
 
 import type fc from "fast-check";

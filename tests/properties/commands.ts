@@ -1,20 +1,23 @@
-/** The commands that histories are made of. One more is one more line here (command.ts says how). */
+/**
+ * The commands that histories are made of. One more is one more line here (command.ts says how).
+ */
 
 import type { Command } from "./command.ts";
 import { closeCursor, openCursor, pull, seek } from "./commands_cursor.ts";
-import { close, compact, crash, flush, reopen, sync, wait } from "./commands_life.ts";
+import { close, compact, crash, flush, reopen, runs, sync, verify, wait } from "./commands_life.ts";
 import { get, getMany, scan } from "./commands_read.ts";
 import { getter, reenter } from "./commands_reentrant.ts";
 import { closeSnapshot, openSnapshot, readSnapshot } from "./commands_snapshot.ts";
-import { batch, change, erase, fill } from "./commands_write.ts";
+import { transaction } from "./commands_transaction.ts";
+import { batch, change, conditional, erase, fill } from "./commands_write.ts";
 
 /** All of them. */
 export const commands: readonly Command[] = [
-  ...[change, batch, fill, erase],
+  ...[change, conditional, batch, transaction, fill, erase],
   ...[get, getMany, scan],
   ...[openCursor, pull, seek, closeCursor],
   ...[openSnapshot, readSnapshot, closeSnapshot],
   ...[reenter, getter],
-  ...[flush, sync, wait, compact],
+  ...[flush, runs, sync, verify, wait, compact],
   ...[reopen, crash, close],
 ];

@@ -6,6 +6,7 @@ import type { Value } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { anyRange } from "./commands_read.ts";
 import { anyKey } from "./commands_write.ts";
+import { SortedMap } from "./sorted_map.ts";
 import type { HeldCursor, World } from "./world.ts";
 
 const MAX_CURSORS = 6;
@@ -25,6 +26,8 @@ export const openCursor: Command = command({
       at: 0,
       remaining: range.limit ?? Infinity,
       isEnded: false,
+      isLooped: false,
+      isClosed: false,
     });
   },
 });
@@ -52,12 +55,20 @@ export const seek: Command = command({
   run(world, { cursor, key }) {
     const held = world.held(cursor);
     if (held === undefined) return;
-    if (held.isEnded) {
+    if (held.isClosed) {
       assert.throws(() => held.cursor.seek(world.key(key)), { code: "CLOSED" });
       return;
     }
     held.cursor.seek(world.key(key));
     const wanted = world.binary(key);
+    held.isEnded = false;
+    const probe = new SortedMap();
+    probe.apply([[wanted, ""]]);
+    if (probe.select(held.range, (index) => world.binary(index)).length === 0) {
+      // Outside the range.
+      held.at = held.entries.length;
+      return;
+    }
     const at = held.entries.findIndex(([entry]) =>
       held.range.reverse ? entry <= wanted : entry >= wanted
     );
@@ -76,7 +87,10 @@ export const closeCursor: Command = command({
   },
 });
 
-/** Takes items from a held cursor and compares them. */
+/**
+ * Takes items from a held cursor and compares them. The end closes a cursor that a loop goes
+ * through, one that an asynchronous loop has gone through ever since.
+ */
 export async function pullFrom(
   world: World,
   held: HeldCursor,
@@ -103,7 +117,11 @@ export async function pullFrom(
   const expected = held.isEnded ? [] : held.entries.slice(held.at, held.at + room);
   held.at += expected.length;
   held.remaining -= expected.length;
-  if (expected.length < count) held.isEnded = true;
+  if (form === "async") held.isLooped = true;
+  if (expected.length < count) {
+    held.isEnded = true;
+    if (held.isLooped || form === "sync") held.isClosed = true;
+  }
   world.compare(items.map(world.entryText), expected.map(([key, text]) => key + text));
 }
 

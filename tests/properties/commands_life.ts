@@ -1,17 +1,20 @@
-/** Commands on the store as a whole: flush, compaction, reopening, crashes, and closing amid calls. */
+/**
+ * Commands on the store as a whole: flush, compaction, reopening, crashes, and closing amid calls.
+ */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Key, StoreError } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { anyRange } from "./commands_read.ts";
+import { BULK_KEYS, BULK_START } from "./keys.ts";
 import { anyChange, anyKey, startChange } from "./commands_write.ts";
 import { endSnapshots } from "./commands_snapshot.ts";
 import { HistoryFileSystem, hop, settled } from "./environment.ts";
 import { inspectLevels } from "./inspection.ts";
 import { optionSets } from "./option_sets.ts";
 import { SortedMap } from "./sorted_map.ts";
-import { takeText } from "./values.ts";
+import { takeText, textOf } from "./values.ts";
 import { DIRECTORY, type World } from "./world.ts";
 
 const anySet = fc.nat(optionSets.length - 1);
@@ -33,6 +36,30 @@ export const flush: Command = command({
   },
 });
 
+/** A table for each of many keys in order, as many short runs leave them: small neighbours. */
+export const runs: Command = command({
+  name: "runs",
+  weight: 1,
+  arguments: fc.record({
+    from: fc.nat(BULK_KEYS - 1),
+    count: fc.integer({ min: 8, max: 40 }),
+    isPut: fc.constantFrom(true, true, false),
+  }),
+  comparesAll: true,
+  async run(world, { from, count, isPut }) {
+    for (let i = 0; i < Math.min(count, BULK_KEYS - from); i++) {
+      const key = BULK_START + from + i;
+      if (isPut) world.store.putSync(world.key(key), i);
+      else world.store.deleteSync(world.key(key));
+      world.apply([[world.binary(key), isPut ? textOf(i) : undefined]], [key]);
+      world.acknowledgeAll();
+      await world.store.flush();
+      await hop(10);
+    }
+    await world.settle();
+  },
+});
+
 /** Makes everything durable. */
 export const sync: Command = command({
   name: "sync",
@@ -44,14 +71,45 @@ export const sync: Command = command({
   },
 });
 
+/** Verifies everything while it may change, and asks for its size. */
+export const verify: Command = command({
+  name: "verify",
+  weight: 1,
+  arguments: fc.record({ form: anyForm, isAwaited: fc.boolean() }),
+  async run(world, { form, isAwaited }) {
+    const { entries } = world.store.approximateSize();
+    assert.ok(entries >= world.model.size, `${entries} entries, the map has ${world.model.size}`);
+    if (form === "sync") {
+      assert.deepEqual(world.store.verifySync().problems, []);
+      return;
+    }
+    const done = world.store.verify().then(
+      ({ problems }) => assert.deepEqual(problems, []),
+      // The history may close the store, or kill it, in the meantime.
+      (error) => assert.ok(error instanceof StoreError && error.code === "CLOSED", String(error)),
+    );
+    if (isAwaited) await done;
+    else world.later(done);
+  },
+});
+
 /** Lets time pass and the background work. */
 export const wait: Command = command({
   name: "wait",
   weight: 3,
-  arguments: fc.record({ hops: fc.nat(100), passedMs: fc.constantFrom(0, 1, 1000) }),
-  async run(world, { hops, passedMs }) {
+  arguments: fc.record({
+    hops: fc.nat(100),
+    passedMs: fc.constantFrom(0, 1, 1000),
+    pauses: fc.constantFrom(0, 0, 10, 150),
+  }),
+  async run(world, { hops, passedMs, pauses }) {
     world.scheduler.pass(passedMs);
     await hop(hops);
+    // An idle store works between pauses.
+    for (let i = 0; i < pauses; i++) {
+      world.scheduler.pass(10);
+      await hop(10);
+    }
   },
 });
 
@@ -83,7 +141,7 @@ export const reopen: Command = command({
     if (!keepsCursors) await dropCursors(world);
     const left = world.cursors.splice(0);
     if (form === "sync") {
-      // A compaction under way is given up, which whoever waits for it is told.
+      // A compaction under way is given up, and its callers are told.
       const underWay = world.abandon();
       world.store.closeSync();
       await allAnswered(underWay);
@@ -98,9 +156,9 @@ export const reopen: Command = command({
     endSnapshots(world);
     await world.open(options, form);
     if (form === "sync") inspectLevels(world, { isQuiet: true });
-    // A cursor that is still open when its store is closed says so, and nothing else.
-    for (const { cursor, isEnded } of left) {
-      if (!isEnded) await assert.rejects(cursor.nextMany(1), { code: "CLOSED" });
+    // A cursor that is still open when its store is closed reports that, and nothing else.
+    for (const { cursor, isClosed } of left) {
+      if (!isClosed) await assert.rejects(cursor.nextMany(1), { code: "CLOSED" });
     }
   },
 });
@@ -112,7 +170,8 @@ export const crash: Command = command({
   arguments: fc.record({ options: anySet, form: anyForm, hops: fc.nat(30) }),
   comparesAll: true,
   async run(world, { options, form, hops }) {
-    // What of a write under way is kept depends on the options: where answers are compared, nothing is.
+    // The options decide which part of a write under way is kept. If answers are compared, nothing
+    // is.
     if (world.options.isFixed) await world.settle();
     await hop(hops);
     const killed = world.store;
@@ -149,8 +208,8 @@ const anyCall = fc.record({
 type Call = typeof anyCall extends fc.Arbitrary<infer T> ? T : never;
 
 /**
- * Closes the store while calls are under way. Writes that were accepted must be kept, reads give what
- * they should or a ClosedError, later calls a ClosedError, and everything settles.
+ * Closes the store while calls are under way. Writes that were accepted must be kept, reads give
+ * what they should or a ClosedError, later calls a ClosedError, and everything settles.
  */
 export const close: Command = command({
   name: "close",
@@ -250,7 +309,9 @@ async function closedOr<T>(call: Promise<T>, check: (answer: T) => void): Promis
   check(answer);
 }
 
-/** Waits for calls that were under way at a close: they succeed, or say that the store was closed. */
+/**
+ * Waits for calls that were under way at a close: they succeed, or say that the store was closed.
+ */
 async function allAnswered(calls: Promise<PromiseSettledResult<void>>[]): Promise<void> {
   for (const outcome of await settled(Promise.all(calls), "a call under way at close")) {
     if (outcome.status === "rejected") {

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import type { Value } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { anyKey } from "./commands_write.ts";
+import { latin1 } from "./keys.ts";
 import type { RangeChoice } from "./sorted_map.ts";
 import { takeText } from "./values.ts";
 import type { World } from "./world.ts";
@@ -85,7 +86,7 @@ export const scan: Command = command({
     range: anyRange,
     form: fc.constantFrom(
       ...["entries async", "entries sync", "keys async", "keys sync", "values async"],
-      ...["values sync", "nextMany", "toArray", "count", "visit"],
+      ...["values sync", "nextMany", "toArray", "count", "visit", "bytes async", "bytes sync"],
     ),
   }),
   async run(world, { range, form }) {
@@ -126,6 +127,14 @@ export const scan: Command = command({
       }
       case "toArray":
         return world.compare((await store.entries(given).toArray()).map(world.entryText), both);
+      case "bytes async":
+        for await (const [key, value] of store.entries({ ...given, keyEncoding: "bytes" })) {
+          found.push(takeKey(key) + takeText(value));
+        }
+        return world.compare(found, both);
+      case "bytes sync":
+        for (const key of store.keys({ ...given, keyEncoding: "bytes" })) found.push(takeKey(key));
+        return world.compare(found, keys);
       case "count":
         return world.compare([String(await store.count(given))], [String(expected.length)]);
       default:
@@ -133,6 +142,13 @@ export const scan: Command = command({
     }
   },
 });
+
+/** A key that was read as bytes, whatever the store's options say; the bytes are ours. */
+function takeKey(key: Uint8Array): string {
+  const binary = latin1(key);
+  key.fill(0x55);
+  return binary;
+}
 
 async function visit(world: World, { prefix, gte, lt, limit }: RangeChoice): Promise<void> {
   const range: RangeChoice = gte !== undefined && lt !== undefined

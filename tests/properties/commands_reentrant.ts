@@ -1,7 +1,7 @@
 /**
- * Commands that call the store from inside of it: from the body of a loop over a cursor, from a visitor,
- * and from a getter of a value that is being stored. The iteration must go on over the state that it
- * began with, and what is called must see and change the present one.
+ * Commands that call the store from inside of it: from the body of a loop over a cursor, from a
+ * visitor, and from a getter of a value that is being stored. The iteration must continue over the
+ * state that it began with, and the calls must see and change the present one.
  */
 
 import fc from "fast-check";

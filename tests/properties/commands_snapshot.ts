@@ -70,7 +70,7 @@ export const readSnapshot: Command = command({
   },
 });
 
-/** Closes one; then it says so. */
+/** Closes one. After that it reports that it is closed. */
 export const closeSnapshot: Command = command({
   name: "closeSnapshot",
   weight: 1,
@@ -83,7 +83,7 @@ export const closeSnapshot: Command = command({
   },
 });
 
-/** The store was closed: its snapshots say so, and nothing else. */
+/** The store was closed: its snapshots report that, and nothing else. */
 export function endSnapshots(world: World): void {
   for (const { snapshot } of world.snapshots.splice(0)) {
     assert.throws(() => snapshot.getSync("a"), { code: "CLOSED" });

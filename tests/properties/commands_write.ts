@@ -1,7 +1,8 @@
 /** Commands that write: single changes in every form, batches, and many puts in a row. */
 
+import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Key, Store, Value } from "../../mod.ts";
+import type { EmbeddedStore, Key, Value } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { BULK_KEYS, BULK_START, keyCount } from "./keys.ts";
 import type { MapChange } from "./sorted_map.ts";
@@ -77,7 +78,7 @@ export function changeNow(world: World, change: Change): void {
   world.acknowledgeAll();
 }
 
-function putTyped(store: Store, key: Key, value: Value): Promise<void> {
+function putTyped(store: EmbeddedStore, key: Key, value: Value): Promise<void> {
   switch (typeof value) {
     case "string":
       return store.putString(key, value);
@@ -150,6 +151,59 @@ export const batch: Command = command({
       if (form === "later") return;
       await done;
     }
+    world.acknowledgeAll();
+  },
+});
+
+/** A single change that depends on what is there. */
+export const conditional: Command = command({
+  name: "conditional",
+  weight: 5,
+  arguments: fc.record({
+    key: anyKey,
+    value: anyValue,
+    kind: fc.constantFrom("create", "replace", "replaceOther", "delete", "update", "drop"),
+    isSync: fc.boolean(),
+  }),
+  async run(world, { key: index, value: choice, kind, isSync }) {
+    const { store } = world;
+    const before = world.model.get(world.binary(index));
+    const key = world.key(index);
+    const value = makeValue(choice);
+    const after = textOf(makeValue(choice));
+    let result: boolean | Promise<boolean>;
+    let expected: boolean;
+    let change: Value | undefined = value;
+    if (kind === "create") {
+      expected = before === undefined;
+      result = isSync ? store.putIfNotExistsSync(key, value) : store.putIfNotExists(key, value);
+    } else if (kind === "delete") {
+      expected = before !== undefined;
+      change = undefined;
+      result = isSync ? store.deleteIfExistsSync(key) : store.deleteIfExists(key);
+    } else if (kind === "update" || kind === "drop") {
+      expected = true;
+      if (kind === "drop") change = undefined;
+      const replace = (old: Value | undefined): Value | undefined => {
+        assert.equal(old === undefined ? undefined : textOf(old), before);
+        return change;
+      };
+      result = isSync
+        ? (store.updateSync(key, replace), true)
+        : store.update(key, replace).then(() => true);
+    } else {
+      // What is there now, or most likely something else.
+      const found = kind === "replace" ? store.getSync(key) : undefined;
+      const old = found ?? makeValue({ ...choice, seed: choice.seed + 1 });
+      expected = before !== undefined && before === textOf(old);
+      result = isSync ? store.putIfEqualsSync(key, value, old) : store.putIfEquals(key, value, old);
+    }
+    const isDelete = change === undefined;
+    // The value of `update` is asked for later.
+    if (!isSync) spoil(key, kind === "update" ? undefined : value);
+    assert.equal(await result, expected, kind);
+    if (!expected || isDelete && before === undefined) return;
+    world.apply([[world.binary(index), isDelete ? undefined : after]], [index]);
     world.acknowledgeAll();
   },
 });

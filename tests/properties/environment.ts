@@ -1,10 +1,11 @@
 /**
- * What a history runs on: files in memory and virtual time, both driven by a seed, so that a history
- * always takes the same course, whatever the machine does.
+ * What a history runs on: files in memory and virtual time, both driven by a seed, so that a
+ * history always takes the same course, whatever the machine does.
  *
- * Turns of the event loop and asynchronous reads and syncs are some hops through the microtask queue,
- * how many says the seed: flushes, compactions, reads and writes interleave in ever new ways. So nothing
- * waits for a real turn, and what is not settled after one never will be: `settled` finds that out.
+ * Turns of the event loop and asynchronous reads and syncs are some hops through the microtask
+ * queue, how many says the seed: flushes, compactions, reads and writes interleave in ever new
+ * ways. So nothing waits for a real turn, and what is not settled after one never will be:
+ * `settled` finds that out.
  *
  * A file that was removed must not be read any more: the store removes only what nobody refers to.
  */
@@ -24,7 +25,9 @@ export async function hop(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await undefined;
 }
 
-/** Files that notice reads of removed ones; `isAsync` offers reads and syncs asynchronously as well. */
+/**
+ * Files that notice reads of removed ones; `isAsync` offers reads and syncs asynchronously as well.
+ */
 export class HistoryFileSystem extends CloneableFileSystem {
   /** What must never happen and did. */
   readonly violations: string[] = [];
@@ -126,8 +129,8 @@ export class HistoryScheduler implements Scheduler {
   }
 
   nowMs(): number {
-    // Mostly a little time passes between two looks at the clock, now and then a whole slice: of reads,
-    // some are as fast as out of the page cache, others as slow as a disk.
+    // Mostly a little time passes between two looks at the clock, now and then a whole slice: of
+    // reads, some are as fast as out of the page cache, others as slow as a disk.
     const draw = this.#random.below(16);
     this.#nowMs += draw === 0 ? 3 : draw < 8 ? 0.02 : 0.1;
     return this.#nowMs;

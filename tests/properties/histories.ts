@@ -18,7 +18,7 @@ export const MAX_STEPS = 120;
 const SAMPLED_GETS = 16;
 
 /** A history: plain data. */
-export interface History extends Omit<WorldOptions, "isFixed" | "keysAsText"> {
+export interface History extends Omit<WorldOptions, "isFixed" | "keysAsText" | "isSub"> {
   /** What happens. */
   readonly steps: readonly Step[];
 }
@@ -53,7 +53,7 @@ const byName = new Map(commands.map((command) => [command.name, command]));
 /** Runs a history. Throws at the first answer that is not the map's. */
 export async function runHistory(
   history: History,
-  options: Pick<WorldOptions, "isFixed" | "keysAsText">,
+  options: Pick<WorldOptions, "isFixed" | "keysAsText" | "isSub">,
 ): Promise<World> {
   const world = new World({ ...history, ...options });
   const restore = useScheduler(world.scheduler);
@@ -82,6 +82,7 @@ async function finish(world: World): Promise<void> {
   await world.settle();
   inspectAll(world);
   await drainCursors(world);
+  world.checkNeighbours();
 }
 
 async function explained(what: string, action: () => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * What is compared after every step of a history, beyond the answers of the step itself: the keys that
- * it changed, a window of the key space by get and by a scan in either direction, and, after steps that
- * move data, all of it, with the levels in the manifest.
+ * What is compared after every step of a history, beyond the answers of the step itself: the keys
+ * that it changed, a window of the key space by get and by a scan in either direction, and, after
+ * steps that move data, all of it, with the levels in the manifest.
  */
 
 import assert from "node:assert/strict";
@@ -35,7 +35,7 @@ export function inspectSome(world: World): void {
   requireLegal(world);
 }
 
-/** Compares everything by scans, and so many keys by get; by default all. */
+/** Compares everything by scans, and this number of keys by get; by default all. */
 export function inspectAll(world: World, sampledGets?: number): void {
   const { store } = world;
   world.touched.length = 0;

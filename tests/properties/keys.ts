@@ -1,9 +1,10 @@
 /**
- * The keys of the model's histories: a fixed pool, so that histories hit the same keys again. The empty
- * key, prefixes of each other, bytes 0x00 and 0xff, the longest key, and 160 short ones for bulk.
+ * The keys of the model's histories: a fixed pool, so that histories hit the same keys again. The
+ * empty key, prefixes of each other, bytes 0x00 and 0xff, the longest key, and 160 short ones for
+ * bulk.
  *
- * The model knows a key as a string of one character per byte ("binary"), whose order is that of the
- * bytes.
+ * The model knows a key as a string of one character per byte ("binary"), whose order is that of
+ * the bytes.
  */
 
 import assert from "node:assert/strict";
@@ -22,7 +23,7 @@ export interface PoolKey {
   readonly bytes: Uint8Array;
   /** The same, one character per byte. */
   readonly binary: string;
-  /** The key as text where it is UTF-8. */
+  /** The key as text if it is UTF-8. */
   readonly text: string | undefined;
 }
 

@@ -1,4 +1,7 @@
-/** Random histories as in model_test.ts, each under four sets of options that must not be told apart. */
+/**
+ * Random histories as in model_test.ts, each under four sets of options that must give the same
+ * answers.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

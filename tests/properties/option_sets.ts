@@ -25,6 +25,7 @@ export const optionSets: readonly Options[] = [
     levelSizeMultiplier: 2,
     maxLevels: 4,
     walSync: "none",
+    flushOnClose: false,
   },
   {
     memtableSizeBytes: 65536,
@@ -37,5 +38,13 @@ export const optionSets: readonly Options[] = [
     maxLevels: 3,
   },
   { preset: "low-memory", memtableSizeBytes: 16384, l0CompactionTrigger: 2, maxLevels: 7 },
-  { memtableSizeBytes: 4096, compression: "snappy", levelSizeMultiplier: 2, maxLevels: 7 },
+  {
+    memtableSizeBytes: 4096,
+    compression: "snappy",
+    levelSizeMultiplier: 2,
+    maxLevels: 7,
+    flushOnClose: false,
+  },
+  // Large enough for tables to be small neighbours.
+  { memtableSizeBytes: 262_144, blockSizeBytes: 256, compression: "none", l0CompactionTrigger: 2 },
 ];

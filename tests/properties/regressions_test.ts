@@ -1,4 +1,6 @@
-/** Histories that the model once failed on, by what was wrong; each is as short as it could be made. */
+/**
+ * Histories that the model once failed on, by what was wrong; each is as short as it could be made.
+ */
 
 import { test } from "node:test";
 import type { Step } from "./command.ts";

@@ -3,10 +3,13 @@
 /** A key and the text of its value. */
 export type Entry = readonly [key: string, text: string];
 
-/** A change of the map: a key's new text, or undefined where it is deleted. */
+/** A change of the map: a key's new text, or undefined if it is deleted. */
 export type MapChange = readonly [key: string, text: string | undefined];
 
-/** A range by keys of the pool; what is undefined (or missing, as JSON makes it) is no bound. */
+/**
+ * A range by keys of the pool. An undefined field (or a missing one, as JSON makes it) is not a
+ * bound.
+ */
 export interface RangeChoice {
   readonly prefix?: number | undefined;
   readonly gte?: number | undefined;
@@ -53,7 +56,9 @@ export class SortedMap {
     }
   }
 
-  /** The entries of a range in its direction, without the limit; `binary` gives the keys of bounds. */
+  /**
+   * The entries of a range in its direction, without the limit; `binary` gives the keys of bounds.
+   */
   select(range: RangeChoice, binary: (key: number) => string): Entry[] {
     const { prefix, gte, gt, lte, lt, reverse } = range;
     const start = prefix === undefined ? undefined : binary(prefix);

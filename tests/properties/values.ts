@@ -1,7 +1,7 @@
 /**
- * The values of the model's histories: makers for every type, from empty to larger than a memtable, and
- * the text by which the model knows a value. The text says the type, so -0 differs from 0, a bigint from
- * a number, and NaN equals itself.
+ * The values of the model's histories: makers for every type, from empty to larger than a memtable,
+ * and the text by which the model knows a value. The text says the type, so -0 differs from 0, a
+ * bigint from a number, and NaN equals itself.
  */
 
 import type { Value } from "../../mod.ts";
@@ -72,7 +72,9 @@ export function textOf(value: Value | undefined): string {
   }
 }
 
-/** The text of a value that the store handed out; its bytes are then the caller's, and are spoiled. */
+/**
+ * The text of a value that the store handed out; its bytes are then the caller's, and are spoiled.
+ */
 export function takeText(value: Value | undefined): string {
   const text = textOf(value);
   if (value instanceof Uint8Array) value.fill(0x55);

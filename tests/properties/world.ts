@@ -5,14 +5,14 @@
 
 import assert from "node:assert/strict";
 import {
-  type Cursor,
+  type EmbeddedCursor,
+  type EmbeddedSnapshot,
+  type EmbeddedStore,
   type Key,
   open,
   openSync,
   type Options,
   type Range,
-  type Snapshot,
-  type Store,
   type Value,
 } from "../../mod.ts";
 import { Random } from "../support/random.ts";
@@ -20,19 +20,24 @@ import { HistoryFileSystem, HistoryScheduler, settled } from "./environment.ts";
 import { latin1, pool, type PoolKey } from "./keys.ts";
 import { optionSets } from "./option_sets.ts";
 import { type Entry, type MapChange, type RangeChoice, SortedMap } from "./sorted_map.ts";
+import { checkNeighbours, fillNeighbours, throughSub } from "./sub_store.ts";
 import { takeText } from "./values.ts";
 
 /** Where the store is. */
 export const DIRECTORY = "/model";
+/** The prefix of a sub counts. */
+const MAX_SUB_KEY_BYTES = 65_000;
 
 /** How a history is run. */
 export interface WorldOptions {
   /** Index of the first set of options. */
   readonly first: number;
-  /** Whether it stays in force to the end, and every answer is to be the same under another one. */
+  /** Whether it stays in force to the end, and another set must give the same answers. */
   readonly isFixed: boolean;
   /** Whether the store reads keys as text; then all are. */
   readonly keysAsText: boolean;
+  /** Whether all reads and writes go through a sub, with others beside it. */
+  readonly isSub?: boolean;
   /** Whether files offer asynchronous calls. */
   readonly asyncFiles: boolean;
   /** What decides the course of everything asynchronous. */
@@ -41,26 +46,33 @@ export interface WorldOptions {
 
 /** A cursor that stays open over several steps. */
 export interface HeldCursor {
-  readonly cursor: Cursor<[string | Uint8Array, Value]>;
+  readonly cursor: EmbeddedCursor<[string | Uint8Array, Value]>;
   readonly range: RangeChoice;
   /** What it has to show, in its direction, without the limit. */
   readonly entries: readonly Entry[];
   at: number;
   remaining: number;
+  /** Whether the last step found the end. */
   isEnded: boolean;
+  /** Whether an asynchronous loop has gone through it, so that its end closes it. */
+  isLooped: boolean;
+  /** Whether its end has closed it. */
+  isClosed: boolean;
 }
 
 /** The run. */
 export class World {
   /** The answers of every step as text, for the comparison of runs under different options. */
   readonly answers: string[] = [];
-  /** Largest number of tables and the deepest level seen, which tell whether the run was worth it. */
+  /**
+   * Largest number of tables and the deepest level seen, which tell whether the run was worth it.
+   */
   maxTables = 0;
   deepestLevel = 0;
   /** Cursors that stay open. */
   readonly cursors: HeldCursor[] = [];
   /** Snapshots that stay open, with what they must show. */
-  readonly snapshots: { readonly snapshot: Snapshot; readonly model: SortedMap }[] = [];
+  readonly snapshots: { readonly snapshot: EmbeddedSnapshot; readonly model: SortedMap }[] = [];
   /** The state of the store. */
   model: SortedMap = new SortedMap();
   /** Keys of the pool that the last step changed. */
@@ -72,7 +84,10 @@ export class World {
   /** What decides, besides the history. */
   readonly random: Random;
   readonly options: WorldOptions;
-  #store!: Store;
+  /** The store that was opened. */
+  #opened!: EmbeddedStore;
+  /** The store, or its sub. */
+  #store!: EmbeddedStore;
   /** The state as of the last moment at which nothing was under way, and what was issued since. */
   #acknowledged = new SortedMap();
   #issued: (readonly MapChange[])[] = [];
@@ -87,13 +102,15 @@ export class World {
   }
 
   /** The store. */
-  get store(): Store {
+  get store(): EmbeddedStore {
     return this.#store;
   }
 
   /** Opens the store for the first time. */
   async start(): Promise<void> {
-    this.#store = await settled(open(DIRECTORY, this.storeOptions(this.options.first)), "open");
+    const options = this.storeOptions(this.options.first);
+    this.#use(await settled(open(DIRECTORY, options), "open"));
+    if (this.options.isSub) await settled(fillNeighbours(this.#opened), "the neighbours");
   }
 
   /** Gives everything back, whatever has happened. */
@@ -102,7 +119,7 @@ export class World {
     await settled(Promise.allSettled([...this.abandon(), ...closing]), "the last close");
   }
 
-  /** The options of a set, or of the first one where that is fixed. */
+  /** The options of a set, or of the first one if that is fixed. */
   storeOptions(set: number): Options {
     const index = this.options.isFixed ? this.options.first : set;
     return {
@@ -115,15 +132,31 @@ export class World {
   /** Opens the store again; it must be closed. */
   async open(set: number, form: "async" | "sync"): Promise<void> {
     const options = this.storeOptions(set);
-    this.#store = form === "sync"
-      ? openSync(DIRECTORY, options)
-      : await settled(open(DIRECTORY, options), "open");
+    this.#use(
+      form === "sync"
+        ? openSync(DIRECTORY, options)
+        : await settled(open(DIRECTORY, options), "open"),
+    );
   }
 
-  /** The pool's key; a store that reads keys as text gets only keys that are. */
+  /** Requires what must hold of what is beside the sub, if the history goes through one. */
+  checkNeighbours(): void {
+    if (this.options.isSub) checkNeighbours(this.#opened);
+  }
+
+  #use(opened: EmbeddedStore): void {
+    this.#opened = opened;
+    this.#store = this.options.isSub ? throughSub(opened) : opened;
+  }
+
+  /**
+   * The pool's key; a store that reads keys as text gets only keys that are, a sub none of the
+   * longest.
+   */
   pooled(key: number): PoolKey {
     const found = pool[key % pool.length]!;
-    return this.options.keysAsText && found.text === undefined ? pool[1]! : found;
+    if (this.options.keysAsText && found.text === undefined) return pool[1]!;
+    return this.options.isSub && found.bytes.length > MAX_SUB_KEY_BYTES ? pool[1]! : found;
   }
 
   /** A key as the model knows it. */
@@ -148,7 +181,7 @@ export class World {
   entryText = ([key, value]: [string | Uint8Array, Value]): string =>
     this.binaryOf(key) + takeText(value);
 
-  /** The text of a key's value, "absent" where it has none. */
+  /** The text of a key's value, or "absent". */
   expected(key: number): string {
     return this.model.get(this.binary(key)) ?? "absent";
   }
@@ -220,8 +253,8 @@ export class World {
   }
 
   /**
-   * Requires that a recovered state is that after some prefix of what was issued, with all that was
-   * acknowledged, and goes on from there.
+   * Requires that a recovered state is the one after some prefix of the issued writes, with all
+   * acknowledged ones, and continues from it.
    */
   recover(found: SortedMap): void {
     const prefix = this.#acknowledged;

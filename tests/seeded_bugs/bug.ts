@@ -1,10 +1,10 @@
 /**
- * What a seeded bug is: a small change that breaks the library on purpose, kept beside the tests as the
- * text to find and the text to put in its place. Nothing of it is in src/, so nothing of it can be
- * reached from what is published; it takes effect in a copy of the sources only (runner.ts).
+ * What a seeded bug is: a small change that breaks the library on purpose. It is kept beside the
+ * tests as the text to find and its replacement. Nothing of it is in src/, so the published package
+ * can't reach it; it takes effect only in a copy of the sources (runner.ts).
  *
- * The text to find has to be in its file exactly once. When the code moves, the bug does not apply any
- * more and its test says so: a gate whose bugs silently change nothing would be worth nothing.
+ * The text to find must be in its file exactly once. When the code moves, the bug does not apply
+ * any more and its test says so: a gate whose bugs silently change nothing would be worth nothing.
  */
 
 /** The layers of the fault programme, by the letters of the reliability list. */
@@ -20,7 +20,9 @@ export const layers = {
 /** A layer of the fault programme. */
 export type Layer = keyof typeof layers;
 
-/** The run that must catch a bug. Bugs with equal commands share one run of the unbroken sources. */
+/**
+ * The run that must catch a bug. Bugs with equal commands share one run of the unbroken sources.
+ */
 export interface Command {
   /** The layer that it belongs to. */
   readonly layer: Layer;
@@ -38,7 +40,7 @@ export interface Edit {
   readonly file: string;
   /** Text that is in it exactly once. */
   readonly find: string;
-  /** What stands there instead. */
+  /** The replacement. */
   readonly replace: string;
 }
 
@@ -61,7 +63,7 @@ export interface Bug {
 /**
  * The source of a file with an edit made.
  *
- * @throws {Error} the text to find is not there, is there twice, or is no other than the replacement
+ * @throws {Error} the text to find is missing, is there twice, or equals the replacement
  */
 export function applyEdit(source: string, { file, find, replace }: Edit): string {
   const at = source.indexOf(find);

@@ -5,14 +5,20 @@ import { corruption } from "./commands.ts";
 import { durabilityBugs } from "./durability_bugs.ts";
 import { failureBugs } from "./failure_bugs.ts";
 import { historyBugs } from "./history_bugs.ts";
+import { repairBugs } from "./repair_bugs.ts";
+import { subBugs } from "./sub_bugs.ts";
 import { tableBugs } from "./table_bugs.ts";
+import { transactionBugs } from "./transaction_bugs.ts";
 
 /** Every bug. */
 export const seededBugs: readonly Bug[] = [
   ...durabilityBugs,
   ...failureBugs,
   ...historyBugs,
+  ...repairBugs,
+  ...subBugs,
   ...tableBugs,
+  ...transactionBugs,
 ];
 
 /** The bugs of the reliability list (3.9), in its words and its order. */
@@ -49,7 +55,7 @@ export const requiredItems: readonly string[] = [
   "lock no-op",
 ];
 
-/** A change that looks like a bug and can't be told from none. */
+/** A change that looks like a bug and has no effect. */
 export interface Equivalent extends Omit<Bug, "symptom" | "caughtBy"> {
   /** Why nothing that anybody could see differs. */
   readonly because: string;
@@ -58,8 +64,8 @@ export interface Equivalent extends Omit<Bug, "symptom" | "caughtBy"> {
 }
 
 /**
- * Bugs of the list in the places where this design gives them no effect. Each has a caught one of the
- * same item in its stead: for the lengths of records, the sizes in a filter.
+ * Bugs of the list in places where this design gives them no effect. For each item there is a
+ * caught bug in another place: for the lengths of records, the sizes in a filter.
  */
 export const equivalents: readonly Equivalent[] = [
   {
@@ -81,7 +87,7 @@ export const equivalents: readonly Equivalent[] = [
       replace: "  const first = crc32(bytes, view, start + 4, start + 8);\n" +
         "  const crc = crc32(bytes, view, start + 12, start + RECORD_HEADER_BYTES, first);\n",
     }],
-    passes: corruption(/^A store that has only a log survives every bit/),
+    passes: corruption(/^A store that has only a log survives damage to every bit/),
   },
   {
     name: "manifest-checksum-without-length",
@@ -101,6 +107,6 @@ export const equivalents: readonly Equivalent[] = [
       replace:
         "  return crc32(bytes, view, offset + 8, end) === view.getUint32(offset, true) ? end : -1;\n",
     }],
-    passes: corruption(/^A store that has only a log survives every bit/),
+    passes: corruption(/^A store that has only a log survives damage to every bit/),
   },
 ];

@@ -1,11 +1,14 @@
 /**
- * The one table of where each layer's tests are and how they are made small. The files are globs and the
- * tests are found by their titles, so that a layer may be split into other files without a change here.
+ * The one table of where each layer's tests are and how they are made small. The files are globs
+ * and the tests are found by their titles, so that a layer may be split into other files without a
+ * change here.
  */
 
 import type { Command } from "./bug.ts";
 
-/** One workload of the enumeration of crashes, by the start of its title; scale 1 opens every state. */
+/**
+ * One workload of the enumeration of crashes, by the start of its title; scale 1 opens every state.
+ */
 export function crashes(workload: string, scale = 0.1): Command {
   return {
     layer: "CR",
@@ -41,6 +44,22 @@ export const model: Command = {
   files: "tests/properties/model_test.ts",
   titles: /^The store gives the answers of a sorted map in random histories/,
   environment: { TINYKVS_TEST_SCALE: "0.05" },
+};
+
+/** Random histories of concurrent transactions against a serial oracle. */
+export const transactions: Command = {
+  layer: "MO",
+  files: "tests/properties/transactions_test.ts",
+  titles: /^Every history of concurrent transactions is that of a serial order/,
+  environment: { TINYKVS_TEST_SCALE: "0.2" },
+};
+
+/** Random histories that go through a sub. */
+export const modelThroughSub: Command = {
+  layer: "MO",
+  files: "tests/properties/model_sub_test.ts",
+  titles: /^A sub gives the answers of a sorted map in random histories/,
+  environment: { TINYKVS_TEST_SCALE: "0.2" },
 };
 
 /** Writers that are killed. */

@@ -1,7 +1,9 @@
-/** Bugs that lose what was promised to last: syncs that are left out, files that are deleted early. */
+/**
+ * Bugs that lose what was promised to last: syncs that are left out, files that are deleted early.
+ */
 
 import type { Bug } from "./bug.ts";
-import { crashes } from "./commands.ts";
+import { crashes, directed } from "./commands.ts";
 
 /** What the enumeration of crashes says of a state that shows no legal prefix. */
 const CRASH_STATE = /crash state [\w-]+:\d+:[\w-]+#\d+:\d+: /;
@@ -13,7 +15,7 @@ export const durabilityBugs: readonly Bug[] = [
     item: "skip WAL sync",
     does: "acknowledges synced writes without a sync of the log",
     edits: [{
-      file: "src/store/logs.ts",
+      file: "src/store/state/logs.ts",
       find: "      if (handle.sync === undefined) handle.syncSync();\n" +
         "      else await handle.sync();\n",
       replace: "",
@@ -26,12 +28,27 @@ export const durabilityBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "returns from synchronous writes without a sync of the log",
     edits: [{
-      file: "src/store/logs.ts",
+      file: "src/store/state/logs.ts",
       find: "      log.writer.handle.syncSync();\n",
       replace: "",
     }],
     caughtBy: crashes("A store that is used synchronously"),
     symptom: CRASH_STATE,
+  },
+  {
+    name: "leave-log-without-sync",
+    item: "beyond the list",
+    does: "closes with flushOnClose false without a sync of the log that it leaves",
+    edits: [{
+      file: "src/store/closing.ts",
+      find: "        await state.logs.sync();\n        return;\n",
+      replace: "        return;\n",
+    }],
+    caughtBy: directed(
+      "tests/store/leave_log_test.ts",
+      /loses nothing to a power loss, with walSync "none"/,
+    ),
+    symptom: /key \d+/,
   },
   {
     name: "extend-over-records",
@@ -57,6 +74,32 @@ export const durabilityBugs: readonly Bug[] = [
     }],
     caughtBy: crashes("Small durable puts, into logs that are extended ahead of them"),
     symptom: CRASH_STATE,
+  },
+  {
+    name: "refuse-stale-head",
+    item: "beyond the list",
+    does: "takes the head of a deleted log, in a block that was never durable, for the wrong file",
+    edits: [{
+      file: "src/wal/log_reader.ts",
+      find: "  if (!isOwn && mayBeStale(header)) {\n",
+      replace: "  if (false) {\n",
+    }],
+    caughtBy: crashes("A store that is closed and opened again and again"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "reuse-lost-log-number",
+    item: "beyond the list",
+    does:
+      "gives a log the number of one whose name a power loss took and whose blocks are on the disk",
+    edits: [{
+      file: "src/store/recovery/recovery.ts",
+      find:
+        "  if (state.log.live) versions.reserveFileNumber(state.nextFileNumber + MAX_NUMBERS_AHEAD);\n",
+      replace: "",
+    }],
+    caughtBy: directed("tests/store/log_numbers_test.ts", /^A log never gets the number of one/),
+    symptom: /may have been a log/,
   },
   {
     name: "skip-table-sync",
@@ -113,9 +156,9 @@ export const durabilityBugs: readonly Bug[] = [
     does: "deletes the old manifest before the new name of CURRENT is durable",
     edits: [{
       file: "src/version/version_set.ts",
-      find: "      this.#replaceCurrent(number);\n" +
+      find: "      this.#replaceCurrent(number, () => isReplaced = true);\n" +
         "      fileSystem.syncDirectorySync(this.#directory);\n",
-      replace: "      this.#replaceCurrent(number);\n",
+      replace: "      this.#replaceCurrent(number, () => isReplaced = true);\n",
     }],
     caughtBy: crashes("A store that is closed and opened again and again"),
     symptom: CRASH_STATE,
@@ -127,8 +170,8 @@ export const durabilityBugs: readonly Bug[] = [
     edits: [{
       file: "src/version/version_set.ts",
       find: "      fileSystem.syncDirectorySync(this.#directory);\n" +
-        "      this.#replaceCurrent(number);\n",
-      replace: "      this.#replaceCurrent(number);\n",
+        "      this.#replaceCurrent(number, () => isReplaced = true);\n",
+      replace: "      this.#replaceCurrent(number, () => isReplaced = true);\n",
     }],
     caughtBy: crashes("A store that is being created", 1),
     symptom: CRASH_STATE,
@@ -138,7 +181,7 @@ export const durabilityBugs: readonly Bug[] = [
     item: "GC before manifest durable",
     does: "deletes a log before the edit that replaces it is durable",
     edits: [{
-      file: "src/store/flush_queue.ts",
+      file: "src/store/background/flush_queue.ts",
       find: "    const nextLog = logs.numberAfter(immutable.logNumber);\n",
       replace: "    const nextLog = logs.numberAfter(immutable.logNumber);\n" +
         "    logs.removeBelow(nextLog);\n",

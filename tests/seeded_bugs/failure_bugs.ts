@@ -1,4 +1,7 @@
-/** Bugs in what comes after a failure: syncs that are retried, errors that are dropped, writes left in the heap. */
+/**
+ * Bugs in what comes after a failure: syncs that are retried, errors that are dropped, writes left
+ * in the heap.
+ */
 
 import type { Bug } from "./bug.ts";
 import { errors, kills } from "./commands.ts";
@@ -10,7 +13,7 @@ export const failureBugs: readonly Bug[] = [
     item: "retry sync",
     does: "syncs a log once more after a sync that failed",
     edits: [{
-      file: "src/store/logs.ts",
+      file: "src/store/state/logs.ts",
       find: "      else await handle.sync();\n",
       replace: "      else await handle.sync().catch(() => handle.sync!());\n",
     }],
@@ -48,7 +51,7 @@ export const failureBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "goes on writing after a sync of the log has failed",
     edits: [{
-      file: "src/store/write_path.ts",
+      file: "src/store/write/acknowledgement.ts",
       find: '            this.#state.fail("a sync of the write-ahead log", error);\n',
       replace: "",
     }],

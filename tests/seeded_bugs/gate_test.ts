@@ -1,7 +1,7 @@
 /**
- * The gate of the seeded bugs itself: that the list is complete, that a change without an effect is not
- * taken for a caught bug, nor a run that ends for another reason, and that the changes which are listed as
- * equivalent are.
+ * The gate of the seeded bugs itself: the list is complete, a change without an effect does not
+ * count as a caught bug, nor does a run that ends for another reason, and the changes that are
+ * listed as equivalent have no effect.
  */
 
 import assert from "node:assert/strict";
@@ -22,7 +22,7 @@ const harmless: Bug = {
   item: "beyond the list",
   does: "says something else in a comment",
   edits: [{
-    file: "src/store/range.ts",
+    file: "src/store/state/range.ts",
     find: "/** A key as a bound. The bytes are a copy. */",
     replace: "/** A key as a bound. */",
   }],
@@ -46,7 +46,7 @@ async function reasonOf(bug: Bug): Promise<string> {
   }
 }
 
-test("Every bug of the reliability list is seeded, and has a name of its own", () => {
+test("Every bug of the reliability list is seeded, and has a unique name", () => {
   assert.equal(requiredItems.length, 30);
   const items = new Set(seededBugs.map(({ item }) => item));
   assert.deepEqual([...requiredItems.filter((item) => !items.has(item))], []);
@@ -58,26 +58,26 @@ test("Every bug of the reliability list is seeded, and has a name of its own", (
   }
 });
 
-test("TINYKVS_BUG names a bug that there is", () => {
+test("TINYKVS_BUG names a bug that exists", () => {
   const name = process.env["TINYKVS_BUG"];
   const isKnown = (wanted: string): boolean => seededBugs.some((bug) => bug.name === wanted);
   assert.ok(name === undefined || isKnown(name), `there is no bug "${name}"`);
   assert.ok(!isKnown(harmless.name));
 });
 
-test("A harmless change is not taken for a caught bug", async () => {
+test("A harmless change does not count as a caught bug", async () => {
   requireApplicable(harmless);
   if (runtimeName !== "node") return;
   assert.equal(await reasonOf(harmless), "every test passes");
 });
 
-test("A change that leaves no program is not taken for a caught bug", async () => {
+test("A change that breaks the program does not count as a caught bug", async () => {
   requireApplicable(broken);
   if (runtimeName !== "node") return;
   assert.match(await reasonOf(broken), /fails, which is none of its tests|does not run/);
 });
 
-test("Tests that fail without the bug are told from those that catch it", async () => {
+test("Tests that fail without the bug are distinguished from those that catch it", async () => {
   const missing = { ...harmless, caughtBy: directed("tests/store/range_test.ts", /^no such test/) };
   requireApplicable(missing);
   if (runtimeName !== "node") return;
@@ -85,7 +85,7 @@ test("Tests that fail without the bug are told from those that catch it", async 
 });
 
 for (const { name, does, because, passes, ...change } of equivalents) {
-  test(`A library that ${does} is as good as one that does not`, async () => {
+  test(`A library that ${does} passes like one that does not`, async () => {
     const bug: Bug = { ...change, name, does, caughtBy: passes, symptom: /./ };
     assert.ok(because.length > 0);
     requireApplicable(bug);
@@ -115,12 +115,12 @@ const failed: Outcome = {
 const ended: TestRun = { outcomes: [passed], code: 0, isTimedOut: false, seconds: 1, output: "" };
 const bug: Bug = { ...harmless, symptom: /write \d is missing/ };
 
-test("judge takes a failing assertion of the named test for a caught bug", () => {
+test("judge counts a failing assertion of the named test as a caught bug", () => {
   const verdict = judge({ ...ended, outcomes: [failed], code: 1 }, ended, bug);
   assert.deepEqual(verdict, { isCaught: true, title, message: failed.message });
 });
 
-test("judge takes nothing else for a caught bug", () => {
+test("judge counts nothing else as a caught bug", () => {
   const reasonFor = (run: Partial<TestRun>, baseline: TestRun = ended): string => {
     const verdict = judge({ ...ended, code: 1, ...run }, baseline, bug);
     return verdict.isCaught ? "caught" : verdict.reason;
@@ -148,7 +148,7 @@ test("judge takes nothing else for a caught bug", () => {
   }
 });
 
-test("problemOfBaseline wants a whole run of passing tests with the right titles", () => {
+test("problemOfBaseline requires a whole run of passing tests with the right titles", () => {
   const problemOf = (run: Partial<TestRun>): string | undefined =>
     problemOfBaseline({ ...ended, ...run }, bug.caughtBy);
   assert.equal(problemOf({}), undefined);
@@ -161,7 +161,7 @@ test("problemOfBaseline wants a whole run of passing tests with the right titles
   assert.match(problemOf({ outcomes: [{ title, result: "skipped" }] })!, /no test has/);
 });
 
-test("The reporter tells every end of a test, with the messages of all causes", () => {
+test("The reporter reports every end of a test, with the messages of all causes", () => {
   const cause = new TypeError("outer", { cause: new RangeError("inner") });
   const error = { failureType: "testCodeFailure", cause };
   assert.deepEqual(outcomeOf({ type: "test:fail", data: { name: "a", details: { error } } }), {

@@ -7,7 +7,7 @@ import type { Outcome } from "./reporter.ts";
 export interface TestRun {
   /** How the tests ended that did. */
   readonly outcomes: readonly Outcome[];
-  /** Exit code, or null where a signal ended the process. */
+  /** Exit code, or null if a signal ended the process. */
   readonly code: number | null;
   /** Whether it was stopped for taking too long. */
   readonly isTimedOut: boolean;
@@ -22,7 +22,7 @@ export type Verdict =
   | { readonly isCaught: true; readonly title: string; readonly message: string }
   | { readonly isCaught: false; readonly reason: string };
 
-/** Errors of a program that does not even run; whoever stumbles over one has tested nothing. */
+/** Errors of a program that does not even run; a test that meets one has tested nothing. */
 const SLIPS =
   /\b(?:SyntaxError|ReferenceError|ERR_MODULE_NOT_FOUND|ERR_UNSUPPORTED_TYPESCRIPT\w*|does not provide an export|is not a function|is not iterable|is not defined|Cannot find (?:module|package)|Cannot (?:read|set) properties of)\b/;
 

@@ -6,7 +6,7 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 
-/** Starts every line, so that what the tests print is told apart. */
+/** Starts every line, so that it can be distinguished from what the tests print. */
 export const OUTCOME_MARK = "seeded bug outcome: ";
 
 /** How one test ended. */
@@ -15,7 +15,7 @@ export interface Outcome {
   readonly title: string;
   /** How it ended. */
   readonly result: "passed" | "failed" | "skipped";
-  /** What Node says failed: "testCodeFailure" where the test's own code threw. */
+  /** The kind of failure by Node: "testCodeFailure" if the test's own code threw. */
   readonly failureType?: string;
   /** Class of the error, or what else was thrown. */
   readonly errorName?: string;

@@ -1,6 +1,7 @@
 /**
- * Registers one test for every bug of a list. Node runs the tests that must catch it; Deno and Bun only
- * check that every bug still applies: a second and third run of the same children would prove nothing.
+ * Registers one test for every bug of a list. Node runs the tests that must catch it; Deno and Bun
+ * only check that every bug still applies: a second and third run of the same children would prove
+ * nothing.
  */
 
 import assert from "node:assert/strict";
@@ -19,7 +20,7 @@ export function testBugs(theme: string, bugs: readonly Bug[]): void {
   let tree: BrokenTree | undefined;
   let caught = 0;
   for (const bug of bugs) {
-    test(`A library that ${bug.does} is found out by ${layers[bug.caughtBy.layer]}`, async () => {
+    test(`A library that ${bug.does} is caught by ${layers[bug.caughtBy.layer]}`, async () => {
       requireApplicable(bug);
       if (runtimeName !== "node" || (only ?? bug.name) !== bug.name) return;
       if (tree === undefined) {

@@ -31,13 +31,13 @@ test("BlockBuilder makes the golden payload", () => {
   assert.equal(payload(builder), golden);
 });
 
-test("BlockBuilder makes the same payload of values that lie in buffers of their own", () => {
+test("BlockBuilder makes the same payload from values that lie in separate buffers", () => {
   const builder = new BlockBuilder(64);
   for (const entry of entries) builder.add(splitViewOf(entry));
   assert.equal(payload(builder), golden);
 });
 
-test("BlockBuilder makes the same payload where key and value lie apart in one buffer", () => {
+test("BlockBuilder makes the same payload if key and value lie apart in one buffer", () => {
   const builder = new BlockBuilder(64);
   const bytes = Uint8Array.from([...bytesOf("key"), 99, 99, ...tombstone, 3, 1]);
   const view = new DataView(bytes.buffer);
@@ -57,7 +57,7 @@ test("BlockBuilder counts entries and their bytes, and says where the first key 
   assert.equal(hexOf(writer.bytes.slice(firstKeyStart, firstKeyEnd)), hexOf(bytesOf("first")));
 });
 
-test("BlockBuilder starts anew after reset", () => {
+test("BlockBuilder starts over after reset", () => {
   const builder = new BlockBuilder(64);
   builder.add(viewOf({ key: bytesOf("gone"), value: valueOfLength(5000, 1) }));
   builder.finish();

@@ -4,7 +4,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CacheOwner } from "../../src/cache/weighted_cache.ts";
 import { DecodeError } from "../../src/errors.ts";
-import { Block, blockCapacity, nextBlockCapacity } from "../../src/sstable/block.ts";
+import { Block } from "../../src/sstable/block.ts";
+import { blockCapacity, nextBlockCapacity } from "../../src/sstable/block_frame.ts";
 import { BlockCache } from "../../src/sstable/block_cache.ts";
 import { bytesOf, valueOfLength } from "../support/entries.ts";
 import { payloadOf } from "../support/tables.ts";
@@ -60,7 +61,7 @@ test("BlockCache keeps the memory of an unpinned block that is cached", () => {
   assert.ok(cache.take(1000) === block);
 });
 
-test("BlockCache gives blocks with room, and at most a quarter more than asked for", () => {
+test("BlockCache gives blocks that are large enough, and at most a quarter larger", () => {
   const cache = new BlockCache(0);
   const block = blockIn(cache, 1000);
   cache.insert(owner, 0, block);
@@ -68,7 +69,7 @@ test("BlockCache gives blocks with room, and at most a quarter more than asked f
   assert.ok(cache.take(900) === block);
 });
 
-test("BlockCache takes a block back that turned out to be damaged", () => {
+test("BlockCache takes back a block that turned out to be damaged", () => {
   const cache = new BlockCache(0);
   const payload = payloadOf([{ key: bytesOf("key"), value: valueOfLength(1000, 1) }]);
   cache.giveBack(cache.take(payload.length + 12)!);
@@ -79,7 +80,7 @@ test("BlockCache takes a block back that turned out to be damaged", () => {
   assert.equal(cache.spareBytes, spareBytes);
 });
 
-test("BlockCache drops what it holds of a slab that gives room for blocks of another size", () => {
+test("BlockCache drops its blocks of a slab that makes room for blocks of another size", () => {
   const capacity = 4_000_000;
   const cache = new BlockCache(capacity);
   const dropped = new Set<number>();
@@ -115,7 +116,8 @@ test("BlockCache holds no more memory than its capacity and a reserve, whatever 
       assert.ok(cache.sizeBytes + cache.spareBytes <= capacity + reserve);
       peak = Math.max(peak, cache.sizeBytes + cache.spareBytes);
     }
-    // As when a compaction has replaced the table: its memory is there for the blocks of another one.
+    // As when a compaction has replaced the table: its memory is there for the blocks of another
+    // one.
     for (const entry of entries) cache.remove(entry);
     assert.equal(cache.sizeBytes, 0);
     assert.ok(cache.spareBytes > capacity / 2 && cache.spareBytes <= capacity);
@@ -130,7 +132,7 @@ test("BlockCache leaves blocks above 1 MiB to the garbage collector", () => {
   assert.equal(cache.spareBytes, 0);
 });
 
-test("blockCapacity has room, wastes a sixteenth at most, and goes up step by step", () => {
+test("blockCapacity is large enough, wastes at most a sixteenth, and grows in steps", () => {
   let capacity = blockCapacity(1);
   for (let bytes = 1; bytes < 70_000; bytes += 1 + (bytes >>> 6)) {
     const rounded = blockCapacity(bytes);

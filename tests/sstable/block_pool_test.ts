@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { Block } from "../../src/sstable/block.ts";
 import { BlockPool } from "../../src/sstable/block_pool.ts";
 
-/** All blocks of the next so many slabs, taken. */
+/** Takes all blocks of the next slabs. */
 function takeSlabs(pool: BlockPool, neededBytes: number, count: number): Block[] {
   const blocks: Block[] = [];
   for (let slabs = 0; slabs < count; slabs++) {

@@ -1,4 +1,7 @@
-/** Decoded blocks: search against a plain list, and every kind of payload that is none. */
+/**
+ * Decoded blocks: the search is compared with a plain list, and every kind of invalid payload is
+ * refused.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -34,11 +37,12 @@ function requireRefused(payload: Uint8Array): void {
   assert.throws(() => decode(payload), DecodeError);
 }
 
-test("Block finds every key, and the place of every other one", () => {
+test("Block finds every key, and the place of every missing one", () => {
   for (let seed = 1; seed <= 100; seed++) {
     withSeed(seed, (random) => {
       const keys = new Map<string, PlainEntry>();
-      // In every other seed all keys of the block share a prefix, and most of those that are asked for don't.
+      // In every other seed all keys of the block share a prefix, and most of the searched ones
+      // don't.
       const shared = seed % 2 === 0 ? awkwardKey(random) : bytesOf("");
       for (let i = 0; i <= random.below(60); i++) {
         const key = Uint8Array.from([...shared, ...awkwardKey(random)]);
@@ -65,7 +69,7 @@ test("Block finds every key, and the place of every other one", () => {
   }
 });
 
-test("Block copies the payload that it is given", () => {
+test("Block copies its payload", () => {
   const payload = payloadOf([{ key: bytesOf("k"), value: tombstone }]);
   const scratch = Uint8Array.from([...payload, 1, 2, 3]);
   const block = Block.decode(scratch, 0, payload.length);
@@ -79,7 +83,7 @@ test("Block states the memory that it takes", () => {
   assert.ok(sizeBytes >= payload.length && sizeBytes < payload.length * 17 / 16 + 1100);
 });
 
-test("Block refuses what is cut off or followed by something", () => {
+test("Block refuses a payload that is cut off or followed by more bytes", () => {
   const payload = payloadOf([
     { key: bytesOf("a"), value: tombstone },
     { key: bytesOf("b"), value: valueOfLength(5, 1) },
@@ -127,7 +131,7 @@ test("Block refuses a value without a type byte", () => {
   requireRefused(payloadOf([{ key: bytesOf("a long key"), value: new Uint8Array(0) }]));
 });
 
-test("Block decodes random bytes to nothing but itself or a DecodeError", () => {
+test("Block decodes random bytes to a valid block or a DecodeError", () => {
   withSeed(9, (random) => {
     const good = payloadOf(
       Array.from({ length: 20 }, (_, i) => ({

@@ -91,7 +91,7 @@ test("filterParameters() sizes filters as Go does", () => {
   assert.throws(() => filterParameters(2 ** 33, 0.01), RangeError);
 });
 
-test("FilterBuilder sizes by the given count instead of its own", () => {
+test("FilterBuilder sizes by the given count and not by its own", () => {
   const keys = numbered("key", 100);
   const section = build(keys, 0.01, 1000);
   assert.equal(section.length, filterSectionBytes(9586));
@@ -115,13 +115,13 @@ test("FilterBuilder counts keys, forgets them on reset and gives the same sectio
   assert.deepEqual(builder.finish(), section);
 });
 
-test("FilterBuilder refuses rates that are no probability", () => {
+test("FilterBuilder refuses rates that are not probabilities", () => {
   for (const rate of [0, 1, -0.1, 1.5, NaN]) {
     assert.throws(() => new FilterBuilder(rate), RangeError, String(rate));
   }
 });
 
-test("Filter never denies a key that was added and holds to the rate", () => {
+test("Filter never denies a key that was added, and keeps to the rate", () => {
   const keys = numbered("present:", 10_000);
   const absent = numbered("absent:", 20_000);
   for (const rate of [0.1, 0.01, 0.001]) {

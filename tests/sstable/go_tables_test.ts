@@ -98,7 +98,7 @@ function isLive(text: string): boolean {
   return !text.endsWith("=06");
 }
 
-test("TableReader reads every Go store that was closed, merged, to what Go states", () => {
+test("TableReader reads every Go store that was closed, merged, to the content that Go stated", () => {
   for (const store of closedStores) {
     const tables = tablesOf(store);
     assert.equal(tables.length, 8, store);
@@ -219,7 +219,7 @@ test("encodeIndexHead rebuilds the index of Go's uncompressed tables, byte for b
   }
 });
 
-test("TableReader tells Go's two block footers apart", () => {
+test("TableReader distinguishes Go's two block footers", () => {
   const codecs = new Map([["v0.3.1-zstd", CODEC_ZSTD], ["v0.4.0-none", CODEC_NONE]]);
   for (const [store, codec] of codecs) {
     for (const { bytes, index } of tablesOf(store)) {
@@ -258,14 +258,14 @@ test("TableReader refuses a Go table under an identity with a checksum", () => {
   assert.throws(() => reader.sections.loadIndexSync(), CorruptionError);
 });
 
-test("TableReader scans damaged Go tables to all of their entries or to an error", () => {
+test("TableReader scans damaged Go tables to all of their entries or an error", () => {
   for (const store of ["v0.3.1-zstd", "v0.4.0-snappy"]) {
     const table = tablesOf(store).find(({ number }) => number === 11)!;
     const expected = drainSync(cursorOf(table.reader));
     const { filterOffset, indexOffset } = table.reader.sections.tail!.footer;
     let refused = 0;
     for (let at = 0; at < table.bytes.length; at += at < filterOffset ? 7 : 1) {
-      // Go has no checksum on the filter and nothing to find its damage by; a scan does not use it.
+      // Go has no checksum on the filter, so its damage can't be found; a scan does not use it.
       if (at >= filterOffset && at < indexOffset) continue;
       const bytes = table.bytes.slice();
       bytes[at]! ^= 1 << (at & 7);

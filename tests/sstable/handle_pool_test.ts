@@ -1,4 +1,7 @@
-/** Open files: few at a time, least used first, and fewer still where the system has no more. */
+/**
+ * Open files: only a few at a time, those that were used least go first, and fewer still if the
+ * system has no more.
+ */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -49,7 +52,7 @@ test("HandlePool never has more files open than its limit", () => {
   }
 });
 
-test("HandlePool keeps what is used all the time open", () => {
+test("HandlePool keeps a file open that is used all the time", () => {
   const { pool: handles, files, counts } = pool(40, 5);
   const [hot, ...others] = files;
   for (const file of others) {
@@ -60,13 +63,13 @@ test("HandlePool keeps what is used all the time open", () => {
   assert.ok(counts.opens <= others.length + 2, `${counts.opens} opens`);
 });
 
-test("HandlePool has room for four files at least", () => {
+test("HandlePool has room for at least four files", () => {
   const { pool: handles, files } = pool(4, 1);
   for (const file of files) contentOf(handles, file);
   assert.equal(handles.openCount, 4);
 });
 
-test("HandlePool makes do with the descriptors that it gets", () => {
+test("HandlePool works with the descriptors that it gets", () => {
   for (const maxHandles of [1, 2, 3, 5, 9]) {
     const { pool: handles, files } = pool(20, 16, maxHandles);
     for (let round = 0; round < 3; round++) {
@@ -75,7 +78,7 @@ test("HandlePool makes do with the descriptors that it gets", () => {
   }
 });
 
-test("HandlePool passes the failure on when there is no descriptor at all", () => {
+test("HandlePool reports the failure if there is no descriptor at all", () => {
   const { pool: handles, files } = pool(1, 16, 0);
   assert.throws(
     () => handles.acquire(files[0]!),
@@ -83,7 +86,7 @@ test("HandlePool passes the failure on when there is no descriptor at all", () =
   );
 });
 
-test("HandlePool passes on that a file is missing, and opens it when it is there", () => {
+test("HandlePool reports a missing file, and opens it once it exists", () => {
   const { pool: handles, counts } = pool(1, 16);
   assert.throws(
     () => handles.acquire(new PooledFile("/absent")),
@@ -116,7 +119,7 @@ test("HandlePool does not hand out a handle whose closing failed", () => {
   assert.equal(contentOf(handles, files[0]!), 0);
 });
 
-test("HandlePool closes everything for good", () => {
+test("HandlePool opens nothing after it was closed", () => {
   const { pool: handles, files, counts } = pool(5, 16);
   for (const file of files) contentOf(handles, file);
   handles.close();

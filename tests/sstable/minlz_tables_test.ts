@@ -22,7 +22,7 @@ const names = readdirSync(folder).filter((name) => name.endsWith(".sst")).sort()
 
 interface Table {
   readonly bytes: Uint8Array;
-  /** Offsets behind the blocks. */
+  /** Offsets after the blocks. */
   readonly blockEnds: number[];
   readonly entries: string[];
 }
@@ -31,7 +31,10 @@ function keyOf(entry: string): Uint8Array {
   return new Uint8Array(Buffer.from(entry.slice(0, entry.indexOf("=")), "hex"));
 }
 
-/** The table with its blocks compressed again: filter, metadata and footer but for offsets as they were. */
+/**
+ * The table with its blocks compressed again: filter, metadata and footer but for offsets as they
+ * were.
+ */
 function recompressed(name: string): Table {
   const bytes = new Uint8Array(readFileSync(new URL(name, folder)));
   const reader = readerOfBytes(bytes, { sizeBytes: bytes.length, checksum: undefined });
@@ -109,7 +112,7 @@ test("TableReader finds every damaged byte of a MinLZ block by its checksum", ()
   }
 });
 
-test("TableReader reads damaged MinLZ blocks to entries or to an error where checksums are not checked", () => {
+test("TableReader reads damaged MinLZ blocks to entries or an error if checksums are not checked", () => {
   const { bytes, blockEnds } = recompressed(names.at(-1)!);
   let refused = 0;
   let read = 0;

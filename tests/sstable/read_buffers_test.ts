@@ -21,7 +21,7 @@ test("Read buffers are large enough, kept by size, and never given to two", () =
   }
 });
 
-test("Read buffers of other sizes are left to the collector, and not too many are kept", () => {
+test("Read buffers of other sizes are left to the garbage collector, and not too many are kept", () => {
   const large = takeReadBuffer(128 * 1024 + 1);
   assert.equal(large.bytes.length, 128 * 1024 + 1);
   giveReadBuffer(large);
@@ -33,7 +33,7 @@ test("Read buffers of other sizes are left to the collector, and not too many ar
   assert.ok(reused > 0 && reused <= 4, `${reused} were kept`);
 });
 
-test("A cursor that is closed while it reads leaves the read's buffer to nobody", async () => {
+test("A cursor that is closed during a read gives the buffer of the read to nobody", async () => {
   const held: (() => void)[] = [];
   let isHolding = false;
   const reading = Promise.withResolvers<void>();
@@ -56,7 +56,7 @@ test("A cursor that is closed while it reads leaves the read's buffer to nobody"
   for (let n = 0; n < 5000; n++) store.putSync(keyOf(n), `value of ${n}`);
   await store.compact();
   const abandoned = store.entries({ gte: keyOf(3000) });
-  // So far that it reads ahead.
+  // Far enough that it reads ahead.
   await abandoned.nextMany(300);
   isHolding = true;
   const step = abandoned.nextMany(2000);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ReadPace } from "../../src/sstable/read_pace.ts";
 
-/** A pace whose reads take as long as they are told to. */
+/** A pace whose reads take as long as the test says. */
 function paced(): { readonly pace: ReadPace; read(tookMs: number): void } {
   let nowMs = 1000;
   const pace = new ReadPace(() => nowMs);
@@ -25,7 +25,7 @@ function awaited(pace: ReadPace): number {
   return count;
 }
 
-test("ReadPace has reads made at once as long as they are fast", () => {
+test("ReadPace lets reads run at once as long as they are fast", () => {
   const { pace, read } = paced();
   for (let i = 0; i < 1000; i++) {
     assert.ok(pace.mayReadAtOnce());
@@ -33,7 +33,7 @@ test("ReadPace has reads made at once as long as they are fast", () => {
   }
 });
 
-test("ReadPace has many reads awaited after a slow one, and then tries again", () => {
+test("ReadPace lets many reads be awaited after a slow one, and then tries again", () => {
   const { pace, read } = paced();
   assert.ok(pace.mayReadAtOnce());
   read(8);
@@ -42,7 +42,7 @@ test("ReadPace has many reads awaited after a slow one, and then tries again", (
   assert.equal(awaited(pace), 0);
 });
 
-test("ReadPace tries a disk that stays slow less and less often, but does not forget it", () => {
+test("ReadPace tries a disk that stays slow less and less often, but never stops", () => {
   const { pace, read } = paced();
   read(8);
   for (const expected of [128, 256, 512, 1024, 2048, 4096, 8192, 8192]) {
@@ -73,7 +73,7 @@ test("ReadPace forgives a slow read among many fast ones, but not many, nor one 
   assert.equal(awaited(pace), 128);
 });
 
-test("ReadPace takes a clock that went back for a slow read", () => {
+test("ReadPace treats a clock that went back as a slow read", () => {
   const { pace, read } = paced();
   read(-1);
   assert.equal(awaited(pace), 128);

@@ -39,7 +39,7 @@ function randomEntries(random: Random): PlainEntry[] {
   return [...keys.values()].sort((a, b) => compareKeys(a.key, b.key));
 }
 
-/** Keys in the table, right beside them, and before and behind all of them. */
+/** Keys in the table, right beside them, and before and after all of them. */
 function probesOf(entries: readonly PlainEntry[]): Uint8Array[] {
   const probes: Uint8Array[] = [new Uint8Array(0), new Uint8Array(60).fill(0xff)];
   for (const { key } of entries) {
@@ -91,7 +91,7 @@ test("TableCursor walks a whole table from any key on", () => {
   });
 });
 
-test("TableCursor finds the same by asynchronous loads as by synchronous ones", async () => {
+test("TableCursor shows the same with asynchronous loads as with synchronous ones", async () => {
   for (let seed = 1; seed <= 15; seed++) {
     await withSeedAsync(seed, async (random) => {
       const entries = randomEntries(random);
@@ -116,7 +116,7 @@ test("TableCursor finds the same by asynchronous loads as by synchronous ones", 
   }
 });
 
-test("TableCursor shows the same from two cursors that walk in turn over one tiny cache", () => {
+test("Two TableCursors that alternate over one tiny cache show the same", () => {
   const entries = numbered(200, 50);
   const { fileSystem, summary } = writeTable(entries, { blockSizeBytes: 200 });
   const reader = readerOf(fileSystem, summary, { blockCacheBytes: 1200 });
@@ -158,7 +158,7 @@ test("TableCursor reads one block first and then ever larger runs up to its boun
   }
 });
 
-test("TableCursor reads block by block where it may not read ahead", () => {
+test("TableCursor reads block by block if it may not read ahead", () => {
   const { fileSystem, summary } = writeTable(numbered(100, 100), { blockSizeBytes: 1000 });
   const counting = countingFileSystem(fileSystem);
   const reader = readerOf(counting, summary);
@@ -193,7 +193,7 @@ test("TableCursor reads nothing that the cache has", () => {
   assert.equal(counting.counts.reads, before);
 });
 
-test("TableCursor leaves the cache alone where it is told to", () => {
+test("TableCursor leaves the cache alone if it is told to", () => {
   const { fileSystem, summary } = writeTable(numbered(100, 100), { blockSizeBytes: 1000 });
   const reader = readerOf(fileSystem, summary);
   assert.equal(drainSync(cursorOf(reader, { useCache: false })).length, 100);
@@ -213,7 +213,7 @@ test("TableCursor asks for a load before its first move on a table that was not 
   assert.equal(cursor.resume(), AT_ENTRY);
 });
 
-test("TableCursor can be sought anew after a load failed", async () => {
+test("TableCursor can seek again after a load failed", async () => {
   const entries = numbered(100, 100);
   const { bytes, summary } = writeTable(entries, { blockSizeBytes: 1000 });
   const mutant = bytes.slice();

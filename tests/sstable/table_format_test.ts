@@ -130,7 +130,7 @@ test("decodeFooter and decodeProperties find every flipped bit of the tail", () 
 test("decodeFooter refuses impossible offsets and sizes", () => {
   const { bytes } = tail();
   for (let at = 0; at < 56; at += 4) {
-    // Counts are held against the index, which this does not see.
+    // Counts are compared with the index, which this does not see.
     if (at >= 36 && at < 48) continue;
     for (const value of [0, 1, 0x7fffffff, 0x80000000, 0xffffffff]) {
       const mutant = bytes.slice();
@@ -207,13 +207,13 @@ test("decodeBlockFooter reads the 12 bytes of Go v0.3 as zstd", () => {
   });
 });
 
-test("decodeBlockFooter refuses what is neither form", () => {
+test("decodeBlockFooter refuses a footer of neither form", () => {
   for (let length = 0; length < 40; length++) {
     assert.throws(() => decodeBlock(new Uint8Array(length).fill(0xff)), DecodeError);
   }
 });
 
-test("decodeBlockFooter hands on a codec that nobody knows yet", () => {
+test("decodeBlockFooter returns a codec that nobody knows yet", () => {
   for (const codec of [4, 5, 255]) {
     const bytes = Uint8Array.from([1, 2, 3, 0, 0, 0, 0, 3, 0, 0, 0, 3, 0, 0, 0, codec]);
     assert.equal(decodeBlock(bytes).codec, codec);

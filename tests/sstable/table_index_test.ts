@@ -1,4 +1,4 @@
-/** The index: golden bytes, the search for a block, and every kind of section that is none. */
+/** The index: golden bytes, the search for a block, and every kind of invalid section. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -77,7 +77,8 @@ test("TableIndex finds the block for every key", () => {
   for (let seed = 1; seed <= 50; seed++) {
     withSeed(seed, (random) => {
       const keys = new Map<string, Uint8Array>();
-      // In every other seed all keys of the table share a prefix, and most of those that are asked for don't.
+      // In every other seed all keys of the table share a prefix, and most of the searched ones
+      // don't.
       const shared = seed % 2 === 0 ? awkwardKey(random) : bytesOf("");
       for (let i = 0; i <= random.below(80); i++) {
         const key = Uint8Array.from([...shared, ...awkwardKey(random)]);
@@ -105,7 +106,7 @@ test("TableIndex keeps offsets of more than 32 bits", () => {
   assert.equal(index.blockSize(1), 0xffffffff);
 });
 
-test("TableIndex refuses what is cut off or followed by something", () => {
+test("TableIndex refuses a section that is cut off or followed by more bytes", () => {
   for (let length = 0; length < section.length; length++) requireRefused(section.slice(0, length));
   requireRefused(Uint8Array.from([...section, 0]));
 });
@@ -152,6 +153,6 @@ test("TableIndex refuses a smallest key that is not the first one", () => {
   requireRefused(mutant);
 });
 
-test("TableIndex refuses to be without blocks", () => {
+test("TableIndex refuses an index without blocks", () => {
   requireRefused(encode(0, [], bytesOf("")), 0, 0);
 });

@@ -42,7 +42,7 @@ function numbered(count: number, valueBytes = 20): PlainEntry[] {
   }));
 }
 
-test("TableReader gives back every table, for all codecs, block sizes and cache sizes", () => {
+test("TableReader reads back every table, for all codecs, block sizes and cache sizes", () => {
   const entries = numbered(300);
   for (const codec of ["none", "snappy", "zstd"] as const) {
     for (const blockSizeBytes of [1, 100, 1000, 16_384, 1_000_000]) {
@@ -111,7 +111,7 @@ test("TableReader reads metadata that is longer than its first read, with fields
   assert.deepEqual(drainSync(cursorOf(synchronous)), entries.map(textOf));
 });
 
-test("TableReader shares one read among concurrent loads of a block", async () => {
+test("TableReader shares one read between concurrent loads of a block", async () => {
   const { fileSystem, summary } = writeTable(numbered(100));
   const counting = countingFileSystem(fileSystem, { isAsync: true });
   const reader = readerOf(counting, summary, { blockCacheBytes: 0 });
@@ -124,7 +124,7 @@ test("TableReader shares one read among concurrent loads of a block", async () =
   assert.equal(counting.counts.reads - before, 2);
 });
 
-test("TableReader shares one read among concurrent loads of the index and of the filter", async () => {
+test("TableReader shares one read between concurrent loads of the index and of the filter", async () => {
   const { fileSystem, summary } = writeTable(numbered(100));
   const counting = countingFileSystem(fileSystem, { isAsync: true });
   const reader = readerOf(counting, summary, { metadataCacheBytes: 0 });
@@ -136,7 +136,7 @@ test("TableReader shares one read among concurrent loads of the index and of the
   assert.equal(new Set(filters).size, 1);
 });
 
-test("TableReader lets a load be tried again after a failed one", async () => {
+test("TableReader can repeat a load after it failed", async () => {
   const { bytes, summary } = writeTable(numbered(100));
   const mutant = bytes.slice();
   mutant[10]! ^= 1;
@@ -147,7 +147,7 @@ test("TableReader lets a load be tried again after a failed one", async () => {
   assert.equal((await reader.loadBlock(index, 1)).count > 0, true);
 });
 
-test("TableReader gives caches back everything of a table that is disposed of", () => {
+test("TableReader removes everything of a disposed table from the caches", () => {
   const { fileSystem, summary } = writeTable(numbered(100));
   const counting = countingFileSystem(fileSystem);
   const reader = readerOf(counting, summary);
@@ -184,7 +184,9 @@ test("TableReader refuses another table than the manifest names", () => {
   );
 });
 
-/** Everything that reading can tell of a table: scans in both directions and a lookup of every key. */
+/**
+ * Everything that reading can tell of a table: scans in both directions and a lookup of every key.
+ */
 function readAll(bytes: Uint8Array, table: TestTable, entries: readonly PlainEntry[]): void {
   const expected = entries.map(textOf);
   const reader = readerOfBytes(bytes, table.summary);
@@ -272,7 +274,7 @@ test("TableReader notices two blocks that have changed places", () => {
   readAll(mutant, table, entries);
 });
 
-test("TableReader checks no checksum of blocks where it is told not to, and stays safe", () => {
+test("TableReader does not check checksums of blocks if it is told not to, and stays safe", () => {
   const entries = numbered(12);
   const { bytes, summary } = writeTable(entries, { codec: "zstd", blockSizeBytes: 128 });
   for (let at = 0; at < 600; at++) {
@@ -368,7 +370,7 @@ test("TableReader bounds the claim of a zstd frame that states no length by its 
   }
 });
 
-test("TableReader refuses a frame whose stated length its blocks can't hold", () => {
+test("TableReader refuses a frame whose stated length does not fit its blocks", () => {
   // Content size 2^30 in four bytes, single segment, one block that repeats a byte 100 times.
   const header = (100 << 3) | (1 << 1) | 1;
   const frame = Uint8Array.of(
@@ -448,7 +450,7 @@ test("TableReader refuses impossible fields in block and index under valid check
   }
 });
 
-test("TableReader refuses a filter that is none under a valid checksum", () => {
+test("TableReader refuses bytes that are not a filter under a valid checksum", () => {
   for (const length of [1, 23, 24, 32]) {
     for (const byte of [0, 1, 0xff]) {
       const table = handmade(storedBlock(entry.key, payload, payload.length, CODEC_NONE), {

@@ -1,4 +1,4 @@
-/** Writing tables: golden bytes, where blocks are cut, limits, and what the summary says. */
+/** Writing tables: golden bytes, where blocks are closed, limits, and what the summary says. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -72,7 +72,7 @@ test("TableWriter writes the golden table", () => {
   });
 });
 
-test("TableWriter writes the same table of values that lie apart from their keys", () => {
+test("TableWriter writes the same table from values that lie apart from their keys", () => {
   const entries = numbered(100, (i) => valueOfLength(1 + i, i));
   const fileSystem = memoryFileSystem();
   const writer = new TableWriter(fileSystem.createSync(TABLE_PATH), options);
@@ -80,7 +80,7 @@ test("TableWriter writes the same table of values that lie apart from their keys
   assert.deepEqual(writer.finish(), writeTable(entries).summary);
 });
 
-test("TableWriter cuts a block where the next entry would pass the block size", () => {
+test("TableWriter closes a block if the next entry would pass the block size", () => {
   // An entry takes 8 + 10 + 32 bytes.
   for (
     const [blockSizeBytes, perBlock] of [[49, 1], [50, 1], [99, 1], [100, 2], [149, 2], [150, 3]]
@@ -92,7 +92,7 @@ test("TableWriter cuts a block where the next entry would pass the block size", 
   }
 });
 
-test("TableWriter gives an entry that is larger than a block a block of its own", () => {
+test("TableWriter gives an entry that is larger than a block its own block", () => {
   const sizes = [10, 5000, 10, 10, 70_000, 300_000, 10];
   const entries = numbered(sizes.length, (i) => valueOfLength(sizes[i]!, i));
   for (const codec of ["none", "snappy", "zstd"] as const) {
@@ -124,7 +124,7 @@ test("TableWriter puts no more than 65,535 entries into a block of any size", ()
   assert.equal(found[69_999], textOf(entries[69_999]!));
 });
 
-test("TableWriter stores what does not shrink as it is", () => {
+test("TableWriter stores a block that does not shrink as it is", () => {
   const random = new Random(3);
   const entries = numbered(20, () => randomBytes(200, random));
   const plain = writeTable(entries, { blockSizeBytes: 1 });
@@ -177,7 +177,7 @@ test("TableWriter writes tables of one entry, of the empty key too", () => {
   }
 });
 
-test("TableWriter throws what the file throws", () => {
+test("TableWriter passes on the errors of the file", () => {
   const inner = memoryFileSystem().createSync(TABLE_PATH);
   const full = {
     ...inner,

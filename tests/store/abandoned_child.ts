@@ -1,7 +1,8 @@
 /**
- * A child of abandoned_test.ts: drops what its argument names (a cursor, an iteration or a snapshot)
- * without closing it, and says how many table files the store has once compaction has replaced all of
- * them: while they are held, and when the garbage has been collected. Runs with the collector exposed.
+ * A child of abandoned_test.ts: drops what its argument names (a cursor, an iteration or a
+ * snapshot) without closing it, and says how many table files the store has once compaction has
+ * replaced all of them: while they are held, and when the garbage has been collected. Runs with the
+ * collector exposed.
  */
 
 import process from "node:process";
@@ -22,7 +23,7 @@ async function fill(): Promise<void> {
   await store.compact();
 }
 
-/** In a function of its own, so that nothing on the stack holds what is dropped. */
+/** In its own function, so that nothing on the stack holds what is dropped. */
 async function drop(): Promise<number> {
   if (what === "cursor") store.entries();
   else if (what === "iteration") await store.entries()[Symbol.asyncIterator]().next();

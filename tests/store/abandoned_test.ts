@@ -1,5 +1,6 @@
-// Cursors, iterations and snapshots that were dropped without being closed: the files that they keep go
-// when the garbage is collected, and those that are held for ever keep no more than there was.
+// Cursors, iterations and snapshots that were dropped without being closed: the files that they
+// keep go when the garbage is collected, and those that are held without end keep no more than
+// there was.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -11,7 +12,7 @@ import { runtimeCommand, runtimeNames } from "../support/runtimes.ts";
 const child = fileURLToPath(new URL("abandoned_child.ts", import.meta.url));
 
 for (const name of runtimeNames) {
-  test(`Under ${name} what was dropped without being closed gives its files back`, () => {
+  test(`Under ${name} a cursor or snapshot that was dropped without close gives its files back`, () => {
     for (const what of ["cursor", "iteration", "snapshot"]) {
       const { command, args } = runtimeCommand(name, child, [what], [
         "--allow-all",

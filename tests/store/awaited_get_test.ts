@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryFileSystem, open, type Store } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, open } from "../../mod.ts";
 import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { watched } from "./file_systems.ts";
 
@@ -10,7 +10,7 @@ const COUNT = 3000;
 
 const keyOf = (index: number): string => `key${String(index).padStart(6, "0")}`;
 
-/** A compacted store without a cache, on a disk and beside a clock that do as they are told. */
+/** A compacted store without a cache, on a disk and beside a clock that the test controls. */
 class Trial {
   /** How far the clock goes between two looks at it: as long as a read takes. */
   stepMs = 0.003;
@@ -19,7 +19,7 @@ class Trial {
   awaited = 0;
 
   async run(
-    use: (store: Store) => Promise<void>,
+    use: (store: EmbeddedStore) => Promise<void>,
     { isLoaded, keys }: { isLoaded: boolean; keys: readonly string[] } = {
       isLoaded: true,
       keys: Array.from({ length: COUNT }, (_, i) => keyOf(i)),
@@ -64,7 +64,7 @@ class Trial {
   }
 }
 
-test("An awaited get reads at once what comes out of the page cache", async () => {
+test("An awaited get reads at once if the page cache has the block", async () => {
   const trial = new Trial();
   await trial.run(async (store) => {
     trial.forget();
@@ -73,7 +73,7 @@ test("An awaited get reads at once what comes out of the page cache", async () =
   });
 });
 
-test("Awaited gets leave a slow disk to a thread, but for ever fewer", async () => {
+test("Awaited gets leave a slow disk to a thread, except ever fewer of them", async () => {
   const trial = new Trial();
   await trial.run(async (store) => {
     trial.forget();
@@ -95,7 +95,7 @@ test("Awaited gets leave a slow disk to a thread, but for ever fewer", async () 
   });
 });
 
-test("Gets that are begun all at once hold the event loop no longer than its turn, and all are answered", async () => {
+test("Gets that are begun all at once hold the event loop no longer than one turn, and all are answered", async () => {
   const trial = new Trial();
   await trial.run(async (store) => {
     trial.forget();
@@ -122,7 +122,7 @@ test("Awaited gets keep their place while other blocks are read", async () => {
   });
 });
 
-test("An awaited get loads index and filter at once where they come out of the page cache, too", async () => {
+test("An awaited get loads index and filter at once, too, if the page cache has them", async () => {
   const keys = Array.from({ length: COUNT }, (_, i) => keyOf(i));
   for (const [stepMs, atOnce, awaited] of [[0.003, 3, 0], [4, 1, 2]] as const) {
     const trial = new Trial();
@@ -135,19 +135,20 @@ test("An awaited get loads index and filter at once where they come out of the p
       trial.stepMs = stepMs;
       assert.equal(await store.get(keyOf(8)), 8);
       assert.equal(await store.get(keyOf(1000)), 1000);
-      // The filter, which is asked after a key that was missing, and two blocks.
+      // The filter, which is searched after a key that was missing, and two blocks.
       assert.deepEqual([trial.atOnce, trial.awaited], [atOnce, awaited]);
     }, { isLoaded: false, keys });
   }
 });
 
-test("An awaited get waits for an index that is long", async () => {
+test("An awaited get awaits a long index", async () => {
   const keys = Array.from({ length: 100 }, (_, i) => keyOf(i).padEnd(2000, "."));
   const trial = new Trial();
   await trial.run(async (store) => {
     trial.forget();
     assert.equal(await store.get(keys[7]!), 7);
-    // At once the tail, which tells how long the index is; a get that has begun to wait goes on waiting.
+    // At once the tail, which says how long the index is; a get that has begun to wait keeps
+    // waiting.
     assert.deepEqual([trial.atOnce, trial.awaited], [1, 2]);
     trial.forget();
     assert.equal(await store.get(keys[8]!), 8);

@@ -1,6 +1,6 @@
 /**
- * A child of background_thread_test.ts: fills a store until its jobs run in the thread, and then ends as the
- * second argument says. What it prints is what the test expects.
+ * A child of background_thread_test.ts: fills a store until its jobs run in the thread, and then
+ * ends as the second argument says. What it prints is what the test expects.
  */
 
 import process from "node:process";

@@ -2,7 +2,14 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Batch, memoryFileSystem, open, openSync, type Store, type Value } from "../../mod.ts";
+import {
+  EmbeddedBatch,
+  type EmbeddedStore,
+  memoryFileSystem,
+  open,
+  openSync,
+  type Value,
+} from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { crashCopy } from "./file_systems.ts";
 
@@ -12,7 +19,7 @@ async function afterCrash(fileSystem: FileSystem): Promise<Record<string, Value>
   return await contentOf(store);
 }
 
-async function contentOf(store: Store): Promise<Record<string, Value>> {
+async function contentOf(store: EmbeddedStore): Promise<Record<string, Value>> {
   return Object.fromEntries(await store.entries().toArray()) as Record<string, Value>;
 }
 
@@ -102,14 +109,14 @@ test("A batch that a closed store refuses can be written to the store when it is
   assert.deepEqual(await contentOf(again), { a: 1 });
 });
 
-test("A batch made by itself is written by a store only", async () => {
+test("A batch that was made without a store can only be written by one", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
-  await assert.rejects(new Batch().put("a", 1).write(), { code: "CLOSED" });
-  await store.write(new Batch().put("a", 1));
+  await assert.rejects(new EmbeddedBatch().put("a", 1).write(), { code: "CLOSED" });
+  await store.write(new EmbeddedBatch().put("a", 1));
   assert.deepEqual(await contentOf(store), { a: 1 });
 });
 
-test("Batches that are filled at the same time do not mix, whatever was written before", async () => {
+test("Batches that are filled at the same time do not mix, after any earlier write", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await open("/db", { fileSystem });
   const first = store.batch().put("a", "1".repeat(1000));
@@ -176,12 +183,12 @@ test("A getter of a record in a batch that writes the same batch does not harm t
   };
   for (
     const misuse of [
-      (batch: Batch) => batch.write(),
-      (batch: Batch) => store.write(batch),
-      (batch: Batch) => store.writeSync(batch),
-      (batch: Batch) => batch.clear(),
-      (batch: Batch) => batch.put("inner", 1),
-      (batch: Batch) => batch.delete("inner"),
+      (batch: EmbeddedBatch) => batch.write(),
+      (batch: EmbeddedBatch) => store.write(batch),
+      (batch: EmbeddedBatch) => store.writeSync(batch),
+      (batch: EmbeddedBatch) => batch.clear(),
+      (batch: EmbeddedBatch) => batch.put("inner", 1),
+      (batch: EmbeddedBatch) => batch.delete("inner"),
     ]
   ) {
     const batch = store.batch().put("first", "x".repeat(100));

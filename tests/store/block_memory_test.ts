@@ -1,12 +1,13 @@
 /**
- * The memory of dropped blocks is decoded into again: reads of every kind, interleaved over caches of a few
- * blocks, must never show what another block has written there. TINYKVS_TEST_SCALE=20 tries 20 times the seeds.
+ * The memory of dropped blocks is decoded into again: reads of every kind, interleaved over caches
+ * of a few blocks, must never show what another block has written there. TINYKVS_TEST_SCALE=20
+ * tries 20 times the seeds.
  */
 
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { type Cursor, open, type Options, type Store } from "../../mod.ts";
+import { type EmbeddedCursor, type EmbeddedStore, open, type Options } from "../../mod.ts";
 import { BlockPool } from "../../src/sstable/block_pool.ts";
 import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import type { Random } from "../support/random.ts";
@@ -23,7 +24,7 @@ const disks = { "page cache": 0.003, "slow disk": 0.2 } as const;
 interface OptionSet {
   readonly name: string;
   readonly options: Options;
-  /** Values are up to so many bytes longer with each key. */
+  /** Values are up to this number of bytes longer with each key. */
   readonly bytesPerKey: number;
 }
 
@@ -44,7 +45,7 @@ const optionSets: readonly OptionSet[] = [
     options: { blockCacheSizeBytes: 40_000, compression: "none" },
     bytesPerKey: 0,
   },
-  // Each block has one entry, and a size of its own: what is dropped seldom fits the next one.
+  // Each block has one entry, and its own size: what is dropped seldom fits the next one.
   {
     name: "blocks of all sizes",
     options: { blockCacheSizeBytes: 500_000, compression: "none", memtableSizeBytes: 256 * 1024 },
@@ -58,13 +59,13 @@ function keyOf(n: number): string {
 
 /** A cursor and what it has to show from here on. */
 interface Walk {
-  readonly cursor: Cursor<[string | Uint8Array, unknown]>;
+  readonly cursor: EmbeddedCursor<[string | Uint8Array, unknown]>;
   readonly expected: (readonly [string, unknown])[];
 }
 
 /** A store of some levels beside a map that says what is in it. */
 class Trial {
-  readonly #store: Store;
+  readonly #store: EmbeddedStore;
   readonly #random: Random;
   readonly #bytesPerKey: number;
   readonly #model = new Map<string, string>();
@@ -73,7 +74,7 @@ class Trial {
   #generation = 0;
   #failure: unknown;
 
-  constructor(store: Store, random: Random, bytesPerKey: number) {
+  constructor(store: EmbeddedStore, random: Random, bytesPerKey: number) {
     this.#store = store;
     this.#random = random;
     this.#bytesPerKey = bytesPerKey;
@@ -84,7 +85,8 @@ class Trial {
     await this.#store.compact();
     for (let step = 0; step < STEPS; step++) {
       this.#step();
-      // Some turns of the event loop in between, so that reads which are under way come back one by one.
+      // Some turns of the event loop in between, so that reads which are under way come back one by
+      // one.
       if (this.#random.below(4) === 0) await this.#store.get(this.#key());
       if (this.#pending.length > 30) await Promise.all(this.#pending.splice(0));
       if (this.#failure !== undefined) break;
@@ -137,7 +139,10 @@ class Trial {
     }
   }
 
-  /** Notes what is under way. Failures wait for the step to end: a promise that nobody awaits yet has none. */
+  /**
+   * Notes the step that is under way. Its failure waits until the step ends: a promise that nobody
+   * awaits yet has no handler.
+   */
   #begin(work: Promise<void>): void {
     const noted = work.catch((error: unknown) => {
       this.#failure ??= error;
@@ -247,7 +252,7 @@ async function runTrial(seed: number, { options, bytesPerKey }: OptionSet): Prom
 
 for (const [disk, readMs] of Object.entries(disks)) {
   for (const set of optionSets) {
-    test(`Reads that overlap never meet memory that was given to another block: ${set.name}, ${disk}`, async () => {
+    test(`Overlapping reads never see memory that another block has taken: ${set.name}, ${disk}`, async () => {
       const restore = useScheduler(steppingScheduler(() => readMs));
       try {
         for (let seed = 1; seed <= SEEDS; seed++) await runTrial(seed, set);

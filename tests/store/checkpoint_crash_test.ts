@@ -1,15 +1,15 @@
-// Checkpoints on a file system that crashes and fails at every operation: what is left opens as the whole,
-// or as no store at all, and the store that it is made of bears it.
+// Checkpoints on a file system that crashes and fails at every operation. The result opens as the
+// whole, or as no store at all, and the source store is not harmed.
 
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { ClosedError, IoError, StoreError } from "../../src/errors.ts";
 import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
-import type { CheckpointFormat } from "../../src/store/checkpoint.ts";
+import type { CheckpointFormat } from "../../src/store/copy/checkpoint.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { open, openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { type CrashImage, crashKinds, FaultFileSystem } from "../support/fault_file_system.ts";
 import { failureKinds, faultOf, Injector } from "../support/fault_injector.ts";
 import { FaultScheduler, useScheduler } from "../support/fault_scheduler.ts";
@@ -22,18 +22,21 @@ const SEED = 5;
 /** Node does it all, Deno and Bun half. */
 const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1") * (runtimeName === "node" ? 1 : 0.5);
 const variants = Math.max(1, Math.round(2 * scale));
-/** Operations that fail one after the other, before a sample of the rest does: those that make the directory. */
+/**
+ * Operations that fail one after the other, before a sample of the rest does: those that make the
+ * directory.
+ */
 const FIRST_OPERATIONS = 6;
 const formats = ["tinykvs", "go-v0.4"] as const;
 
 type Content = Readonly<Record<string, unknown>>;
 
-function contentOf(store: Store): Content {
+function contentOf(store: EmbeddedStore): Content {
   return Object.fromEntries(store.entries() as Iterable<[string, unknown]>);
 }
 
 /** Entries in two levels and in memory, some of them tombstones. */
-async function fill(store: Store, valueLength = 40): Promise<void> {
+async function fill(store: EmbeddedStore, valueLength = 40): Promise<void> {
   const values = (from: number, count: number): void => {
     const batch = store.batch();
     for (let i = from; i < from + count; i++) {
@@ -47,17 +50,19 @@ async function fill(store: Store, valueLength = 40): Promise<void> {
   for (let i = 0; i < 90; i += 9) store.deleteSync(`key ${i}`);
 }
 
-/** A world of its own: a file system whose calls, turns and timers come in an order that a seed gives. */
+/**
+ * Its own world: a file system whose calls, turns and timers come in an order that a seed gives.
+ */
 interface World {
   readonly fileSystem: FaultFileSystem;
-  readonly store: Store;
+  readonly store: EmbeddedStore;
   readonly expected: Content;
   readonly wait: <T>(call: Promise<T>) => Promise<T>;
   /** Lets some of what waits happen. */
   readonly pass: (steps: number) => Promise<void>;
 }
 
-/** Runs `body` with a store that is filled, in a world of its own. */
+/** Runs `body` with a store that is filled, in its own world. */
 async function inWorld(
   seed: number,
   body: (world: World) => Promise<void>,
@@ -80,9 +85,9 @@ async function inWorld(
   }
 }
 
-/** What a directory shows to who opens it; undefined where it is no store. */
+/** What a directory shows when it is opened; undefined if it is not a store. */
 function opened(fileSystem: FaultFileSystem, directory: string): Content | undefined {
-  let store: Store;
+  let store: EmbeddedStore;
   try {
     store = openSync(directory, { ...smallOptions, fileSystem, createIfMissing: false });
   } catch (error) {
@@ -120,7 +125,7 @@ for (const format of formats) {
           }
         };
         const made = store.checkpoint(COPY, { format });
-        // The store goes on meanwhile: what it writes is not in the checkpoint.
+        // The store continues meanwhile: its writes are not in the checkpoint.
         const writes = [
           store.put("key 1", "later"),
           store.put("later", "x".repeat(5000)),
@@ -268,12 +273,12 @@ async function failAt(
     fileSystem.onOperation = undefined;
     assert.ok(injector.struck.length > 0, `${what}: nothing failed`);
     if (failure !== undefined) assert.ok(failure instanceof IoError, `${what}: ${failure}`);
-    // Descriptors may be found after all; anything else must be told of.
+    // Descriptors may become free after all; any other failure must be reported.
     else assert.ok(kind === "emfile" && !isSticky, `${what}: no error`);
     const content = opened(fileSystem.crash("process", 1).build(1), COPY);
     if (content !== undefined) assert.deepEqual(content, expected, what);
     if (failure !== undefined && !isSticky) {
-      // Only the mark itself may stay, where it was made and its maker told that it was not.
+      // Only the mark itself may stay, if it was made and its maker was told that it was not.
       const isThere = fileSystem.statSync(COPY) !== undefined;
       const names = isThere ? fileSystem.listSync(COPY) : [];
       assert.deepEqual(names.filter((name) => name !== "MANIFEST-000000"), [], what);

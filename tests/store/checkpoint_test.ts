@@ -1,4 +1,5 @@
-// Checkpoints in our own format: what they hold, what they refuse, and that the store goes on meanwhile.
+// Checkpoints in our own format: their content, what they refuse, and that the store continues
+// meanwhile.
 
 import assert from "node:assert/strict";
 import { readdirSync, statSync } from "node:fs";
@@ -15,7 +16,7 @@ import {
 } from "../../src/errors.ts";
 import { memoryFileSystem } from "../../src/platform/memory_file_system.ts";
 import { open, openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { decodeFooter, FOOTER_BYTES } from "../../src/sstable/table_format.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { contentOf as goContentOf, expectedContent, goFiles, openGo } from "../support/go_store.ts";
@@ -26,7 +27,7 @@ import { temporaryDirectory } from "../support/temporary.ts";
 const COPY = "/copies/1";
 
 /** A store with tables in some levels and entries in memory, some of them tombstones. */
-async function filledStore(fileSystem: CloneableFileSystem): Promise<Store> {
+async function filledStore(fileSystem: CloneableFileSystem): Promise<EmbeddedStore> {
   const store = openFiles(fileSystem);
   for (let i = 0; i < 400; i++) store.putSync(`key ${i % 150}`, `${i} `.repeat(60));
   await store.compact();
@@ -42,7 +43,7 @@ function copyContent(fileSystem: CloneableFileSystem, directory = COPY): Record<
   return content;
 }
 
-function openCopy(fileSystem: CloneableFileSystem, directory = COPY): Store {
+function openCopy(fileSystem: CloneableFileSystem, directory = COPY): EmbeddedStore {
   return openSync(directory, { fileSystem, memtableSizeBytes: 4096, createIfMissing: false });
 }
 
@@ -85,7 +86,7 @@ test("A checkpoint shows the store as it was at the call while writes, flushes a
   });
 });
 
-test("A checkpoint holds what memtables hide of the tables below them", async () => {
+test("A checkpoint holds entries of tables that memtables hide", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = openFiles(fileSystem, { memtableSizeBytes: 1024 * 1024 });
   store.putSync("kept", "1");
@@ -104,7 +105,7 @@ test("A checkpoint holds what memtables hide of the tables below them", async ()
   store.closeSync();
 });
 
-test("A checkpoint and its store go separate ways, with ids of their own", async () => {
+test("A checkpoint and its store are independent, and have different ids", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = await filledStore(fileSystem);
   await store.checkpoint(COPY);
@@ -123,7 +124,7 @@ test("A checkpoint and its store go separate ways, with ids of their own", async
   await store.close();
 });
 
-test("An empty store has a checkpoint, and a checkpoint can be opened to be made again", async () => {
+test("An empty store has a checkpoint, and a checkpoint can be opened and copied again", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = openFiles(fileSystem);
   await store.checkpoint(COPY);
@@ -137,7 +138,7 @@ test("An empty store has a checkpoint, and a checkpoint can be opened to be made
   store.closeSync();
 });
 
-test("A store that is open for reading only has a checkpoint with what its logs hold", async () => {
+test("A checkpoint of a read-only store has the entries of its logs", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = await filledStore(fileSystem);
   const expected = contentOf(store);
@@ -151,7 +152,7 @@ test("A store that is open for reading only has a checkpoint with what its logs 
   assert.deepEqual(crashed.dump(DIRECTORY), before);
 });
 
-test("A store of Go that was taken over has a checkpoint with its tables as they are", async () => {
+test("A checkpoint of a taken-over Go store has Go's tables as they are", async () => {
   for (const name of ["v0.3.1-zstd", "v0.4.0-snappy"]) {
     const fileSystem = goFiles(name);
     const store = openGo(fileSystem);
@@ -194,18 +195,18 @@ test("A directory that is not empty is refused, and left as it is", async () => 
     await refused(store.checkpoint(DIRECTORY, { format }), exists, /expected an empty directory/);
   }
   assert.deepEqual(fileSystem.listSync("/taken"), ["mine"]);
-  // Of two at a time one comes first.
+  // One of the two comes first.
   const both = await Promise.allSettled([store.checkpoint(COPY), store.checkpoint(COPY)]);
   assert.deepEqual(both.map(({ status }) => status), ["fulfilled", "rejected"]);
   assert.deepEqual(copyContent(fileSystem), contentOf(store));
   store.closeSync();
 });
 
-test("Arguments that are none are refused before anything is made", async () => {
+test("Wrong arguments are refused before anything is made", async () => {
   const fileSystem = new CloneableFileSystem();
   const store = openFiles(fileSystem);
   const wrong: readonly [unknown, unknown, RegExp][] = [
-    [undefined, undefined, /the directory is undefined, expected a string/],
+    [undefined, undefined, /the path is undefined, expected a string or a file: URL/],
     ["/x", null, /found null, expected options/],
     ["/x", { formats: "tinykvs" }, /unknown option "formats"/],
     ["/x", { format: "go" }, /"format" is "go", expected "tinykvs" or "go-v0.4"/],
@@ -304,7 +305,7 @@ for (const format of ["tinykvs", "go-v0.4"] as const) {
       footer.indexOffset + 9,
       footer.metadataOffset + 50,
     ];
-    // A merge has no use for filters.
+    // A merge does not use filters.
     if (format === "tinykvs") offsets.push(inFilter);
     for (const offset of offsets) {
       const fileSystem = whole.clone();

@@ -1,8 +1,15 @@
-// The public cursor over a whole store: what it shows, when it lets go, and calls that overlap.
+// The public cursor over a whole store: what it shows, when it releases its files, and calls that
+// overlap.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Cursor, memoryFileSystem, open, type Options, type Store } from "../../mod.ts";
+import {
+  type EmbeddedCursor,
+  type EmbeddedStore,
+  memoryFileSystem,
+  open,
+  type Options,
+} from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { watched } from "./file_systems.ts";
@@ -18,7 +25,7 @@ async function coldStore(
   count: number,
   options: Options = {},
   fileSystem: FileSystem = memoryFileSystem(),
-): Promise<Store> {
+): Promise<EmbeddedStore> {
   const all = { ...small, ...options, fileSystem };
   const filling = await open("/db", all);
   for (let i = 0; i < count; i++) filling.putSync(keyOf(i), i);
@@ -37,7 +44,7 @@ async function collect<T>(cursor: AsyncIterable<T>): Promise<T[]> {
 }
 
 /** Whether the store's files show that a cursor still holds tables that compaction has replaced. */
-async function keepsFiles(store: Store, fileSystem: FileSystem): Promise<boolean> {
+async function keepsFiles(store: EmbeddedStore, fileSystem: FileSystem): Promise<boolean> {
   const tables = (): number =>
     fileSystem.listSync("/db").filter((name) => name.endsWith(".sst")).length;
   store.putSync(keyOf(0), "changed");
@@ -74,7 +81,7 @@ test("A for await loop that breaks closes its cursor", async () => {
   assert.equal(await keepsFiles(store, fileSystem), false);
 });
 
-test("A function that returns from within a loop closes its cursor", async () => {
+test("A return from within a loop closes its cursor", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await coldStore(300, {}, fileSystem);
   const firstKey = async (): Promise<unknown> => {
@@ -96,7 +103,7 @@ test("A loop whose body throws closes its cursor", async () => {
   assert.equal(await keepsFiles(store, fileSystem), false);
 });
 
-test("A cursor that is iterated to its end holds nothing any more", async () => {
+test("A cursor that is iterated to its end keeps nothing", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await coldStore(300, {}, fileSystem);
   await collect(store.keys());
@@ -153,7 +160,7 @@ test("Every use of a cursor whose store was closed is a ClosedError that says so
   await cursors[0]!.close();
 });
 
-test("An iteration ends with the signal's reason at the very next step", async () => {
+test("An iteration ends with the signal's reason at the next step", async () => {
   await using store = await coldStore(500);
   for (const form of ["sync", "async", "nextMany"] as const) {
     const controller = new AbortController();
@@ -175,7 +182,7 @@ test("An iteration ends with the signal's reason at the very next step", async (
   }
 });
 
-test("A signal that was aborted before stops every kind of read", async () => {
+test("A signal that is already aborted stops every kind of read", async () => {
   await using store = await coldStore(5);
   const signal = AbortSignal.abort(new Error("too late"));
   await assert.rejects(store.keys({ signal }).toArray(), /too late/);
@@ -222,7 +229,7 @@ test("Bounds hold in both directions", async () => {
   assert.deepEqual([...store.keys({ prefix: "k001", gte: keyOf(15) })], keysFrom(15, 20));
 });
 
-test("A cursor goes where it is sought, forward and backward, again and again", async () => {
+test("A cursor can seek forward and backward, again and again", async () => {
   await using store = await coldStore(300);
   const cursor = store.keys({ gte: keyOf(10), lt: keyOf(290) });
   assert.deepEqual(await cursor.nextMany(2), keysFrom(10, 12));
@@ -230,26 +237,117 @@ test("A cursor goes where it is sought, forward and backward, again and again", 
   assert.deepEqual(await cursor.nextMany(2), keysFrom(200, 202));
   cursor.seek(`${keyOf(49)}x`);
   assert.deepEqual(await cursor.nextMany(1), [keyOf(50)]);
-  cursor.seek("");
-  assert.deepEqual(await cursor.nextMany(1), [keyOf(10)]);
-  cursor.seek("z");
-  assert.deepEqual(await cursor.nextMany(1), []);
+  for (const outside of ["", keyOf(9), keyOf(290), "z"]) {
+    cursor.seek(outside);
+    assert.deepEqual(await cursor.nextMany(1), [], outside);
+  }
+  cursor.seek(keyOf(10));
+  assert.deepEqual(cursor.nextManySync(1), [keyOf(10)]);
 });
 
-test("A reverse cursor that is sought goes to the last key at or before", async () => {
+test("A seek of a reverse cursor goes to the last key at or before", async () => {
   await using store = await coldStore(300);
   const cursor = store.keys({ reverse: true, gte: keyOf(10), lt: keyOf(290) });
   cursor.seek(keyOf(200));
   assert.deepEqual(await cursor.nextMany(2), [keyOf(200), keyOf(199)]);
   cursor.seek(`${keyOf(49)}x`);
   assert.deepEqual(await cursor.nextMany(1), [keyOf(49)]);
-  cursor.seek("z");
-  assert.deepEqual(await cursor.nextMany(1), [keyOf(289)]);
-  cursor.seek("a");
-  assert.deepEqual(await cursor.nextMany(1), []);
+  for (const outside of ["z", keyOf(290), keyOf(9), "a"]) {
+    cursor.seek(outside);
+    assert.deepEqual(await cursor.nextMany(1), [], outside);
+  }
+  cursor.seek(keyOf(289));
+  assert.deepEqual(cursor.nextManySync(1), [keyOf(289)]);
 });
 
-test("A cursor that has taken everything ahead can still be sought", async () => {
+test("A cursor at its end can seek until it is closed, and keeps its moment", async () => {
+  const fileSystem = memoryFileSystem();
+  await using store = await coldStore(300, {}, fileSystem);
+  const forward = store.keys({ gte: keyOf(10) });
+  const backward = store.keys({ reverse: true, lte: keyOf(200) });
+  assert.equal((await forward.nextMany(1000)).length, 290);
+  assert.equal(backward.nextManySync(1000).length, 201);
+  assert.equal((await forward.next()).done, true);
+  store.deleteSync(keyOf(20));
+  await store.compact();
+  for (let round = 0; round < 2; round++) {
+    forward.seek(keyOf(20));
+    assert.deepEqual(await forward.nextMany(2), keysFrom(20, 22));
+    backward.seek(keyOf(21));
+    assert.deepEqual(await backward.nextMany(2), [keyOf(21), keyOf(20)]);
+    assert.equal((await forward.nextMany(1000)).length, 278);
+    assert.equal(backward.nextManySync(1000).length, 20);
+  }
+  await forward.close();
+  backward.closeSync();
+  assert.throws(() => forward.seek("k"), { code: "CLOSED" });
+  assert.throws(() => backward.seek("k"), { code: "CLOSED" });
+  assert.equal(await keepsFiles(store, fileSystem), false);
+});
+
+test("After a loop has ended, or toArray, the cursor can't seek", async () => {
+  await using store = await coldStore(50);
+  const cursors = [store.keys(), store.keys(), store.keys()] as const;
+  for (const _ of cursors[0]);
+  for await (const _ of cursors[1]);
+  await cursors[2].toArray();
+  for (const cursor of cursors) {
+    assert.throws(() => cursor.seek("k"), { code: "CLOSED" });
+    assert.equal((await cursor.next()).done, true);
+  }
+});
+
+test("return and throw close a cursor", async () => {
+  const fileSystem = memoryFileSystem();
+  await using store = await coldStore(300, {}, fileSystem);
+  const [first, second] = [store.keys(), store.keys()];
+  await Promise.all([first.next(), second.next()]);
+  assert.deepEqual(await first.return(), { done: true, value: undefined });
+  await assert.rejects(second.throw(new Error("boom")), /boom/);
+  for (const cursor of [first, second]) {
+    assert.equal((await cursor.next()).done, true);
+    assert.throws(() => cursor.seek("k"), { code: "CLOSED" });
+  }
+  assert.equal(await keepsFiles(store, fileSystem), false);
+});
+
+test("map, filter, take and drop work in both kinds of loops, and close their source", async () => {
+  const fileSystem = memoryFileSystem();
+  await using store = await coldStore(300, {}, fileSystem);
+  const chain = (): EmbeddedCursor<string> =>
+    store.entries({ gte: keyOf(5) })
+      .filter(([, value]) => (value as number) % 2 === 1)
+      .drop(2)
+      .map(([key], index) => `${index}:${key as string}`)
+      .take(3);
+  const expected = [`0:${keyOf(9)}`, `1:${keyOf(11)}`, `2:${keyOf(13)}`];
+  assert.deepEqual([...chain()], expected);
+  assert.deepEqual(await collect(chain()), expected);
+  assert.deepEqual(await chain().toArray(), expected);
+  const overlapping = chain();
+  const steps = await Promise.all([1, 2, 3, 4].map(() => overlapping.next()));
+  assert.deepEqual(steps.map(({ value }) => value), [...expected, undefined]);
+  await overlapping.close();
+  for (const item of chain()) if (item === expected[1]) break;
+  for await (const item of chain()) if (item === expected[1]) break;
+  const failing = store.keys().map((key) => {
+    throw new Error(`at ${key as string}`);
+  });
+  assert.throws(() => [...failing], /at k0000/);
+  await assert.rejects(store.keys().filter(() => JSON.parse("{")).toArray(), SyntaxError);
+  assert.equal(await keepsFiles(store, fileSystem), false);
+  assert.throws(() => store.keys().take(-1), RangeError);
+  assert.throws(() => store.keys().map(5 as never), TypeError);
+});
+
+test("Iterator helpers of the runtime work on a cursor", async () => {
+  await using store = await coldStore(20);
+  const iterator = store.keys()[Symbol.iterator]();
+  assert.ok(iterator instanceof Iterator);
+  assert.deepEqual(iterator.drop(3).take(2).toArray(), keysFrom(3, 5));
+});
+
+test("A cursor that has read everything ahead can still seek", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   for (let i = 0; i < 20; i++) store.putSync(keyOf(i), i);
   const cursor = store.keys();
@@ -258,7 +356,7 @@ test("A cursor that has taken everything ahead can still be sought", async () =>
   assert.deepEqual(await cursor.nextMany(9), keysFrom(15, 20));
 });
 
-test("Items that were taken ahead and dropped by a seek do not count towards the limit", async () => {
+test("Items that were read ahead and dropped by a seek do not count towards the limit", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   for (let i = 0; i < 50; i++) store.putSync(keyOf(i), i);
   const cursor = store.keys({ limit: 5 });
@@ -294,7 +392,7 @@ test("Synchronous use while an asynchronous step is under way is a TypeError", a
   assert.deepEqual(await cursor.nextMany(1), [keyOf(100)]);
 });
 
-test("A cursor may be iterated in turns synchronously and asynchronously", async () => {
+test("A cursor may be iterated alternately, synchronously and asynchronously", async () => {
   await using store = await coldStore(300);
   const cursor = store.keys();
   const seen: unknown[] = [];
@@ -309,7 +407,7 @@ test("A cursor may be iterated in turns synchronously and asynchronously", async
 test("A cursor shows its moment while the store is written, flushed and compacted", async () => {
   await using store = await coldStore(200);
   store.putSync(keyOf(500), "in the memtable");
-  const cursors: Cursor<unknown>[] = [store.keys(), store.keys({ reverse: true })];
+  const cursors: EmbeddedCursor<unknown>[] = [store.keys(), store.keys({ reverse: true })];
   const expected = [...keysFrom(0, 200), keyOf(500)];
   for (let i = 0; i < 200; i += 2) store.deleteSync(keyOf(i));
   for (let i = 300; i < 600; i++) store.putSync(keyOf(i), "new");
@@ -368,7 +466,7 @@ test("A loop whose body closes the store ends with a ClosedError", async () => {
   }, { code: "CLOSED" });
 });
 
-test("A visitor that throws ends the scan and lets go of the tables", async () => {
+test("A visitor that throws ends the scan and releases the tables", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await coldStore(300, {}, fileSystem);
   const scan = store.scanRange(keyOf(1), keyOf(9), () => {
@@ -378,7 +476,7 @@ test("A visitor that throws ends the scan and lets go of the tables", async () =
   assert.equal(await keepsFiles(store, fileSystem), false);
 });
 
-test("nextMany takes exactly as many as asked for, and refuses other counts", async () => {
+test("nextMany returns exactly as many as asked for, and refuses wrong counts", async () => {
   await using store = await coldStore(300);
   const cursor = store.keys();
   assert.deepEqual(await cursor.nextMany(250), keysFrom(0, 250));

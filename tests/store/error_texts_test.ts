@@ -1,5 +1,5 @@
-// What errors tell: file and offset, and nothing of what is stored. Their texts end up in logs and bug
-// reports, so no value may be in one, nor in what is behind it (`cause`).
+// What errors tell: file and offset, and nothing of what is stored. Their texts end up in logs and
+// bug reports, so no value may be in one, nor in what is after it (`cause`).
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,6 +1,7 @@
 /**
- * File systems for tests of the whole store: copies of what is on one (the state that a killed process
- * leaves behind), and a wrapper that lets a test count calls, fail them, or make them asynchronous.
+ * File systems for tests of the whole store: copies of the files on one (the state that a killed
+ * process leaves), and a wrapper that lets a test count calls, fail them, or make them
+ * asynchronous.
  */
 
 import type { FileHandle, FileSystem } from "../../src/platform/file_system.ts";
@@ -22,7 +23,7 @@ export function crashCopy(fileSystem: FileSystem, directory: string): FileSystem
   return copy;
 }
 
-/** One call that a watched file system was asked for. */
+/** One call to a watched file system. */
 export interface Call {
   /** What: "create", "write", "sync", "read", "rename", "remove", "syncDirectory". */
   readonly operation: string;
@@ -33,9 +34,9 @@ export interface Call {
 }
 
 /**
- * A file system that calls `before` ahead of every operation on the one below; what `before` throws is
- * the operation's failure. With `gate`, reads and syncs are also offered asynchronously, and finish
- * when the promise that `gate` returns for them has resolved.
+ * A file system that calls `before` ahead of every operation on the one below; what `before` throws
+ * is the operation's failure. With `gate`, reads and syncs are also offered asynchronously, and
+ * finish when the promise that `gate` returns for them has resolved.
  */
 export function watched(
   below: FileSystem,

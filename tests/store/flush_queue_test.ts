@@ -1,11 +1,12 @@
-// Flushes that are with the thread two at a time: in force in the order of their memtables, whatever ends first.
+// Flushes that are with the thread two at a time come in force in the order of their memtables,
+// whichever ends first.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { IoError, memoryFileSystem } from "../../mod.ts";
 import { WeightedCache } from "../../src/cache/weighted_cache.ts";
 import { flushJob } from "../../src/compaction/flush_job.ts";
-import type { FlushedTable, JobThread } from "../../src/compaction/job_thread.ts";
+import type { FlushedTable, JobThread } from "../../src/worker/job_thread.ts";
 import { compressorFor } from "../../src/compression/compressors.ts";
 import type { Memtable } from "../../src/memtable/memtable.ts";
 import { resolveOptions } from "../../src/options.ts";
@@ -14,14 +15,14 @@ import type { Task } from "../../src/platform/task.ts";
 import { BlockCache } from "../../src/sstable/block_cache.ts";
 import { HandlePool } from "../../src/sstable/handle_pool.ts";
 import type { TableResources } from "../../src/sstable/table_reader.ts";
-import type { Background } from "../../src/store/background.ts";
-import { FlushQueue } from "../../src/store/flush_queue.ts";
-import { makeDirectory } from "../../src/store/store_directory.ts";
-import { StoreState } from "../../src/store/store_state.ts";
-import { WritePath } from "../../src/store/write_path.ts";
+import type { Background } from "../../src/store/background/background.ts";
+import { FlushQueue } from "../../src/store/background/flush_queue.ts";
+import { makeDirectory } from "../../src/store/recovery/store_directory.ts";
+import { StoreState } from "../../src/store/state/store_state.ts";
+import { WritePath } from "../../src/store/write/write_path.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
 
-/** A flush that the thread was given, which it does when it is told to. */
+/** A flush that the thread was given; the test decides when it runs. */
 interface Given {
   readonly fileNumber: number;
   /** Lets it happen. */
@@ -30,7 +31,7 @@ interface Given {
   fail(): void;
 }
 
-/** A store with `memtables` frozen memtables, and a thread that is told when to do what it was given. */
+/** A store with `memtables` frozen memtables, and a thread whose jobs run when the test says so. */
 function setup(memtables: number) {
   const options = resolveOptions({ fileSystem: memoryFileSystem(), walSync: "none" });
   const { fileSystem } = options;
@@ -75,13 +76,13 @@ function setup(memtables: number) {
     memtable: undefined,
   });
   const queue = new FlushQueue(state);
-  // Its own background does not know of the queue under test, and must not flush by itself.
+  // Its own background does not know of the queue under test, and must not flush.
   const writes = new WritePath(
     state,
     { makeRoom() {}, kick() {}, assist() {} } as unknown as Background,
   );
   for (let i = 0; i < memtables; i++) {
-    writes.putSync("key", `value ${i}`);
+    writes.putSync("key", `value ${i}`, undefined);
     writes.rotate();
   }
   const failures: unknown[] = [];
@@ -133,7 +134,7 @@ test("A flush that ends before an older one is in force after it", async () => {
   assert.deepEqual([queue.count, failures], [2, []]);
 });
 
-test("A flush that the thread has no descriptor for is written here, and stays older than the next", async () => {
+test("A flush that the thread has no descriptor for runs on the main thread, and stays older than the next", async () => {
   const { state, queue, given, drive, failures } = setup(2);
   await drive();
   given[1]!.finish();
@@ -145,7 +146,7 @@ test("A flush that the thread has no descriptor for is written here, and stays o
   assert.deepEqual([queue.count, failures], [2, []]);
 });
 
-test("A flush that was meant for a thread which has ended since is written here", async () => {
+test("A flush runs on the main thread if its thread has ended before it began", async () => {
   const { state, queue, thread, given, drive, failures } = setup(2);
   queue.start(true);
   queue.start(true);
@@ -159,7 +160,7 @@ test("A flush that was meant for a thread which has ended since is written here"
   assert.deepEqual(state.immutables, []);
 });
 
-test("A flush whose thread has ended while its memtable was copied is written here", async () => {
+test("A flush runs on the main thread if its thread ends while the memtable is copied", async () => {
   const { state, queue, thread, given, drive, failures } = setup(2);
   thread.flush = function* (): Task<undefined> {
     yield undefined;

@@ -1,5 +1,5 @@
-// A store's directory that holds files of others, also under names that a store might have given, and
-// one that was moved to another place.
+// A store's directory that holds files of others, also under names that a store might have given,
+// and one that was moved to another place.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -27,7 +27,7 @@ const DISTANT = [
   `${tableName(MAX_FILE_NUMBER_LEAD + 100)}`,
 ];
 
-test("Files with numbers far beyond the store's own cost it no numbers and stay", () => {
+test("Files with numbers far beyond the store's own use up no numbers and stay", () => {
   const fileSystem = makeStoreFiles({
     tables: [{ level: 1, number: 4, entries: [["a", "1"]] }],
     lastSequence: 1,
@@ -56,7 +56,7 @@ test("Files with numbers far beyond the store's own cost it no numbers and stay"
   }
 });
 
-test("A store can be made beside a manifest with the last number there is", () => {
+test("A store can be made beside a manifest with the largest number", () => {
   const fileSystem = makeStoreFiles();
   for (const name of fileSystem.listSync(DIRECTORY)) {
     fileSystem.removeSync(`${DIRECTORY}/${name}`);
@@ -70,7 +70,7 @@ test("A store can be made beside a manifest with the last number there is", () =
   assert.deepEqual(Object.keys(contentOf(openFiles(fileSystem))), ["key 0", "key 1"]);
 });
 
-test("A file is the store's up to a distance from its own numbers, and another's from there on", () => {
+test("A file belongs to the store up to a distance from its own numbers, and not beyond", () => {
   const crashed = makeStoreFiles({ log: { number: 9, live: true } });
   makeLog(crashed, 9, 1, putRecords("k", 3, true));
   const nextNumber = 11; // The log's is 9, the manifest's 10.
@@ -79,7 +79,7 @@ test("A file is the store's up to a distance from its own numbers, and another's
   const cases = [
     { numbers: [edge - 1], stay: [] },
     { numbers: [edge], stay: [edge] },
-    // Next to an orphan a file could meet the numbers that are handed out behind it.
+    // Next to an orphan a file could have a number that is handed out later.
     { numbers: [edge - 1, edge], stay: [] },
   ];
   for (const { numbers, stay } of cases) {
@@ -95,7 +95,7 @@ test("A file is the store's up to a distance from its own numbers, and another's
   }
 });
 
-test("Files of desktops and folders under names of ours are neither read nor touched", async () => {
+test("Files of desktops, and folders with the store's names, are neither read nor touched", async () => {
   const directory = temporaryDirectory("foreign");
   try {
     const files = [
@@ -115,7 +115,7 @@ test("Files of desktops and folders under names of ours are neither read nor tou
       assert.equal(await store.count(), 100 * (round + 1));
       await store.close();
       if (round > 0) continue;
-      // Not earlier: in a directory without a store they would be taken for its remains.
+      // Not earlier: in a directory without a store they would count as its remains.
       for (const name of folders) fs.mkdirSync(path.join(directory.path, name));
     }
     for (const name of files) {

@@ -1,5 +1,6 @@
-// What holds of the levels after every single edit of the manifest, with flushes, compactions of the
-// background and of the caller all at once; and that the manifest itself does not grow for ever.
+// What holds of the levels after every single edit of the manifest, with flushes, compactions of
+// the background and of the caller all at once; and that the manifest itself does not grow without
+// end.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -15,7 +16,9 @@ import { withSeedAsync } from "../support/seeded.ts";
 
 const DIRECTORY = "/db";
 
-/** The version on disk. Applying an edit checks it: disjoint levels, unique tables, nothing twice. */
+/**
+ * The version on disk. Applying an edit checks it: disjoint levels, unique tables, nothing twice.
+ */
 function versionOnDisk(fileSystem: CloneableFileSystem): Version {
   const { storeId, manifestNumber } = decodeCurrent(fileSystem.content(`${DIRECTORY}/CURRENT`));
   const bytes = fileSystem.content(`${DIRECTORY}/${manifestName(manifestNumber)}`);
@@ -26,7 +29,7 @@ function versionOnDisk(fileSystem: CloneableFileSystem): Version {
   return state.version;
 }
 
-/** The number that the entries of a table carry by key; a tombstone carries none. */
+/** The numbers that the entries of a table carry, by key; a tombstone carries none. */
 function entriesOf(
   fileSystem: CloneableFileSystem,
   table: TableMetadata,
@@ -138,7 +141,8 @@ test("The manifest stays within its bound however many edits there are, and is o
     store.putSync(`k${i % 7}`, i);
     await store.flush();
   }
-  // 64 KiB, or four times the first record, which names a handful of tables here; and one record more.
+  // 64 KiB, or four times the first record, which names a handful of tables here; and one record
+  // more.
   assert.ok(written >= 1500, `${written} edits`);
   assert.ok(largest > 64 * 1024, `the bound was never reached: ${largest}`);
   assert.ok(largest < 64 * 1024 + 1024, `${largest} bytes`);

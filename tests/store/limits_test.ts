@@ -1,15 +1,15 @@
-// Every limit at one less, at it, and one more: what a write takes, flush, compaction, recovery and
-// reopening give back, and what a write refuses has changed nothing.
+// Every limit at one less, at it, and one more: what a write accepts comes back from flush,
+// compaction, recovery and reopening, and what a write refuses has changed nothing.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  type EmbeddedStore,
   MAX_KEY_BYTES,
   MAX_VALUE_BYTES,
   memoryFileSystem,
   open,
   type Options,
-  type Store,
 } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { crashCopy } from "./file_systems.ts";
@@ -17,10 +17,10 @@ import { crashCopy } from "./file_systems.ts";
 /** Puts what `fill` does into a store and checks it wherever it may be: memory, log, tables. */
 async function throughEverything(
   options: Options,
-  fill: (store: Store) => Promise<void>,
-  check: (store: Store, where: string) => Promise<void>,
+  fill: (store: EmbeddedStore) => Promise<void>,
+  check: (store: EmbeddedStore, where: string) => Promise<void>,
 ): Promise<void> {
-  const opened = (fileSystem: FileSystem): Promise<Store> =>
+  const opened = (fileSystem: FileSystem): Promise<EmbeddedStore> =>
     open("/db", { ...options, fileSystem });
   const fileSystem = memoryFileSystem();
   const store = await opened(fileSystem);
@@ -137,7 +137,7 @@ test("A value of one byte more than the limit is refused before anything is copi
   assert.deepEqual(fileSystem.listSync("/db").filter((name) => name.endsWith(".wal")), []);
 });
 
-test("Blocks of one entry less than 16 bits count, as many and one more come back", async () => {
+test("Blocks with one entry less than 16 bits can count, as many, and one more come back", async () => {
   for (const count of [65_534, 65_535, 65_536, 65_537]) {
     const fileSystem = memoryFileSystem();
     const options: Options = {
@@ -161,8 +161,8 @@ test("Blocks of one entry less than 16 bits count, as many and one more come bac
   }
 });
 
-test("Batches of more entries than 16 bits count and longer than a memtable are whole", async () => {
-  const fill = async (store: Store): Promise<void> => {
+test("Batches with more entries than 16 bits can count and longer than a memtable are whole", async () => {
+  const fill = async (store: EmbeddedStore): Promise<void> => {
     const batch = store.batch();
     for (let i = 0; i < 65_537; i++) batch.put(`b${i}`, i);
     await batch.write();

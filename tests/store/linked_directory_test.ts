@@ -1,4 +1,5 @@
-// A store's directory that is given by a link: what can't be looked at is not what is no directory.
+// A store's directory that is given by a link: a directory that can't be inspected is not a missing
+// directory.
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
@@ -12,13 +13,13 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const ways: readonly Options[] = [{}, { createIfMissing: false }, { readOnly: true }];
 
-test("A link whose directory can't be listed is an error that says why, and not no directory", () => {
+test("A link whose directory can't be listed is an error that says why, and not a missing directory", () => {
   const directory = temporaryDirectory("linked");
   const link = path.join(directory.path, "link");
   fs.mkdirSync(path.join(directory.path, "store"));
   fs.symlinkSync(path.join(directory.path, "store"), link);
   const fileSystem: FileSystem = Object.create(defaultFileSystem());
-  // Whoever runs the tests may be allowed everything.
+  // The user of the tests may have all permissions.
   fileSystem.listSync = (at) => {
     throw new IoError("list", at, "permission denied", "EACCES");
   };
@@ -31,7 +32,7 @@ test("A link whose directory can't be listed is an error that says why, and not 
   directory.dispose();
 });
 
-test("A link to nothing, to a file, to a link or to itself is no store's directory", () => {
+test("A link to nothing, to a file, to a link or to itself is not a store's directory", () => {
   const directory = temporaryDirectory("linked");
   const at = (name: string): string => path.join(directory.path, name);
   fs.writeFileSync(at("file"), "text");

@@ -3,11 +3,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
-import { encodePut } from "../../src/store/operation_encoding.ts";
+import { encodePut } from "../../src/store/write/operation_encoding.ts";
 import type { Key } from "../../src/value/value.ts";
 import { hexOf } from "../support/entries.ts";
 
-/** An operation, as docs/FORMAT.md says: kind, key length, key, value length, type 5, flag, length, bytes. */
+/**
+ * An operation, as docs/FORMAT.md says: kind, key length, key, value length, type 5, flag, length,
+ * bytes.
+ */
 function expected(key: Uint8Array, value: Uint8Array): string {
   const head = new DataView(new ArrayBuffer(5));
   head.setUint8(0, 1);
@@ -21,7 +24,7 @@ function expected(key: Uint8Array, value: Uint8Array): string {
   ).join("");
 }
 
-test("A put has one form, whichever way it is encoded", () => {
+test("A put has one form, however it is encoded", () => {
   const keys: string[] = [
     "",
     "k",
@@ -51,7 +54,7 @@ test("A put has one form, whichever way it is encoded", () => {
   }
 });
 
-test("A put with a lone surrogate behind ASCII is refused", () => {
+test("A put with a lone surrogate after ASCII is refused", () => {
   const writer = new ByteWriter(0);
   assert.throws(() => encodePut(writer, "key\ud800", new Uint8Array(3)), TypeError);
 });

@@ -1,11 +1,11 @@
 /**
- * Whatever walks over blocks lets go of all of them in the end: a block that stays pinned is lost to the cache,
- * with its place in a slab.
+ * Everything that walks over blocks releases them in the end: a block that stays pinned is lost to
+ * the cache, with its place in a slab.
  */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClosedError, memoryFileSystem, open, type Store } from "../../mod.ts";
+import { ClosedError, type EmbeddedStore, memoryFileSystem, open } from "../../mod.ts";
 import { countPins } from "../support/pins.ts";
 import { withSeedAsync } from "../support/seeded.ts";
 
@@ -15,8 +15,11 @@ function keyOf(n: number): string {
   return `key${String(n).padStart(5, "0")}`;
 }
 
-/** A store with a level of many tables that ends at two thirds of the keys, and a table above it that goes on. */
-async function openLevels(): Promise<Store> {
+/**
+ * A store with a level of many tables that ends at two thirds of the keys, and a table above it
+ * that continues.
+ */
+async function openLevels(): Promise<EmbeddedStore> {
   const store = await open("/db", {
     fileSystem: memoryFileSystem(),
     memtableSizeBytes: 16 * 1024,
@@ -34,7 +37,7 @@ async function openLevels(): Promise<Store> {
   return store;
 }
 
-test("Scans of every kind, and cursors that seek, let go of their blocks", async () => {
+test("Scans of every kind, and cursors that seek, release their blocks", async () => {
   await withSeedAsync(1, async (random) => {
     await using store = await openLevels();
     const pins = countPins();

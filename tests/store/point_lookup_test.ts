@@ -1,16 +1,18 @@
-/** Single-key searches over several levels, in whichever order filter and block are asked. */
+/** Single-key searches over several levels, whether the filter or the block is searched first. */
 
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { memoryFileSystem, openSync, type Store } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, openSync } from "../../mod.ts";
 import { withSeed, withSeedAsync } from "../support/seeded.ts";
 
 const COUNT = 600;
 const SCALE = Number(process.env["TINYKVS_TEST_SCALE"] ?? 1);
 
-/** Three levels of tables: every key at the bottom, every third newer above it, every ninth deleted. */
-function openLevels(): { store: Store; expected: (index: number) => number | undefined } {
+/**
+ * Three levels of tables: every key at the bottom, every third newer above it, every ninth deleted.
+ */
+function openLevels(): { store: EmbeddedStore; expected: (index: number) => number | undefined } {
   const store = openSync("/db", {
     fileSystem: memoryFileSystem(),
     blockSizeBytes: 256,
@@ -24,7 +26,7 @@ function openLevels(): { store: Store; expected: (index: number) => number | und
   };
 }
 
-async function addLevels(store: Store): Promise<void> {
+async function addLevels(store: EmbeddedStore): Promise<void> {
   await store.compact();
   for (let i = 0; i < COUNT; i += 3) store.putSync(keyOf(i), -i);
   await store.flush();
@@ -34,14 +36,14 @@ async function addLevels(store: Store): Promise<void> {
 
 const keyOf = (index: number): string => `key${String(index).padStart(6, "0")}`;
 
-test("PointLookup answers alike whether most of the keys before were there or not", async () => {
+test("PointLookup gives the same answers, whether most of the earlier keys existed or not", async () => {
   const { store, expected } = openLevels();
   await addLevels(store);
   assert.ok(store.stats().levels.filter(({ tables }) => tables > 0).length >= 2);
   for (let seed = 1; seed <= 20; seed++) {
     withSeed(seed, (random) => {
-      // Runs of hits and runs of misses: the last table's filter is asked first after a run of
-      // misses only, and not at all after a run of hits.
+      // Runs of hits and runs of misses: the last table's filter is searched first only after a run
+      // of misses, and not at all after a run of hits.
       for (let run = 0; run < 12; run++) {
         const wantsMisses = random.below(2) === 0;
         for (let i = 0; i < 30; i++) {
@@ -70,13 +72,13 @@ test("PointLookup does not load a block of the last level for a key that its fil
   await store.close();
 });
 
-test("PointLookup finds keys that are asked for in order while the store changes around them", async () => {
+test("PointLookup finds keys that are read in order while the store changes", async () => {
   for (let seed = 1; seed <= 20 * SCALE; seed++) {
     await withSeedAsync(seed, async (random) => {
       const store = openSync("/db", {
         fileSystem: memoryFileSystem(),
         blockSizeBytes: 256,
-        // In some seeds a block has often left the cache when the next key of it is asked for.
+        // In some seeds a block has often left the cache when its next key is searched.
         blockCacheSizeBytes: [0, 2048, 1 << 20][seed % 3]!,
         memtableSizeBytes: 64 * 1024,
         walSync: "none",
@@ -104,7 +106,7 @@ test("PointLookup finds keys that are asked for in order while the store changes
         if (random.below(2) === 0) assert.equal(store.getSync(key), now.get(key), key);
         if (random.below(2) === 0) assert.equal(snapshot.getSync(key), then.get(key), key);
         at = random.below(40) === 0 ? random.below(COUNT) : (at + 1) % COUNT;
-        // The key that is asked for next, as often as not.
+        // The key that is searched next, as often as not.
         if (random.below(8) === 0) change(random.below(2) === 0 ? at : random.below(COUNT));
         if (random.below(60) === 0) await store.flush();
         if (random.below(120) === 0) {

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
-import { type BoundKey, type Range, resolveRange, successor } from "../../src/store/range.ts";
+import { type BoundKey, type Range, resolveRange, successor } from "../../src/store/state/range.ts";
 
 function hex(bound: BoundKey | undefined): string | undefined {
   return bound === undefined
@@ -56,7 +56,7 @@ test("resolveRange fills in the direction and the limit", () => {
   assert.equal(resolveRange({ limit: 0, reverse: true }).limit, 0);
 });
 
-test("resolveRange refuses what is no range", () => {
+test("resolveRange refuses values that are not ranges", () => {
   const wrong: [unknown, new () => Error][] = [
     [null, TypeError],
     ["a", TypeError],

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Memtable } from "../../src/memtable/memtable.ts";
-import { Lease, ReadView } from "../../src/store/read_view.ts";
+import { Lease, ReadView } from "../../src/store/state/read_view.ts";
 import { Version } from "../../src/version/version.ts";
 import type { VersionSet } from "../../src/version/version_set.ts";
 
@@ -28,7 +28,7 @@ function viewOf(
   return { view: new ReadView(memtables, versions as unknown as VersionSet, onUnused), versions };
 }
 
-test("A view lets its version go with the last of its maker and its leases", () => {
+test("A view releases its version with the last of its maker and its leases", () => {
   const { view, versions } = viewOf([]);
   const leases = new Set<Lease>();
   const first = new Lease(view, 1, leases);
@@ -41,7 +41,7 @@ test("A view lets its version go with the last of its maker and its leases", () 
   assert.equal(leases.size, 0);
 });
 
-test("A lease that is given back twice counts once", () => {
+test("A lease that is released twice counts once", () => {
   const { view, versions } = viewOf([]);
   const leases = new Set<Lease>();
   const lease = new Lease(view, 1, leases);
@@ -53,7 +53,7 @@ test("A lease that is given back twice counts once", () => {
   assert.equal(versions.released, 1);
 });
 
-test("A lease tells whether it was given back or the store was closed", () => {
+test("A lease tells whether it was released or the store was closed", () => {
   const { view } = viewOf([]);
   const leases = new Set<Lease>();
   const released = new Lease(view, 1, leases);
@@ -66,7 +66,7 @@ test("A lease tells whether it was given back or the store was closed", () => {
   assert.throws(() => revoked.requireHeld("cursor"), { code: "CLOSED", message: /the store/ });
 });
 
-test("A memtable is unused when the last view that shows it is let go, not earlier", () => {
+test("A memtable is unused when the last view that shows it is released, not earlier", () => {
   const [older, newer] = [new Memtable(1, 4096), new Memtable(9, 4096)];
   const unused: Memtable[] = [];
   const before = viewOf([older], (memtable) => unused.push(memtable)).view;

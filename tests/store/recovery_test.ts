@@ -9,6 +9,7 @@ import { logName, manifestName, parseFileName, tableName } from "../../src/versi
 import { decodeCurrent } from "../../src/version/manifest_format.ts";
 import { encodeManifestHeader } from "../../src/version/manifest_format.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
+import { resealHeader } from "../support/logs.ts";
 import {
   contentOf,
   DIRECTORY,
@@ -59,7 +60,7 @@ function contentOfRecords(records: readonly LogRecord[]): Record<string, unknown
   return Object.fromEntries([...content].sort(([a], [b]) => a < b ? -1 : 1));
 }
 
-test("Recovery refuses a store whose CURRENT is missing while files are left", () => {
+test("Recovery refuses a store that has files but no CURRENT", () => {
   const withTable = makeStoreFiles({ tables: [TABLE] });
   withTable.removeSync(pathOf("CURRENT"));
   requireCorruption(withTable, "CURRENT", "a table is left", /it holds "000004.sst"/);
@@ -88,7 +89,7 @@ test("Recovery refuses a store that lacks a table", () => {
 test("Recovery refuses a store that lacks the log which the manifest says is live", () => {
   const fileSystem = makeStoreFiles({ tables: [TABLE], log: { number: 9, live: true } });
   requireCorruption(fileSystem, logName(9), "no log", /is missing/);
-  // A newer one is no substitute.
+  // A newer one can't replace it.
   makeLog(fileSystem, 10, 1, putRecords("k", 3, true));
   requireCorruption(fileSystem, logName(9), "a newer log", /is missing/);
 });
@@ -168,7 +169,7 @@ const foreignNames = [
   "4294967296.wal",
 ];
 
-test("Recovery removes orphans of every kind and keeps what is not the store's", () => {
+test("Recovery removes orphans of every kind and keeps files that are not the store's", () => {
   const fileSystem = makeStoreFiles({
     tables: [TABLE],
     lastSequence: 2,
@@ -193,7 +194,7 @@ test("Recovery removes orphans of every kind and keeps what is not the store's",
   }
 });
 
-test("A new store takes over a directory with foreign files and what a crashed creation left", () => {
+test("A new store takes over a directory with foreign files and files of a crashed creation", () => {
   const fileSystem = new CloneableFileSystem();
   fileSystem.makeDirectorySync(DIRECTORY);
   for (const name of [...foreignNames, "MANIFEST-000001", "CURRENT.tmp"]) {
@@ -208,7 +209,7 @@ test("A new store takes over a directory with foreign files and what a crashed c
   assert.deepEqual(recoveredContent(fileSystem), { k: "v" });
 });
 
-test("File numbers are never those of orphans, also where an orphan can't be removed", () => {
+test("No new file gets the number of an orphan, even if the orphan can't be removed", () => {
   const fileSystem = makeStoreFiles({ tables: [TABLE], lastSequence: 2 });
   fileSystem.setContent(pathOf(tableName(700)), Uint8Array.of(9));
   fileSystem.setContent(pathOf("MANIFEST-000800"), Uint8Array.of(9));
@@ -266,7 +267,7 @@ test("Recovery ends at a hole between logs of which nothing was durable", () => 
   }
 });
 
-test("Recovery goes on behind a log that lacks only its end record", () => {
+test("Recovery continues after a log that lacks only its end record", () => {
   const whole = contentOfRecords([...putRecords("old", 4, false), ...putRecords("new", 3, true)]);
   const { fileSystem, offsets } = twoLogs({ synced: true, end: true }, { synced: true });
   for (let length = offsets[4]!; length <= offsets[5]!; length++) {
@@ -282,7 +283,7 @@ test("Recovery refuses a hole where the newer log proves that the older one was 
     for (let length = 0; length < offsets[4]!; length += 7) {
       const crashed = fileSystem.clone();
       cut(crashed, logName(9), length);
-      requireCorruption(crashed, logName(9), `${length} bytes`, /goes on with 5/);
+      requireCorruption(crashed, logName(9), `${length} bytes`, /continues with 5/);
     }
   }
 });
@@ -305,11 +306,90 @@ test("Recovery ends at a log whose header was never written, and drops what foll
   }
 });
 
+/** A log of this store, as it was before it was deleted. */
+function deletedLog(number: number): Uint8Array {
+  const fileSystem = new CloneableFileSystem();
+  fileSystem.makeDirectorySync(DIRECTORY);
+  makeLog(fileSystem, 2, 1, putRecords("deleted", 6, true), { headerSynced: true });
+  const bytes = fileSystem.content(pathOf(logName(2)));
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setUint32(12, number, true);
+  resealHeader(bytes);
+  return bytes;
+}
+
+test("Recovery does not refuse a store whose newest log, never durable, shows the head of a deleted one", () => {
+  for (const deleted of [deletedLog(2), deletedLog(7)]) {
+    for (const size of [32, 100, deleted.length]) {
+      const what = `${size} bytes of a deleted log`;
+      const alone = makeStoreFiles({
+        tables: [TABLE],
+        lastSequence: 2,
+        log: { number: 9, live: true },
+        isSecondLog: true,
+      });
+      makeLog(alone, 9, 3, putRecords("new", 9, false));
+      const expected = { a: "in a table", b: "too" };
+      showDeleted(alone, 9, deleted, size);
+      assert.deepEqual(recoveredContent(alone), expected, what);
+      assert.deepEqual(recoveredContent(alone), expected, `${what}, again`);
+      const after = makeStoreFiles({ log: { number: 8, live: true } });
+      makeLog(after, 8, 1, putRecords("old", 4, true), { end: true });
+      makeLog(after, 10, 5, putRecords("new", 9, false), { end: true });
+      makeLog(after, 11, 14, putRecords("newer", 3, false));
+      showDeleted(after, 10, deleted, size);
+      assert.deepEqual(recoveredContent(after), contentOfRecords(putRecords("old", 4, true)), what);
+    }
+  }
+});
+
+/** The first block of a log shows what a deleted one had there. */
+function showDeleted(
+  fileSystem: CloneableFileSystem,
+  number: number,
+  deleted: Uint8Array,
+  size: number,
+): void {
+  const bytes = fileSystem.content(pathOf(logName(number)));
+  bytes.set(deleted.subarray(0, size));
+  fileSystem.setContent(pathOf(logName(number)), bytes);
+}
+
+test("Recovery refuses the head of a deleted log if something says that the right one was durable", () => {
+  const deleted = deletedLog(2);
+  const name = logName(9);
+  const plan = { tables: [TABLE], lastSequence: 2, log: { number: 9, live: true } } as const;
+  const first = makeStoreFiles(plan);
+  makeLog(first, 9, 3, putRecords("new", 9, false));
+  showDeleted(first, 9, deleted, deleted.length);
+  requireCorruption(first, name, "the first log of a session", /is number 2, its name says 9/);
+  const synced = makeStoreFiles({ ...plan, isSecondLog: true });
+  makeLog(synced, 9, 3, putRecords("new", 9, true));
+  showDeleted(synced, 9, deleted, 100);
+  requireCorruption(synced, name, "a later record", /no whole record is here/);
+  const followed = makeStoreFiles({ ...plan, isSecondLog: true });
+  makeLog(followed, 9, 3, putRecords("new", 9, false), { end: true });
+  makeLog(followed, 10, 12, putRecords("newer", 3, true));
+  showDeleted(followed, 9, deleted, deleted.length);
+  requireCorruption(followed, name, "a later log", /continues with 12/);
+  const copied = makeStoreFiles({ log: { number: 8, live: true } });
+  makeLog(copied, 8, 1, putRecords("old", 4, true), { end: true });
+  copied.setContent(pathOf(name), copied.content(pathOf(logName(8))));
+  requireCorruption(copied, name, "a copy of a log that is needed", /is number 8, its name says 9/);
+});
+
+test("Recovery treats an older header of the same number as a block that was never durable", () => {
+  const fileSystem = makeStoreFiles({ log: { number: 8, live: true } });
+  makeLog(fileSystem, 8, 1, putRecords("old", 4, true), { end: true });
+  makeLog(fileSystem, 9, 3, putRecords("stale", 4, false));
+  assert.deepEqual(recoveredContent(fileSystem), contentOfRecords(putRecords("old", 4, true)));
+});
+
 test("Recovery refuses a sequence of logs from which one is missing", () => {
   const fileSystem = makeStoreFiles({ log: { number: 9, live: true } });
   makeLog(fileSystem, 9, 1, putRecords("old", 4, true), { end: true });
   makeLog(fileSystem, 11, 8, putRecords("new", 3, true));
-  requireCorruption(fileSystem, logName(9), "a log is missing", /goes on with 8/);
+  requireCorruption(fileSystem, logName(9), "a log is missing", /continues with 8/);
 });
 
 test("Recovery refuses a log that does not continue what the tables hold", () => {
@@ -348,9 +428,12 @@ test("Recovery that fails to write removes what it had written", () => {
   const pristine = makeStoreFiles({ log: { number: 9, live: true } });
   makeLog(pristine, 9, 1, big, { end: true });
   let creations = 0;
+  let isInForce = false;
   const counting = pristine.clone();
   counting.before = (operation, path) => {
-    if (operation === "create" && path.endsWith(".sst")) creations++;
+    if (path.includes("MANIFEST-")) isInForce ||= operation === "create";
+    // Later compactions are not part of it.
+    else if (operation === "create" && path.endsWith(".sst") && !isInForce) creations++;
   };
   const expected = recoveredContent(counting);
   assert.ok(creations > 3, `${creations} tables`);
@@ -395,7 +478,7 @@ test("A record larger than a memtable is recovered whole", () => {
   assert.deepEqual(recoveredContent(fileSystem), contentOfRecords([{ entries }]));
 });
 
-test("Sequence numbers go on after every way of ending", () => {
+test("Sequence numbers continue after every way of ending", () => {
   const ends = [
     "crash",
     "crash",
@@ -430,7 +513,7 @@ test("Sequence numbers go on after every way of ending", () => {
   assert.deepEqual(recoveredContent(fileSystem), expected);
 });
 
-test("Opening read-only keeps more than a memtable in memory instead of writing it out", () => {
+test("Opening read-only keeps more than a memtable in memory and does not write it out", () => {
   const records: LogRecord[] = Array.from({ length: 60 }, (_, index) => ({
     entries: [[`k${index % 50}`, `${index}`.padEnd(400, ".")]],
   }));
@@ -467,7 +550,7 @@ test("Opening read-only changes not one byte and sees what the logs hold", async
   assert.equal(fileSystem.openHandles, 0);
 });
 
-test("Opening read-only reports the same damage and makes nothing where nothing is", () => {
+test("Opening read-only reports the same damage, and makes nothing in an empty place", () => {
   const { fileSystem } = twoLogs({ synced: false, end: false }, { synced: true });
   cut(fileSystem, logName(9), 100);
   assert.throws(() => openFiles(fileSystem, { readOnly: true }), CorruptionError);
@@ -494,7 +577,7 @@ function forge(
   fileSystem.setContent(pathOf(name), content);
 }
 
-test("Files of a newer format version are told from damaged ones and left alone", () => {
+test("Files of a newer format version are distinguished from damaged ones and left alone", () => {
   const manifest = makeStoreFiles({ tables: [TABLE] });
   const name = manifest.listSync(DIRECTORY).find((file) => file.startsWith("MANIFEST"))!;
   forge(manifest, name, 8, 2, [0, 20, 20]);
@@ -568,7 +651,7 @@ test("A directory with the names of the Go program's files and other content is 
   }
 });
 
-test("A crash at any operation of a recovery leaves what recovers to the same content", () => {
+test("A store that crashes at any operation of a recovery recovers to the same content", () => {
   const { fileSystem } = twoLogs({ synced: true, end: true }, { synced: true });
   makeLog(fileSystem, 11, 8, [
     ...Array.from({ length: 30 }, (_, index): LogRecord => ({
@@ -603,7 +686,7 @@ test("A crash at any operation of a recovery leaves what recovers to the same co
   assert.ok(states > 500, `${states} states`);
 });
 
-test("A crash at any operation of the creation of a store leaves what can be opened", () => {
+test("A store that crashes at any operation of its creation can be opened", () => {
   const fileSystem = new CloneableFileSystem();
   const clones: CloneableFileSystem[] = [];
   fileSystem.after = () => void clones.push(fileSystem.clone());
@@ -631,7 +714,7 @@ test("The names of all directories that open makes are synced, from the store's 
   assert.deepEqual([...synced].sort(), ["/data", "/data/a", "/data/a/b"]);
 });
 
-test("A failing open gives the lock back, so that the next one can try", async () => {
+test("A failing open releases the lock, so that the next one can try", async () => {
   const fileSystem = makeStoreFiles({ tables: [TABLE] });
   const path = pathOf(tableName(4));
   const content = fileSystem.content(path);

@@ -1,12 +1,13 @@
-// Stores as every version wrote them, committed under tests/fixtures/stores: today's code reads them
-// exactly, writes to them, and leaves what it can read again. (make.ts there makes the next one.)
+// Stores as every version wrote them, committed under tests/fixtures/stores: today's code reads
+// them exactly, writes to them, and leaves what it can read again. (make.ts there makes the next
+// one.)
 
 import assert from "node:assert/strict";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { type FileSystem, memoryFileSystem, open, type Store } from "../../mod.ts";
+import { type EmbeddedStore, type FileSystem, memoryFileSystem, open } from "../../mod.ts";
 import { writeFullySync } from "../../src/platform/transfer.ts";
 import { decompressorFor } from "../../src/compression/compressors.ts";
 import { describe } from "../fixtures/stores/make.ts";
@@ -29,7 +30,7 @@ function copyOf(version: string): FileSystem {
   return fileSystem;
 }
 
-async function linesOf(store: Store): Promise<string[]> {
+async function linesOf(store: EmbeddedStore): Promise<string[]> {
   const lines: string[] = [];
   for await (const [key, value] of store.entries()) {
     lines.push(describe([key, value]));
@@ -63,12 +64,13 @@ test("Stores of all versions are read, written, compacted and read again, to the
   }
 });
 
-test("The fixtures hold what a version can write: each codec, levels, and the log of a killed process", () => {
+test("The fixtures have everything that a version can write: each codec, levels, and the log of a killed process", () => {
   for (const version of versions) {
     const names = fs.readdirSync(path.join(folder, version));
     assert.ok(names.some((name) => name.endsWith(".wal")), version);
     assert.ok(names.filter((name) => name.endsWith(".sst")).length >= 3, version);
-    // The codec is the last byte of the footer of the first block, whose stored length is before it.
+    // The codec is the last byte of the footer of the first block, whose stored length is before
+    // it.
     const codecs = new Set<string>();
     for (const name of names.filter((name) => name.endsWith(".sst"))) {
       const bytes = fs.readFileSync(path.join(folder, version, name));

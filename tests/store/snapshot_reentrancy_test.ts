@@ -2,10 +2,16 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ClosedError, memoryFileSystem, open, type Snapshot, type Store } from "../../mod.ts";
+import {
+  ClosedError,
+  type EmbeddedSnapshot,
+  type EmbeddedStore,
+  memoryFileSystem,
+  open,
+} from "../../mod.ts";
 
 /** A store with two tables, and a snapshot that shows the first one only. */
-async function storeWithSnapshot(): Promise<{ store: Store; snapshot: Snapshot }> {
+async function storeWithSnapshot(): Promise<{ store: EmbeddedStore; snapshot: EmbeddedSnapshot }> {
   const store = await open("/db", { fileSystem: memoryFileSystem(), blockCacheSizeBytes: 0 });
   await store.put("a", 1);
   await store.flush();
@@ -15,7 +21,7 @@ async function storeWithSnapshot(): Promise<{ store: Store; snapshot: Snapshot }
   return { store, snapshot };
 }
 
-const uses: Readonly<Record<string, (snapshot: Snapshot) => unknown>> = {
+const uses: Readonly<Record<string, (snapshot: EmbeddedSnapshot) => unknown>> = {
   "a range's getter, of a cursor": (snapshot) => {
     const cursor = snapshot.keys({
       get limit() {
@@ -45,7 +51,7 @@ const uses: Readonly<Record<string, (snapshot: Snapshot) => unknown>> = {
 };
 
 for (const [name, use] of Object.entries(uses)) {
-  test(`A snapshot that is closed by ${name} gives ClosedError and takes no table along`, async () => {
+  test(`A snapshot that is closed by ${name} gives ClosedError and does not close a table early`, async () => {
     const { store, snapshot } = await storeWithSnapshot();
     const outcome = await Promise.resolve(snapshot).then(use).catch((error: unknown) => error);
     assert.deepEqual(await store.getMany(["a", "b"]), [1, 2]);

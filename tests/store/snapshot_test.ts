@@ -1,4 +1,5 @@
-// Snapshots: what they show whatever happens to the store, what they keep, and when they let go.
+// Snapshots: what they show whatever happens to the store, what they keep, and when they release
+// it.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -7,19 +8,20 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import {
   type CompactRange,
+  type EmbeddedReader,
+  EmbeddedSnapshot,
+  type EmbeddedStore,
   memoryFileSystem,
   open,
   openSync,
   type Options,
-  type Reader,
-  Snapshot,
-  type Store,
 } from "../../mod.ts";
 import { Memtable } from "../../src/memtable/memtable.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
-import { Lease, ReadView } from "../../src/store/read_view.ts";
-import type { StoreState } from "../../src/store/store_state.ts";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
+import { Lease, ReadView } from "../../src/store/state/read_view.ts";
+import type { StoreState } from "../../src/store/state/store_state.ts";
 import { Version } from "../../src/version/version.ts";
 import type { VersionSet } from "../../src/version/version_set.ts";
 import { Random } from "../support/random.ts";
@@ -38,18 +40,21 @@ function keyOf(n: number): string {
   return `k${String(n).padStart(4, "0")}`;
 }
 
-async function newStore(fileSystem: FileSystem = memoryFileSystem()): Promise<Store> {
+async function newStore(fileSystem: FileSystem = memoryFileSystem()): Promise<EmbeddedStore> {
   return await open("/db", { ...small, fileSystem });
 }
 
 /** Number of table files that are on disk but not in the store's version. */
-function keptTables(store: Store, fileSystem: FileSystem): number {
+function keptTables(store: EmbeddedStore, fileSystem: FileSystem): number {
   const files = fileSystem.listSync("/db").filter((name) => name.endsWith(".sst")).length;
   return files - store.stats().levels.reduce((sum, level) => sum + level.tables, 0);
 }
 
-/** Compares everything that a reader can be asked with a model. */
-async function assertShows(reader: Reader, model: ReadonlyMap<string, number>): Promise<void> {
+/** Compares all answers of a reader with a model. */
+async function assertShows(
+  reader: EmbeddedReader,
+  model: ReadonlyMap<string, number>,
+): Promise<void> {
   const pairs = [...model].sort(([a], [b]) => a < b ? -1 : 1);
   const keys = pairs.map(([key]) => key);
   const values = pairs.map(([, value]) => value);
@@ -114,7 +119,7 @@ test("A snapshot sees an atomic batch whole or not at all", async () => {
   await using store = await newStore();
   const write = (value: number): Promise<void> =>
     store.write(["a", "b", "c"].map((key) => ({ type: "put", key, value })));
-  const snapshots: Snapshot[] = [];
+  const snapshots: EmbeddedSnapshot[] = [];
   for (let i = 0; i < 20; i++) {
     const written = write(i);
     snapshots.push(store.snapshot());
@@ -135,7 +140,7 @@ async function checkManySnapshots(random: Random): Promise<void> {
     levelSizeMultiplier: 2,
   });
   const model = new Map<string, number>();
-  const taken: { snapshot: Snapshot; model: Map<string, number> }[] = [];
+  const taken: { snapshot: EmbeddedSnapshot; model: Map<string, number> }[] = [];
   let checked = 0;
   for (let step = 0; step < 60; step++) {
     for (let i = 0; i < 30; i++) {
@@ -210,7 +215,7 @@ test("A snapshot keeps the tables that a compaction replaces until it is closed"
   assert.equal(keptTables(store, fileSystem), 0);
 });
 
-test("A snapshot goes on through a flush that takes its memtable away", async () => {
+test("A snapshot survives a flush that removes its memtable", async () => {
   await using store = await newStore();
   for (let round = 0; round < 20; round++) {
     using snapshot = store.snapshot();
@@ -223,7 +228,7 @@ test("A snapshot goes on through a flush that takes its memtable away", async ()
   assert.equal(store.getSync("a"), -1);
 });
 
-test("A closed snapshot gives back the memtable that nobody else shows, for its memory to be used again", () => {
+test("A closed snapshot releases a memtable that nobody else shows, so that its memory is reused", () => {
   const memtable = new Memtable(1, 1024);
   const versions = { retain: () => Version.empty(), release: () => {} } as unknown as VersionSet;
   const unused: Memtable[] = [];
@@ -231,7 +236,9 @@ test("A closed snapshot gives back the memtable that nobody else shows, for its 
   const leases = new Set<Lease>();
   const state = { requireOpen: () => {}, lease: () => new Lease(view, 1, leases) };
   const parts = {} as never;
-  const snapshots = [1, 2].map(() => new Snapshot(state as unknown as StoreState, parts, parts));
+  const snapshots = [1, 2].map(() =>
+    new EmbeddedSnapshot(state as unknown as StoreState, parts, parts)
+  );
   view.release();
   snapshots[0]!.close();
   snapshots[0]!.close();
@@ -262,7 +269,7 @@ test("Every use of a closed snapshot is a ClosedError that names it", async () =
 
 test("A using block closes its snapshot", async () => {
   await using store = await newStore();
-  let escaped: Snapshot;
+  let escaped: EmbeddedSnapshot;
   {
     using snapshot = store.snapshot();
     escaped = snapshot;
@@ -309,7 +316,7 @@ test("Cursors that a snapshot has opened outlive it, and keep what they show", a
   assert.equal(keptTables(store, fileSystem), 0);
 });
 
-test("A get of a snapshot that waits for a block ends well though the snapshot is closed meanwhile", async () => {
+test("A get of a snapshot that waits for a block succeeds although the snapshot is closed meanwhile", async () => {
   const memory = memoryFileSystem();
   const filling = await newStore(memory);
   for (let i = 0; i < 300; i++) filling.putSync(keyOf(i), i);
@@ -325,6 +332,7 @@ test("A get of a snapshot that waits for a block ends well though the snapshot i
   const snapshot = store.snapshot();
   isGated = true;
   const results = [snapshot.get(keyOf(7)), snapshot.getMany([keyOf(8)]), snapshot.count()];
+  for (let turn = 0; turn < 100 && waiting.length === 0; turn++) await systemScheduler.yield();
   assert.ok(waiting.length > 0, "no read was waited for");
   snapshot.close();
   isGated = false;
@@ -332,7 +340,7 @@ test("A get of a snapshot that waits for a block ends well though the snapshot i
   assert.deepEqual(await Promise.all(results), [7, [8], 300]);
 });
 
-test("A snapshot takes the caller's mistakes as the store does", async () => {
+test("A snapshot reports the caller's mistakes as the store does", async () => {
   await using store = await newStore();
   using snapshot = store.snapshot();
   assert.throws(() => snapshot.getSync(1 as unknown as string), TypeError);
@@ -357,6 +365,6 @@ test("A read-only store has snapshots, and openSync's store too", async () => {
 test("A snapshot that is never closed keeps no process alive", () => {
   const script = fileURLToPath(new URL("snapshot_child.ts", import.meta.url));
   const { command, args } = runtimeCommand(runtimeName, script, []);
-  const child = spawnSync(command, args, { encoding: "utf8", timeout: 60_000 });
+  const child = spawnSync(command, args, { encoding: "utf8", timeout: 600_000 });
   assert.deepEqual([child.status, child.stdout], [0, "1\n"], child.stderr);
 });

@@ -1,4 +1,7 @@
-/** A child of special_files_test.ts: opens the store of its argument, reads it, and says what came of it. */
+/**
+ * A child of special_files_test.ts: opens the store of its argument, reads it, and says what came
+ * of it.
+ */
 
 import process from "node:process";
 import { open, StoreError } from "../../mod.ts";

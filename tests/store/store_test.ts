@@ -1,16 +1,17 @@
-// The methods of an open store: values and limits, typed access, closing, and what a write waits for.
+// The methods of an open store: values and limits, typed access, closing, and what a write waits
+// for.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers";
 import {
+  type EmbeddedStore,
   type FileSystem,
   MAX_KEY_BYTES,
   memoryFileSystem,
   open,
   openSync,
   type Options,
-  type Store,
   type Value,
   type WalSync,
 } from "../../mod.ts";
@@ -49,7 +50,7 @@ function requireSame(actual: Value | undefined, expected: Value, name: string): 
   }
 }
 
-async function requireAll(store: Store, stage: string): Promise<void> {
+async function requireAll(store: EmbeddedStore, stage: string): Promise<void> {
   for (const [name, value] of Object.entries(values)) {
     requireSame(await store.get(name), value, `${name} by get ${stage}`);
     requireSame(store.getSync(name), value, `${name} by getSync ${stage}`);
@@ -60,7 +61,7 @@ async function requireAll(store: Store, stage: string): Promise<void> {
   }
 }
 
-test("Every type of value comes out as it went in, from memory, tables and after reopening", async () => {
+test("Every type of value comes back as it was stored, from memory, tables and after reopening", async () => {
   for (const compression of ["zstd", "snappy", "none"] as const) {
     const options: Options = { fileSystem: memoryFileSystem(), compression, blockSizeBytes: 1024 };
     const store = await open("/db", options);
@@ -85,7 +86,7 @@ test("Every type of value survives a crash in the log", async () => {
   await requireAll(again, "after a crash");
 });
 
-test("A key of 65,536 bytes is taken and one byte more is a RangeError that changes nothing", async () => {
+test("A key of 65,536 bytes is accepted, and one byte more is a RangeError that changes nothing", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await open("/db", { fileSystem });
   const longest = "k".repeat(MAX_KEY_BYTES);
@@ -109,7 +110,7 @@ test("A key of 65,536 bytes is taken and one byte more is a RangeError that chan
   assert.equal(store.stats().wal.sizeBytes, before);
 });
 
-test("What can be neither key nor value is a TypeError that changes nothing", async () => {
+test("A value that can be neither key nor value is a TypeError that changes nothing", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   await store.put("a", "old");
   const before = store.stats().wal.sizeBytes;
@@ -151,7 +152,7 @@ test("A missing key is undefined, also one that was deleted or lies outside of e
   }
 });
 
-test("Buffers that are handed in may be reused as soon as the call returns", async () => {
+test("A caller may reuse its buffers as soon as the call returns", async () => {
   const fileSystem = memoryFileSystem();
   const options: Options = { fileSystem, keyEncoding: "bytes", blockCacheSizeBytes: 0 };
   const store = await open("/db", options);
@@ -182,7 +183,7 @@ test("Buffers that are handed in may be reused as soon as the call returns", asy
   }
 });
 
-test("Bytes that come out are the caller's to change", async () => {
+test("A caller may change the bytes of a result", async () => {
   const options: Options = { fileSystem: memoryFileSystem(), compression: "none" };
   const store = await open("/db", { ...options, keyEncoding: "bytes" });
   const key = new Uint8Array([1, 2, 3]);
@@ -328,6 +329,7 @@ test("Every method of a closed store is a ClosedError", async () => {
     () => store.count(),
     () => store.scanPrefix("", () => {}),
     () => store.scanRange("a", "b", () => {}),
+    () => store.transaction(() => 1),
     () => store.flush(),
     () => store.sync(),
     () => store.compact(),
@@ -359,6 +361,8 @@ test("Every method of a closed store is a ClosedError", async () => {
     () => store.keys(),
     () => store.values(),
     () => store.stats(),
+    () => store.transactionSync(() => 1),
+    () => store.watch(),
   ];
   for (const method of synchronous) {
     assert.throws(method, { code: "CLOSED" }, String(method));
@@ -384,9 +388,9 @@ test("A store may be closed twice, and in both ways", async () => {
   assert.equal(second.status, "closed");
 });
 
-test("await using closes the store, also where its block throws", async () => {
+test("await using closes the store, even if its block throws", async () => {
   const fileSystem = memoryFileSystem();
-  let kept: Store | undefined;
+  let kept: EmbeddedStore | undefined;
   await assert.rejects(async () => {
     await using store = await open("/db", { fileSystem });
     kept = store;
@@ -429,7 +433,7 @@ test("A clean close leaves no log, and the next open writes no table", async () 
 
 /** A store over a file system that notes what is done to its logs. */
 async function noting(walSync: WalSync, options: Options = {}): Promise<{
-  store: Store;
+  store: EmbeddedStore;
   calls: string[];
   fileSystem: FileSystem;
   gates: (() => void)[];
@@ -440,7 +444,7 @@ async function noting(walSync: WalSync, options: Options = {}): Promise<{
   let isHeld = false;
   const below = memoryFileSystem();
   const note = ({ operation, path, length }: Call): void => {
-    // The zeros that extend a log are none of the writes that are counted (tests/wal/log_writer_test.ts).
+    // The zeros that extend a log do not count as writes (tests/wal/log_writer_test.ts).
     const isExtension = operation === "write" && length === 256 * 1024;
     if (path.endsWith(".wal") && !isExtension) calls.push(operation);
   };
@@ -474,7 +478,7 @@ test("Puts of one turn share one write of the log, and in batch mode one sync", 
   }
 });
 
-test("In write mode every put that is awaited has a sync of its own", async () => {
+test("In write mode every awaited put has its own sync", async () => {
   const { store, calls } = await noting("write");
   await store.put("a", 1);
   await store.put("b", 1);
@@ -483,7 +487,10 @@ test("In write mode every put that is awaited has a sync of its own", async () =
   await store.close();
 });
 
-/** A turn of the event loop: a store may wait for one, which microtasks alone would never let it have. */
+/**
+ * A turn of the event loop: a store may wait for one, which microtasks alone would never let it
+ * have.
+ */
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("Puts that come while a sync runs share the next one", async () => {
@@ -507,7 +514,7 @@ test("Puts that come while a sync runs share the next one", async () => {
   await store.close();
 });
 
-test("A put that asks for a sync gets one in every mode, and one that does not may do without", async () => {
+test("A put that asks for a sync gets one in every mode, and others need not wait for one", async () => {
   for (const walSync of ["none", "interval"] as const) {
     const { store, calls } = await noting(walSync);
     await store.put("a", 1);
@@ -571,7 +578,7 @@ test("A write is seen by the next read, before it is acknowledged", async () => 
   await Promise.all([put, removal]);
 });
 
-test("What was acknowledged is on disk in every mode, and an open log is what a kill leaves", async () => {
+test("Acknowledged writes are on disk in every mode, and a kill leaves an open log", async () => {
   for (const walSync of ["none", "interval", "batch", "write"] as const) {
     const { store, fileSystem } = await noting(walSync);
     for (let i = 0; i < 10; i++) {
@@ -583,7 +590,7 @@ test("What was acknowledged is on disk in every mode, and an open log is what a 
   }
 });
 
-test("compact leaves one table a key range, without what was deleted or replaced", async () => {
+test("compact leaves one table per key range, without deleted or replaced entries", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await open("/db", { fileSystem, memtableSizeBytes: 4096 });
   for (let round = 0; round < 3; round++) {
@@ -604,7 +611,7 @@ test("compact leaves one table a key range, without what was deleted or replaced
   assert.deepEqual(fileSystem.listSync("/db").filter((name) => name.endsWith(".sst")), []);
 });
 
-test("compact of a range leaves the rest alone, and refuses bounds that are no keys", async () => {
+test("compact of a range leaves the rest alone, and refuses bounds that are not keys", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   for (const key of ["a", "b", "y", "z"]) {
     await store.put(key, 1);

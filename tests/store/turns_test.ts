@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Scheduler } from "../../src/platform/scheduler.ts";
-import { Turns } from "../../src/store/turns.ts";
+import { Turns } from "../../src/store/state/turns.ts";
 
 /** A scheduler whose clock stands still until it is moved; `passed` counts the turns. */
 class HandScheduler implements Scheduler {

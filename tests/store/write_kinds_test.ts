@@ -1,23 +1,92 @@
-// Every kind of write there is goes through the log: what a kill leaves has it, and so has what comes of
-// that after another kill. A method that is added to the store must be put into one of the lists here.
+// Every kind of write there is goes through the log: what a kill leaves has it, and so has what
+// comes of that after another kill. A method that is added to the store must be put into one of the
+// lists here.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryFileSystem, open, type Options, Store } from "../../mod.ts";
+import { EmbeddedStore, memoryFileSystem, open, type Options } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { crashCopy } from "./file_systems.ts";
 
 /** One use of each method that writes, and what it leaves under the key "k". */
 const writes: Readonly<
-  Record<string, { run: (store: Store) => Promise<void> | void; leaves: unknown }>
+  Record<string, {
+    run: (store: EmbeddedStore) => Promise<unknown> | unknown;
+    /** What is there then, if "older" was there, and if nothing was. */
+    leaves: unknown;
+    leavesOverNothing?: unknown;
+  }>
 > = {
   put: { run: (store) => store.put("k", "by put"), leaves: "by put" },
   putSync: { run: (store) => store.putSync("k", "by putSync"), leaves: "by putSync" },
   delete: { run: (store) => store.delete("k"), leaves: undefined },
   deleteSync: { run: (store) => store.deleteSync("k"), leaves: undefined },
+  deleteIfExists: { run: (store) => store.deleteIfExists("k"), leaves: undefined },
+  deleteIfExistsSync: { run: (store) => store.deleteIfExistsSync("k"), leaves: undefined },
+  putIfNotExists: {
+    run: (store) => store.putIfNotExists("k", "new"),
+    leaves: "older",
+    leavesOverNothing: "new",
+  },
+  putIfNotExistsSync: {
+    run: (store) => store.putIfNotExistsSync("k", "new"),
+    leaves: "older",
+    leavesOverNothing: "new",
+  },
+  putIfEquals: {
+    run: (store) => store.putIfEquals("k", "newer", "older"),
+    leaves: "newer",
+    leavesOverNothing: undefined,
+  },
+  putIfEqualsSync: {
+    run: (store) => store.putIfEqualsSync("k", "newer", "older"),
+    leaves: "newer",
+    leavesOverNothing: undefined,
+  },
+  increment: {
+    run: (store) => store.increment("k", 2).catch(() => {}),
+    leaves: "older",
+    leavesOverNothing: 2n,
+  },
+  incrementSync: {
+    run(store) {
+      if (!store.hasSync("k")) store.incrementSync("k");
+      else assert.throws(() => store.incrementSync("k"), { code: "TYPE_MISMATCH" });
+    },
+    leaves: "older",
+    leavesOverNothing: 1n,
+  },
+  update: {
+    run: (store) => store.update("k", (old) => `${old as string}!`),
+    leaves: "older!",
+    leavesOverNothing: "undefined!",
+  },
+  updateSync: {
+    run: (store) => store.updateSync("k", (old) => old === undefined ? 5 : undefined),
+    leaves: undefined,
+    leavesOverNothing: 5,
+  },
   write: { run: (store) => store.write([{ type: "put", key: "k", value: 1 }]), leaves: 1 },
   writeSync: { run: (store) => store.writeSync([{ type: "delete", key: "k" }]), leaves: undefined },
   batch: { run: (store) => store.batch().delete("k").put("k", 2).write(), leaves: 2 },
+  transaction: {
+    run: (store) =>
+      store.transaction(async (tx) => await tx.put("k", [String(await tx.get("k")), "read"])),
+    leaves: ["older", "read"],
+    leavesOverNothing: ["undefined", "read"],
+  },
+  transactionSync: {
+    run: (store) => store.transactionSync((tx) => tx.deleteIfExistsSync("k")),
+    leaves: undefined,
+  },
+  writable: {
+    async run(store) {
+      const stream = store.writable().getWriter();
+      await stream.write(["k", "by writable"]);
+      await stream.close();
+    },
+    leaves: "by writable",
+  },
   putString: { run: (store) => store.putString("k", "text"), leaves: "text" },
   putInt64: { run: (store) => store.putInt64("k", 5n), leaves: 5n },
   putFloat64: { run: (store) => store.putFloat64("k", 0.5), leaves: 0.5 },
@@ -30,29 +99,49 @@ const writes: Readonly<
 /** Methods and properties that write nothing of the user's. */
 const others = [
   ...["constructor", "path", "status", "close", "closeSync", "flush", "sync", "compact", "stats"],
+  ...[
+    "getEntry",
+    "getEntrySync",
+    "getManySync",
+    "hasMany",
+    "hasManySync",
+    "countSync",
+    "getStored",
+  ],
   ...["get", "getSync", "getMany", "has", "hasSync", "count", "entries", "keys", "values"],
   ...["getString", "getInt64", "getFloat64", "getBool", "getBytes", "getJson", "getMap"],
-  ...["scanPrefix", "scanRange", "snapshot", "checkpoint"],
+  ...["scanPrefix", "scanRange", "snapshot", "checkpoint", "watch"],
+  ...["sub", "approximateSize", "verify", "verifySync"],
+  ...["addEventListener", "removeEventListener"],
 ];
 
 const options: Options = { memtableSizeBytes: 4096, blockSizeBytes: 256, compression: "none" };
 
 test("Every method of the store is known to write or not to write", () => {
-  const methods = Object.getOwnPropertyNames(Store.prototype).sort();
+  const methods: string[] = [];
+  let prototype: object = EmbeddedStore.prototype;
+  for (; prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype) as object) {
+    methods.push(...Object.getOwnPropertyNames(prototype));
+  }
+  for (const name of Object.keys(writes)) assert.ok(methods.includes(name), name);
   const known = new Set([...Object.keys(writes), ...others]);
   assert.deepEqual(methods.filter((name) => !known.has(name)), []);
 });
 
 test("Every kind of write is in the log and in tables, over every state of its key", async () => {
-  for (const [name, { run, leaves }] of Object.entries(writes)) {
+  for (const [name, kind] of Object.entries(writes)) {
     for (const before of ["nothing", "in a table", "in the memtable", "deleted"]) {
       const what = `${name} over ${before}`;
+      const isOverNothing = before === "nothing" || before === "deleted";
+      const leaves = isOverNothing && Object.hasOwn(kind, "leavesOverNothing")
+        ? kind.leavesOverNothing
+        : kind.leaves;
       let fileSystem: FileSystem = memoryFileSystem();
       const store = await open("/db", { ...options, fileSystem });
       if (before !== "nothing") await store.put("k", "older");
       if (before === "in a table") await store.flush();
       if (before === "deleted") await store.delete("k");
-      await run(store);
+      await kind.run(store);
       assert.deepEqual(await store.get("k"), leaves, what);
       for (const round of [1, 2]) {
         fileSystem = crashCopy(fileSystem, "/db");
@@ -72,7 +161,7 @@ test("Every kind of write is in the log and in tables, over every state of its k
   }
 });
 
-test("2,000 writes, each with a sync of its own, are all there after a kill, in logs of many windows", async () => {
+test("2,000 writes, each with its own sync, are all there after a kill, in logs of many windows", async () => {
   const fileSystem = memoryFileSystem();
   const store = await open("/db", { fileSystem, walSync: "write" });
   // About 600 KB: more than eighteen blocks of 32 KiB, in which the Go program lost most of them.

@@ -4,11 +4,18 @@
  *
  * The bundler sees a copy of the repository's sources and runtime dependencies, which is deleted
  * before anything runs: a bundle that goes looking for a file of the package fails. Note that
- * `deno bundle` fetches an esbuild of its own from npm when it runs for the first time.
+ * `deno bundle` fetches its own esbuild from npm when it runs for the first time.
  */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
@@ -17,7 +24,13 @@ import { temporaryDirectory } from "./temporary.ts";
 import type { TemporaryDirectory } from "./temporary.ts";
 
 /** How to bundle, named for the tool. */
-export type Bundler = "esbuild" | "deno bundle" | "bun build --compile";
+export type Bundler = "esbuild" | "deno bundle" | "bun build --compile" | "node SEA";
+
+/** Bundlers whose output runs by itself. */
+const executables: ReadonlySet<Bundler> = new Set<Bundler>(["bun build --compile", "node SEA"]);
+
+/** What postject looks for in a Node: a fact of Node's documentation. */
+const SEA_FUSE = "NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2";
 
 /** With what to run a bundle; "itself" is for executables. */
 export type BundleRunner = "node" | "deno" | "bun" | "itself";
@@ -51,7 +64,7 @@ export function bundle(bundler: Bundler, entry: string): Bundle {
     build(bundler, copy.path, entry, output);
     const file = path.join(
       target.path,
-      bundler === "bun build --compile" ? "program" : "program.mjs",
+      executables.has(bundler) ? "program" : "program.mjs",
     );
     renameSync(output, file);
     return {
@@ -70,10 +83,22 @@ export function bundle(bundler: Bundler, entry: string): Bundle {
 
 /** Copies what a bundle of the library may be made of, and nothing else. */
 function copySources(copy: string): void {
-  for (const name of ["mod.ts", "src", "examples", "tests", "wasm/generated"]) {
+  for (
+    const name of [
+      "mod.ts",
+      "contract.ts",
+      "contract_suite.ts",
+      "src",
+      "examples",
+      "tests",
+      "wasm/generated",
+    ]
+  ) {
     cpSync(path.join(repository, name), path.join(copy, name), {
       recursive: true,
-      filter: (source) => !source.startsWith(path.join(repository, "tests", "fixtures")),
+      filter: (source) =>
+        path.basename(source) !== "node_modules" &&
+        !source.startsWith(path.join(repository, "tests", "fixtures")),
     });
   }
   const { name, version, type, exports, dependencies } = JSON.parse(
@@ -108,7 +133,30 @@ function build(bundler: Bundler, copy: string, entry: string, output: string): v
     case "bun build --compile":
       execute(path.join(tools, "bun"), ["build", "--compile", source, "--outfile", output], copy);
       return;
+    case "node SEA":
+      return buildSea(source, copy, output, tools);
   }
+}
+
+/**
+ * Node's single executable: Node itself, with the program, as CommonJS, injected by postject of
+ * tests/adapters.
+ */
+function buildSea(source: string, copy: string, output: string, tools: string): void {
+  const options = ["--bundle", "--platform=node", "--format=cjs", "--log-level=warning"];
+  execute(path.join(tools, "esbuild"), [source, ...options, "--outfile=program.cjs"], copy);
+  const config = {
+    main: "program.cjs",
+    output: "program.blob",
+    disableExperimentalSEAWarning: true,
+  };
+  writeFileSync(path.join(copy, "sea.json"), JSON.stringify(config));
+  const node = path.join(tools, "node");
+  execute(node, ["--experimental-sea-config", "sea.json"], copy);
+  copyFileSync(node, output);
+  const postject = path.join(repository, "tests/adapters/node_modules/.bin/postject");
+  const injected = [output, "NODE_SEA_BLOB", "program.blob", "--sentinel-fuse", SEA_FUSE];
+  execute(node, [realpathSync(postject), ...injected], copy);
 }
 
 function run(

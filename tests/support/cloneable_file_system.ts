@@ -22,7 +22,7 @@ interface File {
   isShared: boolean;
 }
 
-/** What is told of an operation: its name and the path, or for a rename the new path. */
+/** The report of an operation: its name and the path, or for a rename the new path. */
 export type OperationObserver = (operation: string, path: string) => void;
 
 /** The file system. */

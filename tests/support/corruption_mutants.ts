@@ -1,11 +1,12 @@
 /**
- * Every way in which the corruption sweep damages a store: as a list that can be walked without making
- * anything, so that a sample of it costs little and one mutant can be made again from its number.
+ * Every way in which the corruption sweep damages a store. It is a list that can be walked without
+ * making anything, so that a sample of it costs little and one mutant can be made again from its
+ * number.
  *
- * What a mutant may still hold follows from where the damage is. A store without an active log holds
- * everything, or says what is damaged. In the active log a record in front of the damage may never be
- * lost; what lies behind it may be, unless a whole record behind the damage says that the damaged
- * place was durable: then everything or an error (docs/DURABILITY.md).
+ * The place of the damage decides what a mutant may still hold. A store without an active log holds
+ * everything, or says what is damaged. In the active log a record before the damage may never be
+ * lost. Records after it may be lost, unless a whole record after the damage says that the damaged
+ * place was durable: then everything must be there, or an error (docs/DURABILITY.md).
  */
 
 import { parseFileName } from "../../src/version/file_names.ts";
@@ -26,7 +27,7 @@ export interface Mutant {
   readonly mustFail: boolean;
 }
 
-/** How densely bytes are changed: every bit of them, or so many values in their place. */
+/** How densely bytes are changed: every bit of them, or this number of replacement values. */
 export type Density = "bits" | number;
 
 const SECTOR_BYTES = 512;
@@ -108,7 +109,7 @@ class DamagedFile {
     }
   }
 
-  /** Something behind the end. */
+  /** Extra bytes after the end. */
   *append(): Generator<Mutant> {
     const content = this.#content;
     const tails = [
@@ -130,7 +131,9 @@ class DamagedFile {
     }
   }
 
-  /** Blocks and records, each with a checksum of its own that stays right: swapped, doubled, left out. */
+  /**
+   * Blocks and records, each with its own checksum that stays right: swapped, doubled, left out.
+   */
   *exchangeUnits(): Generator<Mutant> {
     const content = this.#content;
     const units = unitsOf(this.#name, content);
@@ -248,7 +251,7 @@ function valuesFor(old: number, at: number, density: Density): number[] {
 /** A part of a file. */
 export type Unit = readonly [start: number, end: number];
 
-/** The parts of a file that have a checksum of their own. */
+/** The parts of a file that have their own checksum. */
 function unitsOf(name: string, content: Uint8Array): Unit[] {
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
   switch (parseFileName(name)?.kind) {

@@ -1,11 +1,11 @@
 /**
- * The stores that the corruption sweep damages. Each comes twice, with different content and another id,
- * so that files can be exchanged between two stores of the same shape. Equal arguments make equal bytes on
- * every runtime, for a mutant to be told by its number.
+ * The stores that the corruption sweep damages. Each comes twice, with different content and
+ * another id, so that files can be exchanged between two stores of the same shape. Equal arguments
+ * make equal bytes on every runtime, so that a number identifies a mutant.
  */
 
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
-import { encodeDelete, encodePut } from "../../src/store/operation_encoding.ts";
+import { encodeDelete, encodePut } from "../../src/store/write/operation_encoding.ts";
 import { logName } from "../../src/version/file_names.ts";
 import type { LogState } from "../../src/version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
@@ -38,7 +38,10 @@ export interface Victim {
   readonly fileSystem: CloneableFileSystem;
   /** Every key that was ever used, and some that were not. */
   readonly keys: readonly string[];
-  /** What it holds without any record of the active log, with one, with two and so on; the last is all. */
+  /**
+   * What it holds without any record of the active log, with one, with two and so on; the last is
+   * all.
+   */
   readonly states: readonly Content[];
   readonly activeLog: ActiveLog | undefined;
 }
@@ -215,7 +218,10 @@ function synced(...batches: TestEntry[][]): RecordPlan[] {
   return batches.map((entries) => ({ entries, isSynced: true }));
 }
 
-/** A store of less than 4 KB with everything in it: tables, codecs, filters, an old log and an active one. */
+/**
+ * A store of less than 4 KB with everything in it: tables, codecs, filters, an old log and an
+ * active one.
+ */
 export function smallStore(twin: Twin): Victim {
   const random = new Random(11 + twin);
   const tables = levels(10, 18, twin).slice(1).map(({ level, entries }) => ({

@@ -1,10 +1,11 @@
 /**
- * Opens damaged stores, reads everything, and requires what is there or an error of the store's own.
+ * Opens damaged stores, reads everything, and requires the stored content or a StoreError.
  *
  *   TINYKVS_MUTANT="small tables:1234"  makes just that mutant (failures print theirs)
  *   TINYKVS_TEST_SCALE=10               makes more of them
  *
- * Bun, where it is fastest, makes every mutant of the list; Node and Deno a part, evenly spread.
+ * Bun, where it is fastest, makes every mutant of the list; Node and Deno make a part, evenly
+ * spread.
  */
 
 import assert from "node:assert/strict";
@@ -12,7 +13,7 @@ import { Buffer } from "node:buffer";
 import process from "node:process";
 import { CorruptionError, IoError, StoreError } from "../../src/errors.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { CloneableFileSystem } from "./cloneable_file_system.ts";
 import { type Density, type Mutant, mutantsOf } from "./corruption_mutants.ts";
 import type { Content, Victim } from "./corruption_stores.ts";
@@ -23,7 +24,7 @@ const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
 const only = process.env["TINYKVS_MUTANT"];
 /** One mutant in this many is made. */
 const oneIn = Math.max(1, Math.round((runtimeName === "bun" ? 1 : 8) / Math.min(1, scale)));
-/** How many values take the place of a byte where not every bit is turned; the same on every runtime. */
+/** How many values replace a byte if not every bit is flipped; the same on every runtime. */
 const valuesPerByte = Math.max(3, Math.round(3 * scale));
 const COMPACT_ONE_IN = 10;
 /** What opening, reading or compacting one small store takes is far below this. */
@@ -162,7 +163,7 @@ class Trial {
   }
 
   /** Opens it, or checks that the failing open has changed nothing. */
-  #open(files: CloneableFileSystem): Store | undefined {
+  #open(files: CloneableFileSystem): EmbeddedStore | undefined {
     const before = files.clone();
     try {
       return openFiles(files, { l0CompactionTrigger: 1000, blockCacheSizeBytes: 1 << 20 });
@@ -177,7 +178,7 @@ class Trial {
   }
 
   /** Reads everything; returns which of the allowed contents it can be, and the count of errors. */
-  #read(store: Store): { allowed: readonly Content[]; errors: number } {
+  #read(store: EmbeddedStore): { allowed: readonly Content[]; errors: number } {
     const { keys } = this.#victim;
     let { allowed } = this.#mutant;
     let errors = 0;

@@ -1,4 +1,4 @@
-/** A file system that counts what is asked of it, and that can be slow or out of descriptors. */
+/** A file system that counts its calls, and that can be slow or out of descriptors. */
 
 import { IoError } from "../../src/errors.ts";
 import type { FileHandle, FileSystem } from "../../src/platform/file_system.ts";

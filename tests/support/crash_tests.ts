@@ -1,13 +1,14 @@
 /**
- * Makes tests of crash workloads: each runs on a file system that is crashed at every operation in every
- * way that fault_file_system.ts knows, and each state is opened and held against the history.
+ * Makes tests of crash workloads: each runs on a file system that is crashed at every operation in
+ * every way that fault_file_system.ts knows. Each state is opened and compared with the history.
  *
  *   TINYKVS_CRASH=workload:event:kind#variant:seed   checks just that state (failures print theirs)
  *   TINYKVS_CRASH_WORKLOAD=flush,zstd                runs just these workloads
  *   TINYKVS_TEST_SCALE=10                            runs ten seeds of each
  *
- * A workload is a script against a `Run`. One that starts with files of other origin (a store of the Go
- * program) puts them there in `prepare`, durable, and tells the history what they hold.
+ * A workload is a script against a `Run`. A workload that starts with files of other origin (a
+ * store of the Go program) puts durable ones there in `prepare`, and tells the history their
+ * content.
  */
 
 import assert from "node:assert/strict";
@@ -32,7 +33,7 @@ export interface Workload {
   readonly title: string;
   /** Options of the run, over `smallOptions`. */
   readonly options: Options;
-  /** Options with which the states are opened, where they are others. */
+  /** Options with which the states are opened, if they differ. */
   readonly checkOptions?: Options;
   /** Puts durable files there, and `history.adopt`s what they hold, before the script starts. */
   readonly prepare?: (fileSystem: FaultFileSystem, history: History) => void;
@@ -72,7 +73,7 @@ const only = process.env["TINYKVS_CRASH"] === undefined
   : parseCrashName(process.env["TINYKVS_CRASH"]);
 const wanted = process.env["TINYKVS_CRASH_WORKLOAD"];
 const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
-/** Deno and Bun open one in so many of the different states. */
+/** Deno and Bun open one in this number of the different states. */
 const OTHERS_ONE_IN = 4;
 const share = runtimeName === "node" ? scale : scale / OTHERS_ONE_IN;
 const oneIn = Math.max(1, Math.round(1 / share));
@@ -125,7 +126,10 @@ export async function exploreWorkload(
   return { counts, outcome: explorer.outcome };
 }
 
-/** As `exploreWorkload`; where states were left out, a failure is that of the shortest run that fails. */
+/**
+ * As `exploreWorkload`. If states were left out, a failure is reported for the shortest run that
+ * fails.
+ */
 async function exploreAndShrink(
   workload: Workload,
   exploration: Exploration,
@@ -139,7 +143,9 @@ async function exploreAndShrink(
   }
 }
 
-/** One test a workload, and one that enough was opened. `testFile` is the path of the calling file. */
+/**
+ * One test a workload, and one that enough was opened. `testFile` is the path of the calling file.
+ */
 export function crashTests(
   testFile: string,
   workloads: readonly Workload[],

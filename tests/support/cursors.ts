@@ -1,4 +1,6 @@
-/** A cursor over a list, which pretends to miss at will, and ways to drive any cursor to its end. */
+/**
+ * A cursor over a list, which pretends to miss at will, and ways to drive any cursor to its end.
+ */
 
 import {
   AT_END,
@@ -75,7 +77,6 @@ export class ListCursor implements EntryCursor {
     run.view = dataViewOf(run.bytes);
     run.first = 0;
     run.step = 1;
-    run.isDense = false;
     return encoded.length;
   }
 
@@ -131,7 +132,7 @@ export async function settle(cursor: EntryCursor, position: Position): Promise<P
   return position;
 }
 
-/** From where a walk starts: the start in its direction, or a key. */
+/** Where a walk starts: the start in its direction, or a key. */
 export type From = Uint8Array | undefined;
 
 function begin(cursor: EntryCursor, from: From): Position {

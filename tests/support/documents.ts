@@ -22,6 +22,14 @@ export function examplesOf(text: string): string[] {
   return [...text.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code]) => code!);
 }
 
+/**
+ * The JavaScript blocks of a text, which import other packages: `deno check` must not look for
+ * those.
+ */
+export function foreignExamplesOf(text: string): string[] {
+  return [...text.matchAll(/^```js ignore\n([^]*?)^```$/gm)].map(([, code]) => code!);
+}
+
 /** What the comments say that an example prints. */
 export function expectedOutput(code: string): string[] {
   return code.split("\n").filter((line) => line.includes("console.log(")).flatMap((line) => {
@@ -31,14 +39,27 @@ export function expectedOutput(code: string): string[] {
   });
 }
 
-/** The example with its imports led to this tree, its directories to `directory`, its output to us. */
-function runnable(code: string, directory: string): string {
+/**
+ * The example with its imports led to this tree, its directories to `directory`, its output to us.
+ */
+function runnable(
+  code: string,
+  directory: string,
+  packages: Readonly<Record<string, string>>,
+): string {
   const resolved = code
-    .replaceAll(`from "@tinykvs/core"`, `from "${new URL("../../mod.ts", import.meta.url)}"`)
+    .replaceAll(/from "@tinykvs\/core(?:\/(\w+))?"/g, (_, entry) => {
+      const source = new URL(`../../${entry ?? "mod"}.ts`, import.meta.url);
+      return `from "${source}"`;
+    })
     .replaceAll(
       `from "@msgpack/msgpack"`,
       () => `from "${import.meta.resolve("@msgpack/msgpack")}"`,
     )
+    .replaceAll(/from "([a-z][\w-]*)"/g, (text, name) => {
+      const address = packages[name];
+      return address === undefined ? text : `from "${address}"`;
+    })
     .replaceAll(/"\.\/(mydb[\w-]*)"/g, (_, name) => JSON.stringify(join(directory, name)));
   const print =
     `(...parts) => globalThis[Symbol.for("${output.description}")].push(format(...parts));`;
@@ -46,12 +67,25 @@ function runnable(code: string, directory: string): string {
     resolved.replaceAll("console.log(", "print(");
 }
 
-/** Runs an example in a directory of its own and compares what it prints with its comments. */
-export async function checkExample(code: string, name: string): Promise<void> {
+/** What an example may need besides this tree. */
+export interface ExampleNeeds {
+  /** Addresses of packages that are installed elsewhere. */
+  readonly packages?: Readonly<Record<string, string>>;
+  /** Makes what is there before it runs. */
+  readonly prepare?: (directory: string) => Promise<void>;
+}
+
+/** Runs an example in its own directory and compares what it prints with its comments. */
+export async function checkExample(
+  code: string,
+  name: string,
+  { packages = {}, prepare }: ExampleNeeds = {},
+): Promise<void> {
   const temporary = temporaryDirectory("document");
   try {
+    await prepare?.(temporary.path);
     const file = join(temporary.path, `${name}.mts`);
-    writeFileSync(file, runnable(code, temporary.path));
+    writeFileSync(file, runnable(code, temporary.path, packages));
     printed[output] = [];
     await import(pathToFileURL(file).href);
     assert.deepEqual(printed[output], expectedOutput(code));

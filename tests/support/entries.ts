@@ -76,7 +76,7 @@ export function viewOf(entry: PlainEntry): EntryView {
   };
 }
 
-/** A view on an entry whose value lies in a buffer of its own. */
+/** A view on an entry whose value lies in its own buffer. */
 export function splitViewOf(entry: PlainEntry): EntryView {
   const value = entry.value.slice();
   return {

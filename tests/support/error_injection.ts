@@ -1,12 +1,13 @@
 /**
- * Runs a script of store calls once for every operation of its file system and every way in which that
- * operation may fail, once and from then on. Required of every run:
+ * Runs a script of store calls once for every operation of its file system and every way in which
+ * that operation may fail, once and from then on. Every run requires:
  *
  * - every call settles, in a bounded number of steps, and no rejection is left unhandled;
- * - a call that fails says so with a typed error, which leads to an operation that was made to fail;
- * - after a failed write, sync or creation that the store can't do without, every write and `close` fails,
- *   nothing is retried into success, and memory does not grow;
- * - a read fails only where its own operations were made to fail, and shows nothing that was not written;
+ * - a call that fails throws a typed error, which leads to an operation that was made to fail;
+ * - after a failed write, sync or creation that the store can't do without, every write and `close`
+ *   fails, nothing is retried into success, and memory does not grow;
+ * - a read fails only if its own operations were made to fail, and shows nothing that was not
+ *   written;
  * - without the fault the store opens again and has everything that was acknowledged.
  *
  *   TINYKVS_FAULT=script:operation:kind:once|sticky   makes just that run (failures print theirs)
@@ -32,7 +33,7 @@ const only = process.env["TINYKVS_FAULT"];
 /** One operation in this many is tried. */
 const oneIn = Math.max(1, Math.round((runtimeName === "node" ? 1 : 4) / scale));
 
-/** What an earlier session left behind, with the history that led there. */
+/** The files of an earlier session, with the history that led to them. */
 export interface Start {
   readonly image: CrashImage;
   readonly history: History;
@@ -46,7 +47,7 @@ export interface Script {
   readonly steps: (trial: ErrorTrial) => Promise<void>;
 }
 
-/** What a process that was killed leaves behind after `steps`. */
+/** The files that a killed process leaves after `steps`. */
 export async function startAfter(
   options: Options,
   steps: (run: Run) => Promise<void>,
@@ -140,7 +141,10 @@ async function attempt(
   }
 }
 
-/** Opens what is left, finds a prefix with everything acknowledged, writes to it, and opens it again. */
+/**
+ * Opens what is left, finds a prefix with everything acknowledged, writes to it, and opens it
+ * again.
+ */
 function requireRecovery(fileSystem: FaultFileSystem, history: History, lowest: number): void {
   const { issued } = history.bounds;
   const store = openSync(DIRECTORY, { ...smallOptions, fileSystem });

@@ -1,13 +1,14 @@
 /**
- * One run of a script with one fault: makes the calls, and requires of each what error_injection.ts says.
+ * One run of a script with one fault: makes the calls, and requires of each what error_injection.ts
+ * says.
  */
 
 import assert from "node:assert/strict";
 import { BackgroundError, IoError, StoreError } from "../../src/errors.ts";
 import type { Options } from "../../src/options.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { Injector, Struck } from "./fault_injector.ts";
-import type { Run } from "./fault_workload.ts";
+import { isShortage, type Run } from "./fault_workload.ts";
 
 /** What a store that refuses writes may grow by while a program keeps trying, in bytes. */
 const MAX_GROWTH_BYTES = 64 * 1024;
@@ -17,7 +18,7 @@ export class ErrorTrial {
   readonly run: Run;
   readonly #injector: Injector;
   readonly #options: Options;
-  #store: Store | undefined;
+  #store: EmbeddedStore | undefined;
   /** The first rejection of a write. */
   #refusal: unknown;
   /** How many calls were rejected. */
@@ -41,13 +42,16 @@ export class ErrorTrial {
     );
   }
 
-  /** A write, flush, sync or compaction: after the first that is refused every other one must be. */
+  /**
+   * A write, flush, sync or compaction: after the first that is refused every other one must be.
+   */
   async write(what: string, call: () => Promise<void> | void): Promise<void> {
     const fatal = await this.#fatal();
     const before = this.#injector.struck.length;
     const result = await this.#attempt(what, async () => await this.run.wait(started(call)), 0);
     if (!result.isDone) {
-      this.#refusal ??= result.error;
+      // A store continues when there are descriptors again.
+      if (!isShortage(result.error)) this.#refusal ??= result.error;
       return;
     }
     assert.equal(this.#refusal, undefined, `${what} succeeds after ${text(this.#refusal)}`);
@@ -114,7 +118,7 @@ export class ErrorTrial {
     );
   }
 
-  #opened(result: Attempt<Store>): boolean {
+  #opened(result: Attempt<EmbeddedStore>): boolean {
     if (!result.isDone) return false;
     this.#store = result.value;
     const fatal = this.#injector.struck.find(isFatal);
@@ -131,14 +135,17 @@ export class ErrorTrial {
     assert.equal(this.#store!.status, "closed");
   }
 
-  /** A failure after which no write may succeed, if there is one; everything under way has settled then. */
+  /**
+   * A failure after which no write may succeed, if there is one; everything under way has settled
+   * then.
+   */
   async #fatal(): Promise<Struck | undefined> {
     if (!this.#injector.struck.some(isFatal)) return undefined;
     await this.run.scheduler.settle();
     return this.#injector.struck.find(isFatal);
   }
 
-  /** A store that has failed takes nothing more into memory, however often it is asked. */
+  /** A store that has failed keeps no more writes in memory, however often it is called. */
   #requireBounded(): void {
     if (this.#refusal === undefined) return;
     const store = this.#store!;
@@ -155,7 +162,7 @@ export class ErrorTrial {
     return await this.#attempt(what, async () => await this.run.wait(started(call)));
   }
 
-  /** Makes a call; it may fail only where there are more than `since` failures by then. */
+  /** Makes a call; it may fail only if there are more than `since` failures by then. */
   async #attempt<T>(
     what: string,
     call: () => Promise<T> | T,
@@ -191,7 +198,10 @@ export class ErrorTrial {
     this.#requireKnown(keys.map((key) => [key, shown.get(key)]));
   }
 
-  /** Values read together must be those after one prefix of the writes that has all acknowledged ones. */
+  /**
+   * Values read together must be those after one prefix of the writes that has all acknowledged
+   * ones.
+   */
   #requireKnown(found: readonly (readonly [key: string, value: unknown])[]): void {
     const { written, issued } = this.run.history.bounds;
     for (let ordinal = written; ordinal <= issued; ordinal++) {
@@ -211,7 +221,7 @@ type Attempt<T> =
 function isFatal({ operation, path, fault, isZeros }: Struck): boolean {
   // A disk that is too full for a log to be extended may have room for its records.
   if (isZeros && path.endsWith(".wal") && fault.code === "ENOSPC") return false;
-  // A short write goes on; for want of descriptors files are closed, and the call is made again.
+  // A short write continues; for want of descriptors files are closed, and the call is made again.
   if (fault.mode === "short" || fault.code === "EMFILE") return false;
   if (operation === "sync directory" || operation === "write" || operation === "sync") return true;
   return operation === "create" || operation === "rename";

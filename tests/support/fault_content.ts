@@ -1,7 +1,7 @@
 /**
- * The files of the fault file system: live content, durable content, and the ordered writes between the
- * two. Content never changes and is shared by thousands of crash states; appending to a file writes into
- * the buffer behind what others see of it.
+ * The files of the fault file system: live content, durable content, and the ordered writes between
+ * the two. Content never changes, and thousands of crash states share it. Appending to a file
+ * writes into the buffer after the part that others see.
  */
 
 /** Content that never changes: the first `size` bytes of `bytes`, and a hash of them. */
@@ -16,7 +16,7 @@ export interface Content {
 export interface PendingWrite {
   readonly position: number;
   readonly data: Uint8Array;
-  /** Live content behind this write. */
+  /** Live content after this write. */
   readonly after: Content;
 }
 
@@ -37,7 +37,9 @@ export class File {
   pending: PendingWrite[] = [];
   /** Handles that are open on it. */
   openHandles = 0;
-  /** Whether bytes behind `live.size` may be written in place: nobody else appends to that buffer. */
+  /**
+   * Whether bytes after `live.size` may be written in place: nobody else appends to that buffer.
+   */
   ownsBuffer = false;
   /** Whether live content is the durable one with the pending writes: not after a failed sync. */
   isLinear = true;
@@ -88,7 +90,7 @@ export class File {
   }
 }
 
-/** The content with writes applied, in a buffer of its own. */
+/** The content with writes applied, in its own buffer. */
 export function applied(
   base: Content,
   writes: readonly { readonly position: number; readonly data: Uint8Array }[],

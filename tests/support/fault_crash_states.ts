@@ -17,6 +17,7 @@ export type CrashKind =
   | "sector-512"
   | "sector-4096"
   | "size-first"
+  | "stale"
   | "reorder"
   | "names-late"
   | "names-early";
@@ -31,6 +32,7 @@ export const crashKinds: readonly CrashKind[] = [
   "sector-512",
   "sector-4096",
   "size-first",
+  "stale",
   "reorder",
   "names-late",
   "names-early",
@@ -49,8 +51,13 @@ export interface TornWrite {
   readonly keptBytes: number;
 }
 
-/** How a kind of crash chooses. */
-export function crashPlan(kind: CrashKind, random: Random, torn?: TornWrite): CrashPlan {
+/** How a kind of crash chooses; `deleted` is what blocks that no file has may still hold. */
+export function crashPlan(
+  kind: CrashKind,
+  random: Random,
+  deleted: readonly Content[],
+  torn?: TornWrite,
+): CrashPlan {
   const liveNames = (directory: Directory): Map<string, Node> => directory.entries;
   const durableNames = (directory: Directory): Map<string, Node> => directory.durable;
   const prefixNames = (directory: Directory): Map<string, Node> => {
@@ -76,6 +83,13 @@ export function crashPlan(kind: CrashKind, random: Random, torn?: TornWrite): Cr
     }
     case "size-first":
       return { content: sizeFirst, names: anyNames() };
+    case "stale": {
+      const blockBytes = random.pick([512, 4096]);
+      return {
+        content: (file) => staleBlocks(file, deleted, blockBytes, random),
+        names: anyNames(),
+      };
+    }
     case "reorder":
       return { content: random.pick([durable, live, prefix]), names: someNames };
     case "names-late":
@@ -114,7 +128,9 @@ function cutOff(file: File, keptBytes: number): Content {
   return withPart(file, pending.length - 1, keptBytes);
 }
 
-/** Durable content with the first `count` pending writes, and the first `cut` bytes of the next one. */
+/**
+ * Durable content with the first `count` pending writes, and the first `cut` bytes of the next one.
+ */
 function withPart(file: File, count: number, cut: number): Content {
   const { pending, durable } = file;
   const next = pending[count];
@@ -175,6 +191,47 @@ function sizeFirst(file: File): Content {
   const bytes = new Uint8Array(size);
   bytes.set(durable.bytes.subarray(0, durable.size));
   return hashed(bytes, size, durable);
+}
+
+/**
+ * Live content in new blocks, of which some show what they held before. A block that has durable
+ * content is the file's own, and is overwritten where it is: it shows that content or the new one.
+ */
+function staleBlocks(
+  file: File,
+  deleted: readonly Content[],
+  blockBytes: number,
+  random: Random,
+): Content {
+  const { pending, durable } = file;
+  if (pending.length === 0) return durable;
+  const live = file.isLinear ? file.live : applied(durable, pending);
+  const firstBlock = Math.ceil(durable.size / blockBytes);
+  const blockCount = Math.ceil(live.size / blockBytes);
+  if (deleted.length === 0 || firstBlock >= blockCount) return live;
+  const bytes = live.bytes.slice(0, live.size);
+  const donor = random.pick(deleted);
+  const choice = random.below(4);
+  for (let block = firstBlock; block < blockCount; block++) {
+    // All of them in the order of one file, the first one only, or each by itself.
+    if (choice === 1 && block > firstBlock) break;
+    if (choice > 1 && random.below(2) === 0) continue;
+    const from = choice === 3 ? random.pick(deleted) : donor;
+    const source = choice === 3 ? random.below(Math.ceil(from.size / blockBytes)) : block;
+    const start = block * blockBytes;
+    bytes.fill(0, start, start + blockBytes);
+    const at = source * blockBytes;
+    const end = Math.min(from.size, at + Math.min(blockBytes, live.size - start));
+    if (end > at) bytes.set(from.bytes.subarray(at, end), start);
+  }
+  return hashed(bytes, live.size, EMPTY);
+}
+
+/** Contents of all files under live names. */
+export function contentsIn(directory: Directory): Content[] {
+  return [...directory.entries.values()].flatMap((node) =>
+    node instanceof File ? [node.live] : contentsIn(node)
+  );
 }
 
 /** The directory after a crash: everything in it is durable. */

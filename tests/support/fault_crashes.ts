@@ -1,20 +1,21 @@
 /**
- * Explores the crash states of one run of a workload: at every operation of its file system that changes
- * something it takes the states that a crash may leave, opens each different one, and holds what it
- * shows against the history. The invariants I1 to I13 are those of the project's reliability list, 3.3;
- * where one is required, its number stands beside it.
+ * Explores the crash states of one run of a workload. At every operation of its file system that
+ * changes something, it takes the states that a crash may leave, opens each different one, and
+ * compares what it shows with the history. The invariants have numbers, I1 to I13; the number
+ * stands beside the code that requires it.
  *
- * States are compared by their bytes. One that was opened before is not opened again: what it showed
- * then must satisfy the bounds that hold now. The same goes for the states that a later crash leaves of
- * an opened store: many crashes lead to the same one.
+ * States are compared by their bytes. A state that was opened before is not opened again: what it
+ * showed then must satisfy the bounds that hold now. The same is true of the states that a later
+ * crash leaves of an opened store: many crashes lead to the same one.
  *
- * Events come in the order of the run, and at each the simple kinds of crash before those that cut and
- * reorder: where every state is opened, the first failure has the shortest run that leads to one.
+ * Events come in the order of the run, and at each event the simple kinds of crash come before
+ * those that cut and reorder. So if every state is opened, the first failure has the shortest run
+ * that leads to one.
  */
 
 import type { Options } from "../../src/options.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { type CrashCounts, CrashFailure, type CrashName } from "./crash_names.ts";
 import { requireDamageIsLeftAlone } from "./fault_damage.ts";
 import type {
@@ -42,9 +43,12 @@ export interface CrashSettings {
   readonly variants: number;
   /** Whether the last write is cut at every byte. */
   readonly everyByte?: boolean | undefined;
-  /** Whether the file system can make a rename durable: without that, I13 holds from the next sync on. */
+  /**
+   * Whether the file system can make a rename durable: without that, I13 holds from the next sync
+   * on.
+   */
   readonly namesAreDurable: boolean;
-  /** One in so many of the different states is opened. */
+  /** One in this number of the different states is opened. */
   readonly oneIn: number;
   /** Later events are left out. */
   readonly lastEvent?: number | undefined;
@@ -57,7 +61,7 @@ export interface CrashSettings {
 
 /** What is known of a state. */
 interface Known {
-  /** The prefix that it shows; undefined before it was opened, or where it is left out. */
+  /** The prefix that it shows; undefined before it was opened, or if it is left out. */
   ordinal: number | undefined;
   /** The tightest bounds that it was seen with, and where. */
   lowest: number;
@@ -85,6 +89,7 @@ const CHOOSING: readonly (readonly [CrashKind, number])[] = [
   ["sector-512", 0.75],
   ["sector-4096", 0.25],
   ["size-first", 0.25],
+  ["stale", 0.75],
 ];
 const NESTED: readonly CrashKind[] = [
   "process",
@@ -94,6 +99,7 @@ const NESTED: readonly CrashKind[] = [
   "torn",
   "names-early",
   "sector-512",
+  "stale",
 ];
 const UNCHANGING = new Set(["open", "read", "stat", "list", "lock"]);
 /** One state in this many has its recovery crashed at every operation. */
@@ -134,7 +140,7 @@ export class CrashExplorer {
     this.#attach(this.#run.fileSystem);
   }
 
-  /** A number that is equal where equal states had equal outcomes, in the same order (I10). */
+  /** A number that is equal if equal states had equal outcomes, in the same order (I10). */
   get outcome(): number {
     return this.#outcome >>> 0;
   }
@@ -146,7 +152,8 @@ export class CrashExplorer {
     const waiting = this.#waiting;
     this.#waiting = [];
     const restore = useScheduler(frozenScheduler());
-    // Closing a store makes an error for whoever still waits; its stack costs more than the close.
+    // A close makes an error for everybody who still waits; the stack of the error costs more than
+    // the close.
     const { stackTraceLimit } = Error;
     if (this.#only === undefined) Error.stackTraceLimit = 0;
     try {
@@ -159,7 +166,7 @@ export class CrashExplorer {
 
   #attach(fileSystem: FaultFileSystem): void {
     this.checkWaiting();
-    // What is known was held against a history that a crash has changed.
+    // The known states were compared with a history that a crash has changed.
     this.#known.clear();
     this.#nested.clear();
     this.#later.clear();
@@ -237,8 +244,8 @@ export class CrashExplorer {
   }
 
   /**
-   * Opens a state and checks it; returns the prefix that it shows. A deep check crashes the recovery,
-   * too; `recoveries` were crashed on the way to this state.
+   * Opens a state and checks it; returns the prefix that it shows. A deep check crashes the
+   * recovery, too; `recoveries` were crashed on the way to this state.
    */
   #verify(image: CrashImage, expected: Expected, isDeep: boolean, recoveries: number): number {
     const { history } = this.#run;
@@ -278,7 +285,9 @@ export class CrashExplorer {
     }
   }
 
-  /** I10 and I11: opened again, with other short reads and another order of names, it is the same. */
+  /**
+   * I10 and I11: opened again, with other short reads and another order of names, it is the same.
+   */
   #requireRepeatable(image: CrashImage, opened: string): void {
     const fileSystem = image.build(2);
     const store = this.#open(fileSystem);
@@ -310,7 +319,7 @@ export class CrashExplorer {
     this.#later.set(image.key, ordinal);
   }
 
-  /** The states that crashes leave of a recovery: at every operation one, of each kind in turn. */
+  /** The states that crashes leave of a recovery: one at every operation, the kinds alternating. */
   #takeRecovery(fileSystem: FaultFileSystem, image: CrashImage): CrashImage[] {
     const taken: CrashImage[] = [];
     const salt = hashOf(image.key);
@@ -334,8 +343,8 @@ export class CrashExplorer {
     ordinal: number,
     recoveries: number,
   ): void {
-    // A recovery of durable files that is cut short leaves the same prefix; one of a killed process's
-    // files may lose what was never synced.
+    // A recovery of durable files that is cut short leaves the same prefix; one of a killed
+    // process's files may lose what was never synced.
     const least = image.kind === "process" ? durable : ordinal;
     for (const [at, nested] of recovery.entries()) {
       const lowest = nested.kind === "process" ? ordinal : least;
@@ -362,7 +371,7 @@ export class CrashExplorer {
     return { ...this.#settings.checkOptions, walSync: "batch" };
   }
 
-  #open(fileSystem: FaultFileSystem): Store {
+  #open(fileSystem: FaultFileSystem): EmbeddedStore {
     return openSync(DIRECTORY, { ...this.#options(), fileSystem });
   }
 

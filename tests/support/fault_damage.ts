@@ -1,4 +1,6 @@
-/** Takes a file that is needed out of a crash state, and requires that opening it changes nothing. */
+/**
+ * Takes a file that is needed out of a crash state, and requires that opening it changes nothing.
+ */
 
 import { CorruptionError } from "../../src/errors.ts";
 import type { Options } from "../../src/options.ts";

@@ -1,11 +1,11 @@
 /**
  * A file system in memory that knows what a power loss would leave, and that fails on demand.
  *
- * Every file has live content (what reads show), durable content, and the ordered writes between the
- * two; every directory has live names, durable names, and the ordered changes between them. A sync of a
- * file makes its content durable and not its name; a sync of a directory makes names durable and no
- * content. `crash(kind, seed)` makes a state that a crash at this moment may leave; states share all
- * bytes with the original, so that thousands of them cost little.
+ * Every file has live content (what reads show), durable content, and the ordered writes between
+ * the two; every directory has live names, durable names, and the ordered changes between them. A
+ * sync of a file makes its content durable and not its name; a sync of a directory makes names
+ * durable and no content. `crash(kind, seed)` makes a state that a crash at this moment may leave;
+ * states share all bytes with the original, so that thousands of them cost little.
  *
  *     process      the process was killed: live content and names, still only pending
  *     strict       durable content, durable names
@@ -14,21 +14,25 @@
  *     torn         everything but for the end of the last pending write, cut at the byte `seed`
  *     sector-512   every sector of pending writes kept or dropped by itself; dropped ones past the
  *     sector-4096  durable size read as zeros or as garbage
- *     size-first   new sizes, old content, zeros behind it
+ *     size-first   new sizes, old content, zeros after it
+ *     stale        new sizes, and in blocks that are new to a file the content of deleted files, or of files
+ *                  that an earlier crash took: ext4 with data=writeback, ext2 and FAT may leave that
  *     reorder      any subset of the pending changes of names, in order
  *     names-late   all content, durable names
  *     names-early  durable content, all names
  *
- * Renames are atomic in all of them. Reads and writes fall short at random, lists come in random order.
- * With a queue of calls, reads and syncs are offered asynchronously too: their effect comes when the
- * queue picks it, and their promise settles when it picks that. `onOperation` is told of every operation
- * before and after its effect, between the sectors of a write and, where it is asynchronous, before it
- * settles; `faultFor` may make an operation fail. Uses that no correct engine makes (a read through a closed handle, opening a file
- * after it was removed) are noted in `violations`.
+ * Renames are atomic in all of them. Reads and writes fall short at random, lists come in random
+ * order. With a queue of calls, reads and syncs are offered asynchronously too: their effect comes
+ * when the queue picks it, and their promise settles when it picks that. `onOperation` is told of
+ * every operation before and after its effect, between the sectors of a write and, where it is
+ * asynchronous, before it settles; `faultFor` may make an operation fail. Uses that no correct
+ * engine makes (a read through a closed handle, opening a file after it was removed) are noted in
+ * `violations`.
  *
- * With the profile "windows" a directory can't be synced (the call succeeds and does nothing), a sync of
- * a file makes all names durable that were changed before it, as the journal of NTFS does, names are lost
- * from the last one backwards only, and a file that is open can be neither removed nor replaced (EBUSY).
+ * With the profile "windows" a directory can't be synced (the call succeeds and does nothing), a
+ * sync of a file makes all names durable that were changed before it, as the journal of NTFS does,
+ * names are lost from the last one backwards only, new blocks read as zeros until they are written,
+ * and a file that is open can be neither removed nor replaced (EBUSY).
  */
 
 import { LockedError, LockLostError } from "../../src/errors.ts";
@@ -38,9 +42,9 @@ import type {
   FileStatus,
   FileSystem,
 } from "../../src/platform/file_system.ts";
-import { File } from "./fault_content.ts";
+import { type Content, File } from "./fault_content.ts";
 import { type HandleOwner, openHandle, refused } from "./fault_handle.ts";
-import { crashDirectory, type CrashKind, crashPlan } from "./fault_crash_states.ts";
+import { contentsIn, crashDirectory, type CrashKind, crashPlan } from "./fault_crash_states.ts";
 import type {
   CallQueue,
   Fault,
@@ -60,10 +64,21 @@ export type {
   OperationName,
 } from "./fault_operations.ts";
 
+/**
+ * A journal of names loses the last ones, never one in the middle; what was never written reads as
+ * zeros.
+ */
+const WINDOWS_KINDS: ReadonlyMap<CrashKind, CrashKind> = new Map([
+  ["reorder", "prefix"],
+  ["stale", "size-first"],
+]);
+/** Deleted files whose content is remembered, the newest ones. */
+const MAX_DELETED = 24;
+
 /** Whose rules the file system keeps. */
 export type Profile = "posix" | "windows";
 
-/** The state that a crash leaves; made into a file system only where it is needed. */
+/** The state that a crash leaves; made into a file system only if it is needed. */
 export interface CrashImage {
   /** The kind. */
   readonly kind: CrashKind;
@@ -91,6 +106,8 @@ export class FaultFileSystem implements FileSystem {
   readonly #queue: CallQueue | undefined;
   readonly #removed = new Set<string>();
   readonly #profile: Profile;
+  /** What blocks that no file has may still hold; never changed, but replaced. */
+  #deleted: readonly Content[] = [];
   #root = new Directory();
   #lastWritten: File | undefined;
 
@@ -110,12 +127,15 @@ export class FaultFileSystem implements FileSystem {
 
   /** The state that a crash now may leave. */
   crash(kind: CrashKind, seed: number): CrashImage {
-    // A journal of names loses the last ones, never one in the middle.
-    const chosen = kind === "reorder" && this.#profile === "windows" ? "prefix" : kind;
+    const chosen = this.#profile === "windows" ? WINDOWS_KINDS.get(kind) ?? kind : kind;
     const torn = kind === "torn" ? this.#tornWrite(seed) : undefined;
     const root = kind === "process"
       ? copyDirectory(this.#root, new Map())
-      : crashDirectory(this.#root, crashPlan(chosen, new Random(seed), torn));
+      : crashDirectory(this.#root, crashPlan(chosen, new Random(seed), this.#deleted, torn));
+    // What a power loss takes may be on the disk all the same, in blocks that are free again.
+    const deleted = kind === "process"
+      ? this.#deleted
+      : remembered([...this.#deleted, ...contentsIn(this.#root)]);
     const key = treeKey(root, kind === "process");
     const profile = this.#profile;
     return {
@@ -124,6 +144,7 @@ export class FaultFileSystem implements FileSystem {
       build: (buildSeed, queue) => {
         const made = new FaultFileSystem(buildSeed, queue, profile);
         made.#root = copyDirectory(root, new Map());
+        made.#deleted = deleted;
         return made;
       },
     };
@@ -140,7 +161,10 @@ export class FaultFileSystem implements FileSystem {
     return node instanceof File ? `${node.live.size} ${node.live.low} ${node.live.high}` : "";
   }
 
-  /** Sizes of the files in a directory, by name: no operation, so that whoever watches changes nothing. */
+  /**
+   * Sizes of the files in a directory, by name. It is not an operation, so that a watcher changes
+   * nothing.
+   */
   sizesIn(directory: string): ReadonlyMap<string, number> {
     const sizes = new Map<string, number>();
     const node = this.#find(directory);
@@ -151,7 +175,7 @@ export class FaultFileSystem implements FileSystem {
     return sizes;
   }
 
-  /** Bytes of the last write of all, if it is not durable yet: so many crashes "torn" are there. */
+  /** Bytes of the very last write, if it is not durable yet: there are as many "torn" crashes. */
   get tornBytes(): number {
     return this.#lastWritten?.pending.at(-1)?.data.length ?? 0;
   }
@@ -208,7 +232,9 @@ export class FaultFileSystem implements FileSystem {
         throw refused("rename", to, "EISDIR");
       }
       this.#requireNotOpen("rename", from, node);
-      this.#requireNotOpen("rename", to, toParent.entries.get(toName));
+      const replaced = toParent.entries.get(toName);
+      this.#requireNotOpen("rename", to, replaced);
+      if (replaced !== undefined) this.#remember(replaced);
       parent.change({ kind: "rename", from: fromName, to: toName, node });
     });
   }
@@ -221,6 +247,7 @@ export class FaultFileSystem implements FileSystem {
       if (node instanceof Directory) throw refused("remove", path, "EISDIR");
       this.#requireNotOpen("remove", path, node);
       parent.change({ kind: "unlink", name });
+      this.#remember(node);
       this.#removed.add(path);
     });
   }
@@ -288,9 +315,15 @@ export class FaultFileSystem implements FileSystem {
     return lock;
   }
 
-  /** Takes the lock of a directory from its holder, who is not told: another one may have it now. */
+  /**
+   * Takes the lock of a directory from its holder, who is not told: another one may have it now.
+   */
   dropLock(path: string): void {
     this.#directory("lock", path).lock = undefined;
+  }
+
+  #remember(node: Node): void {
+    if (node instanceof File) this.#deleted = remembered([...this.#deleted, node.live]);
   }
 
   #tornWrite(seed: number): { file: File; keptBytes: number } | undefined {
@@ -322,7 +355,7 @@ export class FaultFileSystem implements FileSystem {
     const result = effect(fault);
     this.onOperation?.({ index, operation, path, phase: "after" });
     if (fault?.mode === "after") {
-      // Who is told of a failure gets no handle to close.
+      // If the caller is told of a failure, it gets no handle to close.
       if (isHandle(result)) result.closeSync();
       throw refused(operation, path, fault.code);
     }
@@ -437,6 +470,17 @@ export class FaultFileSystem implements FileSystem {
     const cut = path.lastIndexOf("/");
     return [this.#directory(operation, path.slice(0, cut)), path.slice(cut + 1)];
   }
+}
+
+/** The newest of the contents, without those that are empty or there twice. */
+function remembered(contents: readonly Content[]): Content[] {
+  const newest = new Map<string, Content>();
+  for (const content of contents) {
+    const key = `${content.size} ${content.low} ${content.high}`;
+    newest.delete(key);
+    if (content.size > 0) newest.set(key, content);
+  }
+  return [...newest.values()].slice(-MAX_DELETED);
 }
 
 function isHandle(result: unknown): result is FileHandle {

@@ -35,7 +35,7 @@ export interface HandleOwner {
   isQueued(): boolean;
   /** Notes which file was written to last. */
   written(file: File): void;
-  /** What is to be told of the moments within the write under way, if anybody wants to know. */
+  /** What to report at the moments within the current write, if anybody watches. */
   pause(): ((path: string) => void) | undefined;
   /** Called when a file was synced. */
   synced(): void;
@@ -149,7 +149,7 @@ export function openHandle(
   return handle;
 }
 
-/** Writes, and lets whoever watches look in where a sector ends. */
+/** Writes, and lets a watcher look in at the end of each sector. */
 function write(
   owner: HandleOwner,
   file: File,

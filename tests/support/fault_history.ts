@@ -1,15 +1,16 @@
 /**
- * The history of writes that a workload made, and whether a store shows the state after a prefix of it.
+ * The history of writes that a workload made, and whether a store shows the state after a prefix of
+ * it.
  *
- * Every write has an ordinal, from 1, which is the first part of every value that it stores; a batch
- * also stores it under a key of its own. So the newest ordinal that a store shows is the length of the
- * prefix, and the rest must be as the model has it after that many writes. What was there before the
- * first write (`adopt`) has no ordinal.
+ * Every write has an ordinal, from 1, which is the first part of every value that it stores; a
+ * batch also stores it under its own key. So the newest ordinal that a store shows is the length of
+ * the prefix, and the rest must be as the model has it after that number of writes. Entries from
+ * before the first write (`adopt`) have no ordinal.
  */
 
 import { isDeepStrictEqual } from "node:util";
-import type { Operation } from "../../src/store/batch.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { Operation } from "../../src/store/write/batch.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 
 /** The key under which every batch stores its ordinal. */
 export const ORDINAL_KEY = "~ordinal";
@@ -54,7 +55,7 @@ export class History {
     return this.#writes.length + 1;
   }
 
-  /** A history that goes on from here by itself. */
+  /** A copy of the history that continues separately. */
   copy(): History {
     const copy = new History();
     copy.#writes = this.#writes.slice();
@@ -86,6 +87,25 @@ export class History {
     if (isDurable) this.#durable = Math.max(this.#durable, ordinal);
   }
 
+  /** Requires that these are all the operations of a write, in their order; returns its ordinal. */
+  requireWhole(operations: readonly Operation[]): number {
+    const put = operations.find((operation) => operation.type === "put");
+    const ordinal = Number.parseInt(String(put?.value), 10);
+    const written = this.#writes[ordinal - 1];
+    if (!isDeepStrictEqual(operations, written)) {
+      throw new Error(
+        `write ${ordinal} is shown as ${operations.length} operations, not as it was`,
+      );
+    }
+    return ordinal;
+  }
+
+  /** Notes that a write was refused and has changed nothing. It keeps its ordinal. */
+  withdraw(ordinal: number): void {
+    this.#writes[ordinal - 1] = [];
+    for (const known of this.#states.keys()) if (known >= ordinal) this.#states.delete(known);
+  }
+
   /** Forgets what only the system had: its power is gone. */
   loseUnsynced(): void {
     this.#written = this.#durable;
@@ -98,7 +118,10 @@ export class History {
     this.#durable = this.#written = ordinal;
   }
 
-  /** Number of operations in the first `ordinal` writes: so many sequence numbers they took. */
+  /**
+   * Number of operations in the first `ordinal` writes, which is the number of their sequence
+   * numbers.
+   */
   operationCount(ordinal: number): number {
     let count = 0;
     for (let at = 0; at < ordinal; at++) count += this.#writes[at]!.length;
@@ -122,13 +145,14 @@ export class History {
   }
 
   /**
-   * The prefix that the store shows: by a scan forwards, which must be the model's state with `extra`
-   * laid over it, and by a scan backwards and a get of every key ever used, which must agree.
+   * The prefix that the store shows: by a scan forwards, which must be the model's state with
+   * `extra` laid over it, and by a scan backwards and a get of every key ever used, which must
+   * agree.
    *
    * @throws {Error} it shows no prefix, or one outside the bounds
    */
   check(
-    store: Store,
+    store: EmbeddedStore,
     lowest: number,
     highest: number,
     extra?: ReadonlyMap<string, string>,
@@ -142,8 +166,10 @@ export class History {
       if (own === undefined) throw new Error(`"${key}" has the value ${brief(value)}`);
       if (own > ordinal) ordinal = own;
     }
-    // Where a later write laid a value over the newest, the scan can't tell the prefix from the last.
+    // Where a later write laid a value over the newest, the scan can't tell the prefix from the
+    // last.
     if (extra !== undefined && ordinal < lowest) ordinal = lowest;
+    while (ordinal < lowest && this.#writes[ordinal]!.length === 0) ordinal++;
     if (ordinal < lowest) {
       throw new Error(`write ${ordinal} is the newest, but write ${lowest} was acknowledged`);
     }
@@ -170,7 +196,7 @@ export class History {
   }
 }
 
-/** The ordinal of the write that stored a value, or undefined where none of a history did. */
+/** The ordinal of the write that stored a value, or undefined if none of a history did. */
 export function ordinalOf(value: unknown): number | undefined {
   const own = typeof value === "string" ? Number(value.slice(0, value.indexOf(":"))) : NaN;
   return Number.isSafeInteger(own) ? own : undefined;

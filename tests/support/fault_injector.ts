@@ -1,6 +1,6 @@
 /**
- * The ways in which an operation of the fault file system may fail, and what makes one of them, and with
- * "sticky" every later one of its sort, fail so. It counts what it made to fail.
+ * The ways in which an operation of the fault file system may fail, and what makes one of them, and
+ * with "sticky" every later one of its sort, fail so. It counts what it made to fail.
  */
 
 import type { Fault, Operation, OperationEvent } from "./fault_file_system.ts";
@@ -23,7 +23,7 @@ export type FailureKind = keyof typeof failureTitles;
 /** All of them. */
 export const failureKinds: readonly FailureKind[] = Object.keys(failureTitles) as FailureKind[];
 
-/** The failure of one operation, or undefined where this kind can't strike it. */
+/** The failure of one operation, or undefined if this kind can't strike it. */
 export function faultOf(kind: FailureKind, { operation }: Operation): Fault | undefined {
   switch (kind) {
     case "eio-before":
@@ -95,7 +95,7 @@ export class Injector {
     }
   };
 
-  /** Whether the engine may try again: it closes files where it gets no more descriptors. */
+  /** Whether the engine may try again: it closes files if it gets no more descriptors. */
   get mayBeRetried(): boolean {
     return this.#kind === "emfile";
   }

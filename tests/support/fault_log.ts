@@ -14,8 +14,8 @@ export class OperationLog {
   }
 
   /**
-   * The last lines up to an event. Moments of one operation share a line, and so do writes to one file
-   * that follow one another; what an event finds under way is marked.
+   * The last lines up to an event. Moments of one operation share a line, and so do writes to one
+   * file that follow one another; what an event finds under way is marked.
    */
   text(upTo: number): string {
     const lines: { text: string; first: number; last: number; count: number }[] = [];

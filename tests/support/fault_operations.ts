@@ -1,4 +1,4 @@
-/** What the fault file system says of its operations, and how one of them is told to fail. */
+/** What the fault file system reports of its operations, and how one of them is made to fail. */
 
 /** What an operation is called, as in `IoError.operation`. */
 export type OperationName =
@@ -37,9 +37,10 @@ export interface OperationEvent extends Operation {
 }
 
 /**
- * How an operation fails. "short": a write takes half of what it is given and reports that. "partial":
- * it takes half and throws. "drop": a sync fails, and the pending writes will never be durable although
- * reads still show them. "revert": the same, and reads show the durable content again.
+ * How an operation fails. "short": a write takes half of what it is given and reports that.
+ * "partial": it takes half and throws. "drop": a sync fails, and the pending writes will never be
+ * durable although reads still show them. "revert": the same, and reads show the durable content
+ * again.
  */
 export interface Fault {
   /** When or how it fails. */
@@ -48,8 +49,8 @@ export interface Fault {
   readonly code: string;
 }
 
-/** Picks the order in which asynchronous calls go on. */
+/** Picks the order in which asynchronous calls continue. */
 export interface CallQueue {
-  /** Runs `step` at some time, in an order of its own; `label` says what it belongs to. */
+  /** Runs `step` at some time, in its own order; `label` says what it belongs to. */
   enqueue(label: string, step: () => void): void;
 }

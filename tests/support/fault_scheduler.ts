@@ -1,7 +1,7 @@
 /**
  * Virtual time and a seeded order of everything that is asynchronous, in place of the system's
- * scheduler: turns of the event loop, timers, and the calls of a fault file system. What a seed gives
- * once it gives again, and a call that nothing can ever settle is noticed at once.
+ * scheduler: turns of the event loop, timers, and the calls of a fault file system. A seed always
+ * gives the same order, and a call that nothing can ever settle is noticed at once.
  */
 
 import { setImmediate } from "node:timers";
@@ -20,7 +20,9 @@ interface PendingTimer {
   readonly run: () => void;
 }
 
-/** A call was still unsettled when nothing was left that could settle it, or after too many steps. */
+/**
+ * A call was still unsettled when nothing was left that could settle it, or after too many steps.
+ */
 export class UnsettledError extends Error {
   override readonly name: string = "UnsettledError";
 }
@@ -41,8 +43,8 @@ export class FaultScheduler implements Scheduler, CallQueue {
   }
 
   nowMs(): number {
-    // Mostly a little time passes between two looks at the clock, now and then a whole slice: of reads,
-    // some are as fast as out of the page cache, others as slow as a disk.
+    // Mostly a little time passes between two looks at the clock, now and then a whole slice: of
+    // reads, some are as fast as out of the page cache, others as slow as a disk.
     const draw = this.#random.below(16);
     this.#nowMs += draw === 0 ? 3 : draw < 8 ? 0.02 : 0.1;
     return this.#nowMs;
@@ -111,7 +113,7 @@ export class FaultScheduler implements Scheduler, CallQueue {
     }
   }
 
-  /** Takes at most `count` steps, fewer where none is left; timers are left alone. */
+  /** Takes at most `count` steps, fewer if none is left; timers are left alone. */
   async pass(count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
       await new Promise<void>((resolve) => setImmediate(resolve));
@@ -147,7 +149,9 @@ export class FaultScheduler implements Scheduler, CallQueue {
   }
 }
 
-/** Time that passes with every look at it, and no turn of the event loop: for synchronous use only. */
+/**
+ * Time that passes with every look at it, and no turn of the event loop: for synchronous use only.
+ */
 export function frozenScheduler(): Scheduler {
   let nowMs = 1;
   return {
@@ -161,7 +165,10 @@ export function frozenScheduler(): Scheduler {
   };
 }
 
-/** The system's scheduler beside a clock that goes on by `stepMs()` with every look at it: as long as a read takes. */
+/**
+ * The system's scheduler with a clock that moves by `stepMs()` at every reading: as long as a read
+ * takes.
+ */
 export function steppingScheduler(stepMs: () => number): Scheduler {
   let nowMs = 1;
   return { ...systemScheduler, nowMs: () => nowMs += stepMs() };

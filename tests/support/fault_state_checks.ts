@@ -1,7 +1,7 @@
 /**
- * What must hold of the files of a store that was just opened, whatever it shows: only files are there
- * that the manifest knows, they are as the manifest says, levels are disjoint, and of the values of a
- * key the newer one is above the older.
+ * What must hold of the files of a store that was just opened, whatever it shows: only files are
+ * there that the manifest knows, they are as the manifest says, levels are disjoint, and of the
+ * values of a key the newer one is above the older.
  */
 
 import { readWholeFileSync } from "../../src/platform/transfer.ts";

@@ -1,6 +1,6 @@
 /**
- * The directories of the fault file system: live names, durable names, and the ordered changes between
- * the two; copies of whole trees, and keys that are equal for equal trees.
+ * The directories of the fault file system: live names, durable names, and the ordered changes
+ * between the two; copies of whole trees, and keys that are equal for equal trees.
  */
 
 import { File } from "./fault_content.ts";
@@ -11,7 +11,7 @@ export type NameChange =
   | { readonly kind: "unlink"; readonly name: string }
   | { readonly kind: "rename"; readonly from: string; readonly to: string; readonly node: Node };
 
-/** What a name may stand for. */
+/** What a name may refer to. */
 export type Node = File | Directory;
 
 /** A directory. */

@@ -1,12 +1,13 @@
 /**
- * Runs a scripted workload on a fault file system under a seeded scheduler, and keeps its history. The
- * workloads of crash_*_test.ts and error_injection_test.ts are written against this.
+ * Runs a scripted workload on a fault file system under a seeded scheduler, and keeps its history.
+ * The workloads of crash_*_test.ts and error_injection_test.ts are written against this.
  */
 
+import { IoError } from "../../src/errors.ts";
 import type { Options, WalSync } from "../../src/options.ts";
-import type { Operation } from "../../src/store/batch.ts";
+import type { Operation } from "../../src/store/write/batch.ts";
 import { open, openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import type { CrashKind, FaultFileSystem } from "./fault_file_system.ts";
 import { type History, ORDINAL_KEY } from "./fault_history.ts";
 import type { FaultScheduler } from "./fault_scheduler.ts";
@@ -38,7 +39,7 @@ export class Run {
   keySuffix = "";
   /** Called between two steps, when no call of the store is on the stack. */
   onIdle: () => void = () => {};
-  /** Called with a file system that the workload goes on with, and again when it is recovered. */
+  /** Called with a file system that the workload continues with, and again when it is recovered. */
   onRestart: (fileSystem: FaultFileSystem) => void = () => {};
   /** What `peak` has seen. */
   readonly peaks: { levels: number; immutables: number; extendedLogs: number } = {
@@ -47,7 +48,9 @@ export class Run {
     extendedLogs: 0,
   };
   readonly #extendedLogs = new Set<string>();
-  #store: Store | undefined;
+  /** Commits that `follow` has seen. */
+  seen = 0;
+  #store: EmbeddedStore | undefined;
   #unsettled = 0;
 
   constructor(
@@ -65,7 +68,7 @@ export class Run {
   }
 
   /** The open store. */
-  get store(): Store {
+  get store(): EmbeddedStore {
     return this.#store!;
   }
 
@@ -74,7 +77,10 @@ export class Run {
     return this.#unsettled;
   }
 
-  /** Notes how many levels have tables, how many frozen memtables wait, and which logs were extended. */
+  /**
+   * Notes how many levels have tables, how many frozen memtables wait, and which logs were
+   * extended.
+   */
   peak(): void {
     if (this.#store?.status !== "open") return;
     const { levels, immutableMemtables, wal } = this.#store.stats();
@@ -95,14 +101,14 @@ export class Run {
     return result;
   }
 
-  async open(options: Options = {}): Promise<Store> {
+  async open(options: Options = {}): Promise<EmbeddedStore> {
     this.options = { ...this.options, ...options };
     const { fileSystem } = this;
     this.#store = await this.wait(open(DIRECTORY, { ...this.options, fileSystem }));
     return this.#store;
   }
 
-  openSync(options: Options = {}): Store {
+  openSync(options: Options = {}): EmbeddedStore {
     this.options = { ...this.options, ...options };
     this.#store = openSync(DIRECTORY, { ...this.options, fileSystem: this.fileSystem });
     this.onIdle();
@@ -129,7 +135,7 @@ export class Run {
     const ordinal = this.history.issue([operation!]);
     const { key, value } = operation as { key: string; value: string };
     return this.#acknowledged(
-      this.store.put(key, value, sync ? { sync } : undefined),
+      this.#written(this.store.put(key, value, sync ? { sync } : undefined), ordinal),
       ordinal,
       sync,
     );
@@ -144,14 +150,17 @@ export class Run {
   ): Promise<void> {
     const operations = this.#batch(count, keyCount, valueBytes, deleteOneIn);
     const ordinal = this.history.issue(operations);
-    const call = this.store.write(operations, sync ? { sync } : undefined);
+    const call = this.#written(
+      this.store.write(operations, sync ? { sync } : undefined),
+      ordinal,
+    );
     return this.#acknowledged(call, ordinal, sync);
   }
 
   batchSync(count: number, keyCount: number, valueBytes: number): void {
     const operations = this.#batch(count, keyCount, valueBytes, 4);
     const ordinal = this.history.issue(operations);
-    this.store.writeSync(operations);
+    this.#writtenSync(() => this.store.writeSync(operations), ordinal);
     this.history.acknowledge(ordinal, this.#isDurableMode);
     this.onIdle();
   }
@@ -160,9 +169,85 @@ export class Run {
     const [operation] = this.#operations(1, keyCount, valueBytes, 0);
     const ordinal = this.history.issue([operation!]);
     const { key, value } = operation as { key: string; value: string };
+    this.#writtenSync(() => this.store.putSync(key, value), ordinal);
+    this.history.acknowledge(ordinal, this.#isDurableMode);
+    this.onIdle();
+  }
+
+  /**
+   * Runs a transaction that reads, and then puts and deletes. No other write may be issued before
+   * it has settled: it gets its ordinal at the end of its body, and commits after that. Without
+   * `reads` it fails by nothing but its commit.
+   */
+  transaction(
+    count: number,
+    keyCount: number,
+    valueBytes: number,
+    sync = false,
+    reads = true,
+  ): Promise<void> {
+    let ordinal: number | undefined;
+    const call = this.store.transaction(async (tx) => {
+      if (reads) {
+        const key = `k${String(this.random.below(keyCount)).padStart(3, "0")}`;
+        await tx.getMany([ORDINAL_KEY, key]);
+        await tx.count({ prefix: "k0", limit: 5 });
+      }
+      const operations = this.#batch(count, keyCount, valueBytes, 4);
+      ordinal = this.history.issue(operations);
+      for (const operation of operations) {
+        if (operation.type === "put") tx.putSync(operation.key, operation.value);
+        else tx.deleteSync(operation.key);
+      }
+    }, sync ? { sync } : undefined);
+    const written = call.catch((error: unknown) => {
+      if (isShortage(error) && ordinal !== undefined) this.history.withdraw(ordinal);
+      throw error;
+    });
+    return this.#acknowledged(written, () => ordinal!, sync);
+  }
+
+  transactionSync(count: number, keyCount: number, valueBytes: number): void {
+    const operations = this.#batch(count, keyCount, valueBytes, 4);
+    const ordinal = this.history.issue(operations);
+    this.#writtenSync(() =>
+      this.store.transactionSync((tx) => {
+        tx.getManySync([ORDINAL_KEY, "k000"]);
+        for (const operation of operations) tx.writeSync([operation]);
+      }), ordinal);
+    this.history.acknowledge(ordinal, this.#isDurableMode);
+    this.onIdle();
+  }
+
+  /** Puts a key that comes after those of all lower numbers. */
+  putNextSync(number: number): void {
+    const key = `n${String(number).padStart(3, "0")}`;
+    const value = `${this.history.nextOrdinal}:`;
+    const ordinal = this.history.issue([{ type: "put", key, value }]);
     this.store.putSync(key, value);
     this.history.acknowledge(ordinal, this.#isDurableMode);
     this.onIdle();
+  }
+
+  /** Issues a batch that deletes all but one in `keepOneIn` of the keys of `batch`. */
+  erase(keyCount: number, keepOneIn: number = Infinity): Promise<void> {
+    const operations: Operation[] = [];
+    for (let i = 0; i < keyCount; i++) {
+      const key = `k${String(i).padStart(3, "0")}${this.keySuffix}`;
+      if (i % keepOneIn !== 1) operations.push({ type: "delete", key });
+    }
+    operations.push({ type: "put", key: ORDINAL_KEY, value: `${this.history.nextOrdinal}:` });
+    const ordinal = this.history.issue(operations);
+    return this.#acknowledged(this.store.write(operations), ordinal, false);
+  }
+
+  /** Lets time pass in which nobody writes, and the store work in it. */
+  async idle(seconds: number): Promise<void> {
+    for (let i = 0; i < seconds * 20; i++) {
+      this.scheduler.elapse(50);
+      await this.scheduler.pass(20);
+      this.onIdle();
+    }
   }
 
   sync(): Promise<void> {
@@ -177,6 +262,28 @@ export class Run {
     return this.#acknowledged(this.store.compact(), this.history.bounds.issued, true);
   }
 
+  /**
+   * Watches the store: what was seen must be there after any crash from then on, and each commit is
+   * whole.
+   */
+  follow(): void {
+    const store = this.store;
+    const watch = store.watch();
+    const follow = async (): Promise<void> => {
+      let last = 0;
+      for await (const { operations } of watch) {
+        // What a process sees after its crash it sees no more.
+        if (store !== this.#store) return;
+        const ordinal = this.history.requireWhole(operations);
+        if (ordinal <= last) throw new Error(`write ${ordinal} is shown after ${last}`);
+        last = ordinal;
+        this.seen++;
+        this.history.acknowledge(ordinal, this.#isDurableMode);
+      }
+    };
+    void follow();
+  }
+
   /** Requires that the store shows everything that was issued. */
   checkAll(): void {
     const { issued } = this.history.bounds;
@@ -184,7 +291,7 @@ export class Run {
     this.onIdle();
   }
 
-  /** Crashes, recovers what that leaves, and goes on with it. */
+  /** Crashes, recovers the state, and continues with it. */
   async crash(kind: CrashKind, options: Options = {}): Promise<void> {
     const image = this.fileSystem.crash(kind, this.random.uint32());
     this.fileSystem.onOperation = undefined;
@@ -233,17 +340,49 @@ export class Run {
     return operations;
   }
 
-  async #acknowledged(call: Promise<void>, ordinal: number, sync: boolean): Promise<void> {
+  async #written(call: Promise<void>, ordinal: number): Promise<void> {
+    try {
+      await call;
+    } catch (error) {
+      if (isShortage(error)) this.history.withdraw(ordinal);
+      throw error;
+    }
+  }
+
+  #writtenSync(call: () => void, ordinal: number): void {
+    try {
+      call();
+    } catch (error) {
+      if (isShortage(error)) this.history.withdraw(ordinal);
+      throw error;
+    }
+  }
+
+  async #acknowledged(
+    call: Promise<void>,
+    ordinal: number | (() => number),
+    sync: boolean,
+  ): Promise<void> {
     const store = this.#store;
     this.#unsettled++;
     try {
       await call;
       // What a process hears after its crash it hears no more.
-      if (store === this.#store) this.history.acknowledge(ordinal, sync || this.#isDurableMode);
+      if (store !== this.#store) return;
+      const written = typeof ordinal === "number" ? ordinal : ordinal();
+      this.history.acknowledge(written, sync || this.#isDurableMode);
     } finally {
       if (store === this.#store) this.#unsettled--;
     }
   }
+}
+
+/**
+ * Whether a call was refused because there was no descriptor for a file: then it has changed
+ * nothing.
+ */
+export function isShortage(error: unknown): boolean {
+  return error instanceof IoError && error.osCode === "EMFILE";
 }
 
 /** Letters that differ from one `start` to the next. */

@@ -1,6 +1,7 @@
 /**
- * Stores of the Go TinyKVS for tests: the fixtures (tests/fixtures/go/README.md) on a file system in memory,
- * what they must hold, and encoders of Go's log and manifest as the Go program writes them.
+ * Stores of the Go TinyKVS for tests: the fixtures (tests/fixtures/go/README.md) on a file system
+ * in memory, what they must hold, and encoders of Go's log and manifest as the Go program writes
+ * them.
  */
 
 import { Buffer } from "node:buffer";
@@ -9,7 +10,7 @@ import { ByteWriter } from "../../src/bytes/byte_writer.ts";
 import { crc32 } from "../../src/bytes/crc32.ts";
 import type { Options } from "../../src/options.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { CloneableFileSystem } from "./cloneable_file_system.ts";
 import { DIRECTORY } from "./store_files.ts";
 
@@ -62,7 +63,10 @@ export function crashedFiles({ store, log }: CrashedStore): CloneableFileSystem 
   return goFiles(store, fixtureBytes(`${store}/${log}`));
 }
 
-/** A key in hex, and its value in words; floats by their bits, but that a NaN's are not told by every runtime. */
+/**
+ * A key in hex, and its value in words; floats by their bits, but that a NaN's are not told by
+ * every runtime.
+ */
 export type Content = readonly (readonly [key: string, value: string])[];
 
 /** What a fixture must hold, in key order. */
@@ -75,7 +79,7 @@ export function expectedContent(store: string): Content {
 }
 
 /** What an open store holds, by a scan. */
-export function contentOf(store: Store): Content {
+export function contentOf(store: EmbeddedStore): Content {
   const content: [string, string][] = [];
   for (const [key, value] of store.entries()) {
     content.push([hexOf(key as Uint8Array), describe(value)]);
@@ -84,7 +88,7 @@ export function contentOf(store: Store): Content {
 }
 
 /** What single reads say of the keys. */
-export function readContent(store: Store, keys: Iterable<string>): Content {
+export function readContent(store: EmbeddedStore, keys: Iterable<string>): Content {
   return [...keys].map((key) => {
     const value = store.getSync(new Uint8Array(Buffer.from(key, "hex")));
     return [key, value === undefined ? "absent" : describe(value)];
@@ -121,7 +125,7 @@ function describeFloat(bits: string): string {
 }
 
 /** Opens the store in the directory with small limits. */
-export function openGo(fileSystem: CloneableFileSystem, options: Options = {}): Store {
+export function openGo(fileSystem: CloneableFileSystem, options: Options = {}): EmbeddedStore {
   return openSync(DIRECTORY, {
     fileSystem,
     keyEncoding: "bytes",
@@ -144,7 +148,10 @@ export interface GoLogEntry {
 const BUFFER_BYTES = 32 * 1024;
 const RECORD_HEADER_BYTES = 7;
 
-/** Encodes entries as Go's log writer does; "sync" cuts the buffer. Returns the file after a last sync. */
+/**
+ * Encodes entries as Go's log writer does; "sync" cuts the buffer. Returns the file after a last
+ * sync.
+ */
 export function encodeGoLog(entries: Iterable<GoLogEntry | "sync">): Uint8Array {
   const file = new ByteWriter(1024);
   let used = 0;
@@ -205,7 +212,7 @@ export function goRecordOffsets(file: Uint8Array): number[] {
   return offsets;
 }
 
-/** A record of a Go manifest: bytes of its body behind type and sequence. */
+/** A record of a Go manifest: bytes of its body after type and sequence. */
 export interface GoManifestRecord {
   readonly type: number;
   readonly sequence: number;

@@ -1,4 +1,4 @@
-/** Small Go stores, made table by table, for tests that need levels, crashes and damage of their own. */
+/** Small Go stores, made table by table, for tests that need special levels, crashes and damage. */
 
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
 import { compressorFor } from "../../src/compression/compressors.ts";
@@ -81,7 +81,10 @@ export function goLogOf(
   return encodeGoLog(entries);
 }
 
-/** Makes the directory of a Go store; with a manifest that names all its tables where that is asked for. */
+/**
+ * Makes the directory of a Go store, with a manifest that names all its tables if the caller asks
+ * for one.
+ */
 export function makeGoStore(content: {
   readonly tables: readonly GoTableContent[];
   readonly log?: Uint8Array;

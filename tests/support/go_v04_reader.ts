@@ -1,7 +1,8 @@
 /**
- * A reader of the directories of Go TinyKVS v0.4, written from a description of its formats
- * and nothing of src/: it stands for the Go program, which is not at
- * hand in tests (tests/fixtures/go/README.md tells of a check with it). It follows Go's own way to a key (filter, index, block), and requires everything that way relies on.
+ * A reader of the directories of Go TinyKVS v0.4. It is written from a description of the formats
+ * and uses nothing of src/. It replaces the Go program, which tests do not run
+ * (tests/fixtures/go/README.md describes a check with it). It follows Go's own way to a key
+ * (filter, index, block), and requires everything that this way relies on.
  */
 
 import assert from "node:assert/strict";
@@ -31,7 +32,7 @@ export interface GoContent {
 
 const codecs = { zstd: 0, snappy: 1, none: 2 };
 
-/** The tables that Go v0.4 takes for its own: `.sst` behind a number of 32 bits. */
+/** The tables that Go v0.4 recognises as its own: a number of 32 bits and `.sst`. */
 export function goTableNames(names: Iterable<string>): string[] {
   return [...names].filter((name) => /^\d+\.sst$/.test(name) && Number(name.slice(0, -4)) < 2 ** 32)
     .sort();
@@ -197,7 +198,7 @@ function readBlock(stored: Buffer, expected: GoExpectation): [Buffer, Buffer][] 
   return entries;
 }
 
-/** A live value of a type that v0.4 knows, and nothing behind it. */
+/** A live value of a type that v0.4 knows, and nothing after it. */
 function checkValue(value: Buffer): void {
   const lengths: Record<number, () => number> = {
     1: () => 9,

@@ -1,7 +1,8 @@
 /**
- * Stores with hostile numbers and right checksums: at every offset of every file four bytes are replaced
- * by an extreme or by the next number, and then every checksum is made right again, as somebody would who
- * made the store to do harm. So every length, count and offset is hit behind the checksum that guards it.
+ * Stores with hostile numbers under valid checksums: at every offset of every file four bytes are
+ * replaced by an extreme or by the next number, and then every checksum is made valid again, as
+ * somebody would who made the store to do harm. So every length, count and offset is hit although a
+ * checksum guards it.
  */
 
 import { crc32 } from "../../src/bytes/crc32.ts";
@@ -66,7 +67,7 @@ function renameTable(files: CloneableFileSystem, from: number, to: number): void
   throw new Error("the manifest does not name the table");
 }
 
-/** The checksum that stands for a table. */
+/** The checksum that identifies a table. */
 function checksumOf(table: Uint8Array): number {
   return viewOf(table).getUint32(table.length - FOOTER_BYTES - 4, true);
 }

@@ -1,7 +1,7 @@
 /**
  * Puts a hook before every operation of a file system, synchronous and asynchronous ones alike, and
- * counts the handles that are open. What the hook does is up to the test: end the process at the n-th
- * operation, refuse bytes beyond a quota, or hold an asynchronous call up as a slow disk would.
+ * counts the open handles. The test decides what the hook does: end the process at the n-th
+ * operation, refuse bytes beyond a quota, or delay an asynchronous call as a slow disk would.
  */
 
 import type { FileHandle, FileSystem } from "../../src/platform/file_system.ts";
@@ -19,11 +19,14 @@ export type InterceptedName =
 
 /** The hooks; every one may be left out. */
 export interface Interceptor {
-  /** Before an operation; may throw, and then the operation is not done. Length is 0 where there is none. */
+  /** Before an operation. If it throws, the operation is not done. Length is 0 if there is none. */
   before?(operation: InterceptedName, path: string, length: number): void;
   /** How many of `length` bytes a write at `position` may take, at least 1; may throw. */
   allowWrite?(path: string, length: number, position: number): number;
-  /** What an asynchronous call waits for before its effect. With it, every call has an asynchronous twin. */
+  /**
+   * What an asynchronous call waits for before its effect. With it, every call has an asynchronous
+   * twin.
+   */
   delay?(operation: InterceptedName, path: string, length: number): Promise<void>;
   /** After a synchronous operation: a slow disk would have held the thread meanwhile. */
   charge?(operation: InterceptedName, path: string, length: number): void;

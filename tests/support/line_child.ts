@@ -1,10 +1,11 @@
 /**
- * A child process that is told what to do line by line and answers each line with one of JSON: the
+ * A child process that gets its orders as lines and answers each line with one of JSON: the
  * parent's side. The child's side is any script that reads lines from standard input.
  */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import process from "node:process";
 import type { RuntimeName } from "../../src/platform/natives.ts";
 import { runtimeCommand } from "./runtimes.ts";
 
@@ -20,15 +21,19 @@ export class LineChild {
   #isOver = false;
   #wake: (() => void) | undefined;
 
-  /** Starts `script` on a runtime, in `workingDirectory` if one is given; Deno may do anything by default. */
+  /**
+   * Starts `script` on a runtime, in `workingDirectory` if one is given; Deno may do anything by
+   * default.
+   */
   constructor(
     runtime: RuntimeName,
     script: string,
     workingDirectory?: string,
     denoPermissions?: string[],
+    scriptArgs: string[] = [],
   ) {
     this.runtime = runtime;
-    const { command, args } = runtimeCommand(runtime, script, [], denoPermissions);
+    const { command, args } = runtimeCommand(runtime, script, scriptArgs, denoPermissions);
     const child = spawn(command, args, {
       stdio: ["pipe", "pipe", "pipe"],
       ...(workingDirectory !== undefined && { cwd: workingDirectory }),
@@ -75,14 +80,22 @@ export class LineChild {
     return this.answer<T>();
   }
 
-  /** Sends a signal, such as SIGSTOP. */
+  /**
+   * Sends a signal, such as SIGSTOP. Not by `ChildProcess.kill`: that of Deno sends one signal in
+   * all.
+   */
   signal(name: NodeJS.Signals): void {
-    this.#process.kill(name);
+    process.kill(this.pid, name);
   }
 
   /** Kills it, and waits until it is gone. Killing twice is legal. */
   async kill(): Promise<void> {
-    this.#process.kill("SIGKILL");
+    try {
+      if (!this.#isOver) this.signal("SIGKILL");
+    } catch (error) {
+      // It has just ended by itself.
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
     await this.#exited;
   }
 }

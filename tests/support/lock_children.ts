@@ -1,4 +1,7 @@
-/** Children that hold stores and contend for them (lost_lock_child.ts), and what is required of them. */
+/**
+ * Children that hold stores and contend for them (lost_lock_child.ts), and what is required of
+ * them.
+ */
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

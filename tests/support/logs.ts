@@ -1,4 +1,6 @@
-/** Logs for tests: written by LogWriter, read by readLog, and rebuilt by hand with valid checksums. */
+/**
+ * Logs for tests: written by LogWriter, read by readLog, and rebuilt by hand with valid checksums.
+ */
 
 import { crc32 } from "../../src/bytes/crc32.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
@@ -15,11 +17,11 @@ export const TEST_STORE_ID = 0x5e6f7081;
 /** What a test log holds: batches of entries. */
 export interface TestBatch {
   readonly entries: readonly PlainEntry[];
-  /** Whether the log is synced behind it, which later records then say. */
+  /** Whether the log is synced after it, which later records then say. */
   readonly sync: boolean;
 }
 
-/** Offset behind each batch and the whole file. */
+/** Offsets after each batch, and the whole file. */
 export interface TestLog {
   readonly bytes: Uint8Array;
   readonly ends: readonly number[];

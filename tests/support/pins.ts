@@ -1,10 +1,10 @@
-/** Counts who holds on to blocks of a store's cache. */
+/** Counts the pins on blocks of a store's cache. */
 
 import { BlockCache } from "../../src/sstable/block_cache.ts";
 
 /**
- * Counts the pins on the blocks of one cache from here on: that of the first block which is pinned. A merge has
- * a cache of its own; none may be under way when this is called.
+ * Counts the pins on the blocks of one cache from here on: that of the first block which is pinned.
+ * A merge has its own cache; none may be under way when this is called.
  */
 export function countPins(): { value: number } {
   const count = { value: 0 };

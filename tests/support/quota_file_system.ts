@@ -1,4 +1,7 @@
-/** A disk of a given size: a write that does not fit is cut short first, and refused with ENOSPC then. */
+/**
+ * A disk of a given size: a write that does not fit is cut short first, and refused with ENOSPC
+ * then.
+ */
 
 import { IoError } from "../../src/errors.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import type { RuntimeName } from "../../src/platform/natives.ts";
 
 /** Every supported runtime. */
-export const runtimeNames: readonly RuntimeName[] = ["node", "deno", "bun"];
+export const runtimeNames: readonly Exclude<RuntimeName, "other">[] = ["node", "deno", "bun"];
 
 /**
  * The command that runs `script` (a path) under a runtime. Deno gets `denoPermissions`, all by
@@ -19,6 +19,7 @@ export function runtimeCommand(
   args: string[],
   denoPermissions: string[] = ["--allow-all"],
 ): { command: string; args: string[] } {
+  if (name === "other") throw new TypeError("Cannot run a script: the runtime is unknown");
   const command = fileURLToPath(new URL(`../../node_modules/.bin/${name}`, import.meta.url));
   switch (name) {
     case "node":

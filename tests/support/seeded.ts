@@ -1,4 +1,6 @@
-/** What seeded tests share: awkward keys, random bytes, and failures that say how to repeat them. */
+/**
+ * What seeded tests share: awkward keys, random bytes, and failures that say how to repeat them.
+ */
 
 import { Random } from "./random.ts";
 

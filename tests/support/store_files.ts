@@ -1,9 +1,11 @@
-/** Store directories for tests, made file by file, so that a test decides what exactly is on disk. */
+/**
+ * Store directories for tests, made file by file, so that a test decides what exactly is on disk.
+ */
 
 import type { Options } from "../../src/options.ts";
-import { encodeDelete, encodePut } from "../../src/store/operation_encoding.ts";
+import { encodeDelete, encodePut } from "../../src/store/write/operation_encoding.ts";
 import { openSync } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/store.ts";
+import type { EmbeddedStore } from "../../src/store/store.ts";
 import { logName } from "../../src/version/file_names.ts";
 import type { LogState } from "../../src/version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
@@ -28,6 +30,10 @@ export function makeStoreFiles(
     readonly tables?: readonly TableContent[];
     readonly lastSequence?: number;
     readonly log?: LogState;
+    /**
+     * Whether the log took over from another one, so that nothing says that its header was durable.
+     */
+    readonly isSecondLog?: boolean;
     readonly table?: Parameters<typeof outputOptions>[2];
   } = {},
 ): CloneableFileSystem {
@@ -53,6 +59,7 @@ export function makeStoreFiles(
     removed: [],
     added,
   });
+  if (content.isSecondLog) versions.applySync({ log: content.log!, removed: [], added: [] });
   versions.close();
   return fileSystem;
 }
@@ -63,7 +70,7 @@ export interface LogRecord {
   readonly synced?: boolean;
 }
 
-/** Adds a log to a directory. Returns the offset behind its header and behind each record. */
+/** Adds a log to a directory. Returns the offsets after its header and after each record. */
 export function makeLog(
   fileSystem: CloneableFileSystem,
   number: number,
@@ -112,7 +119,7 @@ export function putRecords(prefix: string, count: number, synced: boolean): LogR
 }
 
 /** Opens the store with small memory and nothing compressed. */
-export function openFiles(fileSystem: CloneableFileSystem, options: Options = {}): Store {
+export function openFiles(fileSystem: CloneableFileSystem, options: Options = {}): EmbeddedStore {
   return openSync(DIRECTORY, {
     fileSystem,
     compression: "none",
@@ -123,7 +130,7 @@ export function openFiles(fileSystem: CloneableFileSystem, options: Options = {}
 }
 
 /** Everything in a store. */
-export function contentOf(store: Store): Record<string, unknown> {
+export function contentOf(store: EmbeddedStore): Record<string, unknown> {
   return Object.fromEntries(store.entries() as Iterable<[string, unknown]>);
 }
 

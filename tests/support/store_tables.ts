@@ -40,18 +40,19 @@ export function hexOf(bytes: Uint8Array): string {
 }
 
 /**
- * Metadata of a table that does not exist, from `7[a-f]`: number and key range. `x3` behind it makes
- * it three times 100 bytes long, `!` gives it a tombstone, `g` makes it one of the Go program.
+ * Metadata of a table that does not exist, from `7[a-f]`: number and key range. `x3` after it makes
+ * it three times 100 bytes long, `e50` gives it 50 entries instead of 10, `!` makes one of them a
+ * tombstone, `!7` seven of them, `g` makes it one of the Go program.
  */
 export function tableOf(text: string): TableMetadata {
-  const match = /^(\d+)\[([^-\]]*)-([^\]]*)\](?:x(\d+))?(!?)(g?)$/.exec(text);
+  const match = /^(\d+)\[([^-\]]*)-([^\]]*)\](?:x(\d+))?(?:e(\d+))?(?:(!)(\d*))?(g?)$/.exec(text);
   if (match === null) throw new Error(`Cannot read the table ${JSON.stringify(text)}`);
   return tableMetadata({
     number: Number(match[1]),
     sizeBytes: 100 * Number(match[4] ?? 1),
-    entryCount: 10,
-    tombstoneCount: match[5] === "!" ? 1 : 0,
-    checksum: match[6] === "g" ? undefined : Number(match[1]),
+    entryCount: Number(match[5] ?? 10),
+    tombstoneCount: match[6] === "!" ? Number(match[7] || 1) : 0,
+    checksum: match[8] === "g" ? undefined : Number(match[1]),
     smallest: bytesOf(match[2]!),
     largest: bytesOf(match[3]!),
   });

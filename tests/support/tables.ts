@@ -13,7 +13,8 @@ import { readFullySync } from "../../src/platform/transfer.ts";
 import { BlockBuilder } from "../../src/sstable/block_builder.ts";
 import { BlockCache } from "../../src/sstable/block_cache.ts";
 import { HandlePool } from "../../src/sstable/handle_pool.ts";
-import { TableCursor, type TableScanOptions } from "../../src/sstable/table_cursor.ts";
+import type { TableScanOptions } from "../../src/sstable/read_window.ts";
+import { TableCursor } from "../../src/sstable/table_cursor.ts";
 import { appendBlockFooter, encodeTableTail } from "../../src/sstable/table_format.ts";
 import { encodeIndexHead } from "../../src/sstable/table_index.ts";
 import { TableReader, type TableResources } from "../../src/sstable/table_reader.ts";
@@ -71,7 +72,7 @@ export interface TestResources {
   readonly verifyChecksums?: boolean;
 }
 
-/** What readers of one store share. */
+/** What the readers of one store share. */
 export function resourcesOn(fileSystem: FileSystem, options: TestResources = {}): TableResources {
   return {
     handles: new HandlePool(fileSystem, options.maxOpenFiles ?? 8),
@@ -173,6 +174,8 @@ export interface HandmadeTable {
   readonly largest: Uint8Array;
   /** Changes the index section before its checksum is taken. */
   readonly damageIndex?: (index: DataView) => void;
+  /** Which blocks are said to hold one entry and no tombstone. */
+  readonly loneBlocks?: Uint8Array;
   /** Stored as the filter section, with a valid checksum. */
   readonly filter?: Uint8Array;
 }
@@ -215,6 +218,7 @@ export function assembleTable(
       indexCrc: crc32(writer.bytes, writer.view, indexOffset, writer.length),
       tableNumber: TABLE_NUMBER,
       contentCrc: 0,
+      ...(table.loneBlocks && { loneBlocks: table.loneBlocks }),
     },
   );
   const bytes = writer.bytes.slice(0, writer.length);

@@ -1,4 +1,4 @@
-/** A directory of its own for a test: real path, removed by `dispose`. */
+/** Its own directory for a test: real path, removed by `dispose`. */
 
 import { mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

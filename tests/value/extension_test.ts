@@ -1,4 +1,4 @@
-// Objects that pass for an Extension and are none, or none any more.
+// Objects that look like an Extension and are not one, or not any more.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ function changed(fields: Readonly<Record<string, unknown>>): unknown {
   return Object.assign(new Extension(5, Uint8Array.of(1, 2)), fields);
 }
 
-test("An Extension whose type or bytes are none is refused by name and not stored as another one", () => {
+test("An Extension with a wrong type or wrong bytes is refused by name and not stored as another one", () => {
   const writer = new ByteWriter(64);
   writer.appendUint8(1);
   const bad: readonly unknown[] = [
@@ -42,13 +42,13 @@ test("An Extension whose type or bytes are none is refused by name and not store
   }
 });
 
-test("An Extension is made of a Uint8Array and of no other view, whatever that says it is", () => {
+test("An Extension is made from a Uint8Array and from no other view, whatever that claims to be", () => {
   const view = new DataView(new ArrayBuffer(4));
   Object.defineProperty(view, Symbol.toStringTag, { value: "Uint8Array" });
   for (const data of [view, new Uint16Array(2), [1], undefined, null, new ArrayBuffer(2)]) {
     assert.throws(
       () => new Extension(1, data as unknown as Uint8Array),
-      (error) => error instanceof TypeError && /its data is no Uint8Array/.test(error.message),
+      (error) => error instanceof TypeError && /its data is not a Uint8Array/.test(error.message),
     );
   }
 });

@@ -1,7 +1,7 @@
 /**
- * Records as Go's encoders write them: vmihailenco/msgpack v5 (record, type 7), which keeps the width
- * of Go's types and writes time.Time as extension -1, and freeeve/msgpck (msgpack, type 8), which writes
- * the shortest form and positive integers as unsigned ones.
+ * Records as Go's encoders write them: vmihailenco/msgpack v5 (record, type 7), which keeps the
+ * width of Go's types and writes time.Time as extension -1, and freeeve/msgpck (msgpack, type 8),
+ * which writes the shortest form and positive integers as unsigned ones.
  */
 
 import assert from "node:assert/strict";
@@ -70,7 +70,7 @@ test("ValueDecoder reads every width that Go writes a number in", () => {
   }
 });
 
-test("ValueDecoder reads 64-bit integers of records as numbers where the store is told to", () => {
+test("ValueDecoder reads 64-bit integers of records as numbers if the store is told to", () => {
   const numbers = new ValueDecoder({ int64: "number" });
   assert.deepEqual(decoded(MSGPACK, "81a178cf0000000000000005", numbers), { x: 5 });
   assert.throws(() => decoded(MSGPACK, "81a178cfffffffffffffffff", numbers), RangeError);
@@ -93,7 +93,7 @@ test("ValueDecoder reads what Go's callers stored as raw MessagePack, if a value
   assert.throws(() => decoded(RECORD, "05"), /not a MessagePack map/);
 });
 
-test("ValueDecoder reads keys of Go's maps of any key type that has a text", () => {
+test("ValueDecoder reads keys of Go's maps of any key type that has a text form form", () => {
   const cases: [go: string, hex: string, value: Value][] = [
     ["map[int]string", "81 05 a161", { "5": "a" }],
     ["map[int64]string", "81 d3ffffffffffffffff a161", { "-1": "a" }],
@@ -119,7 +119,7 @@ const times: readonly (readonly [hex: string, ms: number | undefined])[] = [
   ["c700 80", undefined],
 ];
 
-test("Extension keeps what Go stored as one, tells times, and is stored again byte for byte", () => {
+test("Extension keeps what Go stored as one, recognises times, and is stored again byte for byte", () => {
   for (const [text, ms] of times) {
     const hex = text.replaceAll(" ", "");
     const record = decoded(RECORD, `81a174${hex}`) as { t: Extension };
@@ -140,7 +140,7 @@ test("Extension of every length comes back from a record", () => {
   }
 });
 
-test("Extension takes a copy of its bytes and refuses what is none", () => {
+test("Extension copies its bytes and refuses values that are not bytes", () => {
   const data = Uint8Array.of(1, 2);
   const extension = new Extension(5, data);
   data[0] = 9;

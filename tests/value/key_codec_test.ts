@@ -75,7 +75,7 @@ test("Keys of any well-formed text come back from the middle of a buffer", () =>
   );
 });
 
-test("encodeKey() takes keys up to 64 KiB, counted in bytes, and no longer ones", () => {
+test("encodeKey() accepts keys up to 64 KiB, counted in bytes, and no longer ones", () => {
   assert.equal(encoded("x".repeat(MAX_KEY_BYTES)).length, MAX_KEY_BYTES);
   assert.equal(encoded("é".repeat(MAX_KEY_BYTES / 2)).length, MAX_KEY_BYTES);
   assert.equal(encoded(new Uint8Array(MAX_KEY_BYTES)).length, MAX_KEY_BYTES);

@@ -1,4 +1,6 @@
-/** Records as MessagePack: types kept, hostile names and lengths, agreement with @msgpack/msgpack. */
+/**
+ * Records as MessagePack: types kept, hostile names and lengths, agreement with @msgpack/msgpack.
+ */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -140,7 +142,7 @@ test("Lengths are written in the shortest form around each of their limits", () 
   }
 });
 
-test("Records come back with the same types, whatever they are made of", () => {
+test("Records come back with the same types, for every kind of content", () => {
   fc.assert(
     fc.property(records, (record) => assert.deepEqual(decoded(encoded(record)), record)),
     { seed: SEED, numRuns: 1000 },
@@ -184,7 +186,7 @@ test("toJSON is stored like any other property and symbols as names are not", ()
   assert.throws(() => encoded({ toJSON: () => 1 }), /value\.toJSON is a function/);
 });
 
-test("appendRecord() refuses what can't be stored and names its path", () => {
+test("appendRecord() refuses values that can't be stored and names their path", () => {
   class Point {
     x = 1;
   }
@@ -221,7 +223,7 @@ test("Records may be nested 64 deep, on both sides, and not 65", () => {
   assertMalformed(tooDeep, /nested deeper than 64/);
 });
 
-test("A record inside itself is a RangeError, however often it is there", () => {
+test("A record that contains itself is a RangeError, however often it does", () => {
   const array: unknown[] = [];
   array.push(array, array);
   assert.throws(() => encoded(array), RangeError);
@@ -230,7 +232,7 @@ test("A record inside itself is a RangeError, however often it is there", () => 
   assert.throws(() => encoded({ object }), /RangeError.*value\.object\.self.*inside itself/);
 });
 
-test("appendRecord() stops soon after its limit, also where an item is shared a billion times", () => {
+test("appendRecord() stops soon after its limit, even if an item is shared a billion times", () => {
   let shared: RecordItem = [1, "two", Uint8Array.of(3)];
   for (let i = 0; i < 30; i++) shared = { a: shared, b: shared };
   const writer = new ByteWriter(0);
@@ -244,7 +246,7 @@ test("appendRecord() stops soon after its limit, also where an item is shared a 
   assert.throws(() => appendRecord({ a: [1, 2, 3] }, new ByteWriter(0), exact - 1), RangeError);
 });
 
-test("isRecord() takes plain objects and arrays, of other realms too, and no instances", () => {
+test("isRecord() accepts plain objects and arrays, of other realms too, and no instances", () => {
   const context = createContext({});
   const foreign = runInContext("({ a: [1, new Uint8Array([2])] })", context) as object;
   const plain = [{}, [], Object.create(null) as object, foreign];
@@ -318,7 +320,7 @@ test("RecordDecoder survives any damage with a record or a DecodeError", () => {
   }
 });
 
-test("RecordDecoder reads map keys that are integers, and of equal names the last", () => {
+test("RecordDecoder reads map keys that are integers, and keeps the last of equal names", () => {
   assert.deepEqual(decoded(fromHex("83010aff0bd300000000000000050c")), {
     "1": 10,
     "-1": 11,

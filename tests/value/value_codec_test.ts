@@ -1,4 +1,6 @@
-/** Values to tagged bytes and back: exact bytes, types kept, nothing half written, safe decoding. */
+/**
+ * Values to tagged bytes and back: exact bytes, types kept, nothing half written, safe decoding.
+ */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -79,7 +81,7 @@ test("encodeValue() gives the golden bytes of every type, and they decode to the
   }
 });
 
-test("encodeTombstone() appends one byte, which is no value", () => {
+test("encodeTombstone() appends one byte, which is not a value", () => {
   const writer = new ByteWriter(0);
   encodeTombstone(writer);
   const bytes = writer.bytes.slice(0, writer.length);
@@ -138,7 +140,7 @@ test("Decoded bytes are the caller's own: writing to one value changes no other"
   assert.deepEqual([...second], [1, 2, 3, 4]);
 });
 
-test("Decoding goes on after a caller transferred the buffer of decoded bytes", () => {
+test("Decoding continues after a caller transferred the buffer of decoded bytes", () => {
   const source = encoded(Uint8Array.of(1, 2, 3, 4));
   const first = decoded(source) as Uint8Array<ArrayBuffer>;
   structuredClone(first.buffer, { transfer: [first.buffer] });
@@ -146,7 +148,7 @@ test("Decoding goes on after a caller transferred the buffer of decoded bytes", 
   assert.deepEqual([...decoded(source) as Uint8Array], [1, 2, 3, 4]);
 });
 
-test("ValueDecoder reads int64 as safe numbers where that is asked for", () => {
+test("ValueDecoder reads int64 as safe numbers if the caller asks for that", () => {
   for (const value of [0n, -1n, 1n, 2n ** 32n, -(2n ** 32n) - 1n, 2n ** 53n - 1n, 1n - 2n ** 53n]) {
     assert.equal(decoded(encoded(value), numbers), Number(value));
   }
@@ -158,7 +160,7 @@ test("ValueDecoder reads int64 as safe numbers where that is asked for", () => {
   assert.deepEqual(decoded(encoded({ a: [5n, -5n, 1.5] }), numbers), { a: [5, -5, 1.5] });
 });
 
-test("encodeValue() refuses what is no value and leaves the writer as it was", () => {
+test("encodeValue() refuses anything but a value and leaves the writer as it was", () => {
   for (const value of [undefined, null, Symbol("s"), () => 1, new Set(), new Map(), /x/]) {
     assertRefused(value, TypeError, /Cannot encode the value: found/);
   }
@@ -296,7 +298,7 @@ test("ValueDecoder survives any bytes with a value or a DecodeError", () => {
   );
 });
 
-test("expectType() passes the same type and names both where they differ", () => {
+test("expectType() accepts the same type and names both if they differ", () => {
   assert.doesNotThrow(() => expectType("string", "string"));
   assert.throws(
     () => expectType("bytes", "string"),

@@ -8,7 +8,7 @@ import {
   tableName,
 } from "../../src/version/file_names.ts";
 
-test("File names have six digits and more where the number does", () => {
+test("File names have six digits, and more if the number has more", () => {
   assert.equal(tableName(0), "000000.sst");
   assert.equal(tableName(13), "000013.sst");
   assert.equal(logName(999999), "999999.wal");
@@ -17,7 +17,7 @@ test("File names have six digits and more where the number does", () => {
   assert.equal(manifestName(MAX_FILE_NUMBER), "MANIFEST-4294967295");
 });
 
-test("parseFileName reads back what the names say", () => {
+test("parseFileName reads back what the names mean", () => {
   for (const number of [0, 1, 9, 99999, 100000, 999999, 1000000, 123456789, MAX_FILE_NUMBER]) {
     assert.deepEqual(parseFileName(tableName(number)), { kind: "table", number });
     assert.deepEqual(parseFileName(logName(number)), { kind: "log", number });
@@ -25,7 +25,7 @@ test("parseFileName reads back what the names say", () => {
   }
 });
 
-test("parseFileName knows no name but the canonical ones", () => {
+test("parseFileName accepts no name but the canonical ones", () => {
   const foreign = [
     "",
     "1.sst",

@@ -15,7 +15,7 @@ test("Two holders of a counter never take the same number", () => {
   assert.deepEqual([there.take(), here.take()], [10, 11]);
 });
 
-test("Numbers end at the largest one, also where a file bears it", () => {
+test("Numbers end at the largest one, even if a file has it", () => {
   const numbers = new FileNumbers("/db", sharedFileNumber(MAX_FILE_NUMBER - 1));
   assert.equal(numbers.take(), MAX_FILE_NUMBER - 1);
   assert.throws(() => numbers.take(), IoError);

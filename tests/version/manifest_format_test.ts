@@ -86,7 +86,7 @@ test("decodeManifest reads a manifest that lies in a larger buffer", () => {
   );
 });
 
-test("decodeManifest takes every truncation for a prefix of the edits or for damage", () => {
+test("decodeManifest reads every truncation as a prefix of the edits or as damage", () => {
   const { bytes, offsets } = manifestOf(edits);
   for (let length = 0; length < bytes.length; length++) {
     const whole = offsets.slice(1).filter((end) => end <= length).length;
@@ -122,7 +122,7 @@ test("decodeManifest notices every flipped bit before the last record and drops 
   }
 });
 
-test("decodeManifest drops whatever a crash may leave behind the last record", () => {
+test("decodeManifest drops anything that a crash may leave after the last record", () => {
   const { bytes } = manifestOf(edits);
   const other = manifestOf(edits, NUMBER + 1).bytes.slice(MANIFEST_HEADER_BYTES);
   const tails = [
@@ -179,7 +179,7 @@ test("decodeManifest refuses a manifest of another store", () => {
   });
 });
 
-test("decodeManifest tells a newer version from damage", () => {
+test("decodeManifest distinguishes a newer version from damage", () => {
   const { bytes } = manifestOf(edits);
   bytes[8] = 2;
   assert.throws(() => decodeManifest(bytes, STORE, NUMBER), DecodeError);
@@ -190,7 +190,7 @@ test("decodeManifest tells a newer version from damage", () => {
   assert.throws(() => decodeManifest(bytes, STORE, NUMBER), /magic/);
 });
 
-test("decodeManifest names the file's offset of a malformed edit with a right checksum", () => {
+test("decodeManifest names the file's offset of a malformed edit with a valid checksum", () => {
   const { bytes, offsets } = manifestOf(edits);
   const start = offsets[1]!;
   bytes[start + 16] = 99;
@@ -216,7 +216,7 @@ test("decodeManifest needs bounded time for a hostile manifest", () => {
   assert.throws(() => decodeManifest(hostile, STORE, NUMBER), /record 1 is damaged/);
 });
 
-test("decodeManifest takes every random input to edits or a DecodeError", () => {
+test("decodeManifest reads every random input as edits or a DecodeError", () => {
   const seed = 20260803;
   const random = new Random(seed);
   const { bytes, offsets } = manifestOf(edits);
@@ -272,7 +272,7 @@ test("decodeCurrent refuses every truncation, flipped bit and extra byte", () =>
   assert.throws(() => decodeCurrent(new Uint8Array(1000)), DecodeError);
 });
 
-test("otherCurrentVersion tells a whole line of another version from damage", () => {
+test("otherCurrentVersion distinguishes a whole line of another version from damage", () => {
   // The checksum was computed by a separate program.
   const newer = "tinykvs 2 STATE-000007 x=1 crc32=6ba40766\n";
   assert.equal(otherCurrentVersion(bytesOf(newer)), 2);

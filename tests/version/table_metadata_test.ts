@@ -43,7 +43,7 @@ test("compareSmallest orders tables by the unsigned bytes of their first keys", 
   }
 });
 
-test("rangesOverlap counts both ends in", () => {
+test("rangesOverlap includes both ends", () => {
   const overlap = (a: string, b: string): boolean => {
     const other = tableOf(b);
     return rangesOverlap(tableOf(a), other.smallestView, other.largestView);

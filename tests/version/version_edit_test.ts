@@ -55,7 +55,7 @@ test("decodeVersionEdit reads back every field", () => {
   assert.deepEqual(decoded(encoded(dead)), dead);
 });
 
-test("decodeVersionEdit reads the edit where it lies in a larger buffer", () => {
+test("decodeVersionEdit reads an edit that lies in a larger buffer", () => {
   const bytes = encoded(full);
   const larger = new Uint8Array(bytes.length + 20).fill(0xff);
   larger.set(bytes, 7);
@@ -124,7 +124,7 @@ test("decodeVersionEdit refuses fields out of range, naming their offset", () =>
   }
 });
 
-test("decodeVersionEdit takes every random input to an edit or a DecodeError", () => {
+test("decodeVersionEdit reads every random input as an edit or a DecodeError", () => {
   const seed = 20260801;
   const random = new Random(seed);
   const valid = encoded(full);

@@ -9,6 +9,7 @@ import type { VersionEdit } from "../../src/version/version_edit.ts";
 import {
   applyEdit,
   emptyVersionState,
+  MAX_NUMBERS_AHEAD,
   VersionSet,
   type VersionState,
 } from "../../src/version/version_set.ts";
@@ -117,7 +118,7 @@ test("VersionSet writes the first manifest and then CURRENT in an order that sur
   ]);
 });
 
-test("VersionSet replaces a temporary CURRENT that a crash left behind", () => {
+test("VersionSet replaces a temporary CURRENT that a crash left", () => {
   const fileSystem = new CloneableFileSystem();
   fileSystem.makeDirectorySync(DIRECTORY);
   fileSystem.setContent(`${DIRECTORY}/CURRENT.tmp`, new Uint8Array(500));
@@ -137,7 +138,7 @@ test("VersionSet replaces a temporary CURRENT that a crash left behind", () => {
   assert.deepEqual(fileSystem.listSync(DIRECTORY).sort(), ["CURRENT", "MANIFEST-000001"]);
 });
 
-test("VersionSet appends one record an edit and installs it only after the sync", () => {
+test("VersionSet appends one record for each edit and installs it only after the sync", () => {
   const setup = newVersions();
   const table = makeTable(setup, "abc");
   setup.clear();
@@ -155,7 +156,7 @@ test("VersionSet appends one record an edit and installs it only after the sync"
   assert.deepEqual(stateOnDisk(setup.fileSystem).numbers[0], [table.number]);
 });
 
-test("VersionSet deletes a table after the edit that drops it is durable and not before", () => {
+test("VersionSet deletes a table after the edit that drops it is durable, and not before", () => {
   const setup = newVersions();
   const table = makeTable(setup, "abc");
   setup.versions.applySync(add(0, table));
@@ -237,7 +238,7 @@ test("VersionSet deletes the files that an edit has made obsolete one at a time"
   assert.ok(edit.next().done);
 });
 
-test("VersionSet deletes the rest at once where an edit's task is given up, unless the manifest failed", () => {
+test("VersionSet deletes the rest at once if an edit's task is given up, unless the manifest failed", () => {
   for (const isPoisoned of [false, true]) {
     const setup = newVersions();
     const { fileSystem, versions } = setup;
@@ -258,7 +259,7 @@ test("VersionSet deletes the rest at once where an edit's task is given up, unle
   }
 });
 
-test("VersionSet puts edits that overlap in time in force one after the other", () => {
+test("VersionSet puts edits that overlap in time in force one after another", () => {
   const setup = newVersions();
   const { versions } = setup;
   const old = makeTable(setup, "abc");
@@ -362,7 +363,7 @@ test("VersionSet does not start a manifest over an edit that is not in force yet
   assert.deepEqual(stateOnDisk(fileSystem).numbers[0], expected);
 });
 
-test("VersionSet forgets a cancelled edit's claim to the manifest", () => {
+test("VersionSet gives the manifest to the next edit if one is cancelled", () => {
   const setup = newVersions();
   const { versions } = setup;
   const first = makeTable(setup, "abc");
@@ -377,7 +378,9 @@ test("VersionSet forgets a cancelled edit's claim to the manifest", () => {
   assert.deepEqual(stateOnDisk(setup.fileSystem).numbers[0], [second.number]);
 });
 
-/** Operations of an edit, in a directory that is about to get a new manifest or not, that may fail. */
+/**
+ * Operations of an edit, in a directory that is about to get a new manifest or not, that may fail.
+ */
 const failures: { readonly overgrown: boolean; readonly operation: string; nth: number }[] = [
   { overgrown: false, operation: "write", nth: 1 },
   { overgrown: false, operation: "sync", nth: 1 },
@@ -469,6 +472,38 @@ test("VersionSet hands out ascending numbers above every reserved one", () => {
   assert.throws(() => versions.newFileNumber(), IoError);
 });
 
+test("VersionSet keeps a log's number within the distance from the manifest's that recovery skips", () => {
+  const { versions, fileSystem } = newVersions();
+  versions.applySync({ removed: [], added: [] });
+  const stated = (): number => stateOnDisk(fileSystem).nextFileNumber;
+  for (let taken = 0; taken < 1000; taken++) {
+    if (taken % 100 === 0) assert.ok(versions.newLogNumber() < stated() + MAX_NUMBERS_AHEAD);
+    versions.newFileNumber();
+  }
+  const before = stated();
+  versions.newLogNumber();
+  assert.equal(stated(), before, "an edit for every log costs a sync");
+});
+
+test("VersionSet knows whether the live log was durable before it was named, also from a new manifest", () => {
+  for (const [logs, expected] of [[[2], true], [[2, 5], false], [[2, 5, 0, 8], true]] as const) {
+    const setup = newVersions();
+    const { versions, fileSystem } = setup;
+    for (const number of logs) {
+      const log = number === 0 ? { number: 7, live: false } : { number, live: true };
+      versions.applySync({ log, removed: [], added: [] });
+      assert.equal(versions.isLogDurable, stateOnDisk(fileSystem).isLogDurable);
+    }
+    assert.equal(versions.isLogDurable, expected, logs.join());
+    const before = versions.manifestNumber;
+    growManifest(setup);
+    versions.applySync({ removed: [], added: [] });
+    assert.notEqual(versions.manifestNumber, before);
+    assert.equal(versions.isLogDurable, expected, logs.join());
+    assert.equal(stateOnDisk(fileSystem).isLogDurable, expected, `${logs.join()}, a new manifest`);
+  }
+});
+
 test("VersionSet writes the next file number with every edit", () => {
   const { versions, fileSystem } = newVersions();
   versions.reserveFileNumber(40);
@@ -476,7 +511,7 @@ test("VersionSet writes the next file number with every edit", () => {
   assert.equal(stateOnDisk(fileSystem).nextFileNumber, 41);
 });
 
-test("VersionSet tells of every version that takes effect while the old one is still whole", () => {
+test("VersionSet announces every new version while the old one is still whole", () => {
   const setup = newVersions();
   const { versions, fileSystem } = setup;
   const table = makeTable(setup, "abc");

@@ -83,7 +83,7 @@ test("Version.apply accepts tables of level 0 that overlap", () => {
   assert.deepEqual(numbersOf(versionOf("0: 5[a-z] 6[a-z] 7[c-c]"))[0], [7, 6, 5]);
 });
 
-test("Version.tableFor finds the one table of a level that may hold a key", () => {
+test("Version.tableFor finds the one table of a level that can hold a key", () => {
   const version = versionOf("1: 3[b-d] 4[f-f] 5[h-k]");
   const find = (key: string): number | undefined => {
     const bytes = bytesOf(`??${key}!`);
@@ -106,7 +106,7 @@ test("Version.tableFor finds the one table of a level that may hold a key", () =
     ["ka", undefined],
     ["z", undefined],
   ];
-  // Each after each: where the last one was found is looked at first.
+  // Each after each: the search looks first at the place of the last hit.
   for (const [last] of expected) {
     for (const [key, number] of expected) {
       find(last);
@@ -133,7 +133,7 @@ test("firstEndingAtOrAfter agrees with a search from the front", () => {
   assert.equal(firstEndingAtOrAfter([], new DataView(new ArrayBuffer(0)), 0, 0), 0);
 });
 
-test("A builder of many edits gives the same versions and refuses the same edits as one by one", () => {
+test("A builder of many edits gives the same versions, and refuses the same edits, as single edits do", () => {
   const edits: VersionEdit[] = [
     { removed: [], added: added("0: 5[a-c] 6[d-f] 7[a-z]\n2: 1[a-b] 2[e-g] 3[p-q]") },
     { removed: [{ level: 0, number: 5 }], added: added("1: 5[a-c]") },

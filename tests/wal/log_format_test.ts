@@ -1,4 +1,4 @@
-/** The bytes of a log: golden header and records, and what is no header or record. */
+/** The bytes of a log: golden header and records, and bytes that are not a header or record. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -110,14 +110,14 @@ test("decodeLogHeader refuses a foreign magic and an unsafe sequence under valid
   assert.throws(() => decodeHeader(unsafe), DecodeError);
 });
 
-test("decodeLogHeader tells a newer version without reading what it can't know", () => {
+test("decodeLogHeader recognises a newer version without reading fields that it can't know", () => {
   const bytes = headerBytes(7, 8).fill(0xff, 12, 28);
   bytes[8] = 2;
   resealHeader(bytes);
   assert.deepEqual(decodeHeader(bytes), { version: 2, header: undefined });
 });
 
-test("decodeRecordHeader gives back what sealRecord was told", () => {
+test("decodeRecordHeader reads back what sealRecord wrote", () => {
   const bytes = recordBytes(new Uint8Array(5), 2 ** 40 + 1);
   const record = emptyRecord();
   assert.equal(decodeRecordHeader(bytes, dataViewOf(bytes), 0, 9, record), true);
@@ -141,7 +141,7 @@ test("decodeRecordHeader finds every flipped bit of the header", () => {
   }
 });
 
-test("decodeRecordHeader does not take a record of another log", () => {
+test("decodeRecordHeader refuses a record of another log", () => {
   const bytes = recordBytes(Uint8Array.of(1, 2, 3), 77);
   assert.equal(decodeRecordHeader(bytes, dataViewOf(bytes), 0, 8, emptyRecord()), false);
 });

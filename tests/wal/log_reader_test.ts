@@ -1,5 +1,5 @@
 /**
- * Reading logs back: whole ones, torn ones, damaged ones. A crash may cost a tail, and only where
+ * Reading logs back: whole ones, torn ones, damaged ones. A crash may cost a tail, and only if
  * nothing proves that it was durable; no damage may ever change or drop an entry silently.
  */
 
@@ -48,7 +48,7 @@ function textsOf(batches: readonly TestBatch[], first = FIRST): string[] {
     .map(({ key, value }, i) => `${first + i}:${hexOf(key)}=${hexOf(value)}`);
 }
 
-/** How many whole batches a list of entries is; fails where it is no such prefix. */
+/** The number of whole batches in a list of entries; fails if it is not such a prefix. */
 function wholeBatches(found: readonly string[], batches: readonly TestBatch[]): number {
   assert.deepEqual(found, textsOf(batches).slice(0, found.length));
   let count = 0;
@@ -80,7 +80,7 @@ function requireRefused(bytes: Uint8Array, message: RegExp, offset?: number): vo
   );
 }
 
-test("readLog hands out what LogWriter wrote, with sequence numbers", () => {
+test("readLog reads back what LogWriter wrote, with sequence numbers", () => {
   for (const isEnded of [false, true]) {
     const log = writeLog(LOG, FIRST, small, isEnded);
     const { summary, entries } = readLogBytes(log.bytes, LOG);
@@ -178,7 +178,7 @@ test("readLog finds every flipped bit that later records prove to have been dura
   checkFlips(writeLog(LOG, FIRST, small, true), 3);
 });
 
-test("readLog of a log that was never synced loses no more than a flipped bit's tail", () => {
+test("readLog of a log that was never synced loses only what follows a flipped bit", () => {
   const batches = small.map(({ entries }) => ({ entries, sync: false }));
   const log = writeLog(LOG, FIRST, batches);
   for (let bit = 0; bit < log.bytes.length * 8; bit++) {
@@ -198,7 +198,7 @@ test("readLog names the offset of the damage", () => {
   requireRefused(mutant, /no whole record is here.*durable/, log.ends[0]!);
 });
 
-test("readLog finds damage whose proof lies megabytes behind it", () => {
+test("readLog finds damage whose proof lies megabytes after it", () => {
   const batches: TestBatch[] = Array.from({ length: 4 }, (_, i) => ({
     entries: [{ key: bytesOf(`k${i}`), value: valueOfLength(900_000, i) }],
     sync: i === 0,
@@ -209,7 +209,7 @@ test("readLog finds damage whose proof lies megabytes behind it", () => {
   requireRefused(mutant, /no whole record is here/, 32);
 });
 
-test("readLog takes garbage behind the last record for a torn tail, and zeros for a log that was extended", () => {
+test("readLog treats garbage after the last record as a torn tail, and zeros as an extended log", () => {
   const log = writeLog(LOG, FIRST, small);
   withSeed(5, (random) => {
     for (const length of [1, 31, 32, 39, 40, 41, 100, 4096]) {
@@ -223,7 +223,7 @@ test("readLog takes garbage behind the last record for a torn tail, and zeros fo
   });
 });
 
-test("readLog takes a file of zeros for a log whose header was never written", () => {
+test("readLog treats a file of zeros as a log whose header was never written", () => {
   for (const length of [0, 1, 31, 32, 33, 5000]) {
     const { summary, entries } = readLogBytes(new Uint8Array(length), LOG);
     assert.deepEqual(entries, []);
@@ -232,7 +232,7 @@ test("readLog takes a file of zeros for a log whose header was never written", (
   }
 });
 
-test("readLog takes sectors that never reached the disk for a torn tail", () => {
+test("readLog treats sectors that never reached the disk as a torn tail", () => {
   const log = writeLog(LOG, FIRST, small);
   const start = log.ends[2]!;
   const mutant = log.bytes.slice().fill(0, start, log.ends[3]!);
@@ -241,7 +241,7 @@ test("readLog takes sectors that never reached the disk for a torn tail", () => 
   assert.equal(summary.end, "torn");
 });
 
-test("readLog does not take stale records of another log", () => {
+test("readLog does not read stale records of another log", () => {
   const log = writeLog(LOG, FIRST, small);
   const stale = writeLog(LOG - 1, FIRST + 7, small).bytes.subarray(32);
   const { summary, entries } = readLogBytes(Uint8Array.from([...log.bytes, ...stale]), LOG);
@@ -265,7 +265,7 @@ test("readLog refuses a gap and a step back in the sequence numbers", () => {
   }
 });
 
-test("readLog looks past what the extension of a log has left behind its end record", () => {
+test("readLog ignores what the extension of a log has left after its end record", () => {
   const log = writeLog(LOG, FIRST, small, true);
   withSeed(6, (random) => {
     for (const length of [1, 39, 40, 4096, 1_100_000]) {
@@ -324,7 +324,7 @@ test("readLog refuses an end record that holds entries or a payload", () => {
   requireRefused(loaded, /end record/, record);
 });
 
-test("readLog tells a newer version from damage", () => {
+test("readLog distinguishes a newer version from damage", () => {
   const { bytes } = writeLog(LOG, FIRST, small);
   bytes[8] = 2;
   bytes.fill(0xff, 12, 28);
@@ -372,7 +372,7 @@ test("readLog refuses an operation that it does not know", () => {
   }
 });
 
-test("readLog takes impossible header fields under valid checksums for damage or a torn tail", () => {
+test("readLog treats impossible header fields under valid checksums as damage or a torn tail", () => {
   const log = writeLog(LOG, FIRST, small);
   const record = log.ends[1]!;
   for (const value of [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 1]) {
@@ -402,7 +402,7 @@ test("readLog refuses an unsafe integer with the offset in the file, not in its 
   requireRefused(log.bytes, /sequence 9007199254741\d+, expected 501/, record + 16);
 });
 
-test("readLog refuses a record that claims durability for bytes behind it", () => {
+test("readLog refuses a record that claims durability for bytes after it", () => {
   const log = writeLog(LOG, FIRST, small);
   const record = log.ends[0]!;
   for (const claim of [record + 1, 2 ** 40, 2 ** 53, 2 ** 64 - 2 ** 12]) {
@@ -436,7 +436,7 @@ test("readLog refuses a log of another store", () => {
   requireRefused(bytes, /the log belongs to the store 0000000a, this is 5e6f7081/, 24);
 });
 
-test("readLog does not take records of another store behind the header of this one", () => {
+test("readLog does not read records of another store after the header of this one", () => {
   const log = writeLog(LOG, FIRST, small);
   const view = dataViewOf(log.bytes);
   for (const [i, end] of log.ends.entries()) {
@@ -449,7 +449,7 @@ test("readLog does not take records of another store behind the header of this o
   assert.equal(summary.end, "torn");
 });
 
-test("readLog hands out nothing of a record that is malformed under right checksums", () => {
+test("readLog returns nothing of a record that is malformed under valid checksums", () => {
   const log = writeLog(LOG, FIRST, small);
   // The third entry of the second batch loses its type byte to the key.
   const record = log.ends[0]!;
@@ -464,7 +464,7 @@ test("readLog hands out nothing of a record that is malformed under right checks
   assert.deepEqual(sequences, [FIRST]);
 });
 
-test("readLog takes no key that put would refuse", () => {
+test("readLog refuses a key that put would refuse", () => {
   const value = Uint8Array.of(3, 1);
   const ofLength = (length: number): readonly TestBatch[] => [
     { entries: [{ key: new Uint8Array(length), value }], sync: false },

@@ -100,7 +100,7 @@ test("LogWriter states the durable offset that it was told last in every later r
   assert.deepEqual(starts.map((start) => durableOffsetAt(bytes, start)), [0, end, end, end]);
 });
 
-test("LogWriter is durable only when all of it was written and synced", () => {
+test("LogWriter counts as durable only when all of it was written and synced", () => {
   const writer = new LogWriter(memoryFileSystem(), "/log", TEST_STORE_ID, 3, 10);
   assert.equal(writer.isDurable, false);
   writer.writeOutSync();
@@ -125,7 +125,7 @@ test("LogWriter forgets a record that is cancelled", () => {
   assert.deepEqual(readLogBytes(fileBytes(writer), 3).entries, ["10:61=06", "11:62=06"]);
 });
 
-test("LogWriter gives a buffer back that a large batch has stretched", () => {
+test("LogWriter drops a buffer that a large batch has enlarged", () => {
   const writer = new LogWriter(memoryFileSystem(), "/log", TEST_STORE_ID, 3, 10);
   appendBatch(writer, 10, [{ key: bytesOf("a"), value: valueOfLength(3_000_000, 1) }]);
   writer.writeOutSync();
@@ -147,10 +147,10 @@ test("LogWriter writes all of a record although the file takes few bytes at a ti
   assert.equal(readLogBytes(fileBytes(writer), 3).entries.length, 1);
 });
 
-/** A log that expects to hold so much, and what is done to its file. */
+/** A log that expects a number of bytes, and what is done to its file. */
 function extendable(expectedBytes: number, refuse?: (position: number) => string | undefined): {
   readonly writer: LogWriter;
-  /** Appends a record of about so many bytes and syncs it. */
+  /** Appends a record of about this number of bytes and syncs it. */
   sync(length: number): void;
 } {
   const fileSystem = writingWith((write, from, offset, length, position) => {
@@ -206,7 +206,7 @@ test("LogWriter does not extend a log for large syncs, nor one of a tiny memtabl
   assert.equal(never.writer.handle.sizeSync(), never.writer.writtenBytes);
 });
 
-test("LogWriter does not extend a log behind its end record", () => {
+test("LogWriter does not extend a log after its end record", () => {
   const { writer, sync } = extendable(4096);
   for (let i = 0; i < 2; i++) sync(50);
   writer.appendEnd(12);
@@ -216,7 +216,7 @@ test("LogWriter does not extend a log behind its end record", () => {
   assert.equal(readLogBytes(fileBytes(writer), 3).summary.end, "closed");
 });
 
-test("LogWriter goes on without an extension that a full disk refuses, and reports any other failure", () => {
+test("LogWriter continues without an extension that a full disk refuses, and reports any other failure", () => {
   for (const code of ["ENOSPC", "EDQUOT"]) {
     let isFull = false;
     const { writer, sync } = extendable(4096, () => isFull ? code : undefined);

@@ -1,7 +1,7 @@
 /**
- * What no store can be faster than on this machine: the loops of loops.ts around nothing at all,
- * and around appending each record to a file, with one fdatasync for all that is in flight where
- * the workload is durable.
+ * What no store can exceed on this machine: the loops of loops.ts without any store, and with an
+ * append of each record to a file, with one fdatasync for all that is in flight if the workload is
+ * durable.
  */
 
 import { closeSync, fdatasync, fdatasyncSync, openSync, writeSync } from "node:fs";

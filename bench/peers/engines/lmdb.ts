@@ -4,11 +4,11 @@
  * - "Values": `encoding: "binary"` stores bytes as they are; "Keys": strings in the default
  *   ordered-binary encoding (`keyEncoding: "binary"` is "generally slower").
  * - "db.getBinaryFast": "uses reusable buffers, which is faster", valid until the next get.
- * - "db.put": puts of one event turn share a transaction, "db.batch": a transaction of its own.
+ * - "db.put": puts of one event turn share a transaction, "db.batch": its own transaction.
  * - "LMDB Flags": `noSync`, "can significantly improve write performance"; `useWritemap`, "combined
  *   with noSync, normal reads/writes/transactions involve virtually zero explicit I/O calls";
- *   `noMemInit`, "a small performance boost". Measured here, the write map makes single puts
- *   1.5 to 3 times as fast.
+ *   `noMemInit`, "a small performance boost". Measured here, the write map makes single puts 1.5 to
+ *   3 times as fast.
  * - "Overlapping Sync Options" is off in durable rows, so that a put resolves after its fsync: with
  *   it on, and `flushed` awaited, 64 in flight gave half as many puts.
  *

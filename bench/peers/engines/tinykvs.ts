@@ -7,19 +7,19 @@
  */
 
 import packageJson from "../../../package.json" with { type: "json" };
-import type { open as openStore, Options, Store } from "../../../mod.ts";
+import type { EmbeddedStore, open as openStore, Options } from "../../../mod.ts";
 import { turn } from "../../measure.ts";
 import type { Engine, EngineKind, LoadedEngine, OpenOptions, ScanRange } from "../engine.ts";
 
-/** How long background work may take to come to rest. */
+/** How long to wait until background work has ended. */
 const restMs = 20_000;
 
 /**
- * Bytes of flushed tables, of tables that compaction wrote, and of logs. Logs are deleted with their
- * memtable, so their bytes come from what an entry takes in the log that is still there: all
+ * Bytes of flushed tables, of tables that compaction wrote, and of logs. Logs are deleted with
+ * their memtable, so their bytes come from what an entry takes in the log that is still there: all
  * entries of a filling row are alike.
  */
-async function writtenBytes(store: Store, puts: number): Promise<number> {
+async function writtenBytes(store: EmbeddedStore, puts: number): Promise<number> {
   const untilMs = performance.now() + restMs;
   let stats = store.stats();
   while (

@@ -1,4 +1,4 @@
-// Vitest defines `test` and `expect` as globals here.
+// Vitest and Jest define `test` and `expect` as globals here.
 import * as library from "@tinykvs/core";
 import { check } from "./check.mjs";
 

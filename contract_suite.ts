@@ -1,0 +1,39 @@
+/**
+ * The conformance suite of the contract: plain functions that any test runner can run against any
+ * implementation of `Store`.
+ *
+ * @example
+ * ```ts ignore
+ * import { test } from "node:test";
+ * import { contractSuite } from "@tinykvs/core/contract-suite";
+ * import { openMyStore } from "./my_store.ts";
+ *
+ * contractSuite({ test, open: () => openMyStore() });
+ * ```
+ *
+ * @module
+ */
+
+import { lifeTests } from "./src/contract/suite/lives.ts";
+import { scanTests } from "./src/contract/suite/scans.ts";
+import { subTests } from "./src/contract/suite/subs.ts";
+import { type ContractSuiteOptions, storeTests } from "./src/contract/suite/suite.ts";
+import { transactionTests } from "./src/contract/suite/transactions.ts";
+import { valueTests } from "./src/contract/suite/values.ts";
+import { watchTests } from "./src/contract/suite/watches.ts";
+import { writeTests } from "./src/contract/suite/writes.ts";
+
+export type { ContractSuiteOptions } from "./src/contract/suite/suite.ts";
+export type { Store } from "./contract.ts";
+
+/** Declares every test of the contract. Each opens its own store and closes it. */
+export function contractSuite(options: ContractSuiteOptions): void {
+  const test = storeTests(options);
+  valueTests(test, options.maxKeyBytes);
+  scanTests(test);
+  writeTests(test);
+  transactionTests(test);
+  watchTests(test);
+  lifeTests(test);
+  subTests(test);
+}

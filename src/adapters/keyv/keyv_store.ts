@@ -1,0 +1,124 @@
+/** What the adapters for Keyv 6 and Keyv 5 have in common: keys in a namespace, values that end. */
+
+import type { Store } from "../../contract/store.ts";
+import type { Value } from "../../contract/value.ts";
+import { wallClockMs } from "../../platform/wall_clock.ts";
+import { clearRange } from "../clear_range.ts";
+import { removeIfOver, removeLive, unwrap, wrap } from "../expiring_values.ts";
+import { type HandleOptions, StoreHandle } from "../store_handle.ts";
+
+/**
+ * Options of {@linkcode TinyKeyv} and {@linkcode TinyKeyv5}: the store's, and the adapter's own.
+ */
+export interface TinyKeyvOptions extends HandleOptions {
+  /**
+   * What all keys of the adapter begin with in the store, so that others may have theirs beside
+   * them. Default "".
+   */
+  prefix?: string;
+}
+
+/** One entry to put. */
+interface NewEntry {
+  readonly key: string;
+  readonly value: unknown;
+  /** When it ends, in milliseconds since 1970. */
+  readonly expires: number | undefined;
+}
+
+/** Entries in the order of their keys that an iterator reads at a time. */
+const GROUP = 64;
+
+/** Keys of an adapter in a store. All keys are whole ones, from the adapter's prefix on. */
+export class KeyvStore {
+  readonly #handle: StoreHandle;
+
+  /** Opens nothing yet. */
+  constructor(place: string | URL | Store, options: HandleOptions) {
+    this.#handle = new StoreHandle(place, options, "Keyv adapter");
+  }
+
+  /** The value of a key. One that has ended is removed. */
+  async get(key: string): Promise<unknown> {
+    const store = await this.#handle.get();
+    return await this.#live(store, key, await store.get(key));
+  }
+
+  /** The values of several keys. */
+  async getMany(keys: readonly string[]): Promise<unknown[]> {
+    const store = await this.#handle.get();
+    const stored = await store.getMany(keys);
+    return await Promise.all(
+      keys.map((key, at) => this.#live(store, key, stored[at])),
+    );
+  }
+
+  /** Whether several keys have values. */
+  async hasMany(keys: readonly string[]): Promise<boolean[]> {
+    const store = await this.#handle.get();
+    const now = wallClockMs();
+    return (await store.getMany(keys)).map((stored) => unwrap(stored, now) !== undefined);
+  }
+
+  /** Puts entries, all of them or none. */
+  async put(entries: readonly NewEntry[]): Promise<void> {
+    const store = await this.#handle.get();
+    const [first] = entries;
+    if (entries.length === 1) {
+      await store.put(first!.key, wrap(first!.value, first!.expires));
+      return;
+    }
+    const batch = store.batch();
+    for (const { key, value, expires } of entries) {
+      batch.put(key, wrap(value, expires));
+    }
+    await batch.write();
+  }
+
+  /** Removes keys; whether they had values. */
+  async deleteMany(keys: readonly string[]): Promise<boolean[]> {
+    const store = await this.#handle.get();
+    const now = wallClockMs();
+    return await Promise.all(keys.map((key) => removeLive(store, key, now)));
+  }
+
+  /** Removes all keys that begin with a prefix. */
+  async clear(prefix: string): Promise<void> {
+    const store = await this.#handle.get();
+    await clearRange(store, store, { prefix, keyEncoding: "bytes" }, undefined);
+  }
+
+  /** The keys that begin with a prefix, with their values. Those that have ended are removed. */
+  async *entries(prefix: string): AsyncGenerator<[string, unknown], void> {
+    const store = await this.#handle.get();
+    await using cursor = store.entries({ prefix, keyEncoding: "utf8" });
+    for (;;) {
+      const group = await cursor.nextMany(GROUP);
+      for (const [key, stored] of group) {
+        const now = wallClockMs();
+        const found = unwrap(stored, now);
+        if (found === undefined) await removeIfOver(store, key as string, now);
+        else yield [key as string, found.value];
+      }
+      if (group.length < GROUP) return;
+    }
+  }
+
+  /** Closes what was opened here. */
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+
+  async #live(
+    store: Store,
+    key: string,
+    stored: Value | undefined,
+  ): Promise<unknown> {
+    const now = wallClockMs();
+    const found = unwrap(stored, now);
+    if (found === undefined && stored !== undefined) {
+      await removeIfOver(store, key, now);
+    }
+    return found?.value;
+  }
+}

@@ -1,0 +1,93 @@
+/** What `new TinyLevel()` may be told: Level's options, and the store's under their own names. */
+
+import type { AbstractDatabaseOptions } from "abstract-level";
+import { describeValue } from "../../contract/value.ts";
+import { isOptionName, type Options, type WalSync } from "../../options.ts";
+
+/** Options of the store that have another meaning in Level, or none. */
+const LEVELS_OWN: ReadonlySet<string> = new Set<keyof Options>([
+  "keyEncoding",
+  "int64",
+  "createIfMissing",
+  "errorIfExists",
+]);
+
+/**
+ * Options of {@linkcode TinyLevel}: those of every Level database, and those of a store, such as
+ * `compression`, `walSync` and `fileSystem`.
+ */
+export interface TinyLevelOptions<K, V> extends
+  AbstractDatabaseOptions<K, V>,
+  Omit<
+    Options,
+    | "keyEncoding"
+    | "int64"
+    | "createIfMissing"
+    | "errorIfExists"
+    | "walSync"
+    | "flushOnClose"
+  > {
+  /**
+   * When a write is acknowledged. Default "interval": as in Level, when the system has it, so it
+   * outlives the process; a loss of power takes at most the last `walSyncIntervalMs` (100) with it.
+   * A write with `{ sync: true }` is durable when it resolves.
+   */
+  walSync?: WalSync;
+  /**
+   * Whether `close` writes what is in memory to a table. Default false: as in LevelDB, it makes the
+   * log durable, and the next `open` reads it.
+   */
+  flushOnClose?: boolean;
+}
+
+/** Options of classic-level that have another name here, or need none. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  cacheSize: '"blockCacheSizeBytes"',
+  writeBufferSize: '"memtableSizeBytes"',
+  blockSize: '"blockSizeBytes"',
+  maxFileSize: 'no such option, or "memtableSizeBytes": tables are half as large',
+  maxOpenFiles: "no such option: the store keeps few files open by itself",
+  blockRestartInterval: "no such option: blocks have no restart points",
+  multithreading: "no such option: one thread has the store, and workers ask it",
+};
+
+/** The options of the store, and those of the database. */
+interface SplitOptions {
+  /** The store's. */
+  readonly store: Options;
+  /** Level's, and whatever hooks may have a use for. */
+  readonly level: Record<string, unknown>;
+}
+
+/**
+ * Tells the store's options from Level's, which names win that both have.
+ *
+ * @throws {TypeError} an option of classic-level has another name here
+ */
+export function splitOptions(given: object | undefined): SplitOptions {
+  const store: Record<string, unknown> = {};
+  const level: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given ?? {})) {
+    const other = OTHER_NAMES[name];
+    if (other !== undefined) {
+      throw new TypeError(
+        `Cannot use the options: "${name}" is one of classic-level, expected ${other}`,
+      );
+    }
+    if (LEVELS_OWN.has(name) || !isOptionName(name)) level[name] = value;
+    else if (name === "compression" && typeof value === "boolean") {
+      store[name] = value ? "zstd" : "none";
+    } else if (value !== undefined) store[name] = value;
+  }
+  return { store: store as Options, level };
+}
+
+/** @throws {TypeError} it is not a place where a database may be */
+export function requireLocation(location: unknown): void {
+  if (typeof location === "string" && location !== "") return;
+  if (typeof location === "object" && location !== null) return;
+  const found = location === "" ? "an empty string" : describeValue(location);
+  throw new TypeError(
+    `Cannot make the database: the location is ${found}, expected a path, a file: URL or a store`,
+  );
+}

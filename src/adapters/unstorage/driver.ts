@@ -1,0 +1,240 @@
+/** The driver of unstorage, on a store. */
+
+// unstorage leaves the type of values open.
+// deno-lint-ignore-file no-explicit-any
+
+import type { Range } from "../../contract/range.ts";
+import type { Store } from "../../contract/store.ts";
+import type { Value } from "../../contract/value.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
+import { wallClockMs } from "../../platform/wall_clock.ts";
+import { clearRange } from "../clear_range.ts";
+import { removeIfOver, unwrap, wrap } from "../expiring_values.ts";
+import { type HandleOptions, StoreHandle } from "../store_handle.ts";
+
+/** Options of {@linkcode tinykvsDriver}: the store's, and the driver's own. */
+export interface TinykvsDriverOptions extends HandleOptions {
+  /**
+   * The directory of the store, which all drivers of the process share that are given the same one.
+   */
+  path?: string | URL;
+  /** A store that is open, in place of a path; it stays the caller's. */
+  store?: Store;
+  /**
+   * What all keys of the driver begin with in the store, so that others may have theirs beside
+   * them. Default "".
+   */
+  base?: string;
+  /**
+   * For how many seconds items are kept that are set without a `ttl` of their own. Default: for
+   * ever.
+   */
+  ttl?: number;
+}
+
+/** What single calls may be told; `ttl` is in seconds. */
+export interface TinykvsItemOptions {
+  /** For how many seconds the item is kept. */
+  ttl?: number | undefined;
+}
+
+/** What is known of an item. */
+export interface TinykvsItemMeta {
+  /** Length of its text, or of its bytes. */
+  size?: number;
+  /** For how many more seconds it is kept, if it ends. */
+  ttl?: number;
+}
+
+/** A driver of unstorage. */
+export interface TinykvsDriver {
+  /** "tinykvs". */
+  readonly name: string;
+  /** It keeps items for a time. */
+  readonly flags: { readonly ttl: true };
+  /** As given. */
+  readonly options: TinykvsDriverOptions;
+  /** The store; opens it. */
+  getInstance(): Store | Promise<Store>;
+  /** Whether there is an item. */
+  hasItem(key: string): Promise<boolean>;
+  /** The item, or null. */
+  getItem(key: string): Promise<any>;
+  /** Several items, in their order, null for those that are missing. */
+  getItems(items: { key: string }[]): Promise<{ key: string; value: any }[]>;
+  /** The item as it was set, or null; bytes come as a Uint8Array. */
+  getItemRaw(key: string): Promise<any>;
+  /** Sets an item. */
+  setItem(
+    key: string,
+    value: string,
+    options?: TinykvsItemOptions,
+  ): Promise<void>;
+  /** Sets several items, all of them or none. */
+  setItems(
+    items: { key: string; value: string; options?: TinykvsItemOptions }[],
+    options?: TinykvsItemOptions,
+  ): Promise<void>;
+  /** Sets an item to anything that a store can hold, or to an ArrayBuffer. */
+  setItemRaw(
+    key: string,
+    value: any,
+    options?: TinykvsItemOptions,
+  ): Promise<void>;
+  /** Removes an item. */
+  removeItem(key: string): Promise<void>;
+  /** What is known of an item, or null. */
+  getMeta(key: string): Promise<TinykvsItemMeta | null>;
+  /** The keys that begin with `base`, in their order. */
+  getKeys(base?: string): Promise<string[]>;
+  /** Removes all items whose keys begin with `base`. */
+  clear(base?: string): Promise<void>;
+  /** Closes the store if nobody else shares it. */
+  dispose(): Promise<void>;
+}
+
+/** Entries that are read at a time. */
+const GROUP = 64;
+
+/**
+ * Makes a driver for `createStorage`, of unstorage and Nitro, on a store.
+ *
+ * An item that has ended is not shown, and its space is given back when somebody reads it, or
+ * clears the driver. Changes that others make in the store are not seen by `watch`; those made by
+ * the storage are.
+ *
+ * @throws {TypeError} neither a path nor a store is given, or both
+ *
+ * @example
+ * ```ts ignore
+ * import { createStorage } from "unstorage";
+ * import { tinykvsDriver } from "@tinykvs/core/unstorage";
+ *
+ * const storage = createStorage({ driver: tinykvsDriver({ path: "./data" }) });
+ * await storage.setItem("user:alice", { age: 30 }, { ttl: 60 });
+ * console.log(await storage.getItem("user:alice")); // { age: 30 }
+ * await storage.dispose();
+ * ```
+ */
+export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
+  const { path, store: given, base = "", ttl: defaultTtl, ...rest } = options ??
+    {};
+  const place = given ?? path;
+  if (place === undefined || (given !== undefined && path !== undefined)) {
+    throw new TypeError(
+      'Cannot make the driver: expected either a "path" or a "store"',
+    );
+  }
+  const handle = new StoreHandle(place, rest, "unstorage driver");
+  const whole = (key: string): string => base + key;
+  const endOf = (
+    own?: TinykvsItemOptions,
+    common?: TinykvsItemOptions,
+  ): number | undefined => {
+    const ttl = own?.ttl ?? common?.ttl ?? defaultTtl;
+    return ttl === undefined ? undefined : wallClockMs() + ttl * 1000;
+  };
+  /** The item; one that has ended is removed. */
+  const live = async (
+    store: Store,
+    key: string,
+    stored: Value | undefined,
+  ): Promise<any> => {
+    const now = wallClockMs();
+    const found = unwrap(stored, now);
+    if (found === undefined && stored !== undefined) {
+      await removeIfOver(store, key, now);
+    }
+    return found?.value ?? null;
+  };
+  const getItem = async (key: string): Promise<any> => {
+    const store = await handle.get();
+    return await live(store, whole(key), await store.get(whole(key)));
+  };
+  const set = async (
+    key: string,
+    value: unknown,
+    own?: TinykvsItemOptions,
+  ): Promise<void> => {
+    const store = await handle.get();
+    await store.put(whole(key), wrap(value, endOf(own)));
+  };
+  return {
+    name: "tinykvs",
+    flags: { ttl: true },
+    options,
+    getInstance: () => handle.get(),
+    async hasItem(key) {
+      const store = await handle.get();
+      return unwrap(await store.get(whole(key)), wallClockMs()) !== undefined;
+    },
+    getItem,
+    getItemRaw: getItem,
+    async getItems(items) {
+      const store = await handle.get();
+      const stored = await store.getMany(items.map(({ key }) => whole(key)));
+      return await Promise.all(
+        items.map(async ({ key }, at) => ({
+          key,
+          value: await live(store, whole(key), stored[at]),
+        })),
+      );
+    },
+    setItem: set,
+    setItemRaw: (key, value, own) => set(key, bytesOf(value), own),
+    async setItems(items, common) {
+      const store = await handle.get();
+      const batch = store.batch();
+      for (const { key, value, options: own } of items) {
+        batch.put(whole(key), wrap(value, endOf(own, common)));
+      }
+      await batch.write();
+    },
+    async removeItem(key) {
+      const store = await handle.get();
+      await store.delete(whole(key));
+    },
+    async getMeta(key) {
+      const store = await handle.get();
+      const now = wallClockMs();
+      const found = unwrap(await store.get(whole(key)), now);
+      if (found === undefined) return null;
+      const { value, expires } = found;
+      return {
+        ...(typeof value === "string" || isBytes(value) ? { size: value.length } : {}),
+        ...(expires === undefined ? {} : { ttl: (expires - now) / 1000 }),
+      };
+    },
+    async getKeys(under = "") {
+      const store = await handle.get();
+      const range: Range = { prefix: whole(under), keyEncoding: "utf8" };
+      const keys: string[] = [];
+      await using cursor = store.entries(range);
+      for (;;) {
+        const group = await cursor.nextMany(GROUP);
+        const now = wallClockMs();
+        for (const [key, stored] of group) {
+          if (unwrap(stored, now) !== undefined) {
+            keys.push((key as string).slice(base.length));
+          }
+        }
+        if (group.length < GROUP) return keys;
+      }
+    },
+    async clear(under = "") {
+      const store = await handle.get();
+      await clearRange(store, store, {
+        prefix: whole(under),
+        keyEncoding: "bytes",
+      }, undefined);
+    },
+    dispose: () => handle.close(),
+  };
+}
+
+/** What callers mean as bytes, as bytes. */
+function bytesOf(value: any): any {
+  return Object.prototype.toString.call(value) === "[object ArrayBuffer]"
+    ? new Uint8Array(value as ArrayBuffer)
+    : value;
+}

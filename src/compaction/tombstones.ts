@@ -1,0 +1,74 @@
+/**
+ * Moves tombstones down until nothing is left that they hide, and drops them there. Otherwise
+ * levels are compacted for their size, and deleted data would stay as long as nobody writes more.
+ *
+ * A table is due if its tombstones are worth the cost of dropping them: for each tombstone, at most
+ * a given number of entries is rewritten on the way to the next level that holds keys of their
+ * range. As every tombstone hides about one entry there, that bounds the work for each deleted
+ * entry and level.
+ */
+
+import type { TableMetadata } from "../version/table_metadata.ts";
+import type { Compaction, CompactionInput, CompactionOptions } from "./compaction.ts";
+import { groupsOfLevel0, LevelIndex, type Levels, merge, move, rangeOf } from "./plan.ts";
+
+/** When tombstones are worth a compaction. */
+export interface TombstoneRule {
+  /** Entries that may be rewritten for each tombstone of a table. */
+  readonly rewrittenPerTombstone: number;
+  /** Tables with fewer tombstones are left alone. */
+  readonly leastTombstones: number;
+}
+
+/** While the store is in use: tables that are mostly dead. */
+export const BUSY_RULE: TombstoneRule = { rewrittenPerTombstone: 4, leastTombstones: 64 };
+/** While there is nothing else to do. */
+export const IDLE_RULE: TombstoneRule = { rewrittenPerTombstone: 16, leastTombstones: 1 };
+
+/** The compaction that rewrites the fewest entries for each tombstone, if one is due. */
+export function pickTombstones(
+  levels: Levels,
+  options: CompactionOptions,
+  rule: TombstoneRule,
+): Compaction | undefined {
+  const hasSome = ({ tombstoneCount }: TableMetadata): boolean =>
+    tombstoneCount >= rule.leastTombstones;
+  if (!levels.some((tables) => tables.some(hasSome))) return undefined;
+  const indexes = levels.map((tables, level) => new LevelIndex(level === 0 ? [] : tables));
+  let best: { input: CompactionInput; firstMet: number | undefined } | undefined;
+  let bestCost = rule.rewrittenPerTombstone;
+  const consider = (input: CompactionInput): void => {
+    const tombstones = input.tables.reduce((sum, table) => sum + table.tombstoneCount, 0);
+    if (tombstones < rule.leastTombstones) return;
+    const range = rangeOf(input.tables);
+    let rewritten = input.tables.reduce((sum, table) => sum + table.entryCount, 0);
+    let firstMet: number | undefined;
+    for (let level = input.level + 1; level < levels.length && firstMet === undefined; level++) {
+      const met = indexes[level]!.entriesMet(range);
+      if (met > 0) [firstMet, rewritten] = [level, rewritten + met];
+    }
+    // Nothing is written into levels that the options do not have.
+    if (firstMet !== undefined && input.level + 1 >= options.maxLevels) return;
+    const cost = rewritten / tombstones;
+    if (cost > bestCost || (cost === bestCost && best !== undefined)) return;
+    [best, bestCost] = [{ input, firstMet }, cost];
+  };
+  for (const [level, tables] of levels.entries()) {
+    if (tables.length === 0) continue;
+    if (level === 0) {
+      for (const group of groupsOfLevel0(tables)) consider({ level, tables: group });
+    } else for (const table of tables) if (hasSome(table)) consider({ level, tables: [table] });
+  }
+  if (best === undefined) return undefined;
+  const { input, firstMet } = best;
+  const { level, tables } = input;
+  if (firstMet === undefined) {
+    // They hide nothing any more.
+    return merge([input], Math.max(1, level), levels, options);
+  }
+  if (firstMet > level + 1 && tables.length === 1) return move(level, tables[0]!, levels, options);
+  const next = indexes[level + 1]!;
+  const { from, to } = next.met(rangeOf(tables));
+  const nextInput = { level: level + 1, tables: next.tables.slice(from, to) };
+  return merge([input, nextInput], level + 1, levels, options);
+}

@@ -1,0 +1,77 @@
+/** Watches for stores that have no better form of their commits than operations. */
+
+import type { KeyEncoding } from "./range.ts";
+import { boundsOf, copyValue, isInBounds } from "./rules.ts";
+import { type Watch, type WatchOptions, type WatchRange, watchRange } from "./watch.ts";
+import { WatchQueue } from "./watch_queue.ts";
+import type { Operation } from "./writer.ts";
+
+/** What a commit counts for, besides its operations: their number is what is known. */
+const BYTES_PER_OPERATION = 100;
+
+/** An operation whose key is bytes. */
+type StoredOperation = Operation & { readonly key: Uint8Array };
+
+/**
+ * Tells the watches of a store of its commits.
+ *
+ * @example
+ * ```ts
+ * import { CommitFeed } from "@tinykvs/core/contract";
+ *
+ * const feed = new CommitFeed();
+ * const watch = feed.open({ prefix: "a" });
+ * feed.publish([{ type: "put", key: Uint8Array.of(0x61), value: 1 }]);
+ * console.log((await watch.next()).value?.operations[0]?.key); // a
+ * ```
+ */
+export class CommitFeed {
+  readonly #keyEncoding: KeyEncoding;
+  readonly #watches = new Map<WatchQueue<readonly Operation[]>, ReturnType<typeof boundsOf>>();
+
+  /** Starts without watches, which show keys as text unless they are told otherwise. */
+  constructor(keyEncoding: KeyEncoding = "utf8") {
+    this.#keyEncoding = keyEncoding;
+  }
+
+  /** Starts a watch. @throws {TypeError | RangeError} the range or an option is not valid */
+  open(range?: WatchRange, options?: WatchOptions): Watch {
+    const bounds = boundsOf(watchRange(range));
+    const encoding = bounds.keyEncoding ?? this.#keyEncoding;
+    const shown = (key: Uint8Array): string | Uint8Array =>
+      encoding === "bytes" ? key.slice() : new TextDecoder().decode(key);
+    const watch: WatchQueue<readonly Operation[]> = new WatchQueue<readonly Operation[]>({
+      show: (operations) => ({
+        operations: operations.map((operation): Operation => {
+          const key = shown(operation.key as Uint8Array);
+          return operation.type === "put"
+            ? { type: "put", key, value: copyValue(operation.value) }
+            : { type: "delete", key };
+        }),
+      }),
+      onEnd: () => this.#watches.delete(watch),
+    }, options);
+    this.#watches.set(watch, bounds);
+    return watch;
+  }
+
+  /**
+   * Shows a commit to the watches that it touches. Its keys are bytes, and all of it belongs to the
+   * feed.
+   */
+  publish(operations: readonly Operation[]): void {
+    for (const [watch, bounds] of [...this.#watches]) {
+      const touching = operations.filter((operation) =>
+        isInBounds((operation as StoredOperation).key, bounds)
+      );
+      if (touching.length === 0) continue;
+      const bytes = touching.length * BYTES_PER_OPERATION;
+      if (watch.note(bytes)) watch.push(touching, bytes);
+    }
+  }
+
+  /** Ends every watch: the store is closed. */
+  close(): void {
+    for (const watch of [...this.#watches.keys()]) watch.finish();
+  }
+}

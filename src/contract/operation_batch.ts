@@ -1,0 +1,117 @@
+/** A batch that keeps its operations as they are, for stores without a better form for them. */
+
+import { markClass } from "../class_marks.ts";
+import { ClosedError } from "../errors.ts";
+import { copyValue, keyBytes } from "./rules.ts";
+import { describeValue, type Key, type Value } from "./value.ts";
+import { requireKnownNames, surplusArgument } from "./write_options.ts";
+import type { Batch, Operation, WriteOptions } from "./writer.ts";
+
+/**
+ * Checks and copies every operation when it is added.
+ *
+ * @example
+ * ```ts
+ * import { OperationBatch } from "@tinykvs/core/contract";
+ *
+ * const batch = new OperationBatch(async (operations) => {
+ *   await Promise.resolve(console.log(operations.length));
+ * });
+ * await batch.put("a", 1).delete("b").write(); // 2
+ * ```
+ */
+export class OperationBatch implements Batch {
+  #operations: Operation[] | undefined = [];
+  #length = 0;
+  readonly #write: (operations: readonly Operation[], options?: WriteOptions) => Promise<void>;
+
+  /** `write` applies the operations. Their keys are bytes, and `write` owns all of it. */
+  constructor(
+    write: (operations: readonly Operation[], options?: WriteOptions) => Promise<void>,
+  ) {
+    this.#write = write;
+  }
+
+  /** Number of operations so far. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** Adds a put. */
+  put(key: Key, value: Value): this {
+    if (arguments.length > 2) throw surplusArgument("batch.put", arguments[2], 2);
+    return this.#add({ type: "put", key: keyBytes(key), value: copyValue(value) });
+  }
+
+  /** Adds a delete. */
+  delete(key: Key): this {
+    if (arguments.length > 1) throw surplusArgument("batch.delete", arguments[1], 1);
+    return this.#add({ type: "delete", key: keyBytes(key) });
+  }
+
+  /** Forgets every operation. */
+  clear(): this {
+    this.#open().length = 0;
+    this.#length = 0;
+    return this;
+  }
+
+  /** Applies the operations as one. The batch can't be used afterwards. */
+  async write(options?: WriteOptions): Promise<void> {
+    await this.#write(this.finish(), options);
+  }
+
+  /** The operations, for the store that writes them. The batch can't be used afterwards. */
+  finish(): readonly Operation[] {
+    const operations = this.#open();
+    this.#operations = undefined;
+    return operations;
+  }
+
+  /**
+   * Checks and copies the argument of `write`.
+   *
+   * @throws {TypeError | RangeError} an element is not an operation, or its key or value can't be
+   *   stored
+   */
+  static operationsOf(given: readonly Operation[] | Batch): readonly Operation[] {
+    if (given instanceof OperationBatch) return given.finish();
+    if (!Array.isArray(given)) {
+      throw new TypeError(
+        `Cannot write: found ${
+          describeValue(given)
+        }, expected an array of operations or a batch of this store`,
+      );
+    }
+    const batch = new OperationBatch(() => Promise.resolve());
+    for (const [at, operation] of (given as readonly Operation[]).entries()) {
+      if (operation?.type === "put") {
+        requireKnownNames(operation, at);
+        batch.put(operation.key, operation.value);
+      } else if (operation?.type === "delete") {
+        requireKnownNames(operation, at);
+        batch.delete(operation.key);
+      } else {
+        const found = describeValue((operation as { type?: unknown } | undefined)?.type);
+        throw new TypeError(
+          `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
+        );
+      }
+    }
+    return batch.finish();
+  }
+
+  #add(operation: Operation): this {
+    this.#open().push(operation);
+    this.#length++;
+    return this;
+  }
+
+  #open(): Operation[] {
+    if (this.#operations === undefined) throw new ClosedError("batch");
+    return this.#operations;
+  }
+}
+
+// `finish` returns operations in the public form, from any copy of the library.
+markClass(OperationBatch, Symbol.for("@tinykvs/core batch of operations"), true);

@@ -1,0 +1,198 @@
+/** Reads and writes of a sub, over a store or a transaction. */
+
+import type { Cursor } from "../cursor.ts";
+import type { Range } from "../range.ts";
+import type { Entry, EntryOptions, Reader } from "../reader.ts";
+import { describeValue, type Value, type ValueTypeName } from "../value.ts";
+import type { Batch, Operation, WriteOptions, Writer } from "../writer.ts";
+import { WriterBase } from "../writer_base.ts";
+import type { Keyspace } from "./keyspace.ts";
+import { SubBatch, subTargetOf } from "./sub_batch.ts";
+import { SubReads } from "./sub_reader.ts";
+import { isPromiseLike } from "./value_codec.ts";
+
+/**
+ * A sub as something that reads and writes shows it. Options of writes are the store's, and handed
+ * on as they are.
+ */
+export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, ValueIn> {
+  /** What it is over. */
+  readonly subTarget: Reader & Writer;
+  /** Its part of the keys. */
+  readonly space: Keyspace<K, V, KeyOut, ValueIn>;
+  readonly #reads: SubReads<K, V, KeyOut, ValueIn>;
+
+  /** Over a store or a transaction. */
+  constructor(target: Reader & Writer, space: Keyspace<K, V, KeyOut, ValueIn>) {
+    super();
+    this.subTarget = target;
+    this.space = space;
+    this.#reads = new SubReads(target, space, () => this.requireOpen());
+  }
+
+  /** Throws if the sub was closed. */
+  requireOpen(): void {}
+
+  override get(key: K): Promise<V | undefined> {
+    return this.#reads.get(key);
+  }
+
+  override getEntry(key: K, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
+    return this.#reads.getEntry(key, options);
+  }
+
+  override getMany(keys: readonly K[]): Promise<(V | undefined)[]> {
+    return this.#reads.getMany(keys);
+  }
+
+  override has(key: K): Promise<boolean> {
+    return this.#reads.has(key);
+  }
+
+  override hasMany(keys: readonly K[]): Promise<boolean[]> {
+    return this.#reads.hasMany(keys);
+  }
+
+  override entries(range?: Range<K>): Cursor<[KeyOut, V], K> {
+    return this.#reads.entries(range);
+  }
+
+  override keys(range?: Range<K>): Cursor<KeyOut, K> {
+    return this.#reads.keys(range);
+  }
+
+  override values(range?: Range<K>): Cursor<V, K> {
+    return this.#reads.values(range);
+  }
+
+  override count(range?: Range<K>): Promise<number> {
+    return this.#reads.count(range);
+  }
+
+  override async put(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): Promise<void> {
+    this.requireOpen();
+    await this.subTarget.put(this.space.key(key), this.space.value(value), ...rest);
+  }
+
+  override async delete(key: K, ...rest: [options?: WriteOptions]): Promise<void> {
+    this.requireOpen();
+    await this.subTarget.delete(this.space.key(key), ...rest);
+  }
+
+  override async deleteIfExists(key: K, ...rest: [options?: WriteOptions]): Promise<boolean> {
+    this.requireOpen();
+    return await this.subTarget.deleteIfExists(this.space.key(key), ...rest);
+  }
+
+  override async write(
+    operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
+    ...rest: [options?: WriteOptions]
+  ): Promise<void> {
+    this.requireOpen();
+    await this.subTarget.write(this.operationsOf(operations), ...rest);
+  }
+
+  override batch(...rest: []): Batch<K, ValueIn> {
+    return new SubBatch(this.subTarget.batch(...rest), this.space, () => this.requireOpen());
+  }
+
+  override async putIfNotExists(
+    key: K,
+    value: ValueIn,
+    ...rest: [options?: WriteOptions]
+  ): Promise<boolean> {
+    this.requireOpen();
+    return await this.subTarget.putIfNotExists(
+      this.space.key(key),
+      this.space.value(value),
+      ...rest,
+    );
+  }
+
+  /** Compares what is stored for the two values. */
+  override async putIfEquals(
+    key: K,
+    value: ValueIn,
+    expected: ValueIn,
+    ...rest: [options?: WriteOptions]
+  ): Promise<boolean> {
+    this.requireOpen();
+    const { space } = this;
+    return await this.subTarget.putIfEquals(
+      space.key(key),
+      space.value(value),
+      space.value(expected),
+      ...rest,
+    );
+  }
+
+  override async increment(
+    key: K,
+    by?: bigint | number,
+    ...rest: [options?: WriteOptions]
+  ): Promise<bigint> {
+    this.requireOpen();
+    // With values of its own the sum has to be one of them.
+    if (!this.space.hasStoreValues) return await super.increment(key, by, ...rest);
+    return await this.subTarget.increment(this.space.key(key), by, ...rest);
+  }
+
+  override async update(
+    key: K,
+    change: (old: V | undefined) => ValueIn | undefined,
+    ...rest: [options?: WriteOptions]
+  ): Promise<V | undefined> {
+    this.requireOpen();
+    const own = this.space.key(key);
+    const stored = await this.subTarget.update(own, this.changeOf(change, own), ...rest);
+    return this.space.valueIfAny(stored, own);
+  }
+
+  /**
+   * What the store writes for operations of the sub.
+   *
+   * @throws {TypeError} they are neither an array nor a batch
+   */
+  protected operationsOf(
+    operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
+  ): readonly Operation[] | Batch {
+    const batch = subTargetOf(operations);
+    if (batch !== undefined) return batch as Batch;
+    if (Array.isArray(operations)) {
+      return Array.from(
+        operations as readonly Operation<K, ValueIn>[],
+        (operation) => this.space.operation(operation),
+      );
+    }
+    throw new TypeError(
+      `Cannot write: found ${
+        describeValue(operations)
+      }, expected an array of operations or a batch of sub ${this.space.shown}`,
+    );
+  }
+
+  /** A change of the store's value that makes a change of the sub's. */
+  protected changeOf(
+    change: (old: V | undefined) => ValueIn | undefined,
+    key: string | Uint8Array,
+  ): (old: Value | undefined) => Value | undefined {
+    if (typeof change !== "function") {
+      throw new TypeError(
+        `Cannot update the key: found ${describeValue(change)}, expected a function`,
+      );
+    }
+    const { space } = this;
+    return (old) => {
+      const value = change(space.valueIfAny(old, key));
+      if (value === undefined) return undefined;
+      if (isPromiseLike(value)) {
+        throw new TypeError("Cannot update the key: found a promise, expected a value");
+      }
+      return space.value(value);
+    };
+  }
+
+  protected override getStored(key: K, type: ValueTypeName): Promise<Value | undefined> {
+    return this.space.hasStoreValues ? this.#reads.stored(key, type) : super.getStored(key, type);
+  }
+}

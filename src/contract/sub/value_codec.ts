@@ -1,0 +1,219 @@
+/** How the values of a sub become values of a store, and how they are typed. */
+
+import { isErrorLike, messageOf, TypeMismatchError, ValidationError } from "../../errors.ts";
+import { isSameValue } from "../rules.ts";
+import { describeValue, type Value, valueTypeName } from "../value.ts";
+import { isSchema, issuesText, type SchemaResult, type StandardSchema } from "./standard_schema.ts";
+
+/**
+ * Values of a type of one's own, as values of a store and back. What `encode` throws reaches the
+ * caller as it is; what `decode` throws is the cause of a `TypeMismatchError`.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open } from "@tinykvs/core";
+ * import type { ValueCodec } from "@tinykvs/core/contract";
+ *
+ * const dates: ValueCodec<Date> = {
+ *   encode: (date) => date.getTime(),
+ *   decode: (stored) => new Date(stored as number),
+ * };
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * const logins = store.sub("logins", { value: dates });
+ * await logins.put("alice", new Date(0));
+ * console.log((await logins.get("alice"))?.getUTCFullYear()); // 1970
+ * ```
+ */
+export interface ValueCodec<In, Out = In> {
+  /** What is stored for a value. */
+  encode(value: In): Value;
+  /** The value of what is stored, which is the codec's from then on. */
+  decode(stored: Value): Out;
+}
+
+/** A value that JSON can express. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue };
+
+/**
+ * What values a sub has: those of a store, JSON texts, those that a schema accepts, or those of a
+ * codec.
+ */
+export type ValueChoice =
+  | "store"
+  | "json"
+  // deno-lint-ignore no-explicit-any
+  | StandardSchema<any, any>
+  // deno-lint-ignore no-explicit-any
+  | ValueCodec<any, any>;
+
+/** The type of values that are given to a sub. */
+export type ValueGiven<C extends ValueChoice> = C extends "store" ? Value
+  : C extends "json" ? JsonValue
+  : C extends { readonly "~standard": { readonly types?: infer T } }
+    ? NonNullable<T> extends { readonly input: infer In } ? In : unknown
+  // deno-lint-ignore no-explicit-any
+  : C extends ValueCodec<infer In, any> ? In
+  : never;
+
+/** The type of values that a sub shows; `Stored` is what its store shows. */
+export type ValueShown<C extends ValueChoice, Stored = Value> = C extends "store" ? Stored
+  : C extends "json" ? JsonValue
+  : C extends { readonly "~standard": { readonly types?: infer T } }
+    ? NonNullable<T> extends { readonly output: infer Out } ? Out : unknown
+  // deno-lint-ignore no-explicit-any
+  : C extends ValueCodec<any, infer Out> ? Out
+  : never;
+
+/** A codec that knows which sub it is for. */
+export interface BoundValueCodec {
+  /** @throws {TypeError | RangeError | ValidationError} the value can't be stored */
+  encode(value: unknown): Value;
+  /**
+   * `key` gives the text of the key.
+   *
+   * @throws {TypeMismatchError} what is stored is no value of the sub
+   */
+  decode(stored: Value, key: () => string): unknown;
+}
+
+/** JSON texts as values, of a type that the caller claims: `json<User>()`. */
+export function json<T = JsonValue>(): ValueCodec<T> {
+  return JSON_TEXTS as ValueCodec<T>;
+}
+
+const JSON_TEXTS: ValueCodec<unknown> = {
+  encode(value) {
+    const text: string | undefined = isPromiseLike(value) ? undefined : JSON.stringify(value);
+    if (text !== undefined) return text;
+    throw new TypeError(
+      `Cannot store the value: found ${
+        describeValue(value)
+      }, expected a value that JSON can express`,
+    );
+  },
+  decode(stored) {
+    if (typeof stored !== "string") throw new TypeError("expected a string that holds JSON");
+    return JSON.parse(stored);
+  },
+};
+
+/**
+ * The codec of a choice, for the sub that `sub` names, or undefined for the store's own values.
+ *
+ * @throws {TypeError} it is no choice
+ */
+export function bindValueCodec(choice: unknown, sub: string): BoundValueCodec | undefined {
+  if (choice === undefined || choice === "store") return undefined;
+  if (isSchema(choice)) return new SchemaCodec(choice, sub);
+  const codec = choice === "json" ? JSON_TEXTS : choice as Partial<ValueCodec<unknown>> | null;
+  if (typeof codec?.encode !== "function" || typeof codec.decode !== "function") {
+    const found = typeof choice === "string" ? JSON.stringify(choice) : describeValue(choice);
+    throw new TypeError(
+      `Cannot make sub ${sub}: "value" is ${found}, expected "store", "json", a Standard Schema, ` +
+        "or a codec with encode and decode",
+    );
+  }
+  const { encode, decode } = codec as ValueCodec<unknown>;
+  return {
+    encode: (value) => encode.call(codec, value),
+    decode(stored, key) {
+      try {
+        return decode.call(codec, stored);
+      } catch (error) {
+        throw mismatch(stored, sub, key(), messageOf(error), error);
+      }
+    },
+  };
+}
+
+/**
+ * Values as a schema makes them: its output is stored. What is stored is valid, and validating it
+ * again changes nothing: so what is read is what was written, and equality of values means what it
+ * says.
+ */
+class SchemaCodec implements BoundValueCodec {
+  readonly #schema: StandardSchema["~standard"];
+  readonly #sub: string;
+
+  constructor(schema: StandardSchema, sub: string) {
+    this.#schema = schema["~standard"];
+    this.#sub = sub;
+  }
+
+  encode(given: unknown): Value {
+    const value = this.#valid(given);
+    // Most schemas return what they were given, or a copy: then this was the second time.
+    if (!isSame(value, given) && !isSame(this.#valid(value), value)) {
+      throw new TypeError(
+        `Cannot store the value in sub ${this.#sub}: its schema changes what it has made itself, ` +
+          "so another value would be read; expected a schema without such a transformation, or a codec",
+      );
+    }
+    return value as Value;
+  }
+
+  decode(stored: Value, key: () => string): unknown {
+    const result = this.#validate(stored);
+    if (result.issues === undefined) return result.value;
+    throw mismatch(
+      stored,
+      this.#sub,
+      key(),
+      issuesText(result.issues),
+      new ValidationError("The stored value is not valid", result.issues),
+    );
+  }
+
+  #valid(value: unknown): unknown {
+    const result = this.#validate(value);
+    if (result.issues === undefined) return result.value;
+    throw new ValidationError(
+      `Cannot store the value in sub ${this.#sub}: ${issuesText(result.issues)}`,
+      result.issues,
+    );
+  }
+
+  #validate(value: unknown): SchemaResult<unknown> {
+    const result = this.#schema.validate(value);
+    if (!isPromiseLike(result)) return result as SchemaResult<unknown>;
+    // Its failure is nobody's concern any more.
+    result.then(undefined, () => {});
+    throw new TypeError(
+      `Cannot validate a value of sub ${this.#sub}: its schema validates asynchronously, ` +
+        "expected a synchronous schema",
+    );
+  }
+}
+
+function mismatch(
+  stored: Value,
+  sub: string,
+  key: string,
+  reason: string,
+  cause: unknown,
+): TypeMismatchError {
+  const expected = `a value of sub ${sub} under key ${key} (${reason})`;
+  return new TypeMismatchError(valueTypeName(stored), expected, { cause });
+}
+
+/** Whether two values are stored alike; false if they can't be stored, which `put` tells better. */
+function isSame(a: unknown, b: unknown): boolean {
+  try {
+    return isSameValue(a as Value, b as Value);
+  } catch (error) {
+    if (isErrorLike(error)) return false;
+    throw error;
+  }
+}
+
+/** Whether this is a promise, of whatever realm and library. */
+export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value &&
+    typeof value.then === "function";
+}

@@ -1,0 +1,186 @@
+/**
+ * Every write, made from two: the typed ones (`putString` and so on), which are written here once
+ * for all stores, and those that an implementation may leave out.
+ */
+
+import { TypeMismatchError } from "../errors.ts";
+import { OperationBatch } from "./operation_batch.ts";
+import { ReaderBase } from "./reader_base.ts";
+import { copyValue, isSameValue } from "./rules.ts";
+import { describeValue, type Key, type RecordValue, type Value, valueTypeName } from "./value.ts";
+import { surplusArgument } from "./write_options.ts";
+import type { Batch, Operation, WriteOptions, Writer } from "./writer.ts";
+
+/**
+ * Something to read and write that is made of two reads, `write` and `update`: a store without its
+ * life, a transaction. An implementation overrides what it can do better; one whose keys are
+ * neither text nor bytes, or whose values are of other types than a store's, overrides all but the
+ * typed calls.
+ *
+ * @example
+ * ```ts
+ * import { StoreBase, WriterBase } from "@tinykvs/core/contract";
+ *
+ * console.log(StoreBase.prototype instanceof WriterBase); // true
+ * ```
+ */
+export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
+  extends ReaderBase<K, V, KeyOut>
+  implements Writer<K, V, ValueIn> {
+  /** See {@linkcode Writer}. */
+  abstract write(
+    operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
+    options?: WriteOptions,
+  ): Promise<void>;
+  /** See {@linkcode Writer}. */
+  abstract update(
+    key: K,
+    change: (old: V | undefined) => ValueIn | undefined,
+    options?: WriteOptions,
+  ): Promise<V | ValueIn | undefined>;
+
+  /** Stores a value, replacing the key's old one. */
+  put(key: K, value: ValueIn, options?: WriteOptions): Promise<void> {
+    return this.write([{ type: "put", key, value }], options);
+  }
+
+  /** Removes a key. A missing key is not an error. */
+  delete(key: K, options?: WriteOptions): Promise<void> {
+    return this.write([{ type: "delete", key }], options);
+  }
+
+  /** Starts an empty batch, to fill and write. */
+  batch(): Batch<K, ValueIn> {
+    const batch = new OperationBatch((operations, options) =>
+      this.write(operations as readonly Operation<K, ValueIn>[], options)
+    );
+    return batch as unknown as Batch<K, ValueIn>;
+  }
+
+  /** Removes a key; resolves to whether it was there. */
+  async deleteIfExists(key: K, options?: WriteOptions): Promise<boolean> {
+    let isThere = false;
+    await this.update(key, (old) => {
+      isThere = old !== undefined;
+      return undefined;
+    }, options);
+    return isThere;
+  }
+
+  /** Stores a value if the key has none; resolves to whether it did. */
+  async putIfNotExists(key: K, value: ValueIn, options?: WriteOptions): Promise<boolean> {
+    const own = copyValue(value as Value) as ValueIn;
+    let isFree = false;
+    await this.update(key, (old) => {
+      isFree = old === undefined;
+      return isFree ? own : old as ValueIn | undefined;
+    }, options);
+    return isFree;
+  }
+
+  /** Replaces the key's value if it equals `expected`; resolves to whether it did. */
+  async putIfEquals(
+    key: K,
+    value: ValueIn,
+    expected: ValueIn,
+    options?: WriteOptions,
+  ): Promise<boolean> {
+    const own = copyValue(value as Value) as ValueIn;
+    const wanted = copyValue(expected as Value);
+    let isEqual = false;
+    await this.update(key, (old) => {
+      isEqual = old !== undefined && isSameValue(old as Value, wanted);
+      return isEqual ? own : old as ValueIn | undefined;
+    }, options);
+    return isEqual;
+  }
+
+  /** Adds to the key's int64; a missing key counts as 0. Resolves to the sum. */
+  async increment(key: K, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
+    const added = int64Of(by);
+    const sum = await this.update(key, (found) => {
+      const old = found as Value | undefined ?? 0n;
+      if (typeof old !== "bigint") throw new TypeMismatchError(valueTypeName(old), "int64");
+      return addInt64(old, added) as ValueIn;
+    }, options);
+    return sum as bigint;
+  }
+
+  /** Stores a string. @throws {TypeError} the value is not a string */
+  async putString(key: K, value: string, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putString", arguments[3], 3);
+    requireType(typeof value === "string", value, "a string");
+    await this.put(key, value as ValueIn, options);
+  }
+
+  /** Stores an int64. @throws {TypeError} the value is neither a bigint nor a safe integer */
+  async putInt64(key: K, value: bigint | number, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putInt64", arguments[3], 3);
+    await this.put(key, int64Of(value) as ValueIn, options);
+  }
+
+  /** Stores a float64. @throws {TypeError} the value is not a number */
+  async putFloat64(key: K, value: number, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putFloat64", arguments[3], 3);
+    requireType(typeof value === "number", value, "a number");
+    await this.put(key, value as ValueIn, options);
+  }
+
+  /** Stores a boolean. @throws {TypeError} the value is not a boolean */
+  async putBool(key: K, value: boolean, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putBool", arguments[3], 3);
+    requireType(typeof value === "boolean", value, "a boolean");
+    await this.put(key, value as ValueIn, options);
+  }
+
+  /** Stores bytes. @throws {TypeError} the value is not a Uint8Array */
+  async putBytes(key: K, value: Uint8Array, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putBytes", arguments[3], 3);
+    // `put` refuses views of other kinds.
+    requireType(ArrayBuffer.isView(value), value, "a Uint8Array");
+    await this.put(key, value as ValueIn, options);
+  }
+
+  /**
+   * Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none
+   */
+  async putJson(key: K, value: unknown, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
+    const text: string | undefined = JSON.stringify(value);
+    requireType(text !== undefined, value, "a value that JSON can express");
+    await this.put(key, text as ValueIn, options);
+  }
+
+  /** Stores a plain object or an array. @throws {TypeError} the value is neither */
+  async putMap(key: K, value: RecordValue, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 3) throw surplusArgument("putMap", arguments[3], 3);
+    const isRecord = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
+    requireType(isRecord, value, "an object");
+    await this.put(key, value as ValueIn, options);
+  }
+}
+
+/**
+ * An integer as a bigint.
+ *
+ * @throws {TypeError} it is neither a bigint nor a safe integer
+ */
+export function int64Of(value: bigint | number): bigint {
+  const isInteger = typeof value === "bigint" || Number.isSafeInteger(value);
+  requireType(isInteger, value, "a bigint or a safe integer");
+  return BigInt(value);
+}
+
+/** The sum. @throws {RangeError} it is outside int64 */
+export function addInt64(a: bigint, b: bigint): bigint {
+  const sum = a + b;
+  if (BigInt.asIntN(64, sum) === sum) return sum;
+  throw new RangeError(`Cannot increment the key: ${sum} is outside -2^63 to 2^63 - 1`);
+}
+
+function requireType(isRight: boolean, value: unknown, expected: string): void {
+  if (isRight) return;
+  throw new TypeError(
+    `Cannot store the value: found ${describeValue(value)}, expected ${expected}`,
+  );
+}

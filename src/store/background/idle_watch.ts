@@ -1,0 +1,65 @@
+/**
+ * Notices that nobody writes to a store any more, so that the background can slowly free the space
+ * of deleted entries.
+ *
+ * The timer does not keep the process alive, and it runs only while there are tombstones that were
+ * not looked at yet.
+ */
+
+import { Rest } from "../state/rest.ts";
+import type { StoreState } from "../state/store_state.ts";
+
+/**
+ * A memtable is flushed early if the tables have at most this many entries for each of its
+ * tombstones: then what it deletes is worth a table.
+ */
+const ENTRIES_PER_TOMBSTONE = 16;
+
+/** Watches the writes of a store. */
+export class IdleWatch {
+  readonly #state: StoreState;
+  readonly #rest: Rest;
+  /** The newest entry when the store was last found idle. */
+  #idleSequence: number | undefined;
+
+  /** Prepares; `onIdle` is called in a separate turn. */
+  constructor(state: StoreState, onIdle: () => void) {
+    this.#state = state;
+    this.#rest = new Rest(state.scheduler, () => state.lastSequence, () => {
+      this.#idleSequence = state.lastSequence;
+      onIdle();
+    });
+  }
+
+  /** Whether the store was found idle and nothing was written since. */
+  get isIdle(): boolean {
+    return this.#idleSequence === this.#state.lastSequence;
+  }
+
+  /** Whether the memtable deletes much of the tables' content. */
+  get isMemtableDead(): boolean {
+    const { memtable, versions } = this.#state;
+    if (memtable.tombstoneCount === 0) return false;
+    let entries = 0;
+    for (const { metadata } of versions.current.levels.flat()) entries += metadata.entryCount;
+    return entries > 0 && entries <= memtable.tombstoneCount * ENTRIES_PER_TOMBSTONE;
+  }
+
+  /** Starts watching; called for every write of a tombstone. */
+  start(): void {
+    this.#rest.note();
+  }
+
+  /** As `start`, if tables hold tombstones. */
+  startIfDead(): void {
+    const { levels } = this.#state.versions.current;
+    if (levels.some((tables) => tables.some(({ metadata }) => metadata.tombstoneCount > 0))) {
+      this.start();
+    }
+  }
+
+  /** Ends all watching. */
+  stop(): void {
+    this.#rest.stop();
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * The synchronous calls of a sub, over the embedded store or a transaction of it, and cursors for
+ * both kinds of loops.
+ */
+
+import type { Entry, EntryOptions } from "../../contract/reader.ts";
+import type { Range } from "../../contract/range.ts";
+import type { Keyspace } from "../../contract/sub/keyspace.ts";
+import { SubWriter } from "../../contract/sub/sub_writer.ts";
+import { type Value, valueTypeName } from "../../contract/value.ts";
+import type { Batch, Operation, WriteOptions } from "../../contract/writer.ts";
+import { addInt64, int64Of } from "../../contract/writer_base.ts";
+import { TypeMismatchError } from "../../errors.ts";
+import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
+import type { EmbeddedReader } from "../read/reader.ts";
+import { EmbeddedSubReads } from "./embedded_sub_reader.ts";
+import type { EmbeddedWriter } from "./embedded_writer.ts";
+
+/** A sub as something of the embedded store that reads and writes shows it. */
+export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, ValueIn>
+  implements EmbeddedReader<K, V, KeyOut>, EmbeddedWriter<K, V, ValueIn> {
+  readonly #target: EmbeddedReader & EmbeddedWriter;
+  readonly #reads: EmbeddedSubReads<K, V, KeyOut, ValueIn>;
+
+  /** Over a store or a transaction. */
+  constructor(
+    target: EmbeddedReader & EmbeddedWriter,
+    space: Keyspace<K, V, KeyOut, ValueIn>,
+  ) {
+    super(target, space);
+    this.#target = target;
+    this.#reads = new EmbeddedSubReads(target, space, () => this.requireOpen());
+  }
+
+  /** As `get`; reads synchronously what is not in memory. */
+  getSync(key: K): V | undefined {
+    return this.#reads.get(key);
+  }
+
+  /** As `getEntry`. */
+  getEntrySync(key: K, options?: EntryOptions): Entry<KeyOut, V> | undefined {
+    return this.#reads.getEntry(key, options);
+  }
+
+  /** As `getMany`. */
+  getManySync(keys: readonly K[]): (V | undefined)[] {
+    return this.#reads.getMany(keys);
+  }
+
+  /** As `has`. */
+  hasSync(key: K): boolean {
+    return this.#reads.has(key);
+  }
+
+  /** As `hasMany`. */
+  hasManySync(keys: readonly K[]): boolean[] {
+    return this.#reads.hasMany(keys);
+  }
+
+  /** As `count`. */
+  countSync(range?: Range<K>): number {
+    return this.#reads.count(range);
+  }
+
+  /** Iterates over keys and values, in the order of the keys. */
+  override entries(range?: Range<K>): EmbeddedCursor<[KeyOut, V], K> {
+    return this.#reads.entries(range);
+  }
+
+  /** Iterates over keys. */
+  override keys(range?: Range<K>): EmbeddedCursor<KeyOut, K> {
+    return this.#reads.keys(range);
+  }
+
+  /** Iterates over values, in the order of their keys. */
+  override values(range?: Range<K>): EmbeddedCursor<V, K> {
+    return this.#reads.values(range);
+  }
+
+  /** As `put`; does not return before the write is durable, and may help with background work. */
+  putSync(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): void {
+    this.requireOpen();
+    this.#target.putSync(this.space.key(key), this.space.value(value), ...rest);
+  }
+
+  /** As `delete`. */
+  deleteSync(key: K, ...rest: [options?: WriteOptions]): void {
+    this.requireOpen();
+    this.#target.deleteSync(this.space.key(key), ...rest);
+  }
+
+  /** As `deleteIfExists`. */
+  deleteIfExistsSync(key: K, ...rest: [options?: WriteOptions]): boolean {
+    this.requireOpen();
+    return this.#target.deleteIfExistsSync(this.space.key(key), ...rest);
+  }
+
+  /** As `write`. */
+  writeSync(
+    operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
+    ...rest: [options?: WriteOptions]
+  ): void {
+    this.requireOpen();
+    this.#target.writeSync(this.operationsOf(operations), ...rest);
+  }
+
+  /** As `putIfNotExists`. */
+  putIfNotExistsSync(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): boolean {
+    this.requireOpen();
+    return this.#target.putIfNotExistsSync(
+      this.space.key(key),
+      this.space.value(value),
+      ...rest,
+    );
+  }
+
+  /** As `putIfEquals`. */
+  putIfEqualsSync(
+    key: K,
+    value: ValueIn,
+    expected: ValueIn,
+    ...rest: [options?: WriteOptions]
+  ): boolean {
+    this.requireOpen();
+    const { space } = this;
+    return this.#target.putIfEqualsSync(
+      space.key(key),
+      space.value(value),
+      space.value(expected),
+      ...rest,
+    );
+  }
+
+  /** As `increment`. */
+  incrementSync(key: K, by: bigint | number = 1n, ...rest: [options?: WriteOptions]): bigint {
+    this.requireOpen();
+    if (this.space.hasStoreValues) {
+      return this.#target.incrementSync(this.space.key(key), by, ...rest);
+    }
+    const added = int64Of(by);
+    return this.updateSync(key, (found) => {
+      const old = found as Value | undefined ?? 0n;
+      if (typeof old !== "bigint") throw new TypeMismatchError(valueTypeName(old), "int64");
+      return addInt64(old, added) as ValueIn;
+    }, ...rest) as bigint;
+  }
+
+  /** As `update`. */
+  updateSync(
+    key: K,
+    change: (old: V | undefined) => ValueIn | undefined,
+    ...rest: [options?: WriteOptions]
+  ): V | undefined {
+    this.requireOpen();
+    const own = this.space.key(key);
+    const stored = this.#target.updateSync(own, this.changeOf(change, own), ...rest);
+    return this.space.valueIfAny(stored, own);
+  }
+}

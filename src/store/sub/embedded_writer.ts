@@ -1,0 +1,46 @@
+/** What the embedded store and its subs have in common for those who write to them. */
+
+import type { Batch, Operation, WriteOptions, Writer } from "../../contract/writer.ts";
+import type { Key, Value } from "../../value/value.ts";
+
+/**
+ * Something to write to, also synchronously: an {@linkcode EmbeddedStore}, or an
+ * {@linkcode EmbeddedSub}.
+ *
+ * @example
+ * ```ts
+ * import { type EmbeddedWriter, memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * function nextId(counters: EmbeddedWriter, name: string): bigint {
+ *   return counters.incrementSync(name);
+ * }
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * console.log(nextId(store, "id"), nextId(store.sub("counters"), "id")); // 1n 1n
+ * ```
+ */
+export interface EmbeddedWriter<K = Key, V = Value, ValueIn = V> extends Writer<K, V, ValueIn> {
+  /** As `put`; does not return before the write is durable, and may help with background work. */
+  putSync(key: K, value: ValueIn, options?: WriteOptions): void;
+  /** As `delete`. */
+  deleteSync(key: K, options?: WriteOptions): void;
+  /** As `deleteIfExists`. */
+  deleteIfExistsSync(key: K, options?: WriteOptions): boolean;
+  /** As `write`. */
+  writeSync(
+    operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
+    options?: WriteOptions,
+  ): void;
+  /** As `putIfNotExists`. */
+  putIfNotExistsSync(key: K, value: ValueIn, options?: WriteOptions): boolean;
+  /** As `putIfEquals`. */
+  putIfEqualsSync(key: K, value: ValueIn, expected: ValueIn, options?: WriteOptions): boolean;
+  /** As `increment`. */
+  incrementSync(key: K, by?: bigint | number, options?: WriteOptions): bigint;
+  /** As `update`. */
+  updateSync(
+    key: K,
+    change: (old: V | undefined) => ValueIn | undefined,
+    options?: WriteOptions,
+  ): V | ValueIn | undefined;
+}

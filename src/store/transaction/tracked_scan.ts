@@ -1,0 +1,121 @@
+/**
+ * The scans of a transaction: they show what it has written, too, and note how far they have
+ * looked.
+ */
+
+import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { AT_END, AT_ENTRY, type EntryCursor, type Position } from "../../iterator/entry_cursor.ts";
+import type { KeyBound } from "../../memtable/memtable.ts";
+import { EntryScan } from "../read/entry_scan.ts";
+import type { BoundKey, ResolvedRange } from "../state/range.ts";
+import type { Lease } from "../state/read_view.ts";
+import type { StoreState } from "../state/store_state.ts";
+import type { ReadSet, ReadStretch } from "./read_set.ts";
+
+/** What a scan needs of its transaction. */
+export interface ScanOwner {
+  /** What was read. */
+  readonly readSet: ReadSet;
+  /** @throws {ClosedError} the transaction is over */
+  requireOpen(): void;
+}
+
+/**
+ * A walk over what a lease and a transaction show. What it has read is a stretch of keys: from
+ * where it started to the last entry that it has shown, or to the end of the range if it has found
+ * that.
+ */
+export class TrackedScan extends EntryScan {
+  readonly #owner: ScanOwner;
+  readonly #bounds: ResolvedRange;
+  #shown = 0;
+  /** Whether it was sent to the end: that reads nothing. */
+  #isSentToEnd = false;
+  #from: BoundKey | undefined;
+  /** What was read since the start or the last seek. */
+  #stretch: ReadStretch | undefined;
+  /** The last key that was shown, the end of the stretch. */
+  #last: ByteWriter | undefined;
+
+  /** Makes a walk that has not started; `own` are the entries of the transaction. */
+  constructor(
+    owner: ScanOwner,
+    own: EntryCursor | undefined,
+    state: StoreState,
+    { view, sequence }: Lease,
+    range: ResolvedRange,
+    keysOnly: boolean,
+  ) {
+    // What is dead for others may live here, and the other way round.
+    const dead = own === undefined ? state.deadRanges : undefined;
+    super(view, sequence, range, state.options.verifyChecksums, keysOnly, dead, own);
+    this.#owner = owner;
+    this.#bounds = range;
+    this.#from = range.reverse ? range.upper : range.lower;
+  }
+
+  override next(): Position {
+    this.#owner.requireOpen();
+    return this.#note(super.next());
+  }
+
+  override resume(): Position {
+    this.#owner.requireOpen();
+    return this.#note(super.resume());
+  }
+
+  override seek(key: BoundKey): void {
+    super.seek(key);
+    this.#from = key;
+    this.#stretch = undefined;
+    this.#last = undefined;
+    this.#isSentToEnd = false;
+  }
+
+  override end(): void {
+    super.end();
+    this.#isSentToEnd = true;
+  }
+
+  #note(position: Position): Position {
+    if (position === AT_ENTRY) {
+      this.#shown++;
+      this.#noteEntry();
+    } else if (position === AT_END && !this.#isSentToEnd && this.#shown < this.#bounds.limit) {
+      const stretch = this.#begun();
+      const { lower, upper, reverse } = this.#bounds;
+      if (reverse) stretch.lower = boundOf(lower);
+      else stretch.upper = boundOf(upper);
+    }
+    return position;
+  }
+
+  #noteEntry(): void {
+    const { keyBytes, keyView, keyStart, keyEnd } = this.entry;
+    const stretch = this.#begun();
+    const last = this.#last ??= new ByteWriter(64);
+    const before = last.bytes.length;
+    last.length = 0;
+    last.appendRange(keyBytes, keyView, keyStart, keyEnd);
+    // The key itself is in the stretch: forward, the first key after it is the key and a zero byte.
+    if (!this.#bounds.reverse) last.appendUint8(0);
+    if (last.bytes.length > before) this.#owner.readSet.grown(last.bytes.length - before);
+    if (this.#bounds.reverse) stretch.lower = last;
+    else stretch.upper = last;
+  }
+
+  #begun(): ReadStretch {
+    if (this.#stretch !== undefined) return this.#stretch;
+    const from = boundOf(this.#from);
+    this.#stretch = this.#bounds.reverse
+      ? { lower: undefined, upper: from }
+      : { lower: from, upper: undefined };
+    this.#owner.readSet.noteStretch(this.#stretch);
+    this.#owner.readSet.grown(from?.length ?? 0);
+    return this.#stretch;
+  }
+}
+
+function boundOf(key: BoundKey | undefined): KeyBound | undefined {
+  return key && { view: key.view, length: key.bytes.length };
+}

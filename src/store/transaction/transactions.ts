@@ -1,0 +1,216 @@
+/**
+ * Runs the bodies of transactions: begins, validates, commits, and tries again.
+ *
+ * A transaction is optimistic. It begins with a lease on what is visible, remembers what it reads
+ * from there (read_set.ts) and what it writes (write_set.ts). Its commit is one synchronous
+ * stretch: nothing that it has read may have been written since, and then its writes go into the
+ * log as one record. So the order of commits is a serial order of the transactions. That one
+ * commits is what makes another one conflict: some transaction always gets on.
+ */
+
+import { throwIfAborted } from "../../contract/abort_signal.ts";
+import {
+  requireBody,
+  type TransactionOptions,
+  transactionOptions,
+} from "../../contract/transaction.ts";
+import { ConflictError } from "../../errors.ts";
+import type { Key, Value } from "../../value/value.ts";
+import type { EntryDecoder } from "../read/entry_decoder.ts";
+import type { ReadPath } from "../read/read_path.ts";
+import type { Lease } from "../state/read_view.ts";
+import type { OpenTransaction } from "../state/recent_memtables.ts";
+import type { StoreState } from "../state/store_state.ts";
+import type { WriteOptions } from "../write/batch.ts";
+import type { WritePath } from "../write/write_path.ts";
+import { ReadSet } from "./read_set.ts";
+import { EmbeddedTransaction, type TransactionParts } from "./transaction.ts";
+import { WriteSet } from "./write_set.ts";
+
+/** The longest pause between two attempts, in milliseconds. */
+const MAX_PAUSE_MS = 32;
+/** Sets that are kept for transactions to come. */
+const MAX_SPARE = 8;
+
+const SYNCED: WriteOptions = { sync: true };
+
+/** A transaction with what it holds. */
+interface Running<KeyOut extends Key, V extends Value> extends OpenTransaction {
+  readonly transaction: EmbeddedTransaction<KeyOut, V>;
+  readonly lease: Lease;
+  readonly sets: ReadAndWriteSet;
+}
+
+/** What a transaction has read and written. */
+interface ReadAndWriteSet {
+  readonly read: ReadSet;
+  readonly write: WriteSet;
+}
+
+/** The transactions of one handle on a store. */
+export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
+  readonly #state: StoreState;
+  readonly #writes: WritePath;
+  readonly #parts: TransactionParts<KeyOut, V>;
+  readonly #spare: ReadAndWriteSet[] = [];
+
+  /** Joins the paths of a store. */
+  constructor(
+    state: StoreState,
+    reads: ReadPath,
+    writes: WritePath,
+    decoder: EntryDecoder<KeyOut, V>,
+  ) {
+    this.#state = state;
+    this.#writes = writes;
+    this.#parts = { state, reads, decoder };
+  }
+
+  /** Runs `body` until its transaction commits; resolves when that is as durable as a write. */
+  async run<T>(
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T | Promise<T>,
+    options: TransactionOptions | undefined,
+  ): Promise<T> {
+    requireBody(body);
+    const { retries, signal, sync } = transactionOptions(options);
+    for (let attempt = 1;; attempt++) {
+      throwIfAborted(signal);
+      const running = this.#begin(attempt);
+      const { transaction } = running;
+      let done: Promise<void> | undefined;
+      let result: T;
+      try {
+        const given = body(transaction);
+        result = signal === undefined ? await given : await unlessAborted(given, signal);
+        const settled = transaction.writesSettled();
+        if (settled !== undefined) await settled;
+        throwIfAborted(signal);
+        const conflict = transaction.conflict();
+        if (conflict !== undefined) {
+          if (!conflict.mayPass || attempt > retries) throw new ConflictError(conflict, attempt);
+          this.#end(running);
+          await this.#pause(attempt);
+          continue;
+        }
+        const writes = transaction.takeWrites();
+        if (writes !== undefined) {
+          done = this.#writes.write(writes.batch, sync || writes.isSynced ? SYNCED : undefined);
+        }
+      } finally {
+        this.#end(running);
+      }
+      if (done !== undefined) await done;
+      return result;
+    }
+  }
+
+  /** As `run`, in one synchronous stretch, in which nobody else writes. */
+  runSync<T>(
+    body: (transaction: EmbeddedTransaction<KeyOut, V>) => T,
+    options: TransactionOptions | undefined,
+  ): T {
+    requireBody(body);
+    const { signal, sync } = transactionOptions(options);
+    throwIfAborted(signal);
+    const { recent } = this.#state;
+    if (recent.isInSync) {
+      throw new TypeError(
+        "Cannot run a transaction: transactionSync was called in the body of another one of this " +
+          "store; use that transaction instead",
+      );
+    }
+    const running = this.#begin(1);
+    const { transaction } = running;
+    recent.isInSync = true;
+    try {
+      const result = body(transaction);
+      requireNoPromise(result);
+      throwIfAborted(signal);
+      // Only what the body itself has written to the store, and not to its transaction.
+      const conflict = transaction.conflict();
+      if (conflict !== undefined) throw new ConflictError(conflict, 1);
+      const writes = transaction.takeWrites();
+      if (writes !== undefined) {
+        this.#writes.writeSync(writes.batch, sync || writes.isSynced ? SYNCED : undefined);
+      }
+      return result;
+    } finally {
+      recent.isInSync = false;
+      this.#end(running);
+    }
+  }
+
+  /** Ends what is running: the handle is closed, maybe not its store. */
+  close(): void {
+    for (const open of [...this.#state.recent.open]) {
+      if (open.owner !== this) continue;
+      const running = open as Running<KeyOut, V>;
+      running.lease.revoke();
+      this.#end(running);
+    }
+  }
+
+  #begin(attempt: number): Running<KeyOut, V> {
+    this.#state.requireOpen();
+    const lease = this.#state.lease();
+    const sets = this.#spare.pop() ?? {
+      read: new ReadSet(),
+      write: new WriteSet(() => this.#writes.takeBatchMemory()),
+    };
+    const { read, write } = sets;
+    const transaction = new EmbeddedTransaction(this.#parts, lease, read, write, attempt);
+    const running = { sequence: lease.sequence, owner: this, transaction, lease, sets };
+    this.#state.recent.begin(running);
+    return running;
+  }
+
+  /** Gives back what it holds; it can't be used any more. Twice is legal. */
+  #end(running: Running<KeyOut, V>): void {
+    if (!this.#state.recent.end(running)) return;
+    const { lease, sets } = running;
+    lease.release();
+    sets.write.clear();
+    if (sets.read.clear() && this.#spare.length < MAX_SPARE) this.#spare.push(sets);
+  }
+
+  /**
+   * Waits before another attempt, a random time: those that conflict with each other should not
+   * meet again. After the first one only for a turn of the event loop, in which whoever has won
+   * goes on.
+   */
+  async #pause(attempt: number): Promise<void> {
+    const { scheduler } = this.#state;
+    if (attempt === 1) return await scheduler.yield();
+    const longestMs = Math.min(2 ** (attempt - 2), MAX_PAUSE_MS);
+    const share = Number.parseInt(scheduler.randomHex(2), 16) / 0x1_0000;
+    await new Promise<void>((resolve) => {
+      scheduler.setTimer(resolve, longestMs * share, true);
+    });
+  }
+}
+
+/** What `given` gives, unless the signal is aborted before: then nobody waits for it any more. */
+function unlessAborted<T>(given: T | Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      try {
+        throwIfAborted(signal);
+      } catch (reason) {
+        reject(reason);
+      }
+    };
+    signal.addEventListener("abort", abort);
+    Promise.resolve(given).then(resolve, reject)
+      .finally(() => signal.removeEventListener("abort", abort));
+  });
+}
+
+/** @throws {TypeError} the body of a synchronous transaction has only begun its work */
+function requireNoPromise(result: unknown): void {
+  if (typeof result !== "object" || result === null || !("then" in result)) return;
+  if (typeof result.then !== "function") return;
+  Promise.resolve(result).catch(() => {});
+  throw new TypeError(
+    "Cannot run a transaction: the body of transactionSync returned a promise; use transaction",
+  );
+}

@@ -1,0 +1,193 @@
+/**
+ * What a transaction has written so far: encoded operations, in the form of a log record's payload,
+ * which are committed as they are. The transaction reads from it before it reads from the store.
+ */
+
+import type { ByteWriter } from "../../bytes/byte_writer.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
+import { compareRanges } from "../../bytes/compare.ts";
+import { emptyEntryView, type EntryCursor, type EntryView } from "../../iterator/entry_cursor.ts";
+import { Memtable } from "../../memtable/memtable.ts";
+import type { Key, Value } from "../../value/value.ts";
+import { EmbeddedBatch } from "../write/batch.ts";
+import { encodeDelete, encodePut } from "../write/operation_encoding.ts";
+
+/** Up to this many operations a look at all of them is quicker than an index. */
+const MAX_UNINDEXED = 16;
+/** Memory that an index starts with, at most. */
+const INDEX_BYTES = 16 * 1024;
+/** The key of an operation begins this number of bytes after the operation. */
+const KEY_OFFSET = 5;
+
+const NO_BYTES = new Uint8Array(0);
+const NO_VIEW = new DataView(NO_BYTES.buffer);
+
+/** The operations of one transaction. */
+export class WriteSet {
+  /** Where the last `find` has found its key. Valid until the next write. */
+  readonly entry: EntryView = emptyEntryView();
+  readonly #takeMemory: () => ByteWriter;
+  #payload: ByteWriter | undefined;
+  /** Bytes of whole operations: what follows is being encoded, or was given up. */
+  #used = 0;
+  #count = 0;
+  #isEncoding = false;
+  /** The first operations, by key: sequence number 1 is the first one. */
+  #index: Memtable | undefined;
+  #indexedCount = 0;
+  #indexedBytes = 0;
+
+  /** Starts empty; `takeMemory` gives memory for the first operation. */
+  constructor(takeMemory: () => ByteWriter) {
+    this.#takeMemory = takeMemory;
+  }
+
+  /** Number of operations. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Bytes of the encoded operations. */
+  get sizeBytes(): number {
+    return this.#used;
+  }
+
+  /** Adds a put. @throws {TypeError | RangeError} the key or the value can't be stored */
+  put(key: Key, value: Value): void {
+    if (typeof value === "object" && !isBytes(value)) {
+      // Encoding a record may run getters of the caller, which may write to the transaction.
+      this.append(new EmbeddedBatch().put(key, value).finish(), 1);
+      return;
+    }
+    const payload = this.#begin();
+    try {
+      encodePut(payload, key, value);
+      this.#end(1);
+    } finally {
+      this.#isEncoding = false;
+    }
+  }
+
+  /** Adds a delete. @throws {TypeError | RangeError} the key can't be one */
+  delete(key: Key): void {
+    const payload = this.#begin();
+    try {
+      encodeDelete(payload, key);
+      this.#end(1);
+    } finally {
+      this.#isEncoding = false;
+    }
+  }
+
+  /** Adds encoded operations. */
+  append({ bytes, length }: ByteWriter, count: number): void {
+    if (count === 0) return;
+    this.#begin().appendBytes(bytes, 0, length);
+    this.#end(count);
+    this.#isEncoding = false;
+  }
+
+  /**
+   * Looks for the newest operation on a key; `entry` shows it if there is one, maybe a tombstone.
+   */
+  find(key: DataView, start: number, end: number): boolean {
+    if (this.#count === 0) return false;
+    if (this.#count > MAX_UNINDEXED) {
+      return this.#indexed().find(key, start, end, this.#count, this.entry);
+    }
+    const found = this.#lastOf(key, start, end, 0);
+    if (found < 0) return false;
+    const { bytes, view } = this.#payload!;
+    const { entry } = this;
+    const keyEnd = found + KEY_OFFSET + (end - start);
+    entry.keyBytes = entry.valueBytes = bytes;
+    entry.keyView = entry.valueView = view;
+    entry.keyStart = found + KEY_OFFSET;
+    entry.keyEnd = keyEnd;
+    entry.valueStart = keyEnd + 4;
+    entry.valueEnd = keyEnd + 4 + view.getUint32(keyEnd, true);
+    return true;
+  }
+
+  /** Whether there is an operation on the key among those after the first `sizeBytes` bytes. */
+  hasSince(sizeBytes: number, key: DataView, start: number, end: number): boolean {
+    return this.sizeBytes > sizeBytes && this.#lastOf(key, start, end, sizeBytes) >= 0;
+  }
+
+  /** A cursor over the newest operation of each key as of now; undefined if there is none. */
+  cursor(reverse: boolean): EntryCursor | undefined {
+    if (this.#count === 0) return undefined;
+    return this.#indexed().cursor(this.#count, reverse, true);
+  }
+
+  /** The operations as a batch, whose memory they are. Nothing may be added any more. */
+  finish(): EmbeddedBatch {
+    const payload = this.#begin();
+    this.#isEncoding = false;
+    return EmbeddedBatch.holding(payload, this.#count);
+  }
+
+  /** Forgets everything, for another transaction. */
+  clear(): void {
+    this.#payload = undefined;
+    this.#used = 0;
+    this.#count = 0;
+    this.#isEncoding = false;
+    this.#index = undefined;
+    this.#indexedCount = 0;
+    this.#indexedBytes = 0;
+    const { entry } = this;
+    entry.keyBytes = entry.valueBytes = NO_BYTES;
+    entry.keyView = entry.valueView = NO_VIEW;
+  }
+
+  /** The payload, for something to be encoded after its operations. */
+  #begin(): ByteWriter {
+    if (this.#isEncoding) {
+      // An object that passes for bytes may run code of the caller.
+      throw new TypeError("Cannot write to the transaction: a key or value is just being read");
+    }
+    this.#isEncoding = true;
+    const payload = this.#payload ??= this.#takeMemory();
+    payload.length = this.#used;
+    return payload;
+  }
+
+  #end(count: number): void {
+    this.#used = this.#payload!.length;
+    this.#count += count;
+  }
+
+  /** Offset of the last operation on the key from `from` on, or -1. */
+  #lastOf(key: DataView, start: number, end: number, from: number): number {
+    const { view } = this.#payload!;
+    const length = this.#used;
+    const keyLength = end - start;
+    let found = -1;
+    for (let at = from; at < length;) {
+      const ownLength = view.getUint32(at + 1, true);
+      const keyStart = at + KEY_OFFSET;
+      const keyEnd = keyStart + ownLength;
+      if (
+        ownLength === keyLength && compareRanges(view, keyStart, keyEnd, key, start, end) === 0
+      ) found = at;
+      at = keyEnd + 4 + view.getUint32(keyEnd, true);
+    }
+    return found;
+  }
+
+  /** The index, with every operation in it. */
+  #indexed(): Memtable {
+    const index = this.#index ??= new Memtable(0, INDEX_BYTES);
+    const { bytes, view } = this.#payload!;
+    let at = this.#indexedBytes;
+    while (at < this.#used) {
+      const keyEnd = at + KEY_OFFSET + view.getUint32(at + 1, true);
+      const end = keyEnd + 4 + view.getUint32(keyEnd, true);
+      index.insert(++this.#indexedCount, bytes, view, at + 1, keyEnd, end);
+      at = end;
+    }
+    this.#indexedBytes = at;
+    return index;
+  }
+}

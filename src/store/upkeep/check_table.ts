@@ -1,0 +1,219 @@
+/**
+ * Reads every byte of a table and checks it as a reader would, and more: all blocks, the counts of
+ * entries and tombstones, and that the blocks are those that the metadata was written for. Past a
+ * damaged block it goes on.
+ *
+ * It reads through a reader of its own, past the caches of the store. Memory: 256 KiB, or the
+ * largest block of the table, and its index and filter.
+ */
+
+import { crc32 } from "../../bytes/crc32.ts";
+import { WeightedCache } from "../../cache/weighted_cache.ts";
+import { CorruptionError, IoError, type StoreError, UnsupportedFormatError } from "../../errors.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
+import type { Task } from "../../platform/task.ts";
+import type { Block, BlockMemory } from "../../sstable/block.ts";
+import { BlockCache } from "../../sstable/block_cache.ts";
+import { HandlePool } from "../../sstable/handle_pool.ts";
+import type { TableIndex } from "../../sstable/table_index.ts";
+import { TableReader, type TableResources } from "../../sstable/table_reader.ts";
+import type { TableIdentity } from "../../sstable/table_sections.ts";
+import { tableName } from "../../version/file_names.ts";
+import { problemOf, type VerifyProblem } from "./verify_report.ts";
+
+const CHUNK_BYTES = 256 * 1024;
+/** One table is open at a time; the pool keeps no fewer. */
+const MAX_OPEN_FILES = 4;
+
+/** What a check has found. */
+export interface TableCheck {
+  /** What is wrong. */
+  readonly problems: readonly VerifyProblem[];
+  /** The index, if it could be read. */
+  readonly index: TableIndex | undefined;
+  /** Blocks that can't be read. */
+  readonly badBlocks: ReadonlySet<number>;
+  /** Entries that were read. */
+  readonly entries: number;
+  /**
+   * A failure that is no damage, of a table of a newer version or of the system: nobody may take it
+   * for one.
+   */
+  readonly refusal: StoreError | undefined;
+}
+
+/** Resources of a check: nothing is kept in a cache. */
+export function checkResources(fileSystem: FileSystem): TableResources {
+  return {
+    handles: new HandlePool(fileSystem, MAX_OPEN_FILES),
+    blocks: new BlockCache(0),
+    metadata: new WeightedCache(0),
+    verifyChecksums: true,
+  };
+}
+
+/** What is known of a table that is to be checked. */
+export interface CheckedTable extends TableIdentity {
+  /** Number of tombstones, if it is known. */
+  readonly tombstoneCount?: number;
+}
+
+/**
+ * A task that checks a table; `onBytes` is told of every stretch. `visit` gets the good blocks,
+ * valid during the call.
+ */
+export function* checkTable(
+  fileSystem: FileSystem,
+  directory: string,
+  table: CheckedTable,
+  onBytes: (file: string, bytes: number) => void,
+  visit: (block: Block) => void = () => {},
+): Task<TableCheck> {
+  const path = fileSystem.joinPath(directory, tableName(table.number));
+  const resources = checkResources(fileSystem);
+  const reader = new TableReader(path, table, resources);
+  const check = new TableChecking(reader, table, visit);
+  try {
+    yield* check.run(onBytes);
+  } finally {
+    reader.dispose();
+    resources.handles.close();
+  }
+  return check;
+}
+
+class TableChecking implements TableCheck {
+  readonly problems: VerifyProblem[] = [];
+  readonly badBlocks = new Set<number>();
+  index: TableIndex | undefined;
+  entries = 0;
+  refusal: StoreError | undefined;
+  readonly #reader: TableReader;
+  readonly #table: CheckedTable;
+  readonly #visit: (block: Block) => void;
+  #tombstones = 0;
+  #contentCrc = 0;
+  #bytes = new Uint8Array(CHUNK_BYTES);
+  #view = new DataView(this.#bytes.buffer);
+  #memory: BlockMemory = { take: () => undefined, giveBack() {} };
+
+  constructor(reader: TableReader, table: CheckedTable, visit: (block: Block) => void) {
+    this.#reader = reader;
+    this.#table = table;
+    this.#visit = visit;
+  }
+
+  *run(onBytes: (file: string, bytes: number) => void): Task<void> {
+    const { path } = this.#reader.file;
+    const { sections } = this.#reader;
+    let index: TableIndex;
+    try {
+      index = sections.loadIndexSync();
+      this.index = index;
+      yield undefined;
+      if (sections.hasFilter) sections.loadFilterSync();
+    } catch (error) {
+      this.#note(error);
+      if (this.index === undefined) return;
+      index = this.index;
+    }
+    yield* this.#checkBlocks(index, onBytes);
+    const dataBytes = sections.tail!.footer.filterOffset;
+    onBytes(path, this.#table.sizeBytes - dataBytes);
+    if (this.problems.length === 0) this.#checkCounts();
+  }
+
+  *#checkBlocks(index: TableIndex, onBytes: (file: string, bytes: number) => void): Task<void> {
+    const { path } = this.#reader.file;
+    for (let block = 0; block < index.blockCount;) {
+      const first = block;
+      const start = index.blockOffset(block);
+      let length = 0;
+      do length += index.blockSize(block++); while (
+        block < index.blockCount && length + index.blockSize(block) <= CHUNK_BYTES
+      );
+      try {
+        yield* this.#read(start, length);
+      } catch (error) {
+        this.#note(error);
+        for (let at = first; at < block; at++) this.badBlocks.add(at);
+        continue;
+      }
+      for (let at = first; at < block; at++) {
+        this.#checkBlock(index, at, index.blockOffset(at) - start);
+        // A block takes some ten microseconds; the task may be paused after each.
+        yield undefined;
+      }
+      onBytes(path, length);
+    }
+  }
+
+  *#read(offset: number, length: number): Task<void> {
+    if (length > this.#bytes.length) {
+      this.#bytes = new Uint8Array(length);
+      this.#view = new DataView(this.#bytes.buffer);
+    }
+    const bytes = this.#bytes;
+    yield {
+      runSync: () => this.#reader.readRangeSync(bytes, offset, length),
+      run: () => this.#reader.readRange(bytes, offset, length),
+    };
+  }
+
+  #checkBlock(index: TableIndex, block: number, start: number): void {
+    let decoded: Block;
+    try {
+      const [bytes, view] = [this.#bytes, this.#view];
+      decoded = this.#reader.decodeBlock(index, block, bytes, view, start, true, this.#memory);
+    } catch (error) {
+      this.#note(error);
+      this.badBlocks.add(block);
+      return;
+    }
+    this.#memory = decoded;
+    this.entries += decoded.count;
+    for (let slot = 0; slot < decoded.count; slot++) {
+      if (decoded.isTombstone(slot)) this.#tombstones++;
+    }
+    const end = start + index.blockSize(block);
+    const payloadEnd = end - this.#footerBytes(end, index.blockSize(block));
+    this.#contentCrc = crc32(this.#bytes, this.#view, payloadEnd, end, this.#contentCrc);
+    this.#visit(decoded);
+  }
+
+  /** Length of the footer of a block that was decoded: 13 bytes, or 12 in tables of Go v0.3. */
+  #footerBytes(end: number, size: number): number {
+    return this.#view.getUint32(end - 5, true) === size - 13 ? 13 : 12;
+  }
+
+  #checkCounts(): void {
+    const { tail } = this.#reader.sections;
+    const { footer, properties } = tail!;
+    this.#requireCount("entries", this.entries, footer.entryCount);
+    this.#requireCount("tombstones", this.#tombstones, properties.tombstoneCount);
+    const { entryCount, tombstoneCount } = this.#table;
+    this.#requireCount("entries", this.entries, entryCount ?? this.entries);
+    this.#requireCount("tombstones", this.#tombstones, tombstoneCount ?? this.#tombstones);
+    const { extension } = properties;
+    if (extension !== undefined && extension.contentCrc !== this.#contentCrc) {
+      this.#fail("its blocks are not those that its metadata was written for");
+    }
+  }
+
+  #requireCount(what: string, found: number, expected: number): void {
+    if (found !== expected) this.#fail(`it holds ${found} ${what}, expected ${expected}`);
+  }
+
+  #note(error: unknown): void {
+    this.problems.push(problemOf(error, this.#reader.file.path));
+    const isRefusal = error instanceof UnsupportedFormatError ||
+      (error instanceof IoError && error.osCode !== "EIO" && error.osCode !== "ENOENT");
+    if (isRefusal) this.refusal ??= error;
+  }
+
+  #fail(found: string): void {
+    const { path } = this.#reader.file;
+    const error = new CorruptionError(`Cannot verify "${path}": ${found}`, path, 0);
+    this.problems.push(problemOf(error, path));
+  }
+}

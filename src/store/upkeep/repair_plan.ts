@@ -1,0 +1,443 @@
+/**
+ * What a repair is going to do, found out by reading only: every table and log of the store, as far
+ * as it can be read.
+ */
+
+import { decodeUtf8 } from "../../contract/utf8.ts";
+import { shownBytes } from "../../contract/sub/tuple.ts";
+import { StoreError } from "../../errors.ts";
+import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
+import type { Task } from "../../platform/task.ts";
+import type { TableIndex } from "../../sstable/table_index.ts";
+import { CURRENT_NAME, logName, manifestName, tableName } from "../../version/file_names.ts";
+import { type TableMetadata, tableMetadata } from "../../version/table_metadata.ts";
+import type { LogState } from "../../version/version_edit.ts";
+import { VersionSet } from "../../version/version_set.ts";
+import { salvageLog } from "../../wal/log_salvage.ts";
+import type { RecoveryOptions } from "../recovery/recovery.ts";
+import { Replay } from "../recovery/replay.ts";
+import { type BaseState, numbersOf, ownNames, readBase } from "./base_state.ts";
+import { type CheckedTable, checkResources, checkTable } from "./check_table.ts";
+import type { RepairAction, RepairedFile } from "./repair_report.ts";
+import { type LostRange, salvageTable } from "./salvage_table.ts";
+import { readTableTail } from "./table_identity.ts";
+import { byAge, type FoundTable, placeTables } from "./table_order.ts";
+import type { VerifyProgress } from "./verify_report.ts";
+
+/** What becomes of one table. */
+export interface TablePlan {
+  /** The table as it is. */
+  readonly table: TableMetadata;
+  /** The level that it, or what is made of it, goes to. */
+  readonly level: number;
+  /** What is done. */
+  readonly action: "kept" | "renumbered" | "salvaged";
+}
+
+/** What a repair is going to do. */
+export interface RepairPlan {
+  /** Whether nothing has to be done. */
+  readonly isSound: boolean;
+  /** Id of the store. */
+  readonly storeId: number;
+  /** Tables of the new manifest; those of level 0 from the oldest on. */
+  readonly tables: readonly TablePlan[];
+  /** Logs whose entries go to new tables, in their order. */
+  readonly logs: readonly number[];
+  /** Which logs the next open replays; undefined if none. */
+  readonly log: LogState | undefined;
+  /** Whether the header of that log was durable before a manifest named it. */
+  readonly isLogDurable: boolean;
+  /** The highest sequence number so far. */
+  readonly lastSequence: number;
+  /** No file number up to this one may be used again. */
+  readonly lastFileNumber: number;
+  /** Names of files that are put aside in the end. */
+  readonly damaged: readonly string[];
+  /** File by file. */
+  readonly files: readonly RepairedFile[];
+  /** What can't be known. */
+  readonly unknown: readonly string[];
+  /** Entries that are read from damaged files. */
+  readonly salvagedEntries: number;
+}
+
+/** A task that makes the plan. */
+export function* planRepair(
+  recovery: RecoveryOptions,
+  onProgress: ((progress: VerifyProgress) => void) | undefined,
+): Task<RepairPlan> {
+  const listed = recovery.fileSystem.listSync(recovery.directory);
+  const base = readBase(recovery, listed);
+  const names = ownNames(listed, base.state?.nextFileNumber ?? base.manifestNumber);
+  const planning = new Planning(recovery, names, base, onProgress);
+  return yield* planning.run();
+}
+
+interface ExaminedTable extends FoundTable {
+  /** Whether all of it can be read. */
+  readonly isSound: boolean;
+}
+
+class Planning {
+  readonly #recovery: RecoveryOptions;
+  readonly #names: readonly string[];
+  readonly #base: BaseState;
+  readonly #onProgress: ((progress: VerifyProgress) => void) | undefined;
+  readonly #files: RepairedFile[] = [];
+  readonly #unknown: string[] = [];
+  readonly #damaged: string[] = [];
+  #salvagedEntries = 0;
+  #isSound = true;
+  #doneBytes = 0;
+
+  constructor(
+    recovery: RecoveryOptions,
+    names: readonly string[],
+    base: BaseState,
+    onProgress: ((progress: VerifyProgress) => void) | undefined,
+  ) {
+    this.#recovery = recovery;
+    this.#names = names;
+    this.#base = base;
+    this.#onProgress = onProgress;
+  }
+
+  *run(): Task<RepairPlan> {
+    const { storeId, state } = this.#base;
+    this.#noteManifests();
+    const named = new Map<number, { table: TableMetadata; level: number }>();
+    for (const [level, tables] of (state?.version.tables ?? []).entries()) {
+      for (const table of tables) named.set(table.number, { table, level });
+    }
+    const logs = yield* this.#planLogs();
+    const missing = [...named.values()].filter(({ table }) => !this.#has(table.number));
+    const others = numbersOf(this.#names, "table").filter((number) => !named.has(number));
+    // What a missing file held may be in a table that the manifest does not know yet.
+    const isGuess = state === undefined ||
+      (others.length > 0 && (missing.length > 0 || logs.isMissing));
+    for (const { table } of missing) this.#noteMissing(table);
+    const found: ExaminedTable[] = [];
+    for (const { table, level } of named.values()) {
+      if (this.#has(table.number)) yield* this.#examine(found, table, level);
+    }
+    if (isGuess) {
+      if (state !== undefined) {
+        this.#unknown.push(
+          "Tables that the manifest does not name are taken in, since what is missing may be in them: keys that were " +
+            "deleted may be back with old values",
+        );
+      }
+      for (const number of others) yield* this.#examine(found, number, undefined);
+    }
+    const tables = isGuess ? this.#guess(found) : this.#asNamed(found);
+    return {
+      isSound: this.#isSound,
+      storeId,
+      tables,
+      logs: logs.numbers,
+      log: logs.kept,
+      isLogDurable: state?.isLogDurable ?? false,
+      lastSequence: (state?.lastSequence ?? 0) + logs.entries,
+      lastFileNumber: Math.max(0, (state?.nextFileNumber ?? 1) - 1),
+      damaged: this.#damaged,
+      files: this.#files,
+      unknown: this.#unknown,
+      salvagedEntries: this.#salvagedEntries,
+    };
+  }
+
+  #has(number: number): boolean {
+    return this.#names.includes(tableName(number));
+  }
+
+  #note(file: string, action: RepairAction, detail = ""): void {
+    this.#files.push({ file, action, detail });
+    if (action !== "kept") this.#isSound = false;
+  }
+
+  #noteManifests(): void {
+    const { isCurrent, manifestNumber, problems, damaged } = this.#base;
+    if (isCurrent) {
+      this.#note(CURRENT_NAME, "kept");
+      this.#note(manifestName(manifestNumber!), "kept");
+      return;
+    }
+    this.#note(CURRENT_NAME, "made", problems.map(({ message }) => message).join("; "));
+    for (const name of damaged) {
+      this.#note(name, "lost", "it can't be read to its end");
+      this.#damaged.push(name);
+    }
+    if (manifestNumber !== undefined) {
+      this.#note(manifestName(manifestNumber), "replayed", "its state is in a new manifest");
+      return;
+    }
+    this.#unknown.push(
+      "No manifest can be read. The tables in the directory are taken to be the store. Tables that a compaction had " +
+        "replaced may be among them: keys that were deleted may be back with old values",
+    );
+  }
+
+  #noteMissing({ number, entryCount, tombstoneCount, smallest, largest }: TableMetadata): void {
+    const held = `it held ${entryCount} entries, ${tombstoneCount} of them deletions`;
+    this.#note(tableName(number), "missing", held);
+    this.#unknown.push(
+      `${tableName(number)} is missing; ${held}, of keys from ${shown(smallest)} to ${
+        shown(largest)
+      }: their values are lost, and older ones may show` +
+        (tombstoneCount > 0 ? "; keys that it deleted may be back" : ""),
+    );
+  }
+
+  /** Reads a table: as the manifest names it, or only by its number. */
+  *#examine(
+    found: ExaminedTable[],
+    named: TableMetadata | number,
+    namedLevel: number | undefined,
+  ): Task<void> {
+    const { fileSystem, directory } = this.#recovery;
+    const number = typeof named === "number" ? named : named.number;
+    const name = tableName(number);
+    const path = fileSystem.joinPath(directory, name);
+    const sizeBytes = fileSystem.statSync(path)?.sizeBytes ?? 0;
+    const identity: CheckedTable & { level?: number } = typeof named === "number"
+      ? { number, sizeBytes, checksum: undefined, ...readTableTail(fileSystem, path, sizeBytes) }
+      : named;
+    const level = namedLevel ?? this.#base.levels.get(number) ?? identity.level ?? 0;
+    const check = yield* checkTable(
+      fileSystem,
+      directory,
+      identity,
+      (file, bytes) => this.#progress(file, bytes),
+    );
+    if (check.refusal !== undefined) throw check.refusal;
+    if (check.problems.length === 0) {
+      const table = typeof named === "number" ? described(identity, check.index!) : named;
+      this.#note(name, "kept");
+      found.push({ table, level, isSound: true });
+      return;
+    }
+    const { entries, count, lostRanges } = yield* salvageTable(fileSystem, directory, identity);
+    const [problem] = check.problems;
+    this.#damaged.push(name);
+    if (entries === undefined) {
+      this.#note(name, "lost", problem!.message);
+      this.#unknown.push(`${name} can't be read: ${lossOf(lostRanges, named)}`);
+      return;
+    }
+    this.#note(name, "salvaged", `${count} entries; ${problem!.message}`);
+    // A damaged filter or index, for example, takes no entry with it.
+    const isWhole = typeof named === "number"
+      ? check.index !== undefined && check.badBlocks.size === 0
+      : count === named.entryCount;
+    if (!isWhole) this.#unknown.push(`${name} is damaged: ${lossOf(lostRanges, named)}`);
+    this.#salvagedEntries += count;
+    let first: Uint8Array | undefined;
+    let last: Uint8Array | undefined;
+    for (let at = entries.seekToStart(); at === AT_ENTRY; at = entries.advance()) {
+      const { keyBytes, keyStart, keyEnd } = entries.entry;
+      last = keyBytes.subarray(keyStart, keyEnd);
+      first ??= last.slice();
+    }
+    const table = tableMetadata({
+      ...{ number, sizeBytes, entryCount: count, tombstoneCount: 0 },
+      checksum: identity.checksum,
+      smallest: first!,
+      largest: last!.slice(),
+    });
+    // What is made of it is described by what it is made of; the file is read as it was named.
+    found.push({
+      table: typeof named === "number" ? table : { ...table, ...identityOf(named) },
+      level,
+      isSound: false,
+    });
+  }
+
+  #progress(file: string, bytes: number): void {
+    this.#doneBytes += bytes;
+    const doneBytes = this.#doneBytes;
+    this.#onProgress?.({ doneBytes, totalBytes: doneBytes, file });
+  }
+
+  /** The tables where the manifest has them. */
+  #asNamed(found: readonly ExaminedTable[]): TablePlan[] {
+    const plans: TablePlan[] = [];
+    let isLater = false;
+    const ordered = [...found].sort((a, b) => a.table.number - b.table.number);
+    for (const { table, level, isSound } of ordered) {
+      // Level 0 is ordered by numbers: after one that gets a new one, all others need one, too.
+      const isRenumbered = level === 0 && isSound && isLater;
+      if (level === 0 && !isSound) isLater = true;
+      if (isRenumbered) this.#renumber(table);
+      plans.push({
+        table,
+        level,
+        action: !isSound ? "salvaged" : isRenumbered ? "renumbered" : "kept",
+      });
+    }
+    return plans;
+  }
+
+  /** The tables in the order that their levels and numbers make likely. */
+  #guess(found: readonly ExaminedTable[]): TablePlan[] {
+    const unsound = new Set(found.filter(({ isSound }) => !isSound).map((f) => f.table.number));
+    const placed = placeTables(byAge(found), unsound);
+    return placed.map(({ table, level, isRenumbered, over }) => {
+      if (over.length > 0) {
+        this.#unknown.push(
+          `${tableName(table.number)} is taken to be newer than ${
+            over.map(tableName).join(", ")
+          }, which have keys of the same range: if it is not, old values show where both have a key, and deleted ` +
+            "keys may be back",
+        );
+      }
+      const isSalvaged = unsound.has(table.number);
+      if (isRenumbered && !isSalvaged) this.#renumber(table);
+      return {
+        table,
+        level,
+        action: isSalvaged ? "salvaged" : isRenumbered ? "renumbered" : "kept",
+      };
+    });
+  }
+
+  #renumber({ number }: TableMetadata): void {
+    const at = this.#files.findIndex(({ file }) => file === tableName(number));
+    this.#files[at] = {
+      file: tableName(number),
+      action: "renumbered",
+      detail: "a copy with a new number takes its place, since level 0 is ordered by numbers",
+    };
+  }
+
+  /** Which logs are replayed now, and which by the next open. */
+  *#planLogs(): Task<
+    { numbers: number[]; kept: LogState | undefined; entries: number; isMissing: boolean }
+  > {
+    const { state } = this.#base;
+    const numbers = numbersOf(this.#names, "log")
+      .filter((number) => state === undefined || number >= state.log.number);
+    const isMissing = state?.log.live === true && numbers[0] !== state.log.number;
+    if (isMissing) {
+      this.#note(logName(state.log.number), "missing");
+      this.#unknown.push(
+        `${
+          logName(state.log.number)
+        } is missing: the writes that it held are lost, deletions too, unless a table ` +
+          "that the manifest does not name holds them",
+      );
+    } else if (state !== undefined && (yield* this.#areSound(numbers))) {
+      for (const number of numbers) this.#note(logName(number), "kept");
+      const { log } = state;
+      return { numbers: [], kept: log, entries: 0, isMissing };
+    }
+    // A log of another program is older than all of ours; the next open replays it if there are
+    // none.
+    const { foreign } = this.#recovery;
+    if (numbers.length === 0 && foreign.some(({ logName }) => this.#names.includes(logName))) {
+      return { numbers, kept: { number: 0, live: false }, entries: 0, isMissing };
+    }
+    let entries = 0;
+    for (const number of numbers) entries += yield* this.#readLog(number);
+    return { numbers, kept: undefined, entries, isMissing };
+  }
+
+  /** Whether the next open would take the logs as they are. */
+  *#areSound(numbers: readonly number[]): Task<boolean> {
+    const { fileSystem, directory } = this.#recovery;
+    const { storeId, state, manifestNumber } = this.#base;
+    const versions = new VersionSet(
+      ...[fileSystem, directory, checkResources(fileSystem), storeId, state!] as const,
+      manifestNumber,
+    );
+    try {
+      yield* new Replay(this.#recovery, versions, state!.lastSequence).run(numbers);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreError && error.code === "CORRUPTION") return false;
+      throw error;
+    }
+  }
+
+  /** Counts what can be read of a log, and notes what can't. */
+  *#readLog(number: number): Task<number> {
+    const { fileSystem, directory } = this.#recovery;
+    const name = logName(number);
+    const handle = fileSystem.openReadSync(fileSystem.joinPath(directory, name));
+    try {
+      const log = yield* salvageLog(handle, this.#base.storeId, number, () => {});
+      const isDamaged = log.holes.length > 0 || !log.hasHeader || log.tornOffset !== undefined;
+      if (log.entries === 0 && isDamaged) {
+        this.#note(name, "lost", "no record can be read");
+      } else {
+        this.#note(name, "replayed", `${log.entries} entries`);
+      }
+      for (const { offset, end, entries } of log.holes) {
+        this.#unknown.push(
+          `${name} is damaged from offset ${offset} to ${end}: ${
+            entries > 0 ? `${entries} writes` : "the writes"
+          } between are lost, deletions too; the later ones are kept`,
+        );
+      }
+      if (log.tornOffset !== undefined || !log.hasHeader) {
+        this.#unknown.push(
+          `${name} ends at offset ${
+            log.tornOffset ?? 0
+          } in bytes that are no record: writes after that are ` +
+            "lost, deletions too, if there were any",
+        );
+      }
+      if (isDamaged) {
+        this.#damaged.push(name);
+        this.#salvagedEntries += log.entries;
+      }
+      return log.entries;
+    } finally {
+      handle.closeSync();
+    }
+  }
+}
+
+/** What the manifest knows a table's file by. */
+function identityOf(
+  { number, sizeBytes, checksum, entryCount, tombstoneCount }: TableMetadata,
+): Pick<TableMetadata, "number" | "sizeBytes" | "checksum" | "entryCount" | "tombstoneCount"> {
+  return { number, sizeBytes, checksum, entryCount, tombstoneCount };
+}
+
+/** The metadata of a sound table that no manifest describes. */
+function described(identity: CheckedTable, index: TableIndex): TableMetadata {
+  return tableMetadata({
+    number: identity.number,
+    sizeBytes: identity.sizeBytes,
+    entryCount: index.entryCount,
+    tombstoneCount: identity.tombstoneCount ?? 0,
+    checksum: identity.checksum,
+    smallest: index.bytes.slice(index.smallestStart, index.smallestEnd),
+    largest: index.bytes.slice(index.largestStart, index.largestEnd),
+  });
+}
+
+/** What the loss of stretches of a table means. */
+function lossOf(ranges: readonly LostRange[], named: TableMetadata | number): string {
+  const limits = typeof named === "number" ? undefined : named;
+  const stretches = ranges.slice(0, 8).map(({ from, to }) => {
+    const start = from ?? limits?.smallest;
+    const end = to ?? limits?.largest;
+    return `${start === undefined ? "its first key" : shown(start)} to ${
+      end === undefined ? "its last one" : shown(end)
+    }`;
+  });
+  if (ranges.length > stretches.length) stretches.push(`${ranges.length - stretches.length} more`);
+  const noDeletions = limits?.tombstoneCount === 0;
+  return `of keys from ${
+    stretches.join(", ") || "its first to its last one"
+  } values are lost, and older ones may show` +
+    (noDeletions ? "" : "; keys that it deleted may be back");
+}
+
+/** A key for the text of a report. */
+function shown(key: Uint8Array): string {
+  const text = key.length <= 64 ? decodeUtf8(key) : undefined;
+  return text === undefined ? shownBytes(key) : JSON.stringify(text);
+}

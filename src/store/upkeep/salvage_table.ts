@@ -1,0 +1,167 @@
+/**
+ * What can be read of a damaged table: its good blocks, as a sorted sequence of entries for a new
+ * table, and which keys are lost. With an index the blocks are where it says; without, they are
+ * looked for from the end of the file on, since a block ends with its length and its checksum.
+ *
+ * Memory: the whole table, decoded. Repair salvages one at a time.
+ */
+
+import { CorruptionError, DecodeError, IoError } from "../../errors.ts";
+import { AT_END, AT_ENTRY, emptyEntryView } from "../../iterator/entry_cursor.ts";
+import type { EntrySequence, EntryView, Position } from "../../iterator/entry_cursor.ts";
+import { compareRanges } from "../../bytes/compare.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
+import type { Task } from "../../platform/task.ts";
+import { readWholeFileSync } from "../../platform/transfer.ts";
+import { Block } from "../../sstable/block.ts";
+import { decodeStoredBlock } from "../../sstable/stored_block.ts";
+import { BLOCK_FOOTER_BYTES, UnknownTableFeature } from "../../sstable/table_format.ts";
+import { tableName } from "../../version/file_names.ts";
+import { type CheckedTable, checkTable } from "./check_table.ts";
+
+/** Larger files are not read into memory. */
+const MAX_TABLE_BYTES = 2 ** 31 - 1;
+/** The highest codec byte that a block may have. */
+const MAX_CODEC = 3;
+
+/** What was read of a table. */
+export interface SalvagedTable {
+  /** The entries, tombstones too; undefined if there are none. */
+  readonly entries: EntrySequence | undefined;
+  /** How many there are. */
+  readonly count: number;
+  /** Stretches of keys that may be lost, from a key to another one that is not. */
+  readonly lostRanges: readonly LostRange[];
+}
+
+/** Keys that a block had which can't be read. */
+export interface LostRange {
+  /** The first of them; undefined if it is not known. */
+  readonly from: Uint8Array | undefined;
+  /** The first key after them; undefined if there is none, or it is not known. */
+  readonly to: Uint8Array | undefined;
+}
+
+/** A task that reads what can be read of a table. */
+export function* salvageTable(
+  fileSystem: FileSystem,
+  directory: string,
+  table: CheckedTable,
+): Task<SalvagedTable> {
+  const blocks: Block[] = [];
+  const check = yield* checkTable(fileSystem, directory, table, () => {}, (block) => {
+    // The block's memory is used again: this one is kept.
+    blocks.push(Block.decode(block.payload, 0, block.payload.length));
+  });
+  const { index } = check;
+  if (index !== undefined) {
+    const keyAt = (block: number): Uint8Array | undefined =>
+      block < index.blockCount
+        ? index.bytes.slice(index.firstKeyStart(block), index.firstKeyEnd(block))
+        : undefined;
+    const lostRanges = [...check.badBlocks].map((block) => ({
+      from: keyAt(block),
+      to: keyAt(block + 1),
+    }));
+    return salvaged(blocks, lostRanges);
+  }
+  const path = fileSystem.joinPath(directory, tableName(table.number));
+  let bytes: Uint8Array;
+  try {
+    bytes = readWholeFileSync(fileSystem, path, MAX_TABLE_BYTES);
+  } catch (error) {
+    if (!(error instanceof IoError)) throw error;
+    return salvaged([], [{ from: undefined, to: undefined }]);
+  }
+  const found = yield* findBlocks(bytes);
+  return salvaged(found, [{ from: undefined, to: undefined }]);
+}
+
+function salvaged(blocks: readonly Block[], lostRanges: readonly LostRange[]): SalvagedTable {
+  const sorted = ascending(blocks);
+  const count = sorted.reduce((sum, block) => sum + block.count, 0);
+  return { entries: count === 0 ? undefined : new BlockSequence(sorted), count, lostRanges };
+}
+
+/** The blocks in the order of their keys, without those that do not fit into it. */
+function ascending(blocks: readonly Block[]): Block[] {
+  const [a, b] = [emptyEntryView(), emptyEntryView()];
+  const compare = (x: Block, xSlot: number, y: Block, ySlot: number): number => {
+    show(x, xSlot, a);
+    show(y, ySlot, b);
+    return compareRanges(a.keyView, a.keyStart, a.keyEnd, b.keyView, b.keyStart, b.keyEnd);
+  };
+  const result: Block[] = [];
+  for (const block of [...blocks].sort((x, y) => compare(x, 0, y, 0))) {
+    const last = result.at(-1);
+    if (last === undefined || compare(last, last.count - 1, block, 0) < 0) result.push(block);
+  }
+  return result;
+}
+
+function show(block: Block, slot: number, entry: EntryView): void {
+  block.showBuffers(entry);
+  block.showAt(slot, entry);
+}
+
+/** The entries of blocks, one after the other. */
+class BlockSequence implements EntrySequence {
+  readonly entry: EntryView = emptyEntryView();
+  readonly #blocks: readonly Block[];
+  #block = 0;
+  #slot = 0;
+
+  constructor(blocks: readonly Block[]) {
+    this.#blocks = blocks;
+  }
+
+  seekToStart(): Position {
+    this.#block = 0;
+    this.#slot = 0;
+    return this.#show();
+  }
+
+  advance(): Position {
+    this.#slot++;
+    if (this.#slot === this.#blocks[this.#block]!.count) {
+      this.#block++;
+      this.#slot = 0;
+    }
+    return this.#show();
+  }
+
+  #show(): Position {
+    const block = this.#blocks[this.#block];
+    if (block === undefined) return AT_END;
+    show(block, this.#slot, this.entry);
+    return AT_ENTRY;
+  }
+}
+
+/** Every block of a file whose tail or index can't be read, from its end to its start. */
+function* findBlocks(bytes: Uint8Array): Task<Block[]> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const blocks: Block[] = [];
+  let looked = 0;
+  for (let end = bytes.length; end > BLOCK_FOOTER_BYTES;) {
+    const length = view.getUint32(end - 5, true) + BLOCK_FOOTER_BYTES;
+    const block = bytes[end - 1]! <= MAX_CODEC && length <= end
+      ? blockIn(bytes, view, end - length, end)
+      : undefined;
+    if (block !== undefined) blocks.push(block);
+    end -= block === undefined ? 1 : length;
+    if (++looked % 1024 === 0) yield undefined;
+  }
+  return blocks;
+}
+
+function blockIn(bytes: Uint8Array, view: DataView, start: number, end: number): Block | undefined {
+  try {
+    return decodeStoredBlock(bytes, view, start, end, true, undefined);
+  } catch (error) {
+    const isExpected = error instanceof DecodeError || error instanceof UnknownTableFeature ||
+      error instanceof CorruptionError;
+    if (isExpected) return undefined;
+    throw error;
+  }
+}

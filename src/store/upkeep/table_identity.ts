@@ -1,0 +1,53 @@
+/** What the tail of a table's file says of the table, for those who have no manifest that does. */
+
+import { DecodeError } from "../../errors.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
+import { readFullySync } from "../../platform/transfer.ts";
+import {
+  decodeFooter,
+  decodeProperties,
+  FOOTER_BYTES,
+  UnknownTableFeature,
+} from "../../sstable/table_format.ts";
+import { unsupported } from "../../sstable/table_sections.ts";
+
+/** What a table says of itself. */
+export interface TableTailFacts {
+  /** Checksum of metadata and footer; undefined for a table of the Go program. */
+  readonly checksum: number | undefined;
+  /** The level that it was written for. */
+  readonly level: number;
+  /** Number of tombstones. */
+  readonly tombstoneCount: number;
+}
+
+/**
+ * Reads the tail of a table; undefined if it can't be read.
+ *
+ * @throws {UnsupportedFormatError} a newer version wrote it
+ */
+export function readTableTail(
+  fileSystem: FileSystem,
+  path: string,
+  sizeBytes: number,
+): TableTailFacts | undefined {
+  if (sizeBytes < FOOTER_BYTES) return undefined;
+  const handle = fileSystem.openReadSync(path);
+  try {
+    const footerBytes = new Uint8Array(FOOTER_BYTES);
+    readFullySync(handle, footerBytes, 0, FOOTER_BYTES, sizeBytes - FOOTER_BYTES);
+    const footer = decodeFooter(new DataView(footerBytes.buffer), 0, sizeBytes);
+    const bytes = new Uint8Array(footer.metadataSize + FOOTER_BYTES);
+    readFullySync(handle, bytes, 0, bytes.length, footer.metadataOffset);
+    const view = new DataView(bytes.buffer);
+    const properties = decodeProperties(bytes, view, 0, footer.metadataSize);
+    const { level, tombstoneCount, extension } = properties;
+    return { checksum: extension?.checksum, level, tombstoneCount };
+  } catch (error) {
+    if (error instanceof DecodeError) return undefined;
+    if (error instanceof UnknownTableFeature) throw unsupported(path, error);
+    throw error;
+  } finally {
+    handle.closeSync();
+  }
+}

@@ -1,0 +1,178 @@
+/**
+ * `verifyStore`: every byte of a store that is not open, and may not open. Nothing is written, and
+ * no lock is taken.
+ */
+
+import { throwIfAborted } from "../../contract/abort_signal.ts";
+import { compressorFor } from "../../compression/compressors.ts";
+import { goStore } from "../../go/go_store.ts";
+import { defaultOptions, ownFields } from "../../options.ts";
+import { defaultFileSystem } from "../../platform/default_file_system.ts";
+import type { FileSystem } from "../../platform/file_system.ts";
+import { requireSupportedRuntime } from "../../platform/runtime.ts";
+import { systemScheduler } from "../../platform/system_scheduler.ts";
+import { runTaskSync, type Task } from "../../platform/task.ts";
+import { tableName } from "../../version/file_names.ts";
+import { VersionSet } from "../../version/version_set.ts";
+import {
+  foreignLogOf,
+  missingFile,
+  neededLogs,
+  notAStore,
+  type RecoveryOptions,
+} from "../recovery/recovery.ts";
+import { Replay } from "../recovery/replay.ts";
+import { isDirectory } from "../recovery/store_directory.ts";
+import { requirePath } from "../recovery/store_path.ts";
+import { type BaseState, readBase } from "./base_state.ts";
+import { checkResources, checkTable } from "./check_table.ts";
+import { driveVerification, verifyOptions } from "./verify.ts";
+import { Findings, type VerifyOptions, type VerifyReport } from "./verify_report.ts";
+
+/** How the files of a store are verified. */
+export interface VerifyStoreOptions extends VerifyOptions {
+  /** The file system. Default: the runtime's. */
+  fileSystem?: FileSystem;
+}
+
+/**
+ * Checks every byte of a store that is not open: CURRENT, manifest, tables and write-ahead logs.
+ * Works also if the store can't be opened. Writes nothing. What is wrong is told by the report, all
+ * of it.
+ *
+ * A store that is open somewhere changes while it is read: use `store.verify()` there.
+ *
+ * @throws {TypeError} the path or an option is not valid
+ * @throws {StoreError} code `NOT_A_STORE`: nothing of a store is there
+ * @throws {UnsupportedFormatError} a newer version wrote it
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open, verifyStore } from "@tinykvs/core";
+ *
+ * const fileSystem = memoryFileSystem();
+ * const store = await open("/db", { fileSystem });
+ * await store.put("name", "Alice");
+ * await store.close();
+ * console.log((await verifyStore("/db", { fileSystem })).isSound); // true
+ * ```
+ */
+export async function verifyStore(
+  path: string | URL,
+  options?: VerifyStoreOptions,
+): Promise<VerifyReport> {
+  const { recovery, signal, onProgress } = verifyRequest(path, options);
+  throwIfAborted(signal);
+  const task = verifyFiles(recovery, new Findings(onProgress));
+  return await driveVerification(task, systemScheduler, signal, () => {});
+}
+
+/** As {@linkcode verifyStore}, synchronously. */
+export function verifyStoreSync(path: string | URL, options?: VerifyStoreOptions): VerifyReport {
+  const { recovery, signal, onProgress } = verifyRequest(path, options);
+  throwIfAborted(signal);
+  return runTaskSync(verifyFiles(recovery, new Findings(onProgress)));
+}
+
+function verifyRequest(
+  path: string | URL,
+  options: VerifyStoreOptions = {},
+): VerifyOptions & { recovery: RecoveryOptions } {
+  const { fileSystem, ...rest } = ownFields(Object(options)) as VerifyStoreOptions;
+  const own = verifyOptions(typeof options === "object" && options !== null ? rest : options);
+  return { ...own, recovery: recoveryOf(path, "verify the store", fileSystem) };
+}
+
+/**
+ * What recovery needs, for a directory that must be there. Nothing is kept in a cache.
+ *
+ * @throws {StoreError} code `NOT_A_STORE`: it is not there, or no directory
+ */
+export function recoveryOf(
+  path: string | URL,
+  action: string,
+  given: FileSystem | undefined,
+): RecoveryOptions {
+  const checkedPath = requirePath(path, action);
+  requireSupportedRuntime();
+  const fileSystem = given ?? defaultFileSystem();
+  const directory = fileSystem.resolvePath(checkedPath);
+  const status = fileSystem.statSync(directory);
+  if (status === undefined) throw notAStore(directory, "it does not exist");
+  if (!isDirectory(fileSystem, directory, status)) throw notAStore(directory, "it is no directory");
+  const { blockSizeBytes, bloomFalsePositiveRate, memtableSizeBytes } = defaultOptions();
+  return {
+    fileSystem,
+    directory,
+    resources: checkResources(fileSystem),
+    tableOutput: {
+      fileSystem,
+      directory,
+      // Any runtime has it, whatever the damaged tables are compressed by; the next compaction
+      // compresses again.
+      compressor: compressorFor("snappy", -1),
+      blockSizeBytes: blockSizeBytes!,
+      bloomFalsePositiveRate: bloomFalsePositiveRate!,
+    },
+    memtableSizeBytes: memtableSizeBytes!,
+    readOnly: true,
+    foreign: [goStore],
+    scheduler: systemScheduler,
+  };
+}
+
+function* verifyFiles(recovery: RecoveryOptions, findings: Findings): Task<VerifyReport> {
+  const { fileSystem, directory, resources } = recovery;
+  try {
+    const names = fileSystem.listSync(directory);
+    const base = readBase(recovery, names);
+    findings.problems.push(...base.problems);
+    if (base.state === undefined) return findings.report();
+    const tables = base.state.version.tables.flat();
+    findings.totalBytes = tables.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    yield* verifyLogs(recovery, base, names, findings);
+    for (const table of tables) {
+      if (!names.includes(tableName(table.number))) {
+        findings.note(missingFile(recovery, tableName(table.number)), directory);
+        continue;
+      }
+      const check = yield* checkTable(
+        fileSystem,
+        directory,
+        table,
+        (file, bytes) => findings.checked(file, bytes),
+      );
+      findings.problems.push(...check.problems);
+      findings.tables++;
+      findings.entries += check.entries;
+    }
+    return findings.report();
+  } finally {
+    resources.handles.close();
+  }
+}
+
+/** Replays the logs into memory, as an open would, and lets what they hold go. */
+function* verifyLogs(
+  recovery: RecoveryOptions,
+  { storeId, state, manifestNumber }: BaseState,
+  names: readonly string[],
+  findings: Findings,
+): Task<void> {
+  const { fileSystem, directory } = recovery;
+  try {
+    const numbers = neededLogs(recovery, state!, names);
+    findings.logs += numbers.length;
+    const versions = new VersionSet(
+      ...[fileSystem, directory, checkResources(fileSystem), storeId, state!] as const,
+      manifestNumber,
+    );
+    const replay = new Replay(recovery, versions, state!.lastSequence);
+    const foreignLog = foreignLogOf(recovery, state!, names);
+    if (foreignLog !== undefined) yield* replay.runForeignLog(foreignLog);
+    yield* replay.run(numbers);
+    findings.entries += replay.memtable.entryCount;
+  } catch (error) {
+    findings.note(error, directory);
+  }
+}

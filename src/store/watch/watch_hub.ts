@@ -1,0 +1,198 @@
+/**
+ * The watches of a store. The write path tells of each commit twice: when it is made, and when it
+ * is as durable as `walSync` promises. In between it waits here, as a copy of its log record's
+ * payload, which all watches share; then it goes to the queues of those whose range it touches.
+ * What it says is decoded when it is read.
+ *
+ * While nobody watches, the store has no hub, and the write path compares one field with undefined.
+ */
+
+import { compareRanges } from "../../bytes/compare.ts";
+import type { Commit } from "../../contract/watch.ts";
+import { WatchQueue } from "../../contract/watch_queue.ts";
+import type { Operation } from "../../contract/writer.ts";
+import type { WatchOptions, WatchRange } from "../../contract/watch.ts";
+import { emptyEntryView } from "../../iterator/entry_cursor.ts";
+import { isLive } from "../../iterator/visibility.ts";
+import type { Key, Value } from "../../value/value.ts";
+import type { EntryDecoder } from "../read/entry_decoder.ts";
+import type { CommitObserver } from "../state/commit_observer.ts";
+import { type ResolvedRange, resolveRange } from "../state/range.ts";
+import type { StoreState } from "../state/store_state.ts";
+
+/** The operations of a commit, encoded. */
+interface Payload {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+/** What the hub needs of a watch, whatever types its handle shows. */
+type AnyQueue = Pick<WatchQueue<Payload>, "note" | "push" | "finish" | "fail">;
+
+/** A commit that is not acknowledged yet, with those who are to see it. */
+interface Pending {
+  readonly lastSequence: number;
+  readonly payload: Payload;
+  readonly watches: readonly AnyQueue[];
+}
+
+/** Tells the watches of one store of its commits. */
+export class WatchHub implements CommitObserver {
+  readonly #state: StoreState;
+  readonly #watches = new Map<AnyQueue, ResolvedRange>();
+  #pending: Pending[] = [];
+
+  /** Makes the hub of a store; it is the store's observer while there is a watch. */
+  constructor(state: StoreState) {
+    this.#state = state;
+  }
+
+  /** Starts a watch. */
+  open<KeyOut extends Key, V extends Value>(
+    range: ResolvedRange,
+    decoder: EntryDecoder<KeyOut, V>,
+    options: WatchOptions | undefined,
+    onEnd: (watch: WatchQueue<Payload, KeyOut, V>) => void,
+  ): WatchQueue<Payload, KeyOut, V> {
+    const { turns } = this.#state;
+    const encoding = range.keyEncoding ?? this.#state.options.keyEncoding;
+    const watch: WatchQueue<Payload, KeyOut, V> = new WatchQueue<Payload, KeyOut, V>({
+      show: (payload) => commitOf(payload, range, decoder, encoding),
+      onEnd: () => {
+        this.#watches.delete(watch);
+        if (this.#watches.size === 0) this.#close();
+        onEnd(watch);
+      },
+      pause: () => turns.due(),
+    }, options);
+    this.#watches.set(watch, range);
+    this.#state.observer = this;
+    return watch;
+  }
+
+  committed(
+    lastSequence: number,
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    end: number,
+  ): void {
+    const size = end - start;
+    const watches: AnyQueue[] = [];
+    for (const [watch, range] of this.#watches) {
+      if (touches(range, view, start, end) && watch.note(size)) watches.push(watch);
+    }
+    if (watches.length === 0) return;
+    const copy = bytes.slice(start, end);
+    const payload = { bytes: copy, view: new DataView(copy.buffer) };
+    this.#pending.push({ lastSequence, payload, watches });
+  }
+
+  acknowledged(sequence: number): void {
+    const pending = this.#pending;
+    let count = 0;
+    for (; count < pending.length; count++) {
+      const { lastSequence, payload, watches } = pending[count]!;
+      if (lastSequence > sequence) break;
+      for (const watch of watches) watch.push(payload, payload.bytes.length);
+    }
+    if (count === pending.length) this.#pending = [];
+    else if (count > 0) this.#pending = pending.slice(count);
+  }
+
+  ended(failure: Error | undefined): void {
+    for (const watch of [...this.#watches.keys()]) {
+      if (failure === undefined) watch.finish();
+      else watch.fail(failure);
+    }
+  }
+
+  #close(): void {
+    this.#pending = [];
+    if (this.#state.observer === this) this.#state.observer = undefined;
+  }
+}
+
+/** One hub for all handles on a store. */
+const hubs = new WeakMap<StoreState, WatchHub>();
+
+/** The watches of one handle on a store. */
+export class Watches<KeyOut extends Key = Key, V extends Value = Value> {
+  readonly #state: StoreState;
+  readonly #decoder: EntryDecoder<KeyOut, V>;
+  readonly #open = new Set<WatchQueue<Payload, KeyOut, V>>();
+
+  /** Starts without any. */
+  constructor(state: StoreState, decoder: EntryDecoder<KeyOut, V>) {
+    this.#state = state;
+    this.#decoder = decoder;
+  }
+
+  /** Starts a watch. @throws {TypeError | RangeError} the range or an option is not valid */
+  open(range: WatchRange, options: WatchOptions | undefined): WatchQueue<Payload, KeyOut, V> {
+    this.#state.requireOpen();
+    const resolved = resolveRange(range);
+    // Getters of the range may have closed the store.
+    this.#state.requireOpen();
+    if (this.#state.failure !== undefined) throw this.#state.failure;
+    const hub = hubs.get(this.#state) ?? new WatchHub(this.#state);
+    hubs.set(this.#state, hub);
+    const watch = hub.open(resolved, this.#decoder, options, (ended) => this.#open.delete(ended));
+    this.#open.add(watch);
+    return watch;
+  }
+
+  /** Ends those that are open: the handle is closed, maybe not its store. */
+  close(): void {
+    for (const watch of [...this.#open]) watch.finish();
+  }
+}
+
+/** Whether one of the operations is on a key of the range. */
+function touches(range: ResolvedRange, view: DataView, start: number, end: number): boolean {
+  if (range.lower === undefined && range.upper === undefined) return true;
+  for (let at = start; at < end;) {
+    const keyEnd = at + 5 + view.getUint32(at + 1, true);
+    if (isInside(range, view, at + 5, keyEnd)) return true;
+    at = keyEnd + 4 + view.getUint32(keyEnd, true);
+  }
+  return false;
+}
+
+function isInside(
+  { lower, upper }: ResolvedRange,
+  key: DataView,
+  start: number,
+  end: number,
+): boolean {
+  return (lower === undefined ||
+    compareRanges(key, start, end, lower.view, 0, lower.bytes.length) >= 0) &&
+    (upper === undefined ||
+      compareRanges(key, start, end, upper.view, 0, upper.bytes.length) < 0);
+}
+
+/** What a commit did to the keys of a range. */
+function commitOf<KeyOut, V>(
+  { bytes, view }: Payload,
+  range: ResolvedRange,
+  decoder: EntryDecoder<KeyOut, V>,
+  encoding: "utf8" | "bytes",
+): Commit<KeyOut, V> {
+  const operations: Operation<KeyOut, V>[] = [];
+  const takeKey = decoder.keys[encoding];
+  const entry = emptyEntryView();
+  entry.keyBytes = entry.valueBytes = bytes;
+  entry.keyView = entry.valueView = view;
+  for (let at = 0; at < bytes.length; at = entry.valueEnd) {
+    entry.keyStart = at + 5;
+    entry.keyEnd = entry.keyStart + view.getUint32(at + 1, true);
+    entry.valueStart = entry.keyEnd + 4;
+    entry.valueEnd = entry.valueStart + view.getUint32(entry.keyEnd, true);
+    if (!isInside(range, view, entry.keyStart, entry.keyEnd)) continue;
+    const key = takeKey(entry);
+    if (isLive(bytes, entry.valueStart)) {
+      operations.push({ type: "put", key, value: decoder.value(entry) });
+    } else operations.push({ type: "delete", key });
+  }
+  return { operations };
+}

@@ -1,0 +1,208 @@
+/**
+ * The commit: the one stretch in which a write gets its sequence number and becomes visible.
+ *
+ * A write is encoded into the log's buffer as one record, the record is sealed, and its entries are
+ * inserted into the memtable. All of this happens in one synchronous call: later reads of this
+ * process see the write, and the order of the calls is the order of the writes. When the call
+ * returns, the record is only in the log's buffer; acknowledgement.ts writes it to the file and
+ * syncs it.
+ *
+ * A call that throws before the record is sealed has changed nothing. An insert that fails after
+ * that is a failure of the store.
+ */
+
+import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
+import type { Memtable } from "../../memtable/memtable.ts";
+import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
+import type { Key, Value } from "../../value/value.ts";
+import { isTombstone } from "../../value/value_codec.ts";
+import type { LogWriter } from "../../wal/log_writer.ts";
+import type { Background } from "../background/background.ts";
+import type { StoreState } from "../state/store_state.ts";
+import { EmbeddedBatch } from "./batch.ts";
+import { encodeDelete, encodePut } from "./operation_encoding.ts";
+
+/** The longest batch; it has to fit into one memtable (4 GiB with its overhead). */
+const MAX_BATCH_BYTES = 2 ** 31;
+/** A batch this long gets its own memtable. */
+const LARGE_BATCH_BYTES = 2 ** 29;
+
+/** The memory of a batch is kept for the next one up to this size. */
+const KEEP_BATCH_BYTES = 1024 * 1024;
+
+/** Means "delete" in place of a value. */
+export const DELETE: unique symbol = Symbol("delete");
+
+/** Commits the writes of a store. */
+export class Commit {
+  readonly #state: StoreState;
+  readonly #background: Background;
+  /** Whether the manifest says that there is a log. */
+  #isFirstLogKnown = false;
+  #batchMemory: ByteWriter | undefined;
+
+  /** Makes the commit of a store. */
+  constructor(state: StoreState, background: Background) {
+    this.#state = state;
+    this.#background = background;
+  }
+
+  /** Commits one operation; returns the number of bytes that it takes in the log. */
+  one(key: Key, value: Value | typeof DELETE): number {
+    if (typeof value === "object" && !isBytes(value)) {
+      // Encoding a record may run getters of the caller, which may write: so not into the log's
+      // buffer.
+      return this.batch(new EmbeddedBatch(undefined, this.takeBatchMemory()).put(key, value));
+    }
+    const log = this.#prepare();
+    log.beginRecord();
+    try {
+      if (value === DELETE) encodeDelete(log.buffer, key);
+      else encodePut(log.buffer, key, value);
+    } catch (error) {
+      log.cancelRecord();
+      throw error;
+    }
+    return this.#commit(log, 1);
+  }
+
+  /** Commits a batch as one record; returns the number of bytes that it takes in the log. */
+  batch(batch: EmbeddedBatch): number {
+    const { length, sizeBytes } = batch;
+    if (sizeBytes > MAX_BATCH_BYTES) {
+      throw new RangeError(
+        `Cannot write a batch of ${sizeBytes} bytes: the limit is ${MAX_BATCH_BYTES}`,
+      );
+    }
+    this.#state.requireWritable();
+    if (length === 0) {
+      this.#keepBatchMemory(batch.finish());
+      return 0;
+    }
+    if (sizeBytes > LARGE_BATCH_BYTES) this.rotate();
+    const log = this.#prepare();
+    const payload = batch.finish();
+    this.#keepBatchMemory(payload);
+    log.beginRecord();
+    log.buffer.appendBytes(payload.bytes, 0, payload.length);
+    return this.#commit(log, length);
+  }
+
+  /** Freezes the memtable unless it is empty. */
+  rotate(): void {
+    if (this.#state.memtable.entryCount > 0) this.#rotate();
+  }
+
+  /** Drops the memory of the last batch. */
+  rest(): void {
+    this.#batchMemory = undefined;
+  }
+
+  /**
+   * Memory for a batch, that of the last one if there was one. Otherwise a batch of 1,000 entries
+   * would allocate, zero and copy 500 KiB as it grows, outside of the heap, where such garbage
+   * makes V8 collect everything.
+   */
+  takeBatchMemory(): ByteWriter {
+    const memory = this.#batchMemory;
+    if (memory === undefined) return new ByteWriter(256);
+    this.#batchMemory = undefined;
+    memory.length = 0;
+    return memory;
+  }
+
+  /** The bytes stay valid until the next batch starts. Oversized memory is dropped. */
+  #keepBatchMemory(memory: ByteWriter): void {
+    // The memory of a batch of another copy of the library is of another class.
+    if (memory.constructor !== ByteWriter) return;
+    if (memory.bytes.length <= KEEP_BATCH_BYTES) this.#batchMemory = memory;
+  }
+
+  /** The log to write to, after making sure that there is one, and a memtable with room. */
+  #prepare(): LogWriter {
+    const state = this.#state;
+    state.requireWritable();
+    const { logs } = state;
+    if (!this.#isFirstLogKnown || logs.active === undefined) this.#openFirstLog();
+    else if (state.memtable.sizeBytes >= state.options.memtableSizeBytes || logs.isEnded) {
+      this.#rotate();
+    }
+    return state.logs.active!;
+  }
+
+  /**
+   * Seals the record that was begun, gives its entries their sequence numbers and makes them
+   * visible.
+   */
+  #commit(log: LogWriter, entryCount: number): number {
+    const state = this.#state;
+    const firstSequence = state.lastSequence + 1;
+    log.endRecord(firstSequence, entryCount);
+    const { bytes, view, length } = log.buffer;
+    const payloadStart = log.recordPayloadStart;
+    const { memtable, deadRanges } = state;
+    const mayRevive = !deadRanges.isEmpty;
+    let start = payloadStart + 1;
+    try {
+      for (let i = 0; i < entryCount; i++) {
+        const keyEnd = start + 4 + view.getUint32(start, true);
+        const end = keyEnd + 4 + view.getUint32(keyEnd, true);
+        if (isTombstone(bytes, keyEnd + 4)) this.#noteTombstone(memtable);
+        else if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
+        memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
+        start = end + 1;
+      }
+    } catch (error) {
+      // The log has the whole record and the memtable only a part of it: reopening is the only way
+      // to mend that.
+      throw state.fail("an insert into the memtable", error);
+    }
+    state.lastSequence = firstSequence + entryCount - 1;
+    if (state.observer !== undefined) {
+      state.observer.committed(state.lastSequence, bytes, view, payloadStart, length);
+    }
+    return length - payloadStart;
+  }
+
+  #noteTombstone(memtable: Memtable): void {
+    memtable.tombstoneCount++;
+    this.#background.idle.start();
+  }
+
+  #rotate(): void {
+    this.#background.makeRoom();
+    try {
+      this.#state.rotate();
+    } catch (error) {
+      // Nothing was created: the next write tries again.
+      if (isOutOfDescriptors(error)) throw error;
+      throw this.#state.fail("the start of a new write-ahead log", error);
+    }
+    this.#background.kick();
+  }
+
+  /**
+   * Creates the first log of this session and names it in the manifest, so that recovery notices if
+   * the log disappears. This happens once per open, and synchronously: no write may come before it.
+   * If there is no descriptor for a step, that step has done nothing, and the next write continues
+   * from there.
+   */
+  #openFirstLog(): void {
+    const state = this.#state;
+    try {
+      if (state.logs.active === undefined) {
+        state.logs.rotate(state.versions.newFileNumber(), state.lastSequence + 1);
+      }
+      const { number } = state.logs.active!;
+      state.logs.writeOutSync();
+      // The header is made durable now, so each record says that it was: damage to it is noticed.
+      state.logs.syncSync();
+      state.versions.applySync({ log: { number, live: true }, removed: [], added: [] });
+      this.#isFirstLogKnown = true;
+    } catch (error) {
+      if (state.isShortage(error)) throw error;
+      throw state.fail("the start of the write-ahead log", error);
+    }
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * What a write that depends on a key's value decides, as pure functions of the key's entry: for the
+ * store and for a transaction, which differ in where the entry comes from and in where the write
+ * goes.
+ */
+
+import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
+import { addInt64, int64Of } from "../../contract/writer_base.ts";
+import type { EntryView } from "../../iterator/entry_cursor.ts";
+import type { Key, Value } from "../../value/value.ts";
+import { encodeValue } from "../../value/value_codec.ts";
+import type { EntryDecoder } from "../read/entry_decoder.ts";
+import { EmbeddedBatch } from "./batch.ts";
+
+/** What to do about a key. */
+export interface Decision<T> {
+  /** The answer for the caller. */
+  readonly result: T;
+  /** What to write, if anything. */
+  readonly batch: EmbeddedBatch | undefined;
+}
+
+/**
+ * Reads a key's entry and decides. It may be called only once, in the stretch in which the entry is
+ * shown.
+ */
+export type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
+
+/** What a user of `update` makes of a value. */
+export type Change<V = Value> = (old: V | undefined) => Value | undefined;
+
+const UNCHANGED: Decision<boolean> = { result: false, batch: undefined };
+
+/** To remove the key if it is there. */
+export function deletion(key: Key): Decide<boolean> {
+  const batch = new EmbeddedBatch().delete(key);
+  return (entry) => entry === undefined ? UNCHANGED : { result: true, batch };
+}
+
+/** To store a value if the key has none. */
+export function creation(key: Key, value: Value): Decide<boolean> {
+  const batch = new EmbeddedBatch().put(key, value);
+  return (entry) => entry === undefined ? { result: true, batch } : UNCHANGED;
+}
+
+/** To store a value if the key has one that is encoded as `expected` is. */
+export function replacement(key: Key, value: Value, expected: Value): Decide<boolean> {
+  const wanted = new ByteWriter(64);
+  encodeValue(expected, wanted);
+  const batch = new EmbeddedBatch().put(key, value);
+  return (entry) => {
+    if (entry === undefined || !isEncoding(wanted, entry)) return UNCHANGED;
+    return { result: true, batch };
+  };
+}
+
+/** To add to the int64 that the key has. */
+export function addition(
+  key: Key,
+  by: bigint | number,
+  decoder: Pick<EntryDecoder, "stored">,
+): Decide<bigint> {
+  const added = int64Of(by);
+  const stored = decoder.stored("int64");
+  return (entry) => {
+    const result = addInt64(entry === undefined ? 0n : stored(entry) as bigint, added);
+    return { result, batch: new EmbeddedBatch().put(key, result) };
+  };
+}
+
+/** To store what `change` makes of the value. `requireUnchanged` is called when that has run. */
+export function alteration<V extends Value>(
+  key: Key,
+  change: Change<V>,
+  decoder: Pick<EntryDecoder<never, V>, "value">,
+  requireUnchanged: () => void,
+): Decide<Value | undefined> {
+  return (entry) => {
+    const old = entry && decoder.value(entry);
+    const result = change(old);
+    let batch: EmbeddedBatch | undefined;
+    if (result !== undefined) batch = new EmbeddedBatch().put(key, result);
+    else if (old !== undefined) batch = new EmbeddedBatch().delete(key);
+    // The caller's function, and getters of what it returns, may have done anything.
+    requireUnchanged();
+    return { result, batch };
+  };
+}
+
+/** @throws {TypeError} what `update` is to call is no function */
+export function requireChange(change: unknown): void {
+  if (typeof change === "function") return;
+  throw new TypeError(`Cannot update the key: found ${typeof change}, expected a function`);
+}
+
+/** The error for a function that `update` calls and that writes to the key itself. */
+export function changedBeside(): TypeError {
+  return new TypeError("Cannot update the key: the function that changes it has written to it");
+}
+
+/** Whether the entry's value is encoded as `wanted` is. */
+function isEncoding({ bytes, length }: ByteWriter, entry: EntryView): boolean {
+  const { valueBytes, valueStart, valueEnd } = entry;
+  if (valueEnd - valueStart !== length) return false;
+  for (let i = 0; i < length; i++) if (valueBytes[valueStart + i] !== bytes[i]) return false;
+  return true;
+}
+
+/**
+ * The key, which the caller can't change any more. If it can't be a key, the encoder reports that.
+ */
+export function ownKey(key: Key): Key {
+  const isOwned = typeof key === "string" || !isBytes(key) || key.length === 0;
+  return isOwned ? key : new Uint8Array(key);
+}

@@ -1,0 +1,116 @@
+/**
+ * The one write path: a write is committed in the call (commit.ts), and acknowledged when it is as
+ * durable as its caller asks for (acknowledgement.ts).
+ */
+
+import type { ByteWriter } from "../../bytes/byte_writer.ts";
+import { wantsSync } from "../../contract/write_options.ts";
+import type { WriteOptions } from "../../contract/writer.ts";
+import type { Key, Value } from "../../value/value.ts";
+import type { Background } from "../background/background.ts";
+import type { StoreState } from "../state/store_state.ts";
+import { Acknowledgement } from "./acknowledgement.ts";
+import type { EmbeddedBatch } from "./batch.ts";
+import { Commit, DELETE } from "./commit.ts";
+
+/** Writes to a store. */
+export class WritePath {
+  readonly #state: StoreState;
+  readonly #commit: Commit;
+  readonly #acknowledgement: Acknowledgement;
+
+  /** Makes the write path of a store. */
+  constructor(state: StoreState, background: Background) {
+    this.#state = state;
+    this.#commit = new Commit(state, background);
+    this.#acknowledgement = new Acknowledgement(state, background);
+  }
+
+  /** Stores a value; resolves when it is as durable as the caller asks for. */
+  put(key: Key, value: Value, options: WriteOptions | undefined): Promise<void> {
+    try {
+      const sync = this.#needsSync(options);
+      this.#commit.one(key, value);
+      return this.#acknowledgement.wait(sync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** As `put`. */
+  putSync(key: Key, value: Value, options: WriteOptions | undefined): void {
+    const sync = this.#needsSync(options);
+    this.#acknowledgement.now(this.#commit.one(key, value), sync);
+  }
+
+  /** Removes a key; resolves as `put` does. */
+  delete(key: Key, options: WriteOptions | undefined): Promise<void> {
+    try {
+      const sync = this.#needsSync(options);
+      this.#commit.one(key, DELETE);
+      return this.#acknowledgement.wait(sync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** As `delete`. */
+  deleteSync(key: Key, options: WriteOptions | undefined): void {
+    const sync = this.#needsSync(options);
+    this.#acknowledgement.now(this.#commit.one(key, DELETE), sync);
+  }
+
+  /** Applies a batch as one log record; resolves as `put` does. */
+  write(batch: EmbeddedBatch, options: WriteOptions | undefined): Promise<void> {
+    try {
+      const sync = this.#needsSync(options);
+      this.#commit.batch(batch);
+      return this.#acknowledgement.wait(sync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** As `write`. */
+  writeSync(batch: EmbeddedBatch, options: WriteOptions | undefined): void {
+    const sync = this.#needsSync(options);
+    this.#acknowledgement.now(this.#commit.batch(batch), sync);
+  }
+
+  /** Makes every write before the call durable. */
+  sync(): Promise<void> {
+    return this.#acknowledgement.sync();
+  }
+
+  /** Memory for a batch, whose bytes stay valid until the next batch starts. */
+  takeBatchMemory(): ByteWriter {
+    return this.#commit.takeBatchMemory();
+  }
+
+  /** Freezes the memtable unless it is empty. */
+  rotate(): void {
+    this.#commit.rotate();
+  }
+
+  /** Drops the memory of the last batch. */
+  rest(): void {
+    this.#commit.rest();
+  }
+
+  /** Drops everything: the store is closed. */
+  stop(): void {
+    this.#acknowledgement.stop();
+    this.rest();
+  }
+
+  /** Resolves when every write that was accepted is acknowledged or has failed. */
+  drained(): Promise<void> {
+    return this.#acknowledgement.drained();
+  }
+
+  #needsSync(options: WriteOptions | undefined): boolean {
+    const { walSync } = this.#state.options;
+    const isWanted = wantsSync(options);
+    return isWanted || walSync === "batch" || walSync === "write";
+  }
+}

@@ -1,0 +1,10 @@
+/** What the suites of this folder share. */
+
+import { mkdtempSync } from "node:fs";
+import * as path from "node:path";
+
+/** A directory that the run as a whole removes. */
+export const newDirectory = () => mkdtempSync(path.join(process.env.TINYKVS_STORES, "store "));
+
+/** More than any test takes on a busy machine. */
+export const TIMEOUT_MS = 240_000;

@@ -1,0 +1,546 @@
+/**
+ * One random history of concurrent transactions, and the judgement of a serial oracle.
+ *
+ * Up to eight workers run transactions beside plain writes, flushes, compactions and snapshots, on
+ * the files and the time of environment.ts: a seed decides what happens and how it interleaves. The
+ * order of commits is read from the store's own logs, which the file system keeps when they are
+ * removed: one record is one commit. In that order every transaction is done again on a map, one
+ * after the other. Each answer that a committed attempt got must be the map's, and what it wrote
+ * must be one record. A transaction that only read must fit between two commits.
+ */
+
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
+import { inspect } from "node:util";
+import {
+  ConflictError,
+  type EmbeddedStore,
+  type EmbeddedTransaction,
+  open,
+  type Options,
+  type Range,
+  type Value,
+  type Watch,
+} from "../../mod.ts";
+import { isTombstone, ValueDecoder } from "../../src/value/value_codec.ts";
+import { useScheduler } from "../support/fault_scheduler.ts";
+import { Random } from "../support/random.ts";
+import { HistoryFileSystem, HistoryScheduler, hop } from "./environment.ts";
+
+const DIRECTORY = "/transactions";
+const KEYS = 10;
+const FILLERS = 40;
+/** Real turns after which a history that has not ended never will. */
+const MAX_TURNS = 5000;
+
+type Pair = [string, Value];
+/** What one commit did to keys; undefined removes. */
+type Changes = readonly (readonly [string, Value | undefined])[];
+
+/** One call in the body of a transaction, with the answer that it got. */
+interface Call {
+  readonly name: string;
+  /** Does it on the map; returns the answer. */
+  readonly onModel: (model: Model) => unknown;
+  readonly answer: unknown;
+}
+
+/** A transaction that has committed. */
+interface Committed {
+  readonly id: string;
+  readonly calls: readonly Call[];
+  readonly isReadOnly: boolean;
+}
+
+/** What a history was made of. */
+export interface HistoryFigures {
+  committed: number;
+  readOnly: number;
+  retried: number;
+  conflicts: number;
+  tables: number;
+}
+
+/** The map. */
+class Model {
+  readonly values: Map<string, Value>;
+
+  constructor(values: Iterable<readonly [string, Value]>) {
+    this.values = new Map(values);
+  }
+
+  apply(changes: Changes): void {
+    for (const [key, value] of changes) {
+      if (value === undefined) this.values.delete(key);
+      else this.values.set(key, value);
+    }
+  }
+
+  select({ gte, lt, reverse, limit = Infinity }: Range): Pair[] {
+    const found = [...this.values].filter(([key]) =>
+      (gte === undefined || key >= gte) && (lt === undefined || key < lt)
+    ).sort(([a], [b]) => a < b ? -1 : 1);
+    return (reverse === true ? found.reverse() : found).slice(0, limit);
+  }
+}
+
+/** Keeps logs that are removed: their records are the order of commits. */
+class RecordingFiles extends HistoryFileSystem {
+  readonly commits = new Map<number, Changes>();
+
+  override removeSync(path: string): void {
+    if (path.endsWith(".wal")) this.#read(this.content(path));
+    super.removeSync(path);
+  }
+
+  /** Every commit, in order. */
+  inOrder(): Changes[] {
+    return [...this.commits].sort(([a], [b]) => a - b).map(([, changes]) => changes);
+  }
+
+  #read(bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer);
+    const decoder = new ValueDecoder({ int64: "bigint" });
+    // After the header, records of a header of 40 bytes and a payload; zeros or the end record end
+    // them.
+    for (let at = 32; at + 40 <= bytes.length && bytes[at + 36] === 1;) {
+      const changes: [string, Value | undefined][] = [];
+      const end = at + 40 + view.getUint32(at + 8, true);
+      for (let entry = at + 40; entry < end;) {
+        const keyEnd = entry + 5 + view.getUint32(entry + 1, true);
+        const valueEnd = keyEnd + 4 + view.getUint32(keyEnd, true);
+        const key = new TextDecoder().decode(bytes.subarray(entry + 5, keyEnd));
+        const isDead = isTombstone(bytes, keyEnd + 4);
+        changes.push([key, isDead ? undefined : decoder.decode(bytes, view, keyEnd + 4, valueEnd)]);
+        entry = valueEnd;
+      }
+      this.commits.set(view.getUint32(at + 16, true), changes);
+      at = end;
+    }
+  }
+}
+
+/** A history at work. */
+class Run {
+  readonly committed: Committed[] = [];
+  readonly figures: HistoryFigures = {
+    committed: 0,
+    readOnly: 0,
+    retried: 0,
+    conflicts: 0,
+    tables: 0,
+  };
+  readonly random: Random;
+  readonly store: EmbeddedStore;
+  #unique = 0;
+
+  constructor(random: Random, store: EmbeddedStore) {
+    this.random = random;
+    this.store = store;
+  }
+
+  pause(): Promise<void> {
+    return hop(this.random.below(12));
+  }
+
+  key(): string {
+    return `k${this.random.below(KEYS)}`;
+  }
+
+  value(): Value {
+    return this.random.below(4) === 0 ? `text ${++this.#unique}` : ++this.#unique;
+  }
+
+  range(): Range {
+    const { random } = this;
+    const range: Range = {};
+    if (random.below(3) > 0) range.gte = this.key();
+    if (random.below(3) > 0) range.lt = `${this.key()}~`;
+    if (random.below(2) === 0) range.reverse = true;
+    if (random.below(3) === 0) range.limit = 1 + random.below(4);
+    return range;
+  }
+
+  /** Transactions one after the other. */
+  async work(worker: number, count: number): Promise<void> {
+    for (let i = 0; i < count; i++) {
+      await this.pause();
+      await this.transaction(`~t${worker}.${i}`);
+    }
+  }
+
+  async transaction(id: string): Promise<void> {
+    const { random, figures } = this;
+    const isReadOnly = random.below(6) === 0;
+    const isSync = random.below(6) === 0;
+    const length = 1 + random.below(6);
+    let calls: Call[] = [];
+    let attempts = 0;
+    try {
+      if (isSync) {
+        this.store.transactionSync((tx) => {
+          attempts = tx.attempt;
+          for (let i = 0; i < length; i++) calls.push(this.callSync(tx, isReadOnly));
+          if (!isReadOnly) tx.putSync(id, 1);
+        });
+      } else {
+        await this.store.transaction(async (tx) => {
+          attempts = tx.attempt;
+          calls = [];
+          for (let i = 0; i < length; i++) {
+            await this.pause();
+            await this.call(tx, isReadOnly, calls);
+          }
+          if (!isReadOnly) await tx.put(id, 1);
+          await this.pause();
+        }, { retries: 3 });
+      }
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      figures.conflicts++;
+      return;
+    }
+    if (attempts > 1) figures.retried++;
+    if (isReadOnly) figures.readOnly++;
+    else figures.committed++;
+    if (!isReadOnly) {
+      calls.push({
+        name: "mark",
+        answer: undefined,
+        onModel: (model) => model.apply([[id, 1]]),
+      });
+    }
+    this.committed.push({ id, calls, isReadOnly });
+  }
+
+  /** One call of a random kind; several may be under way at the same time. */
+  async call(tx: EmbeddedTransaction, isReadOnly: boolean, calls: Call[]): Promise<void> {
+    const kind = this.random.below(isReadOnly ? 6 : 13);
+    if (kind !== 5) {
+      const { name, onModel, start } = this.asyncCall(tx, kind);
+      calls.push({ name, onModel, answer: await start() });
+      return;
+    }
+    // A cursor that is read in part, sought, and read on, maybe with a write in between.
+    const range = this.range();
+    const target = this.key();
+    const [first, second] = [1 + this.random.below(3), 1 + this.random.below(3)];
+    const key = this.key();
+    const value = this.value();
+    const cursor = tx.entries(range);
+    const answer: unknown[] = [await cursor.nextMany(first)];
+    await this.pause();
+    const writes = !isReadOnly && this.random.below(2) === 0;
+    if (writes) await tx.put(key, value);
+    cursor.seek(target);
+    await this.pause();
+    answer.push(await cursor.nextMany(second));
+    await cursor.close();
+    const onModel = (model: Model): unknown => {
+      const before = new Model(model.values);
+      const { limit = Infinity } = range;
+      const shown = before.select(range).slice(0, first);
+      if (writes) model.apply([[key, value]]);
+      const isInside = (range.gte === undefined || target >= range.gte) &&
+        (range.lt === undefined || target < range.lt);
+      const { limit: _, ...unlimited } = range;
+      const rest = before.select(unlimited)
+        .filter(([key]) => range.reverse === true ? key <= target : key >= target);
+      const left = Math.max(0, Math.min(second, limit - shown.length));
+      return [shown, isInside ? rest.slice(0, left) : []];
+    };
+    calls.push({ name: `cursor ${JSON.stringify(range)}, seek ${target}`, onModel, answer });
+  }
+
+  asyncCall(
+    tx: EmbeddedTransaction,
+    kind: number,
+  ): { name: string; start: () => Promise<unknown>; onModel: (model: Model) => unknown } {
+    const key = this.key();
+    const other = this.key();
+    const value = this.value();
+    const range = this.range();
+    const counter = `n${this.random.below(2)}`;
+    switch (kind) {
+      case 0:
+        return {
+          name: `get ${key}`,
+          start: () => tx.get(key),
+          onModel: ({ values }) => values.get(key),
+        };
+      case 1:
+        return {
+          name: `hasMany ${key} ${other}`,
+          start: () => tx.hasMany([key, other]),
+          onModel: ({ values }) => [values.has(key), values.has(other)],
+        };
+      case 2:
+        return {
+          name: `getMany ${key} ${other}`,
+          start: () => tx.getMany([key, other]),
+          onModel: ({ values }) => [values.get(key), values.get(other)],
+        };
+      case 3:
+        return {
+          name: `count ${JSON.stringify(range)}`,
+          start: () => tx.count(range),
+          onModel: (model) => model.select(range).length,
+        };
+      case 4:
+        return {
+          name: `entries ${JSON.stringify(range)}`,
+          start: () => tx.entries(range).toArray(),
+          onModel: (model) => model.select(range),
+        };
+      case 6:
+        return {
+          name: `delete ${key}`,
+          start: () => tx.delete(key),
+          onModel: (model) => model.apply([[key, undefined]]),
+        };
+      case 7:
+        return {
+          name: `putIfNotExists ${key}`,
+          start: () => tx.putIfNotExists(key, value),
+          onModel(model) {
+            if (model.values.has(key)) return false;
+            model.apply([[key, value]]);
+            return true;
+          },
+        };
+      case 8:
+        return {
+          name: `increment ${counter}, twice at the same time`,
+          start: async () => {
+            const sums = await Promise.all([tx.increment(counter), tx.increment(counter, 10)]);
+            // Which of the two comes first is not said.
+            return sums[0] > sums[1] ? sums[0] : sums[1];
+          },
+          onModel(model) {
+            const sum = (model.values.get(counter) as bigint | undefined ?? 0n) + 11n;
+            model.apply([[counter, sum]]);
+            return sum;
+          },
+        };
+      case 9:
+        return {
+          name: `batch ${key} ${other}`,
+          start: () => tx.batch().put(key, value).delete(other).write(),
+          onModel: (model) => model.apply([[key, value], [other, undefined]]),
+        };
+      case 10:
+        return {
+          name: `update ${key}`,
+          start: () => tx.update(key, (old) => old === undefined ? value : undefined),
+          onModel(model) {
+            const changed = model.values.has(key) ? undefined : value;
+            model.apply([[key, changed]]);
+            return changed;
+          },
+        };
+      default:
+        return {
+          name: `put ${key}`,
+          start: () => tx.put(key, value),
+          onModel: (model) => model.apply([[key, value]]),
+        };
+    }
+  }
+
+  callSync(tx: EmbeddedTransaction, isReadOnly: boolean): Call {
+    const key = this.key();
+    const value = this.value();
+    const range = this.range();
+    switch (this.random.below(isReadOnly ? 3 : 6)) {
+      case 0:
+        return {
+          name: `getSync ${key}`,
+          answer: tx.getSync(key),
+          onModel: ({ values }) => values.get(key),
+        };
+      case 1:
+        return {
+          name: `entries ${JSON.stringify(range)}`,
+          answer: [...tx.entries(range)],
+          onModel: (model) => model.select(range),
+        };
+      case 2:
+        return {
+          name: `countSync ${JSON.stringify(range)}`,
+          answer: tx.countSync(range),
+          onModel: (model) => model.select(range).length,
+        };
+      case 3:
+        return {
+          name: `deleteIfExistsSync ${key}`,
+          answer: tx.deleteIfExistsSync(key),
+          onModel: ({ values }) => values.delete(key),
+        };
+      default:
+        tx.putSync(key, value);
+        return {
+          name: `putSync ${key}`,
+          answer: undefined,
+          onModel: (model) => model.apply([[key, value]]),
+        };
+    }
+  }
+
+  /** Plain writes, flushes, compactions and snapshots beside the transactions. */
+  async beside(count: number): Promise<void> {
+    const { random, store, figures } = this;
+    for (let i = 0; i < count; i++) {
+      await this.pause();
+      switch (random.below(8)) {
+        case 0:
+          await store.put(this.key(), this.value());
+          break;
+        case 1:
+          await store.batch().put(this.key(), this.value()).delete(this.key()).write();
+          break;
+        case 2:
+          await store.increment(`n${random.below(2)}`, 100);
+          break;
+        case 3:
+          // More than a memtable: those that a transaction began with are flushed.
+          await store.put(`~filler${random.below(FILLERS)}`, "x".repeat(3000));
+          break;
+        case 4:
+          await store.compact();
+          break;
+        case 5: {
+          using snapshot = store.snapshot();
+          const before = await snapshot.count();
+          await this.pause();
+          assert.equal(await snapshot.count(), before, "a snapshot has changed");
+          break;
+        }
+        default:
+          await store.flush();
+      }
+      const tables = store.stats().levels.reduce((sum, level) => sum + level.tables, 0);
+      figures.tables = Math.max(figures.tables, tables);
+    }
+  }
+}
+
+/**
+ * Runs the history of a seed and judges it. Throws at the first answer that no serial order gives.
+ */
+export async function runTransactionHistory(seed: number): Promise<HistoryFigures> {
+  const random = new Random(seed);
+  const scheduler = new HistoryScheduler(new Random(seed ^ 0x5bd1e995));
+  const files = new RecordingFiles(random, random.below(2) === 0);
+  const restore = useScheduler(scheduler);
+  try {
+    return await driven(scheduler, judged(random, files));
+  } finally {
+    restore();
+  }
+}
+
+async function judged(random: Random, files: RecordingFiles): Promise<HistoryFigures> {
+  const options: Options = {
+    memtableSizeBytes: random.pick([4096, 16384, 65536]),
+    blockSizeBytes: 256,
+    blockCacheSizeBytes: random.pick([0, 3000, 100_000]),
+    compression: "none",
+    l0CompactionTrigger: 2,
+    walSync: random.pick(["batch", "write", "none"]),
+  };
+  const store = await open(DIRECTORY, { ...options, fileSystem: files });
+  const run = new Run(random, store);
+  for (let i = 0; i < 6; i++) await store.put(run.key(), run.value());
+  if (random.below(2) === 0) await store.flush();
+  const watches = [store.watch(), store.watch({ prefix: "k" })].map(follow);
+  const workers = 2 + random.below(7);
+  const work = Array.from({ length: workers }, (_, i) => run.work(i, 1 + random.below(3)));
+  await Promise.all([...work, run.beside(2 + random.below(8))]);
+  const final = await store.entries().toArray() as Pair[];
+  await store.close();
+  const commits = files.inOrder();
+  judge(commits, run.committed, final);
+  // A watch has seen every commit since it began, or what it did to the range.
+  const [all, some] = await Promise.all(watches) as [Changes[], Changes[]];
+  assert.deepEqual(all, commits.slice(commits.length - all.length), "what a watch has shown");
+  assert.ok(all.length >= run.committed.filter(({ isReadOnly }) => !isReadOnly).length);
+  const touching = all.map((changes) => changes.filter(([key]) => key.startsWith("k")));
+  assert.deepEqual(some, touching.filter(({ length }) => length > 0), "what a watch has shown");
+  assert.deepEqual(files.violations, []);
+  return run.figures;
+}
+
+/** What a watch shows until it ends. */
+async function follow(watch: Watch): Promise<Changes[]> {
+  const seen: Changes[] = [];
+  for await (const { operations } of watch) {
+    seen.push(
+      operations.map((one) => [String(one.key), one.type === "put" ? one.value : undefined]),
+    );
+  }
+  return seen;
+}
+
+/** The serial oracle. */
+function judge(commits: readonly Changes[], committed: readonly Committed[], final: Pair[]): void {
+  const byMark = new Map(committed.map((one) => [one.id, one]));
+  const states = [new Model([])];
+  let found = 0;
+  for (const changes of commits) {
+    const before = states.at(-1)!;
+    const after = new Model(before.values);
+    after.apply(changes);
+    const mark = changes.find(([key]) => key.startsWith("~t"))?.[0];
+    if (mark !== undefined) {
+      const transaction = byMark.get(mark);
+      assert.ok(
+        transaction !== undefined,
+        `${mark} is in the log, and it was never said to commit`,
+      );
+      found++;
+      const serial = new Model(before.values);
+      for (const { name, onModel, answer } of transaction.calls) {
+        assert.deepEqual(answer, onModel(serial), `${mark}: ${name}`);
+      }
+      const sorted = (model: Model): Pair[] => model.select({});
+      assert.deepEqual(sorted(after), sorted(serial), `what ${mark} has written`);
+    }
+    states.push(after);
+  }
+  assert.equal(
+    found,
+    committed.filter(({ isReadOnly }) => !isReadOnly).length,
+    "commits in the log",
+  );
+  assert.deepEqual(final, states.at(-1)!.select({}), "the store at the end");
+  for (const { id, calls, isReadOnly } of committed) {
+    if (!isReadOnly) continue;
+    const fits = states.some((state) => calls.every((call) => isSame(call, state)));
+    assert.ok(fits, `${id} has read what there was at no moment: ${inspect(calls)}`);
+  }
+}
+
+function isSame({ answer, onModel }: Call, state: Model): boolean {
+  try {
+    assert.deepEqual(answer, onModel(state));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Lets virtual time pass until the history has ended. */
+async function driven<T>(scheduler: HistoryScheduler, history: Promise<T>): Promise<T> {
+  let isSettled = false;
+  const note = (): void => {
+    isSettled = true;
+  };
+  history.then(note, note);
+  for (let turn = 0; turn < MAX_TURNS && !isSettled; turn++) {
+    await hop(16);
+    scheduler.pass(10);
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  if (!isSettled) throw new Error("the history never ends");
+  return await history;
+}

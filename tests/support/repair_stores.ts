@@ -1,0 +1,139 @@
+/**
+ * A store to damage and repair, with every value that each key ever had, and the checks of what a
+ * repair left.
+ */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { type RepairReport, repairSync, verifyStoreSync } from "../../mod.ts";
+import { CloneableFileSystem } from "./cloneable_file_system.ts";
+import { Random } from "./random.ts";
+import { contentOf, DIRECTORY, openFiles } from "./store_files.ts";
+
+/** The store, as a kill has left it. */
+export interface RepairVictim {
+  readonly fileSystem: CloneableFileSystem;
+  /** Every value that a key ever had; undefined for none. The last is the one that it has. */
+  readonly history: ReadonlyMap<string, readonly (string | undefined)[]>;
+  /** Names of its files by kind. */
+  readonly tables: readonly string[];
+  readonly logs: readonly string[];
+  readonly manifest: string;
+}
+
+const KEYS = 120;
+
+/** Makes a store with tables in level 0 and below, deletions in all of them, and a log. */
+export async function repairVictim(): Promise<RepairVictim> {
+  const fileSystem = new CloneableFileSystem();
+  fileSystem.makeDirectorySync(DIRECTORY);
+  const store = openFiles(fileSystem, {
+    ...{ l0CompactionTrigger: 100, backgroundThread: false, memtableSizeBytes: 65536 },
+    blockSizeBytes: 512,
+  });
+  const random = new Random(17_020);
+  const history = new Map<string, (string | undefined)[]>();
+  const change = (round: number, count: number): void => {
+    for (let i = 0; i < count; i++) {
+      const key = `k${String(random.below(KEYS)).padStart(3, "0")}`;
+      const value = random.below(4) === 0 ? undefined : `${round}.${i} ${"v".repeat(20)}`;
+      if (value === undefined) store.deleteSync(key);
+      else store.putSync(key, value);
+      if (!history.has(key)) history.set(key, [undefined]);
+      history.get(key)!.push(value);
+    }
+  };
+  change(0, 200);
+  await store.compact();
+  for (let round = 1; round < 5; round++) {
+    change(round, 50);
+    await store.flush();
+  }
+  change(5, 40);
+  const files = fileSystem.clone();
+  await store.close();
+  const names = files.listSync(DIRECTORY);
+  const tables = names.filter((name) => name.endsWith(".sst"));
+  assert.ok(tables.length >= 5, names.join());
+  return {
+    fileSystem: files,
+    history,
+    tables,
+    logs: names.filter((name) => name.endsWith(".wal")),
+    manifest: names.find((name) => name.startsWith("MANIFEST"))!,
+  };
+}
+
+/** What a repair came to. */
+export interface Repaired {
+  readonly report: RepairReport;
+  /** Keys that do not have their last value. */
+  readonly wrong: readonly string[];
+}
+
+/**
+ * Repairs damaged files, after a dry run, and requires what holds of every repair: the dry run
+ * writes nothing and tells the same; the result opens, is sound, and holds only what was once
+ * written; if anything is not as it was, the report says so; a second repair changes nothing,
+ * before and after an open. `wasSaid`: an earlier repair may have said what is lost.
+ */
+export function checkRepair(
+  damaged: CloneableFileSystem,
+  victim: RepairVictim,
+  wasSaid = false,
+): Repaired {
+  const files = damaged.clone();
+  const plan = repairSync(DIRECTORY, { fileSystem: files, dryRun: true });
+  requireSame(damaged, files, "the dry run");
+  const report = repairSync(DIRECTORY, { fileSystem: files });
+  assert.deepEqual({ ...plan, dryRun: false }, report);
+  if (report.isSound) requireSame(damaged, files, "the repair of a sound store");
+  requireUnchanged(files, "at once");
+  const content = new Map(Object.entries(contentAfterOpen(files)));
+  requireUnchanged(files, "after an open");
+  assert.equal(files.openHandles, 0, "handles are left open");
+  const wrong: string[] = [];
+  for (const [key, values] of victim.history) {
+    const found = content.get(key) as string | undefined;
+    assert.ok(values.includes(found), `"${key}" is ${found}, which it never was`);
+    if (found !== values.at(-1)) wrong.push(key);
+    content.delete(key);
+  }
+  assert.deepEqual([...content.keys()], [], "keys that never were");
+  const isSaid = report.unknown.length > 0 || report.isSound || wasSaid;
+  assert.ok(wrong.length === 0 || isSaid, `${wrong.join()} have old values, and nothing is said`);
+  return { report, wrong };
+}
+
+function contentAfterOpen(files: CloneableFileSystem): Record<string, unknown> {
+  const store = openFiles(files, { backgroundThread: false });
+  const content = contentOf(store);
+  store.closeSync();
+  return content;
+}
+
+function requireUnchanged(files: CloneableFileSystem, when: string): void {
+  const verified = verifyStoreSync(DIRECTORY, { fileSystem: files });
+  assert.deepEqual(verified.problems, [], `what verifyStore finds ${when}`);
+  const before = files.clone();
+  const again = repairSync(DIRECTORY, { fileSystem: files });
+  assert.equal(again.isSound, true, `a second repair ${when}: ${JSON.stringify(again)}`);
+  assert.deepEqual(again.unknown, []);
+  requireSame(before, files, `a second repair ${when}`);
+}
+
+/** Requires that nothing but the lock's files differs. */
+export function requireSame(
+  before: CloneableFileSystem,
+  after: CloneableFileSystem,
+  what: string,
+): void {
+  const names = (files: CloneableFileSystem): string[] =>
+    files.listSync(DIRECTORY).filter((name) => !name.startsWith("LOCK"));
+  assert.deepEqual(names(after), names(before), `${what} has changed the names`);
+  for (const name of names(before)) {
+    const path = `${DIRECTORY}/${name}`;
+    const isSame = Buffer.compare(before.content(path), after.content(path)) === 0;
+    assert.ok(isSame, `${what} has changed "${name}"`);
+  }
+}
