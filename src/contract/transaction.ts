@@ -69,7 +69,7 @@ export interface Transaction<K = Key, V = Value, KeyOut = K, ValueIn = V>
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): Transaction<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
-  /** A part of the store. The caller vouches for the type of its values. */
+  /** A part of the store. The caller states the type of its values, and nobody checks it. */
   sub<V extends Value>(path: string | readonly string[]): Transaction<Key, V>;
 }
 

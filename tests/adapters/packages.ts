@@ -13,7 +13,8 @@ const requireAtRoot = createRequire(
 );
 
 /**
- * A package of tests/adapters/node_modules, loaded by `require`. The caller vouches for its type.
+ * A package of tests/adapters/node_modules, loaded by `require`. The caller states its type, and
+ * nobody checks it.
  */
 export function load<T>(name: string): T {
   return requireHere(name) as T;

@@ -73,8 +73,8 @@ const TUPLES: KeyCodec<Tuple> = {
 };
 
 /**
- * Tuples as keys, with a type that the caller vouches for: `tuple<[user: string, at: number]>()`.
- * Each part must be valid in a tuple, but its type is not checked.
+ * Tuples as keys, with a type that the caller states: `tuple<[user: string, at: number]>()`. Each
+ * part must be valid in a tuple, but its type is not checked.
  *
  * @example
  * ```ts

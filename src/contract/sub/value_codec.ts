@@ -82,7 +82,7 @@ export interface BoundValueCodec {
   decode(stored: Value, key: () => string): unknown;
 }
 
-/** JSON texts as values, with a type that the caller vouches for: `json<User>()`. */
+/** JSON texts as values, with a type that the caller states: `json<User>()`. */
 export function json<T = JsonValue>(): ValueCodec<T> {
   return JSON_TEXTS as ValueCodec<T>;
 }

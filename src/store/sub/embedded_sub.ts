@@ -72,7 +72,7 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
-  /** A part of the sub. The caller vouches for the type of its values. */
+  /** A part of the sub. The caller states the type of its values, and nobody checks it. */
   sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V>;
 }
 
@@ -117,6 +117,6 @@ export interface EmbeddedTransactionSub<K = Key, V = Value, KeyOut = K, ValueIn 
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): EmbeddedTransactionSub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
-  /** A part of the sub. The caller vouches for the type of its values. */
+  /** A part of the sub. The caller states the type of its values, and nobody checks it. */
   sub<V extends Value>(path: string | readonly string[]): EmbeddedTransactionSub<Key, V>;
 }

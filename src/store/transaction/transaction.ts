@@ -143,7 +143,10 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return this.#readSync(key, this.#decoder.value);
   }
 
-  /** The key with its value and more about it, or undefined if the key has no value. */
+  /**
+   * The key with its value and all else that is stored for it, or undefined if the key has no
+   * value.
+   */
   override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
     return this.#read(key, this.#decoder.entryFor(options));
   }
@@ -384,7 +387,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): EmbeddedTransactionSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
-  /** A part of the store. The caller vouches for the type of its values. */
+  /** A part of the store. The caller states the type of its values, and nobody checks it. */
   override sub<V extends Value>(
     path: string | readonly string[],
   ): EmbeddedTransactionSub<Key, V, KeyOut>;
