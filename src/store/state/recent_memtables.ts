@@ -10,8 +10,8 @@
 import type { Memtable } from "../../memtable/memtable.ts";
 
 /**
- * The size limit of all kept memtables together. At least two memtables of the store's usual size
- * are kept.
+ * The size limit of all kept memtables together. If two memtables of the store's usual size are
+ * larger, that is the limit.
  */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 

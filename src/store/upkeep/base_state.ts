@@ -85,7 +85,7 @@ export function readBase(options: RecoveryOptions, names: readonly string[]): Ba
   const candidates: { number: number; storeId: number; state: VersionState; missing: number }[] =
     [];
   for (const number of numbersOf(names, "manifest")) {
-    // An empty CURRENT marks a checkpoint that was not finished.
+    // An empty manifest with number 0 marks a checkpoint that was not finished.
     if (number === 0) continue;
     const id = storeOfManifest(fileSystem, pathOf(manifestName(number)));
     try {

@@ -31,7 +31,9 @@ export interface SalvagedTable {
   readonly entries: EntrySequence | undefined;
   /** The number of entries. */
   readonly count: number;
-  /** The ranges of keys that may be lost. Each lies between two keys that are not lost. */
+  /**
+   * The ranges of keys that may be lost. Each goes from a lost key up to a key that is not lost.
+   */
   readonly lostRanges: readonly LostRange[];
 }
 
