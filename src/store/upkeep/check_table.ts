@@ -1,7 +1,7 @@
 /**
- * Checks every byte of a table. It makes the checks of a reader: all blocks. It also checks the
- * counts of entries and tombstones, and that the blocks are those that the metadata describes. It
- * goes on past a damaged block.
+ * Checks every byte of a table. It reads all blocks, with the checks of a reader. It also checks
+ * the counts of entries and tombstones, and that the blocks are those that the metadata describes.
+ * It goes on past a damaged block.
  *
  * The check uses its own reader and does not touch the caches of the store. Its memory is 256 KiB,
  * or the largest block of the table if that is more, and the table's index and filter.
