@@ -1,8 +1,8 @@
 /**
- * Deletes a range, in batches, of the keys that were there when it began.
+ * Deletes the keys that a range has at the start of the call, in batches.
  *
- * A range that fits into one batch goes as one. A larger one goes in several, each of them whole
- * also after a crash, in the order of the range.
+ * One batch deletes a small range as a whole. A larger range needs several batches, in the order of
+ * its keys. After a crash each batch is applied completely or not at all.
  */
 
 import type { Reader } from "../contract/reader.ts";
@@ -10,7 +10,7 @@ import type { Store } from "../contract/store.ts";
 import type { WriteOptions } from "../contract/writer.ts";
 import type { Range } from "../contract/range.ts";
 
-/** Keys that one batch deletes: some 100 KiB of log. */
+/** The number of keys that one batch deletes: some 100 KiB of log. */
 const KEYS_PER_BATCH = 4096;
 
 /** Deletes the keys that `reader` shows in a range. */

@@ -1,10 +1,11 @@
 /**
- * Values that end at a time, for adapters, until the store has such values itself: then a put with
- * a time takes the place of `wrap`, and `unwrap` and `remove` go.
+ * Values that expire, for adapters, until the store itself supports them. Then a put with a time
+ * can replace `wrap`, and `unwrap` and `remove` are not needed.
  *
- * Text, which is what libraries store nearly always, is stored as it is if it does not end.
- * Anything else is in an array: when it ends, in milliseconds since 1970, or null, and the value.
- * An array that is none of these was put by somebody else, and is a value.
+ * Text that does not expire is stored unchanged, because libraries store mostly text. Any other
+ * value is stored in an array of three items: a mark, the time at which the value expires
+ * (milliseconds since 1970, or null), and the value. Any other array was stored by somebody else,
+ * and is itself the value.
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
@@ -12,24 +13,24 @@ import type { Store } from "../contract/store.ts";
 import type { RecordItem, Value } from "../contract/value.ts";
 import { ownBuffer } from "./own_buffer.ts";
 
-/** What the first item of the array says, so that nobody's own arrays are taken for one. */
+/** The first item of the array. It distinguishes such an array from the user's own arrays. */
 const MARK = "tinykvs expiring 1";
 
-/** A value that is there. */
+/** A value that has not expired. */
 export interface Found {
   /** The value. */
   readonly value: unknown;
-  /** When it ends, in milliseconds since 1970; undefined for never. */
+  /** The time at which it expires, in milliseconds since 1970. Undefined means never. */
   readonly expires: number | undefined;
 }
 
-/** What to store for a value. */
+/** Makes the form of a value that the store holds. */
 export function wrap(value: unknown, expires: number | undefined): Value {
   if (typeof value === "string" && expires === undefined) return value;
   return [MARK, expires ?? null, value as RecordItem];
 }
 
-/** The value, or undefined if there is none, or none any more. */
+/** The value, or undefined if there is none or it has expired. */
 export function unwrap(
   stored: Value | undefined,
   now: number,
@@ -43,12 +44,12 @@ export function unwrap(
   return { value: withOwnBuffer(value), expires: expires ?? undefined };
 }
 
-/** Whether something is stored that has ended. */
+/** Whether the stored value has expired. */
 export function isOver(stored: Value | undefined, now: number): boolean {
   return stored !== undefined && unwrap(stored, now) === undefined;
 }
 
-/** Removes a key, if what it has is over still: somebody may have put something else since. */
+/** Removes a key if its value has still expired. Somebody may have stored another one since. */
 export async function removeIfOver(
   store: Store,
   key: string,
@@ -57,7 +58,7 @@ export async function removeIfOver(
   await store.update(key, (old) => isOver(old, now) ? undefined : old);
 }
 
-/** Removes a key; whether it had a value that was not over. */
+/** Removes a key. Resolves to whether it had a value that had not expired. */
 export async function removeLive(
   store: Store,
   key: string,

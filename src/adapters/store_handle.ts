@@ -1,6 +1,7 @@
 /**
- * The store that an adapter uses: one that is open and stays its owner's, or one that the adapter
- * opens when it is first needed, shared with all others of the process, and closes.
+ * The store that an adapter uses. It may be an open store, which stays its owner's. Otherwise the
+ * adapter opens a store at the first use, shares it with all other users in the process, and closes
+ * it.
  */
 
 import type { Store } from "../contract/store.ts";
@@ -8,13 +9,13 @@ import { ClosedError } from "../errors.ts";
 import type { Options } from "../options.ts";
 import { open } from "../store/open.ts";
 
-/** What an adapter lets its user choose of the store that it opens. */
+/** The options that an adapter passes on when it opens a store. */
 export type HandleOptions = Omit<
   Options,
   "shared" | "keyEncoding" | "int64" | "readOnly"
 >;
 
-/** A store that opens by itself. */
+/** A store that opens at its first use. */
 export class StoreHandle {
   readonly #location: string | URL | undefined;
   readonly #options: HandleOptions;
@@ -23,7 +24,7 @@ export class StoreHandle {
   #opening: Promise<Store> | undefined;
   #isClosed = false;
 
-  /** Opens nothing yet. `what` is what errors call the adapter. */
+  /** Opens nothing yet. `what` is the adapter's name in errors. */
   constructor(
     place: string | URL | Store,
     options: HandleOptions,
@@ -35,18 +36,18 @@ export class StoreHandle {
     else this.#location = place;
   }
 
-  /** The store; a promise only while it is being opened. */
+  /** The store, or a promise of it while it is being opened. */
   get(): Store | Promise<Store> {
     if (this.#isClosed) throw new ClosedError(this.#what);
     return this.#store ?? (this.#opening ??= this.#open(this.#location!));
   }
 
-  /** Closes what was opened here. Twice is legal. */
+  /** Closes the store if this handle has opened it. A second call does nothing. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#location === undefined) return;
-    // A store that could not be opened has told its user so.
+    // If the store could not be opened, its user has already received the error.
     const store = this.#store ?? await this.#opening?.catch(() => undefined);
     this.#store = undefined;
     await store?.close();
@@ -58,7 +59,7 @@ export class StoreHandle {
       this.#store = store;
       return store;
     } finally {
-      // The next call tries again if this one has failed.
+      // If this attempt has failed, the next call tries again.
       this.#opening = undefined;
     }
   }

@@ -1,4 +1,4 @@
-/** Watches for stores that have no better form of their commits than operations. */
+/** Watches for stores whose commits have no form other than their operations. */
 
 import type { KeyEncoding } from "./range.ts";
 import { boundsOf, copyValue, isInBounds } from "./rules.ts";
@@ -6,14 +6,14 @@ import { type Watch, type WatchOptions, type WatchRange, watchRange } from "./wa
 import { WatchQueue } from "./watch_queue.ts";
 import type { Operation } from "./writer.ts";
 
-/** What a commit counts for, besides its operations: their number is what is known. */
+/** The size of a commit, for the limit in bytes: only the number of operations is known. */
 const BYTES_PER_OPERATION = 100;
 
-/** An operation whose key is bytes. */
+/** An operation on a key of bytes. */
 type StoredOperation = Operation & { readonly key: Uint8Array };
 
 /**
- * Tells the watches of a store of its commits.
+ * Reports the commits of a store to its watches.
  *
  * @example
  * ```ts
@@ -29,7 +29,7 @@ export class CommitFeed {
   readonly #keyEncoding: KeyEncoding;
   readonly #watches = new Map<WatchQueue<readonly Operation[]>, ReturnType<typeof boundsOf>>();
 
-  /** Starts without watches, which show keys as text unless they are told otherwise. */
+  /** Starts without watches. A watch shows keys as text by default. */
   constructor(keyEncoding: KeyEncoding = "utf8") {
     this.#keyEncoding = keyEncoding;
   }
@@ -56,8 +56,8 @@ export class CommitFeed {
   }
 
   /**
-   * Shows a commit to the watches that it touches. Its keys are bytes, and all of it belongs to the
-   * feed.
+   * Passes a commit to the watches whose range it touches. Its keys are bytes. The feed owns the
+   * operations from now on.
    */
   publish(operations: readonly Operation[]): void {
     for (const [watch, bounds] of [...this.#watches]) {
@@ -70,7 +70,7 @@ export class CommitFeed {
     }
   }
 
-  /** Ends every watch: the store is closed. */
+  /** Ends every watch, when the store is closed. */
   close(): void {
     for (const watch of [...this.#watches.keys()]) watch.finish();
   }

@@ -1,4 +1,4 @@
-/** Transactions: several reads and writes that take effect as one, or not at all. */
+/** Transactions: several reads and writes that take effect together or not at all. */
 
 import { checkSignal } from "./abort_signal.ts";
 import type { Reader } from "./reader.ts";
@@ -8,34 +8,34 @@ import type { ValueChoice, ValueGiven, ValueShown } from "./sub/value_codec.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
 import type { Writer } from "./writer.ts";
 
-/** How often a transaction is tried again by default. */
+/** The number of retries by default. */
 const DEFAULT_RETRIES = 10;
 
 /**
- * What {@linkcode Store.transaction} may be told. Anything else is a `TypeError`, and nothing is
- * run.
+ * The options of {@linkcode Store.transaction}. An unknown option is a `TypeError`, and the body
+ * does not run.
  */
 export interface TransactionOptions {
   /**
-   * How often the body is run again after a conflict, an integer from 0, or Infinity. Default 10.
+   * The number of times that the body may run again after a conflict: an integer from 0, or
+   * Infinity. Default 10.
    */
   retries?: number;
-  /** Gives the transaction up: it rejects with the signal's reason, and nothing is written. */
+  /** Aborts the transaction, which rejects with the signal's reason and writes nothing. */
   signal?: AbortSignal;
   /**
-   * Whether the commit is made durable before it resolves, whatever the store does otherwise.
-   * Default false.
+   * Whether the commit is durable when the call resolves, whatever the store's own setting. Default
+   * false.
    */
   sync?: boolean;
 }
 
 /**
- * What the body of a transaction reads from and writes to. It shows the store as it was when this
- * attempt began, and what the body itself has written. A cursor does not show what is written after
- * it was made.
+ * Reads and writes for the body of a transaction. It shows the store at the start of this attempt,
+ * together with the body's own writes. A cursor does not show writes made after the cursor.
  *
- * When the body has ended it can't be used any more. Calls that write and were not awaited still
- * count.
+ * The transaction cannot be used after the body has ended. A write that the body started but did
+ * not await still counts.
  *
  * @example
  * ```ts
@@ -57,11 +57,11 @@ export interface TransactionOptions {
  */
 export interface Transaction<K = Key, V = Value, KeyOut = K, ValueIn = V>
   extends Reader<K, V, KeyOut>, Writer<K, V, ValueIn> {
-  /** Which run of the body this is, from 1. */
+  /** The number of this run of the body, from 1. */
   readonly attempt: number;
   /**
-   * A part of the store in this transaction, as {@linkcode Store.sub} makes one of the store. Of a
-   * sub that is there already, `sub.in(transaction)` has the kinds of its keys and values.
+   * Opens a part of the store in this transaction, as {@linkcode Store.sub} opens one in the store.
+   * For a sub that is already open, `sub.in(transaction)` keeps the sub's types of keys and values.
    *
    * @throws {TypeError | RangeError} the path or an option is not valid
    */
@@ -69,21 +69,21 @@ export interface Transaction<K = Key, V = Value, KeyOut = K, ValueIn = V>
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): Transaction<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
-  /** A part of the store whose values the caller claims to be of a type. */
+  /** A part of the store. The caller states the type of its values, and nobody checks it. */
   sub<V extends Value>(path: string | readonly string[]): Transaction<Key, V>;
 }
 
-/** A transaction of any keys and values. */
+/** A transaction with any types of keys and values. */
 // deno-lint-ignore no-explicit-any
 export type AnyTransaction = Transaction<any, any, any, any>;
 
-/** The options of a transaction, all of them. */
+/** The options of a transaction, with defaults filled in. */
 export interface CheckedTransactionOptions {
-  /** How often the body is run again after a conflict. */
+  /** The number of times that the body may run again after a conflict. */
   readonly retries: number;
-  /** Gives the transaction up. */
+  /** Aborts the transaction. */
   readonly signal: AbortSignal | undefined;
-  /** Whether the commit is made durable before it resolves. */
+  /** Whether the commit is durable when the call resolves. */
   readonly sync: boolean;
 }
 
@@ -94,9 +94,10 @@ const DEFAULTS: CheckedTransactionOptions = {
 };
 
 /**
- * Checks the options of a transaction, and fills in what is missing. Only own fields count.
+ * Checks the options of a transaction, and fills in the defaults. Only own fields count.
  *
- * @throws {TypeError} they are no object, have an unknown name, or a field has another type
+ * @throws {TypeError} the options are not an object, have an unknown name, or a field has a wrong
+ * type
  * @throws {RangeError} `retries` is not an integer from 0 or Infinity
  */
 export function transactionOptions(options?: TransactionOptions): CheckedTransactionOptions {
@@ -130,7 +131,7 @@ export function transactionOptions(options?: TransactionOptions): CheckedTransac
   return { retries, signal, sync };
 }
 
-/** Checks what a transaction is to run. @throws {TypeError} it is no function */
+/** Checks the body of a transaction. @throws {TypeError} it is not a function */
 export function requireBody(body: unknown): void {
   if (typeof body === "function") return;
   throw new TypeError(

@@ -1,4 +1,7 @@
-/** What a transaction has besides reads and writes, for those who implement one. */
+/**
+ * The rest of a transaction, for those who implement one: what it has in addition to reads and
+ * writes.
+ */
 
 import type { SubOptions } from "./sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "./sub/key_codec.ts";
@@ -9,8 +12,8 @@ import type { Key, Value } from "./value.ts";
 import { WriterBase } from "./writer_base.ts";
 
 /**
- * A transaction that is made of two reads, `write` and `update`. An implementation overrides what
- * it can do better.
+ * A transaction made from two reads, `write` and `update`. An implementation overrides what it can
+ * do better.
  *
  * @example
  * ```ts

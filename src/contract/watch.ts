@@ -1,26 +1,26 @@
-/** Watching: every commit that touches a range, as it happens. */
+/** Watches: each one shows every commit that touches a range, as it happens. */
 
 import { checkSignal } from "./abort_signal.ts";
 import { ownRange, type Range } from "./range.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
 import type { Operation } from "./writer.ts";
 
-/** How many commits a watch may be behind by default. */
+/** The default limit of commits that the reader has not read yet. */
 const DEFAULT_LIMIT = 10_000;
 
-/** The keys that are watched, and the form in which they are shown. */
+/** The keys to watch, and the form in which to show them. */
 export type WatchRange<K = Key> = Pick<
   Range<K>,
   "prefix" | "gte" | "gt" | "lte" | "lt" | "keyEncoding"
 >;
 
-/** What {@linkcode Store.watch} may be told. Anything else is a `TypeError`. */
+/** The options of {@linkcode Store.watch}. An unknown option is a `TypeError`. */
 export interface WatchOptions {
-  /** Ends the watch: the next step rejects with the signal's reason. */
+  /** Ends the watch. Its next step rejects with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * How many commits its reader may be behind, an integer from 1. Default 10,000. One more, and the
-   * watch ends with a {@linkcode LaggedError}.
+   * The number of commits that may wait for the reader, an integer from 1. Default 10,000. One more
+   * commit ends the watch with a {@linkcode LaggedError}.
    */
   limit?: number;
 }
@@ -28,15 +28,15 @@ export interface WatchOptions {
 /** One commit: a single write, a batch or a transaction. */
 export interface Commit<K = Key, V = Value> {
   /**
-   * What it did to keys of the range, in the order in which it was written: all of it.
-   * `store.write` takes it. A key may occur more than once; then the last one counts.
+   * All that the commit did to keys of the range, in the order of writing. `store.write` accepts
+   * this array. If a key occurs more than once, its last operation counts.
    */
   readonly operations: readonly Operation<K, V>[];
 }
 
 /**
- * Shows commits in their order, from the call of `watch` on. Leave the loop, call `return`, or let
- * `await using` end it: until then commits are kept for it, up to its limit.
+ * Shows commits in their order, starting at the call of `watch`. The watch keeps unread commits, up
+ * to its limit, until it ends. To end it, leave the loop, call `return`, or use `await using`.
  *
  * @example
  * ```ts
@@ -55,24 +55,24 @@ export interface Commit<K = Key, V = Value> {
 export interface Watch<K = Key, V = Value>
   extends AsyncIterableIterator<Commit<K, V>>, AsyncDisposable {
   /**
-   * The next commit; the end when the store is closed. Calls may overlap; they are answered in
+   * The next commit, or the end when the store is closed. Calls may overlap. They are answered in
    * their order.
    */
   next(): Promise<IteratorResult<Commit<K, V>, undefined>>;
-  /** Ends the watch; what was not read yet is dropped. */
+  /** Ends the watch, and drops the commits that were not read. */
   return(value?: unknown): Promise<IteratorResult<Commit<K, V>, undefined>>;
   /** Ends the watch and rejects with the error. */
   throw(error?: unknown): Promise<IteratorResult<Commit<K, V>, undefined>>;
-  /** Ends the watch after the commits that were made before this call, which can still be read. */
+  /** Ends the watch after the commits that were made before this call. They can still be read. */
   close(): void;
   /** The watch itself. */
   [Symbol.asyncIterator](): Watch<K, V>;
 }
 
 /**
- * Checks what is to be watched. The bounds are not checked.
+ * Checks the range of a watch, except its bounds.
  *
- * @throws {TypeError} it is no range, or says more than which keys
+ * @throws {TypeError} it is not a range, or has fields other than the bounds and the key encoding
  */
 export function watchRange<K>(range: WatchRange<K> = {}): WatchRange<K> {
   const { reverse, limit, signal } = ownRange(range as Range<K>);
@@ -87,9 +87,10 @@ export function watchRange<K>(range: WatchRange<K> = {}): WatchRange<K> {
 }
 
 /**
- * Checks the options of a watch, and fills in what is missing. Only own fields count.
+ * Checks the options of a watch, and fills in the defaults. Only own fields count.
  *
- * @throws {TypeError} they are no object, have an unknown name, or the signal is none
+ * @throws {TypeError} the options are not an object, have an unknown name, or the signal is not a
+ * signal
  * @throws {RangeError} `limit` is not an integer from 1
  */
 export function watchOptions(

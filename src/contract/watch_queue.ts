@@ -1,23 +1,25 @@
-/** The reader's end of a watch: commits that wait to be read, no more than a limit. */
+/** The reader's end of a watch: a bounded queue of commits that wait to be read. */
 
 import { LaggedError } from "../errors.ts";
 import { throwIfAborted } from "./abort_signal.ts";
 import type { Key, Value } from "./value.ts";
 import { type Commit, type Watch, type WatchOptions, watchOptions } from "./watch.ts";
 
-/** The commits that are kept for one watch take at most this, unless it is one alone. */
+/** The most bytes that one watch keeps. A single commit may be larger. */
 export const MAX_WATCH_BYTES: number = 64 * 1024 * 1024;
 
-/** Items that were read and are not dropped yet. */
+/** The number of read items after which the array is cut. */
 const MAX_READ_ITEMS = 1024;
 
-/** What a queue needs to know of its store. */
+/** What a queue needs from its store. */
 export interface WatchSource<T, K, V> {
-  /** Makes a commit of what was pushed. */
+  /** Decodes a pushed item to a commit. */
   show(item: T): Commit<K, V>;
-  /** Called once when nothing more is wanted. */
+  /** Called once, when the watch needs no more commits. */
   onEnd(): void;
-  /** What to wait for before the next commit is shown, if a turn of the event loop is due. */
+  /**
+   * Returns what to wait for before the next commit is shown, if a turn of the event loop is due.
+   */
   pause?(): Promise<void> | undefined;
 }
 
@@ -27,8 +29,8 @@ interface Waiting<K, V> {
 }
 
 /**
- * A watch. Its store notes each commit when it happens, and pushes it, in the same order, when it
- * may be seen. What was noted and not read yet counts as the distance that the reader is behind.
+ * A watch. The store notes each commit when it is made. It pushes commits in the same order, each
+ * when readers may see it. The reader is behind by the commits that were noted and not read.
  */
 export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
   readonly #source: WatchSource<T, K, V>;
@@ -36,19 +38,19 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
   readonly #signal: AbortSignal | undefined;
   readonly #abort = (): void => this.#onAbort();
   #items: { readonly item: T; readonly bytes: number }[] = [];
-  /** How many of the items were read. */
+  /** The number of items that the reader has read. */
   #head = 0;
   #waiting: Waiting<K, V>[] = [];
   #behind = 0;
   #behindBytes = 0;
-  /** Commits that were noted and not pushed yet. */
+  /** The number of commits that were noted and not pushed yet. */
   #noted = 0;
-  /** Whether no other commit is wanted than those. */
+  /** Whether the watch takes no commits other than those. */
   #isClosing = false;
-  /** Why nothing more comes after the items, if that is so: an end, or an error for one reader. */
+  /** The end of the queue, if it is known: a normal end, or an error that one call will receive. */
   #end: { error?: unknown } | undefined;
 
-  /** Starts to wait for commits. @throws {TypeError | RangeError} the options are not valid */
+  /** Starts to collect commits. @throws {TypeError | RangeError} the options are not valid */
   constructor(source: WatchSource<T, K, V>, options: WatchOptions | undefined) {
     const { signal, limit } = watchOptions(options);
     this.#source = source;
@@ -59,7 +61,8 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
   }
 
   /**
-   * Counts a commit of some bytes that is going to be pushed; false if the watch has ended by that.
+   * Notes a commit of this number of bytes that the store will push later. Returns false if this
+   * ends the watch.
    */
   note(bytes: number): boolean {
     if (this.#end !== undefined || this.#isClosing) return false;
@@ -76,7 +79,7 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
     return false;
   }
 
-  /** Shows a commit that was noted. */
+  /** Adds a noted commit to the queue. */
   push(item: T, bytes: number): void {
     if (this.#end !== undefined) return;
     this.#noted--;
@@ -86,12 +89,12 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
     if (this.#isClosing && this.#noted === 0) this.finish();
   }
 
-  /** Nothing more is pushed: after what was, there is an end. */
+  /** Ends the queue after the commits that were pushed. */
   finish(): void {
     if (this.#end === undefined) this.#finish();
   }
 
-  /** As `finish`, with an error in the place of the end. */
+  /** As `finish`, with an error instead of a normal end. */
   fail(error: unknown): void {
     if (this.#end === undefined) this.#finish(error);
   }
@@ -110,7 +113,7 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
         this.#answer(waiting);
         return;
       }
-      // Calls that come meanwhile have to wait behind this one.
+      // Calls made during the wait must be answered after this one.
       this.#waiting.push(waiting);
       pause.then(() => this.#answerAll(), () => this.#answerAll());
     });
@@ -166,7 +169,7 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
     this.#answerAll();
   }
 
-  /** Answers those that wait, as far as there is an answer. */
+  /** Answers the waiting calls for which there is an answer. */
   #answerAll(): void {
     while (
       this.#waiting.length > 0 &&
@@ -178,7 +181,7 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
     const next = this.#items[this.#head];
     if (next === undefined) {
       const { error } = this.#end!;
-      // Only once: after an error there is an end.
+      // Report the error only once. The next call gets the end.
       this.#end = {};
       if (error === undefined) resolve({ done: true, value: undefined });
       else reject(error);
@@ -189,7 +192,7 @@ export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
     this.#behindBytes -= next.bytes;
     if (this.#head === this.#items.length) this.#drop();
     else if (this.#head >= MAX_READ_ITEMS) {
-      // Not one by one, which would move all the others each time.
+      // Cut the array rarely: each cut moves all the other items.
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }

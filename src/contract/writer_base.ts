@@ -1,6 +1,6 @@
 /**
- * Every write, made from two: the typed ones (`putString` and so on), which are written here once
- * for all stores, and those that an implementation may leave out.
+ * Every write call, made from `write` and `update`. The typed calls (`putString` and so on) are the
+ * same for all stores. An implementation may override the others.
  */
 
 import { TypeMismatchError } from "../errors.ts";
@@ -12,10 +12,10 @@ import { surplusArgument } from "./write_options.ts";
 import type { Batch, Operation, WriteOptions, Writer } from "./writer.ts";
 
 /**
- * Something to read and write that is made of two reads, `write` and `update`: a store without its
- * life, a transaction. An implementation overrides what it can do better; one whose keys are
- * neither text nor bytes, or whose values are of other types than a store's, overrides all but the
- * typed calls.
+ * A reader and writer made from two reads, `write` and `update`: a store without open and close, or
+ * a transaction. An implementation overrides what it can do better. If its keys are neither text
+ * nor bytes, or its values have other types than a store's, it must override all calls except the
+ * typed ones.
  *
  * @example
  * ```ts
@@ -39,7 +39,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     options?: WriteOptions,
   ): Promise<V | ValueIn | undefined>;
 
-  /** Stores a value, replacing the key's old one. */
+  /** Stores a value in place of the key's old one. */
   put(key: K, value: ValueIn, options?: WriteOptions): Promise<void> {
     return this.write([{ type: "put", key, value }], options);
   }
@@ -49,7 +49,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return this.write([{ type: "delete", key }], options);
   }
 
-  /** Starts an empty batch, to fill and write. */
+  /** Starts an empty batch. */
   batch(): Batch<K, ValueIn> {
     const batch = new OperationBatch((operations, options) =>
       this.write(operations as readonly Operation<K, ValueIn>[], options)
@@ -57,7 +57,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return batch as unknown as Batch<K, ValueIn>;
   }
 
-  /** Removes a key; resolves to whether it was there. */
+  /** Removes a key. Resolves to whether the key had a value. */
   async deleteIfExists(key: K, options?: WriteOptions): Promise<boolean> {
     let isThere = false;
     await this.update(key, (old) => {
@@ -67,7 +67,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return isThere;
   }
 
-  /** Stores a value if the key has none; resolves to whether it did. */
+  /** Stores a value if the key has none. Resolves to whether it has stored the value. */
   async putIfNotExists(key: K, value: ValueIn, options?: WriteOptions): Promise<boolean> {
     const own = copyValue(value as Value) as ValueIn;
     let isFree = false;
@@ -78,7 +78,10 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return isFree;
   }
 
-  /** Replaces the key's value if it equals `expected`; resolves to whether it did. */
+  /**
+   * Replaces the key's value if it equals `expected`. Resolves to whether it has replaced the
+   * value.
+   */
   async putIfEquals(
     key: K,
     value: ValueIn,
@@ -95,7 +98,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     return isEqual;
   }
 
-  /** Adds to the key's int64; a missing key counts as 0. Resolves to the sum. */
+  /** Adds to the int64 value of the key. A missing key counts as 0. Resolves to the sum. */
   async increment(key: K, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
     const added = int64Of(by);
     const sum = await this.update(key, (found) => {
@@ -141,9 +144,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     await this.put(key, value as ValueIn, options);
   }
 
-  /**
-   * Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none
-   */
+  /** Stores a value as JSON text, made by `JSON.stringify`. @throws {TypeError} it makes no text */
   async putJson(key: K, value: unknown, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
     const text: string | undefined = JSON.stringify(value);
@@ -161,9 +162,9 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
 }
 
 /**
- * An integer as a bigint.
+ * Converts an integer to a bigint.
  *
- * @throws {TypeError} it is neither a bigint nor a safe integer
+ * @throws {TypeError} the value is neither a bigint nor a safe integer
  */
 export function int64Of(value: bigint | number): bigint {
   const isInteger = typeof value === "bigint" || Number.isSafeInteger(value);
@@ -171,7 +172,7 @@ export function int64Of(value: bigint | number): bigint {
   return BigInt(value);
 }
 
-/** The sum. @throws {RangeError} it is outside int64 */
+/** Adds two integers. @throws {RangeError} the sum is outside int64 */
 export function addInt64(a: bigint, b: bigint): bigint {
   const sum = a + b;
   if (BigInt.asIntN(64, sum) === sum) return sum;

@@ -1,6 +1,7 @@
 /**
- * Reads of a damaged log what can be read: every whole record, also those after a damaged stretch.
- * For repair only: recovery stops at damage, since what follows a hole is no prefix of the history.
+ * Reads every whole record of a damaged log, also those after the damage. Only repair uses it.
+ * Recovery stops at the damage, because the records after a hole are not part of a prefix of the
+ * history.
  */
 
 import { fileTag } from "../bytes/store_id.ts";
@@ -22,33 +23,36 @@ import {
   visitEntries,
 } from "./log_reader.ts";
 
-/** A stretch of a log in which no record can be read, although there is one after it. */
+/** A damaged part of a log: a whole record follows it, but none can be read in it. */
 export interface LogHole {
-  /** Where it begins. */
+  /** The offset of its first byte. */
   readonly offset: number;
-  /** Where the next whole record begins. */
+  /** The offset of the next whole record. */
   readonly end: number;
-  /** How many entries were in it, as the sequence numbers around it say. */
+  /**
+   * The number of entries that it held, by the sequence numbers of the records before and after it.
+   */
   readonly entries: number;
 }
 
-/** What was read of a log. */
+/** The result of reading a log. */
 export interface SalvagedLog {
-  /** Whether its header could be read. */
+  /** Whether the header could be read. */
   readonly hasHeader: boolean;
-  /** Entries that were handed over. */
+  /** The number of entries that were passed to `visit`. */
   readonly entries: number;
-  /** Stretches that are lost. */
+  /** The parts that are lost. */
   readonly holes: readonly LogHole[];
   /**
-   * Where bytes begin at the end that are no record, and not zeros; undefined if there are none.
+   * The offset of the bytes at the end that are neither a record nor zeros, or undefined if there
+   * are none.
    */
   readonly tornOffset: number | undefined;
-  /** Sequence number of the first record, or undefined if there is none. */
+  /** The sequence number of the first record, or undefined if there is none. */
   readonly firstSequence: number | undefined;
 }
 
-/** The store that a log says it is of, and its version; undefined if its header can't be read. */
+/** The store id and the version in the log's header, or undefined if the header cannot be read. */
 export function storeOfLog(bytes: Uint8Array): { storeId: number; logNumber: number } | undefined {
   if (bytes.length < LOG_HEADER_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -61,7 +65,7 @@ export function storeOfLog(bytes: Uint8Array): { storeId: number; logNumber: num
 }
 
 /**
- * A task that hands every entry of every whole record to `visit`, in the order of the sequence
+ * A task that passes every entry of every whole record to `visit`, in the order of the sequence
  * numbers.
  */
 export function* salvageLog(
@@ -122,7 +126,7 @@ function firstSequenceOf(window: LogWindow): number {
   return decodeLogHeader(window.bytes, window.view, 0)!.header!.firstSequence;
 }
 
-/** Whether a whole record is at `offset` that can come after the ones before it. */
+/** Whether there is a whole record at `offset` that can follow the records before it. */
 function isWhole(
   window: LogWindow,
   offset: number,
@@ -130,7 +134,7 @@ function isWhole(
   record: ReturnType<typeof emptyRecordHeader>,
   next: number | undefined,
 ): boolean {
-  // A look at the tag first: it is asked at every byte of a damaged stretch.
+  // Check the tag first: this function runs for every byte of a damaged part.
   window.require(offset, RECORD_HEADER_BYTES);
   if (window.view.getUint32(offset - window.position + 12, true) !== tag) return false;
   if (!window.readRecord(offset, tag, record)) return false;

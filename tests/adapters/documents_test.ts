@@ -1,5 +1,5 @@
-// The programs of the documents that import other packages run as they stand there, as those of the
-// library alone do.
+// Runs the programs of the documents that import other packages. tests/examples/ runs those that
+// import only the library.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -17,7 +17,7 @@ interface Database {
   close(): Promise<void>;
 }
 
-/** A database of LevelDB with 2,501 entries, as the program that copies one finds it. */
+/** A LevelDB database with 2,501 entries, for the program that copies one. */
 async function makeLevelDb(directory: string): Promise<void> {
   const { ClassicLevel } = load<{ ClassicLevel: new (location: string) => Database }>(
     "classic-level",

@@ -1,7 +1,7 @@
 /**
- * The libraries that adapters are for, as tests/adapters/package.json pins them: installed there,
- * not at the root. Only what src/ itself imports is the root's, of which there must not be two
- * copies.
+ * The libraries for which there are adapters. tests/adapters/package.json pins them, and they are
+ * installed there. Packages that src/ itself imports come from the root, because there must be only
+ * one copy of each.
  */
 
 import { createRequire } from "node:module";
@@ -13,8 +13,8 @@ const requireAtRoot = createRequire(
 );
 
 /**
- * A package of tests/adapters/node_modules, as `require` gives it; what it holds is the caller's
- * claim.
+ * A package of tests/adapters/node_modules, loaded by `require`. The caller states its type, and
+ * nobody checks it.
  */
 export function load<T>(name: string): T {
   return requireHere(name) as T;

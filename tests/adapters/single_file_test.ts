@@ -1,6 +1,6 @@
-// Node's single executable: postject, which makes one, is a package of this folder. Made under Node
-// only; under Deno and Bun the same program runs from source. tests/store/bundles_test.ts has the
-// other single files.
+// Tests Node's single executable. postject, which makes it, is a package of this folder. Only Node
+// makes one. Under Deno and Bun the same program runs from source. tests/store/bundles_test.ts has
+// the other single files.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,6 +1,6 @@
 /**
- * The tuple encoding: the bytes and the order of Deno KV, the prefix law, and bytes that are no
- * tuple.
+ * Tests the tuple encoding: the bytes and the order of Deno KV, the law of prefixes, and bytes that
+ * are not a tuple.
  */
 
 import assert from "node:assert/strict";
@@ -29,10 +29,10 @@ interface Measured {
 const folder = new URL("../fixtures/deno-kv/", import.meta.url);
 const golden = JSON.parse(readFileSync(new URL("keys.json", folder), "utf8")) as Measured[];
 
-/** The order of types, written down here once more. */
+/** The order of types, written here a second time. */
 const typeOrder = ["object", "string", "bigint", "number", "boolean"];
 
-/** The order of two tuples, by values and not by bytes. */
+/** The order of two tuples, compared by values and not by bytes. */
 function compareTuples(a: Tuple, b: Tuple): number {
   for (let at = 0; at < Math.min(a.length, b.length); at++) {
     const order = compareParts(a[at]!, b[at]!);
@@ -103,7 +103,7 @@ test("Tuples have the bytes that Deno KV was seen to write, in its order", () =>
 });
 
 test("Random tuples have the bytes and the order that Deno KV gives them", () => {
-  // Once is enough: the other two runtimes would ask the same Deno.
+  // One runtime is enough: the other two would ask the same Deno.
   if (runtimeName !== "node") return;
   withSeed(17_001, (random) => {
     const tuples = Array.from({ length: 300 }, () => [...randomTuple(random), randomPart(random)]);
@@ -193,7 +193,7 @@ test("Bytes are the tuple that encodes to them, or a KEY_ENCODING error", () => 
   });
 });
 
-/** Bytes with one of them changed, taken away or put in. */
+/** Bytes with one byte changed, removed or inserted. */
 function damaged(bytes: Uint8Array, random: Random): Uint8Array {
   const at = random.below(bytes.length + 1);
   const kind = random.below(4);

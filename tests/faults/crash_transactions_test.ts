@@ -1,7 +1,7 @@
 /**
  * Crash enumeration of transactions, asynchronous and synchronous, among batches, flushes and
- * compactions. The store is watched meanwhile: what was seen counts as acknowledged. What a
- * workload is, and the variables that repeat one state, are in support/crash_tests.ts.
+ * compactions. A watch runs at the same time, and every commit that it shows counts as
+ * acknowledged. support/crash_tests.ts explains workloads, and the variables that repeat one state.
  */
 
 import assert from "node:assert/strict";
@@ -21,7 +21,7 @@ const workloads: readonly Workload[] = (["batch", "none"] as const).map((walSync
       await run.wait(run.transaction(1 + run.random.below(6), 24, 150, sync));
       if (i % 3 === 0) run.transactionSync(1 + run.random.below(4), 24, 150);
       const flushing = i % 5 === 4 ? run.flush() : undefined;
-      // Larger than a memtable, while one is being flushed.
+      // Larger than a memtable, written while one is being flushed.
       if (i % 8 === 7) await run.wait(run.transaction(8, 24, 1500));
       await run.wait(Promise.all([run.batch(3, 24, 100), flushing]));
       run.peak();

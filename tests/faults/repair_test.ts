@@ -1,7 +1,7 @@
 /**
- * Repair after every kind of damage: each file lost, cut, and changed at many places, alone and
- * with others. Every repair is held to what checkRepair says; here is what must still be readable
- * after each kind.
+ * Tests repair after every kind of damage. Each file is lost, cut, or changed at many places, alone
+ * and with others. checkRepair states what holds after every repair. This file states what must
+ * still be readable after each kind.
  */
 
 import assert from "node:assert/strict";
@@ -16,7 +16,7 @@ import { DIRECTORY } from "../support/store_files.ts";
 
 const victim = await repairVictim();
 const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
-/** The distance between two bytes that are changed. */
+/** The distance between two changed bytes. */
 const stride = Math.max(1, Math.round(127 / Math.min(scale, 10)));
 
 function repaired(what: string, damage: (files: CloneableFileSystem) => void): Repaired {
@@ -33,7 +33,7 @@ function repaired(what: string, damage: (files: CloneableFileSystem) => void): R
 const pathOf = (name: string): string => `${DIRECTORY}/${name}`;
 const lose = (name: string) => (files: CloneableFileSystem): void => files.removeSync(pathOf(name));
 
-/** Damages a file in place: a byte changed, a stretch of zeros, or the file cut off. */
+/** Damages a file in place: changes a byte, writes a range of zeros, or cuts the file off. */
 function* damages(name: string): Generator<[string, (files: CloneableFileSystem) => void]> {
   const content = victim.fileSystem.content(pathOf(name));
   for (let at = 0; at < content.length; at += stride) {
@@ -68,7 +68,8 @@ test("A store without a manifest has all its tables and logs after a repair, and
     const { report, wrong } = repaired(`${names} lost`, (files) => {
       for (const name of names) lose(name)(files);
     });
-    // Levels and numbers are a good guess here: nothing was moved, and nothing replaced was left.
+    // The guess by levels and numbers is right here: no table was moved, and no replaced table is
+    // left.
     assert.deepEqual(wrong, [], names.join());
     assert.ok(report.unknown.length > 0);
     for (const name of victim.tables) {
@@ -101,7 +102,7 @@ test("Of a damaged table all blocks but the damaged ones are there after a repai
       count++;
       salvaged += report.salvagedEntries;
       const isCut = what.includes("cut to");
-      // A block has at most a dozen entries, and a stretch of zeros may be in two.
+      // A block has at most a dozen entries, and a range of zeros may touch two blocks.
       if (!isCut) assert.ok(wrong.length <= 30, `${what}: ${wrong.length} keys are wrong`);
       assert.equal(report.isSound, false, what);
     }
@@ -176,7 +177,7 @@ test("A repair that is killed at any operation can be repeated", () => {
       } catch (error) {
         assert.ok(error instanceof StoreError, `${what}, operation ${operation}: ${error}`);
       }
-      // The process is gone: its handles and its lock are.
+      // The process has ended, with its handles and its lock.
       const { wrong } = checkRepairAgain(files.clone(), `${what}, killed at ${operation}`);
       assert.ok(wrong.length <= 40, `${what}, killed at ${operation}: ${wrong.length} are wrong`);
       count++;
@@ -185,7 +186,7 @@ test("A repair that is killed at any operation can be repeated", () => {
   reportFigure("repaired stores", count);
 });
 
-/** As checkRepair; that something is lost may have been said by the repair that was killed. */
+/** As checkRepair. The killed repair may already have reported what is lost. */
 function checkRepairAgain(files: CloneableFileSystem, what: string): Repaired {
   files.before = undefined;
   try {

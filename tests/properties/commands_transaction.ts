@@ -1,4 +1,4 @@
-/** Transactions in histories: one at a time, with what it reads of itself. */
+/** Transactions in histories: one at a time, which also reads its own writes. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -10,13 +10,14 @@ import { type RangeChoice, SortedMap } from "./sorted_map.ts";
 import { makeValue, takeText } from "./values.ts";
 import type { World } from "./world.ts";
 
-/** Thrown by a body that is to leave nothing. */
+/** The error of a body that must leave nothing. */
 class GivenUp extends Error {
   override readonly name: string = "GivenUp";
 }
 
 /**
- * Some changes, a scan and a get that see them, and the commit, or an error that takes them back.
+ * Some changes, then a scan and a get that must show them, and then the commit, or an error that
+ * undoes them.
  */
 export const transaction: Command = command({
   name: "transaction",

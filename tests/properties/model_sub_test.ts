@@ -1,6 +1,4 @@
-/**
- * Random histories as in model_test.ts, in which every read and write goes through a sub of a sub.
- */
+/** Random histories as in model_test.ts. Every read and write goes through a sub of a sub. */
 
 import { test } from "node:test";
 import { reportFigure } from "../support/figures.ts";

@@ -1,6 +1,6 @@
 /**
- * A store as histories use it, of which all reads and writes go through a sub of a sub. Beside it
- * are others whose keys lie just before and after its own, and which must not change.
+ * A store for histories in which all reads and writes go through a sub of a sub. Other subs have
+ * keys just before and after its own. These keys must not change.
  */
 
 import assert from "node:assert/strict";
@@ -20,7 +20,7 @@ export async function fillNeighbours(store: EmbeddedStore): Promise<void> {
   await batch.write();
 }
 
-/** Requires that the neighbours are as they were. */
+/** Requires that the neighbours have not changed. */
 export function checkNeighbours(store: EmbeddedStore): void {
   for (const key of ["", "\0", "zz"]) assert.equal(store.getSync(key), "own");
   for (const path of NEIGHBOURS) {
@@ -29,7 +29,10 @@ export function checkNeighbours(store: EmbeddedStore): void {
   }
 }
 
-/** The store as its sub shows it; what a sub does not have, flushes for example, is the store's. */
+/**
+ * The store as its sub shows it. Calls that a sub does not have, for example flushes, go to the
+ * store.
+ */
 export function throughSub(store: EmbeddedStore): EmbeddedStore {
   const sub = store.sub("m").sub("model");
   const own = {

@@ -1,12 +1,13 @@
 /**
- * One random history of concurrent transactions, and the judgement of a serial oracle.
+ * One random history of concurrent transactions, and its check by a serial oracle.
  *
- * Up to eight workers run transactions beside plain writes, flushes, compactions and snapshots, on
- * the files and the time of environment.ts: a seed decides what happens and how it interleaves. The
- * order of commits is read from the store's own logs, which the file system keeps when they are
- * removed: one record is one commit. In that order every transaction is done again on a map, one
- * after the other. Each answer that a committed attempt got must be the map's, and what it wrote
- * must be one record. A transaction that only read must fit between two commits.
+ * Up to eight workers run transactions together with plain writes, flushes, compactions and
+ * snapshots. They use the files and the time of environment.ts, so a seed decides what happens and
+ * in which order. The oracle reads the order of commits from the store's own logs, where one record
+ * is one commit. The file system keeps the logs that the store removes. The oracle repeats every
+ * transaction on a map in that order, one after the other. Each answer of a committed attempt must
+ * be the map's answer, and its writes must be one record. A transaction that only reads must fit
+ * between two commits.
  */
 
 import assert from "node:assert/strict";
@@ -30,17 +31,17 @@ import { HistoryFileSystem, HistoryScheduler, hop } from "./environment.ts";
 const DIRECTORY = "/transactions";
 const KEYS = 10;
 const FILLERS = 40;
-/** Real turns after which a history that has not ended never will. */
+/** A history that has not ended after this number of real turns will never end. */
 const MAX_TURNS = 5000;
 
 type Pair = [string, Value];
-/** What one commit did to keys; undefined removes. */
+/** What one commit did to keys. Undefined means that it removed the key. */
 type Changes = readonly (readonly [string, Value | undefined])[];
 
-/** One call in the body of a transaction, with the answer that it got. */
+/** One call in the body of a transaction, with its answer. */
 interface Call {
   readonly name: string;
-  /** Does it on the map; returns the answer. */
+  /** Repeats the call on the map. Returns the map's answer. */
   readonly onModel: (model: Model) => unknown;
   readonly answer: unknown;
 }
@@ -52,7 +53,7 @@ interface Committed {
   readonly isReadOnly: boolean;
 }
 
-/** What a history was made of. */
+/** The counts of what a history contained. */
 export interface HistoryFigures {
   committed: number;
   readOnly: number;
@@ -84,7 +85,7 @@ class Model {
   }
 }
 
-/** Keeps logs that are removed: their records are the order of commits. */
+/** Keeps the logs that the store removes: their records are the order of commits. */
 class RecordingFiles extends HistoryFileSystem {
   readonly commits = new Map<number, Changes>();
 
@@ -101,8 +102,8 @@ class RecordingFiles extends HistoryFileSystem {
   #read(bytes: Uint8Array): void {
     const view = new DataView(bytes.buffer);
     const decoder = new ValueDecoder({ int64: "bigint" });
-    // After the header, records of a header of 40 bytes and a payload; zeros or the end record end
-    // them.
+    // After the header of the log come records: 40 bytes of header and a payload. Zeros or the end
+    // record end them.
     for (let at = 32; at + 40 <= bytes.length && bytes[at + 36] === 1;) {
       const changes: [string, Value | undefined][] = [];
       const end = at + 40 + view.getUint32(at + 8, true);
@@ -120,7 +121,7 @@ class RecordingFiles extends HistoryFileSystem {
   }
 }
 
-/** A history at work. */
+/** A running history. */
 class Run {
   readonly committed: Committed[] = [];
   readonly figures: HistoryFigures = {
@@ -161,7 +162,7 @@ class Run {
     return range;
   }
 
-  /** Transactions one after the other. */
+  /** Runs transactions one after the other. */
   async work(worker: number, count: number): Promise<void> {
     for (let i = 0; i < count; i++) {
       await this.pause();
@@ -213,7 +214,7 @@ class Run {
     this.committed.push({ id, calls, isReadOnly });
   }
 
-  /** One call of a random kind; several may be under way at the same time. */
+  /** Makes one call of a random kind. Several calls may run at the same time. */
   async call(tx: EmbeddedTransaction, isReadOnly: boolean, calls: Call[]): Promise<void> {
     const kind = this.random.below(isReadOnly ? 6 : 13);
     if (kind !== 5) {
@@ -221,7 +222,7 @@ class Run {
       calls.push({ name, onModel, answer: await start() });
       return;
     }
-    // A cursor that is read in part, sought, and read on, maybe with a write in between.
+    // Reads a cursor in part, seeks, and reads on, sometimes with a write between.
     const range = this.range();
     const target = this.key();
     const [first, second] = [1 + this.random.below(3), 1 + this.random.below(3)];
@@ -313,7 +314,7 @@ class Run {
           name: `increment ${counter}, twice at the same time`,
           start: async () => {
             const sums = await Promise.all([tx.increment(counter), tx.increment(counter, 10)]);
-            // Which of the two comes first is not said.
+            // Either of the two may come first.
             return sums[0] > sums[1] ? sums[0] : sums[1];
           },
           onModel(model) {
@@ -386,7 +387,7 @@ class Run {
     }
   }
 
-  /** Plain writes, flushes, compactions and snapshots beside the transactions. */
+  /** Plain writes, flushes, compactions and snapshots, at the same time as the transactions. */
   async beside(count: number): Promise<void> {
     const { random, store, figures } = this;
     for (let i = 0; i < count; i++) {
@@ -402,7 +403,7 @@ class Run {
           await store.increment(`n${random.below(2)}`, 100);
           break;
         case 3:
-          // More than a memtable: those that a transaction began with are flushed.
+          // More than a memtable, so the memtables that a transaction started with are flushed.
           await store.put(`~filler${random.below(FILLERS)}`, "x".repeat(3000));
           break;
         case 4:
@@ -425,7 +426,7 @@ class Run {
 }
 
 /**
- * Runs the history of a seed and judges it. Throws at the first answer that no serial order gives.
+ * Runs the history of a seed and checks it. Throws at the first answer that no serial order allows.
  */
 export async function runTransactionHistory(seed: number): Promise<HistoryFigures> {
   const random = new Random(seed);
@@ -460,7 +461,7 @@ async function judged(random: Random, files: RecordingFiles): Promise<HistoryFig
   await store.close();
   const commits = files.inOrder();
   judge(commits, run.committed, final);
-  // A watch has seen every commit since it began, or what it did to the range.
+  // A watch must show every commit since its start, or what the commit did to the range.
   const [all, some] = await Promise.all(watches) as [Changes[], Changes[]];
   assert.deepEqual(all, commits.slice(commits.length - all.length), "what a watch has shown");
   assert.ok(all.length >= run.committed.filter(({ isReadOnly }) => !isReadOnly).length);
@@ -470,7 +471,7 @@ async function judged(random: Random, files: RecordingFiles): Promise<HistoryFig
   return run.figures;
 }
 
-/** What a watch shows until it ends. */
+/** The commits that a watch shows until it ends. */
 async function follow(watch: Watch): Promise<Changes[]> {
   const seen: Changes[] = [];
   for await (const { operations } of watch) {
@@ -529,7 +530,7 @@ function isSame({ answer, onModel }: Call, state: Model): boolean {
   }
 }
 
-/** Lets virtual time pass until the history has ended. */
+/** Advances virtual time until the history has ended. */
 async function driven<T>(scheduler: HistoryScheduler, history: Promise<T>): Promise<T> {
   let isSettled = false;
   const note = (): void => {

@@ -1,6 +1,6 @@
 /**
- * Random histories of concurrent transactions against a serial oracle (transaction_history.ts).
- * TINYKVS_TEST_SCALE multiplies the number of histories, TINYKVS_SEED runs that of one seed.
+ * Random histories of concurrent transactions, checked by a serial oracle (transaction_history.ts).
+ * TINYKVS_TEST_SCALE multiplies the number of histories. TINYKVS_SEED runs the history of one seed.
  */
 
 import assert from "node:assert/strict";
@@ -35,7 +35,7 @@ test("Every history of concurrent transactions is that of a serial order, the on
   console.log(JSON.stringify(sums));
   reportFigure("transaction histories", count);
   if (count < 100) return;
-  // Histories without conflicts, or on memtables alone, would prove little.
+  // Histories without conflicts, or without flushes, would prove little.
   assert.ok(sums.committed > 3 * count, `only ${sums.committed} commits`);
   assert.ok(sums.retried > count / 4, `only ${sums.retried} commits after a conflict`);
   assert.ok(sums.conflicts > count / 20, `only ${sums.conflicts} given up`);

@@ -1,6 +1,6 @@
 /**
- * Bugs of verification and repair: orders that bring old values back, losses that nobody is told
- * of, dry runs that write.
+ * Bugs in verification and repair: a wrong order that brings old values back, losses that the
+ * report omits, dry runs that write.
  */
 
 import type { Bug } from "./bug.ts";

@@ -1,7 +1,4 @@
-/**
- * Bugs in parts of a store: prefixes that run into each other, ranges that leave their part, tuples
- * out of order.
- */
+/** Bugs in subs: prefixes that collide, ranges that leave their sub, tuples in a wrong order. */
 
 import type { Bug } from "./bug.ts";
 import { directed, modelThroughSub } from "./commands.ts";

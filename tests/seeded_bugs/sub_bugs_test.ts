@@ -1,5 +1,6 @@
 /**
- * The seeded bugs of sub_bugs.ts: every one must be caught. `TINYKVS_BUG=name` tries just that one.
+ * The seeded bugs of sub_bugs.ts. A test must catch each one. `TINYKVS_BUG=name` tries only that
+ * one.
  */
 
 import { subBugs } from "./sub_bugs.ts";

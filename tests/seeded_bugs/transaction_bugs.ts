@@ -1,6 +1,6 @@
 /**
- * Bugs in transactions and watches: conflicts that are not found, commits that are not one or shown
- * too early.
+ * Bugs in transactions and watches: conflicts that the check misses, commits that are not atomic,
+ * and commits that a watch shows too early.
  */
 
 import type { Bug } from "./bug.ts";

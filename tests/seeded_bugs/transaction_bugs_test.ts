@@ -1,5 +1,5 @@
 /**
- * The seeded bugs of transaction_bugs.ts: every one must be caught. `TINYKVS_BUG=name` tries just
+ * The seeded bugs of transaction_bugs.ts. A test must catch each one. `TINYKVS_BUG=name` tries only
  * that one.
  */
 

@@ -1,6 +1,6 @@
 /**
- * `verifyStore`, `repair` and `destroy`: on a real disk, and what they refuse.
- * tests/faults/repair_test.ts has the damage.
+ * Tests `verifyStore`, `repair` and `destroy` on a real disk, and what they refuse.
+ * tests/faults/repair_test.ts tests damage.
  */
 
 import assert from "node:assert/strict";
@@ -112,7 +112,7 @@ test("What is no store, or one of a newer version, is refused and left as it is"
   const newer = victim.fileSystem.clone();
   const [name] = victim.tables;
   const content = newer.content(`${DIRECTORY}/${name}`);
-  // The codec of the first block: its checksum does not cover it, and nobody knows number 9.
+  // The codec of the first block. The checksum does not cover it, and no version has a codec 9.
   const view = new DataView(content.buffer);
   let at = 0;
   while (view.getUint32(at + 4, true) !== at - 4 || content[at + 8]! > 3) at++;

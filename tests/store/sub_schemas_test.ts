@@ -1,6 +1,6 @@
 /**
- * Subs with schemas of three libraries, all by the Standard Schema interface, and the types that
- * they give.
+ * Tests subs with schemas of three libraries, all through the Standard Schema interface, and their
+ * types.
  */
 
 import assert from "node:assert/strict";
@@ -55,7 +55,8 @@ for (const [library, schema] of schemas) {
       await assert.rejects(users.update("a", () => wrong), refusal);
       assert.throws(() => users.batch().put("b", wrong), refusal);
       assert.deepEqual(await users.keys().toArray(), ["a"]);
-      // What a program without the schema has put is told, with the key, and not handed out.
+      // A program without the schema has stored an invalid value. The sub names its key in an
+      // error, and does not return the value.
       await store.sub("users").put("b", wrong);
       const mismatch = (error: unknown): boolean => {
         assert.ok(error instanceof TypeMismatchError, String(error));

@@ -1,4 +1,4 @@
-/** A program with nothing to do but a transaction that conflicts several times. */
+/** A program that only runs a transaction, which conflicts several times. */
 
 import { memoryFileSystem, open } from "../../mod.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Transactions of the embedded store: what the contract suite can't see. Synchronous ones, how
- * exact the conflict check is, what it still knows after flushes, its bounds, and what a
- * transaction holds on to.
+ * Tests transactions of the embedded store that the contract suite cannot test: synchronous ones,
+ * the precision of the conflict check, its knowledge after flushes, its bounds, and what a
+ * transaction holds.
  */
 
 import assert from "node:assert/strict";
@@ -40,8 +40,8 @@ async function fill(store: EmbeddedStore, count: number): Promise<void> {
 }
 
 /**
- * How often a transaction runs in whose first run `beside` happens between its reads and its
- * commit.
+ * Returns the number of runs of a transaction if `beside` happens in its first run, between its
+ * reads and its commit.
  */
 async function attemptsBeside(
   store: EmbeddedStore,
@@ -134,7 +134,7 @@ test("A conflict is found after the memtable that shows it was flushed and compa
       for (let i = 0; i < fillers; i++) await store.put(`~filler${i}`, "x".repeat(100));
       await store.flush();
       await store.compact();
-      // The memory of a memtable is used again.
+      // The store reuses the memory of a memtable.
       await store.put("~other", 1);
     };
     const reads = [
@@ -278,7 +278,7 @@ test("What a transaction writes over dead keys is seen by it, and by nobody else
     assert.equal(await store.count(), 0);
     assert.deepEqual(await tx.keys().toArray(), ["k50"]);
   });
-  // What the transaction has deleted is not dead for others.
+  // A key that the transaction has deleted is still there for others.
   await fill(store, 100);
   await assert.rejects(
     store.transaction(async (tx) => {

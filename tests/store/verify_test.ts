@@ -1,4 +1,4 @@
-/** `verify` of an open store, and `approximateSize`. */
+/** Tests `verify` of an open store, and `approximateSize`. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

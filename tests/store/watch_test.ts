@@ -1,7 +1,6 @@
 /**
- * Watches of the embedded store: what the contract suite can't see. When a commit is shown,
- * synchronous writes, failures, handles that are shared, and that the memory of slow readers is
- * bounded.
+ * Tests watches of the embedded store that the contract suite cannot test: when a commit is shown,
+ * synchronous writes, failures, shared handles, and the bounded memory of slow readers.
  */
 
 import assert from "node:assert/strict";
@@ -22,7 +21,7 @@ import { watched } from "./file_systems.ts";
 
 const MIB = 1024 * 1024;
 
-/** What is shown now, without waiting for more. */
+/** The commits that a watch shows now, without waiting for more. */
 async function shown(watch: Watch): Promise<unknown[]> {
   const found: unknown[] = [];
   for (;;) {
@@ -37,7 +36,7 @@ async function shown(watch: Watch): Promise<unknown[]> {
   }
 }
 
-/** Steps that `shown` has left waiting, which get the next commits. */
+/** Pending steps of `shown`, which will receive the next commits. */
 const pendingSteps = new Map<Watch, Promise<IteratorResult<Commit, undefined>>>();
 
 async function turns(count: number): Promise<undefined> {
@@ -50,7 +49,7 @@ async function nextKeys(watch: Watch): Promise<unknown[]> {
   return step.value?.operations.map(({ key }: Operation) => key) ?? ["the end"];
 }
 
-/** A store whose log's syncs take as long as the test likes. */
+/** A store in which a sync of the log takes as long as the test decides. */
 async function withSlowSyncs(
   walSync: NonNullable<Options["walSync"]>,
   body: (store: EmbeddedStore, sync: { isHeld: boolean; release(): void }) => Promise<void>,
@@ -84,7 +83,7 @@ for (const walSync of ["batch", "write"] as const) {
       sync.isHeld = true;
       const writes = [store.put("a", 1)];
       assert.deepEqual(await shown(watch), []);
-      // This one is written while the sync runs, which does not cover it.
+      // This write happens during the sync, which does not cover it.
       writes.push(store.put("b", 2));
       sync.release();
       assert.deepEqual(await nextKeys(watch), ["a"]);
@@ -259,7 +258,7 @@ test("Ten watches and 100,000 writes take no more memory than their limits", asy
   }
   assert.deepEqual(await Promise.all(readers), quick.map(() => COUNT));
   for (const watch of slow) await assert.rejects(watch.next(), { code: "LAGGED" });
-  // Of 100 MB that were written; the store has two memtables and some tables of its own.
+  // Of 100 MB written in all. The store itself has two memtables and some tables.
   if (runtimeName === "node") assert.ok(most < 40 * MIB, `${Math.round(most / MIB)} MiB`);
 });
 

@@ -1,6 +1,6 @@
 /**
- * A store to damage and repair, with every value that each key ever had, and the checks of what a
- * repair left.
+ * A store to damage and repair, with every value that each key has ever had, and the checks of a
+ * repair's result.
  */
 
 import assert from "node:assert/strict";
@@ -10,12 +10,15 @@ import { CloneableFileSystem } from "./cloneable_file_system.ts";
 import { Random } from "./random.ts";
 import { contentOf, DIRECTORY, openFiles } from "./store_files.ts";
 
-/** The store, as a kill has left it. */
+/** The store after a kill. */
 export interface RepairVictim {
   readonly fileSystem: CloneableFileSystem;
-  /** Every value that a key ever had; undefined for none. The last is the one that it has. */
+  /**
+   * Every value that a key has ever had. Undefined means no value. The last one is the present
+   * value.
+   */
   readonly history: ReadonlyMap<string, readonly (string | undefined)[]>;
-  /** Names of its files by kind. */
+  /** The names of its files by kind. */
   readonly tables: readonly string[];
   readonly logs: readonly string[];
   readonly manifest: string;
@@ -64,18 +67,19 @@ export async function repairVictim(): Promise<RepairVictim> {
   };
 }
 
-/** What a repair came to. */
+/** The result of a repair. */
 export interface Repaired {
   readonly report: RepairReport;
-  /** Keys that do not have their last value. */
+  /** The keys that do not have their last value. */
   readonly wrong: readonly string[];
 }
 
 /**
- * Repairs damaged files, after a dry run, and requires what holds of every repair: the dry run
- * writes nothing and tells the same; the result opens, is sound, and holds only what was once
- * written; if anything is not as it was, the report says so; a second repair changes nothing,
- * before and after an open. `wasSaid`: an earlier repair may have said what is lost.
+ * Repairs damaged files after a dry run, and requires what holds for every repair. The dry run
+ * writes nothing and reports the same. The repaired store opens, is sound, and holds only values
+ * that were once written. If anything differs from before, the report says so. A second repair
+ * changes nothing, before and after an open. `wasSaid`: an earlier repair may have reported what is
+ * lost.
  */
 export function checkRepair(
   damaged: CloneableFileSystem,
@@ -122,7 +126,7 @@ function requireUnchanged(files: CloneableFileSystem, when: string): void {
   requireSame(before, files, `a second repair ${when}`);
 }
 
-/** Requires that nothing but the lock's files differs. */
+/** Requires that only the lock's files differ. */
 export function requireSame(
   before: CloneableFileSystem,
   after: CloneableFileSystem,

@@ -1,4 +1,4 @@
-/** What the adapters for Keyv 6 and Keyv 5 have in common: keys in a namespace, values that end. */
+/** What the adapters for Keyv 6 and Keyv 5 share: keys in a namespace, and values that expire. */
 
 import type { Store } from "../../contract/store.ts";
 import type { Value } from "../../contract/value.ts";
@@ -12,8 +12,8 @@ import { type HandleOptions, StoreHandle } from "../store_handle.ts";
  */
 export interface TinyKeyvOptions extends HandleOptions {
   /**
-   * What all keys of the adapter begin with in the store, so that others may have theirs beside
-   * them. Default "".
+   * A prefix for all of the adapter's keys in the store, so that the store can have other keys,
+   * too. Default "".
    */
   prefix?: string;
 }
@@ -22,14 +22,16 @@ export interface TinyKeyvOptions extends HandleOptions {
 interface NewEntry {
   readonly key: string;
   readonly value: unknown;
-  /** When it ends, in milliseconds since 1970. */
+  /** The time at which it expires, in milliseconds since 1970. */
   readonly expires: number | undefined;
 }
 
-/** Entries in the order of their keys that an iterator reads at a time. */
+/** The number of entries that an iterator reads at a time, in the order of their keys. */
 const GROUP = 64;
 
-/** Keys of an adapter in a store. All keys are whole ones, from the adapter's prefix on. */
+/**
+ * An adapter's keys in a store. The methods take full keys, which begin with the adapter's prefix.
+ */
 export class KeyvStore {
   readonly #handle: StoreHandle;
 
@@ -38,7 +40,7 @@ export class KeyvStore {
     this.#handle = new StoreHandle(place, options, "Keyv adapter");
   }
 
-  /** The value of a key. One that has ended is removed. */
+  /** The value of a key. Removes the value if it has expired. */
   async get(key: string): Promise<unknown> {
     const store = await this.#handle.get();
     return await this.#live(store, key, await store.get(key));
@@ -75,7 +77,7 @@ export class KeyvStore {
     await batch.write();
   }
 
-  /** Removes keys; whether they had values. */
+  /** Removes keys. Resolves to whether each had a value. */
   async deleteMany(keys: readonly string[]): Promise<boolean[]> {
     const store = await this.#handle.get();
     const now = wallClockMs();
@@ -88,7 +90,7 @@ export class KeyvStore {
     await clearRange(store, store, { prefix, keyEncoding: "bytes" }, undefined);
   }
 
-  /** The keys that begin with a prefix, with their values. Those that have ended are removed. */
+  /** The keys that begin with a prefix, with their values. Removes values that have expired. */
   async *entries(prefix: string): AsyncGenerator<[string, unknown], void> {
     const store = await this.#handle.get();
     await using cursor = store.entries({ prefix, keyEncoding: "utf8" });
@@ -104,7 +106,7 @@ export class KeyvStore {
     }
   }
 
-  /** Closes what was opened here. */
+  /** Closes the store if this adapter has opened it. */
   close(): Promise<void> {
     return this.#handle.close();
   }

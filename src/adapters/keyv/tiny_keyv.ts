@@ -1,11 +1,12 @@
 /**
- * The storage adapter for Keyv 6, which gives adapters the namespace, and times as points of time.
+ * The storage adapter for Keyv 6, which passes the namespace to adapters, and times as points in
+ * time.
  */
 
 import type { Store } from "../../contract/store.ts";
 import { KeyvStore, type TinyKeyvOptions } from "./keyv_store.ts";
 
-/** What Keyv 6 asks of an adapter's methods. */
+/** What Keyv 6 needs to know about an adapter's methods. */
 const METHODS = [
   "get",
   "getMany",
@@ -20,15 +21,15 @@ const METHODS = [
   "iterator",
 ];
 
-/** What an adapter can do, in the words of Keyv 6. */
+/** The abilities of an adapter, in the form of Keyv 6. */
 export interface TinyKeyvCapabilities {
-  /** It is an adapter. */
+  /** The object is a storage adapter. */
   readonly compatible: true;
-  /** Of which kind. */
+  /** The kind of adapter. */
   readonly store: "keyvStorage";
-  /** It takes the time at which a value ends, and keeps to it. */
+  /** The adapter receives the time at which a value expires, and hides the value after it. */
   readonly expires: true;
-  /** Its methods. */
+  /** The adapter's methods. */
   readonly methods: Readonly<
     Record<string, { readonly exists: true; readonly methodType: "async" }>
   >;
@@ -37,10 +38,10 @@ export interface TinyKeyvCapabilities {
 /**
  * A storage adapter for Keyv 6 on a store.
  *
- * The place is that of a store, which all adapters of the process share that are given the same
- * one, or a store that is open, which stays the caller's. A value that has ended is not shown, and
- * its space is given back when somebody reads it, or clears the adapter. Values that Keyv does not
- * serialize must be ones that a store can hold.
+ * The location is the directory of a store, or an open store. All adapters of the process that have
+ * the same directory share one store. An open store stays the caller's. The adapter does not show
+ * an expired value, and removes it when somebody reads it or clears the adapter. If Keyv does not
+ * serialize values, a store must be able to hold them.
  *
  * @example
  * ```ts ignore
@@ -54,9 +55,9 @@ export interface TinyKeyvCapabilities {
  * ```
  */
 export class TinyKeyv {
-  /** Set by Keyv: what keys are apart from those of others by. */
+  /** Set by Keyv: separates the keys of one Keyv from those of others. */
   namespace: string | undefined;
-  /** What Keyv is told of the adapter. */
+  /** The abilities that Keyv asks for. */
   readonly capabilities: TinyKeyvCapabilities = {
     compatible: true,
     store: "keyvStorage",
@@ -69,9 +70,9 @@ export class TinyKeyv {
   readonly #prefix: string;
 
   /**
-   * Opens nothing yet: the first call does.
+   * Opens nothing yet. The first call opens the store.
    *
-   * @throws {TypeError} the place can't be one
+   * @throws {TypeError} the value cannot be a location
    */
   constructor(place: string | URL | Store, options: TinyKeyvOptions = {}) {
     const { prefix = "", ...rest } = options;
@@ -79,7 +80,7 @@ export class TinyKeyv {
     this.#store = new KeyvStore(place, rest);
   }
 
-  /** Nothing is emitted: what fails rejects, and Keyv emits it. */
+  /** The adapter emits no errors itself: its calls reject, and Keyv emits the errors. */
   on(_event: string, _listener: (...parts: unknown[]) => void): this {
     return this;
   }
@@ -90,7 +91,7 @@ export class TinyKeyv {
     return this.#store.get(this.#whole(key));
   }
 
-  /** The values of several keys, undefined for those that are missing. */
+  /** The values of several keys. Undefined stands for a missing key. */
   // deno-lint-ignore no-explicit-any
   getMany(keys: string[]): Promise<any[]> {
     return this.#store.getMany(keys.map((key) => this.#whole(key)));
@@ -106,7 +107,7 @@ export class TinyKeyv {
     return this.#store.hasMany(keys.map((key) => this.#whole(key)));
   }
 
-  /** Stores a value that ends at a time, in milliseconds since 1970, or never. */
+  /** Stores a value that expires at a time, in milliseconds since 1970, or never. */
   async set(key: string, value: unknown, expires?: number): Promise<boolean> {
     await this.#store.put([{ key: this.#whole(key), value, expires }]);
     return true;
@@ -126,17 +127,17 @@ export class TinyKeyv {
     return entries.map(() => true);
   }
 
-  /** Removes a key; whether it had a value. */
+  /** Removes a key. Resolves to whether it had a value. */
   async delete(key: string): Promise<boolean> {
     return (await this.deleteMany([key]))[0]!;
   }
 
-  /** Removes several keys; whether they had values. */
+  /** Removes several keys. Resolves to whether each had a value. */
   deleteMany(keys: string[]): Promise<boolean[]> {
     return this.#store.deleteMany(keys.map((key) => this.#whole(key)));
   }
 
-  /** Removes all keys of the namespace, or, without one, all keys of the adapter. */
+  /** Removes all keys of the namespace. Without a namespace, removes all keys of the adapter. */
   clear(): Promise<void> {
     return this.#store.clear(this.#whole(""));
   }
@@ -150,12 +151,12 @@ export class TinyKeyv {
     }
   }
 
-  /** Closes the store if nobody else shares it. The adapter can't be used any more. */
+  /** Closes the store if nobody else shares it. The adapter cannot be used afterwards. */
   disconnect(): Promise<void> {
     return this.#store.close();
   }
 
-  /** The key in the store. */
+  /** The key's name in the store. */
   #whole(key: string): string {
     const { namespace } = this;
     return namespace === undefined ? `${this.#prefix}${key}` : `${this.#prefix}${namespace}:${key}`;

@@ -1,5 +1,5 @@
 /**
- * The storage adapter for Keyv 5, which puts the namespace into keys itself, and gives times to
+ * The storage adapter for Keyv 5, which adds the namespace to keys itself, and passes times to
  * live.
  */
 
@@ -8,7 +8,7 @@ import { wallClockMs } from "../../platform/wall_clock.ts";
 import { KeyvStore, type TinyKeyvOptions } from "./keyv_store.ts";
 
 /**
- * A storage adapter for Keyv 5 on a store: as {@linkcode TinyKeyv}, in the ways of Keyv 5.
+ * A storage adapter for Keyv 5 on a store: {@linkcode TinyKeyv} with the calls of Keyv 5.
  *
  * @example
  * ```ts ignore
@@ -22,18 +22,18 @@ import { KeyvStore, type TinyKeyvOptions } from "./keyv_store.ts";
  * ```
  */
 export class TinyKeyv5 {
-  /** Set by Keyv: what the keys of `clear` begin with. */
+  /** Set by Keyv: `clear` removes the keys that begin with it. */
   namespace: string | undefined;
-  /** Keyv 5 has `iterator` only for adapters whose options name a dialect that it knows. */
+  /** Keyv 5 offers `iterator` only if the adapter's options name a dialect that it knows. */
   // deno-lint-ignore no-explicit-any
   opts: any = { dialect: "sqlite", url: "" };
   readonly #store: KeyvStore;
   readonly #prefix: string;
 
   /**
-   * Opens nothing yet: the first call does.
+   * Opens nothing yet. The first call opens the store.
    *
-   * @throws {TypeError} the place can't be one
+   * @throws {TypeError} the value cannot be a location
    */
   constructor(place: string | URL | Store, options: TinyKeyvOptions = {}) {
     const { prefix = "", ...rest } = options;
@@ -41,7 +41,7 @@ export class TinyKeyv5 {
     this.#store = new KeyvStore(place, rest);
   }
 
-  /** Nothing is emitted: what fails rejects, and Keyv emits it. */
+  /** The adapter emits no errors itself: its calls reject, and Keyv emits the errors. */
   on(_event: string, _listener: (...parts: unknown[]) => void): this {
     return this;
   }
@@ -52,7 +52,7 @@ export class TinyKeyv5 {
     return this.#store.get(this.#prefix + key);
   }
 
-  /** The values of several keys, undefined for those that are missing. */
+  /** The values of several keys. Undefined stands for a missing key. */
   // deno-lint-ignore no-explicit-any
   getMany(keys: string[]): Promise<any[]> {
     return this.#store.getMany(keys.map((key) => this.#prefix + key));
@@ -68,7 +68,7 @@ export class TinyKeyv5 {
     return this.#store.hasMany(keys.map((key) => this.#prefix + key));
   }
 
-  /** Stores a value for `ttl` milliseconds, or for ever. */
+  /** Stores a value, for `ttl` milliseconds or for ever. */
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     await this.#store.put([{
       key: this.#prefix + key,
@@ -91,12 +91,12 @@ export class TinyKeyv5 {
     );
   }
 
-  /** Removes a key; whether it had a value. */
+  /** Removes a key. Resolves to whether it had a value. */
   async delete(key: string): Promise<boolean> {
     return await this.deleteMany([key]);
   }
 
-  /** Removes several keys; whether any of them had a value. */
+  /** Removes several keys. Resolves to whether any of them had a value. */
   async deleteMany(keys: string[]): Promise<boolean> {
     const removed = await this.#store.deleteMany(
       keys.map((key) => this.#prefix + key),
@@ -104,12 +104,12 @@ export class TinyKeyv5 {
     return removed.includes(true);
   }
 
-  /** Removes all keys of the namespace, or, without one, all keys of the adapter. */
+  /** Removes all keys of the namespace. Without a namespace, removes all keys of the adapter. */
   clear(): Promise<void> {
     return this.#store.clear(this.#begin(this.namespace));
   }
 
-  /** The keys of a namespace, with it, and their values, in the order of the keys. */
+  /** The keys of a namespace, including its name, and their values, in the order of the keys. */
   // deno-lint-ignore no-explicit-any
   async *iterator(namespace?: string): AsyncGenerator<[string, any], void> {
     for await (
@@ -119,7 +119,7 @@ export class TinyKeyv5 {
     }
   }
 
-  /** Closes the store if nobody else shares it. The adapter can't be used any more. */
+  /** Closes the store if nobody else shares it. The adapter cannot be used afterwards. */
   disconnect(): Promise<void> {
     return this.#store.close();
   }
@@ -129,7 +129,10 @@ export class TinyKeyv5 {
   }
 }
 
-/** When a value ends that is put now; none that has no time to live, as Keyv has it. */
+/**
+ * The time at which a value stored now expires. As in Keyv, it never expires without a time to
+ * live.
+ */
 function endOf(ttl: number | undefined): number | undefined {
   return typeof ttl === "number" && ttl > 0 ? wallClockMs() + ttl : undefined;
 }

@@ -1,9 +1,9 @@
 /**
- * Between the two formats that Level knows, text and bytes, and the values of a store.
+ * Converts between the values of a store and the two formats of Level, text and bytes.
  *
- * A store keeps text as text and bytes as bytes. Level keeps bytes alone, so what was written as
- * one may be read as the other. Level turns text that is not well-formed, and bytes that are not
- * UTF-8, into U+FFFD; so does this file, and nothing else of the library.
+ * A store distinguishes text and bytes. Level has only bytes, so its users may read a value in
+ * either format. Level replaces invalid text, and bytes that are not UTF-8, with U+FFFD. In this
+ * library only this file does the same.
  */
 
 import { isBytes } from "../../bytes/is_bytes.ts";
@@ -13,26 +13,26 @@ import { decodeText } from "../../value/text_codec.ts";
 import { type Value, valueTypeName } from "../../contract/value.ts";
 import { ownBuffer } from "../own_buffer.ts";
 
-/** The formats: what Level hands over and wants back. */
+/** The formats in which Level passes and receives data. */
 export type Format = "utf8" | "view";
 
-/** A key or value as Level hands it over. */
+/** A key or value in Level's form. */
 export type Data = string | Uint8Array;
 
 const encoder = new TextEncoder();
 const lossyDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A key or value from Level as the store takes it. */
+/** Converts a key or value from Level to the store's form. */
 export function toStore(data: Data): Data {
   return typeof data === "string" ? data.toWellFormed() : data;
 }
 
-/** Bytes as text; U+FFFD stands for what is not UTF-8. */
+/** Converts bytes to text. U+FFFD replaces bytes that are not UTF-8. */
 export function textOf(bytes: Uint8Array): string {
   return decodeText(bytes, 0, bytes.length) ?? lossyDecoder.decode(bytes);
 }
 
-/** A stored key in a format. */
+/** Converts a stored key to a format. */
 export function keyIn(format: Format, key: Data): Data {
   if (typeof key === "string") {
     return format === "utf8" ? key : encoder.encode(key);
@@ -41,9 +41,9 @@ export function keyIn(format: Format, key: Data): Data {
 }
 
 /**
- * A stored value in a format.
+ * Converts a stored value to a format.
  *
- * @throws {TypeMismatchError} it is neither text nor bytes: not Level has written it
+ * @throws {TypeMismatchError} it is neither text nor bytes, so Level has not written it
  */
 export function valueIn(format: Format, value: Value): Data {
   if (typeof value === "string") {

@@ -1,4 +1,4 @@
-/** Batches of a Level database, which are encoded when an operation is added, and copied once. */
+/** Batches of a Level database. They encode an operation when it is added, and copy it once. */
 
 import { AbstractChainedBatch, type AbstractLevel } from "abstract-level";
 import type { Store } from "../../contract/store.ts";
@@ -9,14 +9,17 @@ type Database = AbstractLevel<Data, unknown, unknown>;
 
 const DURABLE: WriteOptions = { sync: true };
 
-/** What a write of Level's is told, as the store is told it. */
+/** The store's options for a write, made from Level's. */
 export function writeOptions(
   options: { sync?: unknown } | undefined,
 ): WriteOptions | undefined {
   return options?.sync === true ? DURABLE : undefined;
 }
 
-/** Adds a put. Text that is not well-formed, which is rare, the store refuses, and Level mends. */
+/**
+ * Adds a put. The store refuses text that is not well-formed, which is rare. Level repairs such
+ * text, so this does, too.
+ */
 export function putData(batch: Batch, key: Data, value: Data): void {
   try {
     batch.put(key, value);
@@ -34,7 +37,7 @@ export function deleteData(batch: Batch, key: Data): void {
   }
 }
 
-/** What `db.batch()` without arguments returns. */
+/** The result of `db.batch()` without arguments. */
 export class LevelBatch extends AbstractChainedBatch<Database, unknown, unknown> {
   readonly #batch: Batch;
 
@@ -54,7 +57,7 @@ export class LevelBatch extends AbstractChainedBatch<Database, unknown, unknown>
     deleteData(this.#batch, key);
   }
 
-  /** Forgets all operations, for Level. */
+  /** Removes all operations, for Level. */
   _clear(): void {
     this.#batch.clear();
   }

@@ -1,8 +1,8 @@
-/** Errors with the codes that programs for Level know. */
+/** Errors with the codes that programs for Level expect. */
 
-/** An error with a code of Level's. */
+/** An error with one of Level's codes. */
 export class LevelError extends Error {
-  /** The code: "LEVEL_LOCKED", for example. */
+  /** The code, for example "LEVEL_LOCKED". */
   readonly code: string;
 
   /** Makes an error with a code. */
@@ -12,7 +12,7 @@ export class LevelError extends Error {
   }
 }
 
-/** What an iterator is to throw: Level's own error if its signal has ended it. */
+/** The error that an iterator throws. If its signal has ended it, this is Level's own error. */
 export function abortedBy(
   signal: AbortSignal | undefined,
   error: unknown,

@@ -1,9 +1,9 @@
 /**
- * The iterators of a Level database: cursors of the store, read in groups.
+ * The iterators of a Level database, which read cursors of the store in groups.
  *
- * `next` of Level gives one entry at a time, and each costs a few promises. So entries are taken
- * from the cursor in groups: one at first, since many callers want no more, then twice as many each
- * time.
+ * Level's `next` returns one entry at a time, and each call costs several promises. So an iterator
+ * takes entries from its cursor in groups. The first group has one entry, because many callers need
+ * only one, and each group is twice as large as the one before.
  */
 
 import {
@@ -19,10 +19,12 @@ import type { Value } from "../../value/value.ts";
 import { abortedBy } from "./level_errors.ts";
 import { type Data, type Format, keyIn, toStore, valueIn } from "./formats.ts";
 
-/** Entries that `next` takes from the cursor ahead of its caller, at most: they may be large. */
+/** The most entries that `next` reads ahead. Entries may be large. */
 const MAX_GROUP = 64;
 
-/** A range as Level hands it over: bounds and encodings are formats, `limit` is -1 for no limit. */
+/**
+ * A range in Level's form: bounds and encodings are formats, and a `limit` of -1 means no limit.
+ */
 export interface LevelRange {
   gt?: Data;
   gte?: Data;
@@ -41,10 +43,10 @@ export interface LevelRange {
 type Database = AbstractLevel<Data, unknown, unknown>;
 type Item = Data | [Data | undefined, Data | undefined];
 
-/** The store's range for one of Level. */
+/** Converts a range of Level to a range of the store. */
 export function storeRange(range: LevelRange): Range {
   const result: Range = { keyEncoding: "bytes" };
-  // As in Level, the inclusive bound wins over the exclusive one.
+  // As in Level, the inclusive bound takes precedence over the exclusive one.
   if (range.gte !== undefined) result.gte = toStore(range.gte);
   else if (range.gt !== undefined) result.gt = toStore(range.gt);
   if (range.lte !== undefined) result.lte = toStore(range.lte);
@@ -57,7 +59,7 @@ export function storeRange(range: LevelRange): Range {
   return result;
 }
 
-/** Takes items from a cursor in groups, as one iterator of Level needs them. */
+/** Takes items from a cursor in groups, for one iterator of Level. */
 class Groups<T extends Item> {
   readonly #cursor: Cursor<unknown>;
   readonly #signal: AbortSignal | undefined;
@@ -111,7 +113,7 @@ class Groups<T extends Item> {
     let items: unknown[];
     try {
       items = await this.#cursor.nextMany(count);
-      // What was in memory was read in the call: the signal may have come since.
+      // Entries in memory were read during the call, so the signal may have been aborted since.
       this.#signal?.throwIfAborted();
     } catch (error) {
       throw abortedBy(this.#signal, error);
@@ -128,7 +130,7 @@ class Groups<T extends Item> {
   }
 }
 
-/** Groups of pairs, without the half that the caller does not want. */
+/** Groups of pairs, without the half that the caller does not need. */
 function pairGroups(
   reader: Reader,
   range: LevelRange,
@@ -147,7 +149,7 @@ function pairGroups(
     ): [undefined, Data] => [undefined, valueIn(values, value)];
     return new Groups(reader.values(storeRange(range)), convert, range);
   }
-  // The pair is new, and nobody else has it.
+  // The pair is new, and nobody else uses it.
   const convert = (pair: [Data, Value]): [Data, Data] => {
     pair[0] = keyIn(keys, pair[0]);
     pair[1] = valueIn(values, pair[1]);
@@ -156,13 +158,13 @@ function pairGroups(
   return new Groups(reader.entries(storeRange(range)), convert, range);
 }
 
-/** What `db.iterator()` returns. */
+/** The result of `db.iterator()`. */
 export class LevelIterator extends AbstractIterator<Database, unknown, unknown> {
   readonly #groups: Groups<[Data | undefined, Data | undefined]>;
 
-  /** Opens a cursor on what the reader shows now. */
+  /** Opens a cursor on the reader's present state. */
   constructor(db: Database, reader: Reader, range: LevelRange) {
-    // First: Level closes an iterator that it knows, also one whose cursor could not be opened.
+    // Do this before `super`: Level closes every iterator that it knows, even one without a cursor.
     const groups = pairGroups(reader, range);
     super(db, range as never);
     this.#groups = groups;
@@ -183,17 +185,17 @@ export class LevelIterator extends AbstractIterator<Database, unknown, unknown> 
     this.#groups.seek(target);
   }
 
-  /** Gives the cursor back, for Level. */
+  /** Closes the cursor, for Level. */
   _close(): Promise<void> {
     return this.#groups.close();
   }
 }
 
-/** What `db.keys()` returns. */
+/** The result of `db.keys()`. */
 export class LevelKeyIterator extends AbstractKeyIterator<Database, unknown> {
   readonly #groups: Groups<Data>;
 
-  /** Opens a cursor on what the reader shows now. */
+  /** Opens a cursor on the reader's present state. */
   constructor(db: Database, reader: Reader, range: LevelRange) {
     const format = range.keyEncoding as Format;
     const convert = (key: Data): Data => keyIn(format, key);
@@ -221,17 +223,17 @@ export class LevelKeyIterator extends AbstractKeyIterator<Database, unknown> {
     this.#groups.seek(target);
   }
 
-  /** Gives the cursor back, for Level. */
+  /** Closes the cursor, for Level. */
   _close(): Promise<void> {
     return this.#groups.close();
   }
 }
 
-/** What `db.values()` returns. */
+/** The result of `db.values()`. */
 export class LevelValueIterator extends AbstractValueIterator<Database, unknown, unknown> {
   readonly #groups: Groups<Data>;
 
-  /** Opens a cursor on what the reader shows now. */
+  /** Opens a cursor on the reader's present state. */
   constructor(db: Database, reader: Reader, range: LevelRange) {
     const format = range.valueEncoding as Format;
     const convert = (value: Value): Data => valueIn(format, value);
@@ -259,7 +261,7 @@ export class LevelValueIterator extends AbstractValueIterator<Database, unknown,
     this.#groups.seek(target);
   }
 
-  /** Gives the cursor back, for Level. */
+  /** Closes the cursor, for Level. */
   _close(): Promise<void> {
     return this.#groups.close();
   }

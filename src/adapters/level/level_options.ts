@@ -1,10 +1,10 @@
-/** What `new TinyLevel()` may be told: Level's options, and the store's under their own names. */
+/** The options of `new TinyLevel()`: Level's options, and the store's under their own names. */
 
 import type { AbstractDatabaseOptions } from "abstract-level";
 import { describeValue } from "../../contract/value.ts";
 import { isOptionName, type Options, type WalSync } from "../../options.ts";
 
-/** Options of the store that have another meaning in Level, or none. */
+/** Names of store options that mean something else in Level, or nothing. */
 const LEVELS_OWN: ReadonlySet<string> = new Set<keyof Options>([
   "keyEncoding",
   "int64",
@@ -28,19 +28,19 @@ export interface TinyLevelOptions<K, V> extends
     | "flushOnClose"
   > {
   /**
-   * When a write is acknowledged. Default "interval": as in Level, when the system has it, so it
-   * outlives the process; a loss of power takes at most the last `walSyncIntervalMs` (100) with it.
-   * A write with `{ sync: true }` is durable when it resolves.
+   * When a write is acknowledged. Default "interval": as in Level, when the system has the write,
+   * so it survives the end of the process. A power loss takes at most the writes of the last
+   * `walSyncIntervalMs` (100). A write with `{ sync: true }` is durable when it resolves.
    */
   walSync?: WalSync;
   /**
-   * Whether `close` writes what is in memory to a table. Default false: as in LevelDB, it makes the
-   * log durable, and the next `open` reads it.
+   * Whether `close` writes the data in memory to a table. Default false: as in LevelDB, `close`
+   * makes the log durable, and the next `open` reads it.
    */
   flushOnClose?: boolean;
 }
 
-/** Options of classic-level that have another name here, or need none. */
+/** Options of classic-level that have another name here, or that are not needed. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   cacheSize: '"blockCacheSizeBytes"',
   writeBufferSize: '"memtableSizeBytes"',
@@ -51,16 +51,16 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   multithreading: "no such option: one thread has the store, and workers ask it",
 };
 
-/** The options of the store, and those of the database. */
+/** The options of the store, and the options of the database. */
 interface SplitOptions {
-  /** The store's. */
+  /** The options of the store. */
   readonly store: Options;
-  /** Level's, and whatever hooks may have a use for. */
+  /** The options of Level, and all others, which hooks may use. */
   readonly level: Record<string, unknown>;
 }
 
 /**
- * Tells the store's options from Level's, which names win that both have.
+ * Separates the store's options from Level's. If both have a name, it is Level's.
  *
  * @throws {TypeError} an option of classic-level has another name here
  */
@@ -82,7 +82,7 @@ export function splitOptions(given: object | undefined): SplitOptions {
   return { store: store as Options, level };
 }
 
-/** @throws {TypeError} it is not a place where a database may be */
+/** @throws {TypeError} it cannot be the location of a database */
 export function requireLocation(location: unknown): void {
   if (typeof location === "string" && location !== "") return;
   if (typeof location === "object" && location !== null) return;

@@ -1,14 +1,14 @@
-/** Snapshots of a Level database: those of the store. */
+/** The snapshots of a Level database, which are snapshots of its store. */
 
 import { AbstractSnapshot } from "abstract-level";
 import type { Reader, Snapshot } from "../../contract/reader.ts";
 import type { Store } from "../../contract/store.ts";
 
-/** What Level's class takes; its types do not say. */
+/** The arguments that Level's class takes. Its types do not declare them. */
 type SnapshotConstructor = new (options: unknown) => AbstractSnapshot;
 const Base: SnapshotConstructor = AbstractSnapshot as unknown as SnapshotConstructor;
 
-/** A snapshot that `db.snapshot()` made. */
+/** A snapshot made by `db.snapshot()`. */
 export class LevelSnapshot extends Base {
   readonly #store: Store;
   readonly #snapshot: Snapshot;
@@ -21,9 +21,9 @@ export class LevelSnapshot extends Base {
   }
 
   /**
-   * What to read from: the store, or the snapshot that the options of a read name.
+   * The reader for a call: the snapshot that its options name, or else the store.
    *
-   * @throws {TypeError} it is a snapshot of something else
+   * @throws {TypeError} it is not a snapshot of this database
    */
   static readerOf(store: Store, snapshot: unknown): Reader {
     if (snapshot === undefined || snapshot === null) return store;
@@ -36,13 +36,14 @@ export class LevelSnapshot extends Base {
           "database was opened again",
       );
     }
-    // An iterator may be asked for when the snapshot is closed: Level's own error says so.
+    // The caller may ask for an iterator after closing the snapshot. These calls then throw Level's
+    // own error.
     snapshot.ref();
     snapshot.unref();
     return snapshot.#snapshot;
   }
 
-  /** Called by Level when nothing uses the snapshot any more. */
+  /** Level calls it when nothing uses the snapshot any more. */
   _close(): Promise<void> {
     this.#snapshot.close();
     return Promise.resolve();

@@ -1,10 +1,9 @@
 /**
- * Arrays of operations, encoded straight into a batch of the store.
+ * Encodes an array of operations directly into a batch of the store.
  *
- * Level makes a copy of each operation, which hooks and listeners may change and keep, and takes
- * longer for that than the store for writing it. Where nobody is there who would see the copies,
- * they are not made. What an operation means, and which errors it gets, is the same; anything
- * unusual is left to Level.
+ * Level copies each operation, because hooks and listeners may change and keep the copies. The copy
+ * takes longer than the write. If nobody would see the copies, this file skips them. The meaning of
+ * an operation and its errors stay the same. Level handles everything unusual.
  */
 
 import { AbstractLevel } from "abstract-level";
@@ -12,7 +11,7 @@ import type { Batch } from "../../contract/writer.ts";
 import type { Data } from "./formats.ts";
 import { deleteData, putData } from "./level_batch.ts";
 
-/** What this needs of a database; Level's types leave some of it out. */
+/** What this file needs from a database. Level's types do not declare all of it. */
 export interface QuickDatabase {
   readonly status: string;
   readonly hooks: { readonly prewrite: { readonly noop: boolean } };
@@ -28,7 +27,7 @@ interface Encoding {
   encode(data: unknown): Data;
 }
 
-/** An operation as a caller gives it. */
+/** An operation from a caller. */
 interface Operation {
   readonly type?: unknown;
   readonly key?: unknown;
@@ -38,7 +37,7 @@ interface Operation {
   readonly sublevel?: unknown;
 }
 
-/** Options of a batch that are the same for each of its operations. */
+/** The options of a batch that apply to each of its operations. */
 const OPERATION_FIELDS = ["type", "key", "value", "sublevel"];
 
 /** Whether the database may write operations without Level. */
@@ -56,10 +55,10 @@ export function isQuick(
 }
 
 /**
- * Adds the operations to a batch. Returns false, at whatever place in them, if Level has to see to
- * it.
+ * Adds the operations to a batch. Returns false if Level has to handle them. Some of them may be in
+ * the batch by then.
  *
- * @throws {Error} what Level throws for the same operation
+ * @throws {Error} the error that Level throws for the same operation
  */
 export function addAll(
   db: QuickDatabase,
@@ -98,7 +97,7 @@ export function addAll(
   return true;
 }
 
-/** Looks up encodings, mostly the one that was looked up last. */
+/** Looks up encodings. Keeps the last result, which is usually the next one, too. */
 class Encodings {
   readonly #byDefault: unknown;
   readonly #find: (encoding: unknown) => Encoding;
@@ -112,7 +111,7 @@ class Encodings {
     this.#found = find(byDefault);
   }
 
-  /** The encoding of an operation. A field that is there counts, even if it is undefined. */
+  /** The encoding of an operation. A field counts even if its value is undefined. */
   of(given: unknown, operation: Operation, field: keyof Operation): Encoding {
     const isDefault = given === undefined && this.#byDefault !== undefined &&
       !Object.hasOwn(operation, field);

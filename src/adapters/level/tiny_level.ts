@@ -1,8 +1,8 @@
 /**
- * A Level database on a store: abstract-level 3 in front, the contract behind.
+ * A Level database: it implements abstract-level 3 on a store.
  *
- * Methods that begin with an underscore are what Level calls; it has checked arguments and encoded
- * keys and values before. They are not for users.
+ * Level calls the methods whose names begin with an underscore, after it has checked arguments and
+ * encoded keys and values. They are not for users.
  */
 
 import {
@@ -35,7 +35,7 @@ import { addAll, isQuick, type QuickDatabase } from "./quick_batch.ts";
 import { requireLocation, splitOptions, type TinyLevelOptions } from "./level_options.ts";
 import { LevelSnapshot } from "./level_snapshot.ts";
 
-/** What Level tells a read or write. */
+/** The options of a read or write that Level passes on. */
 interface CallOptions {
   keyEncoding?: string;
   valueEncoding?: string;
@@ -43,7 +43,7 @@ interface CallOptions {
   sync?: unknown;
 }
 
-/** What Level tells when it opens a database, among others. */
+/** Some of the options that Level passes on when it opens a database. */
 interface OpenOptions {
   createIfMissing: boolean;
   errorIfExists: boolean;
@@ -54,15 +54,15 @@ type LevelOperation =
   | { type: "put"; key: Data; value: Data; sublevel?: unknown }
   | { type: "del"; key: Data; sublevel?: unknown };
 
-/** What only an embedded store can do. */
+/** The calls that only an embedded store has. */
 type Embedded = Pick<EmbeddedStore, "getSync" | "compact" | "approximateSize">;
 
 /**
- * A database of the Level ecosystem on a store of TinyKVS: what takes an abstract-level 3 database
- * takes this one.
+ * A database of the Level ecosystem on a store of TinyKVS. Programs for an abstract-level 3
+ * database can use it.
  *
- * Text is stored as text and other values as bytes; a value that was written as one can be read as
- * the other. The location is that of a store, or a store that is open, which stays the caller's:
+ * Stores text as text and other values as bytes. Text can be read as bytes, and bytes as text. The
+ * location is the directory of a store, or an open store. An open store stays the caller's, and
  * closing the database leaves it open.
  *
  * @example
@@ -86,9 +86,9 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
   #store: Store | undefined;
 
   /**
-   * Makes a database, which opens by itself, or by `open()` for those who want to know of errors.
+   * Makes a database, which opens by itself. Call `open()` to see its errors.
    *
-   * @throws {TypeError} the location can't be one
+   * @throws {TypeError} the value cannot be a location
    */
   constructor(
     location: string | URL | Store,
@@ -115,10 +115,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     if (isGiven) this.#store = location;
   }
 
-  /**
-   * Where the database is, as it was given: a path or URL; of a store that is open, its path if it
-   * has one.
-   */
+  /** The location as given, a path or URL. For an open store, its path if it has one. */
   get location(): string {
     const given = this.#location as
       | string
@@ -128,7 +125,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     return "href" in given ? given.href : given.path ?? "";
   }
 
-  /** Applies operations as one: all of them or none, also after a crash. */
+  /** Applies operations as one: all of them or none, even after a crash. */
   override batch(
     operations: AbstractBatchOperation<typeof this, K, V>[],
   ): Promise<void>;
@@ -137,7 +134,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     operations: AbstractBatchOperation<typeof this, BatchK, BatchV>[],
     options: AbstractBatchOptions<BatchK, BatchV>,
   ): Promise<void>;
-  /** Starts a batch, to be filled and written. */
+  /** Starts an empty batch. */
   override batch(): AbstractChainedBatch<typeof this, K, V>;
   override batch(
     operations?: AbstractBatchOperation<typeof this, K, V>[],
@@ -163,13 +160,14 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     return destroy(location);
   }
 
-  /** Saves what can be read of a database that does not open. The report says what was done. */
+  /** Saves what can be read of a database that does not open. Reports what it has done. */
   static repair(location: string | URL): Promise<RepairReport> {
     return repair(location);
   }
 
   /**
-   * About how many bytes lie from one key to before another: in tables, compressed, and in memory.
+   * Estimates the number of bytes from one key up to and not including another: in memory and,
+   * compressed, in tables.
    *
    * @throws {LevelError} code LEVEL_NOT_SUPPORTED: the store is not an embedded one
    */
@@ -182,7 +180,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
   }
 
   /**
-   * Compacts what lies between two keys, both included.
+   * Compacts the keys between two keys, both included.
    *
    * @throws {LevelError} code LEVEL_NOT_SUPPORTED: the store is not an embedded one
    */
@@ -412,7 +410,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
     return LevelSnapshot.readerOf(this.#openStore, options.snapshot);
   }
 
-  /** The bounds of a call that is not Level's own. */
+  /** The bounds of a call that Level does not have itself. */
   #bounds(call: string, start: K, end: K, options?: { keyEncoding?: string }): [Data, Data] {
     if (this.status !== "open") throw notOpen(call);
     if (start === undefined || end === undefined) {
@@ -430,7 +428,7 @@ export class TinyLevel<K = string, V = string> extends AbstractLevel<string | Ui
   }
 }
 
-/** Whether the location is a store that is open already. */
+/** Whether the location is an open store. */
 function isStore(location: string | URL | Store): location is Store {
   return typeof location === "object" && !("href" in location);
 }
@@ -442,7 +440,7 @@ function unsupported(call: string): LevelError {
   );
 }
 
-/** What the store says, with the code that programs for Level look for in `cause`. */
+/** Wraps an error of the store. `cause` has the code that programs for Level expect. */
 function levelError(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error;
   const code = error instanceof LockedError

@@ -1,6 +1,6 @@
-/** The driver of unstorage, on a store. */
+/** The driver for unstorage on a store. */
 
-// unstorage leaves the type of values open.
+// unstorage does not restrict the type of values.
 // deno-lint-ignore-file no-explicit-any
 
 import type { Range } from "../../contract/range.ts";
@@ -15,54 +15,54 @@ import { type HandleOptions, StoreHandle } from "../store_handle.ts";
 /** Options of {@linkcode tinykvsDriver}: the store's, and the driver's own. */
 export interface TinykvsDriverOptions extends HandleOptions {
   /**
-   * The directory of the store, which all drivers of the process share that are given the same one.
+   * The directory of the store. All drivers of the process that have the same directory share one
+   * store.
    */
   path?: string | URL;
-  /** A store that is open, in place of a path; it stays the caller's. */
+  /** An open store, in place of a path. It stays the caller's. */
   store?: Store;
   /**
-   * What all keys of the driver begin with in the store, so that others may have theirs beside
-   * them. Default "".
+   * A prefix for all of the driver's keys in the store, so that the store can have other keys, too.
+   * Default "".
    */
   base?: string;
   /**
-   * For how many seconds items are kept that are set without a `ttl` of their own. Default: for
-   * ever.
+   * The number of seconds after which an item expires if its own `ttl` is not set. Default: never.
    */
   ttl?: number;
 }
 
-/** What single calls may be told; `ttl` is in seconds. */
+/** Options of a single call. `ttl` is in seconds. */
 export interface TinykvsItemOptions {
-  /** For how many seconds the item is kept. */
+  /** The number of seconds after which the item expires. */
   ttl?: number | undefined;
 }
 
-/** What is known of an item. */
+/** Facts about an item. */
 export interface TinykvsItemMeta {
-  /** Length of its text, or of its bytes. */
+  /** The length of its text or of its bytes. */
   size?: number;
-  /** For how many more seconds it is kept, if it ends. */
+  /** The number of seconds until the item expires, if it does. */
   ttl?: number;
 }
 
-/** A driver of unstorage. */
+/** A driver for unstorage. */
 export interface TinykvsDriver {
   /** "tinykvs". */
   readonly name: string;
-  /** It keeps items for a time. */
+  /** The driver supports items that expire. */
   readonly flags: { readonly ttl: true };
-  /** As given. */
+  /** The options that were given. */
   readonly options: TinykvsDriverOptions;
-  /** The store; opens it. */
+  /** Returns the store, and opens it first if necessary. */
   getInstance(): Store | Promise<Store>;
   /** Whether there is an item. */
   hasItem(key: string): Promise<boolean>;
   /** The item, or null. */
   getItem(key: string): Promise<any>;
-  /** Several items, in their order, null for those that are missing. */
+  /** Several items, in the order of their keys. Null stands for a missing item. */
   getItems(items: { key: string }[]): Promise<{ key: string; value: any }[]>;
-  /** The item as it was set, or null; bytes come as a Uint8Array. */
+  /** The item as it was set, or null. Bytes are a Uint8Array. */
   getItemRaw(key: string): Promise<any>;
   /** Sets an item. */
   setItem(
@@ -75,7 +75,7 @@ export interface TinykvsDriver {
     items: { key: string; value: string; options?: TinykvsItemOptions }[],
     options?: TinykvsItemOptions,
   ): Promise<void>;
-  /** Sets an item to anything that a store can hold, or to an ArrayBuffer. */
+  /** Sets an item to any value that a store can hold, or to an ArrayBuffer. */
   setItemRaw(
     key: string,
     value: any,
@@ -83,9 +83,9 @@ export interface TinykvsDriver {
   ): Promise<void>;
   /** Removes an item. */
   removeItem(key: string): Promise<void>;
-  /** What is known of an item, or null. */
+  /** Facts about an item, or null. */
   getMeta(key: string): Promise<TinykvsItemMeta | null>;
-  /** The keys that begin with `base`, in their order. */
+  /** The keys that begin with `base`, in order. */
   getKeys(base?: string): Promise<string[]>;
   /** Removes all items whose keys begin with `base`. */
   clear(base?: string): Promise<void>;
@@ -93,15 +93,15 @@ export interface TinykvsDriver {
   dispose(): Promise<void>;
 }
 
-/** Entries that are read at a time. */
+/** The number of entries that are read at a time. */
 const GROUP = 64;
 
 /**
- * Makes a driver for `createStorage`, of unstorage and Nitro, on a store.
+ * Makes a driver on a store for `createStorage` of unstorage and Nitro.
  *
- * An item that has ended is not shown, and its space is given back when somebody reads it, or
- * clears the driver. Changes that others make in the store are not seen by `watch`; those made by
- * the storage are.
+ * The driver does not show an expired item, and removes it when somebody reads it or clears the
+ * driver. `watch` sees changes made through the storage. It does not see changes that others make
+ * in the store.
  *
  * @throws {TypeError} neither a path nor a store is given, or both
  *
@@ -134,7 +134,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     const ttl = own?.ttl ?? common?.ttl ?? defaultTtl;
     return ttl === undefined ? undefined : wallClockMs() + ttl * 1000;
   };
-  /** The item; one that has ended is removed. */
+  /** The item. Removes it if it has expired. */
   const live = async (
     store: Store,
     key: string,
@@ -232,7 +232,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
   };
 }
 
-/** What callers mean as bytes, as bytes. */
+/** Converts a value that the caller means as bytes to bytes. */
 function bytesOf(value: any): any {
   return Object.prototype.toString.call(value) === "[object ArrayBuffer]"
     ? new Uint8Array(value as ArrayBuffer)

@@ -1,11 +1,11 @@
-/** How the keys of a sub become bytes, and how they are typed. */
+/** Converts the keys of a sub to bytes and back, and gives them types. */
 
 import type { Key } from "../value.ts";
 import { decodeTuple, encodeTuple, type Tuple } from "./tuple.ts";
 
 /**
- * Keys of a type of one's own, as bytes and back. Order and prefixes are those of the bytes. What
- * `decode` throws is a `StoreError` with code `KEY_ENCODING` to whoever reads.
+ * Converts keys of your own type to bytes and back. The bytes decide the order of keys and what a
+ * prefix is. If `decode` throws, the reader gets a `StoreError` with code `KEY_ENCODING`.
  *
  * @example
  * ```ts
@@ -23,27 +23,25 @@ import { decodeTuple, encodeTuple, type Tuple } from "./tuple.ts";
  * ```
  */
 export interface KeyCodec<In, Out = In> {
-  /**
-   * The bytes of a key, which are the sub's from then on. Two keys must not have the same bytes.
-   */
+  /** Encodes a key. The sub owns the bytes afterwards. Two keys must not have the same bytes. */
   encode(key: In): Uint8Array;
-  /** The key of bytes, which must not be changed. */
+  /** Decodes a key. Do not change the bytes. */
   decode(bytes: Uint8Array): Out;
   /**
-   * The bytes before which all keys are that have `key` as their prefix. Default: those that begin
-   * with the bytes of `key`.
+   * Returns the first bytes after all keys that have `key` as their prefix. Default: a key has that
+   * prefix if its bytes begin with the bytes of `key`.
    */
   endOfPrefix?(key: In): Uint8Array;
 }
 
 /**
- * What keys a sub has: those of a store (`"store"`, text and bytes), only text, only bytes, tuples,
- * or those of a codec.
+ * The keys of a sub: text and bytes as in a store (`"store"`), only text, only bytes, tuples, or
+ * the keys of a codec.
  */
 // deno-lint-ignore no-explicit-any
 export type KeyChoice = "store" | "utf8" | "bytes" | "tuple" | KeyCodec<any, any>;
 
-/** The type of keys that are given to a sub. */
+/** The type of keys that a sub takes. */
 export type KeyGiven<C extends KeyChoice> = C extends "store" ? Key
   : C extends "utf8" ? string
   : C extends "bytes" ? Uint8Array
@@ -52,7 +50,7 @@ export type KeyGiven<C extends KeyChoice> = C extends "store" ? Key
   : C extends KeyCodec<infer In, any> ? In
   : never;
 
-/** The type of keys that a sub shows; `Stored` is what its store shows. */
+/** The type of keys that a sub shows. `Stored` is the type that its store shows. */
 export type KeyShown<C extends KeyChoice, Stored = Key> = C extends "store" ? Stored
   : C extends "utf8" ? string
   : C extends "bytes" ? Uint8Array
@@ -64,8 +62,8 @@ export type KeyShown<C extends KeyChoice, Stored = Key> = C extends "store" ? St
 const TUPLES: KeyCodec<Tuple> = {
   encode: encodeTuple,
   decode: decodeTuple,
-  // No tag is FF: after it are no extensions, but tuples whose last part goes on (a 00 escaped by
-  // it) are.
+  // The extensions of a tuple continue with a tag, and no tag is FF. Keys that continue with FF are
+  // other tuples, whose last part has an escaped 00 there.
   endOfPrefix(tuple) {
     const bytes = encodeTuple(tuple);
     const end = new Uint8Array(bytes.length + 1).fill(0xff);
@@ -75,8 +73,8 @@ const TUPLES: KeyCodec<Tuple> = {
 };
 
 /**
- * Tuples as keys, of a type that the caller claims: `tuple<[user: string, at: number]>()`. The
- * types of parts are not checked, except that they can be parts.
+ * Tuples as keys, with a type that the caller states: `tuple<[user: string, at: number]>()`. Each
+ * part must be valid in a tuple, but its type is not checked.
  *
  * @example
  * ```ts

@@ -1,7 +1,6 @@
 /**
- * A part of a store's keys, as functions: the keys, ranges and values of a sub to those of the
- * store, and back. What a sub does over a store, a batch, a transaction or a snapshot is all made
- * of these.
+ * Converts the keys, ranges and values of a sub to those of its store, and back. Subs of a store, a
+ * batch, a transaction and a snapshot all use these functions.
  */
 
 import { messageOf, StoreError } from "../../errors.ts";
@@ -15,15 +14,13 @@ import { namesOf, prefixOf } from "./sub_path.ts";
 import { shownBytes } from "./tuple.ts";
 import { bindValueCodec, type BoundValueCodec } from "./value_codec.ts";
 
-/**
- * Keys and values of one sub. `K` and `ValueIn` are what is given, `KeyOut` and `V` what is shown.
- */
+/** The keys and values of one sub. It takes `K` and `ValueIn`, and shows `KeyOut` and `V`. */
 export class Keyspace<K, V, KeyOut, ValueIn> {
-  /** The names from the store to the sub. */
+  /** The names on the path from the store to the sub. */
   readonly path: readonly string[];
-  /** The sub as errors name it. */
+  /** The name of the sub in errors. */
   readonly shown: string;
-  /** Whether values are those of the store as they are. */
+  /** Whether the sub uses the store's values unchanged. */
   readonly hasStoreValues: boolean;
   readonly #text: string;
   readonly #bytes: Uint8Array;
@@ -43,13 +40,13 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     this.hasStoreValues = this.#values === undefined;
   }
 
-  /** The store's key. @throws {TypeError | RangeError} `key` can't be a key of the sub */
+  /** The store's key. @throws {TypeError | RangeError} `key` cannot be a key of the sub */
   key(key: K): Key {
     const codec = this.#keys;
     if (typeof codec === "object") return this.#prefixed(this.#encoded(codec.encode(key)));
     if (typeof key === "string" && codec !== "bytes") {
-      // Text stays text: a store takes it as fast as its own keys. A character takes at most three
-      // bytes.
+      // Keep text as text, which a store takes as fast as its own keys. A character takes at most
+      // three bytes.
       if ((this.#text.length + key.length) * 3 > MAX_KEY_BYTES) this.#checkLength(encodeUtf8(key));
       return this.#text + key;
     }
@@ -63,7 +60,7 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
   }
 
   /**
-   * The key of the sub that a key of the store is, as text or bytes.
+   * Converts a key of the store, as text or bytes, to the sub's key.
    *
    * @throws {StoreError} code `KEY_ENCODING`
    */
@@ -83,14 +80,17 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     }
   }
 
-  /** What the store has to show keys as for this sub, or undefined if both forms are right. */
+  /**
+   * The encoding in which the store has to show keys for this sub, or undefined if both are
+   * possible.
+   */
   get keyEncoding(): "utf8" | "bytes" | undefined {
     const codec = this.#keys;
     if (codec === "store") return undefined;
     return codec === "utf8" ? "utf8" : "bytes";
   }
 
-  /** The store's range. @throws {TypeError | RangeError} it is no range of the sub */
+  /** The store's range. @throws {TypeError | RangeError} it is not a range of the sub */
   range(given: Range<K> = {}): Range {
     const { prefix, gte, gt, lte, lt, reverse, limit, signal, keyEncoding } = ownRange(given);
     const range: Range = { prefix: prefix === undefined ? this.#whole() : this.key(prefix as K) };
@@ -105,7 +105,7 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     if (prefix !== undefined && typeof codec === "object" && codec.endOfPrefix !== undefined) {
       const end = this.#prefixed(this.#encoded(codec.endOfPrefix(prefix as K)));
       const { lt } = range;
-      // With codecs all bounds are bytes.
+      // With a codec, all bounds are bytes.
       if (lt === undefined || compareKeys(end, lt as Uint8Array) < 0) range.lt = end;
     }
     const own = this.keyEncoding;
@@ -120,7 +120,7 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     return range;
   }
 
-  /** The store's value. @throws {TypeError | RangeError | ValidationError} it can't be stored */
+  /** The store's value. @throws {TypeError | RangeError | ValidationError} it cannot be stored */
   value(value: ValueIn): Value {
     if (this.#values === undefined) return value as Value;
     const stored = this.#values.encode(value);
@@ -131,7 +131,7 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
   }
 
   /**
-   * The value that `stored` is, under a key of the store.
+   * Converts a stored value to the sub's value. `key` is the store's key.
    *
    * @throws {TypeMismatchError} it is not a value of the sub
    */
@@ -141,14 +141,17 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
       : this.#values.decode(stored, () => this.#shownKey(key)) as V;
   }
 
-  /** As `valueOf`, for what may not be there. */
+  /** As `valueOf`. A missing value stays undefined. */
   valueIfAny(stored: Value | undefined, key: Key): V | undefined {
     return stored === undefined ? undefined : this.valueOf(stored, key);
   }
 
-  /** The store's operation. Others than puts are taken over field by field, with the key. */
+  /**
+   * The store's operation. Converts a put. Copies the fields of any other operation, with its key
+   * converted.
+   */
   operation(operation: Operation<K, ValueIn>): Operation {
-    // What is no operation is for the store to refuse.
+    // The store refuses it if it is not an operation.
     if (typeof operation !== "object" || operation === null) return operation;
     const own = { ...operation } as Operation;
     if (Object.hasOwn(own, "key")) own.key = this.key(operation.key);
@@ -156,7 +159,7 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     return own;
   }
 
-  /** All keys of the sub, as a prefix; bytes where the bounds are bytes. */
+  /** All keys of the sub, as a prefix: bytes if the bounds are bytes. */
   #whole(): Key {
     return typeof this.#keys === "object" ? this.#bytes : this.#text;
   }
@@ -198,7 +201,7 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
   }
 }
 
-/** What kinds of keys and values a sub has. */
+/** The kinds of a sub's keys and values. */
 export interface SubChoices {
   /** The kind of keys. */
   readonly key?: unknown;

@@ -1,15 +1,15 @@
 /**
- * A batch of a store, filled through a sub: the puts and deletes of several subs and of the store
- * are written as one.
+ * A batch of a store, filled through a sub. One write of it can hold puts and deletes of several
+ * subs and of the store.
  */
 
 import type { Batch, WriteOptions } from "../writer.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /**
- * What a view of a sub is over, in whichever copy of the library it was made: a batch, a reader, a
- * writer of the store. So a sub in a batch, or a snapshot, of another sub is over that of the
- * store.
+ * What a view of a sub works on: a batch, a reader or a writer of the store. The view may come from
+ * another copy of the library. If the view itself is given as the target of another sub, that sub
+ * works on the store's object, too.
  */
 export function subTargetOf(view: unknown): unknown {
   if (typeof view !== "object" || view === null) return undefined;
@@ -23,7 +23,9 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
   readonly #space: Keyspace<K, V, KeyOut, ValueIn>;
   readonly #requireOpen: () => void;
 
-  /** Over a batch of the store; `requireOpen` throws if the sub that has started it was closed. */
+  /**
+   * Over a batch of the store. `requireOpen` throws if the sub that started the batch was closed.
+   */
   constructor(
     target: Batch,
     space: Keyspace<K, V, KeyOut, ValueIn>,
@@ -34,14 +36,14 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
     this.#requireOpen = requireOpen;
   }
 
-  /** Number of operations of the store's batch. */
+  /** The number of operations in the store's batch. */
   get length(): number {
     return this.subTarget.length;
   }
 
   /** Adds a put. */
   put(key: K, value: ValueIn): this {
-    // What comes after is for the store's batch to take or to refuse.
+    // Pass further arguments on: the store's batch accepts or refuses them.
     const rest = Array.prototype.slice.call(arguments, 2) as [];
     this.subTarget.put(this.#space.key(key), this.#space.value(value), ...rest);
     return this;
@@ -54,7 +56,7 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
     return this;
   }
 
-  /** Forgets every operation of the store's batch. */
+  /** Removes every operation from the store's batch. */
   clear(): this {
     this.subTarget.clear();
     return this;

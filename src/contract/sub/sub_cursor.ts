@@ -1,14 +1,14 @@
-/** A cursor over a part of a store, in the sub's own keys and values. */
+/** A cursor over a part of a store, which shows the sub's own keys and values. */
 
 import type { Cursor } from "../cursor.ts";
 import { CursorBase } from "../cursor_base.ts";
 import type { Key } from "../value.ts";
 
-/** What a cursor of a sub needs to know besides the store's cursor. */
+/** What a cursor of a sub needs in addition to the store's cursor. */
 export interface SubCursorSource<S, T, K> {
   /** The store's key. */
   key(key: K): Key;
-  /** What becomes of an item of the store's cursor. */
+  /** Converts an item of the store's cursor. */
   take(item: S): T;
   /** @throws {ClosedError} the sub was closed */
   requireOpen(): void;
@@ -61,7 +61,7 @@ export class SubCursor<S, T, K> extends CursorBase<T, K> {
     return this.#cursor.close();
   }
 
-  /** What becomes of items. One that can't be read closes the cursor, as one of a store would. */
+  /** Converts items. Closes the cursor if an item cannot be read, as a cursor of a store does. */
   async #taken(items: S[]): Promise<T[]> {
     try {
       return items.map((item) => this.#source.take(item));

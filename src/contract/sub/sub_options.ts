@@ -1,23 +1,23 @@
-/** What a sub is made with. */
+/** The options of a sub. */
 
 import type { KeyChoice } from "./key_codec.ts";
 import type { ValueChoice } from "./value_codec.ts";
 
-/** What keys and values a sub has. */
+/** The kinds of a sub's keys and values. */
 export interface SubOptions<
   KC extends KeyChoice = KeyChoice,
   VC extends ValueChoice = ValueChoice,
 > {
   /**
-   * Its keys: `"store"` (text and bytes, as the store's), `"utf8"` (text), `"bytes"`, `"tuple"`, or
-   * a codec such as `tuple<[user: string, at: number]>()`. Default `"store"`.
+   * The sub's keys: `"store"` (text and bytes, as in the store), `"utf8"` (text), `"bytes"`,
+   * `"tuple"`, or a codec such as `tuple<[user: string, at: number]>()`. Default `"store"`.
    */
   readonly key?: KC;
   /**
-   * Its values: `"store"` (as the store's), `"json"`, a Standard Schema (zod, valibot, arktype,
-   * ...), or a codec. Default `"store"`. A schema's output is what is stored; what it does not
-   * accept is a `ValidationError` on write and a `TypeMismatchError` on read. Asynchronous schemas
-   * are refused by a `TypeError`.
+   * The sub's values: `"store"` (as in the store), `"json"`, a Standard Schema (zod, valibot,
+   * arktype, ...), or a codec. Default `"store"`. With a schema, the sub stores the schema's
+   * output. A value that the schema refuses is a `ValidationError` on write and a
+   * `TypeMismatchError` on read. An asynchronous schema is a `TypeError`.
    */
   readonly value?: VC;
 }

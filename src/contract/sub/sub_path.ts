@@ -1,20 +1,20 @@
 /**
- * The prefix of a sub's keys: no prefix of a sub is a prefix of another one's, so no key is in two
- * subs.
+ * Makes the prefix of a sub's keys. No prefix of a sub begins with the prefix of another one, so no
+ * key belongs to two subs.
  *
- * It is 00, then each name of the path as UTF-8 with its zeros replaced by 00 03; between names 00
- * 02, after the last 00 01. What follows is the key. After a 00 in the names a 01 ends the path, a
- * 02 the name, a 03 neither: so a prefix can be read from its start in one way only. The subs of a
- * sub are beside its keys, not among them.
+ * The prefix is 00, then each name of the path as UTF-8, in which 00 03 replaces a zero. Between
+ * two names is 00 02, and after the last name 00 01. The sub's key follows. After a 00 in the
+ * names, 01 ends the path, 02 ends the name, and 03 ends nothing. So there is only one way to read
+ * a prefix from its start. The keys of a sub's own subs do not lie among its keys.
  *
- * All of it is UTF-8 if the key is. The store itself knows of no subs: to it these are keys that
- * begin with U+0000, which its own keys had better not do.
+ * The store's key is UTF-8 if the sub's key is. The store itself does not know about subs. It sees
+ * keys that begin with U+0000, so its own keys should not begin with that.
  */
 
 import { encodeUtf8 } from "../utf8.ts";
 import { describeValue } from "../value.ts";
 
-/** Longest prefix in bytes: at least half of a key's length is left to the keys. */
+/** The longest prefix in bytes. It leaves at least half of a key's length to the sub's key. */
 export const MAX_PREFIX_BYTES = 32768;
 
 const START = "\0";
@@ -23,7 +23,7 @@ const NEXT_NAME = "\0\x02";
 const ZERO = "\0\x03";
 
 /**
- * The names of a path.
+ * The names on a path.
  *
  * @throws {TypeError} it is neither a name nor an array of names, or a name holds a lone surrogate
  * @throws {RangeError} it is empty
@@ -62,12 +62,12 @@ export function prefixOf(names: readonly string[]): { text: string; bytes: Uint8
   );
 }
 
-/** The path of a sub of the sub at `path`. */
+/** The path of a sub in the sub at `path`. */
 export function nestedPath(
   path: readonly string[],
   names: string | readonly string[],
 ): readonly string[] {
-  // What is no path is told by whoever makes the sub.
+  // The constructor of the sub reports an invalid path.
   return typeof names === "string"
     ? [...path, names]
     : Array.isArray(names) && names.length > 0

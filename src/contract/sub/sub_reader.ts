@@ -1,5 +1,6 @@
 /**
- * Reads of a sub, over anything that reads its store: the store itself, a snapshot, a transaction.
+ * The reads of a sub, on anything that reads its store: the store itself, a snapshot or a
+ * transaction.
  */
 
 import type { Cursor } from "../cursor.ts";
@@ -10,9 +11,7 @@ import type { Value, ValueTypeName } from "../value.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { SubCursor } from "./sub_cursor.ts";
 
-/**
- * The reads of a sub that do not change if they are made over a store, a snapshot or a transaction.
- */
+/** The reads of a sub that are the same on a store, a snapshot and a transaction. */
 export class SubReads<K, V, KeyOut, ValueIn> {
   readonly #target: Reader;
   readonly #space: Keyspace<K, V, KeyOut, ValueIn>;
@@ -44,7 +43,8 @@ export class SubReads<K, V, KeyOut, ValueIn> {
       keyEncoding === undefined ? options : { ...options, keyEncoding },
     );
     if (entry === undefined) return undefined;
-    // A sub with keys of its own knows the key already, whatever form the store shows it in.
+    // A sub with its own kind of keys decodes the key that it asked for: the store may show it in
+    // another form.
     const shown = this.#space.keyOf(keyEncoding === undefined ? entry.key : own);
     return { ...entry, key: shown, value: this.#space.valueOf(entry.value, own) };
   }
@@ -92,7 +92,7 @@ export class SubReads<K, V, KeyOut, ValueIn> {
     const space = this.#space;
     const own = space.range(range);
     if (space.hasStoreValues) return this.#cursor(this.#target.values(own), (value) => value as V);
-    // With the keys, which errors name.
+    // Keeps the keys, because errors name them.
     return this.#cursor(
       this.#target.entries(own),
       ([key, value]) => space.valueOf(value, key),
@@ -127,9 +127,9 @@ export class SubReads<K, V, KeyOut, ValueIn> {
   }
 }
 
-/** A sub as something that only reads shows it. */
+/** A sub that can only be read. */
 export class SubReader<K, V, KeyOut, ValueIn> extends ReaderBase<K, V, KeyOut> {
-  /** What it is over. */
+  /** The reader that it works on. */
   readonly subTarget: Reader;
   readonly #reads: SubReads<K, V, KeyOut, ValueIn>;
   readonly #space: Keyspace<K, V, KeyOut, ValueIn>;
@@ -187,7 +187,7 @@ export class SubReader<K, V, KeyOut, ValueIn> extends ReaderBase<K, V, KeyOut> {
   }
 }
 
-/** A sub as a snapshot shows it. */
+/** A sub in a snapshot. */
 export class SubSnapshot<K, V, KeyOut, ValueIn> extends SubReader<K, V, KeyOut, ValueIn>
   implements Snapshot<K, V, KeyOut> {
   readonly #snapshot: Snapshot;

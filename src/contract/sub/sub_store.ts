@@ -1,4 +1,4 @@
-/** A sub as a store of its own: with snapshots, subs, and a life. */
+/** A sub as a complete store, with snapshots, subs and `close`. */
 
 import { ClosedError } from "../../errors.ts";
 import type { Reader, Snapshot } from "../reader.ts";
@@ -18,7 +18,7 @@ import { SubWatches } from "./sub_watches.ts";
 import { SubWriter } from "./sub_writer.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./value_codec.ts";
 
-/** A part of a store. It keeps nothing but its watches; closing it ends this handle only. */
+/** A part of a store. It keeps nothing except its watches. To close it ends this handle only. */
 export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, ValueIn>
   implements Sub<K, V, KeyOut, ValueIn> {
   readonly #store: Store;
@@ -111,7 +111,7 @@ export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, Val
 }
 
 /**
- * A sub of a store, for implementations of {@linkcode Store} that do not extend `StoreBase`.
+ * Opens a sub of a store. For implementations of {@linkcode Store} that do not extend `StoreBase`.
  *
  * @throws {TypeError | RangeError} the path or an option is not valid
  */
@@ -124,7 +124,7 @@ export function subOf(
 }
 
 /**
- * A sub's keys and values in something else of its store.
+ * Applies a sub's keys and values to another object of its store.
  *
  * @throws {TypeError} it is neither a batch nor a reader
  */
@@ -132,7 +132,7 @@ export function inTarget<K, V, KeyOut, ValueIn>(
   space: Keyspace<K, V, KeyOut, ValueIn>,
   given: Reader | Batch,
 ): SubBatch<K, V, KeyOut, ValueIn> | Reader<K, V, KeyOut> {
-  // What another sub of the store has made leads to what it is made over.
+  // If it is a view of another sub of the store, use the object that the view works on.
   const own = subTargetOf(given) ?? given;
   const { getMany, write, length } = (own ?? {}) as Partial<Reader & Writer & Batch>;
   if (typeof getMany === "function") {

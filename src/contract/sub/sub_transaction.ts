@@ -9,14 +9,15 @@ import { nestedPath } from "./sub_path.ts";
 import { SubWriter } from "./sub_writer.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "./value_codec.ts";
 
-/** A part of what a transaction reads and writes; it ends with the transaction. */
+/** A part of what a transaction reads and writes. It ends with the transaction. */
 export class SubTransaction<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, ValueIn>
   implements Transaction<K, V, KeyOut, ValueIn> {
   readonly #transaction: Transaction;
   readonly #requireOpen: () => void;
 
   /**
-   * Over a transaction of the store; `requireOpen` throws if the sub that has begun it was closed.
+   * Over a transaction of the store. `requireOpen` throws if the sub that started the transaction
+   * was closed.
    */
   constructor(
     transaction: Transaction,
@@ -51,7 +52,7 @@ export class SubTransaction<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOu
 }
 
 /**
- * A sub of what a transaction reads and writes.
+ * Opens a sub in a transaction.
  *
  * @throws {TypeError | RangeError} the path or an option is not valid
  */

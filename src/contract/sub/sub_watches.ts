@@ -1,4 +1,4 @@
-/** Watches of a sub: those of its store, with the sub's keys and values. */
+/** The watches of a sub: watches of its store that show the sub's keys and values. */
 
 import type { Store } from "../store.ts";
 import {
@@ -11,13 +11,13 @@ import {
 import type { Operation } from "../writer.ts";
 import type { Keyspace } from "./keyspace.ts";
 
-/** The watches that one handle on a sub has open. */
+/** The open watches of one handle of a sub. */
 export class SubWatches<K, V, KeyOut, ValueIn> {
   readonly #store: Pick<Store, "watch">;
   readonly #space: Keyspace<K, V, KeyOut, ValueIn>;
   readonly #open = new Set<SubWatch<KeyOut, V>>();
 
-  /** Starts without any. */
+  /** Starts without watches. */
   constructor(store: Pick<Store, "watch">, space: Keyspace<K, V, KeyOut, ValueIn>) {
     this.#store = store;
     this.#space = space;
@@ -41,7 +41,7 @@ export class SubWatches<K, V, KeyOut, ValueIn> {
     return watch;
   }
 
-  /** Ends them after what was committed before. */
+  /** Ends the watches after the commits that were made before this call. */
   close(): void {
     for (const watch of [...this.#open]) watch.close();
   }
@@ -52,7 +52,7 @@ class SubWatch<K, V> implements Watch<K, V> {
   readonly #watch: Watch;
   readonly #show: (operation: Operation) => Operation<K, V>;
   readonly #onEnd: () => void;
-  /** Whether a commit could not be shown: nothing comes after it. */
+  /** Whether a commit could not be decoded. The watch shows nothing after it. */
   #hasFailed = false;
 
   constructor(

@@ -1,4 +1,4 @@
-/** Reads and writes of a sub, over a store or a transaction. */
+/** The reads and writes of a sub, on a store or a transaction. */
 
 import type { Cursor } from "../cursor.ts";
 import type { Range } from "../range.ts";
@@ -11,14 +11,11 @@ import { SubBatch, subTargetOf } from "./sub_batch.ts";
 import { SubReads } from "./sub_reader.ts";
 import { isPromiseLike } from "./value_codec.ts";
 
-/**
- * A sub as something that reads and writes shows it. Options of writes are the store's, and handed
- * on as they are.
- */
+/** A sub that can be read and written. It passes options of writes on to the store unchanged. */
 export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, ValueIn> {
-  /** What it is over. */
+  /** The store or transaction that it works on. */
   readonly subTarget: Reader & Writer;
-  /** Its part of the keys. */
+  /** Its keys and values. */
   readonly space: Keyspace<K, V, KeyOut, ValueIn>;
   readonly #reads: SubReads<K, V, KeyOut, ValueIn>;
 
@@ -109,7 +106,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
     );
   }
 
-  /** Compares what is stored for the two values. */
+  /** Compares the stored forms of the two values. */
   override async putIfEquals(
     key: K,
     value: ValueIn,
@@ -132,7 +129,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
     ...rest: [options?: WriteOptions]
   ): Promise<bigint> {
     this.requireOpen();
-    // With values of its own the sum has to be one of them.
+    // With its own kind of values, the sum must be one of those values.
     if (!this.space.hasStoreValues) return await super.increment(key, by, ...rest);
     return await this.subTarget.increment(this.space.key(key), by, ...rest);
   }
@@ -149,7 +146,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
   }
 
   /**
-   * What the store writes for operations of the sub.
+   * Converts operations of the sub to operations of the store.
    *
    * @throws {TypeError} they are neither an array nor a batch
    */
@@ -171,7 +168,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
     );
   }
 
-  /** A change of the store's value that makes a change of the sub's. */
+  /** Converts a change of the sub's value to a change of the store's value. */
   protected changeOf(
     change: (old: V | undefined) => ValueIn | undefined,
     key: string | Uint8Array,

@@ -1,12 +1,12 @@
 /**
- * Tuples as keys: bytes whose order is the order of the tuples, the same bytes as Deno KV's (and,
- * but for the tags of numbers and booleans, those of FoundationDB's tuple layer, whose published
- * description this follows).
+ * Tuples as keys. The order of the bytes is the order of the tuples. The bytes are those of Deno
+ * KV. They follow the published description of FoundationDB's tuple layer, with other tags for
+ * numbers and booleans.
  *
- * A part is a tag and its content; a tuple is its parts one after the other, so that the bytes of a
- * tuple are a prefix of those of its extensions. Content of variable length ends with 00, and a 00
- * in it becomes 00 FF: so no part is a prefix of another one but for what begins with FF, and no
- * tag is FF.
+ * A part is a tag and its content, and a tuple is its parts one after the other. So the bytes of a
+ * tuple are a prefix of the bytes of its extensions. Content of variable length ends with 00, and
+ * 00 FF stands for a 00 in it. So after the last byte of a part only FF could continue that part,
+ * and no tag is FF.
  *
  * | tag | part | content |
  * |---|---|---|
@@ -29,9 +29,9 @@ import { describeValue, isBytes } from "../value.ts";
 export type TuplePart = Uint8Array | string | bigint | number | boolean;
 
 /**
- * A key of several parts. In order: first part first; types as Uint8Array, string, bigint, number,
- * boolean; within a type by bytes, by UTF-8, by value. -0 is before 0, NaN after all numbers; a
- * tuple is before its extensions.
+ * A key of several parts. The first part decides the order first. Types are in the order
+ * Uint8Array, string, bigint, number, boolean. Within a type, bytes, UTF-8 or values decide. -0 is
+ * before 0, and NaN is after all numbers. A tuple is before its extensions.
  */
 export type Tuple = readonly TuplePart[];
 
@@ -43,17 +43,17 @@ const LONG_POSITIVE = 0x1d;
 const NUMBER = 0x21;
 const FALSE = 0x26;
 const TRUE = 0x27;
-/** After a 00 of the content; no tag. */
+/** Follows a 00 in the content. Not a tag. */
 const ESCAPED = 0xff;
-/** Longest magnitude of a bigint in bytes: its length is one byte. */
+/** The longest magnitude of a bigint in bytes, because its length is stored in one byte. */
 const MAX_BIGINT_BYTES = 255;
 
 const scratch = new DataView(new ArrayBuffer(8));
 
 /**
- * The bytes of a tuple.
+ * Encodes a tuple.
  *
- * @throws {TypeError} it is no array, or a part is of another type or a string with a lone
+ * @throws {TypeError} it is not an array, or a part has a wrong type or is a string with a lone
  * surrogate
  * @throws {RangeError} a bigint takes more than 255 bytes
  *
@@ -71,7 +71,7 @@ export function encodeTuple(tuple: Tuple): Uint8Array {
     throw new TypeError(`Cannot encode key: found ${describeValue(tuple)}, expected a tuple`);
   }
   const bytes: number[] = [];
-  // Not by `forEach`, which would skip a hole.
+  // `forEach` would skip a hole.
   for (let at = 0; at < tuple.length; at++) appendPart(bytes, tuple[at] as TuplePart, at);
   return Uint8Array.from(bytes);
 }
@@ -133,7 +133,7 @@ function appendBigint(bytes: number[], value: bigint, at: number): void {
 }
 
 function appendNumber(bytes: number[], value: number): void {
-  // One NaN, whatever bits this one has: they are no part of a value in JavaScript.
+  // Always encode the same NaN: JavaScript does not show the bits of one.
   if (Number.isNaN(value)) scratch.setBigUint64(0, 0x7ff8_0000_0000_0000n);
   else scratch.setFloat64(0, value);
   const isNegative = scratch.getUint8(0) >= 0x80;
@@ -142,10 +142,10 @@ function appendNumber(bytes: number[], value: number): void {
 }
 
 /**
- * The tuple of bytes that {@linkcode encodeTuple} has made. What it returns encodes to the same
- * bytes.
+ * Decodes a tuple that {@linkcode encodeTuple} has encoded. The result encodes to the same bytes
+ * again.
  *
- * @throws {StoreError} code `KEY_ENCODING`: the bytes are those of no tuple
+ * @throws {StoreError} code `KEY_ENCODING`: the bytes are not an encoded tuple
  */
 export function decodeTuple(bytes: Uint8Array): TuplePart[] {
   const parts: TuplePart[] = [];
@@ -171,7 +171,7 @@ export function decodeTuple(bytes: Uint8Array): TuplePart[] {
   return parts;
 }
 
-/** Offset of the 00 that ends the content which starts at `start`. */
+/** The offset of the 00 that ends the content, which starts at `start`. */
 function endOfContent(bytes: Uint8Array, start: number): number {
   for (let at = start; at < bytes.length; at++) {
     if (bytes[at] !== 0) continue;
@@ -197,7 +197,7 @@ function textOf(content: Uint8Array, bytes: Uint8Array, at: number): string {
   return text;
 }
 
-/** Adds the bigint at `at`; returns the offset after it. */
+/** Decodes the bigint at `at` and adds it. Returns the offset after it. */
 function takeBigint(parts: TuplePart[], bytes: Uint8Array, at: number): number {
   const tag = bytes[at]!;
   const mask = tag < ZERO ? 0xff : 0;
@@ -209,7 +209,8 @@ function takeBigint(parts: TuplePart[], bytes: Uint8Array, at: number): number {
   for (let i = start; i < start + size; i++) {
     hex += (bytes[i]! ^ mask).toString(16).padStart(2, "0");
   }
-  // Only one form is the form of a number: the others would be keys that nobody can ask for.
+  // Accept only the encoding that `encodeTuple` makes. A key in another one could be listed, but
+  // never looked up.
   if (hex.startsWith("00") || isLong && size <= 8) {
     throw noTuple(bytes, at, "a bigint with more bytes than it needs");
   }
@@ -238,7 +239,7 @@ function noTuple(bytes: Uint8Array, at: number, found: string): StoreError {
   );
 }
 
-/** Bytes of a key, for the text of an error. */
+/** Formats the bytes of a key for the text of an error. */
 export function shownBytes(bytes: Uint8Array): string {
   const hex = Array.from(bytes.subarray(0, 32), (byte) => byte.toString(16).padStart(2, "0"));
   return `0x${hex.join("")}${bytes.length > 32 ? "..." : ""}`;

@@ -1,4 +1,4 @@
-/** How the values of a sub become values of a store, and how they are typed. */
+/** Converts the values of a sub to values of a store and back, and gives them types. */
 
 import { isErrorLike, messageOf, TypeMismatchError, ValidationError } from "../../errors.ts";
 import { isSameValue } from "../rules.ts";
@@ -6,8 +6,8 @@ import { describeValue, type Value, valueTypeName } from "../value.ts";
 import { isSchema, issuesText, type SchemaResult, type StandardSchema } from "./standard_schema.ts";
 
 /**
- * Values of a type of one's own, as values of a store and back. What `encode` throws reaches the
- * caller as it is; what `decode` throws is the cause of a `TypeMismatchError`.
+ * Converts values of your own type to values of a store and back. An error from `encode` reaches
+ * the caller unchanged. An error from `decode` becomes the cause of a `TypeMismatchError`.
  *
  * @example
  * ```ts
@@ -25,9 +25,9 @@ import { isSchema, issuesText, type SchemaResult, type StandardSchema } from "./
  * ```
  */
 export interface ValueCodec<In, Out = In> {
-  /** What is stored for a value. */
+  /** Encodes a value. */
   encode(value: In): Value;
-  /** The value of what is stored, which is the codec's from then on. */
+  /** Decodes a stored value, which the codec owns from now on. */
   decode(stored: Value): Out;
 }
 
@@ -41,7 +41,7 @@ export type JsonValue =
   | { readonly [name: string]: JsonValue };
 
 /**
- * What values a sub has: those of a store, JSON texts, those that a schema accepts, or those of a
+ * The values of a sub: those of a store, JSON texts, those that a schema accepts, or those of a
  * codec.
  */
 export type ValueChoice =
@@ -52,7 +52,7 @@ export type ValueChoice =
   // deno-lint-ignore no-explicit-any
   | ValueCodec<any, any>;
 
-/** The type of values that are given to a sub. */
+/** The type of values that a sub takes. */
 export type ValueGiven<C extends ValueChoice> = C extends "store" ? Value
   : C extends "json" ? JsonValue
   : C extends { readonly "~standard": { readonly types?: infer T } }
@@ -61,7 +61,7 @@ export type ValueGiven<C extends ValueChoice> = C extends "store" ? Value
   : C extends ValueCodec<infer In, any> ? In
   : never;
 
-/** The type of values that a sub shows; `Stored` is what its store shows. */
+/** The type of values that a sub shows. `Stored` is the type that its store shows. */
 export type ValueShown<C extends ValueChoice, Stored = Value> = C extends "store" ? Stored
   : C extends "json" ? JsonValue
   : C extends { readonly "~standard": { readonly types?: infer T } }
@@ -70,19 +70,19 @@ export type ValueShown<C extends ValueChoice, Stored = Value> = C extends "store
   : C extends ValueCodec<any, infer Out> ? Out
   : never;
 
-/** A codec that knows which sub it is for. */
+/** A codec that knows its sub. */
 export interface BoundValueCodec {
-  /** @throws {TypeError | RangeError | ValidationError} the value can't be stored */
+  /** @throws {TypeError | RangeError | ValidationError} the value cannot be stored */
   encode(value: unknown): Value;
   /**
-   * `key` gives the text of the key.
+   * `key` returns the key as text.
    *
-   * @throws {TypeMismatchError} what is stored is no value of the sub
+   * @throws {TypeMismatchError} the stored value is not a value of the sub
    */
   decode(stored: Value, key: () => string): unknown;
 }
 
-/** JSON texts as values, of a type that the caller claims: `json<User>()`. */
+/** JSON texts as values, with a type that the caller states: `json<User>()`. */
 export function json<T = JsonValue>(): ValueCodec<T> {
   return JSON_TEXTS as ValueCodec<T>;
 }
@@ -104,9 +104,10 @@ const JSON_TEXTS: ValueCodec<unknown> = {
 };
 
 /**
- * The codec of a choice, for the sub that `sub` names, or undefined for the store's own values.
+ * Makes the codec of a choice. `sub` is the name of the sub. Returns undefined for the store's own
+ * values.
  *
- * @throws {TypeError} it is no choice
+ * @throws {TypeError} it is not a valid choice
  */
 export function bindValueCodec(choice: unknown, sub: string): BoundValueCodec | undefined {
   if (choice === undefined || choice === "store") return undefined;
@@ -133,9 +134,9 @@ export function bindValueCodec(choice: unknown, sub: string): BoundValueCodec | 
 }
 
 /**
- * Values as a schema makes them: its output is stored. What is stored is valid, and validating it
- * again changes nothing: so what is read is what was written, and equality of values means what it
- * says.
+ * Values with a schema. The codec stores the schema's output. A stored value must be valid, and a
+ * second validation must not change it. So a read returns what was written, and equal values have
+ * equal stored forms.
  */
 class SchemaCodec implements BoundValueCodec {
   readonly #schema: StandardSchema["~standard"];
@@ -148,7 +149,8 @@ class SchemaCodec implements BoundValueCodec {
 
   encode(given: unknown): Value {
     const value = this.#valid(given);
-    // Most schemas return what they were given, or a copy: then this was the second time.
+    // Most schemas return their input or a copy of it. The check of the output is then already
+    // done.
     if (!isSame(value, given) && !isSame(this.#valid(value), value)) {
       throw new TypeError(
         `Cannot store the value in sub ${this.#sub}: its schema changes what it has made itself, ` +
@@ -182,7 +184,7 @@ class SchemaCodec implements BoundValueCodec {
   #validate(value: unknown): SchemaResult<unknown> {
     const result = this.#schema.validate(value);
     if (!isPromiseLike(result)) return result as SchemaResult<unknown>;
-    // Its failure is nobody's concern any more.
+    // Nobody waits for this promise, so ignore its failure.
     result.then(undefined, () => {});
     throw new TypeError(
       `Cannot validate a value of sub ${this.#sub}: its schema validates asynchronously, ` +
@@ -202,7 +204,10 @@ function mismatch(
   return new TypeMismatchError(valueTypeName(stored), expected, { cause });
 }
 
-/** Whether two values are stored alike; false if they can't be stored, which `put` tells better. */
+/**
+ * Whether two values have the same stored form. False if one cannot be stored, because `put`
+ * reports that better.
+ */
 function isSame(a: unknown, b: unknown): boolean {
   try {
     return isSameValue(a as Value, b as Value);
@@ -212,7 +217,7 @@ function isSame(a: unknown, b: unknown): boolean {
   }
 }
 
-/** Whether this is a promise, of whatever realm and library. */
+/** Whether the value is a promise, of any realm and library. */
 export function isPromiseLike(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value &&
     typeof value.then === "function";

@@ -1,4 +1,4 @@
-/** Subs: parts of a store with keys and values of their own. */
+/** Tests of subs: parts of a store with their own keys and values. */
 
 import type { Store, Sub } from "../store.ts";
 import type { StandardSchema } from "../sub/standard_schema.ts";
@@ -8,14 +8,14 @@ import type { Value } from "../value.ts";
 import { equal, fails } from "./assert.ts";
 import type { StoreTest } from "./suite.ts";
 
-/** Names that would collide if a prefix were only the name, or the name and a separator. */
+/** These names would collide if a prefix were only the name, or the name and a separator. */
 const NAMES: readonly (readonly string[])[] = [
   ...[["a"], ["ab"], ["a", "b"], ["a", "b", "c"], ["a", "bc"], ["ab", "c"], ["b"], [""], ["", ""]],
   ...[["a\0"], ["a\0\x01"], ["a\0\x02b"], ["a\0\x03"], ["a\x01"], ["\0"], ["\0", "\0"], ["\0\0"]],
   ...[["\u{10ffff}"], ["a", ""], ["a", "", "b"], ["a", "\0"], ["a!"], ["!a!"], ["a/b"], ["a:b"]],
 ];
 
-/** Keys that look like the continuation of a prefix. */
+/** Keys that look like the rest of a prefix. */
 const KEYS: readonly string[] = [
   ...["", "\0", "\x01", "\0\x01", "\x02", "b", "b\0\x01", "\0b\0\x01k", "\x02b\0\x01", "\x03", "k"],
   ...["\0\x01k", "\u{10ffff}"],
@@ -33,7 +33,7 @@ interface User {
   readonly age: number;
 }
 
-/** Users with a name; an age that is missing is 0, and what else there is is left out. */
+/** Users with a name. A missing age becomes 0, and other fields are removed. */
 const users: StandardSchema<{ name: string; age?: number }, User> = {
   "~standard": {
     version: 1,
@@ -53,15 +53,12 @@ async function contentOf(store: Store): Promise<[unknown, Value][]> {
   return await store.entries({ keyEncoding: "bytes" }).toArray();
 }
 
-/**
- * Whether the store that is tested is part of another one: then its subs are beside its keys, not
- * among them.
- */
+/** Whether the tested store is itself a sub. The keys of its subs then do not lie among its own. */
 function isSub(store: Store): boolean {
   return typeof (store as Partial<Sub>).in === "function";
 }
 
-/** Checks the number of keys that the store shows: those of its subs, and its own. */
+/** Checks the number of keys that the store shows: its own and those of its subs. */
 async function checkCount(store: Store, ofSubs: number, own: number): Promise<void> {
   equal(await store.count(), isSub(store) ? own : ofSubs + own, "what the store shows");
 }

@@ -1,4 +1,7 @@
-/** Transactions: whole or absent, and as if one ran after the other. */
+/**
+ * Tests of transactions: each takes effect completely or not at all, and as if they ran one after
+ * the other.
+ */
 
 import type { Store } from "../store.ts";
 import type { Transaction } from "../transaction.ts";
@@ -6,14 +9,14 @@ import type { Value } from "../value.ts";
 import { equal, fails } from "./assert.ts";
 import { fill, keyOf, keysFrom, type StoreTest } from "./suite.ts";
 
-/** As often as it takes: a coarse store conflicts with every other commit. */
+/** Retries without limit: a simple store may report a conflict with every other commit. */
 const PATIENT = { retries: Infinity } as const;
 
 async function contentOf(store: Store): Promise<unknown> {
   return await store.entries().toArray();
 }
 
-/** A promise to be resolved by hand. */
+/** A promise that the test resolves itself. */
 function gate(): { readonly opened: Promise<void>; open(): void } {
   let open!: () => void;
   const opened = new Promise<void>((resolve) => open = resolve);

@@ -1,4 +1,4 @@
-/** Watching: every commit, in order, whole. */
+/** Tests of watches: they show every commit, in order and complete. */
 
 import type { Store } from "../store.ts";
 import type { Commit, Watch } from "../watch.ts";

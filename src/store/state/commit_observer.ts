@@ -1,11 +1,13 @@
-/** What the write path tells whoever watches commits. Nothing is told while nobody does. */
+/**
+ * What the write path reports to an observer of commits. Without an observer it reports nothing.
+ */
 
-/** Whoever is told. No call may throw, or write to the store. */
+/** Receives reports of commits. No call may throw, or write to the store. */
 export interface CommitObserver {
   /**
-   * A commit was made, and readers see it. `bytes[start, end)` are its operations as in a log
-   * record (wal/log_format.ts), valid during the call; `lastSequence` is the number of the last
-   * one.
+   * Reports a new commit, which readers see. `bytes[start, end)` holds its operations as in a log
+   * record (wal/log_format.ts). They are valid during the call. `lastSequence` is the number of the
+   * last operation.
    */
   committed(
     lastSequence: number,
@@ -14,8 +16,8 @@ export interface CommitObserver {
     start: number,
     end: number,
   ): void;
-  /** Every commit up to this sequence number is as durable as `walSync` promises. */
+  /** Reports that every commit up to this sequence number is as durable as `walSync` promises. */
   acknowledged(sequence: number): void;
-  /** No commit comes any more: the store has failed, or is closed. */
+  /** Reports that no more commits will come: the store has failed or is closed. */
   ended(failure: Error | undefined): void;
 }

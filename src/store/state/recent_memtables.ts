@@ -1,61 +1,65 @@
 /**
- * Memtables that are flushed already and kept for a while, because a transaction began before all
- * of their entries were written: memtables have the sequence number of every entry, tables have
- * none. So the memtables are the record of what was committed lately, and the commit path writes no
- * other one.
+ * Keeps flushed memtables for as long as an open transaction may need them. A memtable has the
+ * sequence number of every entry, and a table has none. So the memtables are the record of recent
+ * commits, and the commit path needs no other one.
  *
- * Nothing is kept while no transaction is open. What is kept is bounded: of a transaction that is
- * open for so long that the bound was passed, it is not known any more what it conflicts with.
+ * While no transaction is open, nothing is kept. The total size is bounded. If a transaction stays
+ * open past the bound, its conflicts are no longer known.
  */
 
 import type { Memtable } from "../../memtable/memtable.ts";
 
-/** Memtables are kept up to this size, together, and at least two of the store's usual size. */
+/**
+ * The size limit of all kept memtables together. If two memtables of the store's usual size are
+ * larger, that is the limit.
+ */
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 
-/** What a transaction is known by here: what it sees are entries up to this sequence number. */
+/** How this file identifies a transaction: it sees the entries up to this sequence number. */
 export interface OpenTransaction {
-  /** The newest entry that it sees. */
+  /** The sequence number of the newest entry that the transaction sees. */
   readonly sequence: number;
-  /** Whoever runs it. */
+  /** The object that runs the transaction. */
   readonly owner: unknown;
 }
 
-/** Keeps memtables for the transactions that are open. */
+/** Keeps memtables for the open transactions. */
 export class RecentMemtables {
-  /** Whether a synchronous transaction is running: another one inside would be no part of it. */
+  /**
+   * Whether a synchronous transaction is running. A second one inside it would not be part of it.
+   */
   isInSync = false;
   /** The transactions that are open. */
   readonly open: Set<OpenTransaction> = new Set();
   readonly #onUnused: (memtable: Memtable) => void;
   readonly #maxBytes: number;
-  /** Newest first, without a gap to those of the view in force. */
+  /** Newest first. No memtable is missing between these and the memtables of the present view. */
   #kept: { readonly memtable: Memtable; readonly lastSequence: number }[] = [];
 
-  /** Starts without any. `onUnused` gets a memtable that nobody shows any more. */
+  /** Starts empty. `onUnused` receives each memtable that nobody reads any more. */
   constructor(memtableSizeBytes: number, onUnused: (memtable: Memtable) => void) {
     this.#maxBytes = Math.max(MAX_KEPT_BYTES, 2 * memtableSizeBytes);
     this.#onUnused = onUnused;
   }
 
-  /** Bytes of the memtables that are kept. */
+  /** The size of the kept memtables in bytes. */
   get sizeBytes(): number {
     return this.#kept.reduce((sum, { memtable }) => sum + memtable.sizeBytes, 0);
   }
 
-  /** Notes a transaction that begins. */
+  /** Notes a transaction that starts. */
   begin(transaction: OpenTransaction): void {
     this.open.add(transaction);
   }
 
-  /** Notes that a transaction is over; false if that was known. */
+  /** Notes that a transaction has ended. Returns false if it had ended before. */
   end(transaction: OpenTransaction): boolean {
     const wasOpen = this.open.delete(transaction);
     if (wasOpen && this.#kept.length > 0) this.#drop();
     return wasOpen;
   }
 
-  /** Keeps a memtable that is about to leave the view, if a transaction may ask for it. */
+  /** Keeps a memtable that is about to leave the view, if a transaction may need it. */
   keep(memtable: Memtable, lastSequence: number): void {
     if (this.open.size === 0) return;
     memtable.references++;
@@ -63,15 +67,15 @@ export class RecentMemtables {
     this.#drop();
   }
 
-  /** Lets go of all: the store is closed. */
+  /** Drops all memtables, when the store is closed. */
   clear(): void {
     this.open.clear();
     this.#drop();
   }
 
   /**
-   * The memtables that have every entry after `sequence`, and maybe older ones, newest first;
-   * undefined if one of them is gone. `inView` are those of the view in force.
+   * The memtables that hold every entry after `sequence`, newest first. They may hold older
+   * entries, too. Undefined if one of them is gone. `inView` are the memtables of the present view.
    */
   since(inView: readonly Memtable[], sequence: number): readonly Memtable[] | undefined {
     const found: Memtable[] = [];
@@ -86,9 +90,12 @@ export class RecentMemtables {
     return undefined;
   }
 
-  /** Drops what no open transaction needs, and the oldest of what is too much. */
+  /**
+   * Drops the memtables that no open transaction needs. If the rest is too large, drops the oldest
+   * ones.
+   */
   #drop(): void {
-    // A set has the order in which it was filled, and those that begin later see later entries.
+    // A set keeps the order of insertion, and a transaction that starts later sees later entries.
     const oldest = this.open.values().next().value?.sequence ?? Infinity;
     let sizeBytes = 0;
     let count = 0;

@@ -1,4 +1,4 @@
-/** A sub of the embedded store, and in a transaction of it, as users see them. */
+/** The types that users see: a sub of the embedded store, and a sub in a transaction of it. */
 
 import type { Reader, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
@@ -14,8 +14,8 @@ import type { EmbeddedReader } from "../read/reader.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /**
- * A part of an {@linkcode EmbeddedStore}, with keys and values of its own: see {@linkcode Sub}.
- * Made by `store.sub(...)`.
+ * A part of an {@linkcode EmbeddedStore} with its own keys and values: see {@linkcode Sub}. Made by
+ * `store.sub(...)`.
  *
  * @example
  * ```ts
@@ -36,13 +36,14 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   keys(range?: Range<K>): EmbeddedCursor<KeyOut, K>;
   /** Iterates over values, in the order of their keys. */
   values(range?: Range<K>): EmbeddedCursor<V, K>;
-  /** Runs `body` in a transaction of the whole store, which shows this part of it. */
+  /** Runs `body` in a transaction of the whole store, and gives it this part of the store. */
   transaction<T>(
     body: (transaction: EmbeddedTransactionSub<K, V, KeyOut, ValueIn>) => T | Promise<T>,
     options?: TransactionOptions,
   ): Promise<T>;
   /**
-   * As `transaction`, without interruption: nobody else can write meanwhile, so the body runs once.
+   * As `transaction`, without interruption. Nobody else can write during the call, so the body runs
+   * once.
    */
   transactionSync<T>(
     body: (transaction: EmbeddedTransactionSub<K, V, KeyOut, ValueIn>) => T,
@@ -50,9 +51,9 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   ): T;
   /** As {@linkcode Sub}'s, with synchronous reads. */
   snapshot(): EmbeddedReader<K, V, KeyOut> & Snapshot<K, V, KeyOut>;
-  /** The sub in a batch of its store, or of any sub of it. */
+  /** The sub in a batch of its store, or of any sub of that store. */
   in(batch: Batch): Batch<K, ValueIn>;
-  /** The sub in something of the embedded store that reads and writes. */
+  /** The sub in a reader and writer of the embedded store, for example in a transaction. */
   in(
     target: EmbeddedReader & EmbeddedWriter,
   ): EmbeddedReader<K, V, KeyOut> & EmbeddedWriter<K, V, ValueIn>;
@@ -63,7 +64,7 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   /** The sub in a snapshot of another store. */
   in(target: Reader): Reader<K, V, KeyOut>;
   /**
-   * A part of the sub, beside its keys.
+   * A part of the sub, whose keys are separate from the sub's own keys.
    *
    * @throws {TypeError | RangeError} the path or an option is not valid
    */
@@ -71,13 +72,13 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): EmbeddedSub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
-  /** A part of the sub whose values the caller claims to be of a type. */
+  /** A part of the sub. The caller states the type of its values, and nobody checks it. */
   sub<V extends Value>(path: string | readonly string[]): EmbeddedSub<Key, V>;
 }
 
 /**
- * A part of what an {@linkcode EmbeddedTransaction} reads and writes, with keys and values of its
- * own. Made by `transaction.sub(...)`, and handed to the body of a sub's `transaction`.
+ * A part of what an {@linkcode EmbeddedTransaction} reads and writes, with its own keys and values.
+ * Made by `transaction.sub(...)`. A sub's `transaction` passes one to its body.
  *
  * @example
  * ```ts
@@ -108,7 +109,7 @@ export interface EmbeddedTransactionSub<K = Key, V = Value, KeyOut = K, ValueIn 
   /** Iterates over values, in the order of their keys. */
   values(range?: Range<K>): EmbeddedCursor<V, K>;
   /**
-   * A part of the sub, beside its keys.
+   * A part of the sub, whose keys are separate from the sub's own keys.
    *
    * @throws {TypeError | RangeError} the path or an option is not valid
    */
@@ -116,6 +117,6 @@ export interface EmbeddedTransactionSub<K = Key, V = Value, KeyOut = K, ValueIn 
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): EmbeddedTransactionSub<KeyGiven<KC>, ValueShown<VC>, KeyShown<KC>, ValueGiven<VC>>;
-  /** A part of the sub whose values the caller claims to be of a type. */
+  /** A part of the sub. The caller states the type of its values, and nobody checks it. */
   sub<V extends Value>(path: string | readonly string[]): EmbeddedTransactionSub<Key, V>;
 }

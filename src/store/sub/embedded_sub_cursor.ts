@@ -1,6 +1,6 @@
 /**
- * A cursor over a part of the embedded store, in the sub's own keys and values, for both kinds of
- * loops.
+ * A cursor over a part of the embedded store. It shows the sub's own keys and values, and supports
+ * both kinds of loops.
  */
 
 import type { SubCursorSource } from "../../contract/sub/sub_cursor.ts";
@@ -38,7 +38,7 @@ export class EmbeddedSubCursor<S, T, K> extends EmbeddedCursorBase<T, K> {
     return this.#takenAll(await this.#cursor.toArray());
   }
 
-  /** As that of the store's cursor, which its end finishes from then on. */
+  /** As the store's cursor: from this call on, the end of the iteration closes that cursor. */
   override [Symbol.asyncIterator](): AsyncIterableIterator<T> {
     this.#cursor[Symbol.asyncIterator]();
     return this;
@@ -66,7 +66,7 @@ export class EmbeddedSubCursor<S, T, K> extends EmbeddedCursorBase<T, K> {
   }
 
   /**
-   * What becomes of an item. One that can't be read closes the cursor, as one of the store does.
+   * Converts an item. Closes the cursor if the item cannot be read, as a cursor of the store does.
    */
   #take(item: S): T {
     try {

@@ -1,6 +1,4 @@
-/**
- * Reads of a sub of the embedded store that need not be awaited, and the sub as snapshots show it.
- */
+/** The synchronous reads of a sub of the embedded store, and the sub in a snapshot. */
 
 import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
@@ -11,7 +9,7 @@ import type { EmbeddedReader } from "../read/reader.ts";
 import { EmbeddedSubCursor } from "./embedded_sub_cursor.ts";
 
 /**
- * The synchronous reads, and cursors for both kinds of loops, over a store, a snapshot or a
+ * The synchronous reads, and cursors for both kinds of loops. They work on a store, a snapshot or a
  * transaction.
  */
 export class EmbeddedSubReads<K, V, KeyOut, ValueIn> {
@@ -91,7 +89,7 @@ export class EmbeddedSubReads<K, V, KeyOut, ValueIn> {
     const space = this.#space;
     const own = space.range(range);
     if (space.hasStoreValues) return this.#cursor(this.#target.values(own), (value) => value as V);
-    // With the keys, which errors name.
+    // Keeps the keys, because errors name them.
     return this.#cursor(
       this.#target.entries(own),
       ([key, value]) => space.valueOf(value, key),
@@ -107,7 +105,7 @@ export class EmbeddedSubReads<K, V, KeyOut, ValueIn> {
   }
 }
 
-/** A sub of the embedded store as something that only reads shows it. */
+/** A sub of the embedded store that can only be read. */
 export class EmbeddedSubReader<K, V, KeyOut, ValueIn> extends SubReader<K, V, KeyOut, ValueIn>
   implements EmbeddedReader<K, V, KeyOut> {
   readonly #reads: EmbeddedSubReads<K, V, KeyOut, ValueIn>;
@@ -159,7 +157,7 @@ export class EmbeddedSubReader<K, V, KeyOut, ValueIn> extends SubReader<K, V, Ke
   }
 }
 
-/** A sub of the embedded store as a snapshot shows it. */
+/** A sub of the embedded store in a snapshot. */
 export class EmbeddedSubSnapshot<K, V, KeyOut, ValueIn>
   extends EmbeddedSubReader<K, V, KeyOut, ValueIn>
   implements Snapshot<K, V, KeyOut> {

@@ -1,6 +1,6 @@
 /**
- * A sub of the embedded store: what every sub has, with the synchronous calls of the engine. All of
- * it is made of the store's calls and of the contract's `Keyspace`.
+ * A sub of the embedded store: the calls that every sub has, and the synchronous calls of the
+ * engine. The class only combines calls of the store with the contract's `Keyspace`.
  */
 
 import type { Reader, Snapshot } from "../../contract/reader.ts";
@@ -27,7 +27,7 @@ import { EmbeddedSubTransaction, type ParentTransaction } from "./embedded_sub_t
 import { EmbeddedSubWriter } from "./embedded_sub_writer.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
-/** The store that a sub is of. */
+/** The store that a sub is part of. */
 export interface EmbeddedParent extends Store, EmbeddedReader, EmbeddedWriter {
   snapshot(): EmbeddedReader & Snapshot;
   entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
@@ -44,8 +44,8 @@ export interface EmbeddedParent extends Store, EmbeddedReader, EmbeddedWriter {
 }
 
 /**
- * A part of the embedded store; its class is no part of the API, the interface is. It keeps nothing
- * but its watches.
+ * A part of the embedded store. The interface belongs to the API, this class does not. An object
+ * keeps nothing except its watches.
  */
 export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   extends EmbeddedSubWriter<K, V, KeyOut, ValueIn>
@@ -76,8 +76,8 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   }
 
   /**
-   * See {@linkcode Store.transaction}: a transaction of the whole store, which shows this part of
-   * it.
+   * See {@linkcode Store.transaction}. Runs a transaction of the whole store, and gives `body` this
+   * part of the store.
    */
   async transaction<T>(
     body: (transaction: EmbeddedTransactionSub<K, V, KeyOut, ValueIn>) => T | Promise<T>,
@@ -176,7 +176,7 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
 }
 
 /**
- * A sub of the embedded store.
+ * Opens a sub of the embedded store.
  *
  * @throws {TypeError | RangeError} the path or an option is not valid
  */

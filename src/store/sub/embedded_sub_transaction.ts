@@ -14,14 +14,14 @@ import type { EmbeddedTransactionSub } from "./embedded_sub.ts";
 import { EmbeddedSubWriter } from "./embedded_sub_writer.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
-/** The transaction that a sub is in. */
+/** The transaction that a sub belongs to. */
 export interface ParentTransaction extends Transaction, EmbeddedReader, EmbeddedWriter {
   entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
   keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
   values(range?: Range): EmbeddedCursor<Value>;
 }
 
-/** A part of what a transaction reads and writes; it ends with the transaction. */
+/** A part of what a transaction reads and writes. It ends with the transaction. */
 export class EmbeddedSubTransaction<K, V, KeyOut, ValueIn>
   extends EmbeddedSubWriter<K, V, KeyOut, ValueIn>
   implements EmbeddedTransactionSub<K, V, KeyOut, ValueIn> {
@@ -29,7 +29,8 @@ export class EmbeddedSubTransaction<K, V, KeyOut, ValueIn>
   readonly #requireOpen: () => void;
 
   /**
-   * Over a transaction of the store; `requireOpen` throws if the sub that has begun it was closed.
+   * Over a transaction of the store. `requireOpen` throws if the sub that started the transaction
+   * was closed.
    */
   constructor(
     transaction: ParentTransaction,
@@ -64,7 +65,11 @@ export class EmbeddedSubTransaction<K, V, KeyOut, ValueIn>
   }
 }
 
-/** A sub in a transaction. @throws {TypeError | RangeError} the path or an option is not valid */
+/**
+ * Opens a sub in a transaction.
+ *
+ * @throws {TypeError | RangeError} the path or an option is not valid
+ */
 export function embeddedTransactionSubOf(
   transaction: ParentTransaction,
   path: string | readonly string[],

@@ -1,5 +1,5 @@
 /**
- * The synchronous calls of a sub, over the embedded store or a transaction of it, and cursors for
+ * The synchronous calls of a sub, on the embedded store or on a transaction of it, and cursors for
  * both kinds of loops.
  */
 
@@ -16,7 +16,7 @@ import type { EmbeddedReader } from "../read/reader.ts";
 import { EmbeddedSubReads } from "./embedded_sub_reader.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
-/** A sub as something of the embedded store that reads and writes shows it. */
+/** A sub that reads from and writes to a store or a transaction. */
 export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, ValueIn>
   implements EmbeddedReader<K, V, KeyOut>, EmbeddedWriter<K, V, ValueIn> {
   readonly #target: EmbeddedReader & EmbeddedWriter;
@@ -32,7 +32,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
     this.#reads = new EmbeddedSubReads(target, space, () => this.requireOpen());
   }
 
-  /** As `get`; reads synchronously what is not in memory. */
+  /** As `get`. Blocks on the disk if the value is not in memory. */
   getSync(key: K): V | undefined {
     return this.#reads.get(key);
   }
@@ -77,7 +77,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
     return this.#reads.values(range);
   }
 
-  /** As `put`; does not return before the write is durable, and may help with background work. */
+  /** As `put`. Returns when the write is durable, and may help with background work. */
   putSync(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): void {
     this.requireOpen();
     this.#target.putSync(this.space.key(key), this.space.value(value), ...rest);

@@ -1,11 +1,10 @@
-/** What the embedded store and its subs have in common for those who write to them. */
+/** The write calls that the embedded store and its subs share. */
 
 import type { Batch, Operation, WriteOptions, Writer } from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
 
 /**
- * Something to write to, also synchronously: an {@linkcode EmbeddedStore}, or an
- * {@linkcode EmbeddedSub}.
+ * Writes to an {@linkcode EmbeddedStore} or an {@linkcode EmbeddedSub}, also synchronously.
  *
  * @example
  * ```ts
@@ -20,7 +19,7 @@ import type { Key, Value } from "../../value/value.ts";
  * ```
  */
 export interface EmbeddedWriter<K = Key, V = Value, ValueIn = V> extends Writer<K, V, ValueIn> {
-  /** As `put`; does not return before the write is durable, and may help with background work. */
+  /** As `put`. Returns when the write is durable, and may help with background work. */
   putSync(key: K, value: ValueIn, options?: WriteOptions): void;
   /** As `delete`. */
   deleteSync(key: K, options?: WriteOptions): void;

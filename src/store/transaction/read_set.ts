@@ -1,10 +1,11 @@
 /**
- * What a transaction has read: keys, whether they were there or not, and stretches of keys that it
- * has scanned. It conflicts with every commit since it began that has written to one of them.
+ * Remembers what a transaction has read: keys, present or missing, and the ranges of keys that it
+ * has scanned. The transaction conflicts with every commit since its start that has written to one
+ * of them.
  *
- * The commits are looked up in memtables (state/recent_memtables.ts), key by key. For a stretch, a
- * memtable is walked until a key is found that is newer than the transaction; the older ones on the
- * way are no more than those that the scan itself has gone over.
+ * The conflict check looks for later commits in the memtables (state/recent_memtables.ts), key by
+ * key. For a range it walks each memtable until it finds a key newer than the transaction. It
+ * passes no more older keys than the scan itself has passed.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -13,26 +14,28 @@ import type { KeyBound, Memtable } from "../../memtable/memtable.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key } from "../../value/value.ts";
 
-/** What may be remembered. A transaction that reads more can't write. */
+/** The most bytes that a set remembers. A transaction that reads more cannot write. */
 export const MAX_READ_BYTES: number = 32 * 1024 * 1024;
-/** What a key takes besides its bytes: a number in an array. */
+/** Memory for a key, in addition to its bytes: a number in an array. */
 const BYTES_PER_KEY = 8;
-/** What a stretch takes besides its keys. */
+/** Memory for a range, in addition to its keys. */
 const BYTES_PER_STRETCH = 256;
-/** What a longer list has stretched is not kept for the next transaction. */
+/** The next transaction reuses the memory of the list only up to this size. */
 const MAX_SPARE_BYTES = 16 * 1024;
 
-/** Keys from `lower` on and before `upper`; a bound that is undefined is none. */
+/** Keys from `lower` on and before `upper`. An undefined bound means that there is no limit. */
 export interface ReadStretch {
   /** The first key. */
   lower: KeyBound | undefined;
-  /** The first key after it. */
+  /** The first key after the range. */
   upper: KeyBound | undefined;
 }
 
-/** The keys and stretches that were read. */
+/** The keys and ranges that a transaction has read. */
 export class ReadSet {
-  /** The encoded keys, one after the other, and maybe one that is only being looked for. */
+  /**
+   * The encoded keys, one after the other. The last one may be only the key of a running lookup.
+   */
   readonly keys: ByteWriter = new ByteWriter(256);
   readonly #ends: number[] = [];
   #stretches: ReadStretch[] = [];
@@ -40,20 +43,21 @@ export class ReadSet {
   #stretchBytes = 0;
   #isFull = false;
 
-  /** Whether more was read than is remembered: nothing is then. */
+  /** Whether the transaction has read more than the set can hold. The set is then empty. */
   get isFull(): boolean {
     return this.#isFull;
   }
 
-  /** Whether nothing was read. */
+  /** Whether the set holds nothing. */
   get isEmpty(): boolean {
     return this.#used === 0 && this.#ends.length === 0 && this.#stretches.length === 0;
   }
 
   /**
-   * Encodes a key at the end of `keys`; returns where it begins. It only counts when it is noted.
+   * Encodes a key at the end of `keys` and returns the offset of its first byte. The key counts
+   * only after `note`.
    *
-   * @throws {TypeError | RangeError} it can't be a key
+   * @throws {TypeError | RangeError} the value cannot be a key
    */
   encode(key: Key): number {
     const { keys } = this;
@@ -61,11 +65,11 @@ export class ReadSet {
     keys.length = start;
     encodeKey(key, keys);
     if (this.#used === start) return start;
-    // An object that passes for bytes may run code of the caller.
+    // An object that looks like bytes may run code of the caller.
     throw new TypeError("Cannot encode key: it has used the transaction while it was read");
   }
 
-  /** Notes that the key was read which was encoded last. */
+  /** Notes that the transaction has read the key that was encoded last. */
   note(): void {
     if (this.#isFull) return;
     this.#used = this.keys.length;
@@ -73,21 +77,22 @@ export class ReadSet {
     this.#limit();
   }
 
-  /** Notes a stretch, which may still grow; `grown` tells by how much. */
+  /** Notes a range, which may still grow. The scan calls `grown` when it does. */
   noteStretch(stretch: ReadStretch): void {
     if (this.#isFull) return;
     this.#stretches.push(stretch);
     this.grown(BYTES_PER_STRETCH);
   }
 
-  /** Counts bytes that stretches take. */
+  /** Counts more bytes for the keys of ranges. */
   grown(bytes: number): void {
     this.#stretchBytes += bytes;
     if (!this.#isFull) this.#limit();
   }
 
   /**
-   * What was written after `sequence` and had been read, as far as `memtables` know, or undefined.
+   * Looks in `memtables` for a key that was written after `sequence` and that the transaction has
+   * read. Returns undefined if there is none.
    */
   conflictWith(memtables: readonly Memtable[], sequence: number): ConflictCause | undefined {
     const { view, bytes } = this.keys;
@@ -123,7 +128,9 @@ export class ReadSet {
     return undefined;
   }
 
-  /** Forgets everything, for another transaction; whether it is worth keeping. */
+  /**
+   * Forgets everything, for the next transaction. Returns whether the set is small enough to keep.
+   */
   clear(): boolean {
     this.#forget();
     this.#isFull = false;
@@ -150,8 +157,8 @@ function bytesOf({ view, length }: KeyBound): Uint8Array {
 }
 
 /**
- * A key in a message: what is printable as text, the rest in hexadecimal, and not all of a long
- * one.
+ * Formats a key for a message: printable bytes as text, other bytes in hexadecimal. Shortens a long
+ * key.
  */
 function shown(key: Uint8Array): string {
   let text = "";

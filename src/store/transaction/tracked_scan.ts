@@ -1,6 +1,6 @@
 /**
- * The scans of a transaction: they show what it has written, too, and note how far they have
- * looked.
+ * The scans of a transaction. They also show what the transaction has written, and they note how
+ * far they have read.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -12,32 +12,32 @@ import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
 import type { ReadSet, ReadStretch } from "./read_set.ts";
 
-/** What a scan needs of its transaction. */
+/** What a scan needs from its transaction. */
 export interface ScanOwner {
-  /** What was read. */
+  /** What the transaction has read. */
   readonly readSet: ReadSet;
   /** @throws {ClosedError} the transaction is over */
   requireOpen(): void;
 }
 
 /**
- * A walk over what a lease and a transaction show. What it has read is a stretch of keys: from
- * where it started to the last entry that it has shown, or to the end of the range if it has found
- * that.
+ * Scans the entries that a lease and a transaction show. The scan counts as a read of one range of
+ * keys: from its start to the last entry that it has shown, or to the end of its own range if it
+ * has reached that.
  */
 export class TrackedScan extends EntryScan {
   readonly #owner: ScanOwner;
   readonly #bounds: ResolvedRange;
   #shown = 0;
-  /** Whether it was sent to the end: that reads nothing. */
+  /** Whether the caller has moved the scan to the end, which reads nothing. */
   #isSentToEnd = false;
   #from: BoundKey | undefined;
-  /** What was read since the start or the last seek. */
+  /** The range that the scan has read since its start or its last seek. */
   #stretch: ReadStretch | undefined;
-  /** The last key that was shown, the end of the stretch. */
+  /** The last key that the scan has shown, which is the end of the range. */
   #last: ByteWriter | undefined;
 
-  /** Makes a walk that has not started; `own` are the entries of the transaction. */
+  /** Makes a scan that has not started. `own` are the entries of the transaction. */
   constructor(
     owner: ScanOwner,
     own: EntryCursor | undefined,
@@ -46,7 +46,7 @@ export class TrackedScan extends EntryScan {
     range: ResolvedRange,
     keysOnly: boolean,
   ) {
-    // What is dead for others may live here, and the other way round.
+    // A range that is dead for other readers may have entries in this transaction, and the reverse.
     const dead = own === undefined ? state.deadRanges : undefined;
     super(view, sequence, range, state.options.verifyChecksums, keysOnly, dead, own);
     this.#owner = owner;
@@ -97,7 +97,8 @@ export class TrackedScan extends EntryScan {
     const before = last.bytes.length;
     last.length = 0;
     last.appendRange(keyBytes, keyView, keyStart, keyEnd);
-    // The key itself is in the stretch: forward, the first key after it is the key and a zero byte.
+    // The range includes the key itself. Forward, the first key after a key is that key and a zero
+    // byte.
     if (!this.#bounds.reverse) last.appendUint8(0);
     if (last.bytes.length > before) this.#owner.readSet.grown(last.bytes.length - before);
     if (this.#bounds.reverse) stretch.lower = last;

@@ -1,7 +1,7 @@
 /**
- * A transaction of the embedded store, as its body sees it: reads from its own writes and then from
- * one moment of the store, and writes to memory. What it has read is checked, and what it has
- * written is committed, by transactions.ts.
+ * A transaction of the embedded store, as its body sees it. It reads its own writes first, and then
+ * the store as of one moment. It keeps its writes in memory. transactions.ts checks what it has
+ * read and commits what it has written.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -48,31 +48,31 @@ import { MAX_READ_BYTES, type ReadSet } from "./read_set.ts";
 import { type ScanOwner, TrackedScan } from "./tracked_scan.ts";
 import type { WriteSet } from "./write_set.ts";
 
-/** What a transaction may write. */
+/** The most bytes that a transaction may write. */
 const MAX_WRITE_BYTES = 64 * 1024 * 1024;
 
-/** What a write of a transaction resolves with: it is done in the call. */
+/** What a write of a transaction resolves with. The call itself has done the work. */
 const DONE = Promise.resolve();
 
-/** What stands in the way of a commit, and whether it may be gone when the body is run again. */
+/** Why a transaction cannot commit, and whether another run of its body may succeed. */
 export interface Conflict extends ConflictCause {
   /** Whether to run the body again. */
   readonly mayPass: boolean;
 }
 
-/** What a transaction is made of. */
+/** What every transaction of a handle shares. */
 export interface TransactionParts<KeyOut extends Key, V extends Value> {
   /** The store's state. */
   readonly state: StoreState;
   /** Reads what the lease shows. */
   readonly reads: ReadPath;
-  /** Makes values of entries. */
+  /** Decodes entries to values. */
   readonly decoder: EntryDecoder<KeyOut, V>;
 }
 
 /**
- * What the body of a transaction of the embedded store reads from and writes to: a
- * {@linkcode Transaction} with a synchronous form of every call.
+ * A {@linkcode Transaction} of the embedded store, with a synchronous form of every call. The body
+ * of a transaction reads from it and writes to it.
  *
  * @example
  * ```ts
@@ -94,7 +94,7 @@ export interface TransactionParts<KeyOut extends Key, V extends Value> {
 export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Value>
   extends TransactionBase<KeyOut, V>
   implements EmbeddedReader<Key, V, KeyOut>, EmbeddedWriter<Key, V, Value> {
-  /** Which run of the body this is, from 1. */
+  /** The number of this run of the body, from 1. */
   override readonly attempt: number;
   readonly #state: StoreState;
   readonly #reads: ReadPath;
@@ -104,10 +104,10 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   readonly #writeSet: WriteSet;
   /** Whether a write has asked for a durable commit. */
   #isSynced = false;
-  /** Writes that have still to read. */
+  /** The number of writes that still have to read. */
   #pending = 0;
   #onSettled: (() => void) | undefined;
-  /** Why it can't be committed any more. */
+  /** Why the transaction can no longer commit. */
   #failure: Conflict | undefined;
 
   /** Made by `store.transaction`. */
@@ -131,19 +131,22 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   /**
    * The key's value, or undefined if there is none.
    *
-   * @throws {ClosedError} the transaction is over, or the store was closed
-   * @throws {CorruptionError} what is stored can't be read
+   * @throws {ClosedError} the transaction has ended, or the store was closed
+   * @throws {CorruptionError} the stored bytes cannot be read
    */
   override get(key: Key): Promise<V | undefined> {
     return this.#read(key, this.#decoder.value);
   }
 
-  /** As `get`; reads synchronously what is not in memory. */
+  /** As `get`. Blocks on the disk if the value is not in memory. */
   getSync(key: Key): V | undefined {
     return this.#readSync(key, this.#decoder.value);
   }
 
-  /** The key with all that is stored for it, or undefined if there is nothing. */
+  /**
+   * The key with its value and all else that is stored for it, or undefined if the key has no
+   * value.
+   */
   override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
     return this.#read(key, this.#decoder.entryFor(options));
   }
@@ -153,7 +156,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return this.#readSync(key, this.#decoder.entryFor(options));
   }
 
-  /** The values of several keys, in their order, undefined for those that are missing. */
+  /** The values of several keys, in the order of the keys. Undefined stands for a missing key. */
   override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
     return this.#readMany(keys, this.#decoder.value);
   }
@@ -174,7 +177,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return this.#readSync(key, isPresent) === true;
   }
 
-  /** Whether each of several keys has a value, in their order. */
+  /** Whether each of several keys has a value, in the order of the keys. */
   override async hasMany(keys: readonly Key[]): Promise<boolean[]> {
     return areThere(await this.#readMany(keys, isPresent));
   }
@@ -215,7 +218,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return openCursor(this.#state, range, this.#decoder.values, this.#lease, false, this.#openScan);
   }
 
-  /** The number of keys in a range. Reads them all. */
+  /** Counts the keys in a range by reading them all. */
   override async count(range?: Range): Promise<number> {
     this.#requireOpen();
     return await countEntries(this.#state, range, this.#lease, this.#openScan);
@@ -228,12 +231,12 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * Stores a value when the transaction commits, replacing the key's old one. `sync` asks for a
+   * Stores a value when the transaction commits, in place of the key's old one. `sync` asks for a
    * durable commit.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored, or the options are not
+   * @throws {TypeError | RangeError} the key or the value cannot be stored, or the options are not
    * valid
-   * @throws {ConflictError} the transaction has written more than is allowed
+   * @throws {ConflictError} the transaction has written more than the limit
    */
   override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("put", arguments[3], 3));
@@ -253,7 +256,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     this.#limit();
   }
 
-  /** Removes a key when the transaction commits; that it is not there is no error. */
+  /** Removes a key when the transaction commits. A missing key is not an error. */
   override delete(key: Key, options?: WriteOptions): Promise<void> {
     if (arguments.length > 2) return Promise.reject(surplusArgument("delete", arguments[2], 2));
     try {
@@ -272,7 +275,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     this.#limit();
   }
 
-  /** Adds several puts and deletes: all of them or, if one can't be written, none. */
+  /** Adds several puts and deletes. If one of them cannot be written, adds none. */
   override write(
     operations: readonly Operation[] | EmbeddedBatch,
     options?: WriteOptions,
@@ -298,13 +301,13 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     this.#limit();
   }
 
-  /** Starts an empty batch, whose `write` adds its operations to the transaction. */
+  /** Starts an empty batch. Its `write` adds the operations to the transaction. */
   override batch(): EmbeddedBatch {
     if (arguments.length > 0) throw surplusArgument("batch", arguments[0], 0);
     return new EmbeddedBatch((batch, options) => this.write(batch, options));
   }
 
-  /** Removes a key; says whether it was there. */
+  /** Removes a key. Returns whether the key had a value. */
   override deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
     return this.#apply(key, options, (key) => deletion(key));
   }
@@ -314,7 +317,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return this.#applySync(key, options, deletion(key));
   }
 
-  /** Stores a value if the key has none; says whether it did. */
+  /** Stores a value if the key has none. Returns whether it has stored the value. */
   override putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
     return this.#apply(key, options, (key) => creation(key, value));
   }
@@ -324,7 +327,9 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return this.#applySync(key, options, creation(key, value));
   }
 
-  /** Replaces the key's value if it equals `expected`; says whether it did. */
+  /**
+   * Replaces the key's value if it equals `expected`. Returns whether it has replaced the value.
+   */
   override putIfEquals(
     key: Key,
     value: Value,
@@ -339,7 +344,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return this.#applySync(key, options, replacement(key, value, expected));
   }
 
-  /** Adds to the int64 that the key has; a missing key counts as 0. Resolves to the sum. */
+  /** Adds to the int64 value of the key. A missing key counts as 0. Resolves to the sum. */
   override increment(key: Key, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
     return this.#apply(key, options, (key) => addition(key, by, this.#decoder));
   }
@@ -349,7 +354,10 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return this.#applySync(key, options, addition(key, by, this.#decoder));
   }
 
-  /** Stores what `change` makes of the key's value; undefined stands for no value, both ways. */
+  /**
+   * Stores what `change` returns for the key's value. Undefined means "no value", both as the
+   * argument and as the result.
+   */
   override update(
     key: Key,
     change: (old: V | undefined) => Value | undefined,
@@ -369,9 +377,9 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * A part of the store in this transaction, as {@linkcode EmbeddedStore.sub} makes one of the
-   * store. Of a sub that is there already, `sub.in(transaction)` has the kinds of its keys and
-   * values.
+   * Opens a part of the store in this transaction, as {@linkcode EmbeddedStore.sub} opens one in
+   * the store. For a sub that is already open, `sub.in(transaction)` keeps the sub's types of keys
+   * and values.
    *
    * @throws {TypeError | RangeError} the path or an option is not valid
    */
@@ -379,7 +387,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     path: string | readonly string[],
     options?: SubOptions<KC, VC>,
   ): EmbeddedTransactionSub<KeyGiven<KC>, ValueShown<VC, V>, KeyShown<KC, KeyOut>, ValueGiven<VC>>;
-  /** A part of the store whose values the caller claims to be of a type. */
+  /** A part of the store. The caller states the type of its values, and nobody checks it. */
   override sub<V extends Value>(
     path: string | readonly string[],
   ): EmbeddedTransactionSub<Key, V, KeyOut>;
@@ -389,7 +397,8 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * Resolves when every write that was begun has read what it needs. Internal, as all that follows.
+   * Resolves when every write that has started has read what it needs. Internal, as is everything
+   * below.
    *
    * @internal
    */
@@ -399,7 +408,8 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * What stands in the way of a commit in this stretch of code, or undefined.
+   * Why the transaction cannot commit at this moment, or undefined. The answer holds until the next
+   * `await`.
    *
    * @internal
    * @throws {ClosedError} the store was closed
@@ -427,7 +437,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * What is to be committed, or undefined; nothing may be written afterwards.
+   * Takes what there is to commit, or undefined. The transaction may write nothing after this call.
    *
    * @internal
    */
@@ -436,12 +446,12 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return { batch: this.#writeSet.finish(), isSynced: this.#isSynced };
   }
 
-  /** The value, which must be stored as `type`. */
+  /** The value. The store must hold it as `type`. */
   protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
     return this.#read(key, this.#decoder.stored(type));
   }
 
-  /** Makes the scans that see its writes. */
+  /** Makes the scans that also show the transaction's writes. */
   get #openScan(): OpenScan {
     const owner: ScanOwner = { readSet: this.#readSet, requireOpen: () => this.#requireOpen() };
     return (state, lease, range, keysOnly) => {
@@ -455,8 +465,8 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * The transaction's own entry of a key; if it has none, notes that the key is read from the
-   * store.
+   * Finds the transaction's own entry of a key. If there is none, notes that the key is read from
+   * the store.
    */
   #findOwn(key: Key): EntryView | undefined {
     this.#requireOpen();
@@ -530,7 +540,8 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     const decide = decideOn(key);
     let base: EntryView | undefined;
     if (this.#findOwn(key) === undefined) {
-      // The transaction does not commit before this is done, also if its body does not wait for it.
+      // The transaction does not commit before this write has finished, even if its body does not
+      // wait for it.
       this.#pending++;
       try {
         base = await this.#reads.get(key, copyOf, this.#lease);
@@ -549,11 +560,12 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /**
-   * Decides by the transaction's own entry, which may have come since, or else by that of the
-   * store.
+   * Decides by the transaction's own entry if there is one, which a later call may have added.
+   * Otherwise decides by the store's entry.
    */
   #decide<T>(key: Key, base: EntryView | undefined, decide: Decide<T>): T {
-    // What was read may have come after the end: then the sets are those of another transaction.
+    // The read may have finished after the end of the transaction. The sets then belong to another
+    // one.
     this.#requireOpen();
     const own = this.#ownEntry(key);
     const { result, batch } = decide(own === undefined ? base : live(own));
@@ -586,7 +598,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 }
 
-/** The entry of a key that has a value. */
+/** The entry of a key, if the key has a value. */
 function live(entry: EntryView): EntryView | undefined {
   return isLive(entry.valueBytes, entry.valueStart) ? entry : undefined;
 }
@@ -595,7 +607,7 @@ function decoded<T>(entry: EntryView, decode: DecodeEntry<T>): T | undefined {
   return isLive(entry.valueBytes, entry.valueStart) ? decode(entry) : undefined;
 }
 
-/** A value that stays as it is, whatever is read and written next. */
+/** A copy of a value, which later reads and writes do not change. */
 function copyOf({ valueBytes, valueStart, valueEnd }: EntryView): EntryView {
   const copy = emptyEntryView();
   copy.valueBytes = valueBytes.slice(valueStart, valueEnd);

@@ -1,11 +1,12 @@
 /**
- * Runs the bodies of transactions: begins, validates, commits, and tries again.
+ * Runs the bodies of transactions. Begins a transaction, checks it for conflicts, commits it, and
+ * tries again after a conflict.
  *
- * A transaction is optimistic. It begins with a lease on what is visible, remembers what it reads
- * from there (read_set.ts) and what it writes (write_set.ts). Its commit is one synchronous
- * stretch: nothing that it has read may have been written since, and then its writes go into the
- * log as one record. So the order of commits is a serial order of the transactions. That one
- * commits is what makes another one conflict: some transaction always gets on.
+ * Transactions are optimistic. A transaction starts with a lease on the present state. It remembers
+ * what it reads there (read_set.ts) and what it writes (write_set.ts). To commit, it first checks
+ * that nobody has written to what it has read. Then it appends its writes to the log as one record.
+ * Both happen in one synchronous step, so the order of commits is a serial order of the
+ * transactions. Only a commit makes another transaction conflict, so one of them always gets ahead.
  */
 
 import { throwIfAborted } from "../../contract/abort_signal.ts";
@@ -29,12 +30,12 @@ import { WriteSet } from "./write_set.ts";
 
 /** The longest pause between two attempts, in milliseconds. */
 const MAX_PAUSE_MS = 32;
-/** Sets that are kept for transactions to come. */
+/** The number of unused sets that are kept for later transactions. */
 const MAX_SPARE = 8;
 
 const SYNCED: WriteOptions = { sync: true };
 
-/** A transaction with what it holds. */
+/** A transaction with the resources that it holds. */
 interface Running<KeyOut extends Key, V extends Value> extends OpenTransaction {
   readonly transaction: EmbeddedTransaction<KeyOut, V>;
   readonly lease: Lease;
@@ -54,7 +55,7 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
   readonly #parts: TransactionParts<KeyOut, V>;
   readonly #spare: ReadAndWriteSet[] = [];
 
-  /** Joins the paths of a store. */
+  /** Connects the read path and the write path of a store. */
   constructor(
     state: StoreState,
     reads: ReadPath,
@@ -66,7 +67,9 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
     this.#parts = { state, reads, decoder };
   }
 
-  /** Runs `body` until its transaction commits; resolves when that is as durable as a write. */
+  /**
+   * Runs `body` until its transaction commits. Resolves when the commit is as durable as a write.
+   */
   async run<T>(
     body: (transaction: EmbeddedTransaction<KeyOut, V>) => T | Promise<T>,
     options: TransactionOptions | undefined,
@@ -104,7 +107,7 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
     }
   }
 
-  /** As `run`, in one synchronous stretch, in which nobody else writes. */
+  /** As `run`, in one synchronous step. Nobody else writes during it. */
   runSync<T>(
     body: (transaction: EmbeddedTransaction<KeyOut, V>) => T,
     options: TransactionOptions | undefined,
@@ -126,7 +129,8 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
       const result = body(transaction);
       requireNoPromise(result);
       throwIfAborted(signal);
-      // Only what the body itself has written to the store, and not to its transaction.
+      // The only possible conflict is a write that the body has made to the store and not to its
+      // transaction.
       const conflict = transaction.conflict();
       if (conflict !== undefined) throw new ConflictError(conflict, 1);
       const writes = transaction.takeWrites();
@@ -140,7 +144,9 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
     }
   }
 
-  /** Ends what is running: the handle is closed, maybe not its store. */
+  /**
+   * Ends the running transactions of this handle, which is being closed. Its store may stay open.
+   */
   close(): void {
     for (const open of [...this.#state.recent.open]) {
       if (open.owner !== this) continue;
@@ -164,7 +170,10 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
     return running;
   }
 
-  /** Gives back what it holds; it can't be used any more. Twice is legal. */
+  /**
+   * Gives back what the transaction holds. The transaction cannot be used afterwards. A second call
+   * does nothing.
+   */
   #end(running: Running<KeyOut, V>): void {
     if (!this.#state.recent.end(running)) return;
     const { lease, sets } = running;
@@ -174,9 +183,9 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
   }
 
   /**
-   * Waits before another attempt, a random time: those that conflict with each other should not
-   * meet again. After the first one only for a turn of the event loop, in which whoever has won
-   * goes on.
+   * Waits before the next attempt. After the first attempt it waits for one turn of the event loop,
+   * in which the winner goes on. Later it waits for a random time, so that the same transactions do
+   * not conflict again.
    */
   async #pause(attempt: number): Promise<void> {
     const { scheduler } = this.#state;
@@ -189,7 +198,7 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
   }
 }
 
-/** What `given` gives, unless the signal is aborted before: then nobody waits for it any more. */
+/** Settles as `given` does. If the signal is aborted first, rejects without waiting for `given`. */
 function unlessAborted<T>(given: T | Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => {
@@ -205,7 +214,7 @@ function unlessAborted<T>(given: T | Promise<T>, signal: AbortSignal): Promise<T
   });
 }
 
-/** @throws {TypeError} the body of a synchronous transaction has only begun its work */
+/** @throws {TypeError} the body of a synchronous transaction has returned a promise */
 function requireNoPromise(result: unknown): void {
   if (typeof result !== "object" || result === null || !("then" in result)) return;
   if (typeof result.then !== "function") return;

@@ -1,6 +1,7 @@
 /**
- * What a transaction has written so far: encoded operations, in the form of a log record's payload,
- * which are committed as they are. The transaction reads from it before it reads from the store.
+ * Holds what a transaction has written so far: encoded operations, in the form of a log record's
+ * payload, so that a commit can append them unchanged. The transaction reads from here before it
+ * reads from the store.
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -12,9 +13,9 @@ import type { Key, Value } from "../../value/value.ts";
 import { EmbeddedBatch } from "../write/batch.ts";
 import { encodeDelete, encodePut } from "../write/operation_encoding.ts";
 
-/** Up to this many operations a look at all of them is quicker than an index. */
+/** Up to this number of operations, a search through all of them is faster than an index. */
 const MAX_UNINDEXED = 16;
-/** Memory that an index starts with, at most. */
+/** An index starts with at most this number of bytes. */
 const INDEX_BYTES = 16 * 1024;
 /** The key of an operation begins this number of bytes after the operation. */
 const KEY_OFFSET = 5;
@@ -24,20 +25,23 @@ const NO_VIEW = new DataView(NO_BYTES.buffer);
 
 /** The operations of one transaction. */
 export class WriteSet {
-  /** Where the last `find` has found its key. Valid until the next write. */
+  /** The entry that the last `find` has found. Valid until the next write. */
   readonly entry: EntryView = emptyEntryView();
   readonly #takeMemory: () => ByteWriter;
   #payload: ByteWriter | undefined;
-  /** Bytes of whole operations: what follows is being encoded, or was given up. */
+  /**
+   * The length of the complete operations. Bytes after them belong to an operation that is not
+   * finished or has failed.
+   */
   #used = 0;
   #count = 0;
   #isEncoding = false;
-  /** The first operations, by key: sequence number 1 is the first one. */
+  /** An index by key of the first operations. Their sequence numbers start at 1. */
   #index: Memtable | undefined;
   #indexedCount = 0;
   #indexedBytes = 0;
 
-  /** Starts empty; `takeMemory` gives memory for the first operation. */
+  /** Starts empty. `takeMemory` gives the memory for the first operation. */
   constructor(takeMemory: () => ByteWriter) {
     this.#takeMemory = takeMemory;
   }
@@ -52,10 +56,10 @@ export class WriteSet {
     return this.#used;
   }
 
-  /** Adds a put. @throws {TypeError | RangeError} the key or the value can't be stored */
+  /** Adds a put. @throws {TypeError | RangeError} the key or the value cannot be stored */
   put(key: Key, value: Value): void {
     if (typeof value === "object" && !isBytes(value)) {
-      // Encoding a record may run getters of the caller, which may write to the transaction.
+      // Encoding a record may run getters of the caller, and these may write to the transaction.
       this.append(new EmbeddedBatch().put(key, value).finish(), 1);
       return;
     }
@@ -68,7 +72,7 @@ export class WriteSet {
     }
   }
 
-  /** Adds a delete. @throws {TypeError | RangeError} the key can't be one */
+  /** Adds a delete. @throws {TypeError | RangeError} the value cannot be a key */
   delete(key: Key): void {
     const payload = this.#begin();
     try {
@@ -88,7 +92,8 @@ export class WriteSet {
   }
 
   /**
-   * Looks for the newest operation on a key; `entry` shows it if there is one, maybe a tombstone.
+   * Looks for the newest operation on a key. Returns whether there is one, and shows it in `entry`.
+   * It may be a tombstone.
    */
   find(key: DataView, start: number, end: number): boolean {
     if (this.#count === 0) return false;
@@ -109,25 +114,28 @@ export class WriteSet {
     return true;
   }
 
-  /** Whether there is an operation on the key among those after the first `sizeBytes` bytes. */
+  /** Whether one of the operations after the first `sizeBytes` bytes is on the key. */
   hasSince(sizeBytes: number, key: DataView, start: number, end: number): boolean {
     return this.sizeBytes > sizeBytes && this.#lastOf(key, start, end, sizeBytes) >= 0;
   }
 
-  /** A cursor over the newest operation of each key as of now; undefined if there is none. */
+  /**
+   * A cursor over the newest operation of each key at this moment, or undefined if there are no
+   * operations.
+   */
   cursor(reverse: boolean): EntryCursor | undefined {
     if (this.#count === 0) return undefined;
     return this.#indexed().cursor(this.#count, reverse, true);
   }
 
-  /** The operations as a batch, whose memory they are. Nothing may be added any more. */
+  /** The operations as a batch, which takes over their memory. Nothing may be added afterwards. */
   finish(): EmbeddedBatch {
     const payload = this.#begin();
     this.#isEncoding = false;
     return EmbeddedBatch.holding(payload, this.#count);
   }
 
-  /** Forgets everything, for another transaction. */
+  /** Forgets everything, for the next transaction. */
   clear(): void {
     this.#payload = undefined;
     this.#used = 0;
@@ -141,10 +149,10 @@ export class WriteSet {
     entry.keyView = entry.valueView = NO_VIEW;
   }
 
-  /** The payload, for something to be encoded after its operations. */
+  /** The payload, ready for a new operation after the complete ones. */
   #begin(): ByteWriter {
     if (this.#isEncoding) {
-      // An object that passes for bytes may run code of the caller.
+      // An object that looks like bytes may run code of the caller.
       throw new TypeError("Cannot write to the transaction: a key or value is just being read");
     }
     this.#isEncoding = true;
@@ -158,7 +166,7 @@ export class WriteSet {
     this.#count += count;
   }
 
-  /** Offset of the last operation on the key from `from` on, or -1. */
+  /** The offset of the last operation on the key at or after `from`, or -1. */
   #lastOf(key: DataView, start: number, end: number, from: number): number {
     const { view } = this.#payload!;
     const length = this.#used;
@@ -176,7 +184,7 @@ export class WriteSet {
     return found;
   }
 
-  /** The index, with every operation in it. */
+  /** The index, brought up to date with every operation. */
   #indexed(): Memtable {
     const index = this.#index ??= new Memtable(0, INDEX_BYTES);
     const { bytes, view } = this.#payload!;

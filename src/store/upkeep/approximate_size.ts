@@ -1,6 +1,6 @@
 /**
- * `store.approximateSize`: what a range takes, from the indexes of tables and from memtables. No
- * block is read; an index that is not in memory is.
+ * `store.approximateSize`: estimates the size of a range from memtables and the indexes of tables.
+ * It reads no block. It reads an index that is not in memory.
  */
 
 import { compareRanges } from "../../bytes/compare.ts";
@@ -11,17 +11,17 @@ import type { LiveTable } from "../../version/version.ts";
 import { type Range, type ResolvedRange, resolveRange } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
 
-/** What a range takes, about. */
+/** The approximate size of a range. */
 export interface ApproximateSize {
-  /** Bytes in tables, compressed, and in memory. */
+  /** Bytes in memory and, compressed, in tables. */
   readonly bytes: number;
-  /** Entries, older versions and deletions that were not compacted yet included. */
+  /** The number of entries, with older versions and deletions that are not compacted yet. */
   readonly entries: number;
 }
 
 /**
- * What a range takes; its limit and its direction do not matter. `EmbeddedStore.approximateSize`
- * documents it.
+ * Estimates the size of a range. Ignores its limit and its direction.
+ * `EmbeddedStore.approximateSize` documents it.
  */
 export function approximateSize(state: StoreState, given: Range | undefined): ApproximateSize {
   state.requireOpen();
@@ -86,7 +86,7 @@ function sizeInTable({ metadata, reader }: LiveTable, range: ResolvedRange): App
   const index = reader.sections.index ?? reader.sections.loadIndexSync();
   const first = lower === undefined ? 0 : Math.max(0, blockOf(index, lower));
   const last = upper === undefined ? index.blockCount - 1 : Math.max(0, blockOf(index, upper));
-  // Half of a block in which a bound lies is taken to be in the range.
+  // A bound lies somewhere in its block: count half of the block.
   let part = 0;
   for (let block = first; block <= last; block++) {
     const isCut = (block === first && !startsInside) || (block === last && !endsInside);

@@ -1,7 +1,7 @@
 /**
- * What the files of a directory say of the store in it, as far as they can be read: CURRENT and the
- * manifest that it names; if that fails, the best of the other manifests; if there is none, what
- * damaged ones still tell of levels.
+ * Finds out what the files of a directory say about its store. First choice: CURRENT and the
+ * manifest that it names. Second: the best of the other manifests. Third: the levels that damaged
+ * manifests still show.
  */
 
 import { CorruptionError, DecodeError, StoreError, UnsupportedFormatError } from "../../errors.ts";
@@ -36,27 +36,27 @@ const MAX_MANIFEST_BYTES = 2 ** 30;
 
 /** What was found. */
 export interface BaseState {
-  /** Id of the store; a new one if no file has it. */
+  /** The store's id. A new one if no file has it. */
   readonly storeId: number;
-  /** What the manifest says, or undefined if none can be read. */
+  /** What the manifest says, or undefined if no manifest can be read. */
   readonly state: VersionState | undefined;
-  /** Number of that manifest. */
+  /** The number of that manifest. */
   readonly manifestNumber: number | undefined;
   /** Whether CURRENT names that manifest. */
   readonly isCurrent: boolean;
-  /** What is wrong with CURRENT and the manifests. */
+  /** The damage to CURRENT and to manifests. */
   readonly problems: readonly VerifyProblem[];
-  /** Names of manifests that can't be read. */
+  /** The names of manifests that cannot be read. */
   readonly damaged: readonly string[];
-  /** Levels of tables, as the readable part of damaged manifests says: they may be out of date. */
+  /** The levels of tables in the readable parts of damaged manifests. They may be out of date. */
   readonly levels: ReadonlyMap<number, number>;
 }
 
 /**
- * Reads what is there.
+ * Reads the files.
  *
- * @throws {StoreError} code `NOT_A_STORE`: nothing of a store of ours is there;
- * {UnsupportedFormatError} it was written by a newer version
+ * @throws {StoreError} code `NOT_A_STORE`: the directory has no store of this library;
+ * {UnsupportedFormatError} a newer version wrote it
  */
 export function readBase(options: RecoveryOptions, names: readonly string[]): BaseState {
   requireOurs(options, names);
@@ -85,7 +85,7 @@ export function readBase(options: RecoveryOptions, names: readonly string[]): Ba
   const candidates: { number: number; storeId: number; state: VersionState; missing: number }[] =
     [];
   for (const number of numbersOf(names, "manifest")) {
-    // An empty one marks a checkpoint that was not finished.
+    // An empty manifest with number 0 marks a checkpoint that was not finished.
     if (number === 0) continue;
     const id = storeOfManifest(fileSystem, pathOf(manifestName(number)));
     try {
@@ -102,7 +102,8 @@ export function readBase(options: RecoveryOptions, names: readonly string[]): Ba
       noteLevels(fileSystem, pathOf(manifestName(number)), id!, number, problem.offset, levels);
     }
   }
-  // One that was being written when CURRENT was lost may name tables that never came to be.
+  // If CURRENT is lost, a manifest that was still being written may name tables that were never
+  // made.
   candidates.sort((a, b) => a.missing - b.missing || b.number - a.number);
   const [best] = candidates;
   return {
@@ -118,9 +119,9 @@ export function readBase(options: RecoveryOptions, names: readonly string[]): Ba
 }
 
 /**
- * The names that are the store's: numbered files that are not too far above its others
- * (file_names.ts). `known` is a number that the store is known to have reached; without one the
- * lowest number of a file is.
+ * The names that belong to the store: numbered files whose numbers are not too far above the others
+ * (file_names.ts). `known` is a number that the store is known to have reached. Without it, the
+ * lowest number of a file takes its place.
  */
 export function ownNames(names: readonly string[], known: number | undefined): string[] {
   const lowest = names.map((name) => parseFileName(name)?.number ?? Infinity)
@@ -128,7 +129,7 @@ export function ownNames(names: readonly string[], known: number | undefined): s
   return namesWithinReach(names, known ?? (lowest === Infinity ? 1 : lowest));
 }
 
-/** Numbers of the files of a kind, ascending. */
+/** The numbers of the files of a kind, ascending. */
 export function numbersOf(
   names: readonly string[],
   kind: "manifest" | "log" | "table",
@@ -148,7 +149,8 @@ function requireOurs(
     throw notAStore(directory, "it is a checkpoint that is not finished");
   }
   if (remainsOfStore(names).length === 0) throw notAStore(directory, "no file of a store is in it");
-  // Tables alone may be those of another program, unless one of them has what only ours have.
+  // Tables alone may belong to another program. They count if one of them has what only tables of
+  // this library have.
   const isOurs = !foreign.some(({ logName }) => names.includes(logName)) && names.some((name) => {
     const path = fileSystem.joinPath(directory, name);
     const { sizeBytes = 0 } = fileSystem.statSync(path) ?? {};
@@ -200,7 +202,7 @@ function headOf(fileSystem: FileSystem, path: string, length: number): Uint8Arra
   }
 }
 
-/** Notes the levels that the records before the damage say. */
+/** Notes the levels in the records before the damage. */
 function noteLevels(
   fileSystem: FileSystem,
   path: string,
@@ -215,7 +217,7 @@ function noteLevels(
       for (const { level, table } of added) levels.set(table.number, level);
     }
   } catch (error) {
-    // If nothing before the damage can be read, there are no levels to be had from it.
+    // If nothing before the damage can be read, the manifest shows no levels.
     if (!(error instanceof DecodeError)) throw error;
   }
 }

@@ -1,10 +1,10 @@
 /**
- * Reads every byte of a table and checks it as a reader would, and more: all blocks, the counts of
- * entries and tombstones, and that the blocks are those that the metadata was written for. Past a
- * damaged block it goes on.
+ * Checks every byte of a table. It reads all blocks, with the checks of a reader. It also checks
+ * the counts of entries and tombstones, and that the blocks are those that the metadata describes.
+ * It goes on past a damaged block.
  *
- * It reads through a reader of its own, past the caches of the store. Memory: 256 KiB, or the
- * largest block of the table, and its index and filter.
+ * The check uses its own reader and does not touch the caches of the store. Its memory is 256 KiB,
+ * or the largest block of the table if that is more, and the table's index and filter.
  */
 
 import { crc32 } from "../../bytes/crc32.ts";
@@ -22,27 +22,27 @@ import { tableName } from "../../version/file_names.ts";
 import { problemOf, type VerifyProblem } from "./verify_report.ts";
 
 const CHUNK_BYTES = 256 * 1024;
-/** One table is open at a time; the pool keeps no fewer. */
+/** A check opens one table at a time. This is the smallest size of a pool. */
 const MAX_OPEN_FILES = 4;
 
-/** What a check has found. */
+/** The result of a check. */
 export interface TableCheck {
-  /** What is wrong. */
+  /** What is wrong with the table. */
   readonly problems: readonly VerifyProblem[];
-  /** The index, if it could be read. */
+  /** The index, if it can be read. */
   readonly index: TableIndex | undefined;
-  /** Blocks that can't be read. */
+  /** The blocks that cannot be read. */
   readonly badBlocks: ReadonlySet<number>;
-  /** Entries that were read. */
+  /** The number of entries that were read. */
   readonly entries: number;
   /**
-   * A failure that is no damage, of a table of a newer version or of the system: nobody may take it
-   * for one.
+   * A failure that does not mean damage: a newer version wrote the table, or the system failed.
+   * Nobody may treat it as damage.
    */
   readonly refusal: StoreError | undefined;
 }
 
-/** Resources of a check: nothing is kept in a cache. */
+/** The resources of a check. Caches keep nothing. */
 export function checkResources(fileSystem: FileSystem): TableResources {
   return {
     handles: new HandlePool(fileSystem, MAX_OPEN_FILES),
@@ -52,15 +52,15 @@ export function checkResources(fileSystem: FileSystem): TableResources {
   };
 }
 
-/** What is known of a table that is to be checked. */
+/** What the caller knows about the table. */
 export interface CheckedTable extends TableIdentity {
-  /** Number of tombstones, if it is known. */
+  /** The number of tombstones, if it is known. */
   readonly tombstoneCount?: number;
 }
 
 /**
- * A task that checks a table; `onBytes` is told of every stretch. `visit` gets the good blocks,
- * valid during the call.
+ * A task that checks a table. It calls `onBytes` after every part, and gives good blocks to
+ * `visit`. A block is valid during the call.
  */
 export function* checkTable(
   fileSystem: FileSystem,
@@ -141,7 +141,7 @@ class TableChecking implements TableCheck {
       }
       for (let at = first; at < block; at++) {
         this.#checkBlock(index, at, index.blockOffset(at) - start);
-        // A block takes some ten microseconds; the task may be paused after each.
+        // A block takes some ten µs. The task may pause after each one.
         yield undefined;
       }
       onBytes(path, length);
@@ -181,7 +181,7 @@ class TableChecking implements TableCheck {
     this.#visit(decoded);
   }
 
-  /** Length of the footer of a block that was decoded: 13 bytes, or 12 in tables of Go v0.3. */
+  /** The length of the footer of a decoded block: 13 bytes, or 12 in tables of Go v0.3. */
   #footerBytes(end: number, size: number): number {
     return this.#view.getUint32(end - 5, true) === size - 13 ? 13 : 12;
   }

@@ -1,4 +1,4 @@
-/** `destroy`: removes a store's files from its directory, and nothing else. */
+/** `destroy`: removes the files of a store from its directory, and nothing else. */
 
 import { ownFields } from "../../options.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
@@ -15,20 +15,20 @@ import { isStore, notAStore, type RecoveryOptions } from "../recovery/recovery.t
 import { numbersOf, ownNames } from "./base_state.ts";
 import { recoveryOf } from "./verify_store.ts";
 
-/** How a store is destroyed. */
+/** Options of `destroy`. */
 export interface DestroyOptions {
   /** The file system. Default: the runtime's. */
   fileSystem?: FileSystem;
 }
 
 /**
- * Removes a store, open or not able to open: the files that it owns, those that a repair has put
- * aside among them. Other files and the directory stay, and those of the lock. If it fails in the
- * middle, what is left does not open as a store.
+ * Removes a store, even one that does not open. Removes the files that the store owns, including
+ * those that a repair has set aside. Keeps the directory, other files, and the files of the lock.
+ * If it fails in the middle, the rest does not open as a store.
  *
  * @throws {TypeError} the path or an option is not valid
  * @throws {LockedError} the store is open
- * @throws {StoreError} code `NOT_A_STORE`: nothing of a store of this library is there
+ * @throws {StoreError} code `NOT_A_STORE`: the directory has no store of this library
  *
  * @example
  * ```ts
@@ -71,7 +71,7 @@ function destroyRequest(path: string | URL, options: DestroyOptions = {}): Recov
   if (unknown !== undefined) throw new TypeError(`Cannot destroy: unknown name "${unknown}"`);
   const recovery = recoveryOf(path, "destroy the store", ownFields(options).fileSystem);
   const { fileSystem, directory } = recovery;
-  // Before the lock, which would leave its file in a directory that is none of our business.
+  // Check this before taking the lock, which would leave its file in somebody else's directory.
   const names = fileSystem.listSync(directory);
   const isOurs = isStore(names) || numbersOf(names, "manifest").length > 0 ||
     numbersOf(names, "log").length > 0;
@@ -85,8 +85,9 @@ function removeStore({ fileSystem, directory }: RecoveryOptions): void {
   const isOwned = (name: string): boolean =>
     name === CURRENT_TEMPORARY_NAME || isSyncName(name) || isDamagedName(name) ||
     parseFileName(name) !== undefined;
-  // CURRENT first, and durably: what is left after a crash must not open with less in it. Manifests
-  // last: they tell what is left from a store of the Go program, and let it be destroyed again.
+  // Remove CURRENT first, and durably: after a crash the rest must not open as a smaller store.
+  // Remove manifests last. They distinguish the rest from a store of the Go program, so a second
+  // `destroy` works.
   const first = names.filter((name) => name === CURRENT_NAME);
   const isManifest = (name: string): boolean => parseFileName(name)?.kind === "manifest";
   const rest = names.filter((name) => isOwned(name) && !isManifest(name));

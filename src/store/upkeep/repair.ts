@@ -1,14 +1,15 @@
 /**
- * `repair`: salvages what can be read of a damaged store into new files and a new manifest. It
- * plans first, which only reads (repair_plan.ts), and then does what was planned, so a dry run
- * tells what a repair does.
+ * `repair`: copies what can be read of a damaged store into new files and a new manifest. First it
+ * makes a plan, which only reads (repair_plan.ts). Then it carries out the plan. So a dry run
+ * reports exactly what a repair does.
  *
- * - New tables are written and synced under new numbers. Then a new manifest, then CURRENT: until
- *   that is in place, all old files are as they were, and a crash leaves a store to be repaired
- *   again.
- * - After that, files that were damaged get names that end with `.damaged`, and stay. The next open
- *   removes others that the manifest does not name.
- * - It holds the store's lock. A second repair finds a sound store and does nothing.
+ * - It writes and syncs new tables under new numbers, then a new manifest, then CURRENT. Until
+ *   CURRENT is replaced, all old files are unchanged, and a crash leaves a store that can be
+ *   repaired again.
+ * - Then it renames damaged files to names that end with `.damaged`, and keeps them. The next open
+ *   removes other files that the manifest does not name.
+ * - It holds the store's lock during the repair. A second repair finds a sound store and does
+ *   nothing.
  */
 
 import { flushJob } from "../../compaction/flush_job.ts";
@@ -37,9 +38,9 @@ import { driveVerification, verifyOptions } from "./verify.ts";
 import type { VerifyOptions } from "./verify_report.ts";
 import { recoveryOf } from "./verify_store.ts";
 
-/** How a store is repaired. */
+/** Options of `repair`. */
 export interface RepairOptions extends VerifyOptions {
-  /** Only tells what a repair would do; nothing is written, not even a lock. Default false. */
+  /** Only reports what a repair would do. Writes nothing, not even a lock file. Default false. */
   dryRun?: boolean;
   /** The file system. Default: the runtime's. */
   fileSystem?: FileSystem;
@@ -49,15 +50,16 @@ const ENTRIES_PER_PAUSE = 32;
 const COPY_BYTES = 256 * 1024;
 
 /**
- * Repairs a store that does not open, or in which `verifyStore` finds damage: what can be read is
- * in it afterwards. Try `{ dryRun: true }` first, and keep a copy of the directory.
+ * Repairs a store that does not open, or in which `verifyStore` finds damage. The repaired store
+ * holds everything that can be read. Try `{ dryRun: true }` first, and keep a copy of the
+ * directory.
  *
- * A file that is lost may have held the deletion of a key, or its newest value. Then an older value
- * shows, and `unknown` in the report says so, with the keys between which that may be.
+ * A lost file may have held the deletion of a key, or its newest value. The repaired store then
+ * shows an older value. `unknown` in the report lists the ranges of keys in which this is possible.
  *
  * @throws {TypeError} the path or an option is not valid
  * @throws {LockedError} the store is open
- * @throws {StoreError} code `NOT_A_STORE`: nothing of a store is there
+ * @throws {StoreError} code `NOT_A_STORE`: the directory has no store
  * @throws {UnsupportedFormatError} a newer version wrote it
  *
  * @example
@@ -171,7 +173,7 @@ function* carryOut(plan: RepairPlan, recovery: RecoveryOptions): Task<void> {
       removed: [],
       added,
     });
-    // Named once more while it is live: the first time says that its header was durable.
+    // Name it a second time while it is live: the first time says that its header was durable.
     if (plan.log?.live && !plan.isLogDurable) {
       yield* versions.apply({ log: plan.log, removed: [], added: [] });
     }
@@ -186,7 +188,7 @@ function* carryOut(plan: RepairPlan, recovery: RecoveryOptions): Task<void> {
   yield syncDirectoryStep(fileSystem, directory);
 }
 
-/** A name for a damaged file that no other file has. */
+/** A new name for a damaged file, which no other file has. */
 function freeName(names: readonly string[], name: string): string {
   let free = `${name}${DAMAGED_SUFFIX}`;
   for (let i = 2; names.includes(free); i++) free = `${name}.${i}${DAMAGED_SUFFIX}`;

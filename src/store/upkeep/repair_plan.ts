@@ -1,7 +1,4 @@
-/**
- * What a repair is going to do, found out by reading only: every table and log of the store, as far
- * as it can be read.
- */
+/** Plans a repair, and only reads: every table and log of the store, as far as they can be read. */
 
 import { decodeUtf8 } from "../../contract/utf8.ts";
 import { shownBytes } from "../../contract/sub/tuple.ts";
@@ -24,41 +21,41 @@ import { readTableTail } from "./table_identity.ts";
 import { byAge, type FoundTable, placeTables } from "./table_order.ts";
 import type { VerifyProgress } from "./verify_report.ts";
 
-/** What becomes of one table. */
+/** What to do with one table. */
 export interface TablePlan {
-  /** The table as it is. */
+  /** The table before the repair. */
   readonly table: TableMetadata;
-  /** The level that it, or what is made of it, goes to. */
+  /** The level for the table, or for what the repair makes from it. */
   readonly level: number;
-  /** What is done. */
+  /** The action. */
   readonly action: "kept" | "renumbered" | "salvaged";
 }
 
-/** What a repair is going to do. */
+/** What a repair has to do. */
 export interface RepairPlan {
-  /** Whether nothing has to be done. */
+  /** Whether there is nothing to do. */
   readonly isSound: boolean;
-  /** Id of the store. */
+  /** The store's id. */
   readonly storeId: number;
-  /** Tables of the new manifest; those of level 0 from the oldest on. */
+  /** The tables of the new manifest. Those of level 0 start with the oldest. */
   readonly tables: readonly TablePlan[];
-  /** Logs whose entries go to new tables, in their order. */
+  /** The logs whose entries go to new tables, in their order. */
   readonly logs: readonly number[];
-  /** Which logs the next open replays; undefined if none. */
+  /** The logs that the next open replays, or undefined if there are none. */
   readonly log: LogState | undefined;
   /** Whether the header of that log was durable before a manifest named it. */
   readonly isLogDurable: boolean;
-  /** The highest sequence number so far. */
+  /** The highest sequence number in use. */
   readonly lastSequence: number;
-  /** No file number up to this one may be used again. */
+  /** No new file may have this number or a lower one. */
   readonly lastFileNumber: number;
-  /** Names of files that are put aside in the end. */
+  /** The names of files to set aside at the end. */
   readonly damaged: readonly string[];
-  /** File by file. */
+  /** The report on each file. */
   readonly files: readonly RepairedFile[];
-  /** What can't be known. */
+  /** What the repair cannot know. */
   readonly unknown: readonly string[];
-  /** Entries that are read from damaged files. */
+  /** The number of entries that it reads from damaged files. */
   readonly salvagedEntries: number;
 }
 
@@ -75,7 +72,7 @@ export function* planRepair(
 }
 
 interface ExaminedTable extends FoundTable {
-  /** Whether all of it can be read. */
+  /** Whether the whole table can be read. */
   readonly isSound: boolean;
 }
 
@@ -113,7 +110,7 @@ class Planning {
     const logs = yield* this.#planLogs();
     const missing = [...named.values()].filter(({ table }) => !this.#has(table.number));
     const others = numbersOf(this.#names, "table").filter((number) => !named.has(number));
-    // What a missing file held may be in a table that the manifest does not know yet.
+    // The manifest may not know yet the table that has the entries of a missing file.
     const isGuess = state === undefined ||
       (others.length > 0 && (missing.length > 0 || logs.isMissing));
     for (const { table } of missing) this.#noteMissing(table);
@@ -189,7 +186,7 @@ class Planning {
     );
   }
 
-  /** Reads a table: as the manifest names it, or only by its number. */
+  /** Reads a table. The manifest describes it, or only its number is known. */
   *#examine(
     found: ExaminedTable[],
     named: TableMetadata | number,
@@ -226,7 +223,7 @@ class Planning {
       return;
     }
     this.#note(name, "salvaged", `${count} entries; ${problem!.message}`);
-    // A damaged filter or index, for example, takes no entry with it.
+    // For example, a damaged filter or index loses no entry.
     const isWhole = typeof named === "number"
       ? check.index !== undefined && check.badBlocks.size === 0
       : count === named.entryCount;
@@ -245,7 +242,7 @@ class Planning {
       smallest: first!,
       largest: last!.slice(),
     });
-    // What is made of it is described by what it is made of; the file is read as it was named.
+    // Describe the new table by what it is made from. Read the file by the name that it has.
     found.push({
       table: typeof named === "number" ? table : { ...table, ...identityOf(named) },
       level,
@@ -259,13 +256,13 @@ class Planning {
     this.#onProgress?.({ doneBytes, totalBytes: doneBytes, file });
   }
 
-  /** The tables where the manifest has them. */
+  /** The tables at the levels that the manifest gives. */
   #asNamed(found: readonly ExaminedTable[]): TablePlan[] {
     const plans: TablePlan[] = [];
     let isLater = false;
     const ordered = [...found].sort((a, b) => a.table.number - b.table.number);
     for (const { table, level, isSound } of ordered) {
-      // Level 0 is ordered by numbers: after one that gets a new one, all others need one, too.
+      // Level 0 is ordered by number. If one table gets a new number, all later ones need one, too.
       const isRenumbered = level === 0 && isSound && isLater;
       if (level === 0 && !isSound) isLater = true;
       if (isRenumbered) this.#renumber(table);
@@ -278,7 +275,7 @@ class Planning {
     return plans;
   }
 
-  /** The tables in the order that their levels and numbers make likely. */
+  /** The tables in the most likely order, by their levels and numbers. */
   #guess(found: readonly ExaminedTable[]): TablePlan[] {
     const unsound = new Set(found.filter(({ isSound }) => !isSound).map((f) => f.table.number));
     const placed = placeTables(byAge(found), unsound);
@@ -310,7 +307,7 @@ class Planning {
     };
   }
 
-  /** Which logs are replayed now, and which by the next open. */
+  /** Decides which logs to replay now, and which to leave to the next open. */
   *#planLogs(): Task<
     { numbers: number[]; kept: LogState | undefined; entries: number; isMissing: boolean }
   > {
@@ -331,8 +328,8 @@ class Planning {
       const { log } = state;
       return { numbers: [], kept: log, entries: 0, isMissing };
     }
-    // A log of another program is older than all of ours; the next open replays it if there are
-    // none.
+    // A log of another program is older than all logs of this one. If this program has none, the
+    // next open replays it.
     const { foreign } = this.#recovery;
     if (numbers.length === 0 && foreign.some(({ logName }) => this.#names.includes(logName))) {
       return { numbers, kept: { number: 0, live: false }, entries: 0, isMissing };
@@ -342,7 +339,7 @@ class Planning {
     return { numbers, kept: undefined, entries, isMissing };
   }
 
-  /** Whether the next open would take the logs as they are. */
+  /** Whether the next open would accept the logs unchanged. */
   *#areSound(numbers: readonly number[]): Task<boolean> {
     const { fileSystem, directory } = this.#recovery;
     const { storeId, state, manifestNumber } = this.#base;
@@ -359,7 +356,7 @@ class Planning {
     }
   }
 
-  /** Counts what can be read of a log, and notes what can't. */
+  /** Counts what can be read of a log, and notes what cannot. */
   *#readLog(number: number): Task<number> {
     const { fileSystem, directory } = this.#recovery;
     const name = logName(number);
@@ -398,14 +395,14 @@ class Planning {
   }
 }
 
-/** What the manifest knows a table's file by. */
+/** The properties by which the manifest identifies a table's file. */
 function identityOf(
   { number, sizeBytes, checksum, entryCount, tombstoneCount }: TableMetadata,
 ): Pick<TableMetadata, "number" | "sizeBytes" | "checksum" | "entryCount" | "tombstoneCount"> {
   return { number, sizeBytes, checksum, entryCount, tombstoneCount };
 }
 
-/** The metadata of a sound table that no manifest describes. */
+/** Metadata for a sound table that no manifest describes. */
 function described(identity: CheckedTable, index: TableIndex): TableMetadata {
   return tableMetadata({
     number: identity.number,
@@ -418,7 +415,7 @@ function described(identity: CheckedTable, index: TableIndex): TableMetadata {
   });
 }
 
-/** What the loss of stretches of a table means. */
+/** What the loss of parts of a table means. */
 function lossOf(ranges: readonly LostRange[], named: TableMetadata | number): string {
   const limits = typeof named === "number" ? undefined : named;
   const stretches = ranges.slice(0, 8).map(({ from, to }) => {
@@ -436,7 +433,7 @@ function lossOf(ranges: readonly LostRange[], named: TableMetadata | number): st
     (noDeletions ? "" : "; keys that it deleted may be back");
 }
 
-/** A key for the text of a report. */
+/** Formats a key for the text of a report. */
 function shown(key: Uint8Array): string {
   const text = key.length <= 64 ? decodeUtf8(key) : undefined;
   return text === undefined ? shownBytes(key) : JSON.stringify(text);

@@ -1,45 +1,45 @@
-/** What a repair says. */
+/** The report of a repair. */
 
-/** What became of a file. */
+/** What the repair has done with a file. */
 export type RepairAction =
-  /** It is whole and goes on to be used as it is. */
+  /** The file is whole. The store keeps it unchanged. */
   | "kept"
-  /** What could be read of it is in a new file. */
+  /** A new file holds what could be read of it. */
   | "salvaged"
-  /** A copy with a new number takes its place: the order of level 0 asks for that. */
+  /** A copy with a new number takes its place, because the order of level 0 requires it. */
   | "renumbered"
-  /** Its entries are in new tables now. */
+  /** New tables hold its entries. */
   | "replayed"
   /** Nothing of it could be read. */
   | "lost"
-  /** The store needs it and it is not there. */
+  /** The store needs the file, but it is missing. */
   | "missing"
   /** The repair has made it. */
   | "made";
 
-/** What a repair has done with a file, or would do. */
+/** What a repair has done with one file, or would do. */
 export interface RepairedFile {
-  /** Name of the file in the store's directory. */
+  /** The file's name in the store's directory. */
   readonly file: string;
-  /** What became of it. */
+  /** What the repair has done with it. */
   readonly action: RepairAction;
-  /** What was found, in words; empty if there is nothing to say. */
+  /** What the repair has found, in words. Empty if there is nothing to report. */
   readonly detail: string;
 }
 
 /** What a repair has done, or would do. */
 export interface RepairReport {
-  /** Whether there was nothing to repair: then nothing was written. */
+  /** Whether there was nothing to repair. The repair has then written nothing. */
   readonly isSound: boolean;
-  /** Whether nothing was written because only a report was asked for. */
+  /** Whether this was a dry run, which writes nothing. */
   readonly dryRun: boolean;
-  /** File by file. */
+  /** The report on each file. */
   readonly files: readonly RepairedFile[];
   /**
-   * What can't be known: where older values may show, and where deleted keys may be back. If this
-   * is empty, every key has the value that it had.
+   * What the repair cannot know: where older values may show, and where deleted keys may be back.
+   * If this is empty, every key has the value that it had.
    */
   readonly unknown: readonly string[];
-  /** Entries that were read from damaged files and are in the store now. */
+  /** The number of entries from damaged files that are in the store now. */
   readonly salvagedEntries: number;
 }

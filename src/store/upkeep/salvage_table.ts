@@ -1,9 +1,10 @@
 /**
- * What can be read of a damaged table: its good blocks, as a sorted sequence of entries for a new
- * table, and which keys are lost. With an index the blocks are where it says; without, they are
- * looked for from the end of the file on, since a block ends with its length and its checksum.
+ * Reads what can be read of a damaged table: its good blocks, as a sorted sequence of entries for a
+ * new table, and the ranges of lost keys. If the index can be read, it says where the blocks are.
+ * Otherwise the search goes backwards from the end of the file, because a block ends with its
+ * length and its checksum.
  *
- * Memory: the whole table, decoded. Repair salvages one at a time.
+ * The whole decoded table is in memory. Repair reads one damaged table at a time.
  */
 
 import { CorruptionError, DecodeError, IoError } from "../../errors.ts";
@@ -19,26 +20,28 @@ import { BLOCK_FOOTER_BYTES, UnknownTableFeature } from "../../sstable/table_for
 import { tableName } from "../../version/file_names.ts";
 import { type CheckedTable, checkTable } from "./check_table.ts";
 
-/** Larger files are not read into memory. */
+/** The largest file that is read into memory. */
 const MAX_TABLE_BYTES = 2 ** 31 - 1;
 /** The highest codec byte that a block may have. */
 const MAX_CODEC = 3;
 
-/** What was read of a table. */
+/** The readable part of a table. */
 export interface SalvagedTable {
-  /** The entries, tombstones too; undefined if there are none. */
+  /** The entries, including tombstones, or undefined if there are none. */
   readonly entries: EntrySequence | undefined;
-  /** How many there are. */
+  /** The number of entries. */
   readonly count: number;
-  /** Stretches of keys that may be lost, from a key to another one that is not. */
+  /**
+   * The ranges of keys that may be lost. Each goes from a lost key up to a key that is not lost.
+   */
   readonly lostRanges: readonly LostRange[];
 }
 
-/** Keys that a block had which can't be read. */
+/** The keys of a block that cannot be read. */
 export interface LostRange {
-  /** The first of them; undefined if it is not known. */
+  /** The first key, or undefined if it is not known. */
   readonly from: Uint8Array | undefined;
-  /** The first key after them; undefined if there is none, or it is not known. */
+  /** The first key after the block, or undefined if it is not known or does not exist. */
   readonly to: Uint8Array | undefined;
 }
 
@@ -50,7 +53,7 @@ export function* salvageTable(
 ): Task<SalvagedTable> {
   const blocks: Block[] = [];
   const check = yield* checkTable(fileSystem, directory, table, () => {}, (block) => {
-    // The block's memory is used again: this one is kept.
+    // The next block reuses the memory, so copy this block.
     blocks.push(Block.decode(block.payload, 0, block.payload.length));
   });
   const { index } = check;
@@ -83,7 +86,7 @@ function salvaged(blocks: readonly Block[], lostRanges: readonly LostRange[]): S
   return { entries: count === 0 ? undefined : new BlockSequence(sorted), count, lostRanges };
 }
 
-/** The blocks in the order of their keys, without those that do not fit into it. */
+/** The blocks in the order of their keys. Drops blocks that do not fit into the order. */
 function ascending(blocks: readonly Block[]): Block[] {
   const [a, b] = [emptyEntryView(), emptyEntryView()];
   const compare = (x: Block, xSlot: number, y: Block, ySlot: number): number => {
@@ -104,7 +107,7 @@ function show(block: Block, slot: number, entry: EntryView): void {
   block.showAt(slot, entry);
 }
 
-/** The entries of blocks, one after the other. */
+/** The entries of the blocks, in order. */
 class BlockSequence implements EntrySequence {
   readonly entry: EntryView = emptyEntryView();
   readonly #blocks: readonly Block[];
@@ -138,7 +141,7 @@ class BlockSequence implements EntrySequence {
   }
 }
 
-/** Every block of a file whose tail or index can't be read, from its end to its start. */
+/** Finds every block of a file whose tail or index cannot be read, from its end to its start. */
 function* findBlocks(bytes: Uint8Array): Task<Block[]> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const blocks: Block[] = [];

@@ -1,4 +1,4 @@
-/** What the tail of a table's file says of the table, for those who have no manifest that does. */
+/** Reads what the tail of a table's file says about the table, for callers without a manifest. */
 
 import { DecodeError } from "../../errors.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
@@ -11,18 +11,18 @@ import {
 } from "../../sstable/table_format.ts";
 import { unsupported } from "../../sstable/table_sections.ts";
 
-/** What a table says of itself. */
+/** What a table says about itself. */
 export interface TableTailFacts {
-  /** Checksum of metadata and footer; undefined for a table of the Go program. */
+  /** The checksum of metadata and footer, or undefined for a table of the Go program. */
   readonly checksum: number | undefined;
-  /** The level that it was written for. */
+  /** The level for which the table was written. */
   readonly level: number;
-  /** Number of tombstones. */
+  /** The number of tombstones. */
   readonly tombstoneCount: number;
 }
 
 /**
- * Reads the tail of a table; undefined if it can't be read.
+ * Reads the tail of a table. Returns undefined if it cannot be read.
  *
  * @throws {UnsupportedFormatError} a newer version wrote it
  */

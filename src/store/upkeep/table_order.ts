@@ -1,44 +1,44 @@
 /**
- * Where tables go if no manifest says it. Pure.
+ * Decides where tables go if no manifest says it. Pure.
  *
- * Entries have no sequence numbers on disk: of two tables that have a key, the one in the upper
- * level is the newer. Without a manifest it is a guess which that is: by the level that a table was
- * written for, or that a damaged manifest still names, then by its number. A table that was moved
- * down later, or one that a compaction had replaced, makes it a wrong one. If tables do not
- * overlap, nothing depends on it.
+ * Entries on disk have no sequence numbers. If two tables have the same key, the table in the upper
+ * level is newer. Without a manifest the level is a guess: the level for which the table was
+ * written, or which a damaged manifest still names, and then the table's number. The guess is wrong
+ * for a table that was moved down later, or that a compaction had already replaced. Tables that do
+ * not overlap do not need a guess.
  */
 
 import { rangesOverlap, type TableMetadata } from "../../version/table_metadata.ts";
 import { MAX_LEVELS } from "../../version/version_edit.ts";
 
-/** A table with the level that it is known by. */
+/** A table with its last known level. */
 export interface FoundTable {
-  /** What its file says. */
+  /** What the table's file says. */
   readonly table: TableMetadata;
-  /** The level that it was written for, or last seen in. */
+  /** The level for which it was written, or at which a manifest last named it. */
   readonly level: number;
 }
 
-/** Where a table goes. */
+/** The place of a table. */
 export interface PlacedTable {
   /** The table. */
   readonly table: TableMetadata;
-  /** The level that it gets. */
+  /** Its new level. */
   readonly level: number;
-  /** Whether it must get a new number: level 0 is ordered by them. */
+  /** Whether it needs a new number, because level 0 is ordered by number. */
   readonly isRenumbered: boolean;
-  /** Tables that have keys of the same range and are taken to be older. */
+  /** Tables that overlap this one and that are taken to be older. */
   readonly over: readonly number[];
 }
 
-/** Tables in the order of their age as it is guessed, the newest first. */
+/** The tables in the order of their guessed ages, the newest first. */
 export function byAge(found: readonly FoundTable[]): FoundTable[] {
   return [...found].sort((a, b) => a.level - b.level || b.table.number - a.table.number);
 }
 
 /**
- * Places tables that are given with the newest first, so that readers see them in that order.
- * `remade` are the numbers of those in whose place others come, with new numbers.
+ * Places tables so that readers see them in the given order, the newest first. `remade` are the
+ * numbers of tables that the repair replaces with new ones, under new numbers.
  */
 export function placeTables(
   newestFirst: readonly FoundTable[],
@@ -65,7 +65,7 @@ export function placeTables(
       isRenumbered: false,
       over: over.get(placed.table.number)!,
     })),
-    // From the oldest on: numbers have to ascend.
+    // Start with the oldest, because numbers must ascend.
     ...top.map((table) => {
       const isRenumbered = last === Infinity || table.number < last || remade.has(table.number);
       last = isRenumbered ? Infinity : table.number;

@@ -1,11 +1,11 @@
 /**
- * `store.verify`: every byte of an open store's tables, logs and manifest, while it is read and
- * written.
+ * `store.verify`: checks every byte of the tables, logs and manifest of an open store, while others
+ * read from it and write to it.
  *
- * The tables are those of a lease, so none of them goes away meanwhile, and none is checked that
- * came later. Of a log that is being written to, what is there at the time is checked; a log that
- * goes away meanwhile was flushed. The manifest is read as it is in one synchronous stretch: the
- * store replaces it in none.
+ * A lease fixes the set of tables: none of them is removed during the check, and later tables are
+ * not checked. Of a log that is being written, the check covers the bytes that are there when it
+ * reads. A log that is removed during the check was flushed. The check reads the manifest in one
+ * synchronous step, during which the store cannot replace it.
  */
 
 import { checkSignal, throwIfAborted } from "../../contract/abort_signal.ts";
@@ -22,12 +22,12 @@ import type { StoreState } from "../state/store_state.ts";
 import { checkTable } from "./check_table.ts";
 import { Findings, type VerifyOptions, type VerifyReport } from "./verify_report.ts";
 
-/** The longest that the event loop is held at a time. */
+/** The longest time for which the check blocks the event loop. */
 const SLICE_MS = 1.5;
 const MAX_MANIFEST_BYTES = 2 ** 30;
 const NAMES: ReadonlySet<string> = new Set(["signal", "onProgress"]);
 
-/** Verifies an open store; `EmbeddedStore.verify` documents it. */
+/** Verifies an open store. `EmbeddedStore.verify` documents it. */
 export async function verifyOpenStore(
   state: StoreState,
   options: VerifyOptions | undefined,
@@ -44,7 +44,7 @@ export async function verifyOpenStore(
   }
 }
 
-/** As `verifyOpenStore`, at once. */
+/** As `verifyOpenStore`, synchronously. */
 export function verifyOpenStoreSync(
   state: StoreState,
   options: VerifyOptions | undefined,
@@ -60,7 +60,7 @@ export function verifyOpenStoreSync(
   }
 }
 
-/** The options' own fields. @throws {TypeError} they are not valid */
+/** Reads the own fields of the options. @throws {TypeError} they are not valid */
 export function verifyOptions(options: VerifyOptions = {}): VerifyOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot verify: found ${describeValue(options)}, expected options`);
@@ -81,7 +81,7 @@ export function verifyOptions(options: VerifyOptions = {}): VerifyOptions {
   return own;
 }
 
-/** Runs a task in slices, for as long as `requireGoing` does not throw and nobody aborts it. */
+/** Runs a task in slices. Stops if `requireGoing` throws or the signal is aborted. */
 export async function driveVerification<T>(
   task: Task<T>,
   scheduler: StoreState["scheduler"],
@@ -110,7 +110,8 @@ function* verifyTask(state: StoreState, lease: Lease, findings: Findings): Task<
   const tables = lease.view.version.tables.flat();
   findings.totalBytes = tables.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) +
     state.logs.sizeBytes;
-  // What a reader shows was pinned when it was opened; the writer beside it has other logs by now.
+  // A reader shows what it pinned when it was opened. Since then the writer has changed to other
+  // logs.
   if (!state.options.readOnly) {
     checkManifest(state, findings);
     yield undefined;
@@ -162,7 +163,7 @@ function* checkLogs(state: StoreState, findings: Findings): Task<void> {
     .map((file) => file!.number);
   for (const number of numbers) {
     const path = fileSystem.joinPath(directory, logName(number));
-    // It may have been flushed and removed since the list was made.
+    // The log may have been flushed and removed since the list was made.
     if (number < versions.log.number || fileSystem.statSync(path) === undefined) continue;
     const handle = fileSystem.openReadSync(path);
     try {
@@ -171,7 +172,7 @@ function* checkLogs(state: StoreState, findings: Findings): Task<void> {
       let step = reading.next();
       while (!step.done) {
         yield undefined;
-        // Flushed meanwhile, and perhaps removed: what it held is in a table.
+        // The log was flushed, and perhaps removed. A table has its entries.
         if (number < versions.log.number) break;
         step = reading.next();
       }

@@ -1,54 +1,55 @@
 /**
- * What a verification says: of an open store (verify.ts) and of the files of one (verify_store.ts).
+ * The report of a verification of an open store (verify.ts), or of the files of a store
+ * (verify_store.ts).
  */
 
 import { CorruptionError, IoError, StoreError, UnsupportedFormatError } from "../../errors.ts";
 
 /** Something that is wrong with a file. */
 export interface VerifyProblem {
-  /** Path of the file. */
+  /** The path of the file. */
   readonly file: string;
-  /** Offset of the damage in it; 0 if the file as a whole is meant. */
+  /** The offset of the damage in the file. 0 if the whole file is meant. */
   readonly offset: number;
   /** What is wrong. */
   readonly message: string;
 }
 
-/** How far a verification has come. */
+/** The progress of a verification. */
 export interface VerifyProgress {
-  /** Bytes that were checked. */
+  /** The number of bytes checked so far. */
   readonly doneBytes: number;
-  /** Bytes to check in all, as far as is known. */
+  /** The number of bytes to check in all, as far as it is known. */
   readonly totalBytes: number;
-  /** Path of the file that is being checked. */
+  /** The path of the file that is being checked. */
   readonly file: string;
 }
 
-/** How a store is verified. */
+/** Options of a verification. */
 export interface VerifyOptions {
-  /** Ends the verification: it rejects with the signal's reason. */
+  /** Ends the verification, which rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Told after every stretch of a file; what it throws ends the verification. */
+  /** Called after every part of a file. An error that it throws ends the verification. */
   onProgress?: (progress: VerifyProgress) => void;
 }
 
-/** What was found. */
+/** The result of a verification. */
 export interface VerifyReport {
   /** Whether every byte is as it was written. */
   readonly isSound: boolean;
-  /** What is wrong; nothing if the store is sound. */
+  /** What is wrong. Empty if the store is sound. */
   readonly problems: readonly VerifyProblem[];
-  /** Number of tables that were checked. */
+  /** The number of tables that were checked. */
   readonly tables: number;
-  /** Number of write-ahead logs that were checked. */
+  /** The number of write-ahead logs that were checked. */
   readonly logs: number;
-  /** Number of entries in them, older versions and deletions included. */
+  /** The number of entries in them, with older versions and deletions. */
   readonly entries: number;
-  /** Bytes that were checked. */
+  /** The number of bytes that were checked. */
   readonly bytes: number;
 }
 
-/** A report that is being written. */
+/** Builds a report. */
 export class Findings {
   readonly problems: VerifyProblem[] = [];
   tables = 0;
@@ -58,12 +59,12 @@ export class Findings {
   totalBytes = 0;
   readonly #onProgress: ((progress: VerifyProgress) => void) | undefined;
 
-  /** `onProgress` is told of every stretch. */
+  /** Calls `onProgress` after every part. */
   constructor(onProgress?: (progress: VerifyProgress) => void) {
     this.#onProgress = onProgress;
   }
 
-  /** Notes that `bytes` more of a file were checked. */
+  /** Adds `bytes` of a file to the checked ones. */
   checked(file: string, bytes: number): void {
     this.bytes += bytes;
     this.#onProgress?.({
@@ -73,7 +74,7 @@ export class Findings {
     });
   }
 
-  /** Notes what an error says of a file. Errors that are not about the file are thrown on. */
+  /** Notes what an error says about a file. Throws errors that are about something else. */
   note(error: unknown, file: string): void {
     this.problems.push(problemOf(error, file));
   }
@@ -85,7 +86,7 @@ export class Findings {
   }
 }
 
-/** What an error says of a file. @throws the error, if it is about something else */
+/** What an error says about a file. @throws the error, if it is about something else */
 export function problemOf(error: unknown, file: string): VerifyProblem {
   if (error instanceof CorruptionError) {
     return { file: error.file, offset: error.offset, message: error.message };

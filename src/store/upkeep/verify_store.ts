@@ -1,6 +1,6 @@
 /**
- * `verifyStore`: every byte of a store that is not open, and may not open. Nothing is written, and
- * no lock is taken.
+ * `verifyStore`: checks every byte of a store that is not open, and that may not be able to open.
+ * It writes nothing and takes no lock.
  */
 
 import { throwIfAborted } from "../../contract/abort_signal.ts";
@@ -29,7 +29,7 @@ import { checkResources, checkTable } from "./check_table.ts";
 import { driveVerification, verifyOptions } from "./verify.ts";
 import { Findings, type VerifyOptions, type VerifyReport } from "./verify_report.ts";
 
-/** How the files of a store are verified. */
+/** Options of `verifyStore`. */
 export interface VerifyStoreOptions extends VerifyOptions {
   /** The file system. Default: the runtime's. */
   fileSystem?: FileSystem;
@@ -37,13 +37,13 @@ export interface VerifyStoreOptions extends VerifyOptions {
 
 /**
  * Checks every byte of a store that is not open: CURRENT, manifest, tables and write-ahead logs.
- * Works also if the store can't be opened. Writes nothing. What is wrong is told by the report, all
- * of it.
+ * Works even if the store does not open. Writes nothing. The report lists all the damage.
  *
- * A store that is open somewhere changes while it is read: use `store.verify()` there.
+ * Do not use it on a store that is open: the files change while it reads. Use `store.verify()` in
+ * that process.
  *
  * @throws {TypeError} the path or an option is not valid
- * @throws {StoreError} code `NOT_A_STORE`: nothing of a store is there
+ * @throws {StoreError} code `NOT_A_STORE`: the directory has no store
  * @throws {UnsupportedFormatError} a newer version wrote it
  *
  * @example
@@ -84,9 +84,9 @@ function verifyRequest(
 }
 
 /**
- * What recovery needs, for a directory that must be there. Nothing is kept in a cache.
+ * What recovery needs, for a directory that must exist. Caches keep nothing.
  *
- * @throws {StoreError} code `NOT_A_STORE`: it is not there, or no directory
+ * @throws {StoreError} code `NOT_A_STORE`: the path does not exist or is not a directory
  */
 export function recoveryOf(
   path: string | URL,
@@ -108,7 +108,7 @@ export function recoveryOf(
     tableOutput: {
       fileSystem,
       directory,
-      // Any runtime has it, whatever the damaged tables are compressed by; the next compaction
+      // Every runtime has this codec, whatever codec the damaged tables have. The next compaction
       // compresses again.
       compressor: compressorFor("snappy", -1),
       blockSizeBytes: blockSizeBytes!,
@@ -152,7 +152,7 @@ function* verifyFiles(recovery: RecoveryOptions, findings: Findings): Task<Verif
   }
 }
 
-/** Replays the logs into memory, as an open would, and lets what they hold go. */
+/** Replays the logs into memory as an open would, and then drops the result. */
 function* verifyLogs(
   recovery: RecoveryOptions,
   { storeId, state, manifestNumber }: BaseState,

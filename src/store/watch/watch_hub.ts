@@ -1,10 +1,11 @@
 /**
- * The watches of a store. The write path tells of each commit twice: when it is made, and when it
- * is as durable as `walSync` promises. In between it waits here, as a copy of its log record's
- * payload, which all watches share; then it goes to the queues of those whose range it touches.
- * What it says is decoded when it is read.
+ * The watches of a store. The write path reports each commit twice: when it is made, and when it is
+ * as durable as `walSync` promises. Between the two, the hub keeps a copy of the payload of the
+ * commit's log record, which all watches share. Then it puts the commit into the queue of each
+ * watch whose range it touches. A watch decodes a commit when the user reads it.
  *
- * While nobody watches, the store has no hub, and the write path compares one field with undefined.
+ * While nobody watches, the store has no hub. The write path then only compares one field with
+ * undefined.
  */
 
 import { compareRanges } from "../../bytes/compare.ts";
@@ -26,23 +27,23 @@ interface Payload {
   readonly view: DataView;
 }
 
-/** What the hub needs of a watch, whatever types its handle shows. */
+/** What the hub needs from a watch, whatever the types of its keys and values. */
 type AnyQueue = Pick<WatchQueue<Payload>, "note" | "push" | "finish" | "fail">;
 
-/** A commit that is not acknowledged yet, with those who are to see it. */
+/** A commit that is not acknowledged yet, with the watches that will see it. */
 interface Pending {
   readonly lastSequence: number;
   readonly payload: Payload;
   readonly watches: readonly AnyQueue[];
 }
 
-/** Tells the watches of one store of its commits. */
+/** Reports the commits of one store to its watches. */
 export class WatchHub implements CommitObserver {
   readonly #state: StoreState;
   readonly #watches = new Map<AnyQueue, ResolvedRange>();
   #pending: Pending[] = [];
 
-  /** Makes the hub of a store; it is the store's observer while there is a watch. */
+  /** Makes the hub of a store. The hub is the store's observer while there is a watch. */
   constructor(state: StoreState) {
     this.#state = state;
   }
@@ -113,16 +114,16 @@ export class WatchHub implements CommitObserver {
   }
 }
 
-/** One hub for all handles on a store. */
+/** One hub for all handles of a store. */
 const hubs = new WeakMap<StoreState, WatchHub>();
 
-/** The watches of one handle on a store. */
+/** The watches of one handle of a store. */
 export class Watches<KeyOut extends Key = Key, V extends Value = Value> {
   readonly #state: StoreState;
   readonly #decoder: EntryDecoder<KeyOut, V>;
   readonly #open = new Set<WatchQueue<Payload, KeyOut, V>>();
 
-  /** Starts without any. */
+  /** Starts without watches. */
   constructor(state: StoreState, decoder: EntryDecoder<KeyOut, V>) {
     this.#state = state;
     this.#decoder = decoder;
@@ -142,13 +143,13 @@ export class Watches<KeyOut extends Key = Key, V extends Value = Value> {
     return watch;
   }
 
-  /** Ends those that are open: the handle is closed, maybe not its store. */
+  /** Ends the open watches of this handle, which is being closed. Its store may stay open. */
   close(): void {
     for (const watch of [...this.#open]) watch.finish();
   }
 }
 
-/** Whether one of the operations is on a key of the range. */
+/** Whether one of the operations is on a key in the range. */
 function touches(range: ResolvedRange, view: DataView, start: number, end: number): boolean {
   if (range.lower === undefined && range.upper === undefined) return true;
   for (let at = start; at < end;) {
@@ -171,7 +172,7 @@ function isInside(
       compareRanges(key, start, end, upper.view, 0, upper.bytes.length) < 0);
 }
 
-/** What a commit did to the keys of a range. */
+/** Decodes what a commit did to the keys of a range. */
 function commitOf<KeyOut, V>(
   { bytes, view }: Payload,
   range: ResolvedRange,

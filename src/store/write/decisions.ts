@@ -1,7 +1,7 @@
 /**
- * What a write that depends on a key's value decides, as pure functions of the key's entry: for the
- * store and for a transaction, which differ in where the entry comes from and in where the write
- * goes.
+ * The decisions of writes that depend on a key's value, as pure functions of the key's entry. The
+ * store and transactions share them. The two differ in the source of the entry and in the target of
+ * the write.
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
@@ -13,38 +13,38 @@ import { encodeValue } from "../../value/value_codec.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import { EmbeddedBatch } from "./batch.ts";
 
-/** What to do about a key. */
+/** What to do with a key. */
 export interface Decision<T> {
-  /** The answer for the caller. */
+  /** The result for the caller. */
   readonly result: T;
-  /** What to write, if anything. */
+  /** What to write, or undefined to write nothing. */
   readonly batch: EmbeddedBatch | undefined;
 }
 
 /**
- * Reads a key's entry and decides. It may be called only once, in the stretch in which the entry is
- * shown.
+ * Reads a key's entry and decides. Call it only once, in the same synchronous step that shows the
+ * entry.
  */
 export type Decide<T> = (entry: EntryView | undefined) => Decision<T>;
 
-/** What a user of `update` makes of a value. */
+/** The function that a user passes to `update`. */
 export type Change<V = Value> = (old: V | undefined) => Value | undefined;
 
 const UNCHANGED: Decision<boolean> = { result: false, batch: undefined };
 
-/** To remove the key if it is there. */
+/** Removes the key if it exists. */
 export function deletion(key: Key): Decide<boolean> {
   const batch = new EmbeddedBatch().delete(key);
   return (entry) => entry === undefined ? UNCHANGED : { result: true, batch };
 }
 
-/** To store a value if the key has none. */
+/** Stores a value if the key has none. */
 export function creation(key: Key, value: Value): Decide<boolean> {
   const batch = new EmbeddedBatch().put(key, value);
   return (entry) => entry === undefined ? { result: true, batch } : UNCHANGED;
 }
 
-/** To store a value if the key has one that is encoded as `expected` is. */
+/** Stores a value if the key's value has the same encoding as `expected`. */
 export function replacement(key: Key, value: Value, expected: Value): Decide<boolean> {
   const wanted = new ByteWriter(64);
   encodeValue(expected, wanted);
@@ -55,7 +55,7 @@ export function replacement(key: Key, value: Value, expected: Value): Decide<boo
   };
 }
 
-/** To add to the int64 that the key has. */
+/** Adds to the key's int64 value. */
 export function addition(
   key: Key,
   by: bigint | number,
@@ -69,7 +69,9 @@ export function addition(
   };
 }
 
-/** To store what `change` makes of the value. `requireUnchanged` is called when that has run. */
+/**
+ * Stores what `change` returns for the value. Calls `requireUnchanged` after `change` has returned.
+ */
 export function alteration<V extends Value>(
   key: Key,
   change: Change<V>,
@@ -88,7 +90,7 @@ export function alteration<V extends Value>(
   };
 }
 
-/** @throws {TypeError} what `update` is to call is no function */
+/** @throws {TypeError} the argument of `update` is not a function */
 export function requireChange(change: unknown): void {
   if (typeof change === "function") return;
   throw new TypeError(`Cannot update the key: found ${typeof change}, expected a function`);
@@ -99,7 +101,7 @@ export function changedBeside(): TypeError {
   return new TypeError("Cannot update the key: the function that changes it has written to it");
 }
 
-/** Whether the entry's value is encoded as `wanted` is. */
+/** Whether the entry's value has the encoding `wanted`. */
 function isEncoding({ bytes, length }: ByteWriter, entry: EntryView): boolean {
   const { valueBytes, valueStart, valueEnd } = entry;
   if (valueEnd - valueStart !== length) return false;
@@ -108,7 +110,8 @@ function isEncoding({ bytes, length }: ByteWriter, entry: EntryView): boolean {
 }
 
 /**
- * The key, which the caller can't change any more. If it can't be a key, the encoder reports that.
+ * A copy of the key that the caller cannot change. If the value cannot be a key, the encoder
+ * reports it.
  */
 export function ownKey(key: Key): Key {
   const isOwned = typeof key === "string" || !isBytes(key) || key.length === 0;

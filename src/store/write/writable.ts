@@ -1,20 +1,22 @@
-/** `store.writable`: a stream that writes what it gets in batches. */
+/** `store.writable`: a stream that writes its chunks in batches. */
 
 import { ownFields } from "../../options.ts";
 import { describeValue, type Key, type Value } from "../../value/value.ts";
 import type { EmbeddedBatch } from "./batch.ts";
 
-/** How a stream writes. */
+/** Options of a stream that writes. */
 export interface WritableOptions {
-  /** A batch is written when it has this many bytes, an integer from 1. Default 1 MiB. */
+  /**
+   * The stream writes a batch when it has this number of bytes. An integer from 1. Default 1 MiB.
+   */
   batchBytes?: number;
 }
 
 const DEFAULT_BATCH_BYTES = 1024 * 1024;
 
 /**
- * A stream of keys and values into what `newBatch` makes batches of. A batch is written before the
- * next chunk is taken.
+ * Makes a stream of keys and values, which it adds to batches from `newBatch`. The stream writes a
+ * full batch before it takes the next chunk.
  *
  * @throws {TypeError | RangeError} an option is not valid
  */

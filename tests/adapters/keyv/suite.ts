@@ -1,9 +1,9 @@
-/** Declares the tests of Keyv's own suite, which are written for vitest, as tests of node:test. */
+/** Declares the tests of Keyv's own suite, which use vitest, as tests of node:test. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-/** What a test of the suite is given. */
+/** The argument of a test of the suite. */
 interface Context {
   readonly expect: Expect;
 }
@@ -11,7 +11,7 @@ interface Context {
 type Body = (context: Context) => void | Promise<void>;
 type Hook = () => void | Promise<void>;
 
-/** What the suite uses of vitest. */
+/** The part of vitest that the suite uses. */
 export interface SuiteTest {
   it(name: string, body: Body): void;
   beforeEach(hook: Hook): void;
@@ -35,9 +35,9 @@ interface Expect {
 }
 
 /**
- * Declares a part of the suite. Each part has hooks of its own. `expected` changes what a test, by
- * its name, is to throw: a text of the error that shows that the other version of Keyv behaves as
- * it documents.
+ * Declares a part of the suite, with its own hooks. `expected` gives, by the name of a test, a text
+ * of the error that it must throw. The error shows that the other version of Keyv behaves as
+ * documented.
  */
 export function declare(
   title: string,
@@ -68,7 +68,7 @@ export function declare(
   return tests.length;
 }
 
-/** Matchers, and a check of how many were used. */
+/** Matchers, and a check of the number of their calls. */
 function counted(): { expect: Expect; done: () => void } {
   let count = 0;
   let planned: number | undefined;

@@ -1,4 +1,4 @@
-// Keyv's own suite, of Keyv 5, with an adapter for each version of Keyv.
+// Runs Keyv's own suite (of Keyv 5) with an adapter for each version of Keyv.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -32,18 +32,18 @@ const versions: Readonly<Record<string, [unknown, () => Adapter]>> = {
   "Keyv 6 on disk": [keyv6, () => new TinyKeyv(join(temporary.path, "six"))],
 };
 
-/** What Keyv 6 does otherwise than the suite of Keyv 5 has it, with whatever adapter. */
+/** Differences of Keyv 6 from the suite of Keyv 5, with any adapter. */
 const changes: Readonly<Record<string, RegExp>> = {
-  // It says for each key whether it was there.
+  // It reports for each key whether the key had a value.
   ".deleteMany([keys]) with nonexistent keys resolves to false": /found false,false,false/,
-  // Its adapters have no options that a serializer is set by.
+  // Its adapters have no option for a serializer.
   "value can be BigInt using other serializer/deserializer":
     /setting 'deserialize'|opts\.deserialize/,
 };
 
 let count = 0;
 for (const [title, [Keyv, make]] of Object.entries(versions)) {
-  // Every call makes an adapter: they share one handle on the directory.
+  // Every call makes an adapter. All of them share one handle of the directory.
   const store = (): Adapter => {
     const adapter = make();
     adapters.push(adapter);

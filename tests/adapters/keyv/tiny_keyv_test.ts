@@ -1,4 +1,4 @@
-// The adapters for Keyv by themselves: times, namespaces, sharing, and what is left in the store.
+// Tests the adapters for Keyv on their own: times, namespaces, sharing, and what the store holds.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,7 +24,7 @@ const { Keyv: Keyv6, detectKeyvStorage } = load<
 >("keyv6");
 const { Keyv: Keyv5 } = load<{ Keyv: KeyvClass }>("keyv");
 
-/** Far away, and long ago. */
+/** A time far in the future, and one long ago. */
 const LATER = 8_000_000_000_000;
 const BEFORE = 1_000;
 

@@ -1,4 +1,4 @@
-// A directory of LevelDB is refused as what it is, and left as it was.
+// Tests that the library recognises and refuses a directory of LevelDB, and changes nothing in it.
 
 import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -20,7 +20,7 @@ const { ClassicLevel } = load<{ ClassicLevel: new (location: string) => Database
   "classic-level",
 );
 
-/** All files of a directory, with their content. */
+/** All files of a directory with their contents. */
 function filesOf(directory: string): Record<string, string> {
   return Object.fromEntries(
     readdirSync(directory).sort().map((name) => [name, readFileSync(join(directory, name), "hex")]),

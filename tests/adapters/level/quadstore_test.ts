@@ -1,4 +1,4 @@
-// quadstore, which keeps RDF in six indexes of a Level database: what it finds is what a filter
+// Tests quadstore, which keeps RDF in six indexes of a Level database: it must find what a filter
 // finds.
 
 import assert from "node:assert/strict";
@@ -10,7 +10,7 @@ import { load } from "../packages.ts";
 
 const SEED = 1130;
 
-/** A term or quad of RDF, as far as this test looks. */
+/** The parts of an RDF term or quad that this test uses. */
 interface Term {
   readonly value: string;
 }
@@ -87,7 +87,7 @@ test(`What quadstore finds in a TinyLevel is what a filter finds, seed ${SEED}`,
   const all = [...quads.values()];
   for (let i = 0; i < 200; i++) {
     const example = random.pick(all);
-    // quadstore has no index for a literal with some other terms.
+    // quadstore has no index for a literal together with certain other terms.
     const isLiteral = !example.object.value.startsWith("http");
     const chosen = fields.filter((field) =>
       random.below(2) === 0 && !(isLiteral && field === "object")

@@ -1,5 +1,5 @@
-// Seeks and ranges beside classic-level: abstract-level's suite seeks within ranges and asserts
-// nothing about it.
+// Compares seeks and ranges with classic-level. abstract-level's suite seeks within ranges, but
+// makes no assertion about the result.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -24,7 +24,7 @@ const KEYS = Array.from(
   (_, i) => `k${String(i * 5).padStart(2, "0")}`,
 );
 
-/** What any of the three iterators can do. */
+/** The calls that all three iterators have. */
 interface Iterated {
   seek(target: string): void;
   next(): Promise<unknown>;
@@ -32,7 +32,7 @@ interface Iterated {
   all(): Promise<unknown[]>;
 }
 
-/** So many items, or all that are left: `nextv` may stop anywhere but before the first. */
+/** Takes this number of items, or all that are left. `nextv` may stop after any item. */
 async function take(iterator: Iterated, count: number): Promise<unknown[]> {
   const items: unknown[] = [];
   while (items.length < count) {
@@ -43,7 +43,7 @@ async function take(iterator: Iterated, count: number): Promise<unknown[]> {
   return items;
 }
 
-/** What an iterator is asked for, and what it answered. */
+/** A request to an iterator, and its answer. */
 async function play(db: Database, random: Random): Promise<unknown[]> {
   const key = (): string =>
     random.below(8) === 0
@@ -63,8 +63,7 @@ async function play(db: Database, random: Random): Promise<unknown[]> {
   );
   const answers: unknown[] = [mode, { ...range }];
   for (let step = 0; step < 10; step++) {
-    // Not with a limit: what classic-level has read ahead counts for it, as if its caller had seen
-    // it.
+    // Without a limit: classic-level counts what it has read ahead, as if its caller had seen it.
     const chosen = "limit" in range ? 2 + random.below(4) : random.below(6);
     if (chosen < 2) {
       const target = key();

@@ -1,26 +1,24 @@
-/**
- * Runs abstract-level's own test suite on databases that a test makes, and says what came of it.
- */
+/** Runs abstract-level's own test suite on databases that a test makes, and reports the result. */
 
 import assert from "node:assert/strict";
 import type { TinyLevel } from "../../../level.ts";
 import { load, loadShared } from "../packages.ts";
 
-/** What the suite has to know. */
+/** What the suite needs from a test. */
 export interface SuiteOptions {
-  /** Makes a database with the options of a test, on a place that no other has. */
+  /** Makes a database with the options of a test, at a new location. */
   readonly factory: (
     options?: Record<string, unknown>,
   ) => TinyLevel<unknown, unknown>;
 }
 
-/** What came of a run. */
+/** The result of a run. */
 export interface SuiteResult {
-  /** Tests that were run. */
+  /** The number of tests that were run. */
   readonly tests: number;
-  /** Assertions that held. */
+  /** The number of assertions that held. */
   readonly passed: number;
-  /** What did not: the test, the assertion, what was found and expected. */
+  /** The assertions that failed: the test, the assertion, what was found, and what was expected. */
   readonly failures: readonly string[];
 }
 
@@ -44,7 +42,7 @@ interface Harness {
 
 type Suite = (options: SuiteOptions & { test: Harness }) => void;
 
-/** Runs all of it. */
+/** Runs the whole suite. */
 export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   const harness = load<{ createHarness(): Harness }>("tape").createHarness();
   const rows = harness.createStream({ objectMode: true });
@@ -67,11 +65,11 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   return { tests: names.size, passed, failures };
 }
 
-/** Runs all of it and fails where an assertion did, or where the run ended early. */
+/** Runs the whole suite. Fails if an assertion failed, or if the run ended early. */
 export async function requireSuite(options: SuiteOptions): Promise<void> {
   const { tests, passed, failures } = await runSuite(options);
   assert.deepEqual(failures, []);
-  // What the pinned suite has.
+  // The number of tests in the pinned suite.
   assert.ok(tests >= 1_500, `${tests} tests`);
   assert.ok(passed >= 5_000, `${passed} assertions`);
 }

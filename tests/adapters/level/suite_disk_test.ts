@@ -1,4 +1,4 @@
-// abstract-level's own test suite, on databases on disk.
+// Runs abstract-level's own test suite on databases on disk.
 
 import { join } from "node:path";
 import { test } from "node:test";

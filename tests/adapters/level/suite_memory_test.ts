@@ -1,4 +1,4 @@
-// abstract-level's own test suite, on databases in memory.
+// Runs abstract-level's own test suite on databases in memory.
 
 import { test } from "node:test";
 import { TinyLevel } from "../../../level.ts";

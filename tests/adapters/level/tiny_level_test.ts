@@ -1,4 +1,4 @@
-// What TinyLevel adds to Level, and where it has ways of its own: formats, options, batches, locks,
+// Tests what TinyLevel adds to Level and where it differs: formats, options, batches, locks,
 // iterators.
 
 import assert from "node:assert/strict";
@@ -28,7 +28,7 @@ async function database(options: Options = {}): Promise<TinyLevel> {
   return db;
 }
 
-/** What Level puts around an error of ours. */
+/** The error of Level that wraps an error of the store. */
 async function causeOf(
   opening: Promise<unknown>,
 ): Promise<{ code?: string; message: string }> {
@@ -188,8 +188,7 @@ test("With sync a write is durable at once, and without it outlives the process"
 });
 
 /**
- * Databases that write batches with Level's copies, for one reason or another, and one that does
- * not.
+ * Databases that write batches with Level's copies, each for another reason, and one that does not.
  */
 const ways: Readonly<Record<string, (db: TinyLevel) => void>> = {
   "without anybody who looks": () => {},
@@ -223,7 +222,7 @@ for (const [way, prepare] of Object.entries(ways)) {
     assert.deepEqual(await db.get<Uint8Array, Uint8Array>(bytes, view), bytes);
     assert.deepEqual(await part.get("in part"), { y: 2 });
     assert.equal(await db.has("gone"), false);
-    // A field that is there counts, also if it is undefined.
+    // A field counts even if its value is undefined.
     const json = { valueEncoding: "json" };
     const text = {
       type: "put",

@@ -1,7 +1,6 @@
 /**
- * Runs the own tests of y-leveldb, which are in its package, with TinyLevel in the place of
- * `level`. Ends with their exit code. The argument is an empty directory, where they keep their
- * databases.
+ * Runs y-leveldb's own tests, from its package, with TinyLevel instead of `level`. Ends with their
+ * exit code. The argument is an empty directory for their databases.
  */
 
 import { createRequire } from "node:module";

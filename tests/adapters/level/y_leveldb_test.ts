@@ -1,4 +1,4 @@
-// y-leveldb's own tests, with TinyLevel in the place of `level`.
+// Runs y-leveldb's own tests with TinyLevel instead of `level`.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,4 +1,5 @@
-// The driver of unstorage: beside unstorage's own in memory, and what it has beyond them.
+// Tests the driver for unstorage: compares it with unstorage's own driver in memory, and tests what
+// it adds.
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -53,7 +54,7 @@ const memoryDriver = load<() => unknown>("unstorage/drivers/memory");
 
 const SEED = 4;
 
-/** The storages that must behave alike, each with a way to drop it. */
+/** The storages that must behave in the same way, each with a way to dispose of it. */
 function storages(directory: string): Readonly<Record<string, Storage>> {
   return {
     "unstorage's memory": createStorage({ driver: memoryDriver() }),
@@ -73,7 +74,7 @@ function storages(directory: string): Readonly<Record<string, Storage>> {
   };
 }
 
-/** Calls at random, and what each of them answered. */
+/** Random calls, and the answer to each. */
 async function play(storage: Storage, random: Random): Promise<unknown[]> {
   const key = (): string => `${random.pick(["a", "b", "s1:x", "s1:y", "s2:deep:er", "ä"])}_`;
   const value = (): unknown =>
