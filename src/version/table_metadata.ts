@@ -71,6 +71,18 @@ export function rangesOverlap(
     compareViews(smallest, table.largestView) <= 0;
 }
 
+/** Whether the key `view[start, end)` is in a table's key range. */
+export function isInRange(
+  table: TableMetadata,
+  view: DataView,
+  start: number,
+  end: number,
+): boolean {
+  const { smallestView, largestView } = table;
+  return compareRanges(view, start, end, smallestView, 0, smallestView.byteLength) >= 0 &&
+    compareRanges(view, start, end, largestView, 0, largestView.byteLength) <= 0;
+}
+
 /** The order of two whole keys. */
 export function compareViews(a: DataView, b: DataView): number {
   return compareRanges(a, 0, a.byteLength, b, 0, b.byteLength);

@@ -83,6 +83,34 @@ test("A store of which only tables are left is repaired, and tables of the Go pr
   assert.deepEqual(go.listSync(DIRECTORY), ["000001.sst"]);
 });
 
+test("A table that was copied over another one of its level leaves what the others have", async () => {
+  const fileSystem = new CloneableFileSystem();
+  const options = { memtableSizeBytes: 4096, blockSizeBytes: 256, l0CompactionTrigger: 2 } as const;
+  const store = await open(DIRECTORY, { ...options, fileSystem });
+  for (let i = 0; i < 900; i++) await store.put(`k${String(i).padStart(5, "0")}`, `value ${i}`);
+  await store.compact();
+  await store.close();
+  const tables = fileSystem.listSync(DIRECTORY).filter((name) => name.endsWith(".sst"));
+  assert.ok(tables.length > 2, `${tables.length} tables`);
+  for (const target of tables) {
+    for (const source of tables.filter((name) => name !== target)) {
+      const files = fileSystem.clone();
+      files.setContent(`${DIRECTORY}/${target}`, files.content(`${DIRECTORY}/${source}`));
+      const plan = await repair(DIRECTORY, { fileSystem: files, dryRun: true });
+      const report = await repair(DIRECTORY, { fileSystem: files });
+      assert.deepEqual(report, { ...plan, dryRun: false });
+      assert.ok(report.unknown.some((text) => text.includes(target)), report.unknown.join());
+      assert.equal((await verifyStore(DIRECTORY, { fileSystem: files })).isSound, true);
+      const repaired = await open(DIRECTORY, { ...options, fileSystem: files });
+      for (const [key, value] of repaired.entries()) {
+        assert.equal(value, `value ${Number((key as string).slice(1))}`);
+      }
+      assert.ok(await repaired.count() >= 900 - 600 && await repaired.count() < 900);
+      await repaired.close();
+    }
+  }
+});
+
 test("repair and destroy refuse a store that is open, and a dry run does not need its lock", async () => {
   const fileSystem = memoryFileSystem();
   await using store = await open("/db", { fileSystem });

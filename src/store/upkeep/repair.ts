@@ -25,6 +25,7 @@ import { readFullySync, writeFullySync } from "../../platform/transfer.ts";
 import { describeValue } from "../../value/value.ts";
 import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import { DAMAGED_SUFFIX, logName, tableName } from "../../version/file_names.ts";
+import { isInRange } from "../../version/table_metadata.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../version/version_set.ts";
 import { salvageLog } from "../../wal/log_salvage.ts";
@@ -218,7 +219,9 @@ function* makeTable(
   try {
     let count = 0;
     for (let at = entries.seekToStart(); at === AT_ENTRY; at = entries.advance()) {
-      output.add(entries.entry);
+      const { entry } = entries;
+      if (!isInRange(table, entry.keyView, entry.keyStart, entry.keyEnd)) continue;
+      output.add(entry);
       if (++count % ENTRIES_PER_PAUSE === 0) yield undefined;
     }
     const tables = yield* output.finish();

@@ -7,7 +7,7 @@ import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import type { Task } from "../../platform/task.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import { CURRENT_NAME, logName, manifestName, tableName } from "../../version/file_names.ts";
-import { type TableMetadata, tableMetadata } from "../../version/table_metadata.ts";
+import { isInRange, type TableMetadata, tableMetadata } from "../../version/table_metadata.ts";
 import type { LogState } from "../../version/version_edit.ts";
 import { VersionSet } from "../../version/version_set.ts";
 import { salvageLog } from "../../wal/log_salvage.ts";
@@ -214,10 +214,21 @@ class Planning {
       found.push({ table, level, isSound: true });
       return;
     }
-    const { entries, count, lostRanges } = yield* salvageTable(fileSystem, directory, identity);
+    const { entries, lostRanges } = yield* salvageTable(fileSystem, directory, identity);
     const [problem] = check.problems;
     this.#damaged.push(name);
-    if (entries === undefined) {
+    let count = 0;
+    let first: Uint8Array | undefined;
+    let last: Uint8Array | undefined;
+    for (let at = entries?.seekToStart(); at === AT_ENTRY; at = entries!.advance()) {
+      const { keyBytes, keyView, keyStart, keyEnd } = entries!.entry;
+      // A key that the manifest does not expect here is of another table, and may be an old one.
+      if (typeof named !== "number" && !isInRange(named, keyView, keyStart, keyEnd)) continue;
+      last = keyBytes.slice(keyStart, keyEnd);
+      first ??= last;
+      count++;
+    }
+    if (first === undefined || last === undefined) {
       this.#note(name, "lost", problem!.message);
       this.#unknown.push(`${name} can't be read: ${lossOf(lostRanges, named)}`);
       return;
@@ -229,18 +240,11 @@ class Planning {
       : count === named.entryCount;
     if (!isWhole) this.#unknown.push(`${name} is damaged: ${lossOf(lostRanges, named)}`);
     this.#salvagedEntries += count;
-    let first: Uint8Array | undefined;
-    let last: Uint8Array | undefined;
-    for (let at = entries.seekToStart(); at === AT_ENTRY; at = entries.advance()) {
-      const { keyBytes, keyStart, keyEnd } = entries.entry;
-      last = keyBytes.subarray(keyStart, keyEnd);
-      first ??= last.slice();
-    }
     const table = tableMetadata({
       ...{ number, sizeBytes, entryCount: count, tombstoneCount: 0 },
       checksum: identity.checksum,
-      smallest: first!,
-      largest: last!.slice(),
+      smallest: first,
+      largest: last,
     });
     // Describe the new table by what it is made from. Read the file by the name that it has.
     found.push({
