@@ -9,6 +9,7 @@ import { logName, manifestName, parseFileName, tableName } from "../../src/versi
 import { decodeCurrent } from "../../src/version/manifest_format.ts";
 import { encodeManifestHeader } from "../../src/version/manifest_format.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
+import { LOG_HEADER_BYTES } from "../../src/wal/log_format.ts";
 import { resealHeader } from "../support/logs.ts";
 import {
   contentOf,
@@ -254,7 +255,8 @@ test("Recovery ends at a hole between logs of which nothing was durable", () => 
   const whole = contentOfRecords([...putRecords("old", 4, false), ...putRecords("new", 3, false)]);
   const { fileSystem, offsets } = twoLogs({ synced: false, end: true }, { synced: false });
   const end = fileSystem.content(pathOf(logName(9))).length;
-  for (let length = 0; length <= end; length++) {
+  // The manifest says that the header was durable.
+  for (let length = LOG_HEADER_BYTES; length <= end; length++) {
     const crashed = fileSystem.clone();
     cut(crashed, logName(9), length);
     const records = offsets.slice(1, 5).filter((offset) => offset <= length).length;
@@ -283,8 +285,25 @@ test("Recovery refuses a hole where the newer log proves that the older one was 
     for (let length = 0; length < offsets[4]!; length += 7) {
       const crashed = fileSystem.clone();
       cut(crashed, logName(9), length);
-      requireCorruption(crashed, logName(9), `${length} bytes`, /continues with 5/);
+      const what = length < LOG_HEADER_BYTES ? /header is missing/ : /continues with 5/;
+      requireCorruption(crashed, logName(9), `${length} bytes`, what);
     }
+  }
+});
+
+test("Recovery refuses a log that has lost its header, if the manifest says that it was durable", () => {
+  const damages: Record<string, (bytes: Uint8Array) => Uint8Array> = {
+    "is empty": () => new Uint8Array(),
+    "is cut in its header": (bytes) => bytes.slice(0, 24),
+    "is all zeros": (bytes) => new Uint8Array(bytes.length),
+    "holds other bytes": (bytes) => bytes.map((byte, at) => (byte * 7 + at) & 0xff),
+  };
+  for (const [what, damage] of Object.entries(damages)) {
+    const fileSystem = makeStoreFiles({ log: { number: 9, live: true } });
+    makeLog(fileSystem, 9, 1, putRecords("durable", 4, true), { headerSynced: true });
+    const path = pathOf(logName(9));
+    fileSystem.setContent(path, damage(fileSystem.content(path)));
+    requireCorruption(fileSystem, logName(9), what, /header is missing/);
   }
 });
 

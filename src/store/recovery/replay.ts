@@ -11,6 +11,7 @@ import type { TableOutputOptions } from "../../compaction/table_output.ts";
 import {
   CorruptionError,
   corruptionFrom,
+  DecodeError,
   isRefusal,
   UnsupportedFormatError,
 } from "../../errors.ts";
@@ -154,6 +155,9 @@ export class Replay {
           `log version ${found.version}`,
           `log version ${LOG_VERSION}`,
         );
+      }
+      if (found.header === undefined && this.#isProven(number)) {
+        throw new DecodeError("the header is missing, although it was durable", 0);
       }
       return found;
     } catch (error) {
