@@ -13,18 +13,24 @@ import {
 import { addressOf, load } from "./packages.ts";
 
 interface Database {
-  batch(operations: { type: "put"; key: string; value: string }[]): Promise<void>;
+  batch(
+    operations: { type: "put"; key: string; value: string }[],
+  ): Promise<void>;
   close(): Promise<void>;
 }
 
 /** A LevelDB database with 2,501 entries, for the program that copies one. */
 async function makeLevelDb(directory: string): Promise<void> {
-  const { ClassicLevel } = load<{ ClassicLevel: new (location: string) => Database }>(
+  const { ClassicLevel } = load<
+    { ClassicLevel: new (location: string) => Database }
+  >(
     "classic-level",
   );
   const db = new ClassicLevel(join(directory, "mydb-leveldb"));
   const keys = Array.from({ length: 2_500 }, (_, i) => `key ${i}`);
-  await db.batch(["name", ...keys].map((key) => ({ type: "put", key, value: "Alice" })));
+  await db.batch(
+    ["name", ...keys].map((key) => ({ type: "put", key, value: "Alice" })),
+  );
   await db.close();
 }
 

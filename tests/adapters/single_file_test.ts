@@ -14,7 +14,9 @@ import { temporaryDirectory } from "../support/temporary.ts";
 
 const PROGRAM = "tests/store/store_program.ts";
 const EXPECTED = ["zstd", "snappy", "none"]
-  .map((name) => `${name} 1000 key 998,key 999 1,2,3 undefined LOCKED\n`).join("") + "worker\n";
+  .map((name) => `${name} 1000 key 998,key 999 1,2,3 undefined LOCKED\n`).join(
+    "",
+  ) + "worker\n";
 
 test("A store with its background thread works in a single executable of Node, alone in a folder", () => {
   if (runtimeName === "node") {
@@ -31,7 +33,10 @@ test("A store with its background thread works in a single executable of Node, a
   try {
     const program = fileURLToPath(new URL(`../../${PROGRAM}`, import.meta.url));
     const { command, args } = runtimeCommand(runtimeName, program, []);
-    const { stdout, stderr } = spawnSync(command, args, { cwd: directory.path, encoding: "utf8" });
+    const { stdout, stderr } = spawnSync(command, args, {
+      cwd: directory.path,
+      encoding: "utf8",
+    });
     assert.equal(stdout, EXPECTED, stderr);
   } finally {
     directory.dispose();

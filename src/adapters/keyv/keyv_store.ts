@@ -13,7 +13,7 @@ import { type HandleOptions, StoreHandle } from "../store_handle.ts";
 export interface TinyKeyvOptions extends HandleOptions {
   /**
    * A prefix for all of the adapter's keys in the store, so that the store can have other keys,
-   * too. Default "".
+   * too. End it with a separator: "a" is a prefix of "ab". Default "".
    */
   prefix?: string;
 }

@@ -156,9 +156,11 @@ export class TinyKeyv {
     return this.#store.close();
   }
 
-  /** The key's name in the store. */
+  /** The key's name in the store. Keyv itself puts two colons after a namespace, too. */
   #whole(key: string): string {
     const { namespace } = this;
-    return namespace === undefined ? `${this.#prefix}${key}` : `${this.#prefix}${namespace}:${key}`;
+    return namespace === undefined
+      ? `${this.#prefix}${key}`
+      : `${this.#prefix}${namespace}::${key}`;
   }
 }

@@ -23,7 +23,7 @@ export interface TinykvsDriverOptions extends HandleOptions {
   store?: Store;
   /**
    * A prefix for all of the driver's keys in the store, so that the store can have other keys, too.
-   * Default "".
+   * A colon follows it. Default "": no prefix.
    */
   base?: string;
   /**
@@ -117,8 +117,8 @@ const GROUP = 64;
  * ```
  */
 export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
-  const { path, store: given, base = "", ttl: defaultTtl, ...rest } = options ??
-    {};
+  const { path, store: given, base: stated = "", ttl: defaultTtl, ...rest } = options ?? {};
+  const base = stated === "" || stated.endsWith(":") ? stated : `${stated}:`;
   const place = given ?? path;
   if (place === undefined || (given !== undefined && path !== undefined)) {
     throw new TypeError(

@@ -35,7 +35,8 @@ const versions: Readonly<Record<string, [unknown, () => Adapter]>> = {
 /** Differences of Keyv 6 from the suite of Keyv 5, with any adapter. */
 const changes: Readonly<Record<string, RegExp>> = {
   // It reports for each key whether the key had a value.
-  ".deleteMany([keys]) with nonexistent keys resolves to false": /found false,false,false/,
+  ".deleteMany([keys]) with nonexistent keys resolves to false":
+    /found false,false,false/,
   // Its adapters have no option for a serializer.
   "value can be BigInt using other serializer/deserializer":
     /setting 'deserialize'|opts\.deserialize/,
@@ -63,5 +64,7 @@ test("Keyv's suite is whole, 42 tests four times, and the last adapter closes th
   assert.equal(count, 4 * 42);
   for (const adapter of adapters) await adapter.disconnect();
   temporary.dispose();
-  for (const path of ["/five", "/six"]) await (await open(path, { fileSystem })).close();
+  for (const path of ["/five", "/six"]) {
+    await (await open(path, { fileSystem })).close();
+  }
 });

@@ -3,7 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TinyKeyv, TinyKeyv5 } from "../../../keyv.ts";
-import { ClosedError, memoryFileSystem, open, StoreError } from "../../../mod.ts";
+import {
+  ClosedError,
+  memoryFileSystem,
+  open,
+  StoreError,
+} from "../../../mod.ts";
 import { load } from "../packages.ts";
 
 interface Keyv {
@@ -92,8 +97,8 @@ test("Namespaces and a prefix keep keys apart, and those of others in the store"
   await a.set("key", "of a");
   await b.set("key", "of b");
   assert.deepEqual(await store.keys().toArray(), [
-    "cache/a:key",
-    "cache/b:key",
+    "cache/a::key",
+    "cache/b::key",
     "theirs",
   ]);
   assert.deepEqual([await a.get("key"), await b.get("key")], ["of a", "of b"]);
@@ -107,6 +112,18 @@ test("Namespaces and a prefix keep keys apart, and those of others in the store"
   assert.deepEqual(await store.keys().toArray(), ["theirs"]);
   await all.disconnect();
   assert.equal(store.status, "open");
+});
+
+test("A namespace with a colon in its name is not part of another one", async () => {
+  await using store = await open("/db", { fileSystem: memoryFileSystem() });
+  const [a, b] = [new TinyKeyv(store), new TinyKeyv(store)];
+  a.namespace = "a";
+  b.namespace = "a:b";
+  await a.set("b:k", 1);
+  await b.set("k", 2);
+  assert.deepEqual([await a.get("b:k"), await b.get("k")], [1, 2]);
+  await a.clear();
+  assert.equal(await b.get("k"), 2);
 });
 
 test("Several Keyvs on one directory share a handle; the last one closes it", async () => {
@@ -125,7 +142,7 @@ test("Several Keyvs on one directory share a handle; the last one closes it", as
   await assert.rejects(open("/db", { fileSystem }), { code: "LOCKED" });
   await second.disconnect();
   await using store = await open("/db", { fileSystem });
-  assert.deepEqual(await store.keys().toArray(), ["one:key", "two:key"]);
+  assert.deepEqual(await store.keys().toArray(), ["one::key", "two::key"]);
 });
 
 test("Keyv 6 takes the adapter as one of its own, with times as points of time", async () => {

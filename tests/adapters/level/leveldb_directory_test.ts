@@ -1,7 +1,13 @@
 // Tests that the library recognises and refuses a directory of LevelDB, and changes nothing in it.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { TinyLevel } from "../../../level.ts";
@@ -16,14 +22,18 @@ interface Database {
   close(): Promise<void>;
 }
 
-const { ClassicLevel } = load<{ ClassicLevel: new (location: string) => Database }>(
+const { ClassicLevel } = load<
+  { ClassicLevel: new (location: string) => Database }
+>(
   "classic-level",
 );
 
 /** All files of a directory with their contents. */
 function filesOf(directory: string): Record<string, string> {
   return Object.fromEntries(
-    readdirSync(directory).sort().map((name) => [name, readFileSync(join(directory, name), "hex")]),
+    readdirSync(directory).sort().map((
+      name,
+    ) => [name, readFileSync(join(directory, name), "hex")]),
   );
 }
 
@@ -35,7 +45,11 @@ async function requireRefused(directory: string, text: RegExp): Promise<void> {
     assert.match(error.message, text);
     return true;
   };
-  for (const options of [{}, { readOnly: true }, { createIfMissing: false }, { shared: true }]) {
+  for (
+    const options of [{}, { readOnly: true }, { createIfMissing: false }, {
+      shared: true,
+    }]
+  ) {
     await assert.rejects(open(directory, options), isRefusal);
     assert.throws(() => openSync(directory, options), isRefusal);
   }
@@ -56,7 +70,10 @@ test("A LevelDB database is refused, with what to do, and goes on as one", async
       await db.open();
       await db.put("key", "value");
       await db.close();
-      await requireRefused(directory, /holds a LevelDB database; docs\/LEVEL\.md/);
+      await requireRefused(
+        directory,
+        /holds a LevelDB database; docs\/LEVEL\.md/,
+      );
     }
     const db = new ClassicLevel(directory);
     assert.equal(await db.get("key"), "value");
@@ -74,7 +91,10 @@ test("A RocksDB database is refused by its own name", async () => {
     writeFileSync(join(temporary.path, "db", "LOCK"), "");
     for (const name of ["IDENTITY", "OPTIONS-000007"]) {
       writeFileSync(join(temporary.path, "db", name), "x");
-      await requireRefused(join(temporary.path, "db"), /holds a RocksDB database/);
+      await requireRefused(
+        join(temporary.path, "db"),
+        /holds a RocksDB database/,
+      );
       rmSync(join(temporary.path, "db", name));
     }
   } finally {
@@ -86,7 +106,13 @@ test("A CURRENT that is neither ours nor LevelDB's is damage", async () => {
   const temporary = temporaryDirectory("current");
   try {
     for (
-      const text of ["", "MANIFEST-000005", "MANIFEST-5\n", "MANIFEST-000005\nx", "tinykvs 1\n"]
+      const text of [
+        "",
+        "MANIFEST-000005",
+        "MANIFEST-5\n",
+        "MANIFEST-000005\nx",
+        "tinykvs 1\n",
+      ]
     ) {
       writeFileSync(join(temporary.path, "CURRENT"), text);
       await assert.rejects(open(temporary.path), { code: "CORRUPTION" });

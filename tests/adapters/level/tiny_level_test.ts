@@ -269,7 +269,8 @@ test("A listener sees every operation of a batch", async () => {
   await db.batch([{ type: "put", key: "a", value: "1" }]);
   db.on(
     "write",
-    (operations) => seen.push(...operations.map(({ key }: { key: string }) => key)),
+    (operations) =>
+      seen.push(...operations.map(({ key }: { key: string }) => key)),
   );
   await db.batch([{ type: "put", key: "b", value: "2" }, {
     type: "del",
@@ -364,11 +365,19 @@ test("compactRange compacts a range, whatever the encoding of its keys", async (
 test("approximateSize grows with what is in its range, and is 0 beside it", async () => {
   await using db = await database();
   assert.equal(db.supports.additionalMethods["approximateSize"], true);
-  const keys = Array.from({ length: 1_000 }, (_, i) => `key ${String(i).padStart(4, "0")}`);
-  await db.batch(keys.map((key) => ({ type: "put", key, value: "v".repeat(100) })));
+  const keys = Array.from(
+    { length: 1_000 },
+    (_, i) => `key ${String(i).padStart(4, "0")}`,
+  );
+  await db.batch(
+    keys.map((key) => ({ type: "put", key, value: "v".repeat(100) })),
+  );
   const whole = await db.approximateSize("key", "kez");
   const half = await db.approximateSize("key", "key 0500");
-  assert.ok(whole > 100_000 && half > whole / 3 && half < whole * 2 / 3, `${half} of ${whole}`);
+  assert.ok(
+    whole > 100_000 && half > whole / 3 && half < whole * 2 / 3,
+    `${half} of ${whole}`,
+  );
   assert.equal(await db.approximateSize("a", "b"), 0);
   await assert.rejects(db.approximateSize("a", undefined as never), TypeError);
 });
@@ -377,7 +386,10 @@ test("A store that is not an embedded one has no calls of one, and says so", asy
   await using db = new TinyLevel(new MapStore());
   await db.put("key", "value");
   await db.batch([{ type: "put", key: "other", value: "2" }]);
-  assert.deepEqual(await db.iterator().all(), [["key", "value"], ["other", "2"]]);
+  assert.deepEqual(await db.iterator().all(), [["key", "value"], [
+    "other",
+    "2",
+  ]]);
   assert.equal((db.supports as { getSync?: boolean }).getSync, false);
   assert.deepEqual(db.supports.additionalMethods, {});
   const unsupported = { code: "LEVEL_NOT_SUPPORTED" };
@@ -396,7 +408,10 @@ test("destroy deletes a database, and repair brings back one whose CURRENT is lo
     await db.put("key", "value");
     await db.close();
     rmSync(join(location, "CURRENT"));
-    assert.equal((await causeOf(new TinyLevel(location).open())).code, "LEVEL_CORRUPTION");
+    assert.equal(
+      (await causeOf(new TinyLevel(location).open())).code,
+      "LEVEL_CORRUPTION",
+    );
     await TinyLevel.repair(location);
     await db.open();
     assert.equal(await db.get("key"), "value");

@@ -76,7 +76,8 @@ function storages(directory: string): Readonly<Record<string, Storage>> {
 
 /** Random calls, and the answer to each. */
 async function play(storage: Storage, random: Random): Promise<unknown[]> {
-  const key = (): string => `${random.pick(["a", "b", "s1:x", "s1:y", "s2:deep:er", "ä"])}_`;
+  const key = (): string =>
+    `${random.pick(["a", "b", "s1:x", "s1:y", "s2:deep:er", "ä"])}_`;
   const value = (): unknown =>
     random.pick<unknown>([
       "text",
@@ -212,16 +213,16 @@ test("The driver's own ttl is for items that are given none", async () => {
 test("Keys of several drivers in one store do not meet, and clear leaves those of others", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   const storage = createStorage({
-    driver: tinykvsDriver({ store, base: "root/" }),
+    driver: tinykvsDriver({ store, base: "root" }),
   });
-  storage.mount("cache", tinykvsDriver({ store, base: "cache/" }));
+  storage.mount("cache", tinykvsDriver({ store, base: "cache" }));
   await storage.setItem("a:b", 1);
   await storage.setItem("cache:a:b", 2);
   await prefixStorage(storage, "cache").setItem("c", 3);
   assert.deepEqual(await store.keys().toArray(), [
-    "cache/a:b",
-    "cache/c",
-    "root/a:b",
+    "cache:a:b",
+    "cache:c",
+    "root:a:b",
   ]);
   assert.deepEqual((await storage.getKeys()).sort(), [
     "a:b",
@@ -229,7 +230,7 @@ test("Keys of several drivers in one store do not meet, and clear leaves those o
     "cache:c",
   ]);
   await storage.clear("cache");
-  assert.deepEqual(await store.keys().toArray(), ["root/a:b"]);
+  assert.deepEqual(await store.keys().toArray(), ["root:a:b"]);
   await restoreSnapshot(storage, { "x": "1" });
   await storage.dispose();
   assert.equal(store.status, "open");
@@ -237,7 +238,8 @@ test("Keys of several drivers in one store do not meet, and clear leaves those o
 
 test("watch sees what the storage does; drivers on one directory share it", async () => {
   const fileSystem = memoryFileSystem();
-  const make = (): Storage => createStorage({ driver: byDefault({ path: "/db", fileSystem }) });
+  const make = (): Storage =>
+    createStorage({ driver: byDefault({ path: "/db", fileSystem }) });
   const [one, other] = [make(), make()];
   const seen: string[] = [];
   const unwatch = await one.watch((event, key) => seen.push(`${event} ${key}`));
@@ -265,6 +267,18 @@ test("Raw items keep their type: bytes, an ArrayBuffer as bytes, records, number
     assert.deepEqual(await storage.getItemRaw("raw"), Uint8Array.of(3));
     await assert.rejects(storage.setItemRaw("raw", new Map()), TypeError);
   });
+});
+
+test("A driver does not see, and does not clear, items of a driver with a longer base", async () => {
+  await using store = await open("/db", { fileSystem: memoryFileSystem() });
+  const [a, ab] = ["a", "ab"].map((base) =>
+    createStorage({ driver: tinykvsDriver({ store, base }) })
+  );
+  await a!.setItem("x", 1);
+  await ab!.setItem("y", 2);
+  assert.deepEqual(await a!.getKeys(), ["x"]);
+  await a!.clear();
+  assert.deepEqual([await a!.getKeys(), await ab!.getKeys()], [[], ["y"]]);
 });
 
 test("A driver needs a path or a store, and not both", async () => {
