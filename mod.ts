@@ -80,6 +80,7 @@ export type {
   StallDetail,
   StoreEventListener,
   StoreEventMap,
+  StoreListenerOptions,
 } from "./src/store/state/store_events.ts";
 export type { WritableOptions } from "./src/store/write/writable.ts";
 export type { ApproximateSize } from "./src/store/upkeep/approximate_size.ts";

@@ -36,7 +36,12 @@ import type { EmbeddedTransaction } from "./transaction/transaction.ts";
 import { Transactions } from "./transaction/transactions.ts";
 import { Watches } from "./watch/watch_hub.ts";
 import type { StoreState, StoreStatus } from "./state/store_state.ts";
-import { requireEvent, type StoreEventListener, type StoreEventMap } from "./state/store_events.ts";
+import {
+  requireEvent,
+  type StoreEventListener,
+  type StoreEventMap,
+  type StoreListenerOptions,
+} from "./state/store_events.ts";
 import { writableInto, type WritableOptions } from "./write/writable.ts";
 import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
 import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
@@ -586,7 +591,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   addEventListener<T extends keyof StoreEventMap>(
     type: T,
     listener: StoreEventListener<T>,
-    options?: AddEventListenerOptions | boolean,
+    options?: StoreListenerOptions | boolean,
   ): void {
     requireEvent(type, listener);
     this.#state.requireOpen();
@@ -597,7 +602,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   removeEventListener<T extends keyof StoreEventMap>(
     type: T,
     listener: StoreEventListener<T>,
-    options?: EventListenerOptions | boolean,
+    options?: StoreListenerOptions | boolean,
   ): void {
     requireEvent(type, listener);
     this.#state.events?.remove(type, listener, options);

@@ -65,18 +65,31 @@ export type StoreEventListener<T extends keyof StoreEventMap> = (
 
 const NAMES: readonly string[] = ["flush", "compaction", "stall", "error"];
 
+/**
+ * Options of a listener. They are those of `EventTarget`; these names are here because not every
+ * program has the types of the DOM.
+ */
+export interface StoreListenerOptions {
+  /** Whether the listener hears of one event only. Default false. */
+  once?: boolean;
+  /** Removes the listener when it is aborted. */
+  signal?: AbortSignal;
+  /** Has no meaning here, and is part of a listener's identity, as in `EventTarget`. */
+  capture?: boolean;
+}
+
 /** The listeners of one store. */
 export class StoreEvents {
   readonly #target: EventTarget = new EventTarget();
 
   /** Adds a listener, as every `EventTarget` does. @throws {TypeError} there is no such event */
-  add(type: string, listener: unknown, options?: AddEventListenerOptions | boolean): void {
+  add(type: string, listener: unknown, options?: StoreListenerOptions | boolean): void {
     requireEvent(type, listener);
     this.#target.addEventListener(type, listener as EventListener, options);
   }
 
   /** Removes a listener. */
-  remove(type: string, listener: unknown, options?: EventListenerOptions | boolean): void {
+  remove(type: string, listener: unknown, options?: StoreListenerOptions | boolean): void {
     requireEvent(type, listener);
     this.#target.removeEventListener(type, listener as EventListener, options);
   }

@@ -35,8 +35,7 @@ const versions: Readonly<Record<string, [unknown, () => Adapter]>> = {
 /** Differences of Keyv 6 from the suite of Keyv 5, with any adapter. */
 const changes: Readonly<Record<string, RegExp>> = {
   // It reports for each key whether the key had a value.
-  ".deleteMany([keys]) with nonexistent keys resolves to false":
-    /found false,false,false/,
+  ".deleteMany([keys]) with nonexistent keys resolves to false": /found false,false,false/,
   // Its adapters have no option for a serializer.
   "value can be BigInt using other serializer/deserializer":
     /setting 'deserialize'|opts\.deserialize/,

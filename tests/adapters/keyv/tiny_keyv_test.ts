@@ -3,12 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { TinyKeyv, TinyKeyv5 } from "../../../keyv.ts";
-import {
-  ClosedError,
-  memoryFileSystem,
-  open,
-  StoreError,
-} from "../../../mod.ts";
+import { ClosedError, memoryFileSystem, open, StoreError } from "../../../mod.ts";
 import { load } from "../packages.ts";
 
 interface Keyv {

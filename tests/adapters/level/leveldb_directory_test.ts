@@ -1,13 +1,7 @@
 // Tests that the library recognises and refuses a directory of LevelDB, and changes nothing in it.
 
 import assert from "node:assert/strict";
-import {
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { TinyLevel } from "../../../level.ts";

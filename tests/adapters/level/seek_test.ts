@@ -58,10 +58,9 @@ async function play(db: Database, random: Random): Promise<unknown[]> {
   if (random.below(2) === 0) range["reverse"] = true;
   if (random.below(4) === 0) range["limit"] = random.below(8);
   const mode = (["iterator", "keys", "values"] as const)[random.below(3)]!;
-  const iterator =
-    (db as unknown as Record<string, (range: unknown) => Iterated>)[mode]!(
-      range,
-    );
+  const iterator = (db as unknown as Record<string, (range: unknown) => Iterated>)[mode]!(
+    range,
+  );
   const answers: unknown[] = [mode, { ...range }];
   for (let step = 0; step < 10; step++) {
     // Without a limit: classic-level counts what it has read ahead, as if its caller had seen it.

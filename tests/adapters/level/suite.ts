@@ -57,9 +57,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
     else {
       const [found, expected] = [String(row.actual), String(row.expected)];
       failures.push(
-        `${
-          names.get(row.test)
-        }: ${row.name}: found ${found}, expected ${expected}`,
+        `${names.get(row.test)}: ${row.name}: found ${found}, expected ${expected}`,
       );
     }
   });

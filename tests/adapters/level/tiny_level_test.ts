@@ -269,8 +269,7 @@ test("A listener sees every operation of a batch", async () => {
   await db.batch([{ type: "put", key: "a", value: "1" }]);
   db.on(
     "write",
-    (operations) =>
-      seen.push(...operations.map(({ key }: { key: string }) => key)),
+    (operations) => seen.push(...operations.map(({ key }: { key: string }) => key)),
   );
   await db.batch([{ type: "put", key: "b", value: "2" }, {
     type: "del",

@@ -76,8 +76,7 @@ function storages(directory: string): Readonly<Record<string, Storage>> {
 
 /** Random calls, and the answer to each. */
 async function play(storage: Storage, random: Random): Promise<unknown[]> {
-  const key = (): string =>
-    `${random.pick(["a", "b", "s1:x", "s1:y", "s2:deep:er", "ä"])}_`;
+  const key = (): string => `${random.pick(["a", "b", "s1:x", "s1:y", "s2:deep:er", "ä"])}_`;
   const value = (): unknown =>
     random.pick<unknown>([
       "text",
@@ -238,8 +237,7 @@ test("Keys of several drivers in one store do not meet, and clear leaves those o
 
 test("watch sees what the storage does; drivers on one directory share it", async () => {
   const fileSystem = memoryFileSystem();
-  const make = (): Storage =>
-    createStorage({ driver: byDefault({ path: "/db", fileSystem }) });
+  const make = (): Storage => createStorage({ driver: byDefault({ path: "/db", fileSystem }) });
   const [one, other] = [make(), make()];
   const seen: string[] = [];
   const unwatch = await one.watch((event, key) => seen.push(`${event} ${key}`));
