@@ -285,7 +285,8 @@ function checkManifest(): void {
   for (const file of files.filter((file) => /\.(?:js|d\.ts)$/.test(file))) {
     const text = readFileSync(path.join(packageFolder, file), "utf8");
     // Not the files that only hand on what others export, or that a bundler has added.
-    const hasCode = /^\/\/#region (?!\\0)/m.test(text);
+    const code = text.replaceAll(/^(?:\/\/\/ .*|(?:import|export) [^;]*;)$/gm, "").trim();
+    const hasCode = code !== "" && !code.startsWith("// \\0");
     if (hasCode && !files.includes(`${file}.map`)) throw new Error(`"${file}.map" is missing`);
   }
 }
