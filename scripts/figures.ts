@@ -20,6 +20,9 @@ const targets: Readonly<Record<string, Readonly<Record<Runtime, number>>>> = {
   "kills": { node: 60, deno: 60, bun: 60 },
   "lost locks": { node: 700, deno: 180, bun: 180 },
   "read only opens": { node: 3_500, deno: 3_500, bun: 3_500 },
+  "model histories through a sub": { node: 500, deno: 100, bun: 100 },
+  "transaction histories": { node: 2_500, deno: 500, bun: 500 },
+  "repaired stores": { node: 650, deno: 650, bun: 650 },
   "seeded bugs caught": { node: 42, deno: 0, bun: 0 },
   "soak seconds": { node: 30, deno: 30, bun: 30 },
 };

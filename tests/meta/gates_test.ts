@@ -123,6 +123,17 @@ test("A figure without a target is a problem", () => {
   assert.ok(figures.problems().includes('the figure "heads scratched" has no target'));
 });
 
+test("Every figure that a test reports has a target", () => {
+  const figures = new Figures();
+  for (const file of testFiles()) {
+    for (const [, name] of readSource(file).matchAll(/\breportFigure\(\s*"([^"]+)"/g)) {
+      figures.collect("node", `figure: ${name} = 1\n`);
+    }
+  }
+  assert.ok(figures.lines().length > 10);
+  assert.deepEqual(figures.problems().filter((text) => text.includes("has no target")), []);
+});
+
 test("A file that reports a figure belongs to the fault programme, which adds them up", () => {
   const reporting = testFiles().filter((file) => /\breportFigure\(/.test(readSource(file)));
   assert.ok(reporting.length > 10);
