@@ -11,24 +11,19 @@
  * one is written, and CURRENT is replaced by rename.
  */
 
-import { ByteWriter } from "../bytes/byte_writer.ts";
 import { IoError, LockLostError } from "../errors.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
-import { type IoStep, runTaskSync, type Task } from "../platform/task.ts";
+import { runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
 import { CURRENT_NAME, CURRENT_TEMPORARY_NAME, manifestName, tableName } from "./file_names.ts";
 import { FileNumbers, sharedFileNumber } from "./file_numbers.ts";
-import { encodeCurrent, encodeManifestHeader, encodeManifestRecord } from "./manifest_format.ts";
+import { encodeCurrent } from "./manifest_format.ts";
+import { OpenManifest } from "./open_manifest.ts";
 import type { TableMetadata } from "./table_metadata.ts";
 import { LiveTable, Version, VersionBuilder } from "./version.ts";
 import type { AddedTable, LogState, VersionEdit } from "./version_edit.ts";
-
-/** A manifest smaller than this is never rewritten. */
-const MIN_REWRITE_BYTES = 64 * 1024;
-/** Nor one that is less than this many times as long as its first record. */
-const REWRITE_FACTOR = 4;
 
 /**
  * The newest log's number is less than this above the next one that the manifest says is free. So
@@ -415,79 +410,6 @@ export class VersionSet {
   #poisonWith(error: unknown): unknown {
     this.#poison ??= error;
     return error;
-  }
-}
-
-/** The manifest that edits are appended to. */
-class OpenManifest {
-  readonly handle: FileHandle;
-  readonly #storeId: number;
-  readonly #number: number;
-  #ordinal = 0;
-  #sizeBytes = 0;
-  #firstBytes = 0;
-  #durableBytes = 0;
-  /** Settles with the last asynchronous sync. */
-  #syncing: Promise<void> | undefined;
-
-  constructor(handle: FileHandle, storeId: number, number: number) {
-    this.handle = handle;
-    this.#storeId = storeId;
-    this.#number = number;
-  }
-
-  get isOvergrown(): boolean {
-    return this.#sizeBytes > Math.max(MIN_REWRITE_BYTES, this.#firstBytes * REWRITE_FACTOR);
-  }
-
-  /** Whether every record is known to be durable. */
-  get isDurable(): boolean {
-    return this.#durableBytes === this.#sizeBytes;
-  }
-
-  /**
-   * The step of making durable what has been written so far. Asynchronous syncs follow one another.
-   * The system may report a failure to only one of them, so if one has failed, the next ones fail,
-   * too.
-   */
-  syncStep(): IoStep {
-    const size = this.#sizeBytes;
-    return {
-      runSync: () => {
-        this.handle.syncSync();
-        this.#markDurable(size);
-      },
-      run: () => this.#syncing = this.#syncAfter(this.#syncing, size),
-    };
-  }
-
-  async #syncAfter(ahead: Promise<void> | undefined, size: number): Promise<void> {
-    await ahead;
-    if (this.#durableBytes >= size) return;
-    if (this.handle.sync === undefined) this.handle.syncSync();
-    else await this.handle.sync();
-    this.#markDurable(size);
-  }
-
-  #markDurable(size: number): void {
-    this.#durableBytes = Math.max(this.#durableBytes, size);
-  }
-
-  appendFirst(edit: VersionEdit): void {
-    const writer = new ByteWriter(4096);
-    encodeManifestHeader(writer, this.#storeId, this.#number);
-    this.#write(writer, edit);
-    this.#firstBytes = this.#sizeBytes;
-  }
-
-  append(edit: VersionEdit): void {
-    this.#write(new ByteWriter(1024), edit);
-  }
-
-  #write(writer: ByteWriter, edit: VersionEdit): void {
-    encodeManifestRecord(writer, this.#storeId, this.#number, this.#ordinal++, edit);
-    writeFullySync(this.handle, writer.bytes, 0, writer.length, this.#sizeBytes);
-    this.#sizeBytes += writer.length;
   }
 }
 

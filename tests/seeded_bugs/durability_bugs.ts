@@ -130,7 +130,7 @@ export const durabilityBugs: readonly Bug[] = [
     item: "skip manifest sync",
     does: "acts on a record of the manifest that is not durable",
     edits: [{
-      file: "src/version/version_set.ts",
+      file: "src/version/open_manifest.ts",
       find: "    if (this.handle.sync === undefined) this.handle.syncSync();\n" +
         "    else await this.handle.sync();\n",
       replace: "",
