@@ -6,8 +6,14 @@
 
 import process from "node:process";
 import { allChecks, type CheckResult, runCheck } from "./checks.ts";
+import { installationProblem } from "./installed.ts";
 import { runPool } from "./processes.ts";
 
+const problem = installationProblem();
+if (problem !== undefined) {
+  console.error(`Cannot check: ${problem}`);
+  process.exit(1);
+}
 const results: CheckResult[] = [];
 await runPool(
   allChecks().map((check) => async () => {

@@ -30,6 +30,7 @@ import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
 import { installEcosystem } from "./ecosystem.ts";
 import { Figures } from "./figures.ts";
+import { installationProblem } from "./installed.ts";
 import { parseRuntime, root, runPool, type Runtime, runtimes } from "./processes.ts";
 import { Progress } from "./progress.ts";
 import { testFiles } from "./source_files.ts";
@@ -94,6 +95,11 @@ function printFailure(result: TestFileResult): void {
   progress.print(`repeat: npm test -- --runtime ${runtime} --filter ${file}\n`);
 }
 
+const notInstalled = installationProblem();
+if (notInstalled !== undefined) {
+  console.error(`Cannot test: ${notInstalled}`);
+  process.exit(1);
+}
 const { values: options } = parseArgs({
   options: {
     runtime: { type: "string", multiple: true },

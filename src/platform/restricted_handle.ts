@@ -111,7 +111,9 @@ export class RestrictedHandle implements FileHandle {
   closeSync(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    // It waits for the calls under way. A caller that waits for one has heard why there is no file.
+    // `close` of a FileHandle waits for the calls under way. If the file could not be opened, the
+    // caller of that sync has got the error. An error of the close itself says nothing about what
+    // was synced, and this call has returned by then.
     this.#file?.then((file) => file.close()).catch(() => {});
     try {
       if (this.#durable !== undefined) fs.closeSync(this.#durable);

@@ -1,7 +1,7 @@
 /**
- * A clock that cannot stand still. Test runners replace clocks. Bun replaces its own from inside, so
- * a copy of its functions that somebody took before stands still, too. A wait that asks such a clock
- * would never end.
+ * A clock that cannot stand still. Test runners replace clocks. Bun replaces its own from inside,
+ * so a copy of its functions that somebody took before stands still, too. A wait that asks such a
+ * clock would never end.
  *
  * As long as the given clock runs, a reading is what it says. If it does not run,
  *

@@ -70,6 +70,7 @@ export class SharedStore implements StoreEntry {
   }
 
   async giveUp(): Promise<void> {
+    // It had failed before, and is closed because of that. Each handle reports the failure.
     await this.#close().catch(() => {});
   }
 
@@ -87,6 +88,7 @@ export class SharedStore implements StoreEntry {
 
   #close(): Promise<void> {
     const closed = closeStore(this.#open);
+    // This one only says when. The error goes to whoever has called `close`.
     this.closing = closed.catch(() => {});
     return closed;
   }

@@ -1,15 +1,19 @@
 /** The gates themselves: what the test runner and the package check make of bad news. */
 
 import assert from "node:assert/strict";
+import { mkdirSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { checkPublishedFiles } from "../../scripts/checks.ts";
 import { Figures } from "../../scripts/figures.ts";
+import { installationProblem } from "../../scripts/installed.ts";
 import { parseJunit } from "../../scripts/junit.ts";
 import { root } from "../../scripts/processes.ts";
 import { testFiles } from "../../scripts/source_files.ts";
 import { filesOf, scopes, suiteOf } from "../../scripts/suites.ts";
 import { judge } from "../../scripts/test_file.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 import { readSource } from "./source_text.ts";
 
 const nodeReport = `<?xml version="1.0" encoding="utf-8"?>
@@ -121,6 +125,34 @@ test("A figure without a target is a problem", () => {
   const figures = new Figures();
   figures.collect("node", "figure: heads scratched = 3\n");
   assert.ok(figures.problems().includes('the figure "heads scratched" has no target'));
+});
+
+test("node_modules that are older than the lock file are named, with what to do", () => {
+  const { path: directory, dispose } = temporaryDirectory("installed");
+  try {
+    const lock = {
+      packages: {
+        "": { dependencies: { one: "1.0.0" }, devDependencies: { two: "^2.0.0" } },
+        "node_modules/one": { version: "1.0.0" },
+        "node_modules/two": { version: "2.1.0" },
+      },
+    };
+    writeFileSync(path.join(directory, "package-lock.json"), JSON.stringify(lock));
+    const install = (name: string, version: string): void => {
+      const folder = path.join(directory, "node_modules", name);
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(path.join(folder, "package.json"), JSON.stringify({ version }));
+    };
+    install("one", "1.0.0");
+    const asked = `"two", and package-lock.json asks for 2.1.0: run "npm ci"`;
+    assert.equal(installationProblem(directory), `node_modules has no ${asked}`);
+    install("two", "2.0.0");
+    assert.equal(installationProblem(directory), `node_modules has 2.0.0 ${asked}`);
+    install("two", "2.1.0");
+    assert.equal(installationProblem(directory), undefined);
+  } finally {
+    dispose();
+  }
 });
 
 test("Every figure that a test reports has a target", () => {

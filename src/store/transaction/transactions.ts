@@ -218,6 +218,7 @@ function unlessAborted<T>(given: T | Promise<T>, signal: AbortSignal): Promise<T
 function requireNoPromise(result: unknown): void {
   if (typeof result !== "object" || result === null || !("then" in result)) return;
   if (typeof result.then !== "function") return;
+  // The caller gets the TypeError. A rejection beside it would end the process.
   Promise.resolve(result).catch(() => {});
   throw new TypeError(
     "Cannot run a transaction: the body of transactionSync returned a promise; use transaction",
