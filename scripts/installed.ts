@@ -1,6 +1,6 @@
 /**
- * Whether node_modules is what package-lock.json asks for. If it is not, tools fail one by one, each
- * with another error, and none of them says what to do.
+ * Whether node_modules is what package-lock.json asks for. If it is not, tools fail one by one,
+ * each with another error, and none of them says what to do.
  */
 
 import { readFileSync } from "node:fs";
