@@ -27,9 +27,9 @@ export const transactionBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "lets a transaction commit although a key that it found missing was put",
     edits: [{
-      file: "src/store/transaction/transaction.ts",
+      file: "src/store/transaction/transaction_work.ts",
       find: "    readSet.note();\n    return undefined;\n",
-      replace: "    const found = this.#reads.getSync(key, isPresent, this.#lease);\n" +
+      replace: "    const found = this.#reads.getSync(key, () => true, this.lease);\n" +
         "    readSet.encode(key);\n    if (found === true) readSet.note();\n    return undefined;\n",
     }],
     caughtBy: transactions,
@@ -115,11 +115,10 @@ export const transactionBugs: readonly Bug[] = [
     does: "lets others write between the check of a transaction and its commit",
     edits: [{
       file: "src/store/transaction/transactions.ts",
-      find:
-        "        const writes = transaction.takeWrites();\n        if (writes !== undefined) {\n" +
+      find: "        const writes = work.takeWrites();\n        if (writes !== undefined) {\n" +
         "          done",
       replace: "        for (let i = 0; i < 8; i++) await undefined;\n" +
-        "        const writes = transaction.takeWrites();\n        if (writes !== undefined) {\n" +
+        "        const writes = work.takeWrites();\n        if (writes !== undefined) {\n" +
         "          done",
     }],
     caughtBy: transactions,
@@ -130,7 +129,7 @@ export const transactionBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "lets two increments of a transaction at the same time count as one",
     edits: [{
-      file: "src/store/transaction/transaction.ts",
+      file: "src/store/transaction/transaction_work.ts",
       find: "    const own = this.#ownEntry(key);\n",
       replace: "    const own = base === undefined ? this.#ownEntry(key) : undefined;\n",
     }],

@@ -1,74 +1,33 @@
 /**
- * A transaction of the embedded store, as its body sees it. It reads its own writes first, and then
- * the store as of one moment. It keeps its writes in memory. transactions.ts checks what it has
- * read and commits what it has written.
+ * A transaction of the embedded store, as its body sees it: the calls, each in two forms.
+ * transaction_work.ts does what they say, and transactions.ts commits it.
  */
 
-import { ByteWriter } from "../../bytes/byte_writer.ts";
 import type { Entry, EntryOptions } from "../../contract/reader.ts";
 import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
 import { TransactionBase } from "../../contract/transaction_base.ts";
-import { surplusArgument, wantsSync } from "../../contract/write_options.ts";
-import { type ConflictCause, ConflictError } from "../../errors.ts";
-import { emptyEntryView, type EntryView } from "../../iterator/entry_cursor.ts";
-import { isLive } from "../../iterator/visibility.ts";
+import { surplusArgument } from "../../contract/write_options.ts";
 import type { Key, Value, ValueTypeName } from "../../value/value.ts";
 import { openCursor } from "../read/cursor.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
-import type { EntryDecoder } from "../read/entry_decoder.ts";
-import type { OpenScan } from "../read/entry_scan.ts";
-import { areThere, type DecodeEntry, isPresent, type ReadPath } from "../read/read_path.ts";
+import { areThere, isPresent } from "../read/read_path.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import { countEntries, countEntriesSync } from "../read/visit_entries.ts";
 import type { Range } from "../state/range.ts";
-import type { Lease } from "../state/read_view.ts";
-import type { StoreState } from "../state/store_state.ts";
 import type { EmbeddedTransactionSub } from "../sub/embedded_sub.ts";
 import {
   embeddedTransactionSubOf,
   type ParentTransaction,
 } from "../sub/embedded_sub_transaction.ts";
 import type { EmbeddedWriter } from "../sub/embedded_writer.ts";
-import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
-import {
-  addition,
-  alteration,
-  type Change,
-  changedBeside,
-  creation,
-  type Decide,
-  deletion,
-  ownKey,
-  replacement,
-  requireChange,
-} from "../write/decisions.ts";
-import { MAX_READ_BYTES, type ReadSet } from "./read_set.ts";
-import { type ScanOwner, TrackedScan } from "./tracked_scan.ts";
-import type { WriteSet } from "./write_set.ts";
-
-/** The most bytes that a transaction may write. */
-const MAX_WRITE_BYTES = 64 * 1024 * 1024;
+import { EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
+import { addition, creation, deletion, ownKey, replacement } from "../write/decisions.ts";
+import type { TransactionWork } from "./transaction_work.ts";
 
 /** What a write of a transaction resolves with. The call itself has done the work. */
 const DONE = Promise.resolve();
-
-/** Why a transaction cannot commit, and whether another run of its body may succeed. */
-export interface Conflict extends ConflictCause {
-  /** Whether to run the body again. */
-  readonly mayPass: boolean;
-}
-
-/** What every transaction of a handle shares. */
-export interface TransactionParts<KeyOut extends Key, V extends Value> {
-  /** The store's state. */
-  readonly state: StoreState;
-  /** Reads what the lease shows. */
-  readonly reads: ReadPath;
-  /** Decodes entries to values. */
-  readonly decoder: EntryDecoder<KeyOut, V>;
-}
 
 /**
  * A {@linkcode Transaction} of the embedded store, with a synchronous form of every call. The body
@@ -96,36 +55,13 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   implements EmbeddedReader<Key, V, KeyOut>, EmbeddedWriter<Key, V, Value> {
   /** The number of this run of the body, from 1. */
   override readonly attempt: number;
-  readonly #state: StoreState;
-  readonly #reads: ReadPath;
-  readonly #decoder: EntryDecoder<KeyOut, V>;
-  readonly #lease: Lease;
-  readonly #readSet: ReadSet;
-  readonly #writeSet: WriteSet;
-  /** Whether a write has asked for a durable commit. */
-  #isSynced = false;
-  /** The number of writes that still have to read. */
-  #pending = 0;
-  #onSettled: (() => void) | undefined;
-  /** Why the transaction can no longer commit. */
-  #failure: Conflict | undefined;
+  readonly #work: TransactionWork<KeyOut, V>;
 
   /** Made by `store.transaction`. */
-  constructor(
-    parts: TransactionParts<KeyOut, V>,
-    lease: Lease,
-    readSet: ReadSet,
-    writeSet: WriteSet,
-    attempt: number,
-  ) {
+  constructor(work: TransactionWork<KeyOut, V>) {
     super();
-    this.attempt = attempt;
-    this.#state = parts.state;
-    this.#reads = parts.reads;
-    this.#decoder = parts.decoder;
-    this.#lease = lease;
-    this.#readSet = readSet;
-    this.#writeSet = writeSet;
+    this.attempt = work.attempt;
+    this.#work = work;
   }
 
   /**
@@ -135,12 +71,12 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
    * @throws {CorruptionError} the stored bytes cannot be read
    */
   override get(key: Key): Promise<V | undefined> {
-    return this.#read(key, this.#decoder.value);
+    return this.#work.read(key, this.#work.decoder.value);
   }
 
   /** As `get`. Blocks on the disk if the value is not in memory. */
   getSync(key: Key): V | undefined {
-    return this.#readSync(key, this.#decoder.value);
+    return this.#work.readSync(key, this.#work.decoder.value);
   }
 
   /**
@@ -148,43 +84,43 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
    * value.
    */
   override getEntry(key: Key, options?: EntryOptions): Promise<Entry<KeyOut, V> | undefined> {
-    return this.#read(key, this.#decoder.entryFor(options));
+    return this.#work.read(key, this.#work.decoder.entryFor(options));
   }
 
   /** As `getEntry`. */
   getEntrySync(key: Key, options?: EntryOptions): Entry<KeyOut, V> | undefined {
-    return this.#readSync(key, this.#decoder.entryFor(options));
+    return this.#work.readSync(key, this.#work.decoder.entryFor(options));
   }
 
   /** The values of several keys, in the order of the keys. Undefined stands for a missing key. */
   override getMany(keys: readonly Key[]): Promise<(V | undefined)[]> {
-    return this.#readMany(keys, this.#decoder.value);
+    return this.#work.readMany(keys, this.#work.decoder.value);
   }
 
   /** As `getMany`. */
   getManySync(keys: readonly Key[]): (V | undefined)[] {
-    this.#requireOpen();
+    this.#work.requireOpen();
     return Array.from(keys, (key) => this.getSync(key));
   }
 
   /** Whether the key has a value. */
   override async has(key: Key): Promise<boolean> {
-    return await this.#read(key, isPresent) === true;
+    return await this.#work.read(key, isPresent) === true;
   }
 
   /** As `has`. */
   hasSync(key: Key): boolean {
-    return this.#readSync(key, isPresent) === true;
+    return this.#work.readSync(key, isPresent) === true;
   }
 
   /** Whether each of several keys has a value, in the order of the keys. */
   override async hasMany(keys: readonly Key[]): Promise<boolean[]> {
-    return areThere(await this.#readMany(keys, isPresent));
+    return areThere(await this.#work.readMany(keys, isPresent));
   }
 
   /** As `hasMany`. */
   hasManySync(keys: readonly Key[]): boolean[] {
-    this.#requireOpen();
+    this.#work.requireOpen();
     return Array.from(keys, (key) => this.hasSync(key));
   }
 
@@ -196,8 +132,15 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   override entries(range?: Range): EmbeddedCursor<[KeyOut, V]>;
   // deno-lint-ignore no-explicit-any
   override entries(range?: Range): EmbeddedCursor<any> {
-    this.#requireOpen();
-    return openCursor(this.#state, range, this.#decoder.pairs, this.#lease, false, this.#openScan);
+    this.#work.requireOpen();
+    return openCursor(
+      this.#work.state,
+      range,
+      this.#work.decoder.pairs,
+      this.#work.lease,
+      false,
+      this.#work.openScan,
+    );
   }
 
   /** Iterates over keys, as bytes. */
@@ -208,26 +151,40 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   override keys(range?: Range): EmbeddedCursor<KeyOut>;
   // deno-lint-ignore no-explicit-any
   override keys(range?: Range): EmbeddedCursor<any> {
-    this.#requireOpen();
-    return openCursor(this.#state, range, this.#decoder.keys, this.#lease, true, this.#openScan);
+    this.#work.requireOpen();
+    return openCursor(
+      this.#work.state,
+      range,
+      this.#work.decoder.keys,
+      this.#work.lease,
+      true,
+      this.#work.openScan,
+    );
   }
 
   /** Iterates over values, in the order of their keys. */
   override values(range?: Range): EmbeddedCursor<V> {
-    this.#requireOpen();
-    return openCursor(this.#state, range, this.#decoder.values, this.#lease, false, this.#openScan);
+    this.#work.requireOpen();
+    return openCursor(
+      this.#work.state,
+      range,
+      this.#work.decoder.values,
+      this.#work.lease,
+      false,
+      this.#work.openScan,
+    );
   }
 
   /** Counts the keys in a range by reading them all. */
   override async count(range?: Range): Promise<number> {
-    this.#requireOpen();
-    return await countEntries(this.#state, range, this.#lease, this.#openScan);
+    this.#work.requireOpen();
+    return await countEntries(this.#work.state, range, this.#work.lease, this.#work.openScan);
   }
 
   /** As `count`. */
   countSync(range?: Range): number {
-    this.#requireOpen();
-    return countEntriesSync(this.#state, range, this.#lease, this.#openScan);
+    this.#work.requireOpen();
+    return countEntriesSync(this.#work.state, range, this.#work.lease, this.#work.openScan);
   }
 
   /**
@@ -251,9 +208,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   /** As `put`. */
   putSync(key: Key, value: Value, options?: WriteOptions): void {
     if (arguments.length > 3) throw surplusArgument("putSync", arguments[3], 3);
-    this.#beginWrite(options);
-    this.#writeSet.put(key, value);
-    this.#limit();
+    this.#work.put(key, value, options);
   }
 
   /** Removes a key when the transaction commits. A missing key is not an error. */
@@ -270,9 +225,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   /** As `delete`. */
   deleteSync(key: Key, options?: WriteOptions): void {
     if (arguments.length > 2) throw surplusArgument("deleteSync", arguments[2], 2);
-    this.#beginWrite(options);
-    this.#writeSet.delete(key);
-    this.#limit();
+    this.#work.delete(key, options);
   }
 
   /** Adds several puts and deletes. If one of them cannot be written, adds none. */
@@ -292,13 +245,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   /** As `write`. */
   writeSync(operations: readonly Operation[] | EmbeddedBatch, options?: WriteOptions): void {
     if (arguments.length > 2) throw surplusArgument("writeSync", arguments[2], 2);
-    this.#beginWrite(options);
-    const batch = batchOf(operations, () => new ByteWriter(256));
-    // Getters of a value may have ended the transaction.
-    this.#requireOpen();
-    const { length } = batch;
-    this.#writeSet.append(batch.finish(), length);
-    this.#limit();
+    this.#work.write(operations, options);
   }
 
   /** Starts an empty batch. Its `write` adds the operations to the transaction. */
@@ -309,22 +256,22 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
 
   /** Removes a key. Returns whether the key had a value. */
   override deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
-    return this.#apply(key, options, (key) => deletion(key));
+    return this.#work.apply(key, options, (key) => deletion(key));
   }
 
   /** As `deleteIfExists`. */
   deleteIfExistsSync(key: Key, options?: WriteOptions): boolean {
-    return this.#applySync(key, options, deletion(key));
+    return this.#work.applySync(key, options, deletion(key));
   }
 
   /** Stores a value if the key has none. Returns whether it has stored the value. */
   override putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
-    return this.#apply(key, options, (key) => creation(key, value));
+    return this.#work.apply(key, options, (key) => creation(key, value));
   }
 
   /** As `putIfNotExists`. */
   putIfNotExistsSync(key: Key, value: Value, options?: WriteOptions): boolean {
-    return this.#applySync(key, options, creation(key, value));
+    return this.#work.applySync(key, options, creation(key, value));
   }
 
   /**
@@ -336,22 +283,22 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     expected: Value,
     options?: WriteOptions,
   ): Promise<boolean> {
-    return this.#apply(key, options, (key) => replacement(key, value, expected));
+    return this.#work.apply(key, options, (key) => replacement(key, value, expected));
   }
 
   /** As `putIfEquals`. */
   putIfEqualsSync(key: Key, value: Value, expected: Value, options?: WriteOptions): boolean {
-    return this.#applySync(key, options, replacement(key, value, expected));
+    return this.#work.applySync(key, options, replacement(key, value, expected));
   }
 
   /** Adds to the int64 value of the key. A missing key counts as 0. Resolves to the sum. */
   override increment(key: Key, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
-    return this.#apply(key, options, (key) => addition(key, by, this.#decoder));
+    return this.#work.apply(key, options, (key) => addition(key, by, this.#work.decoder));
   }
 
   /** As `increment`. */
   incrementSync(key: Key, by: bigint | number = 1n, options?: WriteOptions): bigint {
-    return this.#applySync(key, options, addition(key, by, this.#decoder));
+    return this.#work.applySync(key, options, addition(key, by, this.#work.decoder));
   }
 
   /**
@@ -363,7 +310,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     change: (old: V | undefined) => Value | undefined,
     options?: WriteOptions,
   ): Promise<Value | undefined> {
-    return this.#apply(key, options, (key) => this.#change(key, change));
+    return this.#work.apply(key, options, (key) => this.#work.change(key, change));
   }
 
   /** As `update`. */
@@ -373,7 +320,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     options?: WriteOptions,
   ): Value | undefined {
     const own = ownKey(key);
-    return this.#applySync(own, options, this.#change(own, change));
+    return this.#work.applySync(own, options, this.#work.change(own, change));
   }
 
   /**
@@ -396,222 +343,8 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return embeddedTransactionSubOf(this as unknown as ParentTransaction, path, options);
   }
 
-  /**
-   * Resolves when every write that has started has read what it needs. Internal, as is everything
-   * below.
-   *
-   * @internal
-   */
-  writesSettled(): Promise<void> | undefined {
-    if (this.#pending === 0) return undefined;
-    return new Promise((resolve) => this.#onSettled = resolve);
-  }
-
-  /**
-   * Why the transaction cannot commit at this moment, or undefined. The answer holds until the next
-   * `await`.
-   *
-   * @internal
-   * @throws {ClosedError} the store was closed
-   */
-  conflict(): Conflict | undefined {
-    this.#requireOpen();
-    if (this.#failure !== undefined) return this.#failure;
-    const { lastSequence, recent, view } = this.#state;
-    const { sequence } = this.#lease;
-    if (this.#writeSet.count === 0 || lastSequence === sequence) return undefined;
-    if (this.#readSet.isFull) {
-      const mebibytes = MAX_READ_BYTES / 1024 / 1024;
-      return {
-        reason: `it has written, and read so much that ${mebibytes} MiB do not hold the keys`,
-        mayPass: false,
-      };
-    }
-    if (this.#readSet.isEmpty) return undefined;
-    const memtables = recent.since(view.memtables, sequence);
-    if (memtables === undefined) {
-      return { reason: "more was committed since it began than is kept to compare", mayPass: true };
-    }
-    const cause = this.#readSet.conflictWith(memtables, sequence);
-    return cause && { ...cause, mayPass: true };
-  }
-
-  /**
-   * Takes what there is to commit, or undefined. The transaction may write nothing after this call.
-   *
-   * @internal
-   */
-  takeWrites(): { readonly batch: EmbeddedBatch; readonly isSynced: boolean } | undefined {
-    if (this.#writeSet.count === 0) return undefined;
-    return { batch: this.#writeSet.finish(), isSynced: this.#isSynced };
-  }
-
   /** The value. The store must hold it as `type`. */
   protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
-    return this.#read(key, this.#decoder.stored(type));
+    return this.#work.read(key, this.#work.decoder.stored(type));
   }
-
-  /** Makes the scans that also show the transaction's writes. */
-  get #openScan(): OpenScan {
-    const owner: ScanOwner = { readSet: this.#readSet, requireOpen: () => this.#requireOpen() };
-    return (state, lease, range, keysOnly) => {
-      const own = this.#writeSet.cursor(range.reverse);
-      return new TrackedScan(owner, own, state, lease, range, keysOnly);
-    };
-  }
-
-  #requireOpen(): void {
-    this.#lease.requireHeld("transaction");
-  }
-
-  /**
-   * Finds the transaction's own entry of a key. If there is none, notes that the key is read from
-   * the store.
-   */
-  #findOwn(key: Key): EntryView | undefined {
-    this.#requireOpen();
-    const readSet = this.#readSet;
-    const start = readSet.encode(key);
-    const { view, length } = readSet.keys;
-    if (this.#writeSet.find(view, start, length)) return this.#writeSet.entry;
-    readSet.note();
-    return undefined;
-  }
-
-  #read<T>(key: Key, decode: DecodeEntry<T>): Promise<T | undefined> {
-    try {
-      const own = this.#findOwn(key);
-      if (own !== undefined) return Promise.resolve(decoded(own, decode));
-      return this.#reads.get(key, decode, this.#lease);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  #readSync<T>(key: Key, decode: DecodeEntry<T>): T | undefined {
-    const own = this.#findOwn(key);
-    if (own !== undefined) return decoded(own, decode);
-    return this.#reads.getSync(key, decode, this.#lease);
-  }
-
-  async #readMany<T>(
-    keys: readonly Key[],
-    decode: DecodeEntry<T>,
-  ): Promise<(T | undefined)[]> {
-    this.#requireOpen();
-    const results: (T | undefined)[] = [];
-    const others: Key[] = [];
-    const places: number[] = [];
-    for (const key of keys) {
-      const own = this.#findOwn(key);
-      if (own === undefined) {
-        places.push(results.length);
-        others.push(key);
-      }
-      results.push(own && decoded(own, decode));
-    }
-    const found = await this.#reads.getMany(others, decode, this.#lease);
-    for (const [at, place] of places.entries()) results[place] = found[at];
-    return results;
-  }
-
-  #beginWrite(options: WriteOptions | undefined): void {
-    const isSynced = wantsSync(options);
-    this.#requireOpen();
-    this.#state.requireWritable();
-    if (this.#failure !== undefined) throw new ConflictError(this.#failure, this.attempt);
-    if (isSynced) this.#isSynced = true;
-  }
-
-  #limit(): void {
-    if (this.#writeSet.sizeBytes <= MAX_WRITE_BYTES) return;
-    const reason = `it has written more than ${MAX_WRITE_BYTES / 1024 / 1024} MiB`;
-    this.#failure = { reason, mayPass: false };
-    throw new ConflictError(this.#failure, this.attempt);
-  }
-
-  async #apply<T>(
-    given: Key,
-    options: WriteOptions | undefined,
-    decideOn: (key: Key) => Decide<T>,
-  ): Promise<T> {
-    this.#beginWrite(options);
-    const key = ownKey(given);
-    const decide = decideOn(key);
-    let base: EntryView | undefined;
-    if (this.#findOwn(key) === undefined) {
-      // The transaction does not commit before this write has finished, even if its body does not
-      // wait for it.
-      this.#pending++;
-      try {
-        base = await this.#reads.get(key, copyOf, this.#lease);
-      } finally {
-        if (--this.#pending === 0) this.#onSettled?.();
-      }
-    }
-    return this.#decide(key, base, decide);
-  }
-
-  #applySync<T>(key: Key, options: WriteOptions | undefined, decide: Decide<T>): T {
-    this.#beginWrite(options);
-    const own = this.#findOwn(key);
-    const base = own === undefined ? this.#reads.getSync(key, copyOf, this.#lease) : undefined;
-    return this.#decide(key, base, decide);
-  }
-
-  /**
-   * Decides by the transaction's own entry if there is one, which a later call may have added.
-   * Otherwise decides by the store's entry.
-   */
-  #decide<T>(key: Key, base: EntryView | undefined, decide: Decide<T>): T {
-    // The read may have finished after the end of the transaction. The sets then belong to another
-    // one.
-    this.#requireOpen();
-    const own = this.#ownEntry(key);
-    const { result, batch } = decide(own === undefined ? base : live(own));
-    if (batch !== undefined) {
-      // The function of an update may have ended the transaction.
-      this.#requireOpen();
-      this.#writeSet.append(batch.finish(), 1);
-      this.#limit();
-    }
-    return result;
-  }
-
-  #ownEntry(key: Key): EntryView | undefined {
-    const start = this.#readSet.encode(key);
-    const { view, length } = this.#readSet.keys;
-    return this.#writeSet.find(view, start, length) ? this.#writeSet.entry : undefined;
-  }
-
-  #change(key: Key, change: Change<V>): Decide<Value | undefined> {
-    requireChange(change);
-    return (entry) => {
-      const before = this.#writeSet.sizeBytes;
-      const decide = alteration(key, change, this.#decoder, () => {
-        const start = this.#readSet.encode(key);
-        const { view, length } = this.#readSet.keys;
-        if (this.#writeSet.hasSince(before, view, start, length)) throw changedBeside();
-      });
-      return decide(entry);
-    };
-  }
-}
-
-/** The entry of a key, if the key has a value. */
-function live(entry: EntryView): EntryView | undefined {
-  return isLive(entry.valueBytes, entry.valueStart) ? entry : undefined;
-}
-
-function decoded<T>(entry: EntryView, decode: DecodeEntry<T>): T | undefined {
-  return isLive(entry.valueBytes, entry.valueStart) ? decode(entry) : undefined;
-}
-
-/** A copy of a value, which later reads and writes do not change. */
-function copyOf({ valueBytes, valueStart, valueEnd }: EntryView): EntryView {
-  const copy = emptyEntryView();
-  copy.valueBytes = valueBytes.slice(valueStart, valueEnd);
-  copy.valueView = new DataView(copy.valueBytes.buffer);
-  copy.valueEnd = valueEnd - valueStart;
-  return copy;
 }

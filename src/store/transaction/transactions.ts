@@ -25,7 +25,8 @@ import type { StoreState } from "../state/store_state.ts";
 import type { WriteOptions } from "../write/batch.ts";
 import type { WritePath } from "../write/write_path.ts";
 import { ReadSet } from "./read_set.ts";
-import { EmbeddedTransaction, type TransactionParts } from "./transaction.ts";
+import { EmbeddedTransaction } from "./transaction.ts";
+import { type TransactionParts, TransactionWork } from "./transaction_work.ts";
 import { WriteSet } from "./write_set.ts";
 
 /** The longest pause between two attempts, in milliseconds. */
@@ -38,6 +39,7 @@ const SYNCED: WriteOptions = { sync: true };
 /** A transaction with the resources that it holds. */
 interface Running<KeyOut extends Key, V extends Value> extends OpenTransaction {
   readonly transaction: EmbeddedTransaction<KeyOut, V>;
+  readonly work: TransactionWork<KeyOut, V>;
   readonly lease: Lease;
   readonly sets: ReadAndWriteSet;
 }
@@ -79,23 +81,23 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
     for (let attempt = 1;; attempt++) {
       throwIfAborted(signal);
       const running = this.#begin(attempt);
-      const { transaction } = running;
+      const { transaction, work } = running;
       let done: Promise<void> | undefined;
       let result: T;
       try {
         const given = body(transaction);
         result = signal === undefined ? await given : await unlessAborted(given, signal);
-        const settled = transaction.writesSettled();
+        const settled = work.writesSettled();
         if (settled !== undefined) await settled;
         throwIfAborted(signal);
-        const conflict = transaction.conflict();
+        const conflict = work.conflict();
         if (conflict !== undefined) {
           if (!conflict.mayPass || attempt > retries) throw new ConflictError(conflict, attempt);
           this.#end(running);
           await this.#pause(attempt);
           continue;
         }
-        const writes = transaction.takeWrites();
+        const writes = work.takeWrites();
         if (writes !== undefined) {
           done = this.#writes.write(writes.batch, sync || writes.isSynced ? SYNCED : undefined);
         }
@@ -123,7 +125,7 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
       );
     }
     const running = this.#begin(1);
-    const { transaction } = running;
+    const { transaction, work } = running;
     recent.isInSync = true;
     try {
       const result = body(transaction);
@@ -131,9 +133,9 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
       throwIfAborted(signal);
       // The only possible conflict is a write that the body has made to the store and not to its
       // transaction.
-      const conflict = transaction.conflict();
+      const conflict = work.conflict();
       if (conflict !== undefined) throw new ConflictError(conflict, 1);
-      const writes = transaction.takeWrites();
+      const writes = work.takeWrites();
       if (writes !== undefined) {
         this.#writes.writeSync(writes.batch, sync || writes.isSynced ? SYNCED : undefined);
       }
@@ -164,8 +166,9 @@ export class Transactions<KeyOut extends Key = Key, V extends Value = Value> {
       write: new WriteSet(() => this.#writes.takeBatchMemory()),
     };
     const { read, write } = sets;
-    const transaction = new EmbeddedTransaction(this.#parts, lease, read, write, attempt);
-    const running = { sequence: lease.sequence, owner: this, transaction, lease, sets };
+    const work = new TransactionWork(this.#parts, lease, read, write, attempt);
+    const transaction = new EmbeddedTransaction(work);
+    const running = { sequence: lease.sequence, owner: this, transaction, work, lease, sets };
     this.#state.recent.begin(running);
     return running;
   }
