@@ -16,6 +16,7 @@
 
 import { lifeTests } from "./src/contract/suite/lives.ts";
 import { scanTests } from "./src/contract/suite/scans.ts";
+import { subTypeTests } from "./src/contract/suite/sub_types.ts";
 import { subTests } from "./src/contract/suite/subs.ts";
 import { type ContractSuiteOptions, storeTests } from "./src/contract/suite/suite.ts";
 import { transactionTests } from "./src/contract/suite/transactions.ts";
@@ -36,4 +37,5 @@ export function contractSuite(options: ContractSuiteOptions): void {
   watchTests(test);
   lifeTests(test);
   subTests(test);
+  subTypeTests(test);
 }
