@@ -15,7 +15,8 @@
  */
 
 export { open, openSync } from "./src/store/open.ts";
-export { type CompactRange, EmbeddedStore } from "./src/store/store.ts";
+export { EmbeddedStore } from "./src/store/store.ts";
+export type { CompactRange } from "./src/store/background/compact_range.ts";
 export { EmbeddedBatch } from "./src/store/write/batch.ts";
 export type { EmbeddedCursor } from "./src/store/read/embedded_cursor.ts";
 export type { EmbeddedReader } from "./src/store/read/reader.ts";

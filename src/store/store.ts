@@ -1,9 +1,11 @@
 /**
- * The facade: the public methods of an open store. It checks arguments, picks the path, and owns
- * the order in which a store is closed. Everything else is in the paths beside it.
+ * The facade: the public methods of an open store, and the order in which it is closed. Everything
+ * else is in the folders beside it.
+ *
+ * This file is long because it is the one place with every call of the store and the text that
+ * users read about it. A call only refuses surplus arguments here, and chooses a path.
  */
 
-import { isBytes } from "../bytes/is_bytes.ts";
 import type { Entry, EntryOptions } from "../contract/reader.ts";
 import { type Watch, type WatchOptions, type WatchRange, watchRange } from "../contract/watch.ts";
 import { StoreBase } from "../contract/store_base.ts";
@@ -12,19 +14,19 @@ import type { TransactionOptions } from "../contract/transaction.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
 import { ClosedError } from "../errors.ts";
-import { ownFields } from "../options.ts";
-import { describeValue, type Key, type Value } from "../value/value.ts";
-import type { ValueTypeName } from "../value/value.ts";
+import type { Key, Value, ValueTypeName } from "../value/value.ts";
 import { Background } from "./background/background.ts";
+import { compactBounds, type CompactRange } from "./background/compact_range.ts";
 import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "./write/batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
 import { closedState } from "./state/closed_state.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
 import { ConditionalWrites } from "./write/conditional_writes.ts";
+import { type Visit, visitRange } from "./read/callback_scans.ts";
 import { openCursor } from "./read/cursor.ts";
 import type { EmbeddedCursor } from "./read/embedded_cursor.ts";
 import { EntryDecoder } from "./read/entry_decoder.ts";
-import { boundKey, type Range, resolveRange, type ScanOptions } from "./state/range.ts";
+import type { Range, ScanOptions } from "./state/range.ts";
 import { areThere, type DecodeEntry, isPresent, ReadPath } from "./read/read_path.ts";
 import type { EmbeddedReader } from "./read/reader.ts";
 import type { SharedStore } from "./shared_store.ts";
@@ -46,17 +48,9 @@ import { writableInto, type WritableOptions } from "./write/writable.ts";
 import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
 import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
 import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
-import { countEntries, countEntriesSync, visitEntries } from "./read/visit_entries.ts";
+import { countEntries, countEntriesSync } from "./read/visit_entries.ts";
 import { surplusArgument } from "../contract/write_options.ts";
 import { WritePath } from "./write/write_path.ts";
-
-/** The part of the key space that `compact` works on; both bounds are included. */
-export interface CompactRange {
-  /** The first key. Default: the first of the store. */
-  start?: Key;
-  /** The last key. Default: the last of the store. */
-  end?: Key;
-}
 
 /**
  * An open store. Made by {@linkcode open} and {@linkcode openSync}.
@@ -479,7 +473,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     options?: ScanOptions,
   ): Promise<void>;
   async scanPrefix(prefix: Key, visit: Visit, options?: ScanOptions): Promise<void> {
-    await this.#visit({ prefix }, visit, options);
+    await visitRange(this.#state, this.#decoder, { prefix }, visit, options);
   }
 
   /**
@@ -500,7 +494,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     options?: ScanOptions,
   ): Promise<void>;
   async scanRange(start: Key, end: Key, visit: Visit, options?: ScanOptions): Promise<void> {
-    await this.#visit({ gte: start, lt: end }, visit, options);
+    await visitRange(this.#state, this.#decoder, { gte: start, lt: end }, visit, options);
   }
 
   /** Writes the memtables to tables. Resolves when these are durable and the logs are deleted. */
@@ -527,11 +521,9 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
    */
   async compact(range: CompactRange = {}): Promise<void> {
     if (arguments.length > 1) throw surplusArgument("compact", arguments[1], 1);
-    const { start, end } = compactBounds(range);
-    const smallest = start === undefined ? undefined : boundKey(start).view;
-    const largest = end === undefined ? undefined : boundKey(end).view;
+    const bounds = compactBounds(range);
     await this.flush();
-    await this.#background.compact({ smallest, largest });
+    await this.#background.compact(bounds);
   }
 
   /**
@@ -702,53 +694,4 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
     return this.#reads.get(key, this.#decoder.stored(type));
   }
-
-  #visit(bounds: Range, visit: Visit, options: ScanOptions | undefined): Promise<void> {
-    if (typeof visit !== "function") {
-      throw new TypeError(
-        `Cannot scan: found ${describeValue(visit)}, expected a function to call`,
-      );
-    }
-    const range = resolveRange(options === undefined ? bounds : scanRange(options, bounds));
-    const encoding = range.keyEncoding ?? this.#state.options.keyEncoding;
-    const takeKey = this.#decoder.keys[encoding];
-    const takeValue = this.#decoder.values[encoding];
-    return visitEntries(
-      this.#state,
-      range,
-      (scan) => visit(takeKey(scan.entry), takeValue(scan.entry)),
-    );
-  }
-}
-
-// For either form of keys: the overloads tell callers which one they get.
-// deno-lint-ignore no-explicit-any
-type Visit = (key: any, value: Value) => boolean | void;
-
-/** The bounds of a scan with its options, which may not contain bounds. */
-function scanRange(options: ScanOptions, bounds: Range): Range {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot scan: found ${describeValue(options)}, expected options`);
-  }
-  for (const name of ["prefix", "gte", "gt", "lte", "lt"]) {
-    if (Object.hasOwn(options, name)) {
-      throw new TypeError(`Cannot scan: unknown option "${name}"; entries() takes such bounds`);
-    }
-  }
-  return { ...options, ...bounds };
-}
-
-/** The range's own fields. */
-function compactBounds(range: CompactRange): CompactRange {
-  if (typeof range !== "object" || range === null || isBytes(range)) {
-    throw new TypeError(
-      `Cannot compact: found ${describeValue(range)}, expected a range such as { start, end }`,
-    );
-  }
-  for (const name of Object.keys(range)) {
-    if (name !== "start" && name !== "end") {
-      throw new TypeError(`Cannot compact: unknown name "${name}", expected "start" or "end"`);
-    }
-  }
-  return ownFields(range);
 }
