@@ -70,6 +70,7 @@ export {
   isInBounds,
   isSameValue,
   keyBytes,
+  keyList,
 } from "./src/contract/rules.ts";
 export { wantsSync } from "./src/contract/write_options.ts";
 export {

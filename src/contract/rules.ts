@@ -18,6 +18,16 @@ import {
 } from "./value.ts";
 
 /**
+ * The keys of a call that takes several. A text would be taken for a list of its characters.
+ *
+ * @throws {TypeError} it is a text
+ */
+export function keyList<K>(keys: readonly K[]): readonly K[] {
+  if (typeof keys !== "string") return keys;
+  throw new TypeError(`Cannot read several keys: found ${describeValue(keys)}, expected an array`);
+}
+
+/**
  * The bytes of a key, a copy.
  *
  * @throws {TypeError} it is neither a string nor a Uint8Array, or holds a lone surrogate

@@ -34,6 +34,29 @@ const OPEN_READ_FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 const OPEN_DIRECTORY_FLAGS = O_RDONLY | O_DIRECTORY;
 const CREATE_FLAGS = O_RDWR | O_CREAT | O_EXCL;
 
+/**
+ * Makes a directory and the parents that it lacks. `mkdirSync` of Node does that, too, but tries
+ * for ever if a parent takes no directories, as /proc does.
+ */
+function makeWithParents(path: string, mode: number): void {
+  if (makeOne(path, mode)) return;
+  const parent = nodePath.dirname(path);
+  if (parent !== path) makeWithParents(parent, mode);
+  fs.mkdirSync(path, { mode });
+}
+
+/** Makes a directory unless it is there; false if a parent is missing. */
+function makeOne(path: string, mode: number): boolean {
+  try {
+    fs.mkdirSync(path, { mode });
+    return true;
+  } catch (error) {
+    if (osCodeOf(error) === "ENOENT") return false;
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return true;
+    throw error;
+  }
+}
+
 /** The file system of the operating system. Stateless: instances with equal modes are the same. */
 export class PosixFileSystem implements FileSystem {
   readonly name: string;
@@ -145,7 +168,7 @@ export class PosixFileSystem implements FileSystem {
 
   makeDirectorySync(path: string): void {
     try {
-      fs.mkdirSync(path, { recursive: true, mode: this.#directoryMode });
+      makeWithParents(path, this.#directoryMode);
     } catch (error) {
       throw ioErrorFrom("make directory", path, error);
     }

@@ -447,6 +447,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
    *
    * @throws {TypeError | RangeError} the range or an option is not valid
    * @throws {ClosedError} the store is closed
+   * @throws {StoreError} code `READ_ONLY`: a read-only handle sees no commits
    * @throws {BackgroundError} an earlier write failed: there will be no commit
    */
   override watch(range: WatchRange = {}, options?: WatchOptions): Watch<KeyOut, V> {

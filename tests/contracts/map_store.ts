@@ -26,7 +26,9 @@ class MapReader extends contract.ReaderBase implements contract.Snapshot {
 
   override async getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
     this.requireOpen();
-    return await Promise.resolve(keys.map((key) => this.find(contract.keyBytes(key))));
+    return await Promise.resolve(
+      contract.keyList(keys).map((key) => this.find(contract.keyBytes(key))),
+    );
   }
 
   override entries(range?: Range): contract.Cursor<Pair> {

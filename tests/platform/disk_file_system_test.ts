@@ -157,6 +157,16 @@ test("disk file system leaves the modes of existing files alone", () => {
   }
 });
 
+test("disk file system tries for ever to make a directory whose parent takes none", () => {
+  const fileSystem = defaultFileSystem();
+  if (!fs.existsSync("/proc/self")) return assert.ok(true, "there is no such parent here");
+  assert.throws(() => fileSystem.makeDirectorySync("/proc/missing/store"), {
+    name: "IoError",
+    operation: "make directory",
+    osCode: "ENOENT",
+  });
+});
+
 test("disk file system needs only read and write of its directory under Deno", () => {
   const { path, dispose } = temporaryDirectory("permissions");
   try {

@@ -350,6 +350,14 @@ test("An unfinished checkpoint is not a store to a reader, at every step of it",
   }
 });
 
+test("A watch of a read-only handle is refused, since it would show nothing", async () => {
+  const fileSystem = memoryFileSystem();
+  await (await open("/db", { fileSystem })).close();
+  await using store = await open("/db", { fileSystem, readOnly: true });
+  assert.throws(() => store.watch(), { code: "READ_ONLY", message: /^Cannot watch "\/db"/ });
+  assert.throws(() => store.sub("part").watch(), { code: "READ_ONLY" });
+});
+
 test("A read-only handle takes no lock, makes no store, and can't be shared", async () => {
   const fileSystem = memoryFileSystem();
   const readOnly = { fileSystem, readOnly: true };

@@ -7,6 +7,7 @@ import type { Cursor } from "../cursor.ts";
 import type { Range } from "../range.ts";
 import { ReaderBase } from "../reader_base.ts";
 import type { Entry, EntryOptions, Reader, Snapshot } from "../reader.ts";
+import { keyList } from "../rules.ts";
 import type { Value, ValueTypeName } from "../value.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { SubCursor } from "./sub_cursor.ts";
@@ -51,7 +52,7 @@ export class SubReads<K, V, KeyOut, ValueIn> {
 
   async getMany(keys: readonly K[]): Promise<(V | undefined)[]> {
     this.#requireOpen();
-    const own = Array.from(keys, (key) => this.#space.key(key));
+    const own = Array.from(keyList(keys), (key) => this.#space.key(key));
     const values = await this.#target.getMany(own);
     if (this.#space.hasStoreValues) return values as (V | undefined)[];
     return values.map((value, at) => this.#space.valueIfAny(value, own[at]!));
@@ -64,7 +65,7 @@ export class SubReads<K, V, KeyOut, ValueIn> {
 
   async hasMany(keys: readonly K[]): Promise<boolean[]> {
     this.#requireOpen();
-    return await this.#target.hasMany(Array.from(keys, (key) => this.#space.key(key)));
+    return await this.#target.hasMany(Array.from(keyList(keys), (key) => this.#space.key(key)));
   }
 
   async count(range?: Range<K>): Promise<number> {

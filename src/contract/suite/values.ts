@@ -139,6 +139,14 @@ export function valueTests(test: StoreTest, maxKeyBytes: number = MAX_KEY_BYTES)
     equal(await store.count(), 0, "the number of keys");
   });
 
+  test("A text in the place of several keys is refused, and not read as its characters", async (store) => {
+    await store.put("a", 1);
+    await fails(() => store.getMany("abc" as never), "TypeError");
+    await fails(() => store.hasMany("abc" as never), "TypeError");
+    await fails(() => store.snapshot().getMany("abc" as never), "TypeError");
+    await fails(() => store.transaction((tx) => tx.hasMany("a" as never)), "TypeError");
+  });
+
   test("A key may have as many bytes as the limit says", async (store) => {
     for (const key of ["k".repeat(maxKeyBytes), "\u00e9".repeat(Math.floor(maxKeyBytes / 2))]) {
       await store.put(key, 1);

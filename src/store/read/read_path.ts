@@ -5,6 +5,7 @@
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { keyList } from "../../contract/rules.ts";
 import { CorruptionError, type DecodeError } from "../../errors.ts";
 import {
   AT_ENTRY,
@@ -118,7 +119,7 @@ export class ReadPath {
     // All of them at once: the caller may reuse the array and its bytes when the call returns.
     const encoded = new ByteWriter(64 + keys.length * 16);
     const ends: number[] = [];
-    for (const key of keys) {
+    for (const key of keyList(keys)) {
       encodeKey(key, encoded);
       ends.push(encoded.length);
     }
@@ -184,7 +185,7 @@ export class ReadPath {
     snapshot?: Lease,
   ): (T | undefined)[] {
     this.#state.requireReadable(snapshot);
-    return Array.from(keys, (key) => this.getSync(key, decode, snapshot));
+    return Array.from(keyList(keys), (key) => this.getSync(key, decode, snapshot));
   }
 
   /**

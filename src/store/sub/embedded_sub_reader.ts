@@ -2,6 +2,7 @@
 
 import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
+import { keyList } from "../../contract/rules.ts";
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubReader } from "../../contract/sub/sub_reader.ts";
 import type { EmbeddedCursor, EmbeddedCursorBase } from "../read/embedded_cursor.ts";
@@ -49,7 +50,7 @@ export class EmbeddedSubReads<K, V, KeyOut, ValueIn> {
 
   getMany(keys: readonly K[]): (V | undefined)[] {
     this.#requireOpen();
-    const own = Array.from(keys, (key) => this.#space.key(key));
+    const own = Array.from(keyList(keys), (key) => this.#space.key(key));
     const values = this.#target.getManySync(own);
     return values.map((value, at) => this.#space.valueIfAny(value, own[at]!));
   }
@@ -61,7 +62,7 @@ export class EmbeddedSubReads<K, V, KeyOut, ValueIn> {
 
   hasMany(keys: readonly K[]): boolean[] {
     this.#requireOpen();
-    return this.#target.hasManySync(Array.from(keys, (key) => this.#space.key(key)));
+    return this.#target.hasManySync(Array.from(keyList(keys), (key) => this.#space.key(key)));
   }
 
   count(range?: Range<K>): number {

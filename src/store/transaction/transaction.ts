@@ -7,6 +7,7 @@ import type { Entry, EntryOptions } from "../../contract/reader.ts";
 import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
+import { keyList } from "../../contract/rules.ts";
 import { TransactionBase } from "../../contract/transaction_base.ts";
 import { surplusArgument } from "../../contract/write_options.ts";
 import type { Key, Value, ValueTypeName } from "../../value/value.ts";
@@ -100,7 +101,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   /** As `getMany`. */
   getManySync(keys: readonly Key[]): (V | undefined)[] {
     this.#work.requireOpen();
-    return Array.from(keys, (key) => this.getSync(key));
+    return Array.from(keyList(keys), (key) => this.getSync(key));
   }
 
   /** Whether the key has a value. */
@@ -121,7 +122,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   /** As `hasMany`. */
   hasManySync(keys: readonly Key[]): boolean[] {
     this.#work.requireOpen();
-    return Array.from(keys, (key) => this.hasSync(key));
+    return Array.from(keyList(keys), (key) => this.hasSync(key));
   }
 
   /** Iterates over keys and values, with the keys as bytes. */

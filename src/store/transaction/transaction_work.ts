@@ -5,6 +5,7 @@
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { keyList } from "../../contract/rules.ts";
 import { wantsSync } from "../../contract/write_options.ts";
 import { type ConflictCause, ConflictError } from "../../errors.ts";
 import { emptyEntryView, type EntryView } from "../../iterator/entry_cursor.ts";
@@ -207,7 +208,7 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
     const results: (T | undefined)[] = [];
     const others: Key[] = [];
     const places: number[] = [];
-    for (const key of keys) {
+    for (const key of keyList(keys)) {
       const own = this.#findOwn(key);
       if (own === undefined) {
         places.push(results.length);

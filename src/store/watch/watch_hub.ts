@@ -13,6 +13,7 @@ import type { Commit } from "../../contract/watch.ts";
 import { WatchQueue } from "../../contract/watch_queue.ts";
 import type { Operation } from "../../contract/writer.ts";
 import type { WatchOptions, WatchRange } from "../../contract/watch.ts";
+import { StoreError } from "../../errors.ts";
 import { emptyEntryView } from "../../iterator/entry_cursor.ts";
 import { isLive } from "../../iterator/visibility.ts";
 import type { Key, Value } from "../../value/value.ts";
@@ -136,6 +137,11 @@ export class Watches<KeyOut extends Key = Key, V extends Value = Value> {
     // Getters of the range may have closed the store.
     this.#state.requireOpen();
     if (this.#state.failure !== undefined) throw this.#state.failure;
+    const { directory, options: { readOnly } } = this.#state;
+    if (readOnly) {
+      const why = "it is open read-only, and shows one moment";
+      throw new StoreError("READ_ONLY", `Cannot watch "${directory}": ${why}`);
+    }
     const hub = hubs.get(this.#state) ?? new WatchHub(this.#state);
     hubs.set(this.#state, hub);
     const watch = hub.open(resolved, this.#decoder, options, (ended) => this.#open.delete(ended));
