@@ -25,6 +25,9 @@ import {
 
 const CHUNK_WORDS = HASH_BATCH * HASH_WORDS;
 
+/** The first chunk begins with room for this number of keys: most tables of small stores fit. */
+const FIRST_KEYS = 64;
+
 /** Collects the keys of a table and makes its filter section. */
 export class FilterBuilder {
   readonly #falsePositiveRate: number;
@@ -54,10 +57,22 @@ export class FilterBuilder {
   addKey(bytes: Uint8Array, start: number, end: number): void {
     const index = this.#keyCount % HASH_BATCH;
     const chunkIndex = (this.#keyCount - index) / HASH_BATCH;
-    if (chunkIndex === this.#chunks.length) this.#chunks.push(new Uint32Array(CHUNK_WORDS));
+    let chunk = this.#chunks[chunkIndex];
+    if (chunk === undefined || index * HASH_WORDS === chunk.length) {
+      chunk = this.#makeRoom(chunkIndex, chunk);
+    }
     hashKey(bytes, start, end);
-    saveHashes(this.#chunks[chunkIndex]!, index * HASH_WORDS);
+    saveHashes(chunk, index * HASH_WORDS);
     this.#keyCount++;
+  }
+
+  /** A chunk that has room: a small one for the first keys, and a whole one in its place later. */
+  #makeRoom(chunkIndex: number, full: Uint32Array | undefined): Uint32Array {
+    const isFirst = chunkIndex === 0 && full === undefined;
+    const chunk = new Uint32Array(isFirst ? FIRST_KEYS * HASH_WORDS : CHUNK_WORDS);
+    if (full !== undefined) chunk.set(full);
+    this.#chunks[chunkIndex] = chunk;
+    return chunk;
   }
 
   /**

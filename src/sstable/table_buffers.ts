@@ -11,6 +11,12 @@ import { FilterBuilder } from "./filter_builder.ts";
 /** Output goes to the file in pieces of this size. */
 export const WRITE_BYTES: number = 256 * 1024;
 
+/** Room for a whole piece and the block that fills it. */
+const OUTPUT_BYTES = WRITE_BYTES + 64 * 1024;
+
+/** The output buffer begins with this part of its size and doubles: most tables of small stores fit. */
+const FIRST_PART = 1 / 16;
+
 /** Memory beyond this, which a huge entry needed, is not kept. */
 const KEEP_BYTES = 2 * 1024 * 1024;
 
@@ -19,7 +25,7 @@ export class TableBuffers {
   /** The open block. */
   readonly block: BlockBuilder;
   /** Finished bytes that are not in the file yet. */
-  readonly output: ByteWriter = new ByteWriter(WRITE_BYTES + 64 * 1024);
+  readonly output: ByteWriter = new ByteWriter(OUTPUT_BYTES * FIRST_PART);
   /** The index entries so far. */
   readonly index: ByteWriter = new ByteWriter(8 * 1024);
   /** The filter that is being built, or undefined for none. */

@@ -23,9 +23,17 @@ const seconds = Math.max(2, Math.round(30 * Number(process.env["TINYKVS_TEST_SCA
 const seed = process.env["TINYKVS_SEED"] ?? "1";
 const MIB = 1024 * 1024;
 
+/**
+ * Bounds V8's young generation, in MiB. It grows to 100 MB under any load, and at a time of its own
+ * choice: that says nothing about the store.
+ */
+const YOUNG_GENERATION = "--max-semi-space-size=16";
+
 /** Runs the load; a crash of it fails the test. */
 async function soak(): Promise<SoakReport> {
-  const { command, args } = runtimeCommand(runtimeName, child, [String(seconds), seed]);
+  const deno = ["--allow-all", `--v8-flags=${YOUNG_GENERATION}`];
+  const { command, args } = runtimeCommand(runtimeName, child, [String(seconds), seed], deno);
+  if (runtimeName === "node") args.unshift(YOUNG_GENERATION);
   const load = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let errors = "";
