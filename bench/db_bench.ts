@@ -1,6 +1,6 @@
 /**
  * Runs one workload in this process and prints what was measured as one line of JSON, the last of
- * stdout. scripts/bench.ts starts it, a fresh process a workload, so that memory and compiled code
+ * stdout. bench/run.ts starts it, a fresh process a workload, so that memory and compiled code
  * are each workload's own.
  *
  *   node bench/db_bench.ts --workload fillseq-sync --directory /tmp/empty --entries 100000 --seed 1

@@ -17,10 +17,17 @@ import { cpus, release, tmpdir, totalmem } from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import type { Measurement } from "../bench/db_bench.ts";
-import { keyLength, valueLength } from "../bench/key_values.ts";
-import { workloads } from "../bench/workloads.ts";
-import { binaryOf, failureOf, parseRuntime, root, runProcess, runtimes } from "./processes.ts";
+import type { Measurement } from "./db_bench.ts";
+import { keyLength, valueLength } from "./key_values.ts";
+import { workloads } from "./workloads.ts";
+import {
+  binaryOf,
+  failureOf,
+  parseRuntime,
+  root,
+  runProcess,
+  runtimes,
+} from "../scripts/processes.ts";
 import { requireFreshJobWorker } from "../wasm/freshness.ts";
 
 requireFreshJobWorker(root);

@@ -1,6 +1,6 @@
 /**
  * The workloads, named after those of LevelDB's db_bench. db_bench.ts runs one of them in a
- * process; scripts/bench.ts runs them all. operations.ts has the loops, and says what is measured.
+ * process; bench/run.ts runs them all. operations.ts has the loops, and says what is measured.
  *
  * "sync" calls the synchronous twin in a loop, "await" awaits each operation, "64" keeps 64
  * operations in flight.
