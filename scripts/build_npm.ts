@@ -6,7 +6,7 @@
  * (isolatedDeclarations), so no type checker is needed here; `npm run check` has checked them.
  */
 
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { build } from "tsdown";
 import { entryPoints } from "./entry_points.ts";
@@ -63,8 +63,11 @@ await build({
   deps: { neverBundle: [/^(?:snappyjs|abstract-level)(\/|$)/] },
   outExtensions: () => ({ js: ".js", dts: ".d.ts" }),
   banner: { dts: REFERENCES },
+  // The declarations have the doc comments. In the code they are a quarter of what a process reads.
+  outputOptions: { comments: { jsdoc: false } },
   logLevel: "warn",
 });
+requireLatin1();
 for (const file of DOCUMENTS) copyFileSync(path.join(root, file), path.join(output, file));
 copyFileSync(path.join(root, "wasm", "NOTICE.txt"), path.join(output, "NOTICE.txt"));
 writeFileSync(
@@ -72,3 +75,16 @@ writeFileSync(
   `${JSON.stringify(manifest(), undefined, 2)}\n`,
 );
 console.log(`wrote ${path.relative(root, output)}`);
+
+/**
+ * One character above U+00FF makes V8 keep a whole file in two bytes a character. Only the texts of
+ * the contract suite need one.
+ */
+function requireLatin1(): void {
+  for (const name of readdirSync(output)) {
+    if (!name.endsWith(".js") || name === "contract-suite.js") continue;
+    const found = /.{0,40}[^\0-\xff].{0,40}/.exec(readFileSync(path.join(output, name), "utf8"));
+    if (found === null) continue;
+    throw new Error(`${name} has a character above U+00FF, expected an escape: ${found[0]}`);
+  }
+}
