@@ -29,6 +29,7 @@ export type {
   Beginning,
   Commit,
   Cursor,
+  DeletedRange,
   Entry,
   EntryOptions,
   JsonValue,

@@ -31,9 +31,10 @@ export interface CompactionInput {
 /** What to do. */
 export interface Compaction {
   /**
-   * Whether the one input table only changes its level, or all inputs are merged into new tables.
+   * Whether the one input table only changes its level, all inputs are merged into new tables, or
+   * all inputs are dropped, because newer tables hide them as a whole.
    */
-  readonly kind: "move" | "merge";
+  readonly kind: "move" | "merge" | "drop";
   /** The tables to read, by level, the newest first. */
   readonly inputs: readonly CompactionInput[];
   /** The level that the outputs go to. */
@@ -57,6 +58,11 @@ export function editOf(
     removed: inputs.flatMap(({ level, tables }) => tables.map(({ number }) => ({ level, number }))),
     added: outputs.map((table) => ({ level: outputLevel, table })),
   };
+}
+
+/** The tables that a compaction without a merge leaves: the one that it moves, or none. */
+export function keptTables({ kind, inputs }: Compaction): readonly TableMetadata[] {
+  return kind === "move" ? inputs[0]!.tables : [];
 }
 
 /**

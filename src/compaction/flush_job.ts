@@ -1,9 +1,10 @@
 /**
- * Writes memtables to a level-0 table: the newest version of every key, and tombstones, because
- * older tables may hold what they hide. A flush writes one memtable, a checkpoint all of them.
+ * Writes memtables to a level-0 table: the newest version of every key, tombstones and deleted
+ * ranges, because older tables may hold what they hide. A flush writes one memtable, a checkpoint all of them.
  */
 
 import { AT_ENTRY, type EntrySequence } from "../iterator/entry_cursor.ts";
+import type { KeySpan } from "../iterator/key_spans.ts";
 import type { Memtable } from "../memtable/memtable.ts";
 import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
@@ -16,12 +17,16 @@ export function flushJob(
   options: TableOutputOptions,
   newFileNumber: () => number,
 ): Task<TableMetadata | undefined> {
-  return writeTable(memtable.wholeCursor(), options, newFileNumber);
+  return writeTable(memtable.wholeCursor(), memtable.deletedSpans, options, newFileNumber);
 }
 
-/** As `flushJob`, for what a forward cursor over memtables, or over a copy of one, shows. */
+/**
+ * As `flushJob`, for what a forward cursor over memtables, or over a copy of one, shows.
+ * `deletedSpans` hide entries of older tables.
+ */
 export function* writeTable(
   cursor: EntrySequence,
+  deletedSpans: readonly KeySpan[],
   options: TableOutputOptions,
   newFileNumber: () => number,
 ): Task<TableMetadata | undefined> {
@@ -33,7 +38,7 @@ export function* writeTable(
       output.add(cursor.entry);
       if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
     }
-    const tables = yield* output.finish();
+    const tables = yield* output.finish(deletedSpans);
     isFinished = true;
     return tables[0];
   } finally {

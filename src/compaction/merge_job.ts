@@ -1,6 +1,6 @@
 /**
  * Carries out a compaction of kind "merge": reads the input tables, drops shadowed entries, and
- * writes new tables. It works from plain data and file names, with its own readers and handles, so
+ * writes new tables. What a newer input has deleted as a span is not read. It works from plain data and file names, with its own readers and handles, so
  * it shares only the directory with the store.
  *
  * If a block can't be read, or fails its checksum, the job ends with that error. Inputs are never
@@ -10,6 +10,8 @@
 import { compareRanges } from "../bytes/compare.ts";
 import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
 import { AT_END, type EntryCursor, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import { joinSpans, type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
+import { MaskedCursor } from "../iterator/masked_cursor.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
 import { isLive } from "../iterator/visibility.ts";
 import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
@@ -24,6 +26,7 @@ import { tableName } from "../version/file_names.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
 import { type Compaction, MAX_OVERLAP_FACTOR } from "./compaction.ts";
+import { isHidden, neededSpans, SpanCutter } from "./covered.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
 
 /**
@@ -54,7 +57,8 @@ export function* mergeJob(
   const output = new TableOutput(options, compaction.outputLevel, newFileNumber);
   let isFinished = false;
   try {
-    const cursor = openInputs(compaction, options, resources);
+    const { cursor, spans } = openInputs(compaction, options, resources);
+    const cutter = new SpanCutter(neededSpans(spans, compaction.deeper));
     const below = new DeeperLevels(compaction);
     let entries = 0;
     let at = cursor.seekToStart();
@@ -69,7 +73,7 @@ export function* mergeJob(
       const split = below.advanceTo(entry);
       if (isLive(entry.valueBytes, entry.valueStart) || below.mayHold(entry)) {
         if (output.isOpen && (split || output.openBytes >= compaction.maxFileSizeBytes)) {
-          yield* output.finishTable();
+          yield* output.finishTable(cutter.takeThrough(output.lastKey));
         }
         if (!output.isOpen) below.startOutput();
         output.add(entry);
@@ -77,7 +81,7 @@ export function* mergeJob(
       if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
       at = cursor.advance();
     }
-    const tables = yield* output.finish();
+    const tables = yield* output.finish(cutter.rest);
     isFinished = true;
     return tables;
   } finally {
@@ -87,32 +91,43 @@ export function* mergeJob(
   }
 }
 
+/** Opens the inputs. `spans` are the deleted spans of all of them. */
 function openInputs(
   compaction: Compaction,
   options: TableOutputOptions,
   resources: TableResources,
-): EntryCursor {
+): { cursor: EntryCursor; spans: readonly KeySpan[] } {
   const { fileSystem, directory } = options;
   const open = (table: TableMetadata): LiveTable => {
     const path = fileSystem.joinPath(directory, tableName(table.number));
     return new LiveTable(table, new TableReader(path, table, resources));
   };
   const sources: EntryCursor[] = [];
+  let spans: readonly KeySpan[] = NO_SPANS;
+  const add = (source: EntryCursor): void => {
+    sources.push(spans.length === 0 ? source : new MaskedCursor(source, spans, false));
+  };
   for (const { level, tables } of compaction.inputs) {
-    const live = tables.map(open);
     if (level === 0) {
-      for (const table of live) sources.push(new TableCursor(table.reader, SCAN));
+      for (const table of tables) {
+        if (isHidden(table, spans)) continue;
+        add(new TableCursor(open(table).reader, SCAN));
+        spans = joinSpans(spans, table.deletedSpans);
+      }
       continue;
     }
+    const live = tables.filter((table) => !isHidden(table, spans)).map(open);
+    if (live.length === 0) continue;
     const ordered = {
       count: live.length,
       cursorAt: (index: number) => new TableCursor(live[index]!.reader, SCAN),
       indexFor: (key: DataView, start: number, end: number) =>
         firstEndingAtOrAfter(live, key, start, end),
     };
-    sources.push(new ConcatenatingCursor(ordered, false));
+    add(new ConcatenatingCursor(ordered, false));
+    for (const { metadata } of live) spans = joinSpans(spans, metadata.deletedSpans);
   }
-  return new MergingCursor(sources, false);
+  return { cursor: new MergingCursor(sources, false), spans };
 }
 
 /** Follows the merge through the levels below the output, whose tables it passes in key order. */

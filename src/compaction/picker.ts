@@ -18,6 +18,7 @@ import {
   maxLevelSize,
   totalSize,
 } from "./compaction.ts";
+import { hasSpans, pickHidden } from "./covered.ts";
 import { groupsOfLevel0, type Levels, merge, move, overlapping, rangeOf } from "./plan.ts";
 import { pickSmallTables, smallOfLevel0 } from "./small_tables.ts";
 import { BUSY_RULE, IDLE_RULE, pickTombstones } from "./tombstones.ts";
@@ -34,10 +35,13 @@ const MAX_WINDOW = 8;
 const MAX_INPUT_FILES = 12;
 
 /**
- * The most urgent compaction: for a level that is beyond its limit, then for small tables, then for
- * tombstones. Undefined if there is nothing to do.
+ * The most urgent compaction: of tables that are hidden as a whole, which costs nothing; then for a
+ * level that is beyond its limit, then for small tables, then for tombstones. Undefined if there is
+ * nothing to do.
  */
 export function pickCompaction(levels: Levels, options: CompactionOptions): Compaction | undefined {
+  const hidden = pickHidden(levels);
+  if (hidden !== undefined) return hidden;
   let bestLevel = -1;
   let bestScore = 1;
   for (let level = 0; level < options.maxLevels - 1; level++) {
@@ -117,8 +121,9 @@ function planGroup(
   options: CompactionOptions,
   range: { smallest: DataView | undefined; largest: DataView | undefined },
 ): Compaction | undefined {
-  const isClean = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
-    isTrusted(group[0]!.table) && group[0]!.level > 0;
+  const hasNothingToDrop = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
+    !hasSpans(group[0]!.table) && isTrusted(group[0]!.table);
+  const isClean = hasNothingToDrop && group[0]!.level > 0;
   const isOutside = group.every(({ table }) =>
     (range.largest !== undefined && compareViews(table.smallestView, range.largest) > 0) ||
     (range.smallest !== undefined && compareViews(table.largestView, range.smallest) < 0)
@@ -131,10 +136,8 @@ function planGroup(
     if (level === 0) tables.sort((a, b) => b.number - a.number);
     if (tables.length > 0) inputs.push({ level, tables });
   }
-  const isMove = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
-    isTrusted(group[0]!.table);
   return {
-    kind: isMove ? "move" : "merge",
+    kind: hasNothingToDrop ? "move" : "merge",
     inputs,
     outputLevel,
     maxFileSizeBytes: maxFileSize(options, outputLevel),

@@ -4,13 +4,16 @@
  * the next open deletes.
  */
 
+import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Compressor } from "../compression/compressor.ts";
 import { isRefusal } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
+import { bytesOfKey, type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
 import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { syncDirectoryStep, syncStep, type Task } from "../platform/task.ts";
 import { type TableBufferPool, TableBuffers } from "../sstable/table_buffers.ts";
 import { TableWriter } from "../sstable/table_writer.ts";
+import { encodeTombstone } from "../value/value_codec.ts";
 import { tableName } from "../version/file_names.ts";
 import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
 
@@ -63,11 +66,19 @@ export class TableOutput {
     (this.#writer ?? this.#open()).add(entry);
   }
 
-  /** Completes the open table and makes its content durable. */
-  *finishTable(): Task<void> {
+  /** A copy of the last key of the open table. */
+  get lastKey(): DataView {
+    return this.#writer!.lastKey;
+  }
+
+  /**
+   * Completes the open table and makes its content durable. `deletedSpans` come after the tables
+   * before this one.
+   */
+  *finishTable(deletedSpans: readonly KeySpan[] = NO_SPANS): Task<void> {
     const writer = this.#writer!;
     const handle = this.#handle!;
-    const summary = yield* writer.finishTask();
+    const summary = yield* writer.finishTask(deletedSpans);
     yield syncStep(handle);
     handle.closeSync();
     this.#writer = undefined;
@@ -76,9 +87,16 @@ export class TableOutput {
     this.#tables.push(tableMetadata({ number: this.#created.at(-1)!, ...summary }));
   }
 
-  /** Completes the last table and makes all names durable. Returns the tables in key order. */
-  *finish(): Task<readonly TableMetadata[]> {
-    if (this.isOpen) yield* this.finishTable();
+  /**
+   * Completes the last table, with the deleted spans that are left, and makes all names durable.
+   * Returns the tables in key order.
+   */
+  *finish(deletedSpans: readonly KeySpan[] = NO_SPANS): Task<readonly TableMetadata[]> {
+    if (!this.isOpen && deletedSpans.length > 0) {
+      // A table has an entry. This one says no more than the span.
+      this.add(tombstoneAt(deletedSpans[0]!.lower));
+    }
+    if (this.isOpen) yield* this.finishTable(deletedSpans);
     if (this.#tables.length > 0) {
       yield syncDirectoryStep(this.#options.fileSystem, this.#options.directory);
     }
@@ -120,4 +138,20 @@ export class TableOutput {
   #path(number: number): string {
     return this.#options.fileSystem.joinPath(this.#options.directory, tableName(number));
   }
+}
+
+/** The deletion of a key. */
+function tombstoneAt(key: DataView): EntryView {
+  const value = new ByteWriter(1);
+  encodeTombstone(value);
+  return {
+    keyBytes: bytesOfKey(key),
+    keyView: key,
+    keyStart: 0,
+    keyEnd: key.byteLength,
+    valueBytes: value.bytes,
+    valueView: value.view,
+    valueStart: 0,
+    valueEnd: value.length,
+  };
 }

@@ -1,15 +1,17 @@
 /**
- * Moves tombstones down until nothing is left that they hide, and drops them there. Otherwise
+ * Moves tombstones and deleted spans down until nothing is left that they hide, and drops them there. Otherwise
  * levels are compacted for their size, and deleted data would stay as long as nobody writes more.
  *
  * A table is due if its tombstones are worth the cost of dropping them: for each tombstone, at most
  * a given number of entries is rewritten on the way to the next level that holds keys of their
  * range. As every tombstone hides about one entry there, that bounds the work for each deleted
- * entry and level.
+ * entry and level. A span counts as one, and as the entries that it is likely to hide there.
  */
 
+import { joinSpans } from "../iterator/key_spans.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { Compaction, CompactionInput, CompactionOptions } from "./compaction.ts";
+import { hasSpans, hiddenEntries } from "./covered.ts";
 import { groupsOfLevel0, LevelIndex, type Levels, merge, move, rangeOf } from "./plan.ts";
 
 /** When tombstones are worth a compaction. */
@@ -31,15 +33,18 @@ export function pickTombstones(
   options: CompactionOptions,
   rule: TombstoneRule,
 ): Compaction | undefined {
-  const hasSome = ({ tombstoneCount }: TableMetadata): boolean =>
-    tombstoneCount >= rule.leastTombstones;
+  const hasSome = (table: TableMetadata): boolean =>
+    table.tombstoneCount >= rule.leastTombstones || hasSpans(table);
   if (!levels.some((tables) => tables.some(hasSome))) return undefined;
   const indexes = levels.map((tables, level) => new LevelIndex(level === 0 ? [] : tables));
   let best: { input: CompactionInput; firstMet: number | undefined } | undefined;
   let bestCost = rule.rewrittenPerTombstone;
   const consider = (input: CompactionInput): void => {
-    const tombstones = input.tables.reduce((sum, table) => sum + table.tombstoneCount, 0);
-    if (tombstones < rule.leastTombstones) return;
+    let tombstones = input.tables.reduce(
+      (sum, { tombstoneCount, deletedSpans }) => sum + tombstoneCount + deletedSpans.length,
+      0,
+    );
+    const spans = input.tables.map(({ deletedSpans }) => deletedSpans).reduce(joinSpans);
     const range = rangeOf(input.tables);
     let rewritten = input.tables.reduce((sum, table) => sum + table.entryCount, 0);
     let firstMet: number | undefined;
@@ -47,6 +52,13 @@ export function pickTombstones(
       const met = indexes[level]!.entriesMet(range);
       if (met > 0) [firstMet, rewritten] = [level, rewritten + met];
     }
+    if (firstMet !== undefined && spans.length > 0) {
+      const { from, to } = indexes[firstMet]!.met(range);
+      for (const table of levels[firstMet]!.slice(from, to)) {
+        tombstones += hiddenEntries(table, spans);
+      }
+    }
+    if (tombstones < rule.leastTombstones) return;
     // Nothing is written into levels that the options do not have.
     if (firstMet !== undefined && input.level + 1 >= options.maxLevels) return;
     const cost = rewritten / tombstones;

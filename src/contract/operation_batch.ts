@@ -5,7 +5,8 @@ import { ClosedError } from "../errors.ts";
 import { copyValue, keyBytes } from "./rules.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
 import { requireKnownNames, surplusArgument } from "./write_options.ts";
-import type { Batch, Operation, WriteOptions } from "./writer.ts";
+import { deletedRange } from "./range.ts";
+import type { Batch, DeletedRange, Operation, WriteOptions } from "./writer.ts";
 
 /**
  * Checks and copies every operation when it is added.
@@ -47,6 +48,12 @@ export class OperationBatch implements Batch {
   delete(key: Key): this {
     if (arguments.length > 1) throw surplusArgument("batch.delete", arguments[1], 1);
     return this.#add({ type: "delete", key: keyBytes(key) });
+  }
+
+  /** Adds the deletion of a range. */
+  deleteRange(range: DeletedRange): this {
+    if (arguments.length > 1) throw surplusArgument("batch.deleteRange", arguments[1], 1);
+    return this.#add({ type: "deleteRange", range: keyRange(range) });
   }
 
   /** Forgets every operation. */
@@ -91,10 +98,13 @@ export class OperationBatch implements Batch {
       } else if (operation?.type === "delete") {
         requireKnownNames(operation, at);
         batch.delete(operation.key);
+      } else if (operation?.type === "deleteRange") {
+        requireKnownNames(operation, at);
+        batch.deleteRange(operation.range);
       } else {
         const found = describeValue((operation as { type?: unknown } | undefined)?.type);
         throw new TypeError(
-          `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
+          `Cannot write operation ${at}: its type is ${found}, expected "put", "delete" or "deleteRange"`,
         );
       }
     }
@@ -111,6 +121,15 @@ export class OperationBatch implements Batch {
     if (this.#operations === undefined) throw new ClosedError("batch");
     return this.#operations;
   }
+}
+
+/** A copy of a range, with its bounds as bytes. */
+function keyRange(range: DeletedRange): DeletedRange {
+  const own: DeletedRange = deletedRange(range);
+  for (const [name, bound] of Object.entries(own) as [keyof DeletedRange, Key][]) {
+    own[name] = keyBytes(bound);
+  }
+  return own;
 }
 
 // `finish` returns operations in the public form, from any copy of the library.

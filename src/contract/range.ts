@@ -1,7 +1,8 @@
 /** Ranges of keys as users give them. */
 
-import { checkSignal } from "./abort_signal.ts";
+import { checkSignal, throwIfAborted } from "./abort_signal.ts";
 import { describeValue, type Key } from "./value.ts";
+import type { DeletedRange } from "./writer.ts";
 
 /**
  * A key, or, if keys are tuples of known parts, any number of its first parts: they sort before all
@@ -120,6 +121,49 @@ export function ownRange<K = Key>(range: Range<K>): OwnRange<K> {
   if (keyEncoding !== undefined) requireKeyEncoding(keyEncoding, "use the range");
   checkSignal(own.signal, "Cannot use the range");
   return own;
+}
+
+/**
+ * The bounds of a range whose keys are to be deleted.
+ *
+ * A limit is refused. A deletion of a range costs the same for any number of keys, because it does
+ * not look for them. With a limit it would have to. The message says what to do instead.
+ *
+ * @throws {TypeError} it is not a range, or has a limit
+ */
+export function deletedRange<K = Key>(range: Range<K>): DeletedRange<K> {
+  if (range === undefined) {
+    throw new TypeError(
+      "Cannot delete the range: found undefined, expected a range; {} is all keys",
+    );
+  }
+  const { limit, signal, prefix, gte, gt, lte, lt } = ownRange(range);
+  if (limit !== undefined && limit !== Infinity) {
+    throw new TypeError(
+      `Cannot delete the range: "limit" is ${limit}, but a deletion does not count keys; ` +
+        "read the keys with the limit, and delete those",
+    );
+  }
+  throwIfAborted(signal);
+  const bounds: DeletedRange<K> = {};
+  if (prefix !== undefined) bounds.prefix = prefix;
+  if (gte !== undefined) bounds.gte = gte;
+  if (gt !== undefined) bounds.gt = gt;
+  if (lte !== undefined) bounds.lte = lte;
+  if (lt !== undefined) bounds.lt = lt;
+  return bounds;
+}
+
+/**
+ * The range of all keys that start with a prefix.
+ *
+ * @throws {TypeError} there is no prefix: the range would be all keys
+ */
+export function prefixRange<K = Key>(prefix: Beginning<K>): DeletedRange<K> {
+  if (prefix !== undefined) return { prefix };
+  throw new TypeError(
+    "Cannot delete the prefix: found undefined, expected a key; clear() is all keys",
+  );
 }
 
 /** @throws {TypeError} it is neither "utf8" nor "bytes" */

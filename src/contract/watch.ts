@@ -47,7 +47,10 @@ export interface Commit<K = Key, V = Value> {
  * await store.put("other", 1);
  * await store.batch().put("user:1", "Alice").put("other", 2).delete("user:2").write();
  * for await (const { operations } of users) {
- *   for (const { type, key } of operations) console.log(type, key); // put user:1 | delete user:2
+ *   for (const operation of operations) {
+ *     if (operation.type === "deleteRange") console.log("all of", operation.range);
+ *     else console.log(operation.type, operation.key); // put user:1 | delete user:2
+ *   }
  *   break;
  * }
  * ```

@@ -57,11 +57,12 @@ function noOptions(found: unknown): TypeError {
  * Refuses extra fields of an operation: an option of the whole write, or of another library. Not by
  * `Object.keys`, which would make an array for each operation.
  *
- * @throws {TypeError} it has more than its type, its key and, if it is a put, its value
+ * @throws {TypeError} it has more than its type, its key and, if it is a put, its value; or more
+ *   than its type and its range
  */
 export function requireKnownNames(operation: Operation, at: number): void {
   for (const name in operation) {
-    if (name === "type" || name === "key") continue;
+    if (name === "type" || name === (operation.type === "deleteRange" ? "range" : "key")) continue;
     if (name === "value") {
       if (operation.type === "put" || (operation as { value?: unknown }).value === undefined) {
         continue;

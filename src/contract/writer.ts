@@ -1,5 +1,6 @@
 /** The writing half of a store. */
 
+import type { Beginning, Range } from "./range.ts";
 import type { Key, RecordValue, Value } from "./value.ts";
 
 /**
@@ -37,10 +38,19 @@ export type Operation<K = Key, V = Value> =
     type: "delete";
     /** The key. */
     key: K;
+  }
+  | {
+    /** Removes all keys of a range. */
+    type: "deleteRange";
+    /** The range. */
+    range: DeletedRange<K>;
   };
 
+/** The bounds of a range whose keys are removed. */
+export type DeletedRange<K = Key> = Pick<Range<K>, "prefix" | "gte" | "gt" | "lte" | "lt">;
+
 /**
- * Collects puts and deletes; `write` applies them in the order in which they were added, all of
+ * Collects puts, deletes and deletions of ranges; `write` applies them in the order in which they were added, all of
  * them or none. Each is checked and copied at once.
  */
 export interface Batch<K = Key, V = Value> {
@@ -58,6 +68,12 @@ export interface Batch<K = Key, V = Value> {
    * @throws {TypeError | RangeError} the key can't be a key; the batch is unchanged
    */
   delete(key: K): this;
+  /**
+   * Adds the deletion of all keys of a range. Puts that are added later stay.
+   *
+   * @throws {TypeError | RangeError} it can't be such a range; the batch is unchanged
+   */
+  deleteRange(range: DeletedRange<K>): this;
   /** Forgets every operation. */
   clear(): this;
   /**
@@ -117,6 +133,17 @@ export interface Writer<K = Key, V = Value, ValueIn = V> extends TypedWrites<K> 
   put(key: K, value: ValueIn, options?: WriteOptions): Promise<void>;
   /** Removes a key. A missing key is not an error. */
   delete(key: K, options?: WriteOptions): Promise<void>;
+  /**
+   * Removes all keys of a range, as one write. The call reads nothing, so it takes as long for ten
+   * million keys as for ten if the store can do that. An empty range, `{}`, is all keys.
+   *
+   * @throws {TypeError} it is not a range, or has a limit: a deletion does not count keys
+   */
+  deleteRange(range: DeletedRange<K>, options?: WriteOptions): Promise<void>;
+  /** Removes all keys that start with the prefix, as `deleteRange` does. */
+  deletePrefix(prefix: Beginning<K>, options?: WriteOptions): Promise<void>;
+  /** Removes all keys, as `deleteRange` does. */
+  clear(options?: WriteOptions): Promise<void>;
   /** Removes a key; resolves to whether it was there. */
   deleteIfExists(key: K, options?: WriteOptions): Promise<boolean>;
   /**

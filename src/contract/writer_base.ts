@@ -4,12 +4,13 @@
  */
 
 import { TypeMismatchError } from "../errors.ts";
+import { type Beginning, prefixRange } from "./range.ts";
 import { OperationBatch } from "./operation_batch.ts";
 import { ReaderBase } from "./reader_base.ts";
 import { copyValue, isSameValue } from "./rules.ts";
 import { describeValue, type Key, type RecordValue, type Value, valueTypeName } from "./value.ts";
 import { surplusArgument } from "./write_options.ts";
-import type { Batch, Operation, WriteOptions, Writer } from "./writer.ts";
+import type { Batch, DeletedRange, Operation, WriteOptions, Writer } from "./writer.ts";
 
 /**
  * A reader and writer made from two reads, `write` and `update`: a store without open and close, or
@@ -55,6 +56,21 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
       this.write(operations as readonly Operation<K, ValueIn>[], options)
     );
     return batch as unknown as Batch<K, ValueIn>;
+  }
+
+  /** Removes all keys of a range. */
+  deleteRange(range: DeletedRange<K>, options?: WriteOptions): Promise<void> {
+    return this.write([{ type: "deleteRange", range }], options);
+  }
+
+  /** Removes all keys that start with the prefix. */
+  async deletePrefix(prefix: Beginning<K>, options?: WriteOptions): Promise<void> {
+    await this.deleteRange(prefixRange(prefix), options);
+  }
+
+  /** Removes all keys. */
+  clear(options?: WriteOptions): Promise<void> {
+    return this.deleteRange({}, options);
   }
 
   /** Removes a key. Resolves to whether the key had a value. */

@@ -9,9 +9,17 @@
 import { compareRanges } from "../bytes/compare.ts";
 import type { EntryCursor, EntryView } from "../iterator/entry_cursor.ts";
 import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
+import {
+  bytesOfKey,
+  compareKeys,
+  type KeySpan,
+  NO_SPANS,
+  spanHolding,
+} from "../iterator/key_spans.ts";
 import { ENTRY_HEADER_BYTES, EntryArena, type SharedBytes } from "./entry_arena.ts";
 import { EntryTree } from "./entry_tree.ts";
 import { MemtableCursor, type MemtableEntries, SKIPS_PER_MOVE } from "./memtable_cursor.ts";
+import { type DeletedRange, RangeDeletions } from "./range_deletions.ts";
 
 const KEY = ENTRY_HEADER_BYTES + 4;
 const MAX_RELATIVE_SEQUENCE = 0xffffffff;
@@ -29,12 +37,14 @@ export class Memtable implements MemtableEntries {
   readonly #arena: EntryArena;
   readonly #tree: EntryTree;
   #firstSequence: number;
-  /** Number of entries, every version counted. */
+  /** Number of entries, every version and every deleted range counted. */
   entryCount = 0;
   /** Number of tombstones among them. The write path counts them, because it knows the values. */
   tombstoneCount = 0;
   /** Number of read views that show it. Internal to them. */
   references = 0;
+  /** The deleted ranges, or undefined if there are none: then nobody pays for them. */
+  #deletions: RangeDeletions | undefined;
 
   /**
    * Makes an empty memtable for about `capacityBytes` of entries from `firstSequence` on. Its
@@ -53,7 +63,7 @@ export class Memtable implements MemtableEntries {
 
   /** Bytes taken by entries and by the tree over them. */
   get sizeBytes(): number {
-    return this.#arena.sizeBytes + this.#tree.sizeBytes;
+    return this.#arena.sizeBytes + this.#tree.sizeBytes + (this.#deletions?.sizeBytes ?? 0);
   }
 
   /** Bytes of memory that it holds, used or not; large values are not counted. */
@@ -76,6 +86,7 @@ export class Memtable implements MemtableEntries {
     this.#firstSequence = firstSequence;
     this.entryCount = 0;
     this.tombstoneCount = 0;
+    this.#deletions = undefined;
   }
 
   /** Releases the memory that is not used: it will be needed again, but not soon. */
@@ -102,9 +113,60 @@ export class Memtable implements MemtableEntries {
     if (relative > MAX_RELATIVE_SEQUENCE) {
       throw new RangeError("Cannot insert into the memtable: it holds 2^32 entries");
     }
+    this.#deletions?.noteEntry(fromView, start + 4, keyEnd);
     const previous = this.#tree.locateForInsert(fromView, start + 4, keyEnd);
     this.#tree.insert(this.#arena.append(previous, relative, from, fromView, start, keyEnd, end));
     this.entryCount++;
+  }
+
+  /**
+   * Deletes a range of keys, with a sequence number as an entry. The keys of the span must not
+   * change any more.
+   *
+   * @throws {RangeError} the memtable would pass 2^32 entries
+   */
+  deleteRange(sequence: number, span: KeySpan): void {
+    if (sequence - this.#firstSequence > MAX_RELATIVE_SEQUENCE) {
+      throw new RangeError("Cannot insert into the memtable: it holds 2^32 entries");
+    }
+    this.entryCount++;
+    if (compareKeys(span.lower, span.upper) >= 0) return;
+    this.#deletions ??= new RangeDeletions();
+    this.#deletions.add(span, sequence);
+  }
+
+  /** Whether it has deleted ranges. */
+  get hasDeletedRanges(): boolean {
+    return this.#deletions !== undefined;
+  }
+
+  /** Bytes of the keys of all deleted ranges. */
+  get rangeKeyBytes(): number {
+    return this.#deletions?.keyBytes ?? 0;
+  }
+
+  /** The keys that it hides of older memtables and tables. */
+  get deletedSpans(): readonly KeySpan[] {
+    return this.#deletions?.spans ?? NO_SPANS;
+  }
+
+  /** The deleted ranges of the state `sequence`, for a reader that keeps the list. */
+  deletedRangesAt(sequence: number): readonly DeletedRange[] {
+    return this.#deletions?.at(sequence) ?? [];
+  }
+
+  /** Whether older memtables and tables do not count for the key in the state `sequence`. */
+  hides(key: DataView, start: number, end: number, sequence: number): boolean {
+    return this.#deletions?.holding(key, start, end, sequence) !== undefined;
+  }
+
+  /** The largest key that it has an entry for, or undefined without entries. */
+  get lastKey(): DataView | undefined {
+    const tree = this.#tree;
+    const count = tree.countAt(tree.lastLeaf);
+    if (count === 0) return undefined;
+    const { view, start, end } = this.keyAt(tree.entryAt(tree.lastLeaf, count - 1));
+    return new DataView(view.buffer, view.byteOffset + start, end - start);
   }
 
   /**
@@ -116,22 +178,57 @@ export class Memtable implements MemtableEntries {
     if (newest === 0) return false;
     const entry = this.visibleVersion(newest, sequence);
     if (entry === 0) return false;
+    if (this.#deletions !== undefined) {
+      const range = this.#deletions.holding(key, start, end, sequence);
+      if (range !== undefined && this.isOlder(entry, range)) return false;
+    }
     this.show(entry, result);
     return true;
   }
 
-  /** Whether it holds a version of the key with a sequence number above `sequence`. */
+  /**
+   * Whether the key was written after `sequence`: it has a newer version, or a range that holds it
+   * was deleted.
+   */
   hasNewer(key: DataView, start: number, end: number, sequence: number): boolean {
     const newest = this.#tree.locate(key, start, end);
-    return newest !== 0 && this.visibleVersion(newest, sequence) !== newest;
+    if (newest !== 0 && this.visibleVersion(newest, sequence) !== newest) return true;
+    const range = this.#deletions && spanHolding(this.#deletions.newest, key, start, end);
+    return range !== undefined && range.sequence > sequence;
   }
 
   /**
-   * The first key from `lower` on and before `upper` that has a version with a sequence number
-   * above `sequence`, or undefined. A bound that is undefined is none. Keys without such a version
-   * are walked over.
+   * A key from `lower` on and before `upper` that has a version with a sequence number above
+   * `sequence`, or that is in a range that was deleted later; undefined if there is none. A bound
+   * that is undefined is none. Keys without such a version are walked over.
    */
   newerKeyIn(
+    lower: KeyBound | undefined,
+    upper: KeyBound | undefined,
+    sequence: number,
+  ): Uint8Array | undefined {
+    return this.#newerRangeIn(lower, upper, sequence) ?? this.#newerEntryIn(lower, upper, sequence);
+  }
+
+  #newerRangeIn(
+    lower: KeyBound | undefined,
+    upper: KeyBound | undefined,
+    sequence: number,
+  ): Uint8Array | undefined {
+    for (const range of this.#deletions?.newest ?? []) {
+      if (range.sequence <= sequence) continue;
+      const start = lower === undefined
+        ? range.lower
+        : new DataView(lower.view.buffer, lower.view.byteOffset, lower.length);
+      const key = compareKeys(start, range.lower) < 0 ? range.lower : start;
+      const isBeforeUpper = upper === undefined ||
+        compareRanges(key, 0, key.byteLength, upper.view, 0, upper.length) < 0;
+      if (isBeforeUpper && compareKeys(key, range.upper) < 0) return bytesOfKey(key).slice();
+    }
+    return undefined;
+  }
+
+  #newerEntryIn(
     lower: KeyBound | undefined,
     upper: KeyBound | undefined,
     sequence: number,
@@ -174,6 +271,7 @@ export class Memtable implements MemtableEntries {
       reverse,
       isWhole: false,
       skipsPerMove: mayPause ? SKIPS_PER_MOVE : Infinity,
+      deletedRanges: this.#deletions?.at(sequence),
     });
   }
 
@@ -183,6 +281,7 @@ export class Memtable implements MemtableEntries {
       reverse: false,
       isWhole: true,
       skipsPerMove: Infinity,
+      deletedRanges: this.#deletions?.newest,
     });
   }
 
@@ -203,14 +302,35 @@ export class Memtable implements MemtableEntries {
     return this.#arena.largeValues.map(({ buffer }) => buffer as ArrayBuffer);
   }
 
-  /** Puts the offset of the newest version of each key into `order`, in key order. Internal. */
-  fillOrder(order: Int32Array): void {
+  /**
+   * Puts the offset of the newest version of each key into `order`, in key order, and returns how
+   * many there are. Keys that a deleted range hides are left out. Internal.
+   */
+  fillOrder(order: Int32Array): number {
     const tree = this.#tree;
+    const ranges = this.#deletions?.newest;
     let count = 0;
     for (let leaf = tree.firstLeaf; leaf >= 0; leaf = tree.nextLeaf(leaf)) {
       const slots = tree.countAt(leaf);
-      for (let slot = 0; slot < slots; slot++) order[count++] = tree.entryAt(leaf, slot);
+      for (let slot = 0; slot < slots; slot++) {
+        const entry = tree.entryAt(leaf, slot);
+        if (ranges !== undefined && this.deletedBy(entry, ranges) !== undefined) continue;
+        order[count++] = entry;
+      }
     }
+    return count;
+  }
+
+  /** The range of a list that hides an entry, or undefined. Internal. */
+  deletedBy(entry: number, ranges: readonly DeletedRange[]): DeletedRange | undefined {
+    const { view } = this.#arena;
+    const range = spanHolding(ranges, view, entry + KEY, this.#arena.keyEndOf(entry));
+    return range !== undefined && this.isOlder(entry, range) ? range : undefined;
+  }
+
+  /** Whether an entry is older than the deletion of a range. Internal. */
+  isOlder(entry: number, { sequence }: DeletedRange): boolean {
+    return this.#arena.sequenceOf(entry) < sequence - this.#firstSequence;
   }
 
   /** The first entry in the chain of versions from `entry` on that may be seen, or 0. Internal. */

@@ -14,6 +14,7 @@ import type { EntryCursor, EntryView, Position } from "../iterator/entry_cursor.
 import type { EntryRun, RunBound } from "../iterator/entry_run.ts";
 import { ENTRY_HEADER_BYTES } from "./entry_arena.ts";
 import type { EntryTree } from "./entry_tree.ts";
+import type { DeletedRange } from "./range_deletions.ts";
 
 /** The most entries of a run: what a leaf holds. */
 const MAX_RUN = 64;
@@ -24,6 +25,8 @@ export const SKIPS_PER_MOVE = 1024;
 export interface MemtableEntries {
   /** The first entry in the chain of versions from `entry` on that may be seen, or 0. */
   visibleVersion(entry: number, sequence: number): number;
+  /** The range of a list that hides an entry, or undefined. */
+  deletedBy(entry: number, ranges: readonly DeletedRange[]): DeletedRange | undefined;
   /** Compares an entry's key with a bound: negative if it comes first. */
   compareKey(entry: number, bound: RunBound): number;
   /** Whether an entry's value lies in its own buffer. */
@@ -46,6 +49,8 @@ export interface MemtableWalk {
   readonly isWhole: boolean;
   /** Keys that a move may skip before it pauses. */
   readonly skipsPerMove: number;
+  /** The deleted ranges of the state that it shows, if there are any. */
+  readonly deletedRanges: readonly DeletedRange[] | undefined;
 }
 
 /**
@@ -69,6 +74,9 @@ export class MemtableCursor implements EntryCursor {
   /** The most entries of the next run. Callers often want only one of the first few. */
   #nextRun = 8;
   readonly #skipsPerMove: number;
+  readonly #ranges: readonly DeletedRange[] | undefined;
+  /** The range that hides the entry at which the cursor is, if the range can be passed at once. */
+  #passable: DeletedRange | undefined;
   /** The entry at which the last move stopped half-way. */
   #pausedAt = 0;
 
@@ -80,6 +88,7 @@ export class MemtableCursor implements EntryCursor {
     this.#reverse = walk.reverse;
     this.#isWhole = walk.isWhole;
     this.#skipsPerMove = walk.skipsPerMove;
+    this.#ranges = walk.deletedRanges;
   }
 
   seekToStart(): Position {
@@ -134,6 +143,9 @@ export class MemtableCursor implements EntryCursor {
     for (let slot = this.#slot; slot !== end && count < most; slot += sign) {
       const entry = table.visibleVersion(tree.entryAt(this.#leaf, slot), this.#sequence);
       if (entry === 0) continue;
+      if (this.#ranges !== undefined && table.deletedBy(entry, this.#ranges) !== undefined) {
+        continue;
+      }
       const order = bound === undefined ? -1 : sign * table.compareKey(entry, bound);
       if (order > 0 || (order === 0 && !bound!.isIncluded)) break;
       // An entry with a value outside of the arena is shown alone.
@@ -204,7 +216,12 @@ export class MemtableCursor implements EntryCursor {
         continue;
       }
       if (this.#showSlot()) return AT_ENTRY;
-      if (left-- === 0) return this.#pause();
+      if (left-- <= 0) return this.#pause();
+      if (this.#passable !== undefined) {
+        const { upper } = this.#passable;
+        this.#place(upper, 0, upper.byteLength);
+        continue;
+      }
       this.#slot++;
     }
   }
@@ -221,7 +238,11 @@ export class MemtableCursor implements EntryCursor {
         continue;
       }
       if (this.#showSlot()) return AT_ENTRY;
-      if (left-- === 0) return this.#pause();
+      if (left-- <= 0) return this.#pause();
+      if (this.#passable !== undefined) {
+        const { lower } = this.#passable;
+        this.#place(lower, 0, lower.byteLength);
+      }
       this.#slot--;
     }
   }
@@ -231,7 +252,15 @@ export class MemtableCursor implements EntryCursor {
       this.#tree.entryAt(this.#leaf, this.#slot),
       this.#sequence,
     );
+    this.#passable = undefined;
     if (entry === 0) return false;
+    if (this.#ranges !== undefined) {
+      const range = this.#table.deletedBy(entry, this.#ranges);
+      if (range !== undefined) {
+        if (!range.mayHoldEntries) this.#passable = range;
+        return false;
+      }
+    }
     this.#table.show(entry, this.entry);
     return true;
   }

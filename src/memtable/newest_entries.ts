@@ -18,6 +18,7 @@ import {
   type EntryView,
   type Position,
 } from "../iterator/entry_cursor.ts";
+import { bytesOfKey, type KeySpan, viewOfKey } from "../iterator/key_spans.ts";
 import type { Task } from "../platform/task.ts";
 import type { SharedBytes } from "./entry_arena.ts";
 import { Memtable } from "./memtable.ts";
@@ -27,6 +28,24 @@ const BYTES_PER_PAUSE = 64 * 1024;
 /** Entries whose memory is read ahead together: see `NewestCursor`. */
 const TOUCHED = 64;
 
+/** A span without views, which would carry their whole buffers. */
+export interface PlainSpan {
+  /** The first key. */
+  readonly lower: Uint8Array;
+  /** The first key after the span. */
+  readonly upper: Uint8Array;
+}
+
+/** A span as it is sent. */
+export function plainSpan({ lower, upper }: KeySpan): PlainSpan {
+  return { lower: bytesOfKey(lower).slice(), upper: bytesOfKey(upper).slice() };
+}
+
+/** The span that was sent. */
+export function spanOf({ lower, upper }: PlainSpan): KeySpan {
+  return { lower: viewOfKey(lower), upper: viewOfKey(upper) };
+}
+
 /** The newest version of every key. */
 export interface NewestEntries {
   /** Entries and, after them at the next multiple of 4, their order. */
@@ -35,6 +54,8 @@ export interface NewestEntries {
   readonly usedBytes: number;
   /** Number of keys. */
   readonly keyCount: number;
+  /** The deleted ranges: the bytes of the first key, and of the first key after the range. */
+  readonly spans: readonly PlainSpan[];
   /** Values kept outside. They are not copied. */
   readonly largeValues: readonly SharedBytes[];
 }
@@ -50,15 +71,17 @@ export function newestBytes(memtable: Memtable): number {
  * virtual machine.
  */
 export function* copyNewest(memtable: Memtable, memory: SharedBytes): Task<NewestEntries> {
-  const { usedBytes, keyCount } = memtable;
+  const { usedBytes } = memtable;
   const { length } = usedBytes;
   const bytes = new Uint8Array(memory, 0, length);
   for (let at = 0; at < length; at += BYTES_PER_PAUSE) {
     if (at > 0) yield undefined;
     bytes.set(usedBytes.subarray(at, at + BYTES_PER_PAUSE), at);
   }
-  memtable.fillOrder(new Int32Array(memory, orderStart(length), keyCount));
-  return { memory, usedBytes: length, keyCount, largeValues: memtable.largeBuffers() };
+  const order = new Int32Array(memory, orderStart(length), memtable.keyCount);
+  const keyCount = memtable.fillOrder(order);
+  const spans = memtable.deletedSpans.map(plainSpan);
+  return { memory, usedBytes: length, keyCount, spans, largeValues: memtable.largeBuffers() };
 }
 
 /** Goes through the entries of a copy, maybe in another thread. */

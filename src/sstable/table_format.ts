@@ -25,6 +25,9 @@
  *                      that would be 0 are left out at the end, and the field if there are no others. 1 says
  *                      that the block holds one entry that is not a tombstone: its key is in the index, so a
  *                      reader of keys need not read the block. Written for entries from 4 KiB on
+ *     tag 7, critical  deleted spans: for each u32 length and first key, u32 length and first key after the
+ *                      span. They ascend and do not touch. They hide entries of older tables, and none of
+ *                      this one
  *
  * A reader refuses a table with an unknown critical tag and skips other unknown ones.
  *
@@ -39,6 +42,8 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { crc32 } from "../bytes/crc32.ts";
 import { CODEC_MINLZ, CODEC_ZSTD } from "../compression/compressor.ts";
 import { DecodeError } from "../errors.ts";
+import { type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
+import { decodeSpans, encodedSpanBytes, encodeSpans } from "../iterator/span_codec.ts";
 
 /** Length of the footer. */
 export const FOOTER_BYTES = 64;
@@ -58,11 +63,13 @@ const TAG_CHECKSUMS = 2;
 const TAG_NUMBER = 3;
 const TAG_CONTENT = 4;
 const TAG_LONE_BLOCKS = 6;
+const TAG_DELETED_SPANS = 7;
 const FLAG_CRITICAL = 1;
 /**
- * A metadata section has some hundred bytes; this bounds what a damaged footer can make us read.
+ * A metadata section has some hundred bytes, more with deleted spans; this bounds what a damaged
+ * footer can make us read.
  */
-const MAX_METADATA_BYTES = 16 * 1024 * 1024;
+const MAX_METADATA_BYTES = 256 * 1024 * 1024;
 
 /** The lone blocks of a table that does not say which they are. */
 export const NO_BLOCKS: Uint8Array = new Uint8Array(0);
@@ -109,6 +116,8 @@ export interface TableExtension {
   readonly contentCrc: number;
   /** A bit for each block that is known to hold one entry, and not a tombstone. */
   readonly loneBlocks?: Uint8Array;
+  /** The spans that hide entries of older tables. */
+  readonly deletedSpans?: readonly KeySpan[];
   /** CRC-32 over metadata and footer, which identifies the table's content. */
   readonly checksum: number;
 }
@@ -142,6 +151,11 @@ export function encodeTableTail(
   if (loneBlocks.length > 0) {
     appendFieldHeader(writer, TAG_LONE_BLOCKS, 0, loneBlocks.length);
     writer.appendBytes(loneBlocks, 0, loneBlocks.length);
+  }
+  const { deletedSpans = NO_SPANS } = extension;
+  if (deletedSpans.length > 0) {
+    appendFieldHeader(writer, TAG_DELETED_SPANS, FLAG_CRITICAL, encodedSpanBytes(deletedSpans));
+    encodeSpans(writer, deletedSpans);
   }
 
   const checksumAt = writer.length;
@@ -267,6 +281,7 @@ function decodeFields(
   let tableNumber = 0;
   let contentCrc = 0;
   let loneBlocks: Uint8Array | undefined;
+  let deletedSpans: readonly KeySpan[] | undefined;
   const reader = new ByteReader(bytes, start, end);
   while (reader.remaining > 0) {
     const tag = reader.uint16();
@@ -289,12 +304,18 @@ function decodeFields(
     } else if (tag === TAG_LONE_BLOCKS) {
       // A copy: the buffer belongs to the read.
       if (length > 0) loneBlocks = bytes.slice(at, at + length);
+    } else if (tag === TAG_DELETED_SPANS) {
+      deletedSpans = decodeSpans(field);
     } else if ((flags & FLAG_CRITICAL) !== 0) {
       throw new UnknownTableFeature(`a table with the critical field ${tag}`);
     }
   }
   const extension = { filterCrc, indexCrc, tableNumber, contentCrc, checksum };
-  return loneBlocks === undefined ? extension : { ...extension, loneBlocks };
+  return {
+    ...extension,
+    ...(loneBlocks === undefined ? {} : { loneBlocks }),
+    ...(deletedSpans === undefined ? {} : { deletedSpans }),
+  };
 }
 
 /** Where a block's payload is and how it is stored. */

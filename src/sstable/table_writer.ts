@@ -12,6 +12,8 @@ import { compareRanges } from "../bytes/compare.ts";
 import { crc32 } from "../bytes/crc32.ts";
 import { CODEC_NONE, type Compressor } from "../compression/compressor.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
+import { copyOfKey, type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
+import { boundsWith } from "./span_bounds.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
@@ -50,10 +52,12 @@ export interface TableSummary {
   readonly entryCount: number;
   /** Number of tombstones. */
   readonly tombstoneCount: number;
-  /** Smallest key. */
+  /** Smallest key, of an entry or a deleted span. */
   readonly smallest: Uint8Array;
-  /** Largest key. */
+  /** Largest key, or the first key after a deleted span if that is larger. */
   readonly largest: Uint8Array;
+  /** The deleted spans. */
+  readonly deletedSpans: readonly KeySpan[];
   /** CRC-32 over metadata and footer. */
   readonly checksum: number;
 }
@@ -153,16 +157,22 @@ export class TableWriter {
   }
 
   /**
-   * Writes the rest of the table, which must have an entry.
+   * Writes the rest of the table, which must have an entry. `deletedSpans` hide entries of older
+   * tables.
    *
    * @throws {IoError} the file can't be written; the table must be given up
    */
-  finish(): TableSummary {
-    return runTaskSync(this.finishTask());
+  finish(deletedSpans: readonly KeySpan[] = NO_SPANS): TableSummary {
+    return runTaskSync(this.finishTask(deletedSpans));
+  }
+
+  /** A copy of the last key so far. */
+  get lastKey(): DataView {
+    return copyOfKey(this.#lastView, this.#lastStart, this.#lastEnd);
   }
 
   /** As `finish`, a task: it pauses while the filter is made. */
-  *finishTask(): Task<TableSummary> {
+  *finishTask(deletedSpans: readonly KeySpan[] = NO_SPANS): Task<TableSummary> {
     const last = new Uint8Array(this.#lastView.buffer).slice(this.#lastStart, this.#lastEnd);
     this.#finishBlock();
     const output = this.#output;
@@ -198,6 +208,7 @@ export class TableWriter {
         tableNumber: this.#options.tableNumber,
         contentCrc: this.#contentCrc,
         loneBlocks: Uint8Array.from(this.#loneBlocks),
+        deletedSpans,
       },
     );
     this.#writeOut();
@@ -205,8 +216,8 @@ export class TableWriter {
       sizeBytes: this.#writtenBytes,
       entryCount: this.#entryCount,
       tombstoneCount: this.#tombstoneCount,
-      smallest: this.#smallest!,
-      largest: last,
+      ...boundsWith(this.#smallest!, last, deletedSpans),
+      deletedSpans,
       checksum,
     };
   }

@@ -16,6 +16,8 @@ import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_
 import { ClosedError } from "../errors.ts";
 import type { Key, Value, ValueTypeName } from "../value/value.ts";
 import { Background } from "./background/background.ts";
+import { prefixRange } from "../contract/range.ts";
+import type { DeletedRange } from "../contract/writer.ts";
 import { compactBounds, type CompactRange } from "./background/compact_range.ts";
 import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "./write/batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
@@ -144,6 +146,61 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     this.#writes.deleteSync(key, options);
   }
 
+  /**
+   * Removes all keys of a range, as one write. It costs the same for ten keys and ten million:
+   * nothing is read, and the space comes back on its own. Resolves as `put` does.
+   *
+   * @throws {TypeError | RangeError} it is not a range, or has a limit
+   *
+   * @example
+   * ```ts
+   * import { memoryFileSystem, open } from "@tinykvs/core";
+   *
+   * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+   * await store.batch().put("log:1", "a").put("log:2", "b").put("log:3", "c").write();
+   * await store.deleteRange({ gte: "log:", lt: "log:3" });
+   * console.log(await store.keys().toArray()); // [ "log:3" ]
+   * await store.batch().deleteRange({ prefix: "log:" }).put("log:4", "d").write();
+   * console.log(await store.keys().toArray()); // [ "log:4" ]
+   * ```
+   */
+  override deleteRange(range: DeletedRange, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 2) {
+      return Promise.reject(surplusArgument("deleteRange", arguments[2], 2));
+    }
+    return this.#writes.deleteRange(range, options);
+  }
+
+  /** As `deleteRange`. */
+  deleteRangeSync(range: DeletedRange, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("deleteRangeSync", arguments[2], 2);
+    this.#writes.deleteRangeSync(range, options);
+  }
+
+  /** Removes all keys that start with the prefix, as `deleteRange` does. */
+  override async deletePrefix(prefix: Key, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 2) throw surplusArgument("deletePrefix", arguments[2], 2);
+    await this.#writes.deleteRange(prefixRange(prefix), options);
+  }
+
+  /** As `deletePrefix`. */
+  deletePrefixSync(prefix: Key, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("deletePrefixSync", arguments[2], 2);
+    this.#writes.deleteRangeSync(prefixRange(prefix), options);
+  }
+
+  /** Removes all keys, as `deleteRange` does. */
+  override clear(options?: WriteOptions): Promise<void> {
+    if (arguments.length > 1) return Promise.reject(surplusArgument("clear", arguments[1], 1));
+    return this.#writes.deleteRange({}, options);
+  }
+
+  /** As `clear`. */
+  clearSync(options?: WriteOptions): void {
+    if (arguments.length > 1) throw surplusArgument("clearSync", arguments[1], 1);
+    this.#writes.deleteRangeSync({}, options);
+  }
+
   /** Removes a key; resolves to whether it was there. */
   override deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
     if (arguments.length > 2) {
@@ -244,7 +301,8 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * Applies several puts and deletes as one: all of them or none, also after a crash.
+   * Applies several puts, deletes and deletions of ranges as one, in their order: all of them or
+   * none, also after a crash.
    *
    * @throws {TypeError | RangeError} an element is not an operation or has an unknown field, its
    *   key or value can't be stored, or the options are not valid; then nothing is applied
@@ -506,6 +564,14 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     await this.#background.flushed();
   }
 
+  /** As `flush`. */
+  flushSync(): void {
+    if (arguments.length > 0) throw surplusArgument("flushSync", arguments[0], 0);
+    this.#state.requireWritable();
+    this.#writes.rotate();
+    this.#background.flushedSync();
+  }
+
   /** Makes every write before the call durable. */
   async sync(): Promise<void> {
     if (arguments.length > 0) throw surplusArgument("sync", arguments[0], 0);
@@ -525,6 +591,14 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     const bounds = compactBounds(range);
     await this.flush();
     await this.#background.compact(bounds);
+  }
+
+  /** As `compact`. */
+  compactSync(range: CompactRange = {}): void {
+    if (arguments.length > 1) throw surplusArgument("compactSync", arguments[1], 1);
+    const bounds = compactBounds(range);
+    this.flushSync();
+    this.#background.compactSync(bounds);
   }
 
   /**

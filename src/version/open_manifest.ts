@@ -19,6 +19,8 @@ const REWRITE_FACTOR = 4;
 export class OpenManifest {
   /** The open file. */
   readonly handle: FileHandle;
+  /** Format version, which says what its edits may have. */
+  readonly version: number;
   readonly #storeId: number;
   readonly #number: number;
   #ordinal = 0;
@@ -29,8 +31,9 @@ export class OpenManifest {
   #syncing: Promise<void> | undefined;
 
   /** Starts with nothing written: `handle` is a new file. */
-  constructor(handle: FileHandle, storeId: number, number: number) {
+  constructor(handle: FileHandle, storeId: number, number: number, version: number) {
     this.handle = handle;
+    this.version = version;
     this.#storeId = storeId;
     this.#number = number;
   }
@@ -76,7 +79,7 @@ export class OpenManifest {
   /** Writes the header and the first record, which describes the whole state. */
   appendFirst(edit: VersionEdit): void {
     const writer = new ByteWriter(4096);
-    encodeManifestHeader(writer, this.#storeId, this.#number);
+    encodeManifestHeader(writer, this.#storeId, this.#number, this.version);
     this.#write(writer, edit);
     this.#firstBytes = this.#sizeBytes;
   }

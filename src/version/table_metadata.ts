@@ -4,6 +4,7 @@
  */
 
 import { compareRanges } from "../bytes/compare.ts";
+import { type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
 
 /** A table of a version. */
 export interface TableMetadata {
@@ -20,10 +21,12 @@ export interface TableMetadata {
    * (sstable/trust.ts).
    */
   readonly checksum: number | undefined;
-  /** Smallest key. */
+  /** Smallest key, of an entry or a deleted range. */
   readonly smallest: Uint8Array;
-  /** Largest key. */
+  /** Largest key of an entry, or the first key after a deleted range if that is larger. */
   readonly largest: Uint8Array;
+  /** The keys that the table hides of older tables. Its own entries are not hidden. */
+  readonly deletedSpans: readonly KeySpan[];
   /** A view of `smallest`. */
   readonly smallestView: DataView;
   /** A view of `largest`. */
@@ -32,7 +35,9 @@ export interface TableMetadata {
 
 /** Makes metadata, adding the views. */
 export function tableMetadata(
-  fields: Omit<TableMetadata, "smallestView" | "largestView">,
+  fields:
+    & Omit<TableMetadata, "smallestView" | "largestView" | "deletedSpans">
+    & Partial<Pick<TableMetadata, "deletedSpans">>,
 ): TableMetadata {
   return {
     number: fields.number,
@@ -42,6 +47,7 @@ export function tableMetadata(
     checksum: fields.checksum,
     smallest: fields.smallest,
     largest: fields.largest,
+    deletedSpans: fields.deletedSpans ?? NO_SPANS,
     smallestView: viewOf(fields.smallest),
     largestView: viewOf(fields.largest),
   };

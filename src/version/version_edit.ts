@@ -12,6 +12,8 @@
  *     5  added table: u8 level, u32 number, u64 file size, u64 entries, u64 tombstones,
  *        u8 1 and u32 checksum (or u8 0 for a table of the Go program),
  *        u32 length and smallest key, u32 length and largest key
+ *     7  deleted spans of the table that was added last: u32 length and that many bytes, the spans
+ *        (span_codec.ts). Only in manifests of version 2
  *
  * An edit is one manifest record, so it is applied whole or not at all.
  */
@@ -19,6 +21,8 @@
 import { ByteReader } from "../bytes/byte_reader.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { DecodeError } from "../errors.ts";
+import type { KeySpan } from "../iterator/key_spans.ts";
+import { decodeSpans, encodedSpanBytes, encodeSpans } from "../iterator/span_codec.ts";
 import { MAX_FILE_NUMBER } from "./file_names.ts";
 import { compareViews, type TableMetadata, tableMetadata } from "./table_metadata.ts";
 
@@ -30,6 +34,7 @@ const TAG_LAST_SEQUENCE = 2;
 const TAG_LOG = 3;
 const TAG_REMOVED = 4;
 const TAG_ADDED = 5;
+const TAG_DELETED_SPANS = 7;
 
 /** Which logs recovery needs. */
 export interface LogState {
@@ -100,15 +105,30 @@ export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit): void {
     if (table.checksum !== undefined) writer.appendUint32(table.checksum);
     appendKey(writer, table.smallest);
     appendKey(writer, table.largest);
+    if (table.deletedSpans.length > 0) {
+      writer.appendUint8(TAG_DELETED_SPANS);
+      writer.appendUint32(encodedSpanBytes(table.deletedSpans));
+      encodeSpans(writer, table.deletedSpans);
+    }
   }
 }
 
+/** Whether a manifest of version 1 can't hold the edit. */
+export function needsVersion2({ added }: VersionEdit): boolean {
+  return added.some(({ table }) => table.deletedSpans.length > 0);
+}
+
 /**
- * Reads the edit in `bytes[start, end)`.
+ * Reads the edit in `bytes[start, end)`, of a manifest of a version.
  *
  * @throws {DecodeError} it is malformed; offsets are those in `bytes`
  */
-export function decodeVersionEdit(bytes: Uint8Array, start: number, end: number): VersionEdit {
+export function decodeVersionEdit(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  version = 1,
+): VersionEdit {
   const reader = new ByteReader(bytes, start, end);
   let nextFileNumber: number | undefined;
   let lastSequence: number | undefined;
@@ -124,7 +144,11 @@ export function decodeVersionEdit(bytes: Uint8Array, start: number, end: number)
     else if (tag === TAG_REMOVED) {
       removed.push({ level: readLevel(reader), number: reader.uint32() });
     } else if (tag === TAG_ADDED) added.push(readAdded(reader));
-    else throw new DecodeError(`the edit has a field with the unknown tag ${tag}`, at);
+    else if (tag === TAG_DELETED_SPANS && version > 1) {
+      const last = added.pop();
+      if (last === undefined) throw new DecodeError("deleted spans come before any table", at);
+      added.push({ ...last, table: { ...last.table, deletedSpans: readSpans(reader) } });
+    } else throw new DecodeError(`the edit has a field with the unknown tag ${tag}`, at);
   }
   return {
     removed,
@@ -163,6 +187,12 @@ function readAdded(reader: ByteReader): AddedTable {
     throw new DecodeError(`the keys of table ${number} are in the wrong order`, at);
   }
   return { level, table };
+}
+
+function readSpans(reader: ByteReader): readonly KeySpan[] {
+  const length = reader.uint32();
+  const at = reader.take(length);
+  return decodeSpans(new ByteReader(reader.bytes, at, at + length));
 }
 
 function readKey(reader: ByteReader): Uint8Array {

@@ -19,11 +19,11 @@ import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
 import { CURRENT_NAME, CURRENT_TEMPORARY_NAME, manifestName, tableName } from "./file_names.ts";
 import { FileNumbers, sharedFileNumber } from "./file_numbers.ts";
-import { encodeCurrent } from "./manifest_format.ts";
+import { encodeCurrent, MANIFEST_VERSION, MANIFEST_VERSION_WITH_SPANS } from "./manifest_format.ts";
 import { OpenManifest } from "./open_manifest.ts";
 import type { TableMetadata } from "./table_metadata.ts";
 import { LiveTable, Version, VersionBuilder } from "./version.ts";
-import type { AddedTable, LogState, VersionEdit } from "./version_edit.ts";
+import { type AddedTable, type LogState, needsVersion2, type VersionEdit } from "./version_edit.ts";
 
 /**
  * The newest log's number is less than this above the next one that the manifest says is free. So
@@ -117,7 +117,7 @@ export class VersionSet {
   #manifestNumber: number | undefined;
   #poison: unknown;
   /** Edits that are in the manifest and not yet in force. */
-  #pendingEdits = 0;
+  readonly #pendingEdits = new Set<VersionEdit>();
   /** Collects the files that become obsolete with the edit that is being put in force. */
   #obsolete: string[] | undefined;
   /** Called with every version that takes effect. */
@@ -246,20 +246,22 @@ export class VersionSet {
       this.#requireWritable();
       manifest = this.#manifest;
     }
-    // A new manifest starts with the state in force, so it must not be started while an edit is
-    // pending.
-    if (manifest === undefined || (manifest.isOvergrown && this.#pendingEdits === 0)) {
+    // A new manifest starts with the state in force, and takes over the edits that are pending. It
+    // is only started for its size while there are none.
+    const isTooOld = manifest?.version === MANIFEST_VERSION && needsVersion2(full);
+    const isOvergrown = manifest?.isOvergrown === true && this.#pendingEdits.size === 0;
+    if (manifest === undefined || isTooOld || isOvergrown) {
       yield* this.#rewrite(full);
       return;
     }
-    this.#pendingEdits++;
+    this.#pendingEdits.add(full);
     try {
       manifest.append(full);
       yield manifest.syncStep();
     } catch (error) {
       throw this.#poisonWith(error);
     } finally {
-      this.#pendingEdits--;
+      this.#pendingEdits.delete(full);
     }
     this.#requireWritable();
     yield* this.#removeInSteps(this.#install(full));
@@ -296,19 +298,26 @@ export class VersionSet {
     try {
       handle = fileSystem.createSync(path);
       const after = applyEdit(this.#state, edit, (table) => this.liveTable(table));
-      const manifest = new OpenManifest(handle, this.storeId, number);
-      manifest.appendFirst({
+      const first: VersionEdit = {
         nextFileNumber: this.fileNumbers.next,
         lastSequence: after.lastSequence,
         log: after.log,
         removed: [],
         added: allTables(after.version),
-      });
+      };
+      const pending = [...this.#pendingEdits];
+      const version = [first, ...pending].some(needsVersion2)
+        ? MANIFEST_VERSION_WITH_SPANS
+        : MANIFEST_VERSION;
+      const manifest = new OpenManifest(handle, this.storeId, number, version);
+      manifest.appendFirst(first);
       // The log is named once more, while it is live: the first record alone would say that it was
       // durable before.
       if (after.log.live && !after.isLogDurable) {
         manifest.append({ log: after.log, removed: [], added: [] });
       }
+      // Each is durable in the old manifest, and comes into force after this one.
+      for (const edit of pending) manifest.append(edit);
       // Without a pause: an edit that came meanwhile would be missing from the first record.
       manifest.syncStep().runSync();
       fileSystem.syncDirectorySync(this.#directory);

@@ -4,7 +4,7 @@
  * File header, 32 bytes:
  *
  *     0   8 bytes  magic "TKVSWAL" and the byte 0x01
- *     8   u32      format version, 1
+ *     8   u32      format version, 1; 2 if the log may have deleted ranges
  *     12  u32      number of this log, as in its name
  *     16  u64      sequence number of the first entry that this log may hold
  *     24  u32      id of the store that the log belongs to
@@ -22,7 +22,8 @@
  *     36  u8   type: 1 entries, 2 end of the log
  *     37  u8   0, three times
  *     40  payload: for each entry u8 operation (1: put, or delete if the value is the tombstone),
- *              u32 key length, key, u32 value length, encoded value
+ *              u32 key length, key, u32 value length, encoded value. Operation 2 deletes a range
+ *              of keys (range_operation.ts)
  *
  * The store's id is random, and the tag is made from it. So a log of another store is recognised,
  * and bytes that an application stores can't pass for records of the log that they lie in.
@@ -42,14 +43,21 @@ import { DecodeError } from "../errors.ts";
 export const LOG_HEADER_BYTES = 32;
 /** Length of a record before its payload. */
 export const RECORD_HEADER_BYTES = 40;
-/** The only format version so far. */
+/** The version of a log without deleted ranges. All versions of this library read it. */
 export const LOG_VERSION = 1;
+/**
+ * The version of a log that may have deleted ranges. An older library refuses it: a record that it
+ * does not know would look like the torn end of the log to it.
+ */
+export const LOG_VERSION_WITH_RANGES = 2;
 /** Record type: entries. */
 export const RECORD_ENTRIES = 1;
 /** Record type: the end of a log that was closed or rotated cleanly. */
 export const RECORD_END = 2;
 /** Operation byte of an entry. */
 export const OPERATION_PUT = 1;
+/** Operation byte of the deletion of a range (range_operation.ts). */
+export const OPERATION_DELETE_RANGE = 2;
 /** A payload is at most this long: its length field has 32 bits. */
 export const MAX_PAYLOAD_BYTES = 0xffffffff;
 
@@ -65,6 +73,8 @@ export interface LogHeader {
   readonly logNumber: number;
   /** Sequence number of the first entry that the log may hold. */
   readonly firstSequence: number;
+  /** Format version; 1 if it is not given. */
+  readonly version?: number;
 }
 
 /** What a record header says. */
@@ -88,7 +98,7 @@ export function encodeLogHeader(writer: ByteWriter, header: LogHeader): void {
   const start = writer.length;
   writer.appendUint32(MAGIC_LOW);
   writer.appendUint32(MAGIC_HIGH);
-  writer.appendUint32(LOG_VERSION);
+  writer.appendUint32(header.version ?? LOG_VERSION);
   writer.appendUint32(header.logNumber);
   writer.appendUint64(header.firstSequence);
   writer.appendUint32(header.storeId);
@@ -114,13 +124,16 @@ export function decodeLogHeader(
     throw new DecodeError("the file does not start with the magic of a write-ahead log", start);
   }
   const version = view.getUint32(start + 8, true);
-  if (version !== LOG_VERSION) return { version, header: undefined };
+  if (version !== LOG_VERSION && version !== LOG_VERSION_WITH_RANGES) {
+    return { version, header: undefined };
+  }
   return {
     version,
     header: {
       storeId: view.getUint32(start + 24, true),
       logNumber: view.getUint32(start + 12, true),
       firstSequence: requireSafe(readUint64(view, start + 16), start + 16),
+      version,
     },
   };
 }

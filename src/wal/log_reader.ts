@@ -29,12 +29,15 @@ import {
   decodeLogHeader,
   decodeRecordHeader,
   LOG_HEADER_BYTES,
+  LOG_VERSION,
   type LogHeader,
+  OPERATION_DELETE_RANGE,
   OPERATION_PUT,
   RECORD_END,
   RECORD_HEADER_BYTES,
   type RecordHeader,
 } from "./log_format.ts";
+import { problemOfRange } from "./range_operation.ts";
 
 const WINDOW_BYTES = 1024 * 1024;
 const ENTRY_OVERHEAD_BYTES = 9;
@@ -42,7 +45,10 @@ const ENTRY_OVERHEAD_BYTES = 9;
 /** How a log ended. */
 export type LogEnd = "closed" | "open" | "torn";
 
-/** Receives the entries of a log in order; offsets are into `bytes`, valid during the call. */
+/**
+ * Receives the entries of a log in order; offsets are into `bytes`, valid during the call. The byte
+ * before `start` is the operation: a deleted range has the fields of an entry (range_operation.ts).
+ */
 export type LogEntryVisitor = (
   sequence: number,
   bytes: Uint8Array,
@@ -139,7 +145,7 @@ export function* readLog(
       requireNoRecord(window, tag, end);
       return summary(header, "closed", end, sequence, durableOffset);
     }
-    requireEntries(window, offset, record);
+    requireEntries(window, offset, record, header.version);
     visitEntries(window, offset, record, visit);
     sequence += record.entryCount;
     offset = end;
@@ -193,7 +199,12 @@ function requirePlausible(record: RecordHeader, offset: number, sequence: number
 }
 
 /** @throws {DecodeError} the payload does not hold exactly as many entries as the record says */
-export function requireEntries(window: LogWindow, offset: number, record: RecordHeader): void {
+export function requireEntries(
+  window: LogWindow,
+  offset: number,
+  record: RecordHeader,
+  version: number | undefined,
+): void {
   const { view } = window;
   let at = offset + RECORD_HEADER_BYTES - window.position;
   const end = at + record.payloadLength;
@@ -206,12 +217,17 @@ export function requireEntries(window: LogWindow, offset: number, record: Record
   for (let i = 0; i < record.entryCount; i++) {
     if (end - at < ENTRY_OVERHEAD_BYTES) fail("an entry is cut off");
     const operation = view.getUint8(at);
-    if (operation !== OPERATION_PUT) fail(`an entry has the unknown operation ${operation}`);
+    const isRange = operation === OPERATION_DELETE_RANGE && version !== LOG_VERSION;
+    if (operation !== OPERATION_PUT && !isRange) {
+      fail(`an entry has the unknown operation ${operation}`);
+    }
     const start = at + 1;
     const keyLength = view.getUint32(start, true);
     if (keyLength > end - start - 8) fail(`a key of ${keyLength} bytes passes the record's end`);
-    if (keyLength > MAX_KEY_BYTES) {
-      fail(`a key has ${keyLength} bytes, at most ${MAX_KEY_BYTES} are allowed`);
+    // The first key after the longest key is longer.
+    const longest = isRange ? MAX_KEY_BYTES + 1 : MAX_KEY_BYTES;
+    if (keyLength > longest) {
+      fail(`a key has ${keyLength} bytes, at most ${longest} are allowed`);
     }
     const keyEnd = start + 4 + keyLength;
     const valueLength = view.getUint32(keyEnd, true);
@@ -219,6 +235,10 @@ export function requireEntries(window: LogWindow, offset: number, record: Record
       fail(`a value of ${valueLength} bytes passes the record's end`);
     }
     if (valueLength === 0) fail("a value has no type byte");
+    if (isRange) {
+      const problem = problemOfRange(view, start, keyEnd, keyEnd + 4 + valueLength);
+      if (problem !== undefined) fail(problem);
+    }
     at = keyEnd + 4 + valueLength;
   }
   if (at !== end) fail(`${end - at} bytes follow the last entry of the record`);

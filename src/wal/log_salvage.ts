@@ -143,7 +143,8 @@ function isWhole(
   if (durableOffset > offset || !Number.isSafeInteger(firstSequence + entryCount)) return false;
   if (record.type === RECORD_END) return record.payloadLength === 0 && entryCount === 0;
   try {
-    requireEntries(window, offset, record);
+    // If the header is damaged, nobody knows the version.
+    requireEntries(window, offset, record, undefined);
     return true;
   } catch (error) {
     if (error instanceof DecodeError) return false;

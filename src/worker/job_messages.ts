@@ -18,7 +18,12 @@ import {
   type StoreErrorCode,
   UnsupportedFormatError,
 } from "../errors.ts";
-import type { NewestEntries } from "../memtable/newest_entries.ts";
+import {
+  type NewestEntries,
+  type PlainSpan,
+  plainSpan,
+  spanOf,
+} from "../memtable/newest_entries.ts";
 import type { LockWitness } from "../platform/file_system.ts";
 import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
 import type { Compaction } from "../compaction/compaction.ts";
@@ -50,7 +55,11 @@ export interface JobThreadData {
 }
 
 /** Metadata of a table without its views. */
-export type PlainTable = Omit<TableMetadata, "smallestView" | "largestView">;
+export interface PlainTable
+  extends Omit<TableMetadata, "smallestView" | "largestView" | "deletedSpans"> {
+  /** As in `TableMetadata`. */
+  readonly deletedSpans: readonly PlainSpan[];
+}
 
 /** A compaction with plain tables. */
 export interface PlainCompaction {
@@ -116,7 +125,13 @@ export function plainTable(table: TableMetadata): PlainTable {
     checksum: table.checksum,
     smallest: table.smallest.slice(),
     largest: table.largest.slice(),
+    deletedSpans: table.deletedSpans.map(plainSpan),
   };
+}
+
+/** The metadata that was sent. */
+export function tableFrom(plain: PlainTable): TableMetadata {
+  return tableMetadata({ ...plain, deletedSpans: plain.deletedSpans.map(spanOf) });
 }
 
 /** A merge as it is sent. */
@@ -138,11 +153,11 @@ export function compactionFrom(plain: PlainCompaction): Compaction {
     kind: "merge",
     inputs: plain.inputs.map(({ level, tables }) => ({
       level,
-      tables: tables.map(tableMetadata),
+      tables: tables.map(tableFrom),
     })),
     outputLevel: plain.outputLevel,
     maxFileSizeBytes: plain.maxFileSizeBytes,
-    deeper: plain.deeper.map((tables) => tables.map(tableMetadata)),
+    deeper: plain.deeper.map((tables) => tables.map(tableFrom)),
   };
 }
 

@@ -17,9 +17,15 @@ import { copyNewest, newestBytes } from "../memtable/newest_entries.ts";
 import type { FileSystem } from "../platform/file_system.ts";
 import type { IoStep, Task } from "../platform/task.ts";
 import { tableName } from "../version/file_names.ts";
-import { type TableMetadata, tableMetadata } from "../version/table_metadata.ts";
+import type { TableMetadata } from "../version/table_metadata.ts";
 import { type Compaction, totalSize } from "../compaction/compaction.ts";
-import { errorFrom, type JobRequest, type JobSettings, plainCompaction } from "./job_messages.ts";
+import {
+  errorFrom,
+  type JobRequest,
+  type JobSettings,
+  plainCompaction,
+  tableFrom,
+} from "./job_messages.ts";
 import { type Job, type SharedThread, sharedThread } from "./shared_thread.ts";
 
 /** The store itself does a job with less input: about 20 ms of work at most. */
@@ -172,5 +178,5 @@ function stepOf(job: Job): IoStep {
 function tablesOf({ answer, failure }: Job): readonly TableMetadata[] {
   if (failure !== undefined) throw failure;
   if (answer!.kind === "failed") throw errorFrom(answer!.error);
-  return answer!.kind === "done" ? answer!.tables.map(tableMetadata) : [];
+  return answer!.kind === "done" ? answer!.tables.map(tableFrom) : [];
 }

@@ -11,7 +11,7 @@
 
 import { compressorFor } from "../compression/compressors.ts";
 import { ClosedError } from "../errors.ts";
-import { newestSequence } from "../memtable/newest_entries.ts";
+import { newestSequence, spanOf } from "../memtable/newest_entries.ts";
 import { defaultFileSystem } from "../platform/default_file_system.ts";
 import { WORKER_SLICE_MS } from "../platform/pacing.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
@@ -102,6 +102,7 @@ function* flush(
 ): Task<readonly TableMetadata[]> {
   const table = yield* writeTable(
     newestSequence(entries),
+    entries.spans.map(spanOf),
     optionsOf(settings),
     () => fileNumber,
   );

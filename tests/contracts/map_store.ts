@@ -122,6 +122,12 @@ export class MapStore extends contract.StoreBase {
     contract.wantsSync(options);
     const operations: Operation[] = [];
     for (const operation of contract.OperationBatch.operationsOf(given)) {
+      if (operation.type === "deleteRange") {
+        const bounds = contract.boundsOf(operation.range);
+        operations.push(operation);
+        this.#now.rows = this.#now.rows.filter(({ key }) => !contract.isInBounds(key, bounds));
+        continue;
+      }
       const key = contract.keyBytes(operation.key);
       operations.push({ ...operation, key });
       const rows = this.#now.rows.filter((row) => contract.compareKeys(row.key, key) !== 0);

@@ -32,6 +32,7 @@ export function stateAfter(n: number): Map<string, Value> {
   const state = new Map<string, Value>();
   for (let i = 1; i <= n; i++) {
     for (const operation of batchOf(i)) {
+      if (operation.type === "deleteRange") continue;
       const key = operation.key as string;
       if (operation.type === "put") state.set(key, operation.value);
       else state.delete(key);

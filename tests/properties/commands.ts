@@ -7,6 +7,7 @@ import { closeCursor, openCursor, pull, seek } from "./commands_cursor.ts";
 import { close, compact, crash, flush, reopen, runs, sync, verify, wait } from "./commands_life.ts";
 import { get, getMany, scan } from "./commands_read.ts";
 import { getter, reenter } from "./commands_reentrant.ts";
+import { deleteRange, rangeBatch, rangeTransaction } from "./commands_range.ts";
 import { closeSnapshot, openSnapshot, readSnapshot } from "./commands_snapshot.ts";
 import { transaction } from "./commands_transaction.ts";
 import { batch, change, conditional, erase, fill } from "./commands_write.ts";
@@ -14,6 +15,7 @@ import { batch, change, conditional, erase, fill } from "./commands_write.ts";
 /** All of them. */
 export const commands: readonly Command[] = [
   ...[change, conditional, batch, transaction, fill, erase],
+  ...[deleteRange, rangeBatch, rangeTransaction],
   ...[get, getMany, scan],
   ...[openCursor, pull, seek, closeCursor],
   ...[openSnapshot, readSnapshot, closeSnapshot],

@@ -15,6 +15,7 @@ import { setImmediate } from "node:timers";
 import { inspect } from "node:util";
 import {
   ConflictError,
+  type DeletedRange,
   type EmbeddedStore,
   type EmbeddedTransaction,
   open,
@@ -24,6 +25,7 @@ import {
   type Watch,
 } from "../../mod.ts";
 import { isTombstone, ValueDecoder } from "../../src/value/value_codec.ts";
+import { OPERATION_DELETE_RANGE } from "../../src/wal/log_format.ts";
 import { useScheduler } from "../support/fault_scheduler.ts";
 import { Random } from "../support/random.ts";
 import { HistoryFileSystem, HistoryScheduler, hop } from "./environment.ts";
@@ -35,8 +37,27 @@ const FILLERS = 40;
 const MAX_TURNS = 5000;
 
 type Pair = [string, Value];
+/** Removed keys: from the first one on, and before the second one if there is one. */
+interface Removal {
+  readonly gte: string;
+  readonly lt: string | undefined;
+}
 /** What one commit did to keys. Undefined means that it removed the key. */
-type Changes = readonly (readonly [string, Value | undefined])[];
+type Changes = readonly (readonly [string, Value | undefined] | Removal)[];
+
+function isRemoval(change: Changes[number]): change is Removal {
+  return "gte" in change;
+}
+
+/** The part of some changes that a watch of the keys with the prefix "k" shows. */
+function touching(changes: Changes): Changes {
+  return changes.flatMap((change): Changes => {
+    if (!isRemoval(change)) return change[0].startsWith("k") ? [change] : [];
+    const gte = change.gte < "k" ? "k" : change.gte;
+    const lt = change.lt === undefined || change.lt > "l" ? "l" : change.lt;
+    return gte < lt ? [{ gte, lt }] : [];
+  });
+}
 
 /** One call in the body of a transaction, with its answer. */
 interface Call {
@@ -71,7 +92,12 @@ class Model {
   }
 
   apply(changes: Changes): void {
-    for (const [key, value] of changes) {
+    for (const change of changes) {
+      if (isRemoval(change)) {
+        for (const [key] of this.select(change as Range)) this.values.delete(key);
+        continue;
+      }
+      const [key, value] = change;
       if (value === undefined) this.values.delete(key);
       else this.values.set(key, value);
     }
@@ -105,12 +131,18 @@ class RecordingFiles extends HistoryFileSystem {
     // After the header of the log come records: 40 bytes of header and a payload. Zeros or the end
     // record end them.
     for (let at = 32; at + 40 <= bytes.length && bytes[at + 36] === 1;) {
-      const changes: [string, Value | undefined][] = [];
+      const changes: Changes[number][] = [];
       const end = at + 40 + view.getUint32(at + 8, true);
       for (let entry = at + 40; entry < end;) {
         const keyEnd = entry + 5 + view.getUint32(entry + 1, true);
         const valueEnd = keyEnd + 4 + view.getUint32(keyEnd, true);
         const key = new TextDecoder().decode(bytes.subarray(entry + 5, keyEnd));
+        if (bytes[entry] === OPERATION_DELETE_RANGE) {
+          const lt = bytes[keyEnd + 4] === 0 ? undefined : bytes.subarray(keyEnd + 5, valueEnd);
+          changes.push({ gte: key, lt: lt && new TextDecoder().decode(lt) });
+          entry = valueEnd;
+          continue;
+        }
         const isDead = isTombstone(bytes, keyEnd + 4);
         changes.push([key, isDead ? undefined : decoder.decode(bytes, view, keyEnd + 4, valueEnd)]);
         entry = valueEnd;
@@ -119,6 +151,11 @@ class RecordingFiles extends HistoryFileSystem {
       at = end;
     }
   }
+}
+
+/** The removal in the form of a store. */
+function rangeOf({ gte, lt }: Removal): DeletedRange {
+  return lt === undefined ? { gte } : { gte, lt };
 }
 
 /** A running history. */
@@ -160,6 +197,13 @@ class Run {
     if (random.below(2) === 0) range.reverse = true;
     if (random.below(3) === 0) range.limit = 1 + random.below(4);
     return range;
+  }
+
+  /** A range to delete: of some keys, and rarely all. */
+  removal(): Removal {
+    const { random } = this;
+    if (random.below(12) === 0) return { gte: "", lt: undefined };
+    return { gte: this.key(), lt: random.below(8) === 0 ? undefined : `${this.key()}~` };
   }
 
   /** Runs transactions one after the other. */
@@ -216,7 +260,7 @@ class Run {
 
   /** Makes one call of a random kind. Several calls may run at the same time. */
   async call(tx: EmbeddedTransaction, isReadOnly: boolean, calls: Call[]): Promise<void> {
-    const kind = this.random.below(isReadOnly ? 6 : 13);
+    const kind = this.random.below(isReadOnly ? 6 : 15);
     if (kind !== 5) {
       const { name, onModel, start } = this.asyncCall(tx, kind);
       calls.push({ name, onModel, answer: await start() });
@@ -262,7 +306,21 @@ class Run {
     const value = this.value();
     const range = this.range();
     const counter = `n${this.random.below(2)}`;
+    const removal = this.removal();
     switch (kind) {
+      case 13:
+        return {
+          name: `deleteRange ${JSON.stringify(removal)}`,
+          start: () => tx.deleteRange(rangeOf(removal)),
+          onModel: (model) => model.apply([removal]),
+        };
+      case 14:
+        return {
+          name: `batch put ${key}, deleteRange ${JSON.stringify(removal)}, put ${other}`,
+          start: () =>
+            tx.batch().put(key, value).deleteRange(rangeOf(removal)).put(other, value).write(),
+          onModel: (model) => model.apply([[key, value], removal, [other, value]]),
+        };
       case 0:
         return {
           name: `get ${key}`,
@@ -352,7 +410,15 @@ class Run {
     const key = this.key();
     const value = this.value();
     const range = this.range();
-    switch (this.random.below(isReadOnly ? 3 : 6)) {
+    const removal = this.removal();
+    switch (this.random.below(isReadOnly ? 3 : 7)) {
+      case 6:
+        tx.deleteRangeSync(rangeOf(removal));
+        return {
+          name: `deleteRangeSync ${JSON.stringify(removal)}`,
+          answer: undefined,
+          onModel: (model) => model.apply([removal]),
+        };
       case 0:
         return {
           name: `getSync ${key}`,
@@ -392,7 +458,14 @@ class Run {
     const { random, store, figures } = this;
     for (let i = 0; i < count; i++) {
       await this.pause();
-      switch (random.below(8)) {
+      switch (random.below(10)) {
+        case 8:
+          await store.deleteRange(rangeOf(this.removal()));
+          break;
+        case 9:
+          await store.batch().deleteRange(rangeOf(this.removal())).put(this.key(), this.value())
+            .write();
+          break;
         case 0:
           await store.put(this.key(), this.value());
           break;
@@ -465,8 +538,8 @@ async function judged(random: Random, files: RecordingFiles): Promise<HistoryFig
   const [all, some] = await Promise.all(watches) as [Changes[], Changes[]];
   assert.deepEqual(all, commits.slice(commits.length - all.length), "what a watch has shown");
   assert.ok(all.length >= run.committed.filter(({ isReadOnly }) => !isReadOnly).length);
-  const touching = all.map((changes) => changes.filter(([key]) => key.startsWith("k")));
-  assert.deepEqual(some, touching.filter(({ length }) => length > 0), "what a watch has shown");
+  const expected = all.map(touching).filter(({ length }) => length > 0);
+  assert.deepEqual(some, expected, "what a watch has shown");
   assert.deepEqual(files.violations, []);
   return run.figures;
 }
@@ -476,7 +549,11 @@ async function follow(watch: Watch): Promise<Changes[]> {
   const seen: Changes[] = [];
   for await (const { operations } of watch) {
     seen.push(
-      operations.map((one) => [String(one.key), one.type === "put" ? one.value : undefined]),
+      operations.map((one) =>
+        one.type === "deleteRange"
+          ? { gte: String(one.range.gte ?? ""), lt: one.range.lt as string | undefined }
+          : [String(one.key), one.type === "put" ? one.value : undefined]
+      ),
     );
   }
   return seen;
@@ -491,7 +568,8 @@ function judge(commits: readonly Changes[], committed: readonly Committed[], fin
     const before = states.at(-1)!;
     const after = new Model(before.values);
     after.apply(changes);
-    const mark = changes.find(([key]) => key.startsWith("~t"))?.[0];
+    const marks = changes.map((change) => isRemoval(change) ? "" : change[0]);
+    const mark = marks.find((key) => key.startsWith("~t"));
     if (mark !== undefined) {
       const transaction = byMark.get(mark);
       assert.ok(

@@ -32,8 +32,13 @@ async function shown(watch: Watch): Promise<unknown[]> {
       return found;
     }
     if (first.done) return found;
-    found.push(...first.value.operations.map(({ key }: Operation) => key));
+    found.push(...first.value.operations.map(keyIn));
   }
+}
+
+/** The key of an operation on one key. */
+function keyIn(operation: Operation): unknown {
+  return operation.type === "deleteRange" ? operation.range : operation.key;
 }
 
 /** Pending steps of `shown`, which will receive the next commits. */
@@ -46,7 +51,7 @@ async function turns(count: number): Promise<undefined> {
 async function nextKeys(watch: Watch): Promise<unknown[]> {
   const step = await (pendingSteps.get(watch) ?? watch.next());
   pendingSteps.delete(watch);
-  return step.value?.operations.map(({ key }: Operation) => key) ?? ["the end"];
+  return step.value?.operations.map(keyIn) ?? ["the end"];
 }
 
 /** A store in which a sync of the log takes as long as the test decides. */
@@ -138,7 +143,9 @@ test("Values and keys are shown in the store's form", async () => {
   for (const [watch, keys] of [[bytes, [[0x6b], [0x72]]], [text, ["k", "r"]]] as const) {
     const { value } = await watch.next();
     assert.deepEqual(
-      value?.operations.map(({ key }) => typeof key === "string" ? key : [...key]),
+      value?.operations.map(keyIn).map((key) =>
+        typeof key === "string" ? key : [...key as Uint8Array]
+      ),
       keys,
     );
     assert.deepEqual(value?.operations.map((one) => one.type === "put" && one.value), values);

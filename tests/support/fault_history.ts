@@ -77,7 +77,9 @@ export class History {
   /** Notes a write that is about to be issued; returns its ordinal. */
   issue(operations: readonly Operation[]): number {
     this.#writes.push(operations);
-    for (const { key } of operations) this.#keys.add(key as string);
+    for (const operation of operations) {
+      if (operation.type !== "deleteRange") this.#keys.add(operation.key as string);
+    }
     return this.#writes.length;
   }
 
@@ -134,7 +136,12 @@ export class History {
     if (state === undefined) {
       const values = new Map(ordinal === 0 ? this.#base : this.state(ordinal - 1).values);
       for (const operation of this.#writes[ordinal - 1] ?? []) {
-        if (operation.type === "delete") values.delete(operation.key as string);
+        if (operation.type === "deleteRange") {
+          const { gte = "", lt } = operation.range;
+          for (const key of [...values.keys()]) {
+            if (key >= gte && (lt === undefined || key < lt)) values.delete(key);
+          }
+        } else if (operation.type === "delete") values.delete(operation.key as string);
         else values.set(operation.key as string, operation.value);
       }
       // The keys are ASCII: the order of UTF-16 units is the order of the bytes.

@@ -197,7 +197,7 @@ export class Run {
       ordinal = this.history.issue(operations);
       for (const operation of operations) {
         if (operation.type === "put") tx.putSync(operation.key, operation.value);
-        else tx.deleteSync(operation.key);
+        else tx.writeSync([operation]);
       }
     }, sync ? { sync } : undefined);
     const written = call.catch((error: unknown) => {
@@ -239,6 +239,28 @@ export class Run {
     operations.push({ type: "put", key: ORDINAL_KEY, value: `${this.history.nextOrdinal}:` });
     const ordinal = this.history.issue(operations);
     return this.#acknowledged(this.store.write(operations), ordinal, false);
+  }
+
+  /**
+   * Issues a batch that puts keys, deletes the range from one of the keys of `batch` to before
+   * another one, and puts again: all keys from the first one on, without a second one.
+   */
+  eraseRange(
+    from: number,
+    to: number | undefined,
+    { puts = 0, sync = false }: { puts?: number; sync?: boolean } = {},
+  ): Promise<void> {
+    const key = (number: number): string => `k${String(number).padStart(3, "0")}${this.keySuffix}`;
+    const range = to === undefined ? { gte: key(from) } : { gte: key(from), lt: key(to) };
+    const operations: Operation[] = [
+      ...this.#operations(puts, 80, 60, 0),
+      { type: "deleteRange", range },
+      ...this.#operations(puts, 80, 60, 0),
+      { type: "put", key: ORDINAL_KEY, value: `${this.history.nextOrdinal}:` },
+    ];
+    const ordinal = this.history.issue(operations);
+    const call = this.#written(this.store.write(operations, sync ? { sync } : undefined), ordinal);
+    return this.#acknowledged(call, ordinal, sync);
   }
 
   /** Lets time pass in which nobody writes, and the store work in it. */

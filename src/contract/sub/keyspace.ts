@@ -4,11 +4,11 @@
  */
 
 import { messageOf, StoreError } from "../../errors.ts";
-import { ownRange, type Range } from "../range.ts";
+import { deletedRange, ownRange, type Range } from "../range.ts";
 import { compareKeys } from "../rules.ts";
 import { decodeUtf8, encodeUtf8 } from "../utf8.ts";
 import { describeValue, isBytes, type Key, MAX_KEY_BYTES, type Value } from "../value.ts";
-import type { Operation } from "../writer.ts";
+import type { DeletedRange, Operation } from "../writer.ts";
 import { type KeyCodec, tuple } from "./key_codec.ts";
 import { namesOf, prefixOf } from "./sub_path.ts";
 import { shownBytes } from "./tuple.ts";
@@ -120,6 +120,41 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     return range;
   }
 
+  /** The store's range of a deletion. @throws {TypeError | RangeError} it is none of the sub */
+  deletedRange(given: DeletedRange<K>): DeletedRange {
+    const { keyEncoding: _, ...bounds } = this.range(deletedRange(given));
+    return bounds;
+  }
+
+  /**
+   * Converts a deleted range of the store, which lies in the sub, to the sub's. A bound that is no
+   * key of the sub's kind is shown as its bytes: the first key after a prefix for example.
+   */
+  deletedRangeOf({ gte, lt }: DeletedRange): DeletedRange<KeyOut> {
+    const range: DeletedRange<Key> = {};
+    const lower = gte === undefined ? undefined : this.#boundOf(gte);
+    const upper = lt === undefined ? undefined : this.#boundOf(lt);
+    if (lower !== undefined) range.gte = lower;
+    if (upper !== undefined) range.lt = upper;
+    return range as DeletedRange<KeyOut>;
+  }
+
+  /** The sub's form of a bound, or undefined if it is the first key of the sub or after the last. */
+  #boundOf(bound: Key): Key | undefined {
+    const own = typeof bound === "string"
+      ? bound.startsWith(this.#text) ? bound.slice(this.#text.length) : ""
+      : compareKeys(bound.subarray(0, this.#bytes.length), this.#bytes) === 0
+      ? bound.subarray(this.#bytes.length)
+      : this.#bytes.subarray(0, 0);
+    if (own.length === 0) return undefined;
+    if (typeof this.#keys !== "object" || typeof own === "string") return own;
+    try {
+      return this.#keys.decode(own) as Key;
+    } catch {
+      return own;
+    }
+  }
+
   /** The store's value. @throws {TypeError | RangeError | ValidationError} it cannot be stored */
   value(value: ValueIn): Value {
     if (this.#values === undefined) return value as Value;
@@ -153,7 +188,11 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
   operation(operation: Operation<K, ValueIn>): Operation {
     // The store refuses it if it is not an operation.
     if (typeof operation !== "object" || operation === null) return operation;
-    const own = { ...operation } as Operation;
+    if (operation.type === "deleteRange") {
+      const { range } = operation;
+      return { ...operation, range: this.deletedRange(range) } as Operation;
+    }
+    const own = { ...operation } as Exclude<Operation, { type: "deleteRange" }>;
     if (Object.hasOwn(own, "key")) own.key = this.key(operation.key);
     if (operation.type === "put" && own.type === "put") own.value = this.value(operation.value);
     return own;

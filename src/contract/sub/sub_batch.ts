@@ -3,7 +3,7 @@
  * subs and of the store.
  */
 
-import type { Batch, WriteOptions } from "../writer.ts";
+import type { Batch, DeletedRange, WriteOptions } from "../writer.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /**
@@ -53,6 +53,13 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
   delete(key: K): this {
     const rest = Array.prototype.slice.call(arguments, 1) as [];
     this.subTarget.delete(this.#space.key(key), ...rest);
+    return this;
+  }
+
+  /** Adds the deletion of a range of the sub's keys. */
+  deleteRange(range: DeletedRange<K>): this {
+    const rest = Array.prototype.slice.call(arguments, 1) as [];
+    this.subTarget.deleteRange(this.#space.deletedRange(range), ...rest);
     return this;
   }
 

@@ -30,6 +30,9 @@ export class SubWatches<K, V, KeyOut, ValueIn> {
     const watch: SubWatch<KeyOut, V> = new SubWatch(
       this.#store.watch(own, ...rest),
       (operation) => {
+        if (operation.type === "deleteRange") {
+          return { type: "deleteRange", range: space.deletedRangeOf(operation.range) };
+        }
         const key = space.keyOf(operation.key as string | Uint8Array);
         return operation.type === "put"
           ? { type: "put", key, value: space.valueOf(operation.value, operation.key) }

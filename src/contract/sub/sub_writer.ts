@@ -1,10 +1,10 @@
 /** The reads and writes of a sub, on a store or a transaction. */
 
 import type { Cursor } from "../cursor.ts";
-import type { Range } from "../range.ts";
+import { type Beginning, prefixRange, type Range } from "../range.ts";
 import type { Entry, EntryOptions, Reader } from "../reader.ts";
 import { describeValue, type Value, type ValueTypeName } from "../value.ts";
-import type { Batch, Operation, WriteOptions, Writer } from "../writer.ts";
+import type { Batch, DeletedRange, Operation, WriteOptions, Writer } from "../writer.ts";
 import { WriterBase } from "../writer_base.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { SubBatch, subTargetOf } from "./sub_batch.ts";
@@ -74,6 +74,25 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
   override async delete(key: K, ...rest: [options?: WriteOptions]): Promise<void> {
     this.requireOpen();
     await this.subTarget.delete(this.space.key(key), ...rest);
+  }
+
+  override async deleteRange(
+    range: DeletedRange<K>,
+    ...rest: [options?: WriteOptions]
+  ): Promise<void> {
+    this.requireOpen();
+    await this.subTarget.deleteRange(this.space.deletedRange(range), ...rest);
+  }
+
+  override async deletePrefix(
+    prefix: Beginning<K>,
+    ...rest: [options?: WriteOptions]
+  ): Promise<void> {
+    await this.deleteRange(prefixRange(prefix), ...rest);
+  }
+
+  override clear(...rest: [options?: WriteOptions]): Promise<void> {
+    return this.deleteRange({}, ...rest);
   }
 
   override async deleteIfExists(key: K, ...rest: [options?: WriteOptions]): Promise<boolean> {

@@ -6,7 +6,7 @@
  * background drives them.
  */
 
-import { type Compaction, editOf } from "../../compaction/compaction.ts";
+import { type Compaction, editOf, keptTables } from "../../compaction/compaction.ts";
 import { mergeJob } from "../../compaction/merge_job.ts";
 import { pickCompaction, pickIdleCompaction, planFullCompaction } from "../../compaction/picker.ts";
 import { planNeighbours } from "../../compaction/small_tables.ts";
@@ -154,7 +154,9 @@ export class CompactionQueue {
   *#compactionTask(compaction: Compaction): Task<void> {
     const state = this.#state;
     const { inputs } = compaction;
-    const tables = compaction.kind === "move" ? inputs[0]!.tables : yield* this.#merged(compaction);
+    const tables = compaction.kind === "merge"
+      ? yield* this.#merged(compaction)
+      : keptTables(compaction);
     this.#isInstalling = true;
     try {
       yield* state.versions.apply(editOf(compaction, tables));
@@ -166,7 +168,7 @@ export class CompactionQueue {
       this.#isInstalling = false;
     }
     this.count++;
-    if (compaction.kind === "move") return;
+    if (compaction.kind !== "merge") return;
     for (const input of inputs) {
       for (const table of input.tables) this.readBytes += table.sizeBytes;
     }

@@ -6,6 +6,8 @@
  * not looked at yet.
  */
 
+import { hasSpans, hiddenEntries } from "../../compaction/covered.ts";
+import type { LiveTable } from "../../version/version.ts";
 import { Rest } from "../state/rest.ts";
 import type { StoreState } from "../state/store_state.ts";
 
@@ -39,13 +41,17 @@ export class IdleWatch {
   /** Whether the memtable deletes much of the tables' content. */
   get isMemtableDead(): boolean {
     const { memtable, versions } = this.#state;
+    // A deleted range is worth a table if a table has keys of it.
+    const spans = memtable.deletedSpans;
+    const tables = versions.current.tables.flat();
+    if (tables.some((table) => hiddenEntries(table, spans) > 0)) return true;
     if (memtable.tombstoneCount === 0) return false;
     let entries = 0;
-    for (const { metadata } of versions.current.levels.flat()) entries += metadata.entryCount;
+    for (const { entryCount } of tables) entries += entryCount;
     return entries > 0 && entries <= memtable.tombstoneCount * ENTRIES_PER_TOMBSTONE;
   }
 
-  /** Starts watching; called for every write of a tombstone. */
+  /** Starts watching; called for every write of a tombstone or a deleted range. */
   start(): void {
     this.#rest.note();
   }
@@ -53,9 +59,9 @@ export class IdleWatch {
   /** As `start`, if tables hold tombstones. */
   startIfDead(): void {
     const { levels } = this.#state.versions.current;
-    if (levels.some((tables) => tables.some(({ metadata }) => metadata.tombstoneCount > 0))) {
-      this.start();
-    }
+    const isDead = ({ metadata }: LiveTable): boolean =>
+      metadata.tombstoneCount > 0 || hasSpans(metadata);
+    if (levels.some((tables) => tables.some(isDead))) this.start();
   }
 
   /** Ends all watching. */

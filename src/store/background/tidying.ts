@@ -4,7 +4,7 @@
  * these compactions each run would leave one more table.
  */
 
-import { type Compaction, editOf, totalSize } from "../../compaction/compaction.ts";
+import { type Compaction, editOf, keptTables, totalSize } from "../../compaction/compaction.ts";
 import { mergeJob } from "../../compaction/merge_job.ts";
 import { pickCompaction } from "../../compaction/picker.ts";
 import type { Task } from "../../platform/task.ts";
@@ -25,9 +25,9 @@ export function* tidyUp(state: StoreState): Task<void> {
     if (compaction.kind === "merge") leftBytes -= inputBytes(compaction);
     if (leftBytes < 0) return;
     try {
-      const tables = compaction.kind === "move"
-        ? compaction.inputs[0]!.tables
-        : yield* mergeJob(compaction, tableOutput, () => versions.newFileNumber());
+      const tables = compaction.kind === "merge"
+        ? yield* mergeJob(compaction, tableOutput, () => versions.newFileNumber())
+        : keptTables(compaction);
       yield* versions.apply(editOf(compaction, tables));
     } catch (error) {
       // If there was no descriptor, the version in force has not changed; new tables are orphans.

@@ -15,6 +15,9 @@ import { crc32 } from "../../bytes/crc32.ts";
 import { WeightedCache } from "../../cache/weighted_cache.ts";
 import { writeTable } from "../../compaction/flush_job.ts";
 import { CorruptionError, DecodeError } from "../../errors.ts";
+import type { EntryCursor } from "../../iterator/entry_cursor.ts";
+import { joinSpans, joinTouching, type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
+import { MaskedCursor } from "../../iterator/masked_cursor.ts";
 import { MergingCursor } from "../../iterator/merging_cursor.ts";
 import type { FileHandle } from "../../platform/file_system.ts";
 import { syncDirectoryStep, syncStep, type Task } from "../../platform/task.ts";
@@ -90,9 +93,15 @@ function writeMemtables(
   target: NewDirectory,
   newFileNumber: () => number,
 ): Task<TableMetadata | undefined> {
-  const cursors = view.memtables.map((memtable) => memtable.cursor(sequence, false));
+  let spans: readonly KeySpan[] = NO_SPANS;
+  const cursors: EntryCursor[] = [];
+  for (const memtable of view.memtables) {
+    const cursor = memtable.cursor(sequence, false);
+    cursors.push(spans.length === 0 ? cursor : new MaskedCursor(cursor, spans, false));
+    spans = joinSpans(spans, joinTouching(memtable.deletedRangesAt(sequence)));
+  }
   const options = { ...state.tableOutput, ...target };
-  return writeTable(new MergingCursor(cursors, false), options, newFileNumber);
+  return writeTable(new MergingCursor(cursors, false), spans, options, newFileNumber);
 }
 
 function* copyTable(

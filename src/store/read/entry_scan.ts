@@ -17,6 +17,14 @@ import {
   type Position,
 } from "../../iterator/entry_cursor.ts";
 import { EntryRun, type RunBound } from "../../iterator/entry_run.ts";
+import {
+  holdsAll,
+  joinSpans,
+  joinTouching,
+  type KeySpan,
+  NO_SPANS,
+} from "../../iterator/key_spans.ts";
+import { MaskedCursor } from "../../iterator/masked_cursor.ts";
 import { MergingCursor } from "../../iterator/merging_cursor.ts";
 import { isLive } from "../../iterator/visibility.ts";
 import type { ScanProgress, TableScanOptions } from "../../sstable/read_window.ts";
@@ -36,6 +44,14 @@ const READAHEAD_BYTES = 128 * 1024;
 const SKIPS_PER_STOP = 1024;
 /** Taking a run, which may decode a block, counts as this many skipped entries. */
 const SKIPS_PER_RUN = 31;
+
+/** Entries and deletions that are newer than those of a view. */
+export interface NewestSource {
+  /** The entries. */
+  readonly cursor: EntryCursor;
+  /** The spans that hide entries of the view. */
+  readonly spans: readonly KeySpan[];
+}
 
 /** A walk over one range. */
 export class EntryScan {
@@ -77,8 +93,8 @@ export class EntryScan {
 
   /**
    * Makes a walk that has not started. Its user must hold the view. With `keysOnly` large values
-   * are not read, and nobody may use the shown values. `own` has entries that come before those of
-   * the view; the walk says nothing about dead ranges then.
+   * are not read, and nobody may use the shown values. `own` has entries and deletions that come
+   * before those of the view; the walk says nothing about dead ranges then.
    */
   constructor(
     view: ReadView,
@@ -87,7 +103,7 @@ export class EntryScan {
     verifyChecksums: boolean,
     keysOnly = false,
     deadRanges?: DeadRanges,
-    own?: EntryCursor,
+    own?: NewestSource,
   ) {
     this.#sequence = sequence;
     this.#deadRanges = deadRanges;
@@ -359,7 +375,7 @@ function openSources(
   sequence: number,
   range: ResolvedRange,
   options: Pick<TableScanOptions, "verifyChecksums" | "keysOnly" | "progress">,
-  own: EntryCursor | undefined,
+  own: NewestSource | undefined,
 ): EntryCursor {
   const { reverse } = range;
   const scan: TableScanOptions = {
@@ -368,9 +384,22 @@ function openSources(
     useCache: true,
     ...options,
   };
-  const sources: EntryCursor[] = own === undefined ? [] : [own];
+  const sources: EntryCursor[] = [];
+  /** What the sources so far hide of those that follow, which are older. */
+  let mask: readonly KeySpan[] = NO_SPANS;
+  const add = (source: EntryCursor): void => {
+    sources.push(mask.length === 0 ? source : new MaskedCursor(source, mask, reverse, true));
+  };
+  if (own !== undefined) {
+    add(own.cursor);
+    mask = own.spans;
+  }
   for (const memtable of view.memtables) {
-    if (memtable.entryCount > 0) sources.push(memtable.cursor(sequence, reverse, true));
+    if (memtable.entryCount === 0) continue;
+    add(memtable.cursor(sequence, reverse, true));
+    if (memtable.hasDeletedRanges) {
+      mask = joinSpans(mask, joinTouching(memtable.deletedRangesAt(sequence)));
+    }
   }
   const { levels } = view.version;
   for (let level = 0; level < levels.length; level++) {
@@ -379,14 +408,25 @@ function openSources(
     if (level === 0) {
       for (const table of tables) {
         if (endsBefore(table, range) || startsBehind(table, range)) continue;
-        sources.push(new TableCursor(table.reader, scan));
+        if (isHidden(table, mask)) continue;
+        add(new TableCursor(table.reader, scan));
+        mask = joinSpans(mask, table.metadata.deletedSpans);
       }
     } else {
-      const relevant = tablesInRange(tables, range);
-      if (relevant.length > 0) sources.push(concatenation(relevant, scan));
+      let relevant = tablesInRange(tables, range);
+      if (mask.length > 0) relevant = relevant.filter((table) => !isHidden(table, mask));
+      if (relevant.length === 0) continue;
+      add(concatenation(relevant, scan));
+      for (const { metadata } of relevant) mask = joinSpans(mask, metadata.deletedSpans);
     }
   }
+  if (sources.length === 0) sources.push(new MergingCursor([], reverse));
   return sources.length === 1 ? sources[0]! : new MergingCursor(sources, reverse);
+}
+
+/** Whether newer sources hide the whole table; then its own deletions add nothing, too. */
+function isHidden({ metadata }: LiveTable, mask: readonly KeySpan[]): boolean {
+  return mask.length > 0 && holdsAll(mask, metadata.smallestView, metadata.largestView);
 }
 
 function concatenation(tables: readonly LiveTable[], scan: TableScanOptions): EntryCursor {

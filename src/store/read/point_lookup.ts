@@ -21,6 +21,7 @@ import {
   type Position,
   showKeyAlone,
 } from "../../iterator/entry_cursor.ts";
+import { spanHolding } from "../../iterator/key_spans.ts";
 import type { Block } from "../../sstable/block.ts";
 import type { Filter } from "../../sstable/filter.ts";
 import type { LoadWaiter } from "../../sstable/load_queue.ts";
@@ -89,6 +90,10 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
       const memtable = memtables[i]!;
       if (memtable.entryCount === 0) continue;
       if (memtable.find(key.view, 0, key.length, sequence, this.entry)) return AT_ENTRY;
+      if (memtable.hasDeletedRanges && memtable.hides(key.view, 0, key.length, sequence)) {
+        this.#dropTable();
+        return AT_END;
+      }
     }
     this.#view = view;
     this.#level = 0;
@@ -104,9 +109,17 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
       const table = this.#table ??= this.#nextTable();
       if (table === undefined) return AT_END;
       const position = this.#probe(table);
-      if (position !== AT_END) return position;
+      if (position !== AT_END || this.#hides(table)) return position;
       this.#dropTable();
     }
+  }
+
+  /** Whether a table that does not hold the key says that no older one counts. */
+  #hides({ metadata }: LiveTable): boolean {
+    const { deletedSpans } = metadata;
+    if (deletedSpans.length === 0) return false;
+    const { view, length } = this.key;
+    return spanHolding(deletedSpans, view, 0, length) !== undefined;
   }
 
   /**
@@ -124,6 +137,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
       return AT_ENTRY;
     }
     this.#absent();
+    if (this.#hides(this.#table!)) return AT_END;
     this.#dropTable();
     const position = this.resume();
     return position === NEEDS_LOAD ? this.resumeWithoutValue() : position;

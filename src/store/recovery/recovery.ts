@@ -40,6 +40,7 @@ import {
   decodeCurrent,
   decodeManifest,
   isCurrentOfLevelDb,
+  MANIFEST_VERSION_WITH_SPANS,
   MAX_CURRENT_BYTES,
   otherCurrentVersion,
 } from "../../version/manifest_format.ts";
@@ -322,7 +323,7 @@ export function readManifest(
       throw new UnsupportedFormatError(
         path,
         `manifest version ${newerVersion}`,
-        "manifest version 1",
+        `manifest versions up to ${MANIFEST_VERSION_WITH_SPANS}`,
       );
     }
     return stateAfter(edits, live);

@@ -21,8 +21,9 @@ import type { Task } from "../../platform/task.ts";
 import { logName, tableName } from "../../version/file_names.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import type { VersionSet } from "../../version/version_set.ts";
-import { LOG_VERSION, type LogHeader } from "../../wal/log_format.ts";
+import { LOG_VERSION_WITH_RANGES, type LogHeader } from "../../wal/log_format.ts";
 import { type LogSummary, readLog } from "../../wal/log_reader.ts";
+import { endOfKeys, insertOperation } from "../state/operations.ts";
 import type { ForeignStore } from "./foreign_store.ts";
 
 /** What a replay needs to know. */
@@ -143,7 +144,12 @@ export class Replay {
           isFirst = false;
           if (sequence !== next) return;
           next++;
-          this.memtable.insert(sequence, bytes, view, start, keyEnd, end);
+          insertOperation(
+            this.memtable,
+            sequence,
+            ...[bytes, view, start, keyEnd, end] as const,
+            () => this.#endOfKeys(),
+          );
           this.lastSequence = sequence;
         },
         (header) => this.#mayBeStale(number, header),
@@ -153,7 +159,7 @@ export class Replay {
         throw new UnsupportedFormatError(
           path,
           `log version ${found.version}`,
-          `log version ${LOG_VERSION}`,
+          `log versions up to ${LOG_VERSION_WITH_RANGES}`,
         );
       }
       if (found.header === undefined && this.#isProven(number)) {
@@ -227,6 +233,15 @@ export class Replay {
         offset,
       );
     }
+  }
+
+  /** The first key after every key so far. */
+  #endOfKeys(): DataView {
+    const tables = [
+      ...this.#versions.current.tables.flat(),
+      ...this.#tables.map(({ table }) => table),
+    ];
+    return endOfKeys([this.memtable], tables);
   }
 
   #newMemtable(): Memtable {

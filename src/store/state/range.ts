@@ -6,7 +6,7 @@
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { compareRanges } from "../../bytes/compare.ts";
 import { Slab } from "../../bytes/slab.ts";
-import { type KeyEncoding, ownRange, type Range } from "../../contract/range.ts";
+import { deletedRange, type KeyEncoding, ownRange, type Range } from "../../contract/range.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key } from "../../value/value.ts";
 
@@ -79,6 +79,15 @@ export function resolveRange(range: Range | undefined): ResolvedRange {
   return { lower, upper, reverse, limit, signal, keyEncoding };
 }
 
+/**
+ * As `resolveRange`, for a deletion, which has no direction and no limit.
+ *
+ * @throws {TypeError} also if there is no range, or it has a limit
+ */
+export function resolveDeletedRange(range: Range): ResolvedRange {
+  return resolveRange(deletedRange(range));
+}
+
 /** A key as a bound. The bytes are a copy. */
 export function boundKey(key: Key): BoundKey {
   // Encoding text runs no code of the caller; an object that imitates bytes might.
@@ -148,6 +157,7 @@ function earlier(a: BoundKey | undefined, b: BoundKey): BoundKey {
   return a !== undefined && compareBounds(a, b) <= 0 ? a : b;
 }
 
-function compareBounds(a: BoundKey, b: BoundKey): number {
+/** The order of two bounds. */
+export function compareBounds(a: BoundKey, b: BoundKey): number {
   return compareRanges(a.view, 0, a.bytes.length, b.view, 0, b.bytes.length);
 }

@@ -4,11 +4,11 @@
  */
 
 import type { Entry, EntryOptions } from "../../contract/reader.ts";
-import type { Range } from "../../contract/range.ts";
+import { type Beginning, prefixRange, type Range } from "../../contract/range.ts";
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubWriter } from "../../contract/sub/sub_writer.ts";
 import { type Value, valueTypeName } from "../../contract/value.ts";
-import type { Batch, Operation, WriteOptions } from "../../contract/writer.ts";
+import type { Batch, DeletedRange, Operation, WriteOptions } from "../../contract/writer.ts";
 import { addInt64, int64Of } from "../../contract/writer_base.ts";
 import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
@@ -87,6 +87,22 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   deleteSync(key: K, ...rest: [options?: WriteOptions]): void {
     this.requireOpen();
     this.#target.deleteSync(this.space.key(key), ...rest);
+  }
+
+  /** As `deleteRange`. */
+  deleteRangeSync(range: DeletedRange<K>, ...rest: [options?: WriteOptions]): void {
+    this.requireOpen();
+    this.#target.deleteRangeSync(this.space.deletedRange(range), ...rest);
+  }
+
+  /** As `deletePrefix`. */
+  deletePrefixSync(prefix: Beginning<K>, ...rest: [options?: WriteOptions]): void {
+    this.deleteRangeSync(prefixRange(prefix), ...rest);
+  }
+
+  /** As `clear`. */
+  clearSync(...rest: [options?: WriteOptions]): void {
+    this.deleteRangeSync({}, ...rest);
   }
 
   /** As `deleteIfExists`. */

@@ -1,6 +1,13 @@
 /** The write calls that the embedded store and its subs share. */
 
-import type { Batch, Operation, WriteOptions, Writer } from "../../contract/writer.ts";
+import type { Beginning } from "../../contract/range.ts";
+import type {
+  Batch,
+  DeletedRange,
+  Operation,
+  WriteOptions,
+  Writer,
+} from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
 
 /**
@@ -23,6 +30,12 @@ export interface EmbeddedWriter<K = Key, V = Value, ValueIn = V> extends Writer<
   putSync(key: K, value: ValueIn, options?: WriteOptions): void;
   /** As `delete`. */
   deleteSync(key: K, options?: WriteOptions): void;
+  /** As `deleteRange`. */
+  deleteRangeSync(range: DeletedRange<K>, options?: WriteOptions): void;
+  /** As `deletePrefix`. */
+  deletePrefixSync(prefix: Beginning<K>, options?: WriteOptions): void;
+  /** As `clear`. */
+  clearSync(options?: WriteOptions): void;
   /** As `deleteIfExists`. */
   deleteIfExistsSync(key: K, options?: WriteOptions): boolean;
   /** As `write`. */

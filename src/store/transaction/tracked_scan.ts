@@ -4,9 +4,9 @@
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
-import { AT_END, AT_ENTRY, type EntryCursor, type Position } from "../../iterator/entry_cursor.ts";
+import { AT_END, AT_ENTRY, type Position } from "../../iterator/entry_cursor.ts";
 import type { KeyBound } from "../../memtable/memtable.ts";
-import { EntryScan } from "../read/entry_scan.ts";
+import { EntryScan, type NewestSource } from "../read/entry_scan.ts";
 import type { BoundKey, ResolvedRange } from "../state/range.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -40,7 +40,7 @@ export class TrackedScan extends EntryScan {
   /** Makes a scan that has not started. `own` are the entries of the transaction. */
   constructor(
     owner: ScanOwner,
-    own: EntryCursor | undefined,
+    own: NewestSource | undefined,
     state: StoreState,
     { view, sequence }: Lease,
     range: ResolvedRange,

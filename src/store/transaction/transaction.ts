@@ -8,6 +8,7 @@ import type { SubOptions } from "../../contract/sub/sub_options.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/value_codec.ts";
 import { keyList } from "../../contract/rules.ts";
+import { prefixRange } from "../../contract/range.ts";
 import { TransactionBase } from "../../contract/transaction_base.ts";
 import { surplusArgument } from "../../contract/write_options.ts";
 import type { Key, Value, ValueTypeName } from "../../value/value.ts";
@@ -16,6 +17,7 @@ import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import { areThere, isPresent } from "../read/read_path.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import { countEntries, countEntriesSync } from "../read/visit_entries.ts";
+import type { DeletedRange } from "../../contract/writer.ts";
 import type { Range } from "../state/range.ts";
 import type { EmbeddedTransactionSub } from "../sub/embedded_sub.ts";
 import {
@@ -229,7 +231,49 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     this.#work.delete(key, options);
   }
 
-  /** Adds several puts and deletes. If one of them cannot be written, adds none. */
+  /**
+   * Removes all keys of a range when the transaction commits. It reads none of them, so it does not
+   * conflict with writes to them.
+   */
+  override async deleteRange(range: DeletedRange, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 2) throw surplusArgument("deleteRange", arguments[2], 2);
+    this.deleteRangeSync(range, options);
+    await DONE;
+  }
+
+  /** As `deleteRange`. */
+  deleteRangeSync(range: DeletedRange, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("deleteRangeSync", arguments[2], 2);
+    this.#work.deleteRange(range, options);
+  }
+
+  /** Removes all keys that start with the prefix when the transaction commits. */
+  override async deletePrefix(prefix: Key, options?: WriteOptions): Promise<void> {
+    if (arguments.length > 2) throw surplusArgument("deletePrefix", arguments[2], 2);
+    this.deletePrefixSync(prefix, options);
+    await DONE;
+  }
+
+  /** As `deletePrefix`. */
+  deletePrefixSync(prefix: Key, options?: WriteOptions): void {
+    if (arguments.length > 2) throw surplusArgument("deletePrefixSync", arguments[2], 2);
+    this.#work.deleteRange(prefixRange(prefix), options);
+  }
+
+  /** Removes all keys when the transaction commits. */
+  override async clear(options?: WriteOptions): Promise<void> {
+    if (arguments.length > 1) throw surplusArgument("clear", arguments[1], 1);
+    this.clearSync(options);
+    await DONE;
+  }
+
+  /** As `clear`. */
+  clearSync(options?: WriteOptions): void {
+    if (arguments.length > 1) throw surplusArgument("clearSync", arguments[1], 1);
+    this.#work.deleteRange({}, options);
+  }
+
+  /** Adds several puts, deletes and deletions of ranges. If one of them cannot be written, adds none. */
   override write(
     operations: readonly Operation[] | EmbeddedBatch,
     options?: WriteOptions,

@@ -15,6 +15,8 @@ import type { EntryDecoder } from "../read/entry_decoder.ts";
 import type { OpenScan } from "../read/entry_scan.ts";
 import type { DecodeEntry, ReadPath } from "../read/read_path.ts";
 import type { Lease } from "../state/read_view.ts";
+import { endOfKeys } from "../state/operations.ts";
+import type { Range } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
 import { batchOf, type EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
 import {
@@ -84,6 +86,8 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
     this.lease = lease;
     this.#readSet = readSet;
     this.#writeSet = writeSet;
+    const { memtables, version } = lease.view;
+    writeSet.startOn(() => endOfKeys(memtables, version.tables.flat()));
   }
 
   /** Stores a value when the transaction commits. */
@@ -100,14 +104,21 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
     this.#limit();
   }
 
+  /** Removes all keys of a range when the transaction commits. */
+  deleteRange(range: Range, options: WriteOptions | undefined): void {
+    this.#beginWrite(options);
+    this.#writeSet.deleteRange(range);
+    this.#limit();
+  }
+
   /** Adds several operations, all or none. */
   write(operations: readonly Operation[] | EmbeddedBatch, options: WriteOptions | undefined): void {
     this.#beginWrite(options);
     const batch = batchOf(operations, () => new ByteWriter(256));
     // Getters of a value may have ended the transaction.
     this.requireOpen();
-    const { length } = batch;
-    this.#writeSet.append(batch.finish(), length);
+    const { length, rangeBytes } = batch;
+    this.#writeSet.append(batch.finish(), length, rangeBytes);
     this.#limit();
   }
 

@@ -4,13 +4,20 @@
  * reads from the store.
  */
 
-import type { ByteWriter } from "../../bytes/byte_writer.ts";
+import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { isBytes } from "../../bytes/is_bytes.ts";
 import { compareRanges } from "../../bytes/compare.ts";
-import { emptyEntryView, type EntryCursor, type EntryView } from "../../iterator/entry_cursor.ts";
+import { emptyEntryView, type EntryView } from "../../iterator/entry_cursor.ts";
+import { compareKeys, joinTouching } from "../../iterator/key_spans.ts";
 import { Memtable } from "../../memtable/memtable.ts";
 import type { Key, Value } from "../../value/value.ts";
+import { encodeTombstone } from "../../value/value_codec.ts";
+import { OPERATION_DELETE_RANGE } from "../../wal/log_format.ts";
+import { rangeOperationHolds } from "../../wal/range_operation.ts";
 import { EmbeddedBatch } from "../write/batch.ts";
+import type { NewestSource } from "../read/entry_scan.ts";
+import type { Range } from "../state/range.ts";
+import { endOfKeys, insertOperation } from "../state/operations.ts";
 import { encodeDelete, encodePut } from "../write/operation_encoding.ts";
 
 /** Up to this number of operations, a search through all of them is faster than an index. */
@@ -22,6 +29,9 @@ const KEY_OFFSET = 5;
 
 const NO_BYTES = new Uint8Array(0);
 const NO_VIEW = new DataView(NO_BYTES.buffer);
+
+const TOMBSTONE = new ByteWriter(1);
+encodeTombstone(TOMBSTONE);
 
 /** The operations of one transaction. */
 export class WriteSet {
@@ -36,6 +46,10 @@ export class WriteSet {
   #used = 0;
   #count = 0;
   #isEncoding = false;
+  /** Bytes of the operations that delete ranges. */
+  #rangeBytes = 0;
+  /** The first key after every key of the store that the transaction sees. */
+  #endOfKeys: () => DataView = () => new DataView(new ArrayBuffer(0));
   /** An index by key of the first operations. Their sequence numbers start at 1. */
   #index: Memtable | undefined;
   #indexedCount = 0;
@@ -83,27 +97,48 @@ export class WriteSet {
     }
   }
 
-  /** Adds encoded operations. */
-  append({ bytes, length }: ByteWriter, count: number): void {
+  /** Adds the deletion of a range. @throws {TypeError | RangeError} it can't be such a range */
+  deleteRange(range: Range): void {
+    const batch = new EmbeddedBatch().deleteRange(range);
+    const { length, rangeBytes } = batch;
+    this.append(batch.finish(), length, rangeBytes);
+  }
+
+  /** Adds encoded operations. `rangeBytes` of them delete ranges. */
+  append({ bytes, length }: ByteWriter, count: number, rangeBytes = 0): void {
     if (count === 0) return;
     this.#begin().appendBytes(bytes, 0, length);
     this.#end(count);
+    this.#rangeBytes += rangeBytes;
     this.#isEncoding = false;
+  }
+
+  /** Tells where the keys of the store end that a transaction sees. */
+  startOn(endOfKeys: () => DataView): void {
+    this.#endOfKeys = endOfKeys;
   }
 
   /**
    * Looks for the newest operation on a key. Returns whether there is one, and shows it in `entry`.
-   * It may be a tombstone.
+   * It may be a tombstone. The deletion of a range that holds the key is shown as one.
    */
   find(key: DataView, start: number, end: number): boolean {
     if (this.#count === 0) return false;
+    const { entry } = this;
     if (this.#count > MAX_UNINDEXED) {
-      return this.#indexed().find(key, start, end, this.#count, this.entry);
+      const index = this.#indexed();
+      if (index.find(key, start, end, this.#count, entry)) return true;
+      if (!index.hides(key, start, end, this.#count)) return false;
+      showTombstone(entry);
+      return true;
     }
     const found = this.#lastOf(key, start, end, 0);
     if (found < 0) return false;
     const { bytes, view } = this.#payload!;
-    const { entry } = this;
+    if (bytes[found] === OPERATION_DELETE_RANGE) {
+      showTombstone(entry);
+      return true;
+    }
     const keyEnd = found + KEY_OFFSET + (end - start);
     entry.keyBytes = entry.valueBytes = bytes;
     entry.keyView = entry.valueView = view;
@@ -123,16 +158,20 @@ export class WriteSet {
    * A cursor over the newest operation of each key at this moment, or undefined if there are no
    * operations.
    */
-  cursor(reverse: boolean): EntryCursor | undefined {
+  cursor(reverse: boolean): NewestSource | undefined {
     if (this.#count === 0) return undefined;
-    return this.#indexed().cursor(this.#count, reverse, true);
+    const index = this.#indexed();
+    return {
+      cursor: index.cursor(this.#count, reverse, true),
+      spans: joinTouching(index.deletedRangesAt(this.#count)),
+    };
   }
 
   /** The operations as a batch, which takes over their memory. Nothing may be added afterwards. */
   finish(): EmbeddedBatch {
     const payload = this.#begin();
     this.#isEncoding = false;
-    return EmbeddedBatch.holding(payload, this.#count);
+    return EmbeddedBatch.holding(payload, this.#count, this.#rangeBytes);
   }
 
   /** Forgets everything, for the next transaction. */
@@ -141,6 +180,7 @@ export class WriteSet {
     this.#used = 0;
     this.#count = 0;
     this.#isEncoding = false;
+    this.#rangeBytes = 0;
     this.#index = undefined;
     this.#indexedCount = 0;
     this.#indexedBytes = 0;
@@ -166,6 +206,12 @@ export class WriteSet {
     this.#count += count;
   }
 
+  /** The first key after every key of the store and of the index. */
+  #endAfter(index: Memtable): DataView {
+    const [own, all] = [endOfKeys([index], []), this.#endOfKeys()];
+    return compareKeys(own, all) < 0 ? all : own;
+  }
+
   /** The offset of the last operation on the key at or after `from`, or -1. */
   #lastOf(key: DataView, start: number, end: number, from: number): number {
     const { view } = this.#payload!;
@@ -176,10 +222,13 @@ export class WriteSet {
       const ownLength = view.getUint32(at + 1, true);
       const keyStart = at + KEY_OFFSET;
       const keyEnd = keyStart + ownLength;
-      if (
+      const ownEnd = keyEnd + 4 + view.getUint32(keyEnd, true);
+      if (view.getUint8(at) === OPERATION_DELETE_RANGE) {
+        if (rangeOperationHolds(view, at + 1, keyEnd, ownEnd, key, start, end)) found = at;
+      } else if (
         ownLength === keyLength && compareRanges(view, keyStart, keyEnd, key, start, end) === 0
       ) found = at;
-      at = keyEnd + 4 + view.getUint32(keyEnd, true);
+      at = ownEnd;
     }
     return found;
   }
@@ -192,10 +241,25 @@ export class WriteSet {
     while (at < this.#used) {
       const keyEnd = at + KEY_OFFSET + view.getUint32(at + 1, true);
       const end = keyEnd + 4 + view.getUint32(keyEnd, true);
-      index.insert(++this.#indexedCount, bytes, view, at + 1, keyEnd, end);
+      insertOperation(
+        index,
+        ++this.#indexedCount,
+        ...[bytes, view, at + 1, keyEnd, end] as const,
+        () => this.#endAfter(index),
+      );
       at = end;
     }
     this.#indexedBytes = at;
     return index;
   }
+}
+
+/** Shows the deletion of a key. */
+function showTombstone(entry: EntryView): void {
+  entry.keyBytes = NO_BYTES;
+  entry.keyView = NO_VIEW;
+  entry.keyStart = entry.keyEnd = entry.valueStart = 0;
+  entry.valueBytes = TOMBSTONE.bytes;
+  entry.valueView = TOMBSTONE.view;
+  entry.valueEnd = TOMBSTONE.length;
 }

@@ -5,6 +5,8 @@
 
 import { compareRanges } from "../../bytes/compare.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
+import { isHidden } from "../../compaction/covered.ts";
+import { joinSpans, joinTouching, type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import type { LiveTable } from "../../version/version.ts";
@@ -30,12 +32,17 @@ export function approximateSize(state: StoreState, given: Range | undefined): Ap
   try {
     let bytes = 0;
     let entries = 0;
+    let mask: readonly KeySpan[] = NO_SPANS;
     for (const memtable of lease.view.memtables) {
       const part = sizeInMemory(memtable, lease.sequence, range);
       bytes += part.bytes;
       entries += part.entries;
+      mask = joinSpans(mask, joinTouching(memtable.deletedRangesAt(lease.sequence)));
     }
     for (const table of lease.view.version.levels.flat()) {
+      // Newer deletions hide all of it, and compaction is about to drop it.
+      if (isHidden(table.metadata, mask)) continue;
+      mask = joinSpans(mask, table.metadata.deletedSpans);
       const part = sizeInTable(table, range);
       bytes += part.bytes;
       entries += part.entries;

@@ -10,6 +10,7 @@
 import { crc32 } from "../../bytes/crc32.ts";
 import { WeightedCache } from "../../cache/weighted_cache.ts";
 import { CorruptionError, IoError, type StoreError, UnsupportedFormatError } from "../../errors.ts";
+import { compareKeys, type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Task } from "../../platform/task.ts";
 import type { Block, BlockMemory } from "../../sstable/block.ts";
@@ -56,6 +57,8 @@ export function checkResources(fileSystem: FileSystem): TableResources {
 export interface CheckedTable extends TableIdentity {
   /** The number of tombstones, if it is known. */
   readonly tombstoneCount?: number;
+  /** The deleted spans, if they are known. */
+  readonly deletedSpans?: readonly KeySpan[];
 }
 
 /**
@@ -195,6 +198,10 @@ class TableChecking implements TableCheck {
     this.#requireCount("entries", this.entries, entryCount ?? this.entries);
     this.#requireCount("tombstones", this.#tombstones, tombstoneCount ?? this.#tombstones);
     const { extension } = properties;
+    const found = extension?.deletedSpans ?? NO_SPANS;
+    if (!areEqual(found, this.#table.deletedSpans ?? found)) {
+      this.#fail("its deleted spans are not those that the manifest names");
+    }
     if (extension !== undefined && extension.contentCrc !== this.#contentCrc) {
       this.#fail("its blocks are not those that its metadata was written for");
     }
@@ -216,4 +223,11 @@ class TableChecking implements TableCheck {
     const error = new CorruptionError(`Cannot verify "${path}": ${found}`, path, 0);
     this.problems.push(problemOf(error, path));
   }
+}
+
+function areEqual(a: readonly KeySpan[], b: readonly KeySpan[]): boolean {
+  return a.length === b.length &&
+    a.every(({ lower, upper }, at) =>
+      compareKeys(lower, b[at]!.lower) === 0 && compareKeys(upper, b[at]!.upper) === 0
+    );
 }

@@ -15,6 +15,7 @@
 import { flushJob } from "../../compaction/flush_job.ts";
 import { TableOutput } from "../../compaction/table_output.ts";
 import { throwIfAborted } from "../../contract/abort_signal.ts";
+import { endOfKeys, insertOperation } from "../state/operations.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import { Memtable } from "../../memtable/memtable.ts";
 import { ownFields } from "../../options.ts";
@@ -209,7 +210,8 @@ function* makeTable(
     return [{ level, table: { ...table, number } }];
   }
   const { entries } = yield* salvageTable(fileSystem, directory, table);
-  if (entries === undefined) return [];
+  const { deletedSpans } = table;
+  if (entries === undefined && deletedSpans.length === 0) return [];
   const output = new TableOutput(
     { ...tableOutput, fileSystem },
     level,
@@ -218,13 +220,13 @@ function* makeTable(
   let isFinished = false;
   try {
     let count = 0;
-    for (let at = entries.seekToStart(); at === AT_ENTRY; at = entries.advance()) {
-      const { entry } = entries;
+    for (let at = entries?.seekToStart(); at === AT_ENTRY; at = entries!.advance()) {
+      const { entry } = entries!;
       if (!isInRange(table, entry.keyView, entry.keyStart, entry.keyEnd)) continue;
       output.add(entry);
       if (++count % ENTRIES_PER_PAUSE === 0) yield undefined;
     }
-    const tables = yield* output.finish();
+    const tables = yield* output.finish(deletedSpans);
     isFinished = true;
     return tables.map((table) => ({ level, table }));
   } finally {
@@ -261,7 +263,7 @@ function* copyTable(
 
 /** Writes what can be read of the logs to tables of level 0, in the order of the logs. */
 function* replayLogs(
-  { logs, storeId }: RepairPlan,
+  { logs, storeId, tables }: RepairPlan,
   { fileSystem, directory, tableOutput, memtableSizeBytes }: RecoveryOptions,
   versions: VersionSet,
 ): Task<AddedTable[]> {
@@ -282,7 +284,12 @@ function* replayLogs(
         storeId,
         number,
         (_, bytes, view, start, keyEnd, end) =>
-          memtable.insert(++sequence, bytes, view, start, keyEnd, end),
+          insertOperation(
+            memtable,
+            ++sequence,
+            ...[bytes, view, start, keyEnd, end] as const,
+            () => endOfKeys([memtable], [...tables, ...added].map(({ table }) => table)),
+          ),
       );
       for (let step = reading.next(); !step.done; step = reading.next()) {
         if (memtable.sizeBytes >= memtableSizeBytes) yield* flush();

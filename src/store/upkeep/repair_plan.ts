@@ -4,6 +4,9 @@ import { decodeUtf8 } from "../../contract/utf8.ts";
 import { shownBytes } from "../../contract/sub/tuple.ts";
 import { StoreError } from "../../errors.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
+import { hasSpans } from "../../compaction/covered.ts";
+import { bytesOfKey, NO_SPANS } from "../../iterator/key_spans.ts";
+import { boundsWith } from "../../sstable/span_bounds.ts";
 import type { Task } from "../../platform/task.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import { CURRENT_NAME, logName, manifestName, tableName } from "../../version/file_names.ts";
@@ -175,14 +178,16 @@ class Planning {
     );
   }
 
-  #noteMissing({ number, entryCount, tombstoneCount, smallest, largest }: TableMetadata): void {
-    const held = `it held ${entryCount} entries, ${tombstoneCount} of them deletions`;
+  #noteMissing(table: TableMetadata): void {
+    const { number, entryCount, tombstoneCount, deletedSpans, smallest, largest } = table;
+    const spans = deletedSpans.length === 0 ? "" : `, and deleted ${deletedSpans.length} ranges`;
+    const held = `it held ${entryCount} entries, ${tombstoneCount} of them deletions${spans}`;
     this.#note(tableName(number), "missing", held);
     this.#unknown.push(
       `${tableName(number)} is missing; ${held}, of keys from ${shown(smallest)} to ${
         shown(largest)
       }: their values are lost, and older ones may show` +
-        (tombstoneCount > 0 ? "; keys that it deleted may be back" : ""),
+        (tombstoneCount > 0 || hasSpans(table) ? "; keys that it deleted may be back" : ""),
     );
   }
 
@@ -228,6 +233,12 @@ class Planning {
       first ??= last;
       count++;
     }
+    const { deletedSpans = NO_SPANS } = identity;
+    if (deletedSpans.length > 0) {
+      // The spans are in the manifest, too. They outlive all entries.
+      first ??= bytesOfKey(deletedSpans[0]!.lower).slice();
+      last ??= first;
+    }
     if (first === undefined || last === undefined) {
       this.#note(name, "lost", problem!.message);
       this.#unknown.push(`${name} can't be read: ${lossOf(lostRanges, named)}`);
@@ -243,8 +254,8 @@ class Planning {
     const table = tableMetadata({
       ...{ number, sizeBytes, entryCount: count, tombstoneCount: 0 },
       checksum: identity.checksum,
-      smallest: first,
-      largest: last,
+      ...boundsWith(first, last, deletedSpans),
+      deletedSpans,
     });
     // Describe the new table by what it is made from. Read the file by the name that it has.
     found.push({
@@ -414,8 +425,12 @@ function described(identity: CheckedTable, index: TableIndex): TableMetadata {
     entryCount: index.entryCount,
     tombstoneCount: identity.tombstoneCount ?? 0,
     checksum: identity.checksum,
-    smallest: index.bytes.slice(index.smallestStart, index.smallestEnd),
-    largest: index.bytes.slice(index.largestStart, index.largestEnd),
+    ...boundsWith(
+      index.bytes.slice(index.smallestStart, index.smallestEnd),
+      index.bytes.slice(index.largestStart, index.largestEnd),
+      identity.deletedSpans ?? NO_SPANS,
+    ),
+    deletedSpans: identity.deletedSpans ?? NO_SPANS,
   });
 }
 

@@ -1,6 +1,7 @@
 /** Reads what the tail of a table's file says about the table, for callers without a manifest. */
 
 import { DecodeError } from "../../errors.ts";
+import { type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import { readFullySync } from "../../platform/transfer.ts";
 import {
@@ -19,6 +20,8 @@ export interface TableTailFacts {
   readonly level: number;
   /** The number of tombstones. */
   readonly tombstoneCount: number;
+  /** The deleted spans. */
+  readonly deletedSpans: readonly KeySpan[];
 }
 
 /**
@@ -42,7 +45,8 @@ export function readTableTail(
     const view = new DataView(bytes.buffer);
     const properties = decodeProperties(bytes, view, 0, footer.metadataSize);
     const { level, tombstoneCount, extension } = properties;
-    return { checksum: extension?.checksum, level, tombstoneCount };
+    const deletedSpans = extension?.deletedSpans ?? NO_SPANS;
+    return { checksum: extension?.checksum, level, tombstoneCount, deletedSpans };
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     if (error instanceof UnknownTableFeature) throw unsupported(path, error);

@@ -14,6 +14,11 @@ import { WatchQueue } from "../../contract/watch_queue.ts";
 import type { Operation } from "../../contract/writer.ts";
 import type { WatchOptions, WatchRange } from "../../contract/watch.ts";
 import { StoreError } from "../../errors.ts";
+import { bytesOfKey, compareKeys } from "../../iterator/key_spans.ts";
+import { OPERATION_DELETE_RANGE } from "../../wal/log_format.ts";
+import { type RangeOperation, rangeOperationAt } from "../../wal/range_operation.ts";
+import { decodeText } from "../../value/text_codec.ts";
+import type { Beginning } from "../../contract/range.ts";
 import { emptyEntryView } from "../../iterator/entry_cursor.ts";
 import { isLive } from "../../iterator/visibility.ts";
 import type { Key, Value } from "../../value/value.ts";
@@ -155,13 +160,33 @@ export class Watches<KeyOut extends Key = Key, V extends Value = Value> {
   }
 }
 
+/** The part of a deleted range that lies in the range of a watch, or undefined. */
+function partOf(
+  { lower, upper }: RangeOperation,
+  range: ResolvedRange,
+): { lower: DataView; upper: DataView | undefined } | undefined {
+  const first = range.lower === undefined || compareKeys(lower, range.lower.view) > 0
+    ? lower
+    : range.lower.view;
+  const end = range.upper === undefined ||
+      (upper !== undefined && compareKeys(upper, range.upper.view) < 0)
+    ? upper
+    : range.upper.view;
+  if (end !== undefined && compareKeys(first, end) >= 0) return undefined;
+  return { lower: first, upper: end };
+}
+
 /** Whether one of the operations is on a key in the range. */
 function touches(range: ResolvedRange, view: DataView, start: number, end: number): boolean {
   if (range.lower === undefined && range.upper === undefined) return true;
   for (let at = start; at < end;) {
     const keyEnd = at + 5 + view.getUint32(at + 1, true);
-    if (isInside(range, view, at + 5, keyEnd)) return true;
-    at = keyEnd + 4 + view.getUint32(keyEnd, true);
+    const next = keyEnd + 4 + view.getUint32(keyEnd, true);
+    const isTouched = view.getUint8(at) === OPERATION_DELETE_RANGE
+      ? partOf(rangeOperationAt(view, at + 1, keyEnd, next), range) !== undefined
+      : isInside(range, view, at + 5, keyEnd);
+    if (isTouched) return true;
+    at = next;
   }
   return false;
 }
@@ -195,6 +220,19 @@ function commitOf<KeyOut, V>(
     entry.keyEnd = entry.keyStart + view.getUint32(at + 1, true);
     entry.valueStart = entry.keyEnd + 4;
     entry.valueEnd = entry.valueStart + view.getUint32(entry.keyEnd, true);
+    if (view.getUint8(at) === OPERATION_DELETE_RANGE) {
+      const part = partOf(rangeOperationAt(view, at + 1, entry.keyEnd, entry.valueEnd), range);
+      if (part !== undefined) {
+        operations.push({
+          type: "deleteRange",
+          range: {
+            ...(part.lower.byteLength === 0 ? {} : { gte: boundOf<KeyOut>(part.lower, encoding) }),
+            ...(part.upper === undefined ? {} : { lt: boundOf<KeyOut>(part.upper, encoding) }),
+          },
+        });
+      }
+      continue;
+    }
     if (!isInside(range, view, entry.keyStart, entry.keyEnd)) continue;
     const key = takeKey(entry);
     if (isLive(bytes, entry.valueStart)) {
@@ -202,4 +240,11 @@ function commitOf<KeyOut, V>(
     } else operations.push({ type: "delete", key });
   }
   return { operations };
+}
+
+/** A bound of a range. If it is not text, it is shown as bytes: the key after a prefix for example. */
+function boundOf<KeyOut>(key: DataView, encoding: "utf8" | "bytes"): Beginning<KeyOut> {
+  const bytes = bytesOfKey(key);
+  const text = encoding === "utf8" ? decodeText(bytes, 0, bytes.length) : undefined;
+  return (text ?? bytes.slice()) as Beginning<KeyOut>;
 }

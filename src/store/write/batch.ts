@@ -12,7 +12,8 @@ import { markClass, markOf } from "../../class_marks.ts";
 import { ClosedError } from "../../errors.ts";
 import { describeValue, type Key, type Value } from "../../value/value.ts";
 import { MAX_PAYLOAD_BYTES } from "../../wal/log_format.ts";
-import { encodeDelete, encodePut } from "./operation_encoding.ts";
+import type { Range } from "../state/range.ts";
+import { encodeDelete, encodeDeleteRange, encodePut } from "./operation_encoding.ts";
 import { requireKnownNames, surplusArgument } from "../../contract/write_options.ts";
 
 export type { Operation, WriteOptions } from "../../contract/writer.ts";
@@ -24,13 +25,13 @@ export type { Operation, WriteOptions } from "../../contract/writer.ts";
  */
 export const BATCH_FORM: unique symbol = Symbol.for("@tinykvs/core batch form");
 /** Increases with each change of the payload of a log record, or of `finish`. */
-export const BATCH_FORM_HERE = 1;
+export const BATCH_FORM_HERE = 2;
 
 /** The memory of a batch that was written. */
 const NO_MEMORY = new ByteWriter(0);
 
 /**
- * Collects puts and deletes; `write` applies them in the order in which they were added.
+ * Collects puts, deletes and deletions of ranges; `write` applies them in the order in which they were added.
  *
  * @example
  * ```ts
@@ -44,6 +45,8 @@ export class EmbeddedBatch implements Batch {
   #writer: ByteWriter;
   readonly #write: ((batch: EmbeddedBatch, options?: WriteOptions) => Promise<void>) | undefined;
   #count = 0;
+  /** Bytes of the operations that delete ranges. */
+  #rangeBytes = 0;
   #isWritten = false;
   #writtenBytes = 0;
   /** Whether a put is half encoded: getters of its record may call the batch. */
@@ -108,11 +111,40 @@ export class EmbeddedBatch implements Batch {
     return this.#added(start);
   }
 
+  /**
+   * Adds the deletion of all keys of a range. Puts that are added later stay.
+   *
+   * @throws {TypeError | RangeError} it can't be such a range; the batch is unchanged
+   */
+  deleteRange(range: Range): this {
+    if (arguments.length > 1) throw surplusArgument("batch.deleteRange", arguments[1], 1);
+    this.#requireOpen();
+    const start = this.#writer.length;
+    try {
+      if (!encodeDeleteRange(this.#writer, range)) return this;
+    } catch (error) {
+      this.#writer.length = start;
+      throw error;
+    }
+    this.#rangeBytes += this.#writer.length - start;
+    return this.#added(start);
+  }
+
+  /**
+   * Bytes of the operations that delete ranges. Internal to the write path.
+   *
+   * @internal
+   */
+  get rangeBytes(): number {
+    return this.#rangeBytes;
+  }
+
   /** Forgets every operation. */
   clear(): this {
     this.#requireOpen();
     this.#writer.length = 0;
     this.#count = 0;
+    this.#rangeBytes = 0;
     return this;
   }
 
@@ -152,9 +184,10 @@ export class EmbeddedBatch implements Batch {
    *
    * @internal
    */
-  static holding(payload: ByteWriter, count: number): EmbeddedBatch {
+  static holding(payload: ByteWriter, count: number, rangeBytes: number): EmbeddedBatch {
     const batch = new EmbeddedBatch(undefined, payload);
     batch.#count = count;
+    batch.#rangeBytes = rangeBytes;
     return batch;
   }
 
@@ -211,10 +244,13 @@ export function batchOf(
     } else if (operation?.type === "delete") {
       requireKnownNames(operation, at);
       batch.delete(operation.key);
+    } else if (operation?.type === "deleteRange") {
+      requireKnownNames(operation, at);
+      batch.deleteRange(operation.range);
     } else {
       const found = describeValue((operation as { type?: unknown } | undefined)?.type);
       throw new TypeError(
-        `Cannot write operation ${at}: its type is ${found}, expected "put" or "delete"`,
+        `Cannot write operation ${at}: its type is ${found}, expected "put", "delete" or "deleteRange"`,
       );
     }
   }

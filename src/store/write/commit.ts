@@ -21,12 +21,21 @@ import type { LogWriter } from "../../wal/log_writer.ts";
 import type { Background } from "../background/background.ts";
 import type { StoreState } from "../state/store_state.ts";
 import { EmbeddedBatch } from "./batch.ts";
+import type { Range } from "../state/range.ts";
+import { deleteRange, endOfKeys } from "../state/operations.ts";
+import { LOG_VERSION, OPERATION_DELETE_RANGE } from "../../wal/log_format.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
 
 /** The longest batch; it has to fit into one memtable (4 GiB with its overhead). */
 const MAX_BATCH_BYTES = 2 ** 31;
 /** A batch this long gets its own memtable. */
 const LARGE_BATCH_BYTES = 2 ** 29;
+
+/**
+ * The most bytes that the keys of deleted ranges take in one memtable and in one batch. They are
+ * read together with the metadata of a table.
+ */
+const MAX_RANGE_BYTES = 8 * 1024 * 1024;
 
 /** The memory of a batch is kept for the next one up to this size. */
 const KEEP_BATCH_BYTES = 1024 * 1024;
@@ -64,15 +73,28 @@ export class Commit {
       log.cancelRecord();
       throw error;
     }
-    return this.#commit(log, 1);
+    return this.#commit(log, 1, false);
+  }
+
+  /** Commits the deletion of a range; returns the number of bytes that it takes in the log. */
+  range(range: Range): number {
+    return this.batch(new EmbeddedBatch(undefined, this.takeBatchMemory()).deleteRange(range));
   }
 
   /** Commits a batch as one record; returns the number of bytes that it takes in the log. */
   batch(batch: EmbeddedBatch): number {
     const { length, sizeBytes } = batch;
+    const { rangeBytes } = batch;
+    const hasRanges = rangeBytes > 0;
     if (sizeBytes > MAX_BATCH_BYTES) {
       throw new RangeError(
         `Cannot write a batch of ${sizeBytes} bytes: the limit is ${MAX_BATCH_BYTES}`,
+      );
+    }
+    if (rangeBytes > MAX_RANGE_BYTES) {
+      throw new RangeError(
+        `Cannot write a batch whose deleted ranges take ${rangeBytes} bytes: the limit is ` +
+          `${MAX_RANGE_BYTES}`,
       );
     }
     this.#state.requireWritable();
@@ -81,12 +103,12 @@ export class Commit {
       return 0;
     }
     if (sizeBytes > LARGE_BATCH_BYTES) this.rotate();
-    const log = this.#prepare();
+    const log = hasRanges ? this.#prepareForRanges(rangeBytes) : this.#prepare();
     const payload = batch.finish();
     this.#keepBatchMemory(payload);
     log.beginRecord();
     log.buffer.appendBytes(payload.bytes, 0, payload.length);
-    return this.#commit(log, length);
+    return this.#commit(log, length, hasRanges);
   }
 
   /** Freezes the memtable unless it is empty. */
@@ -131,11 +153,23 @@ export class Commit {
     return state.logs.active!;
   }
 
+  /** As `#prepare`, for a record with deleted ranges, which a log of version 1 can't have. */
+  #prepareForRanges(rangeBytes: number): LogWriter {
+    const state = this.#state;
+    state.requireWritable();
+    state.logs.allowRanges();
+    const log = this.#prepare();
+    const isFull = state.memtable.rangeKeyBytes + rangeBytes > MAX_RANGE_BYTES &&
+      state.memtable.hasDeletedRanges;
+    if (log.version === LOG_VERSION || isFull) this.#rotate();
+    return state.logs.active!;
+  }
+
   /**
    * Seals the record that was begun, gives its entries their sequence numbers and makes them
    * visible.
    */
-  #commit(log: LogWriter, entryCount: number): number {
+  #commit(log: LogWriter, entryCount: number, hasRanges: boolean): number {
     const state = this.#state;
     const firstSequence = state.lastSequence + 1;
     log.endRecord(firstSequence, entryCount);
@@ -148,6 +182,12 @@ export class Commit {
       for (let i = 0; i < entryCount; i++) {
         const keyEnd = start + 4 + view.getUint32(start, true);
         const end = keyEnd + 4 + view.getUint32(keyEnd, true);
+        if (hasRanges && bytes[start - 1] === OPERATION_DELETE_RANGE) {
+          deleteRange(memtable, firstSequence + i, view, start, keyEnd, end, this.#endOfKeys);
+          this.#background.idle.start();
+          start = end + 1;
+          continue;
+        }
         if (isTombstone(bytes, keyEnd + 4)) this.#noteTombstone(memtable);
         else if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
         memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
@@ -164,6 +204,12 @@ export class Commit {
     }
     return length - payloadStart;
   }
+
+  /** The first key after every key of the store. */
+  readonly #endOfKeys = (): DataView => {
+    const { memtables, version } = this.#state.view;
+    return endOfKeys(memtables, version.tables.flat());
+  };
 
   #noteTombstone(memtable: Memtable): void {
     memtable.tombstoneCount++;

@@ -14,6 +14,8 @@ import {
   writeBytesValue,
 } from "../../value/value_codec.ts";
 import { OPERATION_PUT } from "../../wal/log_format.ts";
+import { encodeRangeOperation } from "../../wal/range_operation.ts";
+import { compareBounds, type Range, resolveDeletedRange } from "../state/range.ts";
 
 /** Keys of up to this many characters, and values of this many bytes, are first tried in one go. */
 const SHORT_KEY_LENGTH = 40;
@@ -39,6 +41,22 @@ export function encodeDelete(writer: ByteWriter, key: Key): void {
   encodeKeyField(writer, key);
   writer.appendUint32(1);
   encodeTombstone(writer);
+}
+
+/**
+ * Appends the deletion of a range and returns true, or appends nothing if no key can be in it.
+ *
+ * @throws {TypeError | RangeError} it can't be the range of a deletion
+ */
+export function encodeDeleteRange(writer: ByteWriter, range: Range): boolean {
+  const { lower, upper } = resolveDeletedRange(range);
+  if (upper !== undefined) {
+    if (lower === undefined ? upper.bytes.length === 0 : compareBounds(lower, upper) >= 0) {
+      return false;
+    }
+  }
+  encodeRangeOperation(writer, lower?.bytes, upper?.bytes);
+  return true;
 }
 
 /**

@@ -8,6 +8,7 @@ import { wantsSync } from "../../contract/write_options.ts";
 import type { WriteOptions } from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { Background } from "../background/background.ts";
+import type { Range } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
 import { Acknowledgement } from "./acknowledgement.ts";
 import type { EmbeddedBatch } from "./batch.ts";
@@ -58,6 +59,23 @@ export class WritePath {
   deleteSync(key: Key, options: WriteOptions | undefined): void {
     const sync = this.#needsSync(options);
     this.#acknowledgement.now(this.#commit.one(key, DELETE), sync);
+  }
+
+  /** Removes all keys of a range; resolves as `put` does. */
+  deleteRange(range: Range, options: WriteOptions | undefined): Promise<void> {
+    try {
+      const sync = this.#needsSync(options);
+      this.#commit.range(range);
+      return this.#acknowledgement.wait(sync);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** As `deleteRange`. */
+  deleteRangeSync(range: Range, options: WriteOptions | undefined): void {
+    const sync = this.#needsSync(options);
+    this.#acknowledgement.now(this.#commit.range(range), sync);
   }
 
   /** Applies a batch as one log record; resolves as `put` does. */
