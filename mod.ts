@@ -37,6 +37,8 @@ export type {
   KeyGiven,
   KeyShown,
   Operation,
+  PutOptions,
+  PutTime,
   Range,
   Reader,
   SchemaResult,

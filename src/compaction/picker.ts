@@ -20,7 +20,7 @@ import {
 } from "./compaction.ts";
 import { groupsOfLevel0, type Levels, merge, move, overlapping, rangeOf } from "./plan.ts";
 import { pickSmallTables, smallOfLevel0 } from "./small_tables.ts";
-import { BUSY_RULE, IDLE_RULE, pickTombstones } from "./tombstones.ts";
+import { BUSY_RULE, deadCount, IDLE_RULE, pickTombstones } from "./tombstones.ts";
 
 /**
  * Compact up to this many adjacent tables at once, so that tables of the next level which they
@@ -35,9 +35,13 @@ const MAX_INPUT_FILES = 12;
 
 /**
  * The most urgent compaction: for a level that is beyond its limit, then for small tables, then for
- * tombstones. Undefined if there is nothing to do.
+ * tombstones and entries that expire by `nowMs`. Undefined if there is nothing to do.
  */
-export function pickCompaction(levels: Levels, options: CompactionOptions): Compaction | undefined {
+export function pickCompaction(
+  levels: Levels,
+  options: CompactionOptions,
+  nowMs = 0,
+): Compaction | undefined {
   let bestLevel = -1;
   let bestScore = 1;
   for (let level = 0; level < options.maxLevels - 1; level++) {
@@ -48,7 +52,7 @@ export function pickCompaction(levels: Levels, options: CompactionOptions): Comp
     }
   }
   if (bestLevel < 0) {
-    return pickSmallTables(levels, options) ?? pickTombstones(levels, options, BUSY_RULE);
+    return pickSmallTables(levels, options) ?? pickTombstones(levels, options, BUSY_RULE, nowMs);
   }
   return bestLevel === 0
     ? pickFromLevel0(levels, options)
@@ -61,8 +65,10 @@ export function pickCompaction(levels: Levels, options: CompactionOptions): Comp
 export function pickIdleCompaction(
   levels: Levels,
   options: CompactionOptions,
+  nowMs = 0,
 ): Compaction | undefined {
-  return pickCompaction(levels, options) ?? pickTombstones(levels, options, IDLE_RULE);
+  return pickCompaction(levels, options, nowMs) ??
+    pickTombstones(levels, options, IDLE_RULE, nowMs);
 }
 
 /**
@@ -79,7 +85,8 @@ export function pendingCompactionBytes(levels: Levels, options: CompactionOption
 }
 
 /**
- * The compactions that bring every key of a range into one table without tombstones: groups of
+ * The compactions that bring every key of a range into one table without tombstones and without
+ * entries that expire by `nowMs`: groups of
  * tables whose key ranges overlap, each to be merged into the lowest level that it reaches. A group
  * of one table with nothing to drop is left out.
  */
@@ -87,6 +94,7 @@ export function planFullCompaction(
   levels: Levels,
   options: CompactionOptions,
   range: { smallest: DataView | undefined; largest: DataView | undefined },
+  nowMs = 0,
 ): Compaction[] {
   const placed = levels.flatMap((tables, level) => tables.map((table) => ({ level, table })));
   placed.sort((a, b) => compareViews(a.table.smallestView, b.table.smallestView));
@@ -94,7 +102,7 @@ export function planFullCompaction(
   let group: typeof placed = [];
   let largest: DataView | undefined;
   const finishGroup = (): void => {
-    const plan = planGroup(group, options, range);
+    const plan = planGroup(group, options, range, nowMs);
     if (plan !== undefined) plans.push(plan);
     group = [];
   };
@@ -116,9 +124,11 @@ function planGroup(
   group: readonly { level: number; table: TableMetadata }[],
   options: CompactionOptions,
   range: { smallest: DataView | undefined; largest: DataView | undefined },
+  nowMs: number,
 ): Compaction | undefined {
-  const isClean = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
-    isTrusted(group[0]!.table) && group[0]!.level > 0;
+  const isMove = group.length === 1 && deadCount(group[0]!.table, nowMs) === 0 &&
+    isTrusted(group[0]!.table);
+  const isClean = isMove && group[0]!.level > 0;
   const isOutside = group.every(({ table }) =>
     (range.largest !== undefined && compareViews(table.smallestView, range.largest) > 0) ||
     (range.smallest !== undefined && compareViews(table.largestView, range.smallest) < 0)
@@ -131,8 +141,6 @@ function planGroup(
     if (level === 0) tables.sort((a, b) => b.number - a.number);
     if (tables.length > 0) inputs.push({ level, tables });
   }
-  const isMove = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
-    isTrusted(group[0]!.table);
   return {
     kind: isMove ? "move" : "merge",
     inputs,

@@ -1,6 +1,7 @@
 /**
  * Moves tombstones down until nothing is left that they hide, and drops them there. Otherwise
  * levels are compacted for their size, and deleted data would stay as long as nobody writes more.
+ * An entry that has expired counts as a tombstone, and a merge makes one of it.
  *
  * A table is due if its tombstones are worth the cost of dropping them: for each tombstone, at most
  * a given number of entries is rewritten on the way to the next level that holds keys of their
@@ -8,6 +9,7 @@
  * entry and level.
  */
 
+import { expiredCount, nextExpiry } from "../sstable/table_expiry.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { Compaction, CompactionInput, CompactionOptions } from "./compaction.ts";
 import { groupsOfLevel0, LevelIndex, type Levels, merge, move, rangeOf } from "./plan.ts";
@@ -25,20 +27,40 @@ export const BUSY_RULE: TombstoneRule = { rewrittenPerTombstone: 4, leastTombsto
 /** While there is nothing else to do. */
 export const IDLE_RULE: TombstoneRule = { rewrittenPerTombstone: 16, leastTombstones: 1 };
 
-/** The compaction that rewrites the fewest entries for each tombstone, if one is due. */
+/** Number of tombstones of a table, and about how many entries have expired. */
+export function deadCount({ tombstoneCount, expiry }: TableMetadata, nowMs: number): number {
+  return tombstoneCount + expiredCount(expiry, nowMs);
+}
+
+/** The next time at which more entries of the tables have expired; Infinity if none expires. */
+export function nextExpiryOf(levels: Levels, nowMs: number): number {
+  let next = Infinity;
+  for (const tables of levels) {
+    for (const { expiry } of tables) {
+      if (expiry !== undefined) next = Math.min(next, nextExpiry(expiry, nowMs));
+    }
+  }
+  return next;
+}
+
+/**
+ * The compaction that rewrites the fewest entries for each tombstone, if one is due. Entries that
+ * expire by `nowMs` count as tombstones.
+ */
 export function pickTombstones(
   levels: Levels,
   options: CompactionOptions,
   rule: TombstoneRule,
+  nowMs = 0,
 ): Compaction | undefined {
-  const hasSome = ({ tombstoneCount }: TableMetadata): boolean =>
-    tombstoneCount >= rule.leastTombstones;
+  const hasSome = (table: TableMetadata): boolean =>
+    deadCount(table, nowMs) >= rule.leastTombstones;
   if (!levels.some((tables) => tables.some(hasSome))) return undefined;
   const indexes = levels.map((tables, level) => new LevelIndex(level === 0 ? [] : tables));
   let best: { input: CompactionInput; firstMet: number | undefined } | undefined;
   let bestCost = rule.rewrittenPerTombstone;
   const consider = (input: CompactionInput): void => {
-    const tombstones = input.tables.reduce((sum, table) => sum + table.tombstoneCount, 0);
+    const tombstones = input.tables.reduce((sum, table) => sum + deadCount(table, nowMs), 0);
     if (tombstones < rule.leastTombstones) return;
     const range = rangeOf(input.tables);
     let rewritten = input.tables.reduce((sum, table) => sum + table.entryCount, 0);

@@ -45,7 +45,7 @@ export class CommitFeed {
         operations: operations.map((operation): Operation => {
           const key = shown(operation.key as Uint8Array);
           return operation.type === "put"
-            ? { type: "put", key, value: copyValue(operation.value) }
+            ? { ...operation, key, value: copyValue(operation.value) }
             : { type: "delete", key };
         }),
       }),

@@ -23,8 +23,9 @@
  *                      differ only in the bytes of their values
  *     tag 6            lone blocks: a bit for each data block, from the lowest of the first byte on; bytes
  *                      that would be 0 are left out at the end, and the field if there are no others. 1 says
- *                      that the block holds one entry that is not a tombstone: its key is in the index, so a
+ *                      that the block holds one entry that lives for ever: its key is in the index, so a
  *                      reader of keys need not read the block. Written for entries from 4 KiB on
+ *     tag 8, critical  times at which entries expire (table_expiry.ts). Written if some do
  *
  * A reader refuses a table with an unknown critical tag and skips other unknown ones.
  *
@@ -39,6 +40,12 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { crc32 } from "../bytes/crc32.ts";
 import { CODEC_MINLZ, CODEC_ZSTD } from "../compression/compressor.ts";
 import { DecodeError } from "../errors.ts";
+import {
+  decodeTableExpiry,
+  encodeTableExpiry,
+  type TableExpiry,
+  tableExpiryBytes,
+} from "./table_expiry.ts";
 
 /** Length of the footer. */
 export const FOOTER_BYTES = 64;
@@ -58,6 +65,7 @@ const TAG_CHECKSUMS = 2;
 const TAG_NUMBER = 3;
 const TAG_CONTENT = 4;
 const TAG_LONE_BLOCKS = 6;
+const TAG_EXPIRY = 8;
 const FLAG_CRITICAL = 1;
 /**
  * A metadata section has some hundred bytes; this bounds what a damaged footer can make us read.
@@ -107,8 +115,10 @@ export interface TableExtension {
   readonly tableNumber: number;
   /** CRC-32 of the footers of all data blocks. */
   readonly contentCrc: number;
-  /** A bit for each block that is known to hold one entry, and not a tombstone. */
+  /** A bit for each block that is known to hold one entry, which lives for ever. */
   readonly loneBlocks?: Uint8Array;
+  /** The times at which entries expire, if some do. */
+  readonly expiry?: TableExpiry | undefined;
   /** CRC-32 over metadata and footer, which identifies the table's content. */
   readonly checksum: number;
 }
@@ -142,6 +152,11 @@ export function encodeTableTail(
   if (loneBlocks.length > 0) {
     appendFieldHeader(writer, TAG_LONE_BLOCKS, 0, loneBlocks.length);
     writer.appendBytes(loneBlocks, 0, loneBlocks.length);
+  }
+  const { expiry } = extension;
+  if (expiry !== undefined) {
+    appendFieldHeader(writer, TAG_EXPIRY, FLAG_CRITICAL, tableExpiryBytes(expiry));
+    encodeTableExpiry(writer, expiry);
   }
 
   const checksumAt = writer.length;
@@ -267,6 +282,7 @@ function decodeFields(
   let tableNumber = 0;
   let contentCrc = 0;
   let loneBlocks: Uint8Array | undefined;
+  let expiry: TableExpiry | undefined;
   const reader = new ByteReader(bytes, start, end);
   while (reader.remaining > 0) {
     const tag = reader.uint16();
@@ -289,12 +305,17 @@ function decodeFields(
     } else if (tag === TAG_LONE_BLOCKS) {
       // A copy: the buffer belongs to the read.
       if (length > 0) loneBlocks = bytes.slice(at, at + length);
+    } else if (tag === TAG_EXPIRY) {
+      expiry = decodeTableExpiry(field);
     } else if ((flags & FLAG_CRITICAL) !== 0) {
       throw new UnknownTableFeature(`a table with the critical field ${tag}`);
     }
   }
-  const extension = { filterCrc, indexCrc, tableNumber, contentCrc, checksum };
-  return loneBlocks === undefined ? extension : { ...extension, loneBlocks };
+  return {
+    ...{ filterCrc, indexCrc, tableNumber, contentCrc, checksum },
+    ...(loneBlocks === undefined ? {} : { loneBlocks }),
+    ...(expiry === undefined ? {} : { expiry }),
+  };
 }
 
 /** Where a block's payload is and how it is stored. */

@@ -15,11 +15,13 @@ import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
+import { expiryAt, isExpiring } from "../value/expiry.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { type BlockBuilder, MAX_BLOCK_ENTRIES } from "./block_builder.ts";
 import type { FilterBuilder } from "./filter_builder.ts";
 import { TableBuffers, WRITE_BYTES } from "./table_buffers.ts";
 import { appendBlockFooter, encodeTableTail } from "./table_format.ts";
+import { ExpiryCollector, type TableExpiry } from "./table_expiry.ts";
 import { encodeIndexHead } from "./table_index.ts";
 
 /**
@@ -56,6 +58,8 @@ export interface TableSummary {
   readonly largest: Uint8Array;
   /** CRC-32 over metadata and footer. */
   readonly checksum: number;
+  /** The times at which entries expire, if some do. */
+  readonly expiry: TableExpiry | undefined;
 }
 
 /** Writes a table front to back. */
@@ -72,9 +76,10 @@ export class TableWriter {
   #writtenBytes = 0;
   /** CRC-32 of the footers of the blocks so far. */
   #contentCrc = 0;
-  /** A bit for each block of one long entry that is not a tombstone. */
+  /** A bit for each block of one long entry that lives for ever. */
   readonly #loneBlocks: number[] = [];
-  #isLastTombstone = false;
+  #isLastMortal = false;
+  #expiry: ExpiryCollector | undefined;
   #smallest: Uint8Array | undefined;
   /** The last key, in the block builder or, after a closed block, a copy. */
   #lastView: DataView;
@@ -148,8 +153,14 @@ export class TableWriter {
     this.#lastEnd = at + 4 + (keyEnd - keyStart);
     this.#filter?.addKey(keyBytes, keyStart, keyEnd);
     this.#entryCount++;
-    this.#isLastTombstone = isTombstone(entry.valueBytes, entry.valueStart);
-    if (this.#isLastTombstone) this.#tombstoneCount++;
+    const { valueBytes, valueStart } = entry;
+    this.#isLastMortal = true;
+    if (isTombstone(valueBytes, valueStart)) this.#tombstoneCount++;
+    else if (isExpiring(valueBytes, valueStart)) {
+      // A time that is larger is damage, which the reader of the value reports.
+      const time = Math.min(expiryAt(entry.valueView, valueStart), Number.MAX_SAFE_INTEGER);
+      (this.#expiry ??= new ExpiryCollector()).add(time);
+    } else this.#isLastMortal = false;
   }
 
   /**
@@ -181,6 +192,7 @@ export class TableWriter {
     output.appendBytes(this.#index.bytes, 0, this.#index.length);
     const indexSize = output.length - indexStart;
     const indexCrc = crc32(output.bytes, output.view, indexStart, output.length);
+    const expiry = this.#expiry?.finish();
     const checksum = encodeTableTail(
       output,
       {
@@ -198,6 +210,7 @@ export class TableWriter {
         tableNumber: this.#options.tableNumber,
         contentCrc: this.#contentCrc,
         loneBlocks: Uint8Array.from(this.#loneBlocks),
+        expiry,
       },
     );
     this.#writeOut();
@@ -208,6 +221,7 @@ export class TableWriter {
       smallest: this.#smallest!,
       largest: last,
       checksum,
+      expiry,
     };
   }
 
@@ -248,7 +262,7 @@ export class TableWriter {
     this.#lastView = new DataView(last.buffer);
     this.#lastStart = 0;
     this.#lastEnd = last.length;
-    if (block.entryCount === 1 && block.entryBytes >= MIN_LONE_BYTES && !this.#isLastTombstone) {
+    if (block.entryCount === 1 && block.entryBytes >= MIN_LONE_BYTES && !this.#isLastMortal) {
       this.#noteLoneBlock(this.#blockCount);
     }
     this.#blockCount++;

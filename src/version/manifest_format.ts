@@ -4,7 +4,7 @@
  * Manifest header, 24 bytes:
  *
  *     0   8 bytes  magic "TKVSMAN" and the byte 0x01
- *     8   u32      format version, 1
+ *     8   u32      format version: 2 if an edit may have a field with tag 6, else 1
  *     12  u32      number of this manifest, as in its name
  *     16  u32      id of the store, random, from CURRENT
  *     20  u32      CRC-32 of bytes 0 to 19
@@ -39,8 +39,10 @@ import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from "./versio
 
 /** Length of the file header. */
 export const MANIFEST_HEADER_BYTES = 24;
-/** The only format version so far. */
+/** The format version of a manifest without tables whose entries expire. */
 export const MANIFEST_VERSION = 1;
+/** The highest format version. */
+export const NEWEST_MANIFEST_VERSION = 2;
 /** CURRENT is never longer than this. */
 export const MAX_CURRENT_BYTES = 128;
 
@@ -49,11 +51,16 @@ const MAGIC_LOW = 0x53564b54; // "TKVS"
 const MAGIC_HIGH = 0x014e414d; // "MAN\x01"
 
 /** Appends a manifest's header. */
-export function encodeManifestHeader(writer: ByteWriter, storeId: number, number: number): void {
+export function encodeManifestHeader(
+  writer: ByteWriter,
+  storeId: number,
+  number: number,
+  version: number = MANIFEST_VERSION,
+): void {
   const start = writer.length;
   writer.appendUint32(MAGIC_LOW);
   writer.appendUint32(MAGIC_HIGH);
-  writer.appendUint32(MANIFEST_VERSION);
+  writer.appendUint32(version);
   writer.appendUint32(number);
   writer.appendUint32(storeId);
   writer.appendUint32(crc32(writer.bytes, writer.view, start, start + 20));
@@ -66,13 +73,14 @@ export function encodeManifestRecord(
   number: number,
   ordinal: number,
   edit: VersionEdit,
+  version: number = MANIFEST_VERSION,
 ): void {
   const start = writer.length;
   writer.appendUint32(0);
   writer.appendUint32(0);
   writer.appendUint32(fileTag(storeId, number));
   writer.appendUint32(ordinal);
-  encodeVersionEdit(writer, edit);
+  encodeVersionEdit(writer, edit, version);
   const { bytes, view, length } = writer;
   view.setUint32(start + 4, length - start - RECORD_HEADER_BYTES, true);
   view.setUint32(start, crc32(bytes, view, start + 4, length), true);
@@ -109,7 +117,9 @@ export function decodeManifest(
     throw new DecodeError("the file does not start with the magic of a manifest", 0);
   }
   const version = view.getUint32(8, true);
-  if (version !== MANIFEST_VERSION) return { newerVersion: version, edits: [], endOffset: 0 };
+  if (version < MANIFEST_VERSION || version > NEWEST_MANIFEST_VERSION) {
+    return { newerVersion: version, edits: [], endOffset: 0 };
+  }
   if (view.getUint32(12, true) !== number) {
     throw new DecodeError(
       `the manifest is number ${view.getUint32(12, true)}, its name says ${number}`,

@@ -7,8 +7,13 @@ import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import type { IoStep } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
-import { encodeManifestHeader, encodeManifestRecord } from "./manifest_format.ts";
-import type { VersionEdit } from "./version_edit.ts";
+import {
+  encodeManifestHeader,
+  encodeManifestRecord,
+  MANIFEST_VERSION,
+  NEWEST_MANIFEST_VERSION,
+} from "./manifest_format.ts";
+import { needsVersion2, type VersionEdit } from "./version_edit.ts";
 
 /** A manifest smaller than this is never rewritten. */
 const MIN_REWRITE_BYTES = 64 * 1024;
@@ -21,6 +26,8 @@ export class OpenManifest {
   readonly handle: FileHandle;
   readonly #storeId: number;
   readonly #number: number;
+  #version: number = MANIFEST_VERSION;
+  #lacksFields = false;
   #ordinal = 0;
   #sizeBytes = 0;
   #firstBytes = 0;
@@ -37,7 +44,13 @@ export class OpenManifest {
 
   /** Whether it has outgrown the state that it describes, so that a new one is due. */
   get isOvergrown(): boolean {
-    return this.#sizeBytes > Math.max(MIN_REWRITE_BYTES, this.#firstBytes * REWRITE_FACTOR);
+    return this.#lacksFields ||
+      this.#sizeBytes > Math.max(MIN_REWRITE_BYTES, this.#firstBytes * REWRITE_FACTOR);
+  }
+
+  /** Whether its format version can hold all of the edit. */
+  canHold(edit: VersionEdit): boolean {
+    return this.#version >= NEWEST_MANIFEST_VERSION || !needsVersion2(edit);
   }
 
   /** Whether every record is known to be durable. */
@@ -76,18 +89,24 @@ export class OpenManifest {
   /** Writes the header and the first record, which describes the whole state. */
   appendFirst(edit: VersionEdit): void {
     const writer = new ByteWriter(4096);
-    encodeManifestHeader(writer, this.#storeId, this.#number);
+    if (!this.canHold(edit)) this.#version = NEWEST_MANIFEST_VERSION;
+    encodeManifestHeader(writer, this.#storeId, this.#number, this.#version);
     this.#write(writer, edit);
     this.#firstBytes = this.#sizeBytes;
   }
 
-  /** Writes a record. It is not durable before the next sync. */
+  /**
+   * Writes a record. It is not durable before the next sync. What the format version can't hold is
+   * left out, which are hints; then a new manifest is due.
+   */
   append(edit: VersionEdit): void {
+    if (!this.canHold(edit)) this.#lacksFields = true;
     this.#write(new ByteWriter(1024), edit);
   }
 
   #write(writer: ByteWriter, edit: VersionEdit): void {
-    encodeManifestRecord(writer, this.#storeId, this.#number, this.#ordinal++, edit);
+    const ordinal = this.#ordinal++;
+    encodeManifestRecord(writer, this.#storeId, this.#number, ordinal, edit, this.#version);
     writeFullySync(this.handle, writer.bytes, 0, writer.length, this.#sizeBytes);
     this.#sizeBytes += writer.length;
   }

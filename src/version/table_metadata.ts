@@ -4,6 +4,7 @@
  */
 
 import { compareRanges } from "../bytes/compare.ts";
+import type { TableExpiry } from "../sstable/table_expiry.ts";
 
 /** A table of a version. */
 export interface TableMetadata {
@@ -20,6 +21,8 @@ export interface TableMetadata {
    * (sstable/trust.ts).
    */
   readonly checksum: number | undefined;
+  /** The times at which entries expire, if some do; a hint for compaction. */
+  readonly expiry?: TableExpiry | undefined;
   /** Smallest key. */
   readonly smallest: Uint8Array;
   /** Largest key. */
@@ -40,6 +43,7 @@ export function tableMetadata(
     entryCount: fields.entryCount,
     tombstoneCount: fields.tombstoneCount,
     checksum: fields.checksum,
+    expiry: fields.expiry,
     smallest: fields.smallest,
     largest: fields.largest,
     smallestView: viewOf(fields.smallest),

@@ -12,6 +12,8 @@
  *     5  added table: u8 level, u32 number, u64 file size, u64 entries, u64 tombstones,
  *        u8 1 and u32 checksum (or u8 0 for a table of the Go program),
  *        u32 length and smallest key, u32 length and largest key
+ *     6  (manifests of version 2) u32 number of a table that the edit has added before, and the times
+ *        at which its entries expire (sstable/table_expiry.ts)
  *
  * An edit is one manifest record, so it is applied whole or not at all.
  */
@@ -19,6 +21,7 @@
 import { ByteReader } from "../bytes/byte_reader.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { DecodeError } from "../errors.ts";
+import { decodeTableExpiry, encodeTableExpiry } from "../sstable/table_expiry.ts";
 import { MAX_FILE_NUMBER } from "./file_names.ts";
 import { compareViews, type TableMetadata, tableMetadata } from "./table_metadata.ts";
 
@@ -30,6 +33,7 @@ const TAG_LAST_SEQUENCE = 2;
 const TAG_LOG = 3;
 const TAG_REMOVED = 4;
 const TAG_ADDED = 5;
+const TAG_EXPIRY = 6;
 
 /** Which logs recovery needs. */
 export interface LogState {
@@ -69,8 +73,13 @@ export interface VersionEdit {
   readonly added: readonly AddedTable[];
 }
 
-/** Appends the edit. */
-export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit): void {
+/** Whether the edit says more than a manifest of version 1 can hold. */
+export function needsVersion2({ added }: VersionEdit): boolean {
+  return added.some(({ table }) => table.expiry !== undefined);
+}
+
+/** Appends the edit, without what version 1 can't hold unless `version` is 2. */
+export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit, version = 2): void {
   if (edit.nextFileNumber !== undefined) {
     writer.appendUint8(TAG_NEXT_FILE);
     writer.appendUint64(edit.nextFileNumber);
@@ -100,6 +109,10 @@ export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit): void {
     if (table.checksum !== undefined) writer.appendUint32(table.checksum);
     appendKey(writer, table.smallest);
     appendKey(writer, table.largest);
+    if (table.expiry === undefined || version < 2) continue;
+    writer.appendUint8(TAG_EXPIRY);
+    writer.appendUint32(table.number);
+    encodeTableExpiry(writer, table.expiry);
   }
 }
 
@@ -124,6 +137,7 @@ export function decodeVersionEdit(bytes: Uint8Array, start: number, end: number)
     else if (tag === TAG_REMOVED) {
       removed.push({ level: readLevel(reader), number: reader.uint32() });
     } else if (tag === TAG_ADDED) added.push(readAdded(reader));
+    else if (tag === TAG_EXPIRY) readExpiry(reader, added, at);
     else throw new DecodeError(`the edit has a field with the unknown tag ${tag}`, at);
   }
   return {
@@ -163,6 +177,16 @@ function readAdded(reader: ByteReader): AddedTable {
     throw new DecodeError(`the keys of table ${number} are in the wrong order`, at);
   }
   return { level, table };
+}
+
+/** Adds the times to the table that was read last. */
+function readExpiry(reader: ByteReader, added: AddedTable[], at: number): void {
+  const number = reader.uint32();
+  const last = added.pop();
+  if (last?.table.number !== number) {
+    throw new DecodeError(`times of table ${number}, which the edit has not just added`, at);
+  }
+  added.push({ ...last, table: { ...last.table, expiry: decodeTableExpiry(reader) } });
 }
 
 function readKey(reader: ByteReader): Uint8Array {

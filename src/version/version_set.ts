@@ -248,7 +248,8 @@ export class VersionSet {
     }
     // A new manifest starts with the state in force, so it must not be started while an edit is
     // pending.
-    if (manifest === undefined || (manifest.isOvergrown && this.#pendingEdits === 0)) {
+    const isNewDue = manifest === undefined || manifest.isOvergrown || !manifest.canHold(full);
+    if (manifest === undefined || (isNewDue && this.#pendingEdits === 0)) {
       yield* this.#rewrite(full);
       return;
     }

@@ -4,7 +4,7 @@
  * File header, 32 bytes:
  *
  *     0   8 bytes  magic "TKVSWAL" and the byte 0x01
- *     8   u32      format version, 1
+ *     8   u32      format version: 2 if values may expire, else 1
  *     12  u32      number of this log, as in its name
  *     16  u64      sequence number of the first entry that this log may hold
  *     24  u32      id of the store that the log belongs to
@@ -42,8 +42,13 @@ import { DecodeError } from "../errors.ts";
 export const LOG_HEADER_BYTES = 32;
 /** Length of a record before its payload. */
 export const RECORD_HEADER_BYTES = 40;
-/** The only format version so far. */
+/** The format version of a log in which no value expires. */
 export const LOG_VERSION = 1;
+/**
+ * The highest format version. A reader that does not know values that expire would take them over
+ * as if it did, so it has to refuse such a log.
+ */
+export const NEWEST_LOG_VERSION = 2;
 /** Record type: entries. */
 export const RECORD_ENTRIES = 1;
 /** Record type: the end of a log that was closed or rotated cleanly. */
@@ -65,6 +70,8 @@ export interface LogHeader {
   readonly logNumber: number;
   /** Sequence number of the first entry that the log may hold. */
   readonly firstSequence: number;
+  /** The format version, if it is not the first one. */
+  readonly version?: number;
 }
 
 /** What a record header says. */
@@ -88,7 +95,7 @@ export function encodeLogHeader(writer: ByteWriter, header: LogHeader): void {
   const start = writer.length;
   writer.appendUint32(MAGIC_LOW);
   writer.appendUint32(MAGIC_HIGH);
-  writer.appendUint32(LOG_VERSION);
+  writer.appendUint32(header.version ?? LOG_VERSION);
   writer.appendUint32(header.logNumber);
   writer.appendUint64(header.firstSequence);
   writer.appendUint32(header.storeId);
@@ -114,7 +121,7 @@ export function decodeLogHeader(
     throw new DecodeError("the file does not start with the magic of a write-ahead log", start);
   }
   const version = view.getUint32(start + 8, true);
-  if (version !== LOG_VERSION) return { version, header: undefined };
+  if (version < LOG_VERSION || version > NEWEST_LOG_VERSION) return { version, header: undefined };
   return {
     version,
     header: {

@@ -24,6 +24,7 @@ import { DecodeError } from "../errors.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import type { Task } from "../platform/task.ts";
 import { readFullySync } from "../platform/transfer.ts";
+import { EXPIRY_BYTES, isExpiring } from "../value/expiry.ts";
 import { MAX_KEY_BYTES } from "../value/value.ts";
 import {
   decodeLogHeader,
@@ -194,7 +195,7 @@ function requirePlausible(record: RecordHeader, offset: number, sequence: number
 
 /** @throws {DecodeError} the payload does not hold exactly as many entries as the record says */
 export function requireEntries(window: LogWindow, offset: number, record: RecordHeader): void {
-  const { view } = window;
+  const { bytes, view } = window;
   let at = offset + RECORD_HEADER_BYTES - window.position;
   const end = at + record.payloadLength;
   const fail = (message: string): never => {
@@ -219,6 +220,9 @@ export function requireEntries(window: LogWindow, offset: number, record: Record
       fail(`a value of ${valueLength} bytes passes the record's end`);
     }
     if (valueLength === 0) fail("a value has no type byte");
+    if (isExpiring(bytes, keyEnd + 4) && valueLength <= EXPIRY_BYTES) {
+      fail(`a value that expires has ${valueLength} bytes`);
+    }
     at = keyEnd + 4 + valueLength;
   }
   if (at !== end) fail(`${end - at} bytes follow the last entry of the record`);

@@ -20,6 +20,7 @@ import type { FileHandle, FileSystem } from "../platform/file_system.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import {
   encodeLogHeader,
+  LOG_VERSION,
   MAX_PAYLOAD_BYTES,
   RECORD_END,
   RECORD_ENTRIES,
@@ -52,6 +53,8 @@ export class LogWriter {
   readonly handle: FileHandle;
   /** Number of the log. */
   readonly number: number;
+  /** Its format version. */
+  readonly version: number;
   /** Records that are encoded and not yet written, including the one that is being encoded. */
   buffer: ByteWriter;
   #writtenBytes = 0;
@@ -75,13 +78,15 @@ export class LogWriter {
     number: number,
     firstSequence: number,
     expectedBytes = 0,
+    version: number = LOG_VERSION,
   ) {
     this.#extensionBytes = Math.min(MAX_EXTENSION_BYTES, expectedBytes >>> 2);
     this.handle = fileSystem.createSync(path);
     this.number = number;
     this.buffer = new ByteWriter(BUFFER_BYTES);
     this.#tag = fileTag(storeId, number);
-    encodeLogHeader(this.buffer, { storeId, logNumber: number, firstSequence });
+    this.version = version;
+    encodeLogHeader(this.buffer, { storeId, logNumber: number, firstSequence, version });
   }
 
   /** Length of the log in bytes, including the part that still waits in the buffer. */

@@ -6,6 +6,7 @@
  * not looked at yet.
  */
 
+import { deadCount } from "../../compaction/tombstones.ts";
 import { Rest } from "../state/rest.ts";
 import type { StoreState } from "../state/store_state.ts";
 
@@ -14,6 +15,8 @@ import type { StoreState } from "../state/store_state.ts";
  * tombstones: then what it deletes is worth a table.
  */
 const ENTRIES_PER_TOMBSTONE = 16;
+/** An expired memtable with fewer bytes is not worth a table. */
+const MIN_EXPIRED_BYTES = 64 * 1024;
 
 /** Watches the writes of a store. */
 export class IdleWatch {
@@ -36,13 +39,17 @@ export class IdleWatch {
     return this.#idleSequence === this.#state.lastSequence;
   }
 
-  /** Whether the memtable deletes much of the tables' content. */
+  /** Whether the memtable deletes much of the tables' content, or is itself mostly expired. */
   get isMemtableDead(): boolean {
-    const { memtable, versions } = this.#state;
-    if (memtable.tombstoneCount === 0) return false;
+    const { memtable, versions, wallMs } = this.#state;
+    const expired = memtable.latestExpiry <= wallMs ? memtable.expiringCount : 0;
+    const dead = memtable.tombstoneCount + expired;
+    if (dead === 0) return false;
+    const isLarge = memtable.sizeBytes >= MIN_EXPIRED_BYTES;
+    if (isLarge && expired * 2 >= memtable.entryCount) return true;
     let entries = 0;
     for (const { metadata } of versions.current.levels.flat()) entries += metadata.entryCount;
-    return entries > 0 && entries <= memtable.tombstoneCount * ENTRIES_PER_TOMBSTONE;
+    return entries > 0 && entries <= dead * ENTRIES_PER_TOMBSTONE;
   }
 
   /** Starts watching; called for every write of a tombstone. */
@@ -50,12 +57,11 @@ export class IdleWatch {
     this.#rest.note();
   }
 
-  /** As `start`, if tables hold tombstones. */
+  /** As `start`, if tables hold tombstones or entries that have expired. */
   startIfDead(): void {
-    const { levels } = this.#state.versions.current;
-    if (levels.some((tables) => tables.some(({ metadata }) => metadata.tombstoneCount > 0))) {
-      this.start();
-    }
+    const { versions, wallMs } = this.#state;
+    const { tables } = versions.current;
+    if (tables.some((level) => level.some((table) => deadCount(table, wallMs) > 0))) this.start();
   }
 
   /** Ends all watching. */

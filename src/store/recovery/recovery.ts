@@ -41,6 +41,7 @@ import {
   decodeManifest,
   isCurrentOfLevelDb,
   MAX_CURRENT_BYTES,
+  NEWEST_MANIFEST_VERSION,
   otherCurrentVersion,
 } from "../../version/manifest_format.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
@@ -322,7 +323,7 @@ export function readManifest(
       throw new UnsupportedFormatError(
         path,
         `manifest version ${newerVersion}`,
-        "manifest version 1",
+        `manifest versions up to ${NEWEST_MANIFEST_VERSION}`,
       );
     }
     return stateAfter(edits, live);

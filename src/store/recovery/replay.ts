@@ -21,7 +21,7 @@ import type { Task } from "../../platform/task.ts";
 import { logName, tableName } from "../../version/file_names.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import type { VersionSet } from "../../version/version_set.ts";
-import { LOG_VERSION, type LogHeader } from "../../wal/log_format.ts";
+import { type LogHeader, NEWEST_LOG_VERSION } from "../../wal/log_format.ts";
 import { type LogSummary, readLog } from "../../wal/log_reader.ts";
 import type { ForeignStore } from "./foreign_store.ts";
 
@@ -153,7 +153,7 @@ export class Replay {
         throw new UnsupportedFormatError(
           path,
           `log version ${found.version}`,
-          `log version ${LOG_VERSION}`,
+          `log versions up to ${NEWEST_LOG_VERSION}`,
         );
       }
       if (found.header === undefined && this.#isProven(number)) {

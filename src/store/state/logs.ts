@@ -10,6 +10,7 @@
 import { IoError } from "../../errors.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import { logName } from "../../version/file_names.ts";
+import { LOG_VERSION } from "../../wal/log_format.ts";
 import { LogWriter } from "../../wal/log_writer.ts";
 
 interface OpenLog {
@@ -28,6 +29,8 @@ export class Logs {
   #active: LogWriter | undefined;
   /** Whether the active log has its end record, because the next one could not be created. */
   #isEnded = false;
+  /** The format version of logs from the next one on. */
+  version: number = LOG_VERSION;
 
   /** Starts without a log: the first write opens one. Each will hold about `expectedBytes`. */
   constructor(
@@ -80,6 +83,7 @@ export class Logs {
       number,
       firstSequence,
       this.#expectedBytes,
+      this.version,
     );
     this.#logs.push({ writer, isNameDurable: false, isClosed: false });
     this.#active = writer;

@@ -8,7 +8,7 @@ import type { Range } from "../../contract/range.ts";
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubWriter } from "../../contract/sub/sub_writer.ts";
 import { type Value, valueTypeName } from "../../contract/value.ts";
-import type { Batch, Operation, WriteOptions } from "../../contract/writer.ts";
+import type { Batch, Operation, PutOptions, WriteOptions } from "../../contract/writer.ts";
 import { addInt64, int64Of } from "../../contract/writer_base.ts";
 import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
@@ -78,7 +78,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   }
 
   /** As `put`. Returns when the write is durable, and may help with background work. */
-  putSync(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): void {
+  putSync(key: K, value: ValueIn, ...rest: [options?: PutOptions]): void {
     this.requireOpen();
     this.#target.putSync(this.space.key(key), this.space.value(value), ...rest);
   }
@@ -105,7 +105,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   }
 
   /** As `putIfNotExists`. */
-  putIfNotExistsSync(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): boolean {
+  putIfNotExistsSync(key: K, value: ValueIn, ...rest: [options?: PutOptions]): boolean {
     this.requireOpen();
     return this.#target.putIfNotExistsSync(
       this.space.key(key),
@@ -119,7 +119,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
     key: K,
     value: ValueIn,
     expected: ValueIn,
-    ...rest: [options?: WriteOptions]
+    ...rest: [options?: PutOptions]
   ): boolean {
     this.requireOpen();
     const { space } = this;
@@ -132,7 +132,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   }
 
   /** As `increment`. */
-  incrementSync(key: K, by: bigint | number = 1n, ...rest: [options?: WriteOptions]): bigint {
+  incrementSync(key: K, by: bigint | number = 1n, ...rest: [options?: PutOptions]): bigint {
     this.requireOpen();
     if (this.space.hasStoreValues) {
       return this.#target.incrementSync(this.space.key(key), by, ...rest);
@@ -149,7 +149,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   updateSync(
     key: K,
     change: (old: V | undefined) => ValueIn | undefined,
-    ...rest: [options?: WriteOptions]
+    ...rest: [options?: PutOptions]
   ): V | undefined {
     this.requireOpen();
     const own = this.space.key(key);

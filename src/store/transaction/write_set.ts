@@ -36,6 +36,7 @@ export class WriteSet {
   #used = 0;
   #count = 0;
   #isEncoding = false;
+  #mayExpire = false;
   /** An index by key of the first operations. Their sequence numbers start at 1. */
   #index: Memtable | undefined;
   #indexedCount = 0;
@@ -56,16 +57,21 @@ export class WriteSet {
     return this.#used;
   }
 
-  /** Adds a put. @throws {TypeError | RangeError} the key or the value cannot be stored */
-  put(key: Key, value: Value): void {
+  /**
+   * Adds a put of a value that may expire.
+   *
+   * @throws {TypeError | RangeError} the key or the value cannot be stored
+   */
+  put(key: Key, value: Value, expiresAt: number | undefined): void {
     if (typeof value === "object" && !isBytes(value)) {
       // Encoding a record may run getters of the caller, and these may write to the transaction.
-      this.append(new EmbeddedBatch().put(key, value).finish(), 1);
+      this.append(new EmbeddedBatch().add(key, value, expiresAt));
       return;
     }
     const payload = this.#begin();
     try {
-      encodePut(payload, key, value);
+      encodePut(payload, key, value, expiresAt);
+      if (expiresAt !== undefined) this.#mayExpire = true;
       this.#end(1);
     } finally {
       this.#isEncoding = false;
@@ -83,9 +89,12 @@ export class WriteSet {
     }
   }
 
-  /** Adds encoded operations. */
-  append({ bytes, length }: ByteWriter, count: number): void {
+  /** Adds the operations of a batch, which is used up. */
+  append(batch: EmbeddedBatch): void {
+    const { length: count, mayExpire } = batch;
+    const { bytes, length } = batch.finish();
     if (count === 0) return;
+    if (mayExpire) this.#mayExpire = true;
     this.#begin().appendBytes(bytes, 0, length);
     this.#end(count);
     this.#isEncoding = false;
@@ -132,7 +141,7 @@ export class WriteSet {
   finish(): EmbeddedBatch {
     const payload = this.#begin();
     this.#isEncoding = false;
-    return EmbeddedBatch.holding(payload, this.#count);
+    return EmbeddedBatch.holding(payload, this.#count, this.#mayExpire);
   }
 
   /** Forgets everything, for the next transaction. */
@@ -141,6 +150,7 @@ export class WriteSet {
     this.#used = 0;
     this.#count = 0;
     this.#isEncoding = false;
+    this.#mayExpire = false;
     this.#index = undefined;
     this.#indexedCount = 0;
     this.#indexedBytes = 0;

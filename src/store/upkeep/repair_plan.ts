@@ -414,6 +414,7 @@ function described(identity: CheckedTable, index: TableIndex): TableMetadata {
     entryCount: index.entryCount,
     tombstoneCount: identity.tombstoneCount ?? 0,
     checksum: identity.checksum,
+    expiry: identity.expiry,
     smallest: index.bytes.slice(index.smallestStart, index.smallestEnd),
     largest: index.bytes.slice(index.largestStart, index.largestEnd),
   });

@@ -9,6 +9,7 @@ import {
   FOOTER_BYTES,
   UnknownTableFeature,
 } from "../../sstable/table_format.ts";
+import type { TableExpiry } from "../../sstable/table_expiry.ts";
 import { unsupported } from "../../sstable/table_sections.ts";
 
 /** What a table says about itself. */
@@ -19,6 +20,8 @@ export interface TableTailFacts {
   readonly level: number;
   /** The number of tombstones. */
   readonly tombstoneCount: number;
+  /** The times at which entries expire, if some do. */
+  readonly expiry: TableExpiry | undefined;
 }
 
 /**
@@ -42,7 +45,8 @@ export function readTableTail(
     const view = new DataView(bytes.buffer);
     const properties = decodeProperties(bytes, view, 0, footer.metadataSize);
     const { level, tombstoneCount, extension } = properties;
-    return { checksum: extension?.checksum, level, tombstoneCount };
+    const { checksum, expiry } = extension ?? {};
+    return { checksum, level, tombstoneCount, expiry };
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     if (error instanceof UnknownTableFeature) throw unsupported(path, error);

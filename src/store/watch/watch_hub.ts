@@ -15,9 +15,9 @@ import type { Operation } from "../../contract/writer.ts";
 import type { WatchOptions, WatchRange } from "../../contract/watch.ts";
 import { StoreError } from "../../errors.ts";
 import { emptyEntryView } from "../../iterator/entry_cursor.ts";
-import { isLive } from "../../iterator/visibility.ts";
 import type { Key, Value } from "../../value/value.ts";
-import type { EntryDecoder } from "../read/entry_decoder.ts";
+import { isTombstone } from "../../value/value_codec.ts";
+import { type EntryDecoder, expiryOf } from "../read/entry_decoder.ts";
 import type { CommitObserver } from "../state/commit_observer.ts";
 import { type ResolvedRange, resolveRange } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -197,9 +197,13 @@ function commitOf<KeyOut, V>(
     entry.valueEnd = entry.valueStart + view.getUint32(entry.keyEnd, true);
     if (!isInside(range, view, entry.keyStart, entry.keyEnd)) continue;
     const key = takeKey(entry);
-    if (isLive(bytes, entry.valueStart)) {
-      operations.push({ type: "put", key, value: decoder.value(entry) });
-    } else operations.push({ type: "delete", key });
+    if (isTombstone(bytes, entry.valueStart)) operations.push({ type: "delete", key });
+    else {
+      // What has expired since was a put.
+      const put = { type: "put", key, value: decoder.value(entry) } as const;
+      const expiresAt = expiryOf(entry);
+      operations.push(expiresAt === undefined ? put : { ...put, expiresAt });
+    }
   }
   return { operations };
 }

@@ -16,7 +16,9 @@ import { isBytes } from "../../bytes/is_bytes.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { Key, Value } from "../../value/value.ts";
+import { expiryAt, isExpiring } from "../../value/expiry.ts";
 import { isTombstone } from "../../value/value_codec.ts";
+import { NEWEST_LOG_VERSION } from "../../wal/log_format.ts";
 import type { LogWriter } from "../../wal/log_writer.ts";
 import type { Background } from "../background/background.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -48,18 +50,19 @@ export class Commit {
     this.#background = background;
   }
 
-  /** Commits one operation; returns the number of bytes that it takes in the log. */
-  one(key: Key, value: Value | typeof DELETE): number {
+  /** Commits one operation, with the time at which the value expires; returns the number of bytes that it takes in the log. */
+  one(key: Key, value: Value | typeof DELETE, expiresAt?: number): number {
     if (typeof value === "object" && !isBytes(value)) {
       // Encoding a record may run getters of the caller, which may write: so not into the log's
       // buffer.
-      return this.batch(new EmbeddedBatch(undefined, this.takeBatchMemory()).put(key, value));
+      const batch = new EmbeddedBatch(undefined, this.takeBatchMemory());
+      return this.batch(batch.add(key, value, expiresAt));
     }
-    const log = this.#prepare();
+    const log = this.#prepare(expiresAt !== undefined);
     log.beginRecord();
     try {
       if (value === DELETE) encodeDelete(log.buffer, key);
-      else encodePut(log.buffer, key, value);
+      else encodePut(log.buffer, key, value, expiresAt);
     } catch (error) {
       log.cancelRecord();
       throw error;
@@ -69,7 +72,7 @@ export class Commit {
 
   /** Commits a batch as one record; returns the number of bytes that it takes in the log. */
   batch(batch: EmbeddedBatch): number {
-    const { length, sizeBytes } = batch;
+    const { length, sizeBytes, mayExpire } = batch;
     if (sizeBytes > MAX_BATCH_BYTES) {
       throw new RangeError(
         `Cannot write a batch of ${sizeBytes} bytes: the limit is ${MAX_BATCH_BYTES}`,
@@ -81,7 +84,7 @@ export class Commit {
       return 0;
     }
     if (sizeBytes > LARGE_BATCH_BYTES) this.rotate();
-    const log = this.#prepare();
+    const log = this.#prepare(mayExpire);
     const payload = batch.finish();
     this.#keepBatchMemory(payload);
     log.beginRecord();
@@ -119,15 +122,20 @@ export class Commit {
     if (memory.bytes.length <= KEEP_BATCH_BYTES) this.#batchMemory = memory;
   }
 
-  /** The log to write to, after making sure that there is one, and a memtable with room. */
-  #prepare(): LogWriter {
+  /**
+   * The log to write to, after making sure that there is one, and a memtable with room. If values
+   * expire, the log is of the format version that says so, as are all later ones.
+   */
+  #prepare(mayExpire: boolean): LogWriter {
     const state = this.#state;
     state.requireWritable();
     const { logs } = state;
+    if (mayExpire) logs.version = NEWEST_LOG_VERSION;
     if (!this.#isFirstLogKnown || logs.active === undefined) this.#openFirstLog();
     else if (state.memtable.sizeBytes >= state.options.memtableSizeBytes || logs.isEnded) {
       this.#rotate();
     }
+    if (mayExpire && logs.active!.version !== logs.version) this.#rotate();
     return state.logs.active!;
   }
 
@@ -149,7 +157,10 @@ export class Commit {
         const keyEnd = start + 4 + view.getUint32(start, true);
         const end = keyEnd + 4 + view.getUint32(keyEnd, true);
         if (isTombstone(bytes, keyEnd + 4)) this.#noteTombstone(memtable);
-        else if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
+        else {
+          if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
+          if (isExpiring(bytes, keyEnd + 4)) this.#noteExpiry(memtable, expiryAt(view, keyEnd + 4));
+        }
         memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
         start = end + 1;
       }
@@ -163,6 +174,12 @@ export class Commit {
       state.observer.committed(state.lastSequence, bytes, view, payloadStart, length);
     }
     return length - payloadStart;
+  }
+
+  #noteExpiry(memtable: Memtable, expiresAt: number): void {
+    memtable.expiringCount++;
+    memtable.latestExpiry = Math.max(memtable.latestExpiry, expiresAt);
+    this.#background.expiry.start();
   }
 
   #noteTombstone(memtable: Memtable): void {
