@@ -61,10 +61,19 @@ export {
 export type { SchemaResult, StandardSchema } from "./src/contract/sub/standard_schema.ts";
 export { decodeTuple, encodeTuple, type Tuple, type TuplePart } from "./src/contract/sub/tuple.ts";
 export { OperationBatch } from "./src/contract/operation_batch.ts";
+export {
+  type CheckedPutOptions,
+  finiteTime,
+  MAX_EXPIRES_AT,
+  OVER,
+  putOptions,
+} from "./src/contract/put_options.ts";
 export type {
   Batch,
   DeletedRange,
   Operation,
+  PutOptions,
+  PutTime,
   TypedWrites,
   WriteOptions,
   Writer,

@@ -18,6 +18,7 @@ import { lifeTests } from "./src/contract/suite/lives.ts";
 import { scanTests } from "./src/contract/suite/scans.ts";
 import { subTypeTests } from "./src/contract/suite/sub_types.ts";
 import { subTests } from "./src/contract/suite/subs.ts";
+import { expiryTests, noExpiryTests } from "./src/contract/suite/expiry.ts";
 import { type ContractSuiteOptions, storeTests } from "./src/contract/suite/suite.ts";
 import { transactionTests } from "./src/contract/suite/transactions.ts";
 import { valueTests } from "./src/contract/suite/values.ts";
@@ -35,6 +36,8 @@ export function contractSuite(options: ContractSuiteOptions): void {
   writeTests(test);
   transactionTests(test);
   watchTests(test);
+  if (options.hasExpiry ?? true) expiryTests(test);
+  else noExpiryTests(test);
   lifeTests(test);
   subTests(test);
   subTypeTests(test);

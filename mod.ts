@@ -38,6 +38,8 @@ export type {
   KeyGiven,
   KeyShown,
   Operation,
+  PutOptions,
+  PutTime,
   Range,
   Reader,
   SchemaResult,

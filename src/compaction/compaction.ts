@@ -47,6 +47,8 @@ export interface Compaction {
    * would overlap too many bytes of the first of these levels.
    */
   readonly deeper: readonly (readonly TableMetadata[])[];
+  /** Entries that expire by this time, in milliseconds since 1970, are dropped. Default: none. */
+  readonly nowMs?: number | undefined;
 }
 
 /** The edit that replaces a compaction's inputs by its outputs. */

@@ -1,6 +1,7 @@
 /**
- * Carries out a compaction of kind "merge": reads the input tables, drops shadowed entries, and
- * writes new tables. What a newer input has deleted as a span is not read. It works from plain data and file names, with its own readers and handles, so
+ * Carries out a compaction of kind "merge": reads the input tables, drops shadowed and expired
+ * entries, and writes new tables. What a newer input has deleted as a span is not read. It works
+ * from plain data and file names, with its own readers and handles, so
  * it shares only the directory with the store.
  *
  * If a block can't be read, or fails its checksum, the job ends with that error. Inputs are never
@@ -9,7 +10,14 @@
 
 import { compareRanges } from "../bytes/compare.ts";
 import { ConcatenatingCursor } from "../iterator/concatenating_cursor.ts";
-import { AT_END, type EntryCursor, type EntryView, NEEDS_LOAD } from "../iterator/entry_cursor.ts";
+import {
+  AT_END,
+  copyEntryView,
+  emptyEntryView,
+  type EntryCursor,
+  type EntryView,
+  NEEDS_LOAD,
+} from "../iterator/entry_cursor.ts";
 import { joinSpans, type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
 import { MaskedCursor } from "../iterator/masked_cursor.ts";
 import { MergingCursor } from "../iterator/merging_cursor.ts";
@@ -22,6 +30,7 @@ import { HandlePool } from "../sstable/handle_pool.ts";
 import type { TableScanOptions } from "../sstable/read_window.ts";
 import { TableCursor } from "../sstable/table_cursor.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
+import { TYPE_TOMBSTONE } from "../value/value.ts";
 import { tableName } from "../version/file_names.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
@@ -60,6 +69,7 @@ export function* mergeJob(
     const { cursor, spans } = openInputs(compaction, options, resources);
     const cutter = new SpanCutter(neededSpans(spans, compaction.deeper));
     const below = new DeeperLevels(compaction);
+    const { nowMs = 0 } = compaction;
     let entries = 0;
     let at = cursor.seekToStart();
     for (;;) {
@@ -71,12 +81,14 @@ export function* mergeJob(
       if (at === AT_END) break;
       const { entry } = cursor;
       const split = below.advanceTo(entry);
-      if (isLive(entry.valueBytes, entry.valueStart) || below.mayHold(entry)) {
+      const { valueBytes, valueView, valueStart } = entry;
+      const isAlive = isLive(valueBytes, valueView, valueStart, nowMs);
+      if (isAlive || below.mayHold(entry)) {
         if (output.isOpen && (split || output.openBytes >= compaction.maxFileSizeBytes)) {
           yield* output.finishTable(cutter.takeThrough(output.lastKey));
         }
         if (!output.isOpen) below.startOutput();
-        output.add(entry);
+        output.add(isAlive ? entry : tombstoneOf(entry));
       }
       if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
       at = cursor.advance();
@@ -173,6 +185,20 @@ class DeeperLevels {
   startOutput(): void {
     this.#overlapBytes = 0;
   }
+}
+
+const TOMBSTONE = Uint8Array.of(TYPE_TOMBSTONE);
+const TOMBSTONE_VIEW = new DataView(TOMBSTONE.buffer);
+const buried = emptyEntryView();
+
+/** The key as a tombstone, valid until the next call: what has expired still hides older values. */
+function tombstoneOf(entry: EntryView): EntryView {
+  copyEntryView(entry, buried);
+  buried.valueBytes = TOMBSTONE;
+  buried.valueView = TOMBSTONE_VIEW;
+  buried.valueStart = 0;
+  buried.valueEnd = 1;
+  return buried;
 }
 
 function compareWith(key: DataView, entry: EntryView): number {

@@ -21,7 +21,7 @@ import {
 import { hasSpans, pickHidden } from "./covered.ts";
 import { groupsOfLevel0, type Levels, merge, move, overlapping, rangeOf } from "./plan.ts";
 import { pickSmallTables, smallOfLevel0 } from "./small_tables.ts";
-import { BUSY_RULE, IDLE_RULE, pickTombstones } from "./tombstones.ts";
+import { BUSY_RULE, deadCount, IDLE_RULE, pickTombstones } from "./tombstones.ts";
 
 /**
  * Compact up to this many adjacent tables at once, so that tables of the next level which they
@@ -36,10 +36,14 @@ const MAX_INPUT_FILES = 12;
 
 /**
  * The most urgent compaction: of tables that are hidden as a whole, which costs nothing; then for a
- * level that is beyond its limit, then for small tables, then for tombstones. Undefined if there is
- * nothing to do.
+ * level that is beyond its limit, then for small tables, then for tombstones and entries that expire
+ * by `nowMs`. Undefined if there is nothing to do.
  */
-export function pickCompaction(levels: Levels, options: CompactionOptions): Compaction | undefined {
+export function pickCompaction(
+  levels: Levels,
+  options: CompactionOptions,
+  nowMs = 0,
+): Compaction | undefined {
   const hidden = pickHidden(levels);
   if (hidden !== undefined) return hidden;
   let bestLevel = -1;
@@ -52,7 +56,7 @@ export function pickCompaction(levels: Levels, options: CompactionOptions): Comp
     }
   }
   if (bestLevel < 0) {
-    return pickSmallTables(levels, options) ?? pickTombstones(levels, options, BUSY_RULE);
+    return pickSmallTables(levels, options) ?? pickTombstones(levels, options, BUSY_RULE, nowMs);
   }
   return bestLevel === 0
     ? pickFromLevel0(levels, options)
@@ -65,8 +69,10 @@ export function pickCompaction(levels: Levels, options: CompactionOptions): Comp
 export function pickIdleCompaction(
   levels: Levels,
   options: CompactionOptions,
+  nowMs = 0,
 ): Compaction | undefined {
-  return pickCompaction(levels, options) ?? pickTombstones(levels, options, IDLE_RULE);
+  return pickCompaction(levels, options, nowMs) ??
+    pickTombstones(levels, options, IDLE_RULE, nowMs);
 }
 
 /**
@@ -83,7 +89,8 @@ export function pendingCompactionBytes(levels: Levels, options: CompactionOption
 }
 
 /**
- * The compactions that bring every key of a range into one table without tombstones: groups of
+ * The compactions that bring every key of a range into one table without tombstones and without
+ * entries that expire by `nowMs`: groups of
  * tables whose key ranges overlap, each to be merged into the lowest level that it reaches. A group
  * of one table with nothing to drop is left out.
  */
@@ -91,6 +98,7 @@ export function planFullCompaction(
   levels: Levels,
   options: CompactionOptions,
   range: { smallest: DataView | undefined; largest: DataView | undefined },
+  nowMs = 0,
 ): Compaction[] {
   const placed = levels.flatMap((tables, level) => tables.map((table) => ({ level, table })));
   placed.sort((a, b) => compareViews(a.table.smallestView, b.table.smallestView));
@@ -98,7 +106,7 @@ export function planFullCompaction(
   let group: typeof placed = [];
   let largest: DataView | undefined;
   const finishGroup = (): void => {
-    const plan = planGroup(group, options, range);
+    const plan = planGroup(group, options, range, nowMs);
     if (plan !== undefined) plans.push(plan);
     group = [];
   };
@@ -120,8 +128,9 @@ function planGroup(
   group: readonly { level: number; table: TableMetadata }[],
   options: CompactionOptions,
   range: { smallest: DataView | undefined; largest: DataView | undefined },
+  nowMs: number,
 ): Compaction | undefined {
-  const hasNothingToDrop = group.length === 1 && group[0]!.table.tombstoneCount === 0 &&
+  const hasNothingToDrop = group.length === 1 && deadCount(group[0]!.table, nowMs) === 0 &&
     !hasSpans(group[0]!.table) && isTrusted(group[0]!.table);
   const isClean = hasNothingToDrop && group[0]!.level > 0;
   const isOutside = group.every(({ table }) =>

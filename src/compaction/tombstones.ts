@@ -1,6 +1,7 @@
 /**
  * Moves tombstones and deleted spans down until nothing is left that they hide, and drops them there. Otherwise
  * levels are compacted for their size, and deleted data would stay as long as nobody writes more.
+ * An entry that has expired counts as a tombstone, and a merge makes one of it.
  *
  * A table is due if its tombstones are worth the cost of dropping them: for each tombstone, at most
  * a given number of entries is rewritten on the way to the next level that holds keys of their
@@ -9,6 +10,7 @@
  */
 
 import { joinSpans } from "../iterator/key_spans.ts";
+import { expiredCount, nextExpiry } from "../sstable/table_expiry.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { Compaction, CompactionInput, CompactionOptions } from "./compaction.ts";
 import { hasSpans, hiddenEntries } from "./covered.ts";
@@ -27,21 +29,41 @@ export const BUSY_RULE: TombstoneRule = { rewrittenPerTombstone: 4, leastTombsto
 /** While there is nothing else to do. */
 export const IDLE_RULE: TombstoneRule = { rewrittenPerTombstone: 16, leastTombstones: 1 };
 
-/** The compaction that rewrites the fewest entries for each tombstone, if one is due. */
+/** Number of tombstones of a table, and about how many entries have expired. */
+export function deadCount({ tombstoneCount, expiry }: TableMetadata, nowMs: number): number {
+  return tombstoneCount + expiredCount(expiry, nowMs);
+}
+
+/** The next time at which more entries of the tables have expired; Infinity if none expires. */
+export function nextExpiryOf(levels: Levels, nowMs: number): number {
+  let next = Infinity;
+  for (const tables of levels) {
+    for (const { expiry } of tables) {
+      if (expiry !== undefined) next = Math.min(next, nextExpiry(expiry, nowMs));
+    }
+  }
+  return next;
+}
+
+/**
+ * The compaction that rewrites the fewest entries for each tombstone, if one is due. Entries that
+ * expire by `nowMs` count as tombstones.
+ */
 export function pickTombstones(
   levels: Levels,
   options: CompactionOptions,
   rule: TombstoneRule,
+  nowMs = 0,
 ): Compaction | undefined {
   const hasSome = (table: TableMetadata): boolean =>
-    table.tombstoneCount >= rule.leastTombstones || hasSpans(table);
+    deadCount(table, nowMs) >= rule.leastTombstones || hasSpans(table);
   if (!levels.some((tables) => tables.some(hasSome))) return undefined;
   const indexes = levels.map((tables, level) => new LevelIndex(level === 0 ? [] : tables));
   let best: { input: CompactionInput; firstMet: number | undefined } | undefined;
   let bestCost = rule.rewrittenPerTombstone;
   const consider = (input: CompactionInput): void => {
     let tombstones = input.tables.reduce(
-      (sum, { tombstoneCount, deletedSpans }) => sum + tombstoneCount + deletedSpans.length,
+      (sum, table) => sum + deadCount(table, nowMs) + table.deletedSpans.length,
       0,
     );
     const spans = input.tables.map(({ deletedSpans }) => deletedSpans).reduce(joinSpans);

@@ -48,7 +48,7 @@ export class CommitFeed {
           if (operation.type === "deleteRange") return partOf(operation, bounds, shownBound)!;
           const key = shown(operation.key as Uint8Array);
           return operation.type === "put"
-            ? { type: "put", key, value: copyValue(operation.value) }
+            ? { ...operation, key, value: copyValue(operation.value) }
             : { type: "delete", key };
         }),
       }),

@@ -2,11 +2,12 @@
 
 import { markClass } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
+import { finiteTime, putTime } from "./put_options.ts";
 import { copyValue, keyBytes } from "./rules.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
-import { requireKnownNames, surplusArgument } from "./write_options.ts";
+import { requireKnownNames, surplusArgument, timeOf } from "./write_options.ts";
 import { deletedRange } from "./range.ts";
-import type { Batch, DeletedRange, Operation, WriteOptions } from "./writer.ts";
+import type { Batch, DeletedRange, Operation, PutTime, WriteOptions } from "./writer.ts";
 
 /**
  * Checks and copies every operation when it is added.
@@ -38,10 +39,12 @@ export class OperationBatch implements Batch {
     return this.#length;
   }
 
-  /** Adds a put. */
-  put(key: Key, value: Value): this {
-    if (arguments.length > 2) throw surplusArgument("batch.put", arguments[2], 2);
-    return this.#add({ type: "put", key: keyBytes(key), value: copyValue(value) });
+  /** Adds a put. The operation has the point in time at which its value expires, if it does. */
+  put(key: Key, value: Value, time?: PutTime): this {
+    if (arguments.length > 3) throw surplusArgument("batch.put", arguments[3], 3);
+    const expiresAt = finiteTime(putTime(time, Date.now));
+    const put = { type: "put", key: keyBytes(key), value: copyValue(value) } as const;
+    return this.#add(expiresAt === undefined ? put : { ...put, expiresAt });
   }
 
   /** Adds a delete. */
@@ -94,7 +97,7 @@ export class OperationBatch implements Batch {
     for (const [at, operation] of (given as readonly Operation[]).entries()) {
       if (operation?.type === "put") {
         requireKnownNames(operation, at);
-        batch.put(operation.key, operation.value);
+        batch.put(operation.key, operation.value, timeOf(operation));
       } else if (operation?.type === "delete") {
         requireKnownNames(operation, at);
         batch.delete(operation.key);

@@ -10,6 +10,8 @@ export interface Entry<K = Key, V = Value> {
   readonly key: K;
   /** The value. */
   readonly value: V;
+  /** The time at which it expires, in milliseconds since 1970. Missing if it does not. */
+  readonly expiresAt?: number;
 }
 
 /** What a read of one entry may be told. */

@@ -4,7 +4,7 @@
  */
 
 import { describeValue } from "./value.ts";
-import type { Operation, WriteOptions } from "./writer.ts";
+import type { Operation, PutTime, WriteOptions } from "./writer.ts";
 
 /**
  * Whether the caller asks for a durable write, whatever the store's options say. Only own fields
@@ -53,16 +53,27 @@ function noOptions(found: unknown): TypeError {
   );
 }
 
+/** The options of a put in an array of operations, or undefined if it has none. */
+export function timeOf(operation: Operation & { type: "put" }): PutTime | undefined {
+  const { ttlMs, expiresAt } = operation;
+  if (ttlMs === undefined && expiresAt === undefined) return undefined;
+  return {
+    ...(ttlMs === undefined ? {} : { ttlMs }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+}
+
 /**
  * Refuses extra fields of an operation: an option of the whole write, or of another library. Not by
  * `Object.keys`, which would make an array for each operation.
  *
- * @throws {TypeError} it has more than its type, its key and, if it is a put, its value; or more
- *   than its type and its range
+ * @throws {TypeError} it has more than its type, its key and, if it is a put, its value and a time;
+ *   or more than its type and its range
  */
 export function requireKnownNames(operation: Operation, at: number): void {
   for (const name in operation) {
     if (name === "type" || name === (operation.type === "deleteRange" ? "range" : "key")) continue;
+    if ((name === "ttlMs" || name === "expiresAt") && operation.type === "put") continue;
     if (name === "value") {
       if (operation.type === "put" || (operation as { value?: unknown }).value === undefined) {
         continue;

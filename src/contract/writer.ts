@@ -23,6 +23,42 @@ export interface WriteOptions {
   sync?: boolean;
 }
 
+/**
+ * When a value expires: after a time to live, or at a point in time. From then on its key has no
+ * value, by the clock of the program. Both together are a `TypeError`, and a time that is none a
+ * `RangeError`; a fraction of a millisecond is rounded up. If the time has come already, the value
+ * is deleted at once.
+ */
+export interface PutTime {
+  /**
+   * The number of milliseconds from this call on, from 0. Infinity means that the value does not
+   * expire.
+   */
+  ttlMs?: number;
+  /**
+   * The point in time, in milliseconds since 1970 or as a `Date`. Infinity means that the value does
+   * not expire.
+   */
+  expiresAt?: number | Date;
+}
+
+/**
+ * The options of a put. A put without a time removes an old one.
+ *
+ * @example
+ * ```ts
+ * import { memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * await store.put("session:1", "Alice", { ttlMs: 60_000 });
+ * await store.put("offer", "half price", { expiresAt: new Date("2020-01-01") });
+ * console.log(await store.has("session:1"), await store.has("offer")); // true false
+ * const entry = await store.getEntry("session:1");
+ * console.log(entry!.expiresAt! > Date.now()); // true
+ * ```
+ */
+export interface PutOptions extends WriteOptions, PutTime {}
+
 /** One operation of `store.write([...])`. */
 export type Operation<K = Key, V = Value> =
   | {
@@ -32,6 +68,10 @@ export type Operation<K = Key, V = Value> =
     key: K;
     /** The value. */
     value: V;
+    /** The number of milliseconds after which the value expires. */
+    ttlMs?: number;
+    /** The time at which the value expires. A watch shows it as a number. */
+    expiresAt?: number | Date;
   }
   | {
     /** Removes a key. */
@@ -57,11 +97,12 @@ export interface Batch<K = Key, V = Value> {
   /** Number of operations so far. */
   readonly length: number;
   /**
-   * Adds a put. Later operations on the same key win.
+   * Adds a put. Later operations on the same key win. A `ttlMs` counts from this call.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored; the batch is unchanged
+   * @throws {TypeError | RangeError} the key or the value can't be stored, or the time is not
+   *   valid; the batch is unchanged
    */
-  put(key: K, value: V): this;
+  put(key: K, value: V, time?: PutTime): this;
   /**
    * Adds a delete. Deleting a missing key is not an error.
    *
@@ -87,21 +128,21 @@ export interface Batch<K = Key, V = Value> {
 /** Writes of values that must have a certain type. {@linkcode StoreBase} has them. */
 export interface TypedWrites<K = Key> {
   /** Stores a string. @throws {TypeError} the value is not a string */
-  putString(key: K, value: string, options?: WriteOptions): Promise<void>;
+  putString(key: K, value: string, options?: PutOptions): Promise<void>;
   /** Stores an int64. @throws {TypeError} the value is neither a bigint nor a safe integer */
-  putInt64(key: K, value: bigint | number, options?: WriteOptions): Promise<void>;
+  putInt64(key: K, value: bigint | number, options?: PutOptions): Promise<void>;
   /** Stores a float64. @throws {TypeError} the value is not a number */
-  putFloat64(key: K, value: number, options?: WriteOptions): Promise<void>;
+  putFloat64(key: K, value: number, options?: PutOptions): Promise<void>;
   /** Stores a boolean. @throws {TypeError} the value is not a boolean */
-  putBool(key: K, value: boolean, options?: WriteOptions): Promise<void>;
+  putBool(key: K, value: boolean, options?: PutOptions): Promise<void>;
   /** Stores bytes. @throws {TypeError} the value is not a Uint8Array */
-  putBytes(key: K, value: Uint8Array, options?: WriteOptions): Promise<void>;
+  putBytes(key: K, value: Uint8Array, options?: PutOptions): Promise<void>;
   /**
    * Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none
    */
-  putJson(key: K, value: unknown, options?: WriteOptions): Promise<void>;
+  putJson(key: K, value: unknown, options?: PutOptions): Promise<void>;
   /** Stores a plain object or an array. @throws {TypeError} the value is neither */
-  putMap(key: K, value: RecordValue, options?: WriteOptions): Promise<void>;
+  putMap(key: K, value: RecordValue, options?: PutOptions): Promise<void>;
 }
 
 /**
@@ -127,10 +168,10 @@ export interface TypedWrites<K = Key> {
  */
 export interface Writer<K = Key, V = Value, ValueIn = V> extends TypedWrites<K> {
   /**
-   * Stores a value, replacing the key's old one. @throws {TypeError | RangeError} it can't be
-   * stored
+   * Stores a value, replacing the key's old one and its time. @throws {TypeError | RangeError} it
+   * can't be stored
    */
-  put(key: K, value: ValueIn, options?: WriteOptions): Promise<void>;
+  put(key: K, value: ValueIn, options?: PutOptions): Promise<void>;
   /** Removes a key. A missing key is not an error. */
   delete(key: K, options?: WriteOptions): Promise<void>;
   /**
@@ -159,7 +200,7 @@ export interface Writer<K = Key, V = Value, ValueIn = V> extends TypedWrites<K> 
   /** Starts an empty batch, to fill and write: `store.batch().put("a", 1).write()`. */
   batch(): Batch<K, ValueIn>;
   /** Stores a value if the key has none; resolves to whether it did. */
-  putIfNotExists(key: K, value: ValueIn, options?: WriteOptions): Promise<boolean>;
+  putIfNotExists(key: K, value: ValueIn, options?: PutOptions): Promise<boolean>;
   /**
    * Replaces the key's value if it equals `expected`; resolves to whether it did. Values are equal
    * if they are stored with the same type and the same bytes: 1 and 1n are not, NaN and NaN are,
@@ -169,24 +210,25 @@ export interface Writer<K = Key, V = Value, ValueIn = V> extends TypedWrites<K> 
     key: K,
     value: ValueIn,
     expected: ValueIn,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Promise<boolean>;
   /**
    * Adds `by`, 1 by default, to the key's int64; a missing key counts as 0. Resolves to the sum.
+   * The key keeps its time, unless the options have another one.
    *
    * @throws {TypeMismatchError} the key's value is not an int64
    * @throws {TypeError} `by` is neither a bigint nor a safe integer
    * @throws {RangeError} the sum is outside int64; nothing changes
    */
-  increment(key: K, by?: bigint | number, options?: WriteOptions): Promise<bigint>;
+  increment(key: K, by?: bigint | number, options?: PutOptions): Promise<bigint>;
   /**
    * Stores the result of `change` for the key's value. For both of them undefined means "no value".
-   * Resolves to the stored value. `change` is not awaited, may be called several times, and must
-   * not write to the key.
+   * Resolves to the stored value. The key keeps its time, unless the options have another one.
+   * `change` is not awaited, may be called several times, and must not write to the key.
    */
   update(
     key: K,
     change: (old: V | undefined) => ValueIn | undefined,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Promise<V | ValueIn | undefined>;
 }

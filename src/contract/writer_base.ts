@@ -6,11 +6,12 @@
 import { TypeMismatchError } from "../errors.ts";
 import { type Beginning, prefixRange } from "./range.ts";
 import { OperationBatch } from "./operation_batch.ts";
+import { asPut, finiteTime, putOptions } from "./put_options.ts";
 import { ReaderBase } from "./reader_base.ts";
 import { copyValue, isSameValue } from "./rules.ts";
 import { describeValue, type Key, type RecordValue, type Value, valueTypeName } from "./value.ts";
 import { surplusArgument } from "./write_options.ts";
-import type { Batch, DeletedRange, Operation, WriteOptions, Writer } from "./writer.ts";
+import type { Batch, DeletedRange, Operation, PutOptions, WriteOptions, Writer } from "./writer.ts";
 
 /**
  * A reader and writer made from two reads, `write` and `update`: a store without open and close, or
@@ -37,12 +38,17 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
   abstract update(
     key: K,
     change: (old: V | undefined) => ValueIn | undefined,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Promise<V | ValueIn | undefined>;
 
   /** Stores a value in place of the key's old one. */
-  put(key: K, value: ValueIn, options?: WriteOptions): Promise<void> {
-    return this.write([{ type: "put", key, value }], options);
+  async put(key: K, value: ValueIn, options?: PutOptions): Promise<void> {
+    if (options === undefined) return await this.write([{ type: "put", key, value }]);
+    const { sync, expiresAt } = putOptions(options, Date.now);
+    const time = finiteTime(expiresAt);
+    const put = { type: "put", key, value } as const;
+    const timed = time === undefined ? put : { ...put, expiresAt: time };
+    await this.write([timed], sync ? { sync } : undefined);
   }
 
   /** Removes a key. A missing key is not an error. */
@@ -84,14 +90,12 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
   }
 
   /** Stores a value if the key has none. Resolves to whether it has stored the value. */
-  async putIfNotExists(key: K, value: ValueIn, options?: WriteOptions): Promise<boolean> {
+  async putIfNotExists(key: K, value: ValueIn, options?: PutOptions): Promise<boolean> {
     const own = copyValue(value as Value) as ValueIn;
-    let isFree = false;
-    await this.update(key, (old) => {
-      isFree = old === undefined;
-      return isFree ? own : old as ValueIn | undefined;
-    }, options);
-    return isFree;
+    return await isChanged<V, ValueIn>((change) => this.update(key, change, options), (old) => {
+      if (old !== undefined) throw UNCHANGED;
+      return own;
+    });
   }
 
   /**
@@ -102,20 +106,21 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     key: K,
     value: ValueIn,
     expected: ValueIn,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Promise<boolean> {
     const own = copyValue(value as Value) as ValueIn;
     const wanted = copyValue(expected as Value);
-    let isEqual = false;
-    await this.update(key, (old) => {
-      isEqual = old !== undefined && isSameValue(old as Value, wanted);
-      return isEqual ? own : old as ValueIn | undefined;
-    }, options);
-    return isEqual;
+    return await isChanged<V, ValueIn>(
+      (change) => this.update(key, change, asPut(options)),
+      (old) => {
+        if (old === undefined || !isSameValue(old as Value, wanted)) throw UNCHANGED;
+        return own;
+      },
+    );
   }
 
   /** Adds to the int64 value of the key. A missing key counts as 0. Resolves to the sum. */
-  async increment(key: K, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
+  async increment(key: K, by: bigint | number = 1n, options?: PutOptions): Promise<bigint> {
     const added = int64Of(by);
     const sum = await this.update(key, (found) => {
       const old = found as Value | undefined ?? 0n;
@@ -126,34 +131,34 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
   }
 
   /** Stores a string. @throws {TypeError} the value is not a string */
-  async putString(key: K, value: string, options?: WriteOptions): Promise<void> {
+  async putString(key: K, value: string, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putString", arguments[3], 3);
     requireType(typeof value === "string", value, "a string");
     await this.put(key, value as ValueIn, options);
   }
 
   /** Stores an int64. @throws {TypeError} the value is neither a bigint nor a safe integer */
-  async putInt64(key: K, value: bigint | number, options?: WriteOptions): Promise<void> {
+  async putInt64(key: K, value: bigint | number, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putInt64", arguments[3], 3);
     await this.put(key, int64Of(value) as ValueIn, options);
   }
 
   /** Stores a float64. @throws {TypeError} the value is not a number */
-  async putFloat64(key: K, value: number, options?: WriteOptions): Promise<void> {
+  async putFloat64(key: K, value: number, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putFloat64", arguments[3], 3);
     requireType(typeof value === "number", value, "a number");
     await this.put(key, value as ValueIn, options);
   }
 
   /** Stores a boolean. @throws {TypeError} the value is not a boolean */
-  async putBool(key: K, value: boolean, options?: WriteOptions): Promise<void> {
+  async putBool(key: K, value: boolean, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putBool", arguments[3], 3);
     requireType(typeof value === "boolean", value, "a boolean");
     await this.put(key, value as ValueIn, options);
   }
 
   /** Stores bytes. @throws {TypeError} the value is not a Uint8Array */
-  async putBytes(key: K, value: Uint8Array, options?: WriteOptions): Promise<void> {
+  async putBytes(key: K, value: Uint8Array, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putBytes", arguments[3], 3);
     // `put` refuses views of other kinds.
     requireType(ArrayBuffer.isView(value), value, "a Uint8Array");
@@ -161,7 +166,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
   }
 
   /** Stores a value as JSON text, made by `JSON.stringify`. @throws {TypeError} it makes no text */
-  async putJson(key: K, value: unknown, options?: WriteOptions): Promise<void> {
+  async putJson(key: K, value: unknown, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
     const text: string | undefined = JSON.stringify(value);
     requireType(text !== undefined, value, "a value that JSON can express");
@@ -169,11 +174,28 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
   }
 
   /** Stores a plain object or an array. @throws {TypeError} the value is neither */
-  async putMap(key: K, value: RecordValue, options?: WriteOptions): Promise<void> {
+  async putMap(key: K, value: RecordValue, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putMap", arguments[3], 3);
     const isRecord = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
     requireType(isRecord, value, "an object");
     await this.put(key, value as ValueIn, options);
+  }
+}
+
+/** What a change throws to leave the key, and its time, as they are. */
+const UNCHANGED = new Error("the key stays as it is");
+
+/** Runs an update. Resolves to false if `change` has thrown `UNCHANGED`. */
+async function isChanged<V, ValueIn>(
+  update: (change: (old: V | undefined) => ValueIn) => Promise<unknown>,
+  change: (old: V | undefined) => ValueIn,
+): Promise<boolean> {
+  try {
+    await update(change);
+    return true;
+  } catch (error) {
+    if (error === UNCHANGED) return false;
+    throw error;
   }
 }
 

@@ -4,7 +4,8 @@
  * are the store's.
  *
  * Go v0.4 knows the value types 1 to 6. Records (7 and 8) came with v0.7. A checkpoint of a store
- * with a record fails, because in no form would a Go program read it as what was put.
+ * with a record fails, because in no form would a Go program read it as what was put. Values that
+ * expire are refused as well, unless the caller says what to make of them.
  */
 
 import { DecodeError, StoreError } from "../errors.ts";
@@ -13,6 +14,7 @@ import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import { goLevelFor, GoStoreWriter } from "./go_store_writer.ts";
 import { decodeText } from "../value/text_codec.ts";
+import { contentStart, expiryAt, isExpiring } from "../value/expiry.ts";
 import { valueTypeAt } from "../value/value_codec.ts";
 import { EntryScan } from "../store/read/entry_scan.ts";
 import { resolveRange } from "../store/state/range.ts";
@@ -39,17 +41,23 @@ const TABLE_KEYS = 2 ** 19;
 /** How much of a key the text of an error shows. */
 const SHOWN_KEY_BYTES = 64;
 
+/** What becomes of values that expire: an error, nothing, or values that stay for ever. */
+export type GoExpiring = "refuse" | "drop" | "keep";
+
 /**
  * A task that writes the tables of the lease's view.
  *
- * @throws {StoreError} code `TYPE_MISMATCH`: a value is of a type that Go v0.4 does not know
+ * @throws {StoreError} code `TYPE_MISMATCH`: a value is of a type that Go v0.4 does not know, or
+ *   expires
  * @throws {CorruptionError} stored data can't be read
  */
 export function* writeGoStore(
   state: StoreState,
-  { view, sequence }: Lease,
+  lease: Lease,
   target: NewDirectory,
+  expiring: GoExpiring,
 ): Task<void> {
+  const { view } = lease;
   const { compressor, blockSizeBytes, bloomFalsePositiveRate } = state.tableOutput;
   const { bytes, entries } = sizeOf(view);
   const tableBytes = Math.min(TABLE_BYTES, TABLE_MEMTABLES * state.options.memtableSizeBytes);
@@ -63,7 +71,7 @@ export function* writeGoStore(
     maxTableBytes: Math.max(tableBytes, bytes / TABLES),
     maxTableKeys: Math.max(tableKeys, entries / TABLES),
   });
-  const scan = new EntryScan(view, sequence, resolveRange(undefined), true);
+  const scan = new EntryScan(lease, resolveRange(undefined), true);
   try {
     let written = 0;
     for (let at = scan.next();;) {
@@ -72,8 +80,11 @@ export function* writeGoStore(
         at = scan.resume();
       }
       if (at === AT_END) break;
-      requireGoType(state, scan.entry);
-      writer.add(scan.entry);
+      const { entry } = scan;
+      requireGoType(state, entry);
+      if (!isExpiring(entry.valueBytes, entry.valueStart)) writer.add(entry);
+      else if (expiring === "keep") writer.add(withoutTime(entry));
+      else if (expiring === "refuse") throw expires(entry);
       if (writer.isTableFull) yield* writer.finishTable();
       if (++written % ENTRIES_PER_PAUSE === 0) yield undefined;
       at = scan.next();
@@ -113,6 +124,20 @@ function requireGoType(state: StoreState, entry: EntryView): void {
       keyText(entry)
     } is a record, which ` +
       "Go reads from v0.7 on; store it as JSON text (putJson) or as bytes",
+  );
+}
+
+function withoutTime(entry: EntryView): EntryView {
+  return { ...entry, valueStart: contentStart(entry.valueBytes, entry.valueStart) };
+}
+
+function expires(entry: EntryView): StoreError {
+  return new StoreError(
+    "TYPE_MISMATCH",
+    `Cannot write a checkpoint for Go v0.4: the value of key ${keyText(entry)} expires at ${
+      new Date(expiryAt(entry.valueView, entry.valueStart)).toISOString()
+    }, and Go's values do not expire; the option "expiring" can drop such values ("drop") or ` +
+      'keep them for ever ("keep")',
   );
 }
 

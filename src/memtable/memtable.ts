@@ -41,6 +41,10 @@ export class Memtable implements MemtableEntries {
   entryCount = 0;
   /** Number of tombstones among them. The write path counts them, because it knows the values. */
   tombstoneCount = 0;
+  /** Number of entries among them that expire, counted in the same way. */
+  expiringCount = 0;
+  /** The latest time at which one of those expires. */
+  latestExpiry = 0;
   /** Number of read views that show it. Internal to them. */
   references = 0;
   /** The deleted ranges, or undefined if there are none: then nobody pays for them. */
@@ -87,6 +91,8 @@ export class Memtable implements MemtableEntries {
     this.entryCount = 0;
     this.tombstoneCount = 0;
     this.#deletions = undefined;
+    this.expiringCount = 0;
+    this.latestExpiry = 0;
   }
 
   /** Releases the memory that is not used: it will be needed again, but not soon. */

@@ -13,6 +13,11 @@ export interface Timer {
 export interface Scheduler {
   /** Milliseconds on a monotonic clock with an arbitrary origin, with fractions. */
   nowMs(): number;
+  /**
+   * Milliseconds since 1970, by the clock of the program: it may be set, and jump in either
+   * direction.
+   */
+  wallMs(): number;
   /** Resolves in a later turn of the event loop, after pending I/O had its chance. */
   yield(): Promise<void>;
   /**

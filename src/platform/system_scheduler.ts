@@ -8,6 +8,7 @@ import { builtinModule, nodeModule, runtimeName } from "./runtime.ts";
 import type { Scheduler } from "./scheduler.ts";
 import { SteadyClock } from "./steady_clock.ts";
 import { waitSync } from "./timers.ts";
+import { wallClockMs } from "./wall_clock.ts";
 
 const fs = nodeModule("node:fs");
 
@@ -39,6 +40,7 @@ export function dateText(): string {
 /** Time and turns of the current runtime. */
 export const systemScheduler: Scheduler = {
   nowMs: () => clock.nowMs(),
+  wallMs: wallClockMs,
   yield: turn,
   setTimer: startTimer,
   sleepSync: (durationMs) => clock.sleepSync(durationMs),

@@ -14,7 +14,6 @@ import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts"
 import { DecodeError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { EntryRun } from "../iterator/entry_run.ts";
-import { isTombstone } from "../value/value_codec.ts";
 import { BLOCK_HEADER_BYTES, BLOCK_TYPE_DATA } from "./block_builder.ts";
 import { blockCapacity, BlockFrame, BlockSlab } from "./block_frame.ts";
 
@@ -171,10 +170,10 @@ export class Block extends BlockFrame<Block> implements BlockMemory {
     return compareRanges(view, at, at + view.getUint32(at - 4, true), key, start, end) === 0;
   }
 
-  /** Whether the entry in `slot` is a tombstone. */
-  isTombstone(slot: number): boolean {
+  /** Where the value of the entry in `slot` starts. */
+  valueStart(slot: number): number {
     const keyStart = this.#words[this.#slots + slot]! + 4;
-    return isTombstone(this.bytes, keyStart + this.view.getUint32(keyStart - 4, true) + 4);
+    return keyStart + this.view.getUint32(keyStart - 4, true) + 4;
   }
 
   /** Points the buffers of `entry` at this block; `showAt` then sets the offsets. */

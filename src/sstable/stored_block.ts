@@ -11,6 +11,8 @@ import { CODEC_NONE, CODEC_ZSTD } from "../compression/compressor.ts";
 import { decompressorFor } from "../compression/compressors.ts";
 import { NO_ZSTD } from "../compression/zstd.ts";
 import { DecodeError } from "../errors.ts";
+import { isExpiring } from "../value/expiry.ts";
+import { isTombstone } from "../value/value_codec.ts";
 import { Block, type BlockMemory } from "./block.ts";
 import { newReadBuffer, type ReadBuffer } from "./read_buffers.ts";
 import { type BlockFooter, decodeBlockFooter, UnknownTableFeature } from "./table_format.ts";
@@ -39,8 +41,13 @@ export function requireItsKeys(index: TableIndex, block: number, decoded: Block)
   } else if (decoded.compareKey(last, view, index.largestStart, index.largestEnd) !== 0) {
     throw new DecodeError("its last key is not the largest one that the index names", 0);
   }
-  if (index.isLone(block) && (last > 0 || decoded.isTombstone(0))) {
-    throw new DecodeError("it does not hold one entry alone, as the metadata says", 0);
+  if (index.isLone(block)) {
+    const { bytes } = decoded;
+    const start = decoded.valueStart(0);
+    // Readers of keys take the entry for live without reading it.
+    if (last > 0 || isTombstone(bytes, start) || isExpiring(bytes, start)) {
+      throw new DecodeError("it does not hold one entry alone, as the metadata says", 0);
+    }
   }
 }
 

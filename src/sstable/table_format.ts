@@ -23,11 +23,12 @@
  *                      differ only in the bytes of their values
  *     tag 6            lone blocks: a bit for each data block, from the lowest of the first byte on; bytes
  *                      that would be 0 are left out at the end, and the field if there are no others. 1 says
- *                      that the block holds one entry that is not a tombstone: its key is in the index, so a
+ *                      that the block holds one entry that lives for ever: its key is in the index, so a
  *                      reader of keys need not read the block. Written for entries from 4 KiB on
  *     tag 7, critical  deleted spans: for each u32 length and first key, u32 length and first key after the
  *                      span. They ascend and do not touch. They hide entries of older tables, and none of
  *                      this one
+ *     tag 8, critical  times at which entries expire (table_expiry.ts). Written if some do
  *
  * A reader refuses a table with an unknown critical tag and skips other unknown ones.
  *
@@ -44,6 +45,12 @@ import { CODEC_MINLZ, CODEC_ZSTD } from "../compression/compressor.ts";
 import { DecodeError } from "../errors.ts";
 import { type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
 import { decodeSpans, encodedSpanBytes, encodeSpans } from "../iterator/span_codec.ts";
+import {
+  decodeTableExpiry,
+  encodeTableExpiry,
+  type TableExpiry,
+  tableExpiryBytes,
+} from "./table_expiry.ts";
 
 /** Length of the footer. */
 export const FOOTER_BYTES = 64;
@@ -64,6 +71,7 @@ const TAG_NUMBER = 3;
 const TAG_CONTENT = 4;
 const TAG_LONE_BLOCKS = 6;
 const TAG_DELETED_SPANS = 7;
+const TAG_EXPIRY = 8;
 const FLAG_CRITICAL = 1;
 /**
  * A metadata section has some hundred bytes, more with deleted spans; this bounds what a damaged
@@ -114,10 +122,12 @@ export interface TableExtension {
   readonly tableNumber: number;
   /** CRC-32 of the footers of all data blocks. */
   readonly contentCrc: number;
-  /** A bit for each block that is known to hold one entry, and not a tombstone. */
+  /** A bit for each block that is known to hold one entry, which lives for ever. */
   readonly loneBlocks?: Uint8Array;
   /** The spans that hide entries of older tables. */
   readonly deletedSpans?: readonly KeySpan[];
+  /** The times at which entries expire, if some do. */
+  readonly expiry?: TableExpiry | undefined;
   /** CRC-32 over metadata and footer, which identifies the table's content. */
   readonly checksum: number;
 }
@@ -156,6 +166,11 @@ export function encodeTableTail(
   if (deletedSpans.length > 0) {
     appendFieldHeader(writer, TAG_DELETED_SPANS, FLAG_CRITICAL, encodedSpanBytes(deletedSpans));
     encodeSpans(writer, deletedSpans);
+  }
+  const { expiry } = extension;
+  if (expiry !== undefined) {
+    appendFieldHeader(writer, TAG_EXPIRY, FLAG_CRITICAL, tableExpiryBytes(expiry));
+    encodeTableExpiry(writer, expiry);
   }
 
   const checksumAt = writer.length;
@@ -282,6 +297,7 @@ function decodeFields(
   let contentCrc = 0;
   let loneBlocks: Uint8Array | undefined;
   let deletedSpans: readonly KeySpan[] | undefined;
+  let expiry: TableExpiry | undefined;
   const reader = new ByteReader(bytes, start, end);
   while (reader.remaining > 0) {
     const tag = reader.uint16();
@@ -306,15 +322,17 @@ function decodeFields(
       if (length > 0) loneBlocks = bytes.slice(at, at + length);
     } else if (tag === TAG_DELETED_SPANS) {
       deletedSpans = decodeSpans(field);
+    } else if (tag === TAG_EXPIRY) {
+      expiry = decodeTableExpiry(field);
     } else if ((flags & FLAG_CRITICAL) !== 0) {
       throw new UnknownTableFeature(`a table with the critical field ${tag}`);
     }
   }
-  const extension = { filterCrc, indexCrc, tableNumber, contentCrc, checksum };
   return {
-    ...extension,
+    ...{ filterCrc, indexCrc, tableNumber, contentCrc, checksum },
     ...(loneBlocks === undefined ? {} : { loneBlocks }),
     ...(deletedSpans === undefined ? {} : { deletedSpans }),
+    ...(expiry === undefined ? {} : { expiry }),
   };
 }
 

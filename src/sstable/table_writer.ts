@@ -17,11 +17,13 @@ import { boundsWith } from "./span_bounds.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
+import { expiryAt, isExpiring } from "../value/expiry.ts";
 import { isTombstone } from "../value/value_codec.ts";
 import { type BlockBuilder, MAX_BLOCK_ENTRIES } from "./block_builder.ts";
 import type { FilterBuilder } from "./filter_builder.ts";
 import { TableBuffers, WRITE_BYTES } from "./table_buffers.ts";
 import { appendBlockFooter, encodeTableTail } from "./table_format.ts";
+import { ExpiryCollector, type TableExpiry } from "./table_expiry.ts";
 import { encodeIndexHead } from "./table_index.ts";
 
 /**
@@ -60,6 +62,8 @@ export interface TableSummary {
   readonly deletedSpans: readonly KeySpan[];
   /** CRC-32 over metadata and footer. */
   readonly checksum: number;
+  /** The times at which entries expire, if some do. */
+  readonly expiry: TableExpiry | undefined;
 }
 
 /** Writes a table front to back. */
@@ -76,9 +80,10 @@ export class TableWriter {
   #writtenBytes = 0;
   /** CRC-32 of the footers of the blocks so far. */
   #contentCrc = 0;
-  /** A bit for each block of one long entry that is not a tombstone. */
+  /** A bit for each block of one long entry that lives for ever. */
   readonly #loneBlocks: number[] = [];
-  #isLastTombstone = false;
+  #isLastMortal = false;
+  #expiry: ExpiryCollector | undefined;
   #smallest: Uint8Array | undefined;
   /** The last key, in the block builder or, after a closed block, a copy. */
   #lastView: DataView;
@@ -152,8 +157,14 @@ export class TableWriter {
     this.#lastEnd = at + 4 + (keyEnd - keyStart);
     this.#filter?.addKey(keyBytes, keyStart, keyEnd);
     this.#entryCount++;
-    this.#isLastTombstone = isTombstone(entry.valueBytes, entry.valueStart);
-    if (this.#isLastTombstone) this.#tombstoneCount++;
+    const { valueBytes, valueStart } = entry;
+    this.#isLastMortal = true;
+    if (isTombstone(valueBytes, valueStart)) this.#tombstoneCount++;
+    else if (isExpiring(valueBytes, valueStart)) {
+      // A time that is larger is damage, which the reader of the value reports.
+      const time = Math.min(expiryAt(entry.valueView, valueStart), Number.MAX_SAFE_INTEGER);
+      (this.#expiry ??= new ExpiryCollector()).add(time);
+    } else this.#isLastMortal = false;
   }
 
   /**
@@ -191,6 +202,7 @@ export class TableWriter {
     output.appendBytes(this.#index.bytes, 0, this.#index.length);
     const indexSize = output.length - indexStart;
     const indexCrc = crc32(output.bytes, output.view, indexStart, output.length);
+    const expiry = this.#expiry?.finish();
     const checksum = encodeTableTail(
       output,
       {
@@ -209,6 +221,7 @@ export class TableWriter {
         contentCrc: this.#contentCrc,
         loneBlocks: Uint8Array.from(this.#loneBlocks),
         deletedSpans,
+        expiry,
       },
     );
     this.#writeOut();
@@ -219,6 +232,7 @@ export class TableWriter {
       ...boundsWith(this.#smallest!, last, deletedSpans),
       deletedSpans,
       checksum,
+      expiry,
     };
   }
 
@@ -259,7 +273,7 @@ export class TableWriter {
     this.#lastView = new DataView(last.buffer);
     this.#lastStart = 0;
     this.#lastEnd = last.length;
-    if (block.entryCount === 1 && block.entryBytes >= MIN_LONE_BYTES && !this.#isLastTombstone) {
+    if (block.entryCount === 1 && block.entryBytes >= MIN_LONE_BYTES && !this.#isLastMortal) {
       this.#noteLoneBlock(this.#blockCount);
     }
     this.#blockCount++;

@@ -19,6 +19,7 @@ import { Background } from "./background/background.ts";
 import { prefixRange } from "../contract/range.ts";
 import type { DeletedRange } from "../contract/writer.ts";
 import { compactBounds, type CompactRange } from "./background/compact_range.ts";
+import type { PutOptions } from "../contract/writer.ts";
 import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "./write/batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
 import { closedState } from "./state/closed_state.ts";
@@ -123,13 +124,13 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
    *   valid
    * @throws {BackgroundError} an earlier write failed, and the store must be reopened
    */
-  override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+  override put(key: Key, value: Value, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("put", arguments[3], 3));
     return this.#writes.put(key, value, options);
   }
 
   /** As `put`; does not return before the write is durable, and may help with background work. */
-  putSync(key: Key, value: Value, options?: WriteOptions): void {
+  putSync(key: Key, value: Value, options?: PutOptions): void {
     if (arguments.length > 3) throw surplusArgument("putSync", arguments[3], 3);
     this.#writes.putSync(key, value, options);
   }
@@ -219,7 +220,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
    * Stores a value if the key has none; resolves to whether it did. No other write comes in
    * between.
    */
-  override putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
+  override putIfNotExists(key: Key, value: Value, options?: PutOptions): Promise<boolean> {
     if (arguments.length > 3) {
       return Promise.reject(surplusArgument("putIfNotExists", arguments[3], 3));
     }
@@ -227,7 +228,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /** As `putIfNotExists`. */
-  putIfNotExistsSync(key: Key, value: Value, options?: WriteOptions): boolean {
+  putIfNotExistsSync(key: Key, value: Value, options?: PutOptions): boolean {
     if (arguments.length > 3) throw surplusArgument("putIfNotExistsSync", arguments[3], 3);
     return this.#conditional.putIfNotExistsSync(key, value, options);
   }
@@ -241,7 +242,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     key: Key,
     value: Value,
     expected: Value,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Promise<boolean> {
     if (arguments.length > 4) {
       return Promise.reject(surplusArgument("putIfEquals", arguments[4], 4));
@@ -250,7 +251,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /** As `putIfEquals`. */
-  putIfEqualsSync(key: Key, value: Value, expected: Value, options?: WriteOptions): boolean {
+  putIfEqualsSync(key: Key, value: Value, expected: Value, options?: PutOptions): boolean {
     if (arguments.length > 4) throw surplusArgument("putIfEqualsSync", arguments[4], 4);
     return this.#conditional.putIfEqualsSync(key, value, expected, options);
   }
@@ -263,13 +264,13 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
    * @throws {TypeError} `by` is neither a bigint nor a safe integer
    * @throws {RangeError} the sum is outside int64; nothing changes
    */
-  override increment(key: Key, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
+  override increment(key: Key, by: bigint | number = 1n, options?: PutOptions): Promise<bigint> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("increment", arguments[3], 3));
     return this.#conditional.increment(key, by, options);
   }
 
   /** As `increment`. */
-  incrementSync(key: Key, by: bigint | number = 1n, options?: WriteOptions): bigint {
+  incrementSync(key: Key, by: bigint | number = 1n, options?: PutOptions): bigint {
     if (arguments.length > 3) throw surplusArgument("incrementSync", arguments[3], 3);
     return this.#conditional.incrementSync(key, by, options);
   }
@@ -284,7 +285,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   override update(
     key: Key,
     change: (old: V | undefined) => Value | undefined,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Promise<Value | undefined> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("update", arguments[3], 3));
     return this.#conditional.update(key, change, options);
@@ -294,7 +295,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   updateSync(
     key: Key,
     change: (old: V | undefined) => Value | undefined,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Value | undefined {
     if (arguments.length > 3) throw surplusArgument("updateSync", arguments[3], 3);
     return this.#conditional.updateSync(key, change, options);

@@ -15,6 +15,8 @@
  *   8 msgpack     u32 length, that many bytes of MessagePack: here an array; Go's maps and structs
  *                 (v0.7 and later, which reads at most 1 MB of a record from v0.10 on) and whatever
  *                 else its callers stored, except a nil
+ *   9 expiring    u64 milliseconds since 1970, and then one of the above except a tombstone: the key
+ *                 has no value from that time on (expiry.ts). No version of Go writes this
  *
  * Bytes after an encoded value inside its range are ignored, as in Go.
  */
@@ -47,3 +49,5 @@ export const TYPE_TOMBSTONE = 6;
 export const TYPE_RECORD = 7;
 /** Type byte of an array, and of anything else that Go's callers stored as raw MessagePack. */
 export const TYPE_MSGPACK = 8;
+/** Type byte of a value that expires; its time and its own type byte follow. */
+export const TYPE_EXPIRING = 9;

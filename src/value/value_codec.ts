@@ -10,6 +10,7 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
 import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 import { DecodeError, TypeMismatchError } from "../errors.ts";
+import { EXPIRY_BYTES, isExpiring, requireExpiry } from "./expiry.ts";
 import { Extension } from "./extension.ts";
 import { copyBytes } from "./owned_bytes.ts";
 import { RecordDecoder, unsafeInt64 } from "./record_decoder.ts";
@@ -21,6 +22,7 @@ import {
   type RecordValue,
   TYPE_BOOL,
   TYPE_BYTES,
+  TYPE_EXPIRING,
   TYPE_FLOAT64,
   TYPE_INT64,
   TYPE_MSGPACK,
@@ -201,7 +203,8 @@ export class ValueDecoder {
 
   /**
    * Decodes the value at the front of `bytes[start, end)`; `view` shares the memory of `bytes`,
-   * offset for offset. Bytes in the result are copies that the caller owns.
+   * offset for offset. Bytes in the result are copies that the caller owns. A time at which the
+   * value expires is passed over.
    *
    * @throws {DecodeError} it is malformed, of an unknown type, or a tombstone
    * @throws {RangeError} an int64 is to be read as a number and is not a safe one, or a text is
@@ -260,6 +263,12 @@ export class ValueDecoder {
         }
         return item as Value;
       }
+      case TYPE_EXPIRING: {
+        requireExpiry(view, start, end);
+        const content = start + EXPIRY_BYTES;
+        if (isExpiring(bytes, content)) throw unknownType(bytes, content, end);
+        return this.decode(bytes, view, content, end);
+      }
       default:
         throw unknownType(bytes, start, end);
     }
@@ -284,7 +293,8 @@ export function bytesContentAt(
 }
 
 /**
- * The type of the value at the front of `bytes[start, end)`, without decoding it.
+ * The type of the value at the front of `bytes[start, end)`, without decoding it; of a value that
+ * expires its own.
  *
  * @throws {DecodeError} the range is empty or the type unknown
  */
@@ -309,6 +319,14 @@ export function valueTypeAt(
     case TYPE_RECORD:
     case TYPE_MSGPACK:
       return "record";
+    case TYPE_EXPIRING: {
+      const content = start + EXPIRY_BYTES;
+      const type = content < end && !isExpiring(bytes, content)
+        ? valueTypeAt(bytes, content, end)
+        : "tombstone";
+      if (type === "tombstone") throw unknownType(bytes, content, end);
+      return type;
+    }
     default:
       throw unknownType(bytes, start, end);
   }

@@ -4,7 +4,7 @@
  * Manifest header, 24 bytes:
  *
  *     0   8 bytes  magic "TKVSMAN" and the byte 0x01
- *     8   u32      format version, 1; 2 if a table may have deleted spans
+ *     8   u32      format version, 1; 2 if a table may have deleted spans or entries that expire
  *     12  u32      number of this manifest, as in its name
  *     16  u32      id of the store, random, from CURRENT
  *     20  u32      CRC-32 of bytes 0 to 19
@@ -39,10 +39,13 @@ import { decodeVersionEdit, encodeVersionEdit, type VersionEdit } from "./versio
 
 /** Length of the file header. */
 export const MANIFEST_HEADER_BYTES = 24;
-/** The version of a manifest whose tables have no deleted spans. Every library reads it. */
+/**
+ * The version of a manifest whose tables have no deleted spans, and no entries that expire. Every
+ * library reads it.
+ */
 export const MANIFEST_VERSION = 1;
-/** The version of a manifest whose tables may have deleted spans. An older library refuses it. */
-export const MANIFEST_VERSION_WITH_SPANS = 2;
+/** The version of a manifest whose tables may have them. An older library refuses it. */
+export const NEWEST_MANIFEST_VERSION = 2;
 /** CURRENT is never longer than this. */
 export const MAX_CURRENT_BYTES = 128;
 
@@ -116,8 +119,9 @@ export function decodeManifest(
     throw new DecodeError("the file does not start with the magic of a manifest", 0);
   }
   const version = view.getUint32(8, true);
-  const isKnown = version === MANIFEST_VERSION || version === MANIFEST_VERSION_WITH_SPANS;
-  if (!isKnown) return { newerVersion: version, edits: [], endOffset: 0 };
+  if (version < MANIFEST_VERSION || version > NEWEST_MANIFEST_VERSION) {
+    return { newerVersion: version, edits: [], endOffset: 0 };
+  }
   if (view.getUint32(12, true) !== number) {
     throw new DecodeError(
       `the manifest is number ${view.getUint32(12, true)}, its name says ${number}`,

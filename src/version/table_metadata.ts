@@ -5,6 +5,7 @@
 
 import { compareRanges } from "../bytes/compare.ts";
 import { type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
+import type { TableExpiry } from "../sstable/table_expiry.ts";
 
 /** A table of a version. */
 export interface TableMetadata {
@@ -21,6 +22,8 @@ export interface TableMetadata {
    * (sstable/trust.ts).
    */
   readonly checksum: number | undefined;
+  /** The times at which entries expire, if some do; a hint for compaction. */
+  readonly expiry?: TableExpiry | undefined;
   /** Smallest key, of an entry or a deleted range. */
   readonly smallest: Uint8Array;
   /** Largest key of an entry, or the first key after a deleted range if that is larger. */
@@ -45,6 +48,7 @@ export function tableMetadata(
     entryCount: fields.entryCount,
     tombstoneCount: fields.tombstoneCount,
     checksum: fields.checksum,
+    expiry: fields.expiry,
     smallest: fields.smallest,
     largest: fields.largest,
     deletedSpans: fields.deletedSpans ?? NO_SPANS,

@@ -12,6 +12,8 @@
  *     5  added table: u8 level, u32 number, u64 file size, u64 entries, u64 tombstones,
  *        u8 1 and u32 checksum (or u8 0 for a table of the Go program),
  *        u32 length and smallest key, u32 length and largest key
+ *     6  (manifests of version 2) u32 number of a table that the edit has added before, and the times
+ *        at which its entries expire (sstable/table_expiry.ts)
  *     7  deleted spans of the table that was added last: u32 length and that many bytes, the spans
  *        (span_codec.ts). Only in manifests of version 2
  *
@@ -23,6 +25,7 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { DecodeError } from "../errors.ts";
 import type { KeySpan } from "../iterator/key_spans.ts";
 import { decodeSpans, encodedSpanBytes, encodeSpans } from "../iterator/span_codec.ts";
+import { decodeTableExpiry, encodeTableExpiry } from "../sstable/table_expiry.ts";
 import { MAX_FILE_NUMBER } from "./file_names.ts";
 import { compareViews, type TableMetadata, tableMetadata } from "./table_metadata.ts";
 
@@ -34,6 +37,7 @@ const TAG_LAST_SEQUENCE = 2;
 const TAG_LOG = 3;
 const TAG_REMOVED = 4;
 const TAG_ADDED = 5;
+const TAG_EXPIRY = 6;
 const TAG_DELETED_SPANS = 7;
 
 /** Which logs recovery needs. */
@@ -105,6 +109,11 @@ export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit): void {
     if (table.checksum !== undefined) writer.appendUint32(table.checksum);
     appendKey(writer, table.smallest);
     appendKey(writer, table.largest);
+    if (table.expiry !== undefined) {
+      writer.appendUint8(TAG_EXPIRY);
+      writer.appendUint32(table.number);
+      encodeTableExpiry(writer, table.expiry);
+    }
     if (table.deletedSpans.length > 0) {
       writer.appendUint8(TAG_DELETED_SPANS);
       writer.appendUint32(encodedSpanBytes(table.deletedSpans));
@@ -115,7 +124,7 @@ export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit): void {
 
 /** Whether a manifest of version 1 can't hold the edit. */
 export function needsVersion2({ added }: VersionEdit): boolean {
-  return added.some(({ table }) => table.deletedSpans.length > 0);
+  return added.some(({ table }) => table.deletedSpans.length > 0 || table.expiry !== undefined);
 }
 
 /**
@@ -144,6 +153,7 @@ export function decodeVersionEdit(
     else if (tag === TAG_REMOVED) {
       removed.push({ level: readLevel(reader), number: reader.uint32() });
     } else if (tag === TAG_ADDED) added.push(readAdded(reader));
+    else if (tag === TAG_EXPIRY && version > 1) readExpiry(reader, added, at);
     else if (tag === TAG_DELETED_SPANS && version > 1) {
       const last = added.pop();
       if (last === undefined) throw new DecodeError("deleted spans come before any table", at);
@@ -193,6 +203,16 @@ function readSpans(reader: ByteReader): readonly KeySpan[] {
   const length = reader.uint32();
   const at = reader.take(length);
   return decodeSpans(new ByteReader(reader.bytes, at, at + length));
+}
+
+/** Adds the times to the table that was read last. */
+function readExpiry(reader: ByteReader, added: AddedTable[], at: number): void {
+  const number = reader.uint32();
+  const last = added.pop();
+  if (last?.table.number !== number) {
+    throw new DecodeError(`times of table ${number}, which the edit has not just added`, at);
+  }
+  added.push({ ...last, table: { ...last.table, expiry: decodeTableExpiry(reader) } });
 }
 
 function readKey(reader: ByteReader): Uint8Array {

@@ -19,7 +19,7 @@ import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
 import { CURRENT_NAME, CURRENT_TEMPORARY_NAME, manifestName, tableName } from "./file_names.ts";
 import { FileNumbers, sharedFileNumber } from "./file_numbers.ts";
-import { encodeCurrent, MANIFEST_VERSION, MANIFEST_VERSION_WITH_SPANS } from "./manifest_format.ts";
+import { encodeCurrent, MANIFEST_VERSION, NEWEST_MANIFEST_VERSION } from "./manifest_format.ts";
 import { OpenManifest } from "./open_manifest.ts";
 import type { TableMetadata } from "./table_metadata.ts";
 import { LiveTable, Version, VersionBuilder } from "./version.ts";
@@ -307,7 +307,7 @@ export class VersionSet {
       };
       const pending = [...this.#pendingEdits];
       const version = [first, ...pending].some(needsVersion2)
-        ? MANIFEST_VERSION_WITH_SPANS
+        ? NEWEST_MANIFEST_VERSION
         : MANIFEST_VERSION;
       const manifest = new OpenManifest(handle, this.storeId, number, version);
       manifest.appendFirst(first);

@@ -4,7 +4,7 @@
  * File header, 32 bytes:
  *
  *     0   8 bytes  magic "TKVSWAL" and the byte 0x01
- *     8   u32      format version, 1; 2 if the log may have deleted ranges
+ *     8   u32      format version, 1; 2 if the log may have deleted ranges or values that expire
  *     12  u32      number of this log, as in its name
  *     16  u64      sequence number of the first entry that this log may hold
  *     24  u32      id of the store that the log belongs to
@@ -43,13 +43,16 @@ import { DecodeError } from "../errors.ts";
 export const LOG_HEADER_BYTES = 32;
 /** Length of a record before its payload. */
 export const RECORD_HEADER_BYTES = 40;
-/** The version of a log without deleted ranges. All versions of this library read it. */
+/**
+ * The version of a log without deleted ranges and without values that expire. All versions of this
+ * library read it.
+ */
 export const LOG_VERSION = 1;
 /**
- * The version of a log that may have deleted ranges. An older library refuses it: a record that it
- * does not know would look like the torn end of the log to it.
+ * The version of a log that may have them. An older library refuses it: a record that it does not
+ * know would look like the torn end of the log to it.
  */
-export const LOG_VERSION_WITH_RANGES = 2;
+export const NEWEST_LOG_VERSION = 2;
 /** Record type: entries. */
 export const RECORD_ENTRIES = 1;
 /** Record type: the end of a log that was closed or rotated cleanly. */
@@ -124,9 +127,7 @@ export function decodeLogHeader(
     throw new DecodeError("the file does not start with the magic of a write-ahead log", start);
   }
   const version = view.getUint32(start + 8, true);
-  if (version !== LOG_VERSION && version !== LOG_VERSION_WITH_RANGES) {
-    return { version, header: undefined };
-  }
+  if (version < LOG_VERSION || version > NEWEST_LOG_VERSION) return { version, header: undefined };
   return {
     version,
     header: {

@@ -24,6 +24,7 @@ import { DecodeError } from "../errors.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import type { Task } from "../platform/task.ts";
 import { readFullySync } from "../platform/transfer.ts";
+import { EXPIRY_BYTES, isExpiring } from "../value/expiry.ts";
 import { MAX_KEY_BYTES } from "../value/value.ts";
 import {
   decodeLogHeader,
@@ -205,7 +206,7 @@ export function requireEntries(
   record: RecordHeader,
   version: number | undefined,
 ): void {
-  const { view } = window;
+  const { bytes, view } = window;
   let at = offset + RECORD_HEADER_BYTES - window.position;
   const end = at + record.payloadLength;
   const fail = (message: string): never => {
@@ -238,6 +239,9 @@ export function requireEntries(
     if (isRange) {
       const problem = problemOfRange(view, start, keyEnd, keyEnd + 4 + valueLength);
       if (problem !== undefined) fail(problem);
+    }
+    if (isExpiring(bytes, keyEnd + 4) && valueLength <= EXPIRY_BYTES) {
+      fail(`a value that expires has ${valueLength} bytes`);
     }
     at = keyEnd + 4 + valueLength;
   }

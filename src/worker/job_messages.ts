@@ -71,6 +71,8 @@ export interface PlainCompaction {
   readonly maxFileSizeBytes: number;
   /** As in `Compaction`. */
   readonly deeper: readonly (readonly PlainTable[])[];
+  /** As in `Compaction`. */
+  readonly nowMs: number | undefined;
 }
 
 /** What the store asks for. Answers carry the same id. */
@@ -123,6 +125,7 @@ export function plainTable(table: TableMetadata): PlainTable {
     entryCount: table.entryCount,
     tombstoneCount: table.tombstoneCount,
     checksum: table.checksum,
+    expiry: table.expiry,
     smallest: table.smallest.slice(),
     largest: table.largest.slice(),
     deletedSpans: table.deletedSpans.map(plainSpan),
@@ -144,6 +147,7 @@ export function plainCompaction(compaction: Compaction): PlainCompaction {
     outputLevel: compaction.outputLevel,
     maxFileSizeBytes: compaction.maxFileSizeBytes,
     deeper: compaction.deeper.map((tables) => tables.map(plainTable)),
+    nowMs: compaction.nowMs,
   };
 }
 
@@ -158,6 +162,7 @@ export function compactionFrom(plain: PlainCompaction): Compaction {
     outputLevel: plain.outputLevel,
     maxFileSizeBytes: plain.maxFileSizeBytes,
     deeper: plain.deeper.map((tables) => tables.map(tableFrom)),
+    nowMs: plain.nowMs,
   };
 }
 

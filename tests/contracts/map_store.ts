@@ -4,7 +4,7 @@ import * as contract from "../../contract.ts";
 import type { Key, Operation, Range, Value } from "../../contract.ts";
 
 type Pair = [string | Uint8Array, Value];
-type Row = { readonly key: Uint8Array; readonly value: Value };
+type Row = { readonly key: Uint8Array; readonly value: Value; readonly expiresAt: number };
 
 /**
  * Sorted rows as of one moment; a write replaces them. Closed by their snapshot and by the store.
@@ -13,15 +13,35 @@ class MapReader extends contract.ReaderBase implements contract.Snapshot {
   rows: readonly Row[] = [];
   closed: "store" | "snapshot" | undefined;
   store: MapReader = this;
+  /** The time by which it judges what has expired; that of the clock if it has none. */
+  time: number | undefined;
 
   requireOpen(): void {
     const closed = this.store.closed ?? this.closed;
     if (closed !== undefined) throw new contract.ClosedError(closed);
   }
 
+  get live(): Row[] {
+    const now = this.time ?? Date.now();
+    return this.rows.filter(({ expiresAt }) => expiresAt > now);
+  }
+
+  row(key: Uint8Array): Row | undefined {
+    return this.live.find((row) => contract.compareKeys(row.key, key) === 0);
+  }
+
   find(key: Uint8Array): Value | undefined {
-    const row = this.rows.find((row) => contract.compareKeys(row.key, key) === 0);
+    const row = this.row(key);
     return row && contract.copyValue(row.value);
+  }
+
+  override async getEntry(
+    key: Key,
+    options?: contract.EntryOptions,
+  ): Promise<contract.Entry | undefined> {
+    const entry = await super.getEntry(key, options);
+    const { expiresAt = Infinity } = entry && this.row(contract.keyBytes(key)) || {};
+    return entry === undefined || expiresAt === Infinity ? entry : { ...entry, expiresAt };
   }
 
   override async getMany(keys: readonly Key[]): Promise<(Value | undefined)[]> {
@@ -33,7 +53,7 @@ class MapReader extends contract.ReaderBase implements contract.Snapshot {
 
   override entries(range?: Range): contract.Cursor<Pair> {
     this.requireOpen();
-    return new MapCursor(this.store, this.rows, contract.boundsOf(range));
+    return new MapCursor(this.store, this.live, contract.boundsOf(range));
   }
 
   close(): void {
@@ -110,6 +130,13 @@ export class MapStore extends contract.StoreBase {
     return this.#now.getMany(keys);
   }
 
+  override getEntry(
+    key: Key,
+    options?: contract.EntryOptions,
+  ): Promise<contract.Entry | undefined> {
+    return this.#now.getEntry(key, options);
+  }
+
   override entries(range?: Range): contract.Cursor<Pair> {
     return this.#now.entries(range);
   }
@@ -131,7 +158,10 @@ export class MapStore extends contract.StoreBase {
       const key = contract.keyBytes(operation.key);
       operations.push({ ...operation, key });
       const rows = this.#now.rows.filter((row) => contract.compareKeys(row.key, key) !== 0);
-      if (operation.type === "put") rows.push({ key, value: operation.value });
+      if (operation.type === "put") {
+        const { value, expiresAt = Infinity } = operation;
+        rows.push({ key, value, expiresAt: Number(expiresAt) });
+      }
       this.#now.rows = rows.sort((a, b) => contract.compareKeys(a.key, b.key));
     }
     if (this.#isTransaction) this.#written.push(...operations);
@@ -142,13 +172,15 @@ export class MapStore extends contract.StoreBase {
   override async update(
     key: Key,
     change: (old: Value | undefined) => Value | undefined,
-    options?: contract.WriteOptions,
+    options?: contract.PutOptions,
   ): Promise<Value | undefined> {
     this.#now.requireOpen();
-    contract.wantsSync(options);
-    const value = change(this.#now.find(contract.keyBytes(key)));
+    const given = contract.putOptions(options, Date.now).expiresAt;
+    const row = this.#now.row(contract.keyBytes(key));
+    const value = change(row && contract.copyValue(row.value));
+    const expiresAt = given ?? row?.expiresAt ?? Infinity;
     if (value === undefined) await this.delete(key);
-    else await this.put(key, value);
+    else await this.put(key, value, { expiresAt });
     return value;
   }
 
@@ -164,6 +196,7 @@ export class MapStore extends contract.StoreBase {
       const { rows } = this.#now;
       const fork = new MapStore();
       fork.#now.rows = rows;
+      fork.#now.time = Date.now();
       fork.#isTransaction = true;
       let result: T;
       try {
@@ -187,7 +220,8 @@ export class MapStore extends contract.StoreBase {
 
   override snapshot(): MapReader {
     this.#now.requireOpen();
-    return Object.assign(new MapReader(), { rows: this.#now.rows, store: this.#now });
+    const { rows } = this.#now;
+    return Object.assign(new MapReader(), { rows, store: this.#now, time: Date.now() });
   }
 
   override watch(range?: contract.WatchRange, options?: contract.WatchOptions): contract.Watch {
@@ -217,6 +251,13 @@ class MapTransaction extends contract.TransactionBase {
     return this.fork.getMany(keys);
   }
 
+  override getEntry(
+    key: Key,
+    options?: contract.EntryOptions,
+  ): Promise<contract.Entry | undefined> {
+    return this.fork.getEntry(key, options);
+  }
+
   override entries(range?: Range): contract.Cursor<Pair> {
     return this.fork.entries(range);
   }
@@ -231,7 +272,7 @@ class MapTransaction extends contract.TransactionBase {
   override update(
     key: Key,
     change: (old: Value | undefined) => Value | undefined,
-    options?: contract.WriteOptions,
+    options?: contract.PutOptions,
   ): Promise<Value | undefined> {
     return this.fork.update(key, change, options);
   }

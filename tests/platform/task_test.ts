@@ -24,6 +24,9 @@ class TickingScheduler implements Scheduler {
   nowMs(): number {
     return this.now++;
   }
+  wallMs(): number {
+    throw new Error("not used by tasks");
+  }
   yield(): Promise<void> {
     this.yields++;
     return Promise.resolve();

@@ -121,6 +121,7 @@ export class HistoryFileSystem extends CloneableFileSystem {
 export class HistoryScheduler implements Scheduler {
   readonly #random: Random;
   #nowMs = 1;
+  #wallMs = 1_700_000_000_000;
   #timers: { readonly dueMs: number; readonly run: () => void }[] = [];
 
   /** Starts at a time of its own. */
@@ -134,6 +135,10 @@ export class HistoryScheduler implements Scheduler {
     const draw = this.#random.below(16);
     this.#nowMs += draw === 0 ? 3 : draw < 8 ? 0.02 : 0.1;
     return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.#wallMs;
   }
 
   async yield(): Promise<void> {
@@ -166,6 +171,7 @@ export class HistoryScheduler implements Scheduler {
   /** Lets time pass, and what was waiting for it happen. */
   pass(durationMs: number): void {
     this.#nowMs += durationMs;
+    this.#wallMs += durationMs;
     this.#runTimers();
   }
 

@@ -59,8 +59,8 @@ export const tableBugs: readonly Bug[] = [
     does: "drops a tombstone while deeper tables hold its key",
     edits: [{
       file: "src/compaction/merge_job.ts",
-      find: "isLive(entry.valueBytes, entry.valueStart) || below.mayHold(entry)",
-      replace: "isLive(entry.valueBytes, entry.valueStart)",
+      find: "if (isAlive || below.mayHold(entry)) {",
+      replace: "if (isAlive) {",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,

@@ -30,6 +30,10 @@ class JumpingScheduler implements Scheduler {
     return this.now;
   }
 
+  wallMs(): number {
+    return this.now;
+  }
+
   yield(): Promise<void> {
     this.turns++;
     return this.#turn();

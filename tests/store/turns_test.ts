@@ -14,6 +14,9 @@ class HandScheduler implements Scheduler {
     this.looks++;
     return this.now;
   }
+  wallMs(): never {
+    throw new Error("turns do not need the time of day");
+  }
   yield(): Promise<void> {
     this.passed++;
     return Promise.resolve();

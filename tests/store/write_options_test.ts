@@ -101,7 +101,7 @@ test("An argument after the options, a callback for example, is ignored", async 
     );
   }
   const others: Record<string, (...rest: never[]) => unknown> = {
-    "batch.put": (...rest) => store.batch().put("k", 1, ...rest as []),
+    "batch.put": (...rest) => store.batch().put("k", 1, {}, ...rest as []),
     "batch.delete": (...rest) => store.batch().delete("old", ...rest as []),
     batch: (...rest) => store.batch(...rest as []),
     flush: (...rest) => store.flush(...rest as []),

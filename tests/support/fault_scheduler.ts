@@ -31,6 +31,8 @@ export class UnsettledError extends Error {
 export class FaultScheduler implements Scheduler, CallQueue {
   /** Steps whose label this accepts wait for as long as there are others. */
   hold: (label: string) => boolean = () => false;
+  /** The time of day. It passes only with `elapse`, and tests may set it. */
+  wall = 1_700_000_000_000;
   readonly #random: Random;
   #nowMs = 1;
   #taken = 0;
@@ -48,6 +50,10 @@ export class FaultScheduler implements Scheduler, CallQueue {
     const draw = this.#random.below(16);
     this.#nowMs += draw === 0 ? 3 : draw < 8 ? 0.02 : 0.1;
     return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return this.wall;
   }
 
   yield(): Promise<void> {
@@ -83,6 +89,7 @@ export class FaultScheduler implements Scheduler, CallQueue {
   /** Lets time pass, and runs the timers that are due then. */
   elapse(durationMs: number): void {
     this.#nowMs += durationMs;
+    this.wall += durationMs;
     const due = this.#timers.filter(({ dueMs }) => dueMs <= this.#nowMs);
     this.#timers = this.#timers.filter((timer) => !due.includes(timer));
     for (const { run } of due) run();
@@ -156,6 +163,7 @@ export function frozenScheduler(): Scheduler {
   let nowMs = 1;
   return {
     nowMs: () => nowMs++,
+    wallMs: () => 1_700_000_000_000,
     yield: () => new Promise(() => {}),
     setTimer: () => ({ cancel: () => {} }),
     sleepSync: (durationMs) => {
@@ -177,9 +185,10 @@ export function steppingScheduler(stepMs: () => number): Scheduler {
 /** Puts `scheduler` in the place of the system's; the result puts back what was there. */
 export function useScheduler(scheduler: Scheduler): () => void {
   const before = { ...systemScheduler };
-  const { nowMs, yield: turn, setTimer, sleepSync, randomHex } = scheduler;
+  const { nowMs, wallMs, yield: turn, setTimer, sleepSync, randomHex } = scheduler;
   Object.assign(systemScheduler, {
     nowMs: nowMs.bind(scheduler),
+    wallMs: wallMs.bind(scheduler),
     yield: turn.bind(scheduler),
     setTimer: setTimer.bind(scheduler),
     sleepSync: sleepSync.bind(scheduler),

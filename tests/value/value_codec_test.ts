@@ -238,7 +238,12 @@ test("ValueDecoder refuses every malformed value with a DecodeError", () => {
   const malformed: [string, RegExp][] = [
     ["", /empty/],
     ["00", /value type is 0/],
-    ["09", /value type is 9/],
+    ["09", /has 1 bytes, expected at least 10/],
+    ["09" + "00".repeat(8), /has 9 bytes/],
+    ["09" + "ffffffffffffffff" + "0301", /limit is 2\^53 - 1/],
+    ["09" + "0100000000000000" + "06", /tombstone/],
+    ["09" + "0100000000000000" + "09" + "0100000000000000" + "0301", /value type is 9/],
+    ["09" + "0100000000000000" + "0400" + "01000000", /claims 1 bytes, 0 remain/],
     ["ff00000000", /value type is 255/],
     ["06", /tombstone/],
     ["0401" + "00".repeat(14), /unsupported/],

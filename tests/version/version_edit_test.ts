@@ -87,7 +87,8 @@ test("decodeVersionEdit refuses every truncation that cuts a field", () => {
 
 test("decodeVersionEdit refuses fields out of range, naming their offset", () => {
   const bad: [string, string, number][] = [
-    ["an unknown tag", "06", 0],
+    ["an unknown tag", "09", 0],
+    ["times of a table that was not added", "06 05000000 0100000000000000 01 0000000000000000", 0],
     ["tag 0", "00", 0],
     ["a level of 7", "04 07 05000000", 1],
     ["an added level of 255", "05 ff 09000000", 1],

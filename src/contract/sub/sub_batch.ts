@@ -3,7 +3,7 @@
  * subs and of the store.
  */
 
-import type { Batch, DeletedRange, WriteOptions } from "../writer.ts";
+import type { Batch, DeletedRange, PutTime, WriteOptions } from "../writer.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /**
@@ -42,9 +42,8 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
   }
 
   /** Adds a put. */
-  put(key: K, value: ValueIn): this {
-    // Pass further arguments on: the store's batch accepts or refuses them.
-    const rest = Array.prototype.slice.call(arguments, 2) as [];
+  put(key: K, value: ValueIn, ...rest: [time?: PutTime]): this {
+    // The store's batch accepts or refuses further arguments.
     this.subTarget.put(this.#space.key(key), this.#space.value(value), ...rest);
     return this;
   }

@@ -35,7 +35,7 @@ export class SubWatches<K, V, KeyOut, ValueIn> {
         }
         const key = space.keyOf(operation.key as string | Uint8Array);
         return operation.type === "put"
-          ? { type: "put", key, value: space.valueOf(operation.value, operation.key) }
+          ? { ...operation, key, value: space.valueOf(operation.value, operation.key) }
           : { type: "delete", key };
       },
       () => this.#open.delete(watch),

@@ -4,7 +4,14 @@ import type { Cursor } from "../cursor.ts";
 import { type Beginning, prefixRange, type Range } from "../range.ts";
 import type { Entry, EntryOptions, Reader } from "../reader.ts";
 import { describeValue, type Value, type ValueTypeName } from "../value.ts";
-import type { Batch, DeletedRange, Operation, WriteOptions, Writer } from "../writer.ts";
+import type {
+  Batch,
+  DeletedRange,
+  Operation,
+  PutOptions,
+  WriteOptions,
+  Writer,
+} from "../writer.ts";
 import { WriterBase } from "../writer_base.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { SubBatch, subTargetOf } from "./sub_batch.ts";
@@ -66,7 +73,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
     return this.#reads.count(range);
   }
 
-  override async put(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): Promise<void> {
+  override async put(key: K, value: ValueIn, ...rest: [options?: PutOptions]): Promise<void> {
     this.requireOpen();
     await this.subTarget.put(this.space.key(key), this.space.value(value), ...rest);
   }
@@ -115,7 +122,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
   override async putIfNotExists(
     key: K,
     value: ValueIn,
-    ...rest: [options?: WriteOptions]
+    ...rest: [options?: PutOptions]
   ): Promise<boolean> {
     this.requireOpen();
     return await this.subTarget.putIfNotExists(
@@ -130,7 +137,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
     key: K,
     value: ValueIn,
     expected: ValueIn,
-    ...rest: [options?: WriteOptions]
+    ...rest: [options?: PutOptions]
   ): Promise<boolean> {
     this.requireOpen();
     const { space } = this;
@@ -145,7 +152,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
   override async increment(
     key: K,
     by?: bigint | number,
-    ...rest: [options?: WriteOptions]
+    ...rest: [options?: PutOptions]
   ): Promise<bigint> {
     this.requireOpen();
     // With its own kind of values, the sum must be one of those values.
@@ -156,7 +163,7 @@ export class SubWriter<K, V, KeyOut, ValueIn> extends WriterBase<K, V, KeyOut, V
   override async update(
     key: K,
     change: (old: V | undefined) => ValueIn | undefined,
-    ...rest: [options?: WriteOptions]
+    ...rest: [options?: PutOptions]
   ): Promise<V | undefined> {
     this.requireOpen();
     const own = this.space.key(key);

@@ -13,6 +13,11 @@ export interface ContractSuiteOptions {
    * `MAX_KEY_BYTES`.
    */
   maxKeyBytes?: number;
+  /**
+   * Whether values can expire, by the clock of `Date`. A store that does not have this has to refuse
+   * the options. Default true.
+   */
+  hasExpiry?: boolean;
 }
 
 /** Declares one test of a fresh store. */

@@ -25,6 +25,7 @@ import {
   type Pressure,
 } from "./back_pressure.ts";
 import { CompactionQueue, type CompactionRange } from "./compaction_queue.ts";
+import { ExpiryWatch } from "./expiry_watch.ts";
 import { FlushQueue } from "./flush_queue.ts";
 import { IdleWatch } from "./idle_watch.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -46,6 +47,8 @@ export class Background {
   readonly flushes: FlushQueue;
   /** Finds out that nobody writes any more. */
   readonly idle: IdleWatch;
+  /** Finds out that entries have expired. */
+  readonly expiry: ExpiryWatch;
   /** Compactions: the one in progress, and what they have read and written. */
   readonly compactions: CompactionQueue;
   /** How often a writer had to wait. */
@@ -69,6 +72,7 @@ export class Background {
     this.#state = state;
     this.flushes = new FlushQueue(state);
     this.idle = new IdleWatch(state, () => this.#startIdleWork());
+    this.expiry = new ExpiryWatch(state, () => this.#startExpiryWork());
     this.compactions = new CompactionQueue(state, () => !this.#isPaced());
     this.#pressure = new BackPressure({
       l0CompactionTrigger: state.compaction.l0CompactionTrigger,
@@ -175,6 +179,7 @@ export class Background {
   /** Ends the compaction at its current step and starts no other: the store is being closed. */
   stopCompaction(): void {
     this.idle.stop();
+    this.expiry.stop();
     this.compactions.stop();
     this.#settle();
     this.compactions.cancel(new ClosedError("store"));
@@ -186,6 +191,7 @@ export class Background {
     this.#isStopped = true;
     this.#retryTimer?.cancel();
     this.idle.stop();
+    this.expiry.stop();
     const reason = new ClosedError("store");
     this.flushes.cancel(reason);
     this.compactions.cancel(reason);
@@ -214,8 +220,12 @@ export class Background {
     this.#watchIfDead();
   }
 
-  /** Watches for the next idle time, unless this is one and everything in it was done. */
+  /**
+   * Watches for the next idle time, unless this is one and everything in it was done. Watches for
+   * the time at which something expires.
+   */
   #watchIfDead(): void {
+    if (this.#state.status === "open") this.expiry.start();
     if (!this.idle.isIdle) this.idle.startIfDead();
   }
 
@@ -237,6 +247,13 @@ export class Background {
   /** Whether there is time for everything: nobody writes, and nobody waits. */
   #isPaced(): boolean {
     return this.idle.isIdle && this.#waiters.length === 0;
+  }
+
+  /** Frees what has expired, mostly dead tables at once and the rest when nobody writes. */
+  #startExpiryWork(): void {
+    if (this.idle.isIdle) return this.#startIdleWork();
+    this.idle.start();
+    this.kick();
   }
 
   #startIdleWork(): void {

@@ -10,6 +10,7 @@ import { type Compaction, editOf, keptTables } from "../../compaction/compaction
 import { mergeJob } from "../../compaction/merge_job.ts";
 import { pickCompaction, pickIdleCompaction, planFullCompaction } from "../../compaction/picker.ts";
 import { planNeighbours } from "../../compaction/small_tables.ts";
+import { nextExpiryOf } from "../../compaction/tombstones.ts";
 import { RunningTask, type Task } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
@@ -56,6 +57,8 @@ export class CompactionQueue {
    */
   #restedVersion: Version | undefined;
   #idleRestedVersion: Version | undefined;
+  /** When there may be something to do although the version is the same: entries expire. */
+  #restedUntilMs = Infinity;
 
   /** Makes the queue of a store; `mayUseThread` is asked before each merge. */
   constructor(state: StoreState, mayUseThread: () => boolean) {
@@ -125,19 +128,26 @@ export class CompactionQueue {
       request.isStarted = true;
       return this.#fullCompactionTask(request);
     }
+    if (this.#restedUntilMs < Infinity && this.#restedUntilMs <= state.wallMs) {
+      this.#restedVersion = undefined;
+      this.#idleRestedVersion = undefined;
+    }
     const { current } = state.versions;
     if ((isIdle ? this.#idleRestedVersion : this.#restedVersion) === current) return undefined;
+    const nowMs = state.wallMs;
     const compaction = isIdle
-      ? pickIdleCompaction(current.tables, state.compaction)
-      : pickCompaction(current.tables, state.compaction);
+      ? pickIdleCompaction(current.tables, state.compaction, nowMs)
+      : pickCompaction(current.tables, state.compaction, nowMs);
     if (compaction !== undefined) return this.#compactionTask(compaction);
+    this.#restedUntilMs = nextExpiryOf(current.tables, nowMs);
     this.#restedVersion = current;
     if (isIdle) this.#idleRestedVersion = current;
     return undefined;
   }
 
   /** Carries out a merge, in the job thread if it is large enough. */
-  *#merged(compaction: Compaction): Task<readonly TableMetadata[]> {
+  *#merged(planned: Compaction): Task<readonly TableMetadata[]> {
+    const compaction = { ...planned, nowMs: this.#state.wallMs };
     const { jobThread, tableOutput, versions } = this.#state;
     if (this.#mayUseThread() && jobThread?.takesMerge(compaction)) {
       try {
@@ -177,7 +187,8 @@ export class CompactionQueue {
 
   *#fullCompactionTask({ range }: CompactionRequest): Task<void> {
     const { versions, compaction } = this.#state;
-    for (const plan of planFullCompaction(versions.current.tables, compaction, range)) {
+    const nowMs = this.#state.wallMs;
+    for (const plan of planFullCompaction(versions.current.tables, compaction, range, nowMs)) {
       yield* this.#compactionTask(plan);
     }
     // The result of a merge is smaller than its parts, and may then fit beside the next one.

@@ -7,7 +7,8 @@
  */
 
 import { hasSpans, hiddenEntries } from "../../compaction/covered.ts";
-import type { LiveTable } from "../../version/version.ts";
+import { deadCount } from "../../compaction/tombstones.ts";
+import type { TableMetadata } from "../../version/table_metadata.ts";
 import { Rest } from "../state/rest.ts";
 import type { StoreState } from "../state/store_state.ts";
 
@@ -16,6 +17,8 @@ import type { StoreState } from "../state/store_state.ts";
  * tombstones: then what it deletes is worth a table.
  */
 const ENTRIES_PER_TOMBSTONE = 16;
+/** An expired memtable with fewer bytes is not worth a table. */
+const MIN_EXPIRED_BYTES = 64 * 1024;
 
 /** Watches the writes of a store. */
 export class IdleWatch {
@@ -38,17 +41,21 @@ export class IdleWatch {
     return this.#idleSequence === this.#state.lastSequence;
   }
 
-  /** Whether the memtable deletes much of the tables' content. */
+  /** Whether the memtable deletes much of the tables' content, or is itself mostly expired. */
   get isMemtableDead(): boolean {
-    const { memtable, versions } = this.#state;
+    const { memtable, versions, wallMs } = this.#state;
     // A deleted range is worth a table if a table has keys of it.
     const spans = memtable.deletedSpans;
     const tables = versions.current.tables.flat();
     if (tables.some((table) => hiddenEntries(table, spans) > 0)) return true;
-    if (memtable.tombstoneCount === 0) return false;
+    const expired = memtable.latestExpiry <= wallMs ? memtable.expiringCount : 0;
+    const dead = memtable.tombstoneCount + expired;
+    if (dead === 0) return false;
+    const isLarge = memtable.sizeBytes >= MIN_EXPIRED_BYTES;
+    if (isLarge && expired * 2 >= memtable.entryCount) return true;
     let entries = 0;
     for (const { entryCount } of tables) entries += entryCount;
-    return entries > 0 && entries <= memtable.tombstoneCount * ENTRIES_PER_TOMBSTONE;
+    return entries > 0 && entries <= dead * ENTRIES_PER_TOMBSTONE;
   }
 
   /** Starts watching; called for every write of a tombstone or a deleted range. */
@@ -56,12 +63,12 @@ export class IdleWatch {
     this.#rest.note();
   }
 
-  /** As `start`, if tables hold tombstones. */
+  /** As `start`, if tables hold tombstones or entries that have expired. */
   startIfDead(): void {
-    const { levels } = this.#state.versions.current;
-    const isDead = ({ metadata }: LiveTable): boolean =>
-      metadata.tombstoneCount > 0 || hasSpans(metadata);
-    if (levels.some((tables) => tables.some(isDead))) this.start();
+    const { versions, wallMs } = this.#state;
+    const isDead = (table: TableMetadata): boolean =>
+      deadCount(table, wallMs) > 0 || hasSpans(table);
+    if (versions.current.tables.some((tables) => tables.some(isDead))) this.start();
   }
 
   /** Ends all watching. */

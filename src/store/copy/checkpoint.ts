@@ -28,7 +28,7 @@ import {
   manifestName,
   parseFileName,
 } from "../../version/file_names.ts";
-import { writeGoStore } from "../../go/go_checkpoint.ts";
+import { type GoExpiring, writeGoStore } from "../../go/go_checkpoint.ts";
 import { GO_LOG_NAME } from "../../go/go_log.ts";
 import { stagedTableNumber } from "../../go/go_store_writer.ts";
 import { checkSignal, throwIfAborted } from "../../contract/abort_signal.ts";
@@ -50,6 +50,12 @@ export type CheckpointFormat = "tinykvs" | "go-v0.4";
 export interface CheckpointOptions {
   /** The library that will open it. Default "tinykvs". */
   format?: CheckpointFormat;
+  /**
+   * For the format "go-v0.4", whose values do not expire: what to make of values that do. "refuse"
+   * them with an error that names the key, "drop" them, or "keep" them without their time. Default
+   * "refuse".
+   */
+  expiring?: "refuse" | "drop" | "keep";
   /** Gives the checkpoint up: it rejects with the signal's reason. */
   signal?: AbortSignal;
 }
@@ -57,7 +63,7 @@ export interface CheckpointOptions {
 /** The mark of an unfinished checkpoint. */
 const UNFINISHED_NAME = manifestName(0);
 /** The longest time for which the event loop is held at once. */
-const NAMES: ReadonlySet<string> = new Set(["format", "signal"]);
+const NAMES: ReadonlySet<string> = new Set(["format", "expiring", "signal"]);
 
 /** Makes a checkpoint; `Store.checkpoint` documents it. */
 export async function makeCheckpoint(
@@ -66,7 +72,7 @@ export async function makeCheckpoint(
   options: CheckpointOptions | undefined,
 ): Promise<void> {
   const place = requirePath(path, "make a checkpoint");
-  const { format, signal } = resolveCheckpoint(options);
+  const { format, expiring, signal } = resolveCheckpoint(options);
   state.requireOpen();
   throwIfAborted(signal);
   const { fileSystem } = state;
@@ -78,7 +84,7 @@ export async function makeCheckpoint(
     lock = await (fileSystem.lock?.(directory) ?? fileSystem.lockSync(directory));
     const target = { fileSystem: fencedFileSystem(fileSystem, directory, lock), directory };
     requireEmpty(target);
-    await drive(state, lease, checkpointTask(state, lease, target, format), signal);
+    await drive(state, lease, checkpointTask(state, lease, target, format, expiring), signal);
   } finally {
     lease.release();
     lock?.releaseSync();
@@ -87,18 +93,19 @@ export async function makeCheckpoint(
 
 function resolveCheckpoint(
   options: CheckpointOptions | undefined,
-): { format: CheckpointFormat; signal: AbortSignal | undefined } {
+): { format: CheckpointFormat; expiring: GoExpiring; signal: AbortSignal | undefined } {
   const fail = (problem: string): never => {
     throw new TypeError(`Cannot make a checkpoint: ${problem}`);
   };
-  if (options === undefined) return { format: "tinykvs", signal: undefined };
+  const fallback = { format: "tinykvs", expiring: "refuse", signal: undefined } as const;
+  if (options === undefined) return fallback;
   if (typeof options !== "object" || options === null) {
     return fail(`found ${options === null ? "null" : typeof options}, expected options`);
   }
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) fail(`unknown option "${name}"`);
   }
-  const { format = "tinykvs", signal } = ownFields(options);
+  const { format = "tinykvs", expiring, signal } = ownFields(options);
   if (format !== "tinykvs" && format !== "go-v0.4") {
     throw new RangeError(
       `Cannot make a checkpoint: "format" is ${
@@ -106,8 +113,18 @@ function resolveCheckpoint(
       }, expected "tinykvs" or "go-v0.4"`,
     );
   }
+  if (expiring !== undefined && format !== "go-v0.4") {
+    fail('"expiring" is for the format "go-v0.4", others keep values with their times');
+  }
+  if (expiring !== undefined && !["refuse", "drop", "keep"].includes(expiring)) {
+    throw new RangeError(
+      `Cannot make a checkpoint: "expiring" is ${
+        typeof expiring === "string" ? JSON.stringify(expiring) : typeof expiring
+      }, expected "refuse", "drop" or "keep"`,
+    );
+  }
   checkSignal(signal, "Cannot make a checkpoint");
-  return { format, signal };
+  return { format, expiring: expiring ?? "refuse", signal };
 }
 
 function makeOrFindDirectory({ fileSystem, directory }: NewDirectory): void {
@@ -165,6 +182,7 @@ function* checkpointTask(
   lease: Lease,
   target: NewDirectory,
   format: CheckpointFormat,
+  expiring: GoExpiring,
 ): Task<void> {
   const { fileSystem, directory } = target;
   const path = (name: string): string => fileSystem.joinPath(directory, name);
@@ -174,7 +192,7 @@ function* checkpointTask(
   let isFinished = false;
   try {
     yield syncDirectoryStep(fileSystem, directory);
-    if (format === "go-v0.4") yield* writeGoStore(state, lease, target);
+    if (format === "go-v0.4") yield* writeGoStore(state, lease, target, expiring);
     else yield* copyStore(state, lease, target);
     fileSystem.removeSync(path(UNFINISHED_NAME));
     if (format === "go-v0.4") fileSystem.createSync(path(GO_LOG_NAME)).closeSync();

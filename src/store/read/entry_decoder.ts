@@ -8,6 +8,7 @@ import { entryOptions } from "../../contract/reader_base.ts";
 import { DecodeError } from "../../errors.ts";
 import type { EntryView } from "../../iterator/entry_cursor.ts";
 import type { ResolvedOptions } from "../../options.ts";
+import { contentStart, expiryAt, isExpiring } from "../../value/expiry.ts";
 import { asciiText, isAsciiTextFast } from "../../value/ascii_text.ts";
 import { decodeKeyText } from "../../value/key_codec.ts";
 import { copyScannedBytes } from "../../value/owned_bytes.ts";
@@ -75,15 +76,15 @@ export class EntryDecoder<KeyOut = Key, V = Value> {
     };
     this.value = value;
     this.#directory = directory;
+    const withValue = (key: unknown, entry: EntryView): Entry<KeyOut, V> => {
+      const found = { key: key as KeyOut, value: value(entry) };
+      const expiresAt = expiryOf(entry);
+      return expiresAt === undefined ? found : { ...found, expiresAt };
+    };
     this.#entries = {
-      utf8: (entry) => ({
-        key: decodeKeyText(entry.keyBytes, entry.keyStart, entry.keyEnd) as KeyOut,
-        value: value(entry),
-      }),
-      bytes: (entry) => ({
-        key: entry.keyBytes.slice(entry.keyStart, entry.keyEnd) as KeyOut,
-        value: value(entry),
-      }),
+      utf8: (entry) =>
+        withValue(decodeKeyText(entry.keyBytes, entry.keyStart, entry.keyEnd), entry),
+      bytes: (entry) => withValue(entry.keyBytes.slice(entry.keyStart, entry.keyEnd), entry),
     };
     this.entry = this.#entries[options.keyEncoding];
     this.values = { utf8: scannedValue, bytes: scannedValue };
@@ -114,7 +115,9 @@ export class EntryDecoder<KeyOut = Key, V = Value> {
       const { valueBytes, valueView, valueStart, valueEnd } = entry;
       try {
         expectType(valueTypeAt(valueBytes, valueStart, valueEnd), type);
-        if (type === "int64") return int64At(valueView, valueStart, valueEnd);
+        if (type === "int64") {
+          return int64At(valueView, contentStart(valueBytes, valueStart), valueEnd);
+        }
       } catch (error) {
         if (error instanceof DecodeError) throw corruptValue(this.#directory, error);
         throw error;
@@ -122,6 +125,11 @@ export class EntryDecoder<KeyOut = Key, V = Value> {
       return this.value(entry) as Value;
     };
   }
+}
+
+/** The time at which an entry expires, in milliseconds since 1970. */
+export function expiryOf({ valueBytes, valueView, valueStart }: EntryView): number | undefined {
+  return isExpiring(valueBytes, valueStart) ? expiryAt(valueView, valueStart) : undefined;
 }
 
 function textKey({ keyBytes, keyView, keyStart, keyEnd }: EntryView): string {

@@ -27,6 +27,7 @@ import {
 import { MaskedCursor } from "../../iterator/masked_cursor.ts";
 import { MergingCursor } from "../../iterator/merging_cursor.ts";
 import { isLive } from "../../iterator/visibility.ts";
+import { isExpiring } from "../../value/expiry.ts";
 import type { ScanProgress, TableScanOptions } from "../../sstable/read_window.ts";
 import { TableCursor } from "../../sstable/table_cursor.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../../version/version.ts";
@@ -52,6 +53,8 @@ export interface NewestSource {
   /** The spans that hide entries of the view. */
   readonly spans: readonly KeySpan[];
 }
+/** What a walk shows: that of a lease. */
+export type ScannedState = Pick<Lease, "view" | "sequence" | "wallMs">;
 
 /** A walk over one range. */
 export class EntryScan {
@@ -80,25 +83,30 @@ export class EntryScan {
   /** How many entries of the current run the cursor has not skipped yet. */
   #unskipped = 0;
   readonly #sequence: number;
+  readonly #wallMs: number;
   /** Stretches that can be skipped. */
   readonly #deadRanges: DeadRanges | undefined;
   /** Tombstones since the last live entry, or since the start. */
   #dead = 0;
   /** The number of them at which to check next whether the rest can be skipped. */
   #nextLook = MANY_TOMBSTONES;
+  /**
+   * Whether one of them is not a tombstone, but has expired. What is remembered of the rest is not
+   * true at earlier times, so nothing is.
+   */
+  #hasExpired = false;
   /** Whether nothing was shown since the walk started at `#origin`. */
   #isAtOrigin = false;
   #origin: BoundKey | undefined;
   #deadWalk: DeadWalk | undefined;
 
   /**
-   * Makes a walk that has not started. Its user must hold the view. With `keysOnly` large values
-   * are not read, and nobody may use the shown values. `own` has entries and deletions that come
-   * before those of the view; the walk says nothing about dead ranges then.
+   * Makes a walk that has not started over what a lease shows. Its user must hold the view. With
+   * `keysOnly` large values are not read, and nobody may use the shown values. `own` has entries and
+   * deletions that come before those of the view; the walk says nothing about dead ranges then.
    */
   constructor(
-    view: ReadView,
-    sequence: number,
+    { view, sequence, wallMs }: ScannedState,
     range: ResolvedRange,
     verifyChecksums: boolean,
     keysOnly = false,
@@ -106,6 +114,7 @@ export class EntryScan {
     own?: NewestSource,
   ) {
     this.#sequence = sequence;
+    this.#wallMs = wallMs;
     this.#deadRanges = deadRanges;
     this.#range = range;
     this.#remaining = range.limit;
@@ -223,6 +232,7 @@ export class EntryScan {
     const { bytes, view, offsets, step } = run;
     let slot = this.#slot;
     let left = this.#left;
+    const wallMs = this.#wallMs;
     let dead = 0;
     while (left > 0) {
       left--;
@@ -230,8 +240,9 @@ export class EntryScan {
       const at = offsets[slot]!;
       const keyEnd = at + 4 + view.getUint32(at, true);
       const valueStart = keyEnd + 4;
-      if (!isLive(bytes, valueStart)) {
+      if (!isLive(bytes, view, valueStart, wallMs)) {
         dead++;
+        if (isExpiring(bytes, valueStart)) this.#hasExpired = true;
         continue;
       }
       const { entry } = this;
@@ -262,12 +273,14 @@ export class EntryScan {
       this.#unskipped = count - 1;
       this.#left = count - 1;
       if (count > 1) this.#slot = this.#run.first;
-      if (isLive(this.entry.valueBytes, this.entry.valueStart)) {
+      const { valueBytes, valueView, valueStart } = this.entry;
+      if (isLive(valueBytes, valueView, valueStart, this.#wallMs)) {
         this.#remaining--;
         this.#endDead(true);
         return AT_ENTRY;
       }
       this.#dead++;
+      if (isExpiring(valueBytes, valueStart)) this.#hasExpired = true;
       if (this.#showNext()) {
         this.#endDead(true);
         return AT_ENTRY;
@@ -325,6 +338,7 @@ export class EntryScan {
     const count = this.#dead;
     const dead = this.#deadRanges;
     if (count === 0 || dead === undefined) return;
+    if (this.#hasExpired) return this.#abandonDead();
     this.#dead = 0;
     this.#nextLook = MANY_TOMBSTONES;
     dead.walked += count;
@@ -342,6 +356,7 @@ export class EntryScan {
 
   #abandonDead(): void {
     this.#dead = 0;
+    this.#hasExpired = false;
     this.#nextLook = MANY_TOMBSTONES;
     if (this.#deadWalk !== undefined) this.#deadRanges?.abandon(this.#deadWalk);
     this.#deadWalk = undefined;
@@ -359,8 +374,7 @@ export type OpenScan = (
 /** A walk over what a lease shows, and nothing else. */
 export const openScan: OpenScan = (state, lease, range, keysOnly) => {
   const { verifyChecksums } = state.options;
-  const { view, sequence } = lease;
-  return new EntryScan(view, sequence, range, verifyChecksums, keysOnly, state.deadRanges);
+  return new EntryScan(lease, range, verifyChecksums, keysOnly, state.deadRanges);
 };
 
 /** Where runs end: before the upper bound, in reverse at the lower one. */

@@ -13,7 +13,7 @@ import {
   NEEDS_LOAD,
   type Position,
 } from "../../iterator/entry_cursor.ts";
-import { isLive } from "../../iterator/visibility.ts";
+import { isLiveFor, type ReadTime } from "../../iterator/visibility.ts";
 import { ReadPace } from "../../sstable/read_pace.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key } from "../../value/value.ts";
@@ -74,7 +74,7 @@ export class ReadPath {
       lookup.loadSync();
       position = lookup.resume();
     }
-    return this.#result(position, lookup, decode);
+    return this.#result(position, lookup, decode, snapshot ?? this.#state);
   }
 
   /**
@@ -98,7 +98,7 @@ export class ReadPath {
         operations += OPERATIONS_PER_LOAD;
         position = lookup.resume();
       }
-      const result = this.#result(position, lookup, decode);
+      const result = this.#result(position, lookup, decode, snapshot ?? this.#state);
       const turn = turns.due(operations);
       return turn === undefined ? Promise.resolve(result) : turn.then(() => result);
     } catch (error) {
@@ -154,7 +154,7 @@ export class ReadPath {
         }
         // In the same stretch as the search's last step, because what it found in memory is not
         // pinned.
-        results[at] = this.#result(position, lookup, decode);
+        results[at] = this.#result(position, lookup, decode, lease);
         lookup.release();
         const turn = turns.due(operations);
         if (turn !== undefined) {
@@ -239,7 +239,8 @@ export class ReadPath {
 
   #use<T>(position: Position, lookup: PointLookup, use: UseEntry<T>): T {
     const { entry } = lookup;
-    const isThere = position === AT_ENTRY && isLive(entry.valueBytes, entry.valueStart);
+    const isThere = position === AT_ENTRY &&
+      isLiveFor(entry.valueBytes, entry.valueView, entry.valueStart, this.#state);
     return use(isThere ? entry : undefined);
   }
 
@@ -298,7 +299,7 @@ export class ReadPath {
           if (position === NEEDS_LOAD) return lookup.load(onLoaded);
           // In the same stretch as the search's last step, because what it found in memory is not
           // pinned.
-          resolve(this.#result(position, lookup, decode));
+          resolve(this.#result(position, lookup, decode, lease));
         } catch (error) {
           reject(error);
         }
@@ -309,10 +310,16 @@ export class ReadPath {
     });
   }
 
-  #result<T>(position: Position, lookup: PointLookup, decode: DecodeEntry<T>): T | undefined {
+  #result<T>(
+    position: Position,
+    lookup: PointLookup,
+    decode: DecodeEntry<T>,
+    time: ReadTime,
+  ): T | undefined {
+    if (position !== AT_ENTRY) return undefined;
     const { entry } = lookup;
-    if (position !== AT_ENTRY || !isLive(entry.valueBytes, entry.valueStart)) return undefined;
-    return decode(entry);
+    const isThere = isLiveFor(entry.valueBytes, entry.valueView, entry.valueStart, time);
+    return isThere ? decode(entry) : undefined;
   }
 }
 

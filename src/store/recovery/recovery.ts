@@ -40,8 +40,8 @@ import {
   decodeCurrent,
   decodeManifest,
   isCurrentOfLevelDb,
-  MANIFEST_VERSION_WITH_SPANS,
   MAX_CURRENT_BYTES,
+  NEWEST_MANIFEST_VERSION,
   otherCurrentVersion,
 } from "../../version/manifest_format.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
@@ -323,7 +323,7 @@ export function readManifest(
       throw new UnsupportedFormatError(
         path,
         `manifest version ${newerVersion}`,
-        `manifest versions up to ${MANIFEST_VERSION_WITH_SPANS}`,
+        `manifest versions up to ${NEWEST_MANIFEST_VERSION}`,
       );
     }
     return stateAfter(edits, live);

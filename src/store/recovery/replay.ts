@@ -21,7 +21,7 @@ import type { Task } from "../../platform/task.ts";
 import { logName, tableName } from "../../version/file_names.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import type { VersionSet } from "../../version/version_set.ts";
-import { LOG_VERSION_WITH_RANGES, type LogHeader } from "../../wal/log_format.ts";
+import { type LogHeader, NEWEST_LOG_VERSION } from "../../wal/log_format.ts";
 import { type LogSummary, readLog } from "../../wal/log_reader.ts";
 import { endOfKeys, insertOperation } from "../state/operations.ts";
 import type { ForeignStore } from "./foreign_store.ts";
@@ -159,7 +159,7 @@ export class Replay {
         throw new UnsupportedFormatError(
           path,
           `log version ${found.version}`,
-          `log versions up to ${LOG_VERSION_WITH_RANGES}`,
+          `log versions up to ${NEWEST_LOG_VERSION}`,
         );
       }
       if (found.header === undefined && this.#isProven(number)) {

@@ -10,7 +10,7 @@
 import { IoError } from "../../errors.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import { logName } from "../../version/file_names.ts";
-import { LOG_VERSION, LOG_VERSION_WITH_RANGES } from "../../wal/log_format.ts";
+import { LOG_VERSION } from "../../wal/log_format.ts";
 import { LogWriter } from "../../wal/log_writer.ts";
 
 interface OpenLog {
@@ -27,9 +27,10 @@ export class Logs {
   readonly #expectedBytes: number;
   #logs: OpenLog[] = [];
   #active: LogWriter | undefined;
-  #version = LOG_VERSION;
   /** Whether the active log has its end record, because the next one could not be created. */
   #isEnded = false;
+  /** The format version of logs from the next one on. */
+  version: number = LOG_VERSION;
 
   /** Starts without a log: the first write opens one. Each will hold about `expectedBytes`. */
   constructor(
@@ -52,11 +53,6 @@ export class Logs {
   /** Whether nothing may be appended to the active log: `rotate` must be called again. */
   get isEnded(): boolean {
     return this.#isEnded;
-  }
-
-  /** Makes all later logs of the version that may have deleted ranges. */
-  allowRanges(): void {
-    this.#version = LOG_VERSION_WITH_RANGES;
   }
 
   /** Bytes in all logs. */
@@ -87,7 +83,7 @@ export class Logs {
       number,
       firstSequence,
       this.#expectedBytes,
-      this.#version,
+      this.version,
     );
     this.#logs.push({ writer, isNameDurable: false, isClosed: false });
     this.#active = writer;

@@ -59,6 +59,8 @@ export class Lease {
   readonly view: ReadView;
   /** Entries with higher sequence numbers are not seen. */
   readonly sequence: number;
+  /** Entries that expire by this time are not seen: milliseconds since 1970. */
+  readonly wallMs: number;
   /**
    * Objects that nobody needs to release any more when the store is closed: then they may become
    * garbage.
@@ -68,9 +70,10 @@ export class Lease {
   #state: "held" | "released" | "store closed" = "held";
 
   /** Takes a lease and notes it in `leases`. */
-  constructor(view: ReadView, sequence: number, leases: Set<Lease>) {
+  constructor(view: ReadView, sequence: number, leases: Set<Lease>, wallMs = 0) {
     this.view = view;
     this.sequence = sequence;
+    this.wallMs = wallMs;
     this.#leases = leases;
     view.retain();
     leases.add(this);

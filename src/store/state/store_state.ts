@@ -152,6 +152,11 @@ export class StoreState {
     return this.#view;
   }
 
+  /** The time by which reads that begin now judge what has expired: milliseconds since 1970. */
+  get wallMs(): number {
+    return this.scheduler.wallMs();
+  }
+
   /** The first failure of the background or of the log, or undefined. */
   get failure(): BackgroundError | undefined {
     return this.#failure;
@@ -164,10 +169,12 @@ export class StoreState {
    *   began
    */
   lease(snapshot?: Lease): Lease {
-    if (snapshot === undefined) return new Lease(this.#view, this.lastSequence, this.leases);
+    if (snapshot === undefined) {
+      return new Lease(this.#view, this.lastSequence, this.leases, this.wallMs);
+    }
     // The view of a released lease may have released its tables, which can't be counted again.
     snapshot.requireHeld("snapshot");
-    return new Lease(snapshot.view, snapshot.sequence, this.leases);
+    return new Lease(snapshot.view, snapshot.sequence, this.leases, snapshot.wallMs);
   }
 
   /**

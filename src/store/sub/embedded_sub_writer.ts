@@ -8,7 +8,13 @@ import { type Beginning, prefixRange, type Range } from "../../contract/range.ts
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubWriter } from "../../contract/sub/sub_writer.ts";
 import { type Value, valueTypeName } from "../../contract/value.ts";
-import type { Batch, DeletedRange, Operation, WriteOptions } from "../../contract/writer.ts";
+import type {
+  Batch,
+  DeletedRange,
+  Operation,
+  PutOptions,
+  WriteOptions,
+} from "../../contract/writer.ts";
 import { addInt64, int64Of } from "../../contract/writer_base.ts";
 import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
@@ -78,7 +84,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   }
 
   /** As `put`. Returns when the write is durable, and may help with background work. */
-  putSync(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): void {
+  putSync(key: K, value: ValueIn, ...rest: [options?: PutOptions]): void {
     this.requireOpen();
     this.#target.putSync(this.space.key(key), this.space.value(value), ...rest);
   }
@@ -121,7 +127,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   }
 
   /** As `putIfNotExists`. */
-  putIfNotExistsSync(key: K, value: ValueIn, ...rest: [options?: WriteOptions]): boolean {
+  putIfNotExistsSync(key: K, value: ValueIn, ...rest: [options?: PutOptions]): boolean {
     this.requireOpen();
     return this.#target.putIfNotExistsSync(
       this.space.key(key),
@@ -135,7 +141,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
     key: K,
     value: ValueIn,
     expected: ValueIn,
-    ...rest: [options?: WriteOptions]
+    ...rest: [options?: PutOptions]
   ): boolean {
     this.requireOpen();
     const { space } = this;
@@ -148,7 +154,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   }
 
   /** As `increment`. */
-  incrementSync(key: K, by: bigint | number = 1n, ...rest: [options?: WriteOptions]): bigint {
+  incrementSync(key: K, by: bigint | number = 1n, ...rest: [options?: PutOptions]): bigint {
     this.requireOpen();
     if (this.space.hasStoreValues) {
       return this.#target.incrementSync(this.space.key(key), by, ...rest);
@@ -165,7 +171,7 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   updateSync(
     key: K,
     change: (old: V | undefined) => ValueIn | undefined,
-    ...rest: [options?: WriteOptions]
+    ...rest: [options?: PutOptions]
   ): V | undefined {
     this.requireOpen();
     const own = this.space.key(key);

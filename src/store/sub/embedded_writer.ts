@@ -5,6 +5,7 @@ import type {
   Batch,
   DeletedRange,
   Operation,
+  PutOptions,
   WriteOptions,
   Writer,
 } from "../../contract/writer.ts";
@@ -27,7 +28,7 @@ import type { Key, Value } from "../../value/value.ts";
  */
 export interface EmbeddedWriter<K = Key, V = Value, ValueIn = V> extends Writer<K, V, ValueIn> {
   /** As `put`. Returns when the write is durable, and may help with background work. */
-  putSync(key: K, value: ValueIn, options?: WriteOptions): void;
+  putSync(key: K, value: ValueIn, options?: PutOptions): void;
   /** As `delete`. */
   deleteSync(key: K, options?: WriteOptions): void;
   /** As `deleteRange`. */
@@ -44,15 +45,15 @@ export interface EmbeddedWriter<K = Key, V = Value, ValueIn = V> extends Writer<
     options?: WriteOptions,
   ): void;
   /** As `putIfNotExists`. */
-  putIfNotExistsSync(key: K, value: ValueIn, options?: WriteOptions): boolean;
+  putIfNotExistsSync(key: K, value: ValueIn, options?: PutOptions): boolean;
   /** As `putIfEquals`. */
-  putIfEqualsSync(key: K, value: ValueIn, expected: ValueIn, options?: WriteOptions): boolean;
+  putIfEqualsSync(key: K, value: ValueIn, expected: ValueIn, options?: PutOptions): boolean;
   /** As `increment`. */
-  incrementSync(key: K, by?: bigint | number, options?: WriteOptions): bigint;
+  incrementSync(key: K, by?: bigint | number, options?: PutOptions): bigint;
   /** As `update`. */
   updateSync(
     key: K,
     change: (old: V | undefined) => ValueIn | undefined,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): V | ValueIn | undefined;
 }

@@ -42,13 +42,13 @@ export class TrackedScan extends EntryScan {
     owner: ScanOwner,
     own: NewestSource | undefined,
     state: StoreState,
-    { view, sequence }: Lease,
+    lease: Lease,
     range: ResolvedRange,
     keysOnly: boolean,
   ) {
     // A range that is dead for other readers may have entries in this transaction, and the reverse.
     const dead = own === undefined ? state.deadRanges : undefined;
-    super(view, sequence, range, state.options.verifyChecksums, keysOnly, dead, own);
+    super(lease, range, state.options.verifyChecksums, keysOnly, dead, own);
     this.#owner = owner;
     this.#bounds = range;
     this.#from = range.reverse ? range.upper : range.lower;

@@ -26,7 +26,8 @@ import {
 } from "../sub/embedded_sub_transaction.ts";
 import type { EmbeddedWriter } from "../sub/embedded_writer.ts";
 import { EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
-import { addition, creation, deletion, ownKey, replacement } from "../write/decisions.ts";
+import type { PutOptions } from "../../contract/writer.ts";
+import { addition, creation, ownKey, replacement } from "../write/decisions.ts";
 import type { TransactionWork } from "./transaction_work.ts";
 
 /** What a write of a transaction resolves with. The call itself has done the work. */
@@ -198,7 +199,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
    * valid
    * @throws {ConflictError} the transaction has written more than the limit
    */
-  override put(key: Key, value: Value, options?: WriteOptions): Promise<void> {
+  override put(key: Key, value: Value, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) return Promise.reject(surplusArgument("put", arguments[3], 3));
     try {
       this.putSync(key, value, options);
@@ -209,7 +210,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   }
 
   /** As `put`. */
-  putSync(key: Key, value: Value, options?: WriteOptions): void {
+  putSync(key: Key, value: Value, options?: PutOptions): void {
     if (arguments.length > 3) throw surplusArgument("putSync", arguments[3], 3);
     this.#work.put(key, value, options);
   }
@@ -301,22 +302,22 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
 
   /** Removes a key. Returns whether the key had a value. */
   override deleteIfExists(key: Key, options?: WriteOptions): Promise<boolean> {
-    return this.#work.apply(key, options, (key) => deletion(key));
+    return this.#work.deleteIfExists(key, options);
   }
 
   /** As `deleteIfExists`. */
   deleteIfExistsSync(key: Key, options?: WriteOptions): boolean {
-    return this.#work.applySync(key, options, deletion(key));
+    return this.#work.deleteIfExistsSync(key, options);
   }
 
   /** Stores a value if the key has none. Returns whether it has stored the value. */
-  override putIfNotExists(key: Key, value: Value, options?: WriteOptions): Promise<boolean> {
-    return this.#work.apply(key, options, (key) => creation(key, value));
+  override putIfNotExists(key: Key, value: Value, options?: PutOptions): Promise<boolean> {
+    return this.#work.apply(key, options, (key, expiresAt) => creation(key, value, expiresAt));
   }
 
   /** As `putIfNotExists`. */
-  putIfNotExistsSync(key: Key, value: Value, options?: WriteOptions): boolean {
-    return this.#work.applySync(key, options, creation(key, value));
+  putIfNotExistsSync(key: Key, value: Value, options?: PutOptions): boolean {
+    return this.#work.applySync(key, options, (time) => creation(key, value, time));
   }
 
   /**
@@ -326,24 +327,32 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     key: Key,
     value: Value,
     expected: Value,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Promise<boolean> {
-    return this.#work.apply(key, options, (key) => replacement(key, value, expected));
+    return this.#work.apply(key, options, (key, time) => replacement(key, value, expected, time));
   }
 
   /** As `putIfEquals`. */
-  putIfEqualsSync(key: Key, value: Value, expected: Value, options?: WriteOptions): boolean {
-    return this.#work.applySync(key, options, replacement(key, value, expected));
+  putIfEqualsSync(key: Key, value: Value, expected: Value, options?: PutOptions): boolean {
+    return this.#work.applySync(key, options, (time) => replacement(key, value, expected, time));
   }
 
   /** Adds to the int64 value of the key. A missing key counts as 0. Resolves to the sum. */
-  override increment(key: Key, by: bigint | number = 1n, options?: WriteOptions): Promise<bigint> {
-    return this.#work.apply(key, options, (key) => addition(key, by, this.#work.decoder));
+  override increment(key: Key, by: bigint | number = 1n, options?: PutOptions): Promise<bigint> {
+    return this.#work.apply(
+      key,
+      options,
+      (key, time) => addition(key, by, this.#work.decoder, time),
+    );
   }
 
   /** As `increment`. */
-  incrementSync(key: Key, by: bigint | number = 1n, options?: WriteOptions): bigint {
-    return this.#work.applySync(key, options, addition(key, by, this.#work.decoder));
+  incrementSync(key: Key, by: bigint | number = 1n, options?: PutOptions): bigint {
+    return this.#work.applySync(
+      key,
+      options,
+      (time) => addition(key, by, this.#work.decoder, time),
+    );
   }
 
   /**
@@ -353,19 +362,19 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   override update(
     key: Key,
     change: (old: V | undefined) => Value | undefined,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Promise<Value | undefined> {
-    return this.#work.apply(key, options, (key) => this.#work.change(key, change));
+    return this.#work.apply(key, options, (key, time) => this.#work.change(key, change, time));
   }
 
   /** As `update`. */
   updateSync(
     key: Key,
     change: (old: V | undefined) => Value | undefined,
-    options?: WriteOptions,
+    options?: PutOptions,
   ): Value | undefined {
     const own = ownKey(key);
-    return this.#work.applySync(own, options, this.#work.change(own, change));
+    return this.#work.applySync(own, options, (time) => this.#work.change(own, change, time));
   }
 
   /**

@@ -6,7 +6,9 @@
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { keyList } from "../../contract/rules.ts";
+import { finiteTime, putOptions } from "../../contract/put_options.ts";
 import { wantsSync } from "../../contract/write_options.ts";
+import type { PutOptions } from "../../contract/writer.ts";
 import { type ConflictCause, ConflictError } from "../../errors.ts";
 import { emptyEntryView, type EntryView } from "../../iterator/entry_cursor.ts";
 import { isLive } from "../../iterator/visibility.ts";
@@ -24,6 +26,7 @@ import {
   type Change,
   changedBeside,
   type Decide,
+  deletion,
   ownKey,
   requireChange,
 } from "../write/decisions.ts";
@@ -91,34 +94,33 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
   }
 
   /** Stores a value when the transaction commits. */
-  put(key: Key, value: Value, options: WriteOptions | undefined): void {
-    this.#beginWrite(options);
-    this.#writeSet.put(key, value);
+  put(key: Key, value: Value, options: PutOptions | undefined): void {
+    const expiresAt = this.#beginPut(options);
+    this.#writeSet.put(key, value, finiteTime(expiresAt));
     this.#limit();
   }
 
   /** Removes a key when the transaction commits. */
   delete(key: Key, options: WriteOptions | undefined): void {
-    this.#beginWrite(options);
+    this.#beginWrite(wantsSync(options));
     this.#writeSet.delete(key);
     this.#limit();
   }
 
   /** Removes all keys of a range when the transaction commits. */
   deleteRange(range: Range, options: WriteOptions | undefined): void {
-    this.#beginWrite(options);
+    this.#beginWrite(wantsSync(options));
     this.#writeSet.deleteRange(range);
     this.#limit();
   }
 
   /** Adds several operations, all or none. */
   write(operations: readonly Operation[] | EmbeddedBatch, options: WriteOptions | undefined): void {
-    this.#beginWrite(options);
+    this.#beginWrite(wantsSync(options));
     const batch = batchOf(operations, () => new ByteWriter(256));
     // Getters of a value may have ended the transaction.
     this.requireOpen();
-    const { length, rangeBytes } = batch;
-    this.#writeSet.append(batch.finish(), length, rangeBytes);
+    this.#writeSet.append(batch);
     this.#limit();
   }
 
@@ -196,7 +198,7 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
   read<T>(key: Key, decode: DecodeEntry<T>): Promise<T | undefined> {
     try {
       const own = this.#findOwn(key);
-      if (own !== undefined) return Promise.resolve(decoded(own, decode));
+      if (own !== undefined) return Promise.resolve(decoded(own, decode, this.lease));
       return this.#reads.get(key, decode, this.lease);
     } catch (error) {
       return Promise.reject(error);
@@ -206,7 +208,7 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
   /** As `read`. */
   readSync<T>(key: Key, decode: DecodeEntry<T>): T | undefined {
     const own = this.#findOwn(key);
-    if (own !== undefined) return decoded(own, decode);
+    if (own !== undefined) return decoded(own, decode, this.lease);
     return this.#reads.getSync(key, decode, this.lease);
   }
 
@@ -225,15 +227,21 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
         places.push(results.length);
         others.push(key);
       }
-      results.push(own && decoded(own, decode));
+      results.push(own && decoded(own, decode, this.lease));
     }
     const found = await this.#reads.getMany(others, decode, this.lease);
     for (const [at, place] of places.entries()) results[place] = found[at];
     return results;
   }
 
-  #beginWrite(options: WriteOptions | undefined): void {
-    const isSynced = wantsSync(options);
+  /** Returns the time that the options of a put ask for. */
+  #beginPut(options: PutOptions | undefined): number | undefined {
+    const { sync, expiresAt } = putOptions(options, () => this.state.wallMs);
+    this.#beginWrite(sync);
+    return expiresAt;
+  }
+
+  #beginWrite(isSynced: boolean): void {
     this.requireOpen();
     this.state.requireWritable();
     if (this.#failure !== undefined) throw new ConflictError(this.#failure, this.attempt);
@@ -247,15 +255,33 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
     throw new ConflictError(this.#failure, this.attempt);
   }
 
-  /** A write that depends on what is there. The key is copied before anything is awaited. */
+  /** Removes a key if it is there. */
+  async deleteIfExists(key: Key, options: WriteOptions | undefined): Promise<boolean> {
+    this.#beginWrite(wantsSync(options));
+    return await this.#apply(ownKey(key), deletion(key));
+  }
+
+  /** As `deleteIfExists`. */
+  deleteIfExistsSync(key: Key, options: WriteOptions | undefined): boolean {
+    this.#beginWrite(wantsSync(options));
+    return this.#applySync(key, deletion(key));
+  }
+
+  /**
+   * A put that depends on what is there; `decideOn` gets the time that the options ask for. The key
+   * is copied before anything is awaited.
+   */
   async apply<T>(
     given: Key,
-    options: WriteOptions | undefined,
-    decideOn: (key: Key) => Decide<T>,
+    options: PutOptions | undefined,
+    decideOn: (key: Key, expiresAt: number | undefined) => Decide<T>,
   ): Promise<T> {
-    this.#beginWrite(options);
+    const expiresAt = this.#beginPut(options);
     const key = ownKey(given);
-    const decide = decideOn(key);
+    return await this.#apply(key, decideOn(key, expiresAt));
+  }
+
+  async #apply<T>(key: Key, decide: Decide<T>): Promise<T> {
     let base: EntryView | undefined;
     if (this.#findOwn(key) === undefined) {
       // The transaction does not commit before this write has finished, even if its body does not
@@ -271,8 +297,16 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
   }
 
   /** As `apply`, with a key that nobody changes meanwhile. */
-  applySync<T>(key: Key, options: WriteOptions | undefined, decide: Decide<T>): T {
-    this.#beginWrite(options);
+  applySync<T>(
+    key: Key,
+    options: PutOptions | undefined,
+    decideOn: (expiresAt: number | undefined) => Decide<T>,
+  ): T {
+    const expiresAt = this.#beginPut(options);
+    return this.#applySync(key, decideOn(expiresAt));
+  }
+
+  #applySync<T>(key: Key, decide: Decide<T>): T {
     const own = this.#findOwn(key);
     const base = own === undefined ? this.#reads.getSync(key, copyOf, this.lease) : undefined;
     return this.#decide(key, base, decide);
@@ -287,11 +321,11 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
     // one.
     this.requireOpen();
     const own = this.#ownEntry(key);
-    const { result, batch } = decide(own === undefined ? base : live(own));
+    const { result, batch } = decide(own === undefined ? base : live(own, this.lease));
     if (batch !== undefined) {
       // The function of an update may have ended the transaction.
       this.requireOpen();
-      this.#writeSet.append(batch.finish(), 1);
+      this.#writeSet.append(batch);
       this.#limit();
     }
     return result;
@@ -304,11 +338,15 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
   }
 
   /** The decision of an update, which runs the caller's function. */
-  change(key: Key, change: Change<V>): Decide<Value | undefined> {
+  change(
+    key: Key,
+    change: Change<V>,
+    expiresAt: number | undefined,
+  ): Decide<Value | undefined> {
     requireChange(change);
     return (entry) => {
       const before = this.#writeSet.sizeBytes;
-      const decide = alteration(key, change, this.decoder, () => {
+      const decide = alteration(key, change, this.decoder, expiresAt, () => {
         const start = this.#readSet.encode(key);
         const { view, length } = this.#readSet.keys;
         if (this.#writeSet.hasSince(before, view, start, length)) throw changedBeside();
@@ -318,13 +356,14 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
   }
 }
 
-/** The entry of a key, if the key has a value. */
-function live(entry: EntryView): EntryView | undefined {
-  return isLive(entry.valueBytes, entry.valueStart) ? entry : undefined;
+/** The entry of a key, if the key has a value at the time of the lease. */
+function live(entry: EntryView, { wallMs }: Lease): EntryView | undefined {
+  return isLive(entry.valueBytes, entry.valueView, entry.valueStart, wallMs) ? entry : undefined;
 }
 
-function decoded<T>(entry: EntryView, decode: DecodeEntry<T>): T | undefined {
-  return isLive(entry.valueBytes, entry.valueStart) ? decode(entry) : undefined;
+function decoded<T>(entry: EntryView, decode: DecodeEntry<T>, lease: Lease): T | undefined {
+  const found = live(entry, lease);
+  return found && decode(found);
 }
 
 /** A copy of a value, which later reads and writes do not change. */

@@ -50,6 +50,7 @@ export class WriteSet {
   #rangeBytes = 0;
   /** The first key after every key of the store that the transaction sees. */
   #endOfKeys: () => DataView = () => new DataView(new ArrayBuffer(0));
+  #mayExpire = false;
   /** An index by key of the first operations. Their sequence numbers start at 1. */
   #index: Memtable | undefined;
   #indexedCount = 0;
@@ -70,16 +71,21 @@ export class WriteSet {
     return this.#used;
   }
 
-  /** Adds a put. @throws {TypeError | RangeError} the key or the value cannot be stored */
-  put(key: Key, value: Value): void {
+  /**
+   * Adds a put of a value that may expire.
+   *
+   * @throws {TypeError | RangeError} the key or the value cannot be stored
+   */
+  put(key: Key, value: Value, expiresAt: number | undefined): void {
     if (typeof value === "object" && !isBytes(value)) {
       // Encoding a record may run getters of the caller, and these may write to the transaction.
-      this.append(new EmbeddedBatch().put(key, value).finish(), 1);
+      this.append(new EmbeddedBatch().add(key, value, expiresAt));
       return;
     }
     const payload = this.#begin();
     try {
-      encodePut(payload, key, value);
+      encodePut(payload, key, value, expiresAt);
+      if (expiresAt !== undefined) this.#mayExpire = true;
       this.#end(1);
     } finally {
       this.#isEncoding = false;
@@ -99,14 +105,15 @@ export class WriteSet {
 
   /** Adds the deletion of a range. @throws {TypeError | RangeError} it can't be such a range */
   deleteRange(range: Range): void {
-    const batch = new EmbeddedBatch().deleteRange(range);
-    const { length, rangeBytes } = batch;
-    this.append(batch.finish(), length, rangeBytes);
+    this.append(new EmbeddedBatch().deleteRange(range));
   }
 
-  /** Adds encoded operations. `rangeBytes` of them delete ranges. */
-  append({ bytes, length }: ByteWriter, count: number, rangeBytes = 0): void {
+  /** Adds the operations of a batch, which is used up. */
+  append(batch: EmbeddedBatch): void {
+    const { length: count, mayExpire, rangeBytes } = batch;
+    const { bytes, length } = batch.finish();
     if (count === 0) return;
+    if (mayExpire) this.#mayExpire = true;
     this.#begin().appendBytes(bytes, 0, length);
     this.#end(count);
     this.#rangeBytes += rangeBytes;
@@ -171,7 +178,7 @@ export class WriteSet {
   finish(): EmbeddedBatch {
     const payload = this.#begin();
     this.#isEncoding = false;
-    return EmbeddedBatch.holding(payload, this.#count, this.#rangeBytes);
+    return EmbeddedBatch.holding(payload, this.#count, this.#rangeBytes, this.#mayExpire);
   }
 
   /** Forgets everything, for the next transaction. */
@@ -181,6 +188,7 @@ export class WriteSet {
     this.#count = 0;
     this.#isEncoding = false;
     this.#rangeBytes = 0;
+    this.#mayExpire = false;
     this.#index = undefined;
     this.#indexedCount = 0;
     this.#indexedBytes = 0;

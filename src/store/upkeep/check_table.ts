@@ -16,9 +16,12 @@ import type { Task } from "../../platform/task.ts";
 import type { Block, BlockMemory } from "../../sstable/block.ts";
 import { BlockCache } from "../../sstable/block_cache.ts";
 import { HandlePool } from "../../sstable/handle_pool.ts";
+import type { TableExpiry } from "../../sstable/table_expiry.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import { TableReader, type TableResources } from "../../sstable/table_reader.ts";
 import type { TableIdentity } from "../../sstable/table_sections.ts";
+import { expiryAt, isExpiring } from "../../value/expiry.ts";
+import { isTombstone } from "../../value/value_codec.ts";
 import { tableName } from "../../version/file_names.ts";
 import { problemOf, type VerifyProblem } from "./verify_report.ts";
 
@@ -59,6 +62,8 @@ export interface CheckedTable extends TableIdentity {
   readonly tombstoneCount?: number;
   /** The deleted spans, if they are known. */
   readonly deletedSpans?: readonly KeySpan[];
+  /** The times at which entries expire, if they are known. */
+  readonly expiry?: TableExpiry | undefined;
 }
 
 /**
@@ -95,6 +100,9 @@ class TableChecking implements TableCheck {
   readonly #table: CheckedTable;
   readonly #visit: (block: Block) => void;
   #tombstones = 0;
+  #expiring = 0;
+  #earliest = Infinity;
+  #latest = 0;
   #contentCrc = 0;
   #bytes = new Uint8Array(CHUNK_BYTES);
   #view = new DataView(this.#bytes.buffer);
@@ -176,7 +184,9 @@ class TableChecking implements TableCheck {
     this.#memory = decoded;
     this.entries += decoded.count;
     for (let slot = 0; slot < decoded.count; slot++) {
-      if (decoded.isTombstone(slot)) this.#tombstones++;
+      const start = decoded.valueStart(slot);
+      if (isTombstone(decoded.bytes, start)) this.#tombstones++;
+      else if (isExpiring(decoded.bytes, start)) this.#noteTime(expiryAt(decoded.view, start));
     }
     const end = start + index.blockSize(block);
     const payloadEnd = end - this.#footerBytes(end, index.blockSize(block));
@@ -202,9 +212,23 @@ class TableChecking implements TableCheck {
     if (!areEqual(found, this.#table.deletedSpans ?? found)) {
       this.#fail("its deleted spans are not those that the manifest names");
     }
+    const { count = 0, times = [] } = extension?.expiry ?? {};
+    this.#requireCount("entries that expire", this.#expiring, count);
+    if (count > 0 && (times[0] !== this.#earliest || times.at(-1) !== this.#latest)) {
+      this.#fail(
+        `its entries expire from ${this.#earliest} to ${this.#latest}, ` +
+          `expected ${times[0]} to ${times.at(-1)}`,
+      );
+    }
     if (extension !== undefined && extension.contentCrc !== this.#contentCrc) {
       this.#fail("its blocks are not those that its metadata was written for");
     }
+  }
+
+  #noteTime(time: number): void {
+    this.#expiring++;
+    this.#earliest = Math.min(this.#earliest, time);
+    this.#latest = Math.max(this.#latest, time);
   }
 
   #requireCount(what: string, found: number, expected: number): void {

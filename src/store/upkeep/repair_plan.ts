@@ -425,6 +425,7 @@ function described(identity: CheckedTable, index: TableIndex): TableMetadata {
     entryCount: index.entryCount,
     tombstoneCount: identity.tombstoneCount ?? 0,
     checksum: identity.checksum,
+    expiry: identity.expiry,
     ...boundsWith(
       index.bytes.slice(index.smallestStart, index.smallestEnd),
       index.bytes.slice(index.largestStart, index.largestEnd),

@@ -10,6 +10,7 @@ import {
   FOOTER_BYTES,
   UnknownTableFeature,
 } from "../../sstable/table_format.ts";
+import type { TableExpiry } from "../../sstable/table_expiry.ts";
 import { unsupported } from "../../sstable/table_sections.ts";
 
 /** What a table says about itself. */
@@ -22,6 +23,8 @@ export interface TableTailFacts {
   readonly tombstoneCount: number;
   /** The deleted spans. */
   readonly deletedSpans: readonly KeySpan[];
+  /** The times at which entries expire, if some do. */
+  readonly expiry: TableExpiry | undefined;
 }
 
 /**
@@ -45,8 +48,8 @@ export function readTableTail(
     const view = new DataView(bytes.buffer);
     const properties = decodeProperties(bytes, view, 0, footer.metadataSize);
     const { level, tombstoneCount, extension } = properties;
-    const deletedSpans = extension?.deletedSpans ?? NO_SPANS;
-    return { checksum: extension?.checksum, level, tombstoneCount, deletedSpans };
+    const { checksum, deletedSpans = NO_SPANS, expiry } = extension ?? {};
+    return { checksum, level, tombstoneCount, deletedSpans, expiry };
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     if (error instanceof UnknownTableFeature) throw unsupported(path, error);

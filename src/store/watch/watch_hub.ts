@@ -20,9 +20,9 @@ import { type RangeOperation, rangeOperationAt } from "../../wal/range_operation
 import { decodeText } from "../../value/text_codec.ts";
 import type { Beginning } from "../../contract/range.ts";
 import { emptyEntryView } from "../../iterator/entry_cursor.ts";
-import { isLive } from "../../iterator/visibility.ts";
 import type { Key, Value } from "../../value/value.ts";
-import type { EntryDecoder } from "../read/entry_decoder.ts";
+import { isTombstone } from "../../value/value_codec.ts";
+import { type EntryDecoder, expiryOf } from "../read/entry_decoder.ts";
 import type { CommitObserver } from "../state/commit_observer.ts";
 import { type ResolvedRange, resolveRange } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -235,9 +235,13 @@ function commitOf<KeyOut, V>(
     }
     if (!isInside(range, view, entry.keyStart, entry.keyEnd)) continue;
     const key = takeKey(entry);
-    if (isLive(bytes, entry.valueStart)) {
-      operations.push({ type: "put", key, value: decoder.value(entry) });
-    } else operations.push({ type: "delete", key });
+    if (isTombstone(bytes, entry.valueStart)) operations.push({ type: "delete", key });
+    else {
+      // What has expired since was a put.
+      const put = { type: "put", key, value: decoder.value(entry) } as const;
+      const expiresAt = expiryOf(entry);
+      operations.push(expiresAt === undefined ? put : { ...put, expiresAt });
+    }
   }
   return { operations };
 }

@@ -7,14 +7,16 @@
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
-import type { Batch, Operation, WriteOptions } from "../../contract/writer.ts";
+import { finiteTime, putTime } from "../../contract/put_options.ts";
+import type { Batch, Operation, PutTime, WriteOptions } from "../../contract/writer.ts";
 import { markClass, markOf } from "../../class_marks.ts";
 import { ClosedError } from "../../errors.ts";
 import { describeValue, type Key, type Value } from "../../value/value.ts";
+import { systemScheduler } from "../../platform/system_scheduler.ts";
 import { MAX_PAYLOAD_BYTES } from "../../wal/log_format.ts";
 import type { Range } from "../state/range.ts";
 import { encodeDelete, encodeDeleteRange, encodePut } from "./operation_encoding.ts";
-import { requireKnownNames, surplusArgument } from "../../contract/write_options.ts";
+import { requireKnownNames, surplusArgument, timeOf } from "../../contract/write_options.ts";
 
 export type { Operation, WriteOptions } from "../../contract/writer.ts";
 
@@ -49,6 +51,7 @@ export class EmbeddedBatch implements Batch {
   #rangeBytes = 0;
   #isWritten = false;
   #writtenBytes = 0;
+  #mayExpire = false;
   /** Whether a put is half encoded: getters of its record may call the batch. */
   #isEncoding = false;
 
@@ -71,19 +74,35 @@ export class EmbeddedBatch implements Batch {
     return this.#isWritten ? this.#writtenBytes : this.#writer.length;
   }
 
+  /** Whether one of the values expires. @internal */
+  get mayExpire(): boolean {
+    return this.#mayExpire;
+  }
+
   /**
-   * Adds a put. Later operations on the same key win.
+   * Adds a put. Later operations on the same key win. A `ttlMs` counts from this call. All other
+   * options belong to the batch: `write` takes them.
    *
-   * @throws {TypeError | RangeError} the key or the value can't be stored; the batch is unchanged
+   * @throws {TypeError | RangeError} the key or the value can't be stored, or the time is not
+   *   valid; the batch is unchanged
    */
-  put(key: Key, value: Value): this {
-    // Options belong to the batch: `write` takes them.
-    if (arguments.length > 2) throw surplusArgument("batch.put", arguments[2], 2);
+  put(key: Key, value: Value, time?: PutTime): this {
+    if (arguments.length > 3) throw surplusArgument("batch.put", arguments[3], 3);
+    return this.add(key, value, finiteTime(putTime(time, systemScheduler.wallMs)));
+  }
+
+  /**
+   * As `put`, with a time that was checked.
+   *
+   * @internal
+   */
+  add(key: Key, value: Value, expiresAt: number | undefined): this {
     this.#requireOpen();
     const start = this.#writer.length;
     this.#isEncoding = true;
     try {
-      encodePut(this.#writer, key, value);
+      encodePut(this.#writer, key, value, expiresAt);
+      if (expiresAt !== undefined) this.#mayExpire = true;
     } catch (error) {
       this.#writer.length = start;
       throw error;
@@ -145,6 +164,7 @@ export class EmbeddedBatch implements Batch {
     this.#writer.length = 0;
     this.#count = 0;
     this.#rangeBytes = 0;
+    this.#mayExpire = false;
     return this;
   }
 
@@ -184,10 +204,16 @@ export class EmbeddedBatch implements Batch {
    *
    * @internal
    */
-  static holding(payload: ByteWriter, count: number, rangeBytes: number): EmbeddedBatch {
+  static holding(
+    payload: ByteWriter,
+    count: number,
+    rangeBytes: number,
+    mayExpire: boolean,
+  ): EmbeddedBatch {
     const batch = new EmbeddedBatch(undefined, payload);
     batch.#count = count;
     batch.#rangeBytes = rangeBytes;
+    batch.#mayExpire = mayExpire;
     return batch;
   }
 
@@ -240,7 +266,8 @@ export function batchOf(
   for (const [at, operation] of (operations as readonly Operation[]).entries()) {
     if (operation?.type === "put") {
       requireKnownNames(operation, at);
-      batch.put(operation.key, operation.value);
+      const time = putTime(timeOf(operation), systemScheduler.wallMs);
+      batch.add(operation.key, operation.value, finiteTime(time));
     } else if (operation?.type === "delete") {
       requireKnownNames(operation, at);
       batch.delete(operation.key);

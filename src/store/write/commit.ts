@@ -16,6 +16,7 @@ import { isBytes } from "../../bytes/is_bytes.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { Key, Value } from "../../value/value.ts";
+import { expiryAt, isExpiring } from "../../value/expiry.ts";
 import { isTombstone } from "../../value/value_codec.ts";
 import type { LogWriter } from "../../wal/log_writer.ts";
 import type { Background } from "../background/background.ts";
@@ -23,7 +24,7 @@ import type { StoreState } from "../state/store_state.ts";
 import { EmbeddedBatch } from "./batch.ts";
 import type { Range } from "../state/range.ts";
 import { deleteRange, endOfKeys } from "../state/operations.ts";
-import { LOG_VERSION, OPERATION_DELETE_RANGE } from "../../wal/log_format.ts";
+import { NEWEST_LOG_VERSION, OPERATION_DELETE_RANGE } from "../../wal/log_format.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
 
 /** The longest batch; it has to fit into one memtable (4 GiB with its overhead). */
@@ -57,18 +58,19 @@ export class Commit {
     this.#background = background;
   }
 
-  /** Commits one operation; returns the number of bytes that it takes in the log. */
-  one(key: Key, value: Value | typeof DELETE): number {
+  /** Commits one operation, with the time at which the value expires; returns the number of bytes that it takes in the log. */
+  one(key: Key, value: Value | typeof DELETE, expiresAt?: number): number {
     if (typeof value === "object" && !isBytes(value)) {
       // Encoding a record may run getters of the caller, which may write: so not into the log's
       // buffer.
-      return this.batch(new EmbeddedBatch(undefined, this.takeBatchMemory()).put(key, value));
+      const batch = new EmbeddedBatch(undefined, this.takeBatchMemory());
+      return this.batch(batch.add(key, value, expiresAt));
     }
-    const log = this.#prepare();
+    const log = this.#prepare(expiresAt !== undefined);
     log.beginRecord();
     try {
       if (value === DELETE) encodeDelete(log.buffer, key);
-      else encodePut(log.buffer, key, value);
+      else encodePut(log.buffer, key, value, expiresAt);
     } catch (error) {
       log.cancelRecord();
       throw error;
@@ -83,8 +85,7 @@ export class Commit {
 
   /** Commits a batch as one record; returns the number of bytes that it takes in the log. */
   batch(batch: EmbeddedBatch): number {
-    const { length, sizeBytes } = batch;
-    const { rangeBytes } = batch;
+    const { length, sizeBytes, rangeBytes, mayExpire } = batch;
     const hasRanges = rangeBytes > 0;
     if (sizeBytes > MAX_BATCH_BYTES) {
       throw new RangeError(
@@ -103,7 +104,7 @@ export class Commit {
       return 0;
     }
     if (sizeBytes > LARGE_BATCH_BYTES) this.rotate();
-    const log = hasRanges ? this.#prepareForRanges(rangeBytes) : this.#prepare();
+    const log = hasRanges ? this.#prepareForRanges(rangeBytes) : this.#prepare(mayExpire);
     const payload = batch.finish();
     this.#keepBatchMemory(payload);
     log.beginRecord();
@@ -141,28 +142,33 @@ export class Commit {
     if (memory.bytes.length <= KEEP_BATCH_BYTES) this.#batchMemory = memory;
   }
 
-  /** The log to write to, after making sure that there is one, and a memtable with room. */
-  #prepare(): LogWriter {
+  /**
+   * The log to write to, after making sure that there is one, and a memtable with room. If values
+   * expire or ranges are deleted, the log is of the format version that says so, as are all later
+   * ones.
+   */
+  #prepare(isVersion2: boolean): LogWriter {
     const state = this.#state;
     state.requireWritable();
     const { logs } = state;
+    if (isVersion2) logs.version = NEWEST_LOG_VERSION;
     if (!this.#isFirstLogKnown || logs.active === undefined) this.#openFirstLog();
     else if (state.memtable.sizeBytes >= state.options.memtableSizeBytes || logs.isEnded) {
       this.#rotate();
     }
+    if (isVersion2 && logs.active!.version !== logs.version) this.#rotate();
     return state.logs.active!;
   }
 
   /** As `#prepare`, for a record with deleted ranges, which a log of version 1 can't have. */
   #prepareForRanges(rangeBytes: number): LogWriter {
-    const state = this.#state;
-    state.requireWritable();
-    state.logs.allowRanges();
-    const log = this.#prepare();
-    const isFull = state.memtable.rangeKeyBytes + rangeBytes > MAX_RANGE_BYTES &&
-      state.memtable.hasDeletedRanges;
-    if (log.version === LOG_VERSION || isFull) this.#rotate();
-    return state.logs.active!;
+    const log = this.#prepare(true);
+    const { memtable, logs } = this.#state;
+    const isFull = memtable.rangeKeyBytes + rangeBytes > MAX_RANGE_BYTES &&
+      memtable.hasDeletedRanges;
+    if (!isFull) return log;
+    this.#rotate();
+    return logs.active!;
   }
 
   /**
@@ -189,7 +195,10 @@ export class Commit {
           continue;
         }
         if (isTombstone(bytes, keyEnd + 4)) this.#noteTombstone(memtable);
-        else if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
+        else {
+          if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
+          if (isExpiring(bytes, keyEnd + 4)) this.#noteExpiry(memtable, expiryAt(view, keyEnd + 4));
+        }
         memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
         start = end + 1;
       }
@@ -210,6 +219,11 @@ export class Commit {
     const { memtables, version } = this.#state.view;
     return endOfKeys(memtables, version.tables.flat());
   };
+  #noteExpiry(memtable: Memtable, expiresAt: number): void {
+    memtable.expiringCount++;
+    memtable.latestExpiry = Math.max(memtable.latestExpiry, expiresAt);
+    this.#background.expiry.start();
+  }
 
   #noteTombstone(memtable: Memtable): void {
     memtable.tombstoneCount++;

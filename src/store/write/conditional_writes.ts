@@ -7,12 +7,14 @@
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { putOptions } from "../../contract/put_options.ts";
 import { wantsSync } from "../../contract/write_options.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import type { ReadPath } from "../read/read_path.ts";
 import type { StoreState } from "../state/store_state.ts";
+import type { PutOptions } from "../../contract/writer.ts";
 import type { WriteOptions } from "./batch.ts";
 import {
   addition,
@@ -36,6 +38,7 @@ export class ConditionalWrites<V extends Value = Value> {
   readonly #reads: ReadPath;
   readonly #writes: WritePath;
   readonly #decoder: Pick<EntryDecoder<never, V>, "value" | "stored">;
+  readonly #wallMs: () => number;
 
   /** Joins the paths of a store. */
   constructor(
@@ -48,30 +51,33 @@ export class ConditionalWrites<V extends Value = Value> {
     this.#reads = reads;
     this.#writes = writes;
     this.#decoder = decoder;
+    this.#wallMs = () => state.wallMs;
   }
 
   /** Removes a key; resolves to whether it was there. */
   async deleteIfExists(key: Key, options: WriteOptions | undefined): Promise<boolean> {
-    return await this.#apply(ownKey(key), options, deletion(key));
+    return await this.#apply(ownKey(key), wantsSync(options), deletion(key));
   }
 
   /** As `deleteIfExists`. */
   deleteIfExistsSync(key: Key, options: WriteOptions | undefined): boolean {
-    return this.#applySync(key, options, deletion(key));
+    return this.#applySync(key, wantsSync(options), deletion(key));
   }
 
   /** Stores a value if the key has none; resolves to whether it did. */
   async putIfNotExists(
     key: Key,
     value: Value,
-    options: WriteOptions | undefined,
+    options: PutOptions | undefined,
   ): Promise<boolean> {
-    return await this.#apply(ownKey(key), options, creation(key, value));
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
+    return await this.#apply(ownKey(key), sync, creation(key, value, expiresAt));
   }
 
   /** As `putIfNotExists`. */
-  putIfNotExistsSync(key: Key, value: Value, options: WriteOptions | undefined): boolean {
-    return this.#applySync(key, options, creation(key, value));
+  putIfNotExistsSync(key: Key, value: Value, options: PutOptions | undefined): boolean {
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
+    return this.#applySync(key, sync, creation(key, value, expiresAt));
   }
 
   /** Replaces a value that equals `expected`; resolves to whether it did. */
@@ -79,9 +85,10 @@ export class ConditionalWrites<V extends Value = Value> {
     key: Key,
     value: Value,
     expected: Value,
-    options: WriteOptions | undefined,
+    options: PutOptions | undefined,
   ): Promise<boolean> {
-    return await this.#apply(ownKey(key), options, replacement(key, value, expected));
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
+    return await this.#apply(ownKey(key), sync, replacement(key, value, expected, expiresAt));
   }
 
   /** As `putIfEquals`. */
@@ -89,45 +96,49 @@ export class ConditionalWrites<V extends Value = Value> {
     key: Key,
     value: Value,
     expected: Value,
-    options: WriteOptions | undefined,
+    options: PutOptions | undefined,
   ): boolean {
-    return this.#applySync(key, options, replacement(key, value, expected));
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
+    return this.#applySync(key, sync, replacement(key, value, expected, expiresAt));
   }
 
   /** Adds to an int64; resolves to the sum. */
   async increment(
     key: Key,
     by: bigint | number,
-    options: WriteOptions | undefined,
+    options: PutOptions | undefined,
   ): Promise<bigint> {
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
     const own = ownKey(key);
-    return await this.#apply(own, options, addition(own, by, this.#decoder));
+    return await this.#apply(own, sync, addition(own, by, this.#decoder, expiresAt));
   }
 
   /** As `increment`. */
-  incrementSync(key: Key, by: bigint | number, options: WriteOptions | undefined): bigint {
-    return this.#applySync(key, options, addition(key, by, this.#decoder));
+  incrementSync(key: Key, by: bigint | number, options: PutOptions | undefined): bigint {
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
+    return this.#applySync(key, sync, addition(key, by, this.#decoder, expiresAt));
   }
 
   /** Stores the result of `change` for the value; resolves to it. */
   async update(
     key: Key,
     change: Change<V>,
-    options: WriteOptions | undefined,
+    options: PutOptions | undefined,
   ): Promise<Value | undefined> {
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
     const own = ownKey(key);
-    return await this.#apply(own, options, this.#change(own, change));
+    return await this.#apply(own, sync, this.#change(own, change, expiresAt));
   }
 
   /** As `update`. */
-  updateSync(key: Key, change: Change<V>, options: WriteOptions | undefined): Value | undefined {
+  updateSync(key: Key, change: Change<V>, options: PutOptions | undefined): Value | undefined {
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
     const own = ownKey(key);
-    return this.#applySync(own, options, this.#change(own, change));
+    return this.#applySync(own, sync, this.#change(own, change, expiresAt));
   }
 
-  async #apply<T>(key: Key, given: WriteOptions | undefined, decide: Decide<T>): Promise<T> {
-    // Read once, at the call, even if nothing is written in the end.
-    const options = wantsSync(given) ? SYNCED : undefined;
+  async #apply<T>(key: Key, sync: boolean, decide: Decide<T>): Promise<T> {
+    const options = sync ? SYNCED : undefined;
     this.#state.requireWritable();
     const { result, written } = await this.#reads.useCurrent(key, (entry) => {
       const { result, batch } = decide(entry);
@@ -138,8 +149,8 @@ export class ConditionalWrites<V extends Value = Value> {
     return result;
   }
 
-  #applySync<T>(key: Key, given: WriteOptions | undefined, decide: Decide<T>): T {
-    const options = wantsSync(given) ? SYNCED : undefined;
+  #applySync<T>(key: Key, sync: boolean, decide: Decide<T>): T {
+    const options = sync ? SYNCED : undefined;
     this.#state.requireWritable();
     return this.#reads.useCurrentSync(key, (entry) => {
       const { result, batch } = decide(entry);
@@ -148,11 +159,15 @@ export class ConditionalWrites<V extends Value = Value> {
     });
   }
 
-  #change(key: Key, change: Change<V>): Decide<Value | undefined> {
+  #change(
+    key: Key,
+    change: Change<V>,
+    expiresAt: number | undefined,
+  ): Decide<Value | undefined> {
     requireChange(change);
     return (entry) => {
       const { memtable, lastSequence } = this.#state;
-      const decide = alteration(key, change, this.#decoder, () => {
+      const decide = alteration(key, change, this.#decoder, expiresAt, () => {
         const encoded = new ByteWriter(64);
         encodeKey(key, encoded);
         if (this.#state.wasWritten(encoded, memtable, lastSequence)) throw changedBeside();

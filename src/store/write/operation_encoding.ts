@@ -5,6 +5,8 @@
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
+import { OVER } from "../../contract/put_options.ts";
+import { appendExpiry } from "../../value/expiry.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key, Value } from "../../value/value.ts";
 import {
@@ -21,8 +23,12 @@ import { compareBounds, type Range, resolveDeletedRange } from "../state/range.t
 const SHORT_KEY_LENGTH = 40;
 const SHORT_VALUE_BYTES = 64 * 1024;
 
-/** Appends a put; after any error the writer must be truncated. */
-export function encodePut(writer: ByteWriter, key: Key, value: Value): void {
+/**
+ * Appends a put; after any error the writer must be truncated. A value that expires at `OVER` has
+ * expired already: it is checked, and then a delete is appended.
+ */
+export function encodePut(writer: ByteWriter, key: Key, value: Value, expiresAt?: number): void {
+  if (expiresAt !== undefined) return encodeTimedPut(writer, key, value, expiresAt);
   // The common case, with one check of room and no lengths to fill in afterwards: it takes two
   // thirds of the time on Node (decision 9).
   if (
@@ -33,6 +39,19 @@ export function encodePut(writer: ByteWriter, key: Key, value: Value): void {
   const lengthAt = writer.length;
   writer.appendUint32(0);
   encodeValue(value, writer);
+  writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
+}
+
+function encodeTimedPut(writer: ByteWriter, key: Key, value: Value, expiresAt: number): void {
+  encodeKeyField(writer, key);
+  const lengthAt = writer.length;
+  writer.appendUint32(0);
+  appendExpiry(writer, expiresAt);
+  encodeValue(value, writer);
+  if (expiresAt === OVER) {
+    writer.length = lengthAt + 4;
+    encodeTombstone(writer);
+  }
   writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
 }
 

@@ -4,8 +4,9 @@
  */
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
+import { finiteTime, putOptions } from "../../contract/put_options.ts";
 import { wantsSync } from "../../contract/write_options.ts";
-import type { WriteOptions } from "../../contract/writer.ts";
+import type { PutOptions, WriteOptions } from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { Background } from "../background/background.ts";
 import type { Range } from "../state/range.ts";
@@ -19,29 +20,42 @@ export class WritePath {
   readonly #state: StoreState;
   readonly #commit: Commit;
   readonly #acknowledgement: Acknowledgement;
+  readonly #wallMs: () => number;
 
   /** Makes the write path of a store. */
   constructor(state: StoreState, background: Background) {
     this.#state = state;
     this.#commit = new Commit(state, background);
     this.#acknowledgement = new Acknowledgement(state, background);
+    this.#wallMs = () => state.wallMs;
   }
 
   /** Stores a value; resolves when it is as durable as the caller asks for. */
-  put(key: Key, value: Value, options: WriteOptions | undefined): Promise<void> {
+  put(key: Key, value: Value, options: PutOptions | undefined): Promise<void> {
     try {
-      const sync = this.#needsSync(options);
+      if (options !== undefined) return this.#putWith(key, value, options);
       this.#commit.one(key, value);
-      return this.#acknowledgement.wait(sync);
+      return this.#acknowledgement.wait(this.#isSynced);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
+  #putWith(key: Key, value: Value, options: PutOptions): Promise<void> {
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
+    this.#commit.one(key, value, finiteTime(expiresAt));
+    return this.#acknowledgement.wait(sync || this.#isSynced);
+  }
+
   /** As `put`. */
-  putSync(key: Key, value: Value, options: WriteOptions | undefined): void {
-    const sync = this.#needsSync(options);
-    this.#acknowledgement.now(this.#commit.one(key, value), sync);
+  putSync(key: Key, value: Value, options: PutOptions | undefined): void {
+    if (options === undefined) {
+      this.#acknowledgement.now(this.#commit.one(key, value), this.#isSynced);
+      return;
+    }
+    const { sync, expiresAt } = putOptions(options, this.#wallMs);
+    const bytes = this.#commit.one(key, value, finiteTime(expiresAt));
+    this.#acknowledgement.now(bytes, sync || this.#isSynced);
   }
 
   /** Removes a key; resolves as `put` does. */
@@ -127,8 +141,12 @@ export class WritePath {
   }
 
   #needsSync(options: WriteOptions | undefined): boolean {
-    const { walSync } = this.#state.options;
     const isWanted = wantsSync(options);
-    return isWanted || walSync === "batch" || walSync === "write";
+    return isWanted || this.#isSynced;
+  }
+
+  get #isSynced(): boolean {
+    const { walSync } = this.#state.options;
+    return walSync === "batch" || walSync === "write";
   }
 }
