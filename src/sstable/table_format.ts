@@ -305,7 +305,7 @@ function decodeFields(
       // A copy: the buffer belongs to the read.
       if (length > 0) loneBlocks = bytes.slice(at, at + length);
     } else if (tag === TAG_DELETED_SPANS) {
-      deletedSpans = decodeSpans(field);
+      if (length > 0) deletedSpans = decodeSpans(field);
     } else if ((flags & FLAG_CRITICAL) !== 0) {
       throw new UnknownTableFeature(`a table with the critical field ${tag}`);
     }
