@@ -9,7 +9,7 @@
  * entry and level. A span counts as one, and as the entries that it is likely to hide there.
  */
 
-import { joinSpans } from "../iterator/key_spans.ts";
+import { joinSpans, NO_SPANS } from "../iterator/key_spans.ts";
 import { expiredCount, nextExpiry } from "../sstable/table_expiry.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { Compaction, CompactionInput, CompactionOptions } from "./compaction.ts";
@@ -68,6 +68,7 @@ export function pickTombstones(
     );
     const spans = input.tables.map(({ deletedSpans }) => deletedSpans).reduce(joinSpans);
     const range = rangeOf(input.tables);
+    tombstones += hiddenInside(input);
     let rewritten = input.tables.reduce((sum, table) => sum + table.entryCount, 0);
     let firstMet: number | undefined;
     for (let level = input.level + 1; level < levels.length && firstMet === undefined; level++) {
@@ -105,4 +106,15 @@ export function pickTombstones(
   const { from, to } = next.met(rangeOf(tables));
   const nextInput = { level: level + 1, tables: next.tables.slice(from, to) };
   return merge([input, nextInput], level + 1, levels, options);
+}
+
+/** About how many entries of level 0 the deleted spans of newer tables of the group hide. */
+function hiddenInside({ tables }: CompactionInput): number {
+  let hidden = 0;
+  let mask = NO_SPANS;
+  for (const table of tables) {
+    if (mask.length > 0) hidden += hiddenEntries(table, mask);
+    mask = joinSpans(mask, table.deletedSpans);
+  }
+  return hidden;
 }

@@ -321,7 +321,7 @@ function decodeFields(
       // A copy: the buffer belongs to the read.
       if (length > 0) loneBlocks = bytes.slice(at, at + length);
     } else if (tag === TAG_DELETED_SPANS) {
-      deletedSpans = decodeSpans(field);
+      if (length > 0) deletedSpans = decodeSpans(field);
     } else if (tag === TAG_EXPIRY) {
       expiry = decodeTableExpiry(field);
     } else if ((flags & FLAG_CRITICAL) !== 0) {

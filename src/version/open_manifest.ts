@@ -57,6 +57,8 @@ export class OpenManifest {
     const size = this.#sizeBytes;
     return {
       runSync: () => {
+        // Maybe another edit has synced it meanwhile, and a new manifest has taken its place.
+        if (this.#durableBytes >= size) return;
         this.handle.syncSync();
         this.#markDurable(size);
       },

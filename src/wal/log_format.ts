@@ -134,7 +134,6 @@ export function decodeLogHeader(
       storeId: view.getUint32(start + 24, true),
       logNumber: view.getUint32(start + 12, true),
       firstSequence: requireSafe(readUint64(view, start + 16), start + 16),
-      version,
     },
   };
 }

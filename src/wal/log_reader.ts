@@ -146,7 +146,7 @@ export function* readLog(
       requireNoRecord(window, tag, end);
       return summary(header, "closed", end, sequence, durableOffset);
     }
-    requireEntries(window, offset, record, header.version);
+    requireEntries(window, offset, record, decoded.version);
     visitEntries(window, offset, record, visit);
     sequence += record.entryCount;
     offset = end;

@@ -17,7 +17,7 @@ import {
   otherCurrentVersion,
 } from "../../src/version/manifest_format.ts";
 import { tableMetadata } from "../../src/version/table_metadata.ts";
-import type { VersionEdit } from "../../src/version/version_edit.ts";
+import { needsVersion2, type VersionEdit } from "../../src/version/version_edit.ts";
 import {
   encodeLogHeader,
   LOG_HEADER_BYTES,
@@ -29,7 +29,8 @@ import {
 import { type LogSummary, readLog } from "../../src/wal/log_reader.ts";
 import type { Random } from "../support/random.ts";
 import type { Field, FuzzedDecoder } from "./decoder.ts";
-import { someInteger, someValue, sortedKeys, viewOn, written } from "./make.ts";
+import { someInteger, someSpans, someValue, sortedKeys, viewOn, written } from "./make.ts";
+import { encodeRangeOperation } from "../../src/wal/range_operation.ts";
 import { awkwardKey } from "../support/seeded.ts";
 
 const STORE_ID = 0x5e6f7081;
@@ -37,15 +38,16 @@ const NUMBER = 7;
 
 interface LogContent {
   readonly firstSequence: number;
-  /** Key length field, key, value length field and value of each entry. */
+  readonly version: number;
+  /** Operation, key length field, key, value length field and value of each entry. */
   readonly entries: readonly Uint8Array[];
   readonly isClosed: boolean;
 }
 
 function encodeLog(content: LogContent, recordEntries: number, random?: Random): Uint8Array {
   return written((writer) => {
-    const { firstSequence, entries, isClosed } = content;
-    encodeLogHeader(writer, { storeId: STORE_ID, logNumber: NUMBER, firstSequence });
+    const { firstSequence, version, entries, isClosed } = content;
+    encodeLogHeader(writer, { storeId: STORE_ID, logNumber: NUMBER, firstSequence, version });
     const tag = fileTag(STORE_ID, NUMBER);
     const append = (type: number, sequence: number, count: number, write: () => void): void => {
       const start = writer.length;
@@ -59,10 +61,7 @@ function encodeLog(content: LogContent, recordEntries: number, random?: Random):
     for (let at = 0; at < entries.length; at += recordEntries) {
       const part = entries.slice(at, at + recordEntries);
       append(RECORD_ENTRIES, firstSequence + at, part.length, () => {
-        for (const entry of part) {
-          writer.appendUint8(1);
-          writer.appendBytes(entry, 0, entry.length);
-        }
+        for (const entry of part) writer.appendBytes(entry, 0, entry.length);
       });
     }
     if (isClosed) append(RECORD_END, firstSequence + entries.length, 0, () => {});
@@ -90,7 +89,7 @@ function readBytes(
   const entries: Uint8Array[] = [];
   const result = runTaskSync(
     readLog(handle, STORE_ID, NUMBER, (_, from, __, start, ___, end) => {
-      entries.push(from.slice(start, end));
+      entries.push(from.slice(start - 1, end));
     }),
   );
   return { summary: "version" in result ? undefined : result, entries, work };
@@ -100,10 +99,18 @@ function readBytes(
 export const logDecoder: FuzzedDecoder = {
   name: "wal",
   valid(random) {
+    const version = 1 + random.below(2);
     const entries = Array.from({ length: random.below(6) }, () => {
+      if (version === 2 && random.below(3) === 0) {
+        const [lower, upper] = sortedKeys(2, 2, random);
+        return written((writer) =>
+          encodeRangeOperation(writer, lower, random.below(3) === 0 ? undefined : upper)
+        );
+      }
       const key = awkwardKey(random);
       const value = someValue(random);
       return written((writer) => {
+        writer.appendUint8(1);
         writer.appendUint32(key.length);
         writer.appendBytes(key, 0, key.length);
         writer.appendUint32(value.length);
@@ -112,6 +119,7 @@ export const logDecoder: FuzzedDecoder = {
     });
     const content = {
       firstSequence: someInteger(random),
+      version,
       entries,
       isClosed: random.below(2) === 0,
     };
@@ -155,7 +163,8 @@ export const logDecoder: FuzzedDecoder = {
         assert.equal(summary.nextSequence, firstSequence + entries.length);
         assert.ok(summary.endOffset <= bytes.length);
         const isClosed = summary.end === "closed";
-        const again = readBytes(encodeLog({ firstSequence, entries, isClosed }, 2));
+        const version = viewOn(bytes).getUint32(8, true);
+        const again = readBytes(encodeLog({ firstSequence, version, entries, isClosed }, 2));
         assert.equal(again.summary?.end, isClosed ? "closed" : "open");
         assert.equal(again.summary.header?.firstSequence, firstSequence);
         assert.equal(again.entries.length, entries.length);
@@ -186,7 +195,7 @@ function requireSame(a: Uint8Array, b: Uint8Array): void {
 
 function encodeManifest(edits: readonly VersionEdit[]): Uint8Array {
   return written((writer) => {
-    encodeManifestHeader(writer, STORE_ID, NUMBER);
+    encodeManifestHeader(writer, STORE_ID, NUMBER, edits.some(needsVersion2) ? 2 : 1);
     for (const [at, edit] of edits.entries()) {
       encodeManifestRecord(writer, STORE_ID, NUMBER, at, edit);
     }
@@ -211,6 +220,7 @@ function someEdit(random: Random): VersionEdit {
           checksum: random.below(3) === 0 ? undefined : random.uint32(),
           smallest: smallest!,
           largest: largest!,
+          deletedSpans: random.below(3) === 0 ? someSpans(random) : [],
         }),
       };
     }),
@@ -277,7 +287,10 @@ function addEditFields(bytes: Uint8Array, start: number, end: number, fields: Fi
     if (tag <= 2) field(8);
     else if (tag === 3) field(4), field(1);
     else if (tag === 4) field(1), field(4);
-    else {
+    else if (tag === 7) {
+      const end = reader.take(0) + 4 + viewOn(bytes).getUint32(field(4), true);
+      while (reader.offset < end) reader.take(viewOn(bytes).getUint32(field(4), true));
+    } else {
       field(1), field(4), field(8), field(8), field(8);
       if (bytes[field(1)] === 1) field(4);
       for (const _ of [1, 2]) reader.take(viewOn(bytes).getUint32(field(4), true));

@@ -1,5 +1,6 @@
 /** What the makers of valid inputs share. */
 
+import type { KeySpan } from "../../src/iterator/key_spans.ts";
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
 import type { Random } from "../support/random.ts";
 import { awkwardKey, randomBytes } from "../support/seeded.ts";
@@ -37,6 +38,16 @@ export function sortedKeys(least: number, most: number, random: Random): Uint8Ar
     keys.set(String.fromCharCode(...key), key);
   }
   return [...keys].sort(([a], [b]) => a < b ? -1 : 1).map(([, key]) => key);
+}
+
+/** Deleted spans, in order. */
+export function someSpans(random: Random): KeySpan[] {
+  const keys = sortedKeys(2, 7, random);
+  const spans: KeySpan[] = [];
+  for (let at = 0; at + 1 < keys.length; at += 2) {
+    spans.push({ lower: viewOn(keys[at]!), upper: viewOn(keys[at + 1]!) });
+  }
+  return spans;
 }
 
 /** A number for a 64-bit field: small, or near a power of two. */

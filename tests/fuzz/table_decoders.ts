@@ -18,6 +18,7 @@ import {
   encodeTableTail,
   FOOTER_BYTES,
   GO_METADATA_BYTES,
+  type TableExtension,
   type TableFooter,
   type TableProperties,
   UnknownTableFeature,
@@ -26,7 +27,8 @@ import { encodeIndexHead, TableIndex } from "../../src/sstable/table_index.ts";
 import { viewOf } from "../support/entries.ts";
 import { randomBytes } from "../support/seeded.ts";
 import type { Field, FuzzedDecoder } from "./decoder.ts";
-import { bytesIn, someValue, sortedKeys, viewOn, written } from "./make.ts";
+import { bytesIn, someSpans, someValue, sortedKeys, viewOn, written } from "./make.ts";
+import { plainSpan } from "../../src/memtable/newest_entries.ts";
 
 /** Length of the footer after a stored block. */
 const STORED_FOOTER_BYTES = 13;
@@ -234,6 +236,7 @@ export const tailDecoder: FuzzedDecoder = {
         indexCrc: random.uint32(),
         tableNumber: random.uint32(),
         contentCrc: random.uint32(),
+        ...(random.below(2) === 0 ? {} : { deletedSpans: someSpans(random) }),
         checksum: 0,
       },
     });
@@ -282,6 +285,9 @@ export const tailDecoder: FuzzedDecoder = {
         const { checksum: _, ...fields } = extension;
         const { checksum: __, ...fieldsAgain } = again.properties.extension!;
         assert.equal(JSON.stringify(fieldsAgain), JSON.stringify(fields));
+        const plain = ({ deletedSpans = [] }: Partial<TableExtension>): unknown =>
+          deletedSpans.map(plainSpan);
+        assert.deepEqual(plain(fieldsAgain), plain(fields));
       },
     };
   },

@@ -5,6 +5,7 @@ import { corruption } from "./commands.ts";
 import { durabilityBugs } from "./durability_bugs.ts";
 import { failureBugs } from "./failure_bugs.ts";
 import { historyBugs } from "./history_bugs.ts";
+import { rangeBugs } from "./range_bugs.ts";
 import { repairBugs } from "./repair_bugs.ts";
 import { subBugs } from "./sub_bugs.ts";
 import { tableBugs } from "./table_bugs.ts";
@@ -15,6 +16,7 @@ export const seededBugs: readonly Bug[] = [
   ...durabilityBugs,
   ...failureBugs,
   ...historyBugs,
+  ...rangeBugs,
   ...repairBugs,
   ...subBugs,
   ...tableBugs,

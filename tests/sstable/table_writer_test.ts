@@ -68,6 +68,7 @@ test("TableWriter writes the golden table", () => {
     tombstoneCount: 1,
     smallest: bytesOf("a"),
     largest: bytesOf("bc"),
+    deletedSpans: [],
     checksum: new DataView(bytes.buffer).getUint32(bytes.length - 68, true),
     expiry: undefined,
   });

@@ -6,6 +6,7 @@ import { TableOutput, type TableOutputOptions } from "../../src/compaction/table
 import type { CompressionName } from "../../src/compression/compressor.ts";
 import { compressorFor } from "../../src/compression/compressors.ts";
 import { AT_END, type EntryView, NEEDS_LOAD } from "../../src/iterator/entry_cursor.ts";
+import type { KeySpan } from "../../src/iterator/key_spans.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { runTaskSync } from "../../src/platform/task.ts";
 import { BlockCache } from "../../src/sstable/block_cache.ts";
@@ -91,16 +92,20 @@ export function outputOptions(
   };
 }
 
-/** Writes entries, which are in key order, to the table `number`. */
+/**
+ * Writes entries, which are in key order, and deleted spans to the table `number`; undefined if
+ * there is neither.
+ */
 export function writeTable(
   options: TableOutputOptions,
   number: number,
   level: number,
   entries: readonly TestEntry[],
+  deletedSpans: readonly KeySpan[] = [],
 ): TableMetadata {
   const output = new TableOutput(options, level, () => number);
   for (const entry of entries) output.add(entryOf(entry));
-  return runTaskSync(output.finish())[0]!;
+  return runTaskSync(output.finish(deletedSpans))[0]!;
 }
 
 /** Caches and open files of their own. */

@@ -363,6 +363,30 @@ test("VersionSet does not start a manifest over an edit that is not in force yet
   assert.deepEqual(stateOnDisk(fileSystem).numbers[0], expected);
 });
 
+test("A manifest of the next version takes over the edits that are pending", () => {
+  const setup = newVersions();
+  const { versions, fileSystem } = setup;
+  const [first, second] = ["abc", "def"].map((keys) => makeTable(setup, keys));
+  const spans = [{ lower: second!.smallestView, upper: second!.largestView }];
+  const pending = versions.apply(add(0, first!));
+  const step = pending.next();
+  assert.ok(!step.done);
+  // The first table with deleted spans, which a manifest of version 1 can't name.
+  runTaskSync(versions.apply(add(0, { ...second!, deletedSpans: spans })));
+  assert.notEqual(versions.manifestNumber, 1);
+  const path = `${DIRECTORY}/${manifestName(versions.manifestNumber!)}`;
+  assert.equal(fileSystem.content(path)[8], 2);
+  const expected = [second!.number, first!.number];
+  const found = stateOnDisk(fileSystem);
+  assert.ok(found.numbers[0]!.includes(first!.number), `table ${first!.number} is missing`);
+  assert.deepEqual(found.numbers[0], expected);
+  assert.equal(found.version.tables[0]![0]!.deletedSpans.length, 1);
+  step.value!.runSync();
+  runTaskSync(pending);
+  assert.deepEqual(versions.current.tables[0]!.map(({ number }) => number), expected);
+  assert.deepEqual(stateOnDisk(fileSystem).numbers[0], expected);
+});
+
 test("VersionSet gives the manifest to the next edit if one is cancelled", () => {
   const setup = newVersions();
   const { versions } = setup;

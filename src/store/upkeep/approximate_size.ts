@@ -5,8 +5,14 @@
 
 import { compareRanges } from "../../bytes/compare.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
-import { isHidden } from "../../compaction/covered.ts";
-import { joinSpans, joinTouching, type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
+import { hiddenEntries, isHidden } from "../../compaction/covered.ts";
+import {
+  compareKeys,
+  joinSpans,
+  joinTouching,
+  type KeySpan,
+  NO_SPANS,
+} from "../../iterator/key_spans.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import type { LiveTable } from "../../version/version.ts";
@@ -42,15 +48,27 @@ export function approximateSize(state: StoreState, given: Range | undefined): Ap
     for (const table of lease.view.version.levels.flat()) {
       // Newer deletions hide all of it, and compaction is about to drop it.
       if (isHidden(table.metadata, mask)) continue;
-      mask = joinSpans(mask, table.metadata.deletedSpans);
       const part = sizeInTable(table, range);
-      bytes += part.bytes;
-      entries += part.entries;
+      const { entryCount } = table.metadata;
+      const hidden = Math.min(part.entries, hiddenEntries(table.metadata, within(mask, range)));
+      entries += part.entries - hidden;
+      // Compaction gives back the space of what is hidden.
+      bytes += part.bytes - (entryCount === 0 ? 0 : hidden / entryCount) * table.metadata.sizeBytes;
+      mask = joinSpans(mask, table.metadata.deletedSpans);
     }
     return { bytes: Math.round(bytes), entries: Math.round(entries) };
   } finally {
     lease.release();
   }
+}
+
+/** The parts of spans that lie in a range. */
+function within(spans: readonly KeySpan[], { lower, upper }: ResolvedRange): readonly KeySpan[] {
+  if (lower === undefined && upper === undefined) return spans;
+  return spans.map((span) => ({
+    lower: lower !== undefined && compareKeys(span.lower, lower.view) < 0 ? lower.view : span.lower,
+    upper: upper !== undefined && compareKeys(span.upper, upper.view) > 0 ? upper.view : span.upper,
+  })).filter((span) => compareKeys(span.lower, span.upper) < 0);
 }
 
 function sizeInMemory(
