@@ -4,7 +4,18 @@
 
 import type { Command } from "./command.ts";
 import { closeCursor, openCursor, pull, seek } from "./commands_cursor.ts";
-import { close, compact, crash, flush, reopen, runs, sync, verify, wait } from "./commands_life.ts";
+import {
+  close,
+  compact,
+  crash,
+  flush,
+  reopen,
+  runs,
+  sync,
+  tick,
+  verify,
+  wait,
+} from "./commands_life.ts";
 import { get, getMany, scan } from "./commands_read.ts";
 import { getter, reenter } from "./commands_reentrant.ts";
 import { deleteRange, rangeBatch, rangeTransaction } from "./commands_range.ts";
@@ -20,6 +31,6 @@ export const commands: readonly Command[] = [
   ...[openCursor, pull, seek, closeCursor],
   ...[openSnapshot, readSnapshot, closeSnapshot],
   ...[reenter, getter],
-  ...[flush, runs, sync, verify, wait, compact],
+  ...[flush, runs, sync, verify, wait, tick, compact],
   ...[reopen, crash, close],
 ];

@@ -99,17 +99,28 @@ export const wait: Command = command({
   weight: 3,
   arguments: fc.record({
     hops: fc.nat(100),
-    passedMs: fc.constantFrom(0, 1, 1000),
+    passedMs: fc.constantFrom(0, 1, 1000, 100_000),
     pauses: fc.constantFrom(0, 0, 10, 150),
   }),
   async run(world, { hops, passedMs, pauses }) {
-    world.scheduler.pass(passedMs);
+    world.pass(passedMs);
     await hop(hops);
     // An idle store works between pauses.
     for (let i = 0; i < pauses; i++) {
-      world.scheduler.pass(10);
+      world.pass(10);
       await hop(10);
     }
+  },
+});
+
+/** Lets time pass and nothing else happen, so that values expire. */
+export const tick: Command = command({
+  name: "tick",
+  weight: 4,
+  arguments: fc.constantFrom(1, 9, 90, 1000, 10_000),
+  comparesAll: true,
+  run(world, durationMs) {
+    world.pass(durationMs);
   },
 });
 

@@ -39,7 +39,7 @@ export const get: Command = command({
   weight: 8,
   arguments: fc.record({
     key: anyKey,
-    form: fc.constantFrom("get", "getSync", "has", "hasSync", "typed"),
+    form: fc.constantFrom("get", "getSync", "has", "hasSync", "typed", "entry"),
   }),
   async run(world, { key, form }) {
     const { store } = world;
@@ -50,6 +50,12 @@ export const get: Command = command({
         return world.compare([takeText(await store.get(given))], [expected]);
       case "getSync":
         return world.compare([takeText(store.getSync(given))], [expected]);
+      case "entry": {
+        const entry = await store.getEntry(given);
+        const time = world.model.timeOf(world.binary(key));
+        assert.equal(entry?.expiresAt, time);
+        return world.compare([takeText(entry?.value)], [expected]);
+      }
       case "has":
         return world.compare([String(await store.has(given))], [String(expected !== "absent")]);
       case "hasSync":

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { EmbeddedTransaction } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { anyRange } from "./commands_read.ts";
-import { anyChange, type Change, mapChange, spoil } from "./commands_write.ts";
+import { anyChange, type Change, mapChange, spoil, timeOf } from "./commands_write.ts";
 import { type RangeChoice, SortedMap } from "./sorted_map.ts";
 import { makeValue, takeText } from "./values.ts";
 import type { World } from "./world.ts";
@@ -57,7 +57,7 @@ function write(world: World, tx: EmbeddedTransaction, change: Change): void {
   const key = world.key(change.key);
   const value = change.value === undefined ? undefined : makeValue(change.value);
   if (value === undefined) tx.deleteSync(key);
-  else tx.putSync(key, value);
+  else tx.putSync(key, value, timeOf(world, change));
   spoil(key, value);
 }
 

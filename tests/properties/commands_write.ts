@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { EmbeddedStore, Key, Value } from "../../mod.ts";
+import type { EmbeddedStore, Key, PutTime, Value } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { BULK_KEYS, BULK_START, keyCount } from "./keys.ts";
 import type { MapChange } from "./sorted_map.ts";
@@ -15,6 +15,8 @@ export interface Change {
   readonly key: number;
   /** The new value. */
   readonly value?: ValueChoice | undefined;
+  /** How long it is to live, in milliseconds. */
+  readonly ttlMs?: number | undefined;
 }
 
 /** Keys of the pool, the odd ones more often. */
@@ -33,15 +35,31 @@ export const anyValue: fc.Arbitrary<ValueChoice> = fc.record({
   seed: fc.nat(999),
 });
 
+/** Times to live, and none. */
+export const anyTtl: fc.Arbitrary<number | undefined> = fc.option(
+  fc.constantFrom(1, 10, 100, 1000, 20_000),
+  { nil: undefined, freq: 1 },
+);
+
 /** Puts and deletes. */
 export const anyChange: fc.Arbitrary<Change> = fc.record({
   key: anyKey,
   value: fc.option(anyValue, { nil: undefined, freq: 3 }),
+  ttlMs: anyTtl,
 });
 
+/** The time of a change in one of the forms that a caller may use. */
+export function timeOf(world: World, { key, ttlMs }: Change): PutTime | undefined {
+  if (ttlMs === undefined) return undefined;
+  const expiresAt = world.nowMs + ttlMs;
+  return [{ ttlMs }, { expiresAt }, { expiresAt: new Date(expiresAt) }][key % 3];
+}
+
 /** A change as the model knows it. */
-export function mapChange(world: World, { key, value }: Change): MapChange {
-  return [world.binary(key), value === undefined ? undefined : textOf(makeValue(value))];
+export function mapChange(world: World, { key, value, ttlMs }: Change): MapChange {
+  if (value === undefined) return [world.binary(key), undefined];
+  const change = [world.binary(key), textOf(makeValue(value))] as const;
+  return ttlMs === undefined ? change : [...change, world.nowMs + ttlMs];
 }
 
 /** Buffers that were handed in are the caller's again. */
@@ -56,11 +74,13 @@ export function startChange(world: World, change: Change, form: string): Promise
   const key = world.key(change.key);
   const value = change.value === undefined ? undefined : makeValue(change.value);
   const sync = form === "durable" ? { sync: true } : undefined;
+  const time = timeOf(world, change);
+  const options = sync === undefined ? time : { ...sync, ...time };
   const done = value === undefined
     ? store.delete(key, sync)
     : form === "typed"
-    ? putTyped(store, key, value)
-    : store.put(key, value, sync);
+    ? putTyped(store, key, value, time)
+    : store.put(key, value, options);
   spoil(key, value);
   world.apply([mapChange(world, change)], [change.key]);
   return done;
@@ -72,24 +92,31 @@ export function changeNow(world: World, change: Change): void {
   const key = world.key(change.key);
   const value = change.value === undefined ? undefined : makeValue(change.value);
   if (value === undefined) store.deleteSync(key);
-  else store.putSync(key, value);
+  else store.putSync(key, value, timeOf(world, change));
   spoil(key, value);
   world.apply([mapChange(world, change)], [change.key]);
   world.acknowledgeAll();
 }
 
-function putTyped(store: EmbeddedStore, key: Key, value: Value): Promise<void> {
+function putTyped(
+  store: EmbeddedStore,
+  key: Key,
+  value: Value,
+  time: PutTime | undefined,
+): Promise<void> {
   switch (typeof value) {
     case "string":
-      return store.putString(key, value);
+      return store.putString(key, value, time);
     case "bigint":
-      return store.putInt64(key, value);
+      return store.putInt64(key, value, time);
     case "number":
-      return store.putFloat64(key, value);
+      return store.putFloat64(key, value, time);
     case "boolean":
-      return store.putBool(key, value);
+      return store.putBool(key, value, time);
     default:
-      return value instanceof Uint8Array ? store.putBytes(key, value) : store.putMap(key, value);
+      return value instanceof Uint8Array
+        ? store.putBytes(key, value, time)
+        : store.putMap(key, value, time);
   }
 }
 
@@ -121,18 +148,19 @@ export const batch: Command = command({
   }),
   async run(world, { changes, form }) {
     const { store } = world;
-    const operations = changes.map(({ key, value }) =>
+    const times = changes.map((change) => timeOf(world, change));
+    const operations = changes.map(({ key, value }, at) =>
       value === undefined
         ? { type: "delete" as const, key: world.key(key) }
-        : { type: "put" as const, key: world.key(key), value: makeValue(value) }
+        : { type: "put" as const, key: world.key(key), value: makeValue(value), ...times[at] }
     );
     let done: Promise<void> | undefined;
     if (form === "sync") {
       store.writeSync(operations);
     } else if (form === "chain") {
       const batch = store.batch();
-      for (const operation of operations) {
-        if (operation.type === "put") batch.put(operation.key, operation.value);
+      for (const [at, operation] of operations.entries()) {
+        if (operation.type === "put") batch.put(operation.key, operation.value, times[at]);
         else batch.delete(operation.key);
       }
       done = batch.write();
@@ -164,9 +192,13 @@ export const conditional: Command = command({
     value: anyValue,
     kind: fc.constantFrom("create", "replace", "replaceOther", "delete", "update", "drop"),
     isSync: fc.boolean(),
+    ttlMs: anyTtl,
   }),
-  async run(world, { key: index, value: choice, kind, isSync }) {
+  async run(world, { key: index, value: choice, kind, isSync, ttlMs }) {
     const { store } = world;
+    const time = timeOf(world, { key: index, ttlMs });
+    const kept = kind === "update" ? world.model.timeOf(world.binary(index)) : undefined;
+    const expiresAt = ttlMs === undefined ? kept : world.nowMs + ttlMs;
     const before = world.model.get(world.binary(index));
     const key = world.key(index);
     const value = makeValue(choice);
@@ -176,7 +208,9 @@ export const conditional: Command = command({
     let change: Value | undefined = value;
     if (kind === "create") {
       expected = before === undefined;
-      result = isSync ? store.putIfNotExistsSync(key, value) : store.putIfNotExists(key, value);
+      result = isSync
+        ? store.putIfNotExistsSync(key, value, time)
+        : store.putIfNotExists(key, value, time);
     } else if (kind === "delete") {
       expected = before !== undefined;
       change = undefined;
@@ -189,21 +223,25 @@ export const conditional: Command = command({
         return change;
       };
       result = isSync
-        ? (store.updateSync(key, replace), true)
-        : store.update(key, replace).then(() => true);
+        ? (store.updateSync(key, replace, time), true)
+        : store.update(key, replace, time).then(() => true);
     } else {
       // What is there now, or most likely something else.
       const found = kind === "replace" ? store.getSync(key) : undefined;
       const old = found ?? makeValue({ ...choice, seed: choice.seed + 1 });
       expected = before !== undefined && before === textOf(old);
-      result = isSync ? store.putIfEqualsSync(key, value, old) : store.putIfEquals(key, value, old);
+      result = isSync
+        ? store.putIfEqualsSync(key, value, old, time)
+        : store.putIfEquals(key, value, old, time);
     }
     const isDelete = change === undefined;
     // The value of `update` is asked for later.
     if (!isSync) spoil(key, kind === "update" ? undefined : value);
     assert.equal(await result, expected, kind);
     if (!expected || isDelete && before === undefined) return;
-    world.apply([[world.binary(index), isDelete ? undefined : after]], [index]);
+    const text = isDelete ? undefined : after;
+    const changed = [world.binary(index), text] as const;
+    world.apply([expiresAt === undefined ? changed : [...changed, expiresAt]], [index]);
     world.acknowledgeAll();
   },
 });
@@ -218,13 +256,15 @@ export const fill: Command = command({
     stride: fc.constantFrom(1, 3, 7, 159),
     bytes: fc.constantFrom(0, 10, 100, 100, 400),
     seed: fc.nat(999),
+    ttlMs: anyTtl,
   }),
-  run(world, { from, count, stride, bytes, seed }) {
+  run(world, { from, count, stride, bytes, seed, ttlMs }) {
     for (let i = 0; i < count; i++) {
       const key = BULK_START + (from + i * stride) % BULK_KEYS;
       const value = bytesOf(seed + i, bytes);
-      world.store.putSync(world.key(key), value);
-      world.apply([[world.binary(key), textOf(value)]], [key]);
+      world.store.putSync(world.key(key), value, timeOf(world, { key, ttlMs }));
+      const changed = [world.binary(key), textOf(value)] as const;
+      world.apply([ttlMs === undefined ? changed : [...changed, world.nowMs + ttlMs]], [key]);
     }
     world.acknowledgeAll();
   },

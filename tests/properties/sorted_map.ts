@@ -3,8 +3,11 @@
 /** A key and the text of its value. */
 export type Entry = readonly [key: string, text: string];
 
-/** A change of the map: a key's new text, or undefined if it is deleted. */
-export type MapChange = readonly [key: string, text: string | undefined];
+/**
+ * A change of the map: a key's new text, or undefined if it is deleted, and the time at which it
+ * expires, if it does.
+ */
+export type MapChange = readonly [key: string, text: string | undefined, expiresAt?: number];
 
 /**
  * A range by keys of the pool. An undefined field (or a missing one, as JSON makes it) is not a
@@ -24,11 +27,13 @@ export interface RangeChoice {
 export class SortedMap {
   readonly #texts: Map<string, string>;
   readonly #keys: string[];
+  readonly #times: Map<string, number>;
 
   /** An empty map, or a copy of another one. */
   constructor(from?: SortedMap) {
     this.#texts = new Map(from === undefined ? [] : from.#texts);
     this.#keys = from === undefined ? [] : from.#keys.slice();
+    this.#times = new Map(from === undefined ? [] : from.#times);
   }
 
   /** Number of keys. */
@@ -41,9 +46,21 @@ export class SortedMap {
     return this.#texts.get(key);
   }
 
+  /** The time at which a key's value expires, or undefined. */
+  timeOf(key: string): number | undefined {
+    return this.#times.get(key);
+  }
+
+  /** Forgets what expires by a time. */
+  expire(nowMs: number): void {
+    for (const [key, time] of [...this.#times]) if (time <= nowMs) this.apply([[key, undefined]]);
+  }
+
   /** Applies changes in their order. */
   apply(changes: readonly MapChange[]): void {
-    for (const [key, text] of changes) {
+    for (const [key, text, expiresAt] of changes) {
+      this.#times.delete(key);
+      if (text !== undefined && expiresAt !== undefined) this.#times.set(key, expiresAt);
       const isThere = this.#texts.has(key);
       if (text === undefined) {
         if (!isThere) continue;

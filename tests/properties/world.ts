@@ -181,6 +181,17 @@ export class World {
   entryText = ([key, value]: [string | Uint8Array, Value]): string =>
     this.binaryOf(key) + takeText(value);
 
+  /** The time of day, by which values expire. */
+  get nowMs(): number {
+    return this.scheduler.wallMs();
+  }
+
+  /** Lets time pass. What expires meanwhile is gone. */
+  pass(durationMs: number): void {
+    this.scheduler.pass(durationMs);
+    this.model.expire(this.nowMs);
+  }
+
   /** The text of a key's value, or "absent". */
   expected(key: number): string {
     return this.model.get(this.binary(key)) ?? "absent";
@@ -259,12 +270,14 @@ export class World {
   recover(found: SortedMap): void {
     const prefix = this.#acknowledged;
     const issued = this.#issued.splice(0);
+    prefix.expire(this.nowMs);
     while (!found.equals(prefix)) {
       const next = issued.shift();
       if (next === undefined) {
         assert.fail(`the recovered state, ${found.size} keys, is no prefix of the history`);
       }
       prefix.apply(next);
+      prefix.expire(this.nowMs);
     }
     this.model = new SortedMap(prefix);
   }
