@@ -61,6 +61,36 @@ const faultFiles: ReadonlySet<string> = new Set([
   "tests/store/read_only_interleaving_test.ts",
 ]);
 
+/**
+ * Folders whose tests read the sources, or texts that a program has made. A second runtime would
+ * only do the same again.
+ */
+const nodeFolders: readonly string[] = ["meta"];
+
+/** Files of other folders that start the same programs from every runtime. */
+const nodeFiles: ReadonlySet<string> = new Set([
+  "tests/bench/chart_test.ts",
+  "tests/bench/document_test.ts",
+  "tests/bench/peers_report_test.ts",
+  "tests/bench/peers_verdict_test.ts",
+  "tests/bench/rewrite_model_test.ts",
+  "tests/bench/scale_report_test.ts",
+  "tests/bench/smoke_verdict_test.ts",
+  "tests/platform/deno_permissions_test.ts",
+  "tests/platform/node_permissions_test.ts",
+]);
+
+/** Whether one runtime is enough for a test file: then Node runs it. */
+export function isForNode(file: string): boolean {
+  return nodeFolders.includes(file.split("/")[1]!) || nodeFiles.has(file);
+}
+
+/** The runtimes on which a command runs a test file. */
+export function runtimesIn(scope: Scope, file: string): readonly Runtime[] {
+  const usual = scope[suiteOf(file)] ?? [];
+  return isForNode(file) ? usual.filter((runtime) => runtime === "node") : usual;
+}
+
 /** The suite that a test file belongs to. */
 export function suiteOf(file: string): Suite {
   const folder = file.split("/")[1]!;

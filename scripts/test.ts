@@ -34,7 +34,7 @@ import { installationProblem } from "./installed.ts";
 import { parseRuntime, root, runPool, type Runtime, runtimes } from "./processes.ts";
 import { Progress } from "./progress.ts";
 import { testFiles } from "./source_files.ts";
-import { scopes, type Suite, suiteOf } from "./suites.ts";
+import { runtimesIn, scopes, type Suite, suiteOf } from "./suites.ts";
 import { disagreements } from "./test_counts.ts";
 import { runTestFile, type TestFileResult } from "./test_file.ts";
 
@@ -138,8 +138,8 @@ if (scope === undefined) {
 }
 /** Runtimes that were asked for by name take the place of those of the suite. */
 const runtimesOf = (file: string): readonly Runtime[] => {
-  const usual = scope[suiteOf(file)];
-  return usual === undefined ? [] : options.runtime?.map((name) => parseRuntime(name)!) ?? usual;
+  if (scope[suiteOf(file)] === undefined) return [];
+  return options.runtime?.map((name) => parseRuntime(name)!) ?? runtimesIn(scope, file);
 };
 const files = inStartingOrder(
   testFiles().filter((file) =>

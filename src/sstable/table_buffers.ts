@@ -15,7 +15,7 @@ export const WRITE_BYTES: number = 256 * 1024;
 const OUTPUT_BYTES = WRITE_BYTES + 64 * 1024;
 
 /** The output buffer begins with this part of its size and doubles: most tables of small stores fit. */
-const FIRST_PART = 1 / 16;
+const FIRST_PART = 1 / 64;
 
 /** Memory beyond this, which a huge entry needed, is not kept. */
 const KEEP_BYTES = 2 * 1024 * 1024;
@@ -27,7 +27,7 @@ export class TableBuffers {
   /** Finished bytes that are not in the file yet. */
   readonly output: ByteWriter = new ByteWriter(OUTPUT_BYTES * FIRST_PART);
   /** The index entries so far. */
-  readonly index: ByteWriter = new ByteWriter(8 * 1024);
+  readonly index: ByteWriter = new ByteWriter(1024);
   /** The filter that is being built, or undefined for none. */
   readonly filter: FilterBuilder | undefined;
   /** The parameters that they are made for. */

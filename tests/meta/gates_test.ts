@@ -11,7 +11,7 @@ import { installationProblem } from "../../scripts/installed.ts";
 import { parseJunit } from "../../scripts/junit.ts";
 import { root } from "../../scripts/processes.ts";
 import { testFiles } from "../../scripts/source_files.ts";
-import { filesOf, scopes, suiteOf } from "../../scripts/suites.ts";
+import { filesOf, isForNode, runtimesIn, scopes, suiteOf } from "../../scripts/suites.ts";
 import { judge } from "../../scripts/test_file.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import { readSource } from "./source_text.ts";
@@ -172,12 +172,14 @@ test("A file that reports a figure belongs to the fault programme, which adds th
   for (const file of reporting) assert.equal(suiteOf(file), "faults", file);
 });
 
-test("Every test file is in one suite, no suite is empty, and the commands run each on all runtimes", () => {
+test("Every test file is in one suite, no suite is empty, and the commands run each file on all runtimes, or on Node if one is enough", () => {
   const [quick, slow, faults] = [filesOf("quick"), filesOf("slow"), filesOf("faults")];
   assert.deepEqual([...quick, ...slow, ...faults].sort(), testFiles());
   assert.ok(quick.length > 100 && slow.length > 5 && faults.length > 30);
-  for (const suite of ["quick", "slow", "faults"] as const) {
-    const ran = ["quick", "runtimes", "faults"].flatMap((name) => scopes[name]![suite] ?? []);
-    assert.deepEqual(ran.sort(), ["bun", "deno", "node"], suite);
+  for (const file of testFiles()) {
+    const ran = ["quick", "runtimes", "faults"].flatMap((name) => runtimesIn(scopes[name]!, file));
+    assert.deepEqual(ran.sort(), isForNode(file) ? ["node"] : ["bun", "deno", "node"], file);
   }
+  const alone = testFiles().filter(isForNode);
+  assert.ok(alone.length > 10 && alone.length < testFiles().length / 10, `${alone.length}`);
 });

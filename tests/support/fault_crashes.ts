@@ -103,7 +103,7 @@ const NESTED: readonly CrashKind[] = [
 ];
 const UNCHANGING = new Set(["open", "read", "stat", "list", "lock"]);
 /** One state in this many has its recovery crashed at every operation. */
-const NESTED_ONE_IN = 8;
+const NESTED_ONE_IN = 10;
 /** One state of a crashed recovery in this many has its own recovery crashed. */
 const THIRD_ONE_IN = 64;
 
