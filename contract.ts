@@ -61,14 +61,8 @@ export {
 export type { SchemaResult, StandardSchema } from "./src/contract/sub/standard_schema.ts";
 export { decodeTuple, encodeTuple, type Tuple, type TuplePart } from "./src/contract/sub/tuple.ts";
 export { OperationBatch } from "./src/contract/operation_batch.ts";
-export type {
-  Batch,
-  DeletedRange,
-  Operation,
-  TypedWrites,
-  WriteOptions,
-  Writer,
-} from "./src/contract/writer.ts";
+export type { DeletedRange } from "./src/contract/range.ts";
+export type { Batch, Operation, TypedWrites, WriteOptions, Writer } from "./src/contract/writer.ts";
 export {
   type Bounds,
   boundsOf,

@@ -6,7 +6,8 @@ import { copyValue, keyBytes } from "./rules.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
 import { requireKnownNames, surplusArgument } from "./write_options.ts";
 import { deletedRange } from "./range.ts";
-import type { Batch, DeletedRange, Operation, WriteOptions } from "./writer.ts";
+import type { DeletedRange } from "./range.ts";
+import type { Batch, Operation, WriteOptions } from "./writer.ts";
 
 /**
  * Checks and copies every operation when it is added.

@@ -3,7 +3,8 @@
  * subs and of the store.
  */
 
-import type { Batch, DeletedRange, WriteOptions } from "../writer.ts";
+import type { DeletedRange } from "../range.ts";
+import type { Batch, WriteOptions } from "../writer.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /**
