@@ -61,6 +61,7 @@ export {
 export type { SchemaResult, StandardSchema } from "./src/contract/sub/standard_schema.ts";
 export { decodeTuple, encodeTuple, type Tuple, type TuplePart } from "./src/contract/sub/tuple.ts";
 export { OperationBatch } from "./src/contract/operation_batch.ts";
+export type { DeletedRange } from "./src/contract/range.ts";
 export {
   type CheckedPutOptions,
   finiteTime,
@@ -70,7 +71,6 @@ export {
 } from "./src/contract/put_options.ts";
 export type {
   Batch,
-  DeletedRange,
   Operation,
   PutOptions,
   PutTime,

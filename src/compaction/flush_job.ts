@@ -1,6 +1,7 @@
 /**
  * Writes memtables to a level-0 table: the newest version of every key, tombstones and deleted
- * ranges, because older tables may hold what they hide. A flush writes one memtable, a checkpoint all of them.
+ * ranges, because older tables may hold what they hide. A flush writes one memtable, a checkpoint
+ * all of them.
  */
 
 import { AT_ENTRY, type EntrySequence } from "../iterator/entry_cursor.ts";

@@ -1,6 +1,7 @@
 /**
- * Moves tombstones and deleted spans down until nothing is left that they hide, and drops them there. Otherwise
- * levels are compacted for their size, and deleted data would stay as long as nobody writes more.
+ * Moves tombstones and deleted spans down until nothing is left that they hide, and drops them
+ * there. Otherwise levels are compacted for their size, and deleted data would stay as long as
+ * nobody writes more.
  * An entry that has expired counts as a tombstone, and a merge makes one of it.
  *
  * A table is due if its tombstones are worth the cost of dropping them: for each tombstone, at most

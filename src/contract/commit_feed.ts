@@ -6,7 +6,8 @@ import { decodeUtf8 } from "./utf8.ts";
 import type { Key } from "./value.ts";
 import { type Watch, type WatchOptions, type WatchRange, watchRange } from "./watch.ts";
 import { WatchQueue } from "./watch_queue.ts";
-import type { DeletedRange, Operation } from "./writer.ts";
+import type { DeletedRange } from "./range.ts";
+import type { Operation } from "./writer.ts";
 
 /** The size of a commit, for the limit in bytes: only the number of operations is known. */
 const BYTES_PER_OPERATION = 100;

@@ -7,7 +7,8 @@ import { copyValue, keyBytes } from "./rules.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
 import { requireKnownNames, surplusArgument, timeOf } from "./write_options.ts";
 import { deletedRange } from "./range.ts";
-import type { Batch, DeletedRange, Operation, PutTime, WriteOptions } from "./writer.ts";
+import type { DeletedRange } from "./range.ts";
+import type { Batch, Operation, PutTime, WriteOptions } from "./writer.ts";
 
 /**
  * Checks and copies every operation when it is added.

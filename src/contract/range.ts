@@ -2,7 +2,6 @@
 
 import { checkSignal, throwIfAborted } from "./abort_signal.ts";
 import { describeValue, type Key } from "./value.ts";
-import type { DeletedRange } from "./writer.ts";
 
 /**
  * A key, or, if keys are tuples of known parts, any number of its first parts: they sort before all
@@ -53,6 +52,22 @@ export interface Range<K = Key> {
 
 /** The fields of a {@linkcode Range} that a scan by prefix, or from key to key, accepts. */
 export type ScanOptions = Pick<Range, "reverse" | "limit" | "signal" | "keyEncoding">;
+
+/**
+ * The bounds of a range whose keys are removed. An empty object means all keys.
+ *
+ * @example
+ * ```ts
+ * import { type DeletedRange, memoryFileSystem, open } from "@tinykvs/core";
+ *
+ * const old: DeletedRange = { gte: "log:", lt: "log:2026" };
+ * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+ * await store.put("log:2025-12-31", "bye");
+ * await store.deleteRange(old);
+ * console.log(await store.count()); // 0
+ * ```
+ */
+export type DeletedRange<K = Key> = Pick<Range<K>, "prefix" | "gte" | "gt" | "lte" | "lt">;
 
 /** What reads return for keys: text, or bytes. */
 export type KeyEncoding = "utf8" | "bytes";

@@ -1,6 +1,6 @@
 /** The writing half of a store. */
 
-import type { Beginning, Range } from "./range.ts";
+import type { Beginning, DeletedRange } from "./range.ts";
 import type { Key, RecordValue, Value } from "./value.ts";
 
 /**
@@ -86,12 +86,9 @@ export type Operation<K = Key, V = Value> =
     range: DeletedRange<K>;
   };
 
-/** The bounds of a range whose keys are removed. */
-export type DeletedRange<K = Key> = Pick<Range<K>, "prefix" | "gte" | "gt" | "lte" | "lt">;
-
 /**
- * Collects puts, deletes and deletions of ranges; `write` applies them in the order in which they were added, all of
- * them or none. Each is checked and copied at once.
+ * Collects puts, deletes and deletions of ranges; `write` applies them in the order in which they
+ * were added, all of them or none. Each is checked and copied at once.
  */
 export interface Batch<K = Key, V = Value> {
   /** Number of operations so far. */

@@ -11,7 +11,8 @@ import { ReaderBase } from "./reader_base.ts";
 import { copyValue, isSameValue } from "./rules.ts";
 import { describeValue, type Key, type RecordValue, type Value, valueTypeName } from "./value.ts";
 import { surplusArgument } from "./write_options.ts";
-import type { Batch, DeletedRange, Operation, PutOptions, WriteOptions, Writer } from "./writer.ts";
+import type { DeletedRange } from "./range.ts";
+import type { Batch, Operation, PutOptions, WriteOptions, Writer } from "./writer.ts";
 
 /**
  * A reader and writer made from two reads, `write` and `update`: a store without open and close, or

@@ -24,7 +24,7 @@ export function compareKeys(a: DataView, b: DataView): number {
   return compareRanges(a, 0, a.byteLength, b, 0, b.byteLength);
 }
 
-/** A copy of a key with `zeros` zero bytes after it; with one, it is the first key after the key. */
+/** A copy of a key with zero bytes after it; with one, it is the first key after the key. */
 export function copyOfKey(key: DataView, start: number, end: number, zeros = 0): DataView {
   const bytes = new Uint8Array(end - start + zeros);
   bytes.set(new Uint8Array(key.buffer, key.byteOffset + start, end - start));
@@ -82,7 +82,7 @@ export function holdsAll(
   return span !== undefined && compareKeys(largest, span.upper) < 0;
 }
 
-/** The spans that have a key from `smallest` to `largest`, from the first index to before the second. */
+/** The spans that have a key from `smallest` to `largest`: from one index to before another. */
 export function spansMeeting(
   spans: readonly KeySpan[],
   smallest: DataView,

@@ -17,7 +17,7 @@ import { ClosedError } from "../errors.ts";
 import type { Key, Value, ValueTypeName } from "../value/value.ts";
 import { Background } from "./background/background.ts";
 import { prefixRange } from "../contract/range.ts";
-import type { DeletedRange } from "../contract/writer.ts";
+import type { DeletedRange } from "../contract/range.ts";
 import { compactBounds, type CompactRange } from "./background/compact_range.ts";
 import type { PutOptions } from "../contract/writer.ts";
 import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "./write/batch.ts";

@@ -208,3 +208,8 @@ export function expectedWalk(
   if (reverse) part.reverse();
   return part.map(textOf);
 }
+
+/** Moves a cursor to the last of the entries of its run. */
+export function skipEntries(cursor: EntryCursor, count: number): void {
+  if (count > 0) cursor.skip(count);
+}

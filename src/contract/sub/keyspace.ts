@@ -8,7 +8,8 @@ import { deletedRange, ownRange, type Range } from "../range.ts";
 import { compareKeys } from "../rules.ts";
 import { decodeUtf8, encodeUtf8 } from "../utf8.ts";
 import { describeValue, isBytes, type Key, MAX_KEY_BYTES, type Value } from "../value.ts";
-import type { DeletedRange, Operation } from "../writer.ts";
+import type { DeletedRange } from "../range.ts";
+import type { Operation } from "../writer.ts";
 import { type KeyCodec, tuple } from "./key_codec.ts";
 import { namesOf, prefixOf } from "./sub_path.ts";
 import { shownBytes } from "./tuple.ts";
@@ -120,7 +121,7 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     return range;
   }
 
-  /** The store's range of a deletion. @throws {TypeError | RangeError} it is none of the sub */
+  /** The store's range of a deletion. @throws {TypeError | RangeError} it is not valid */
   deletedRange(given: DeletedRange<K>): DeletedRange {
     const { keyEncoding: _, ...bounds } = this.range(deletedRange(given));
     return bounds;
@@ -139,7 +140,7 @@ export class Keyspace<K, V, KeyOut, ValueIn> {
     return range as DeletedRange<KeyOut>;
   }
 
-  /** The sub's form of a bound, or undefined if it is the first key of the sub or after the last. */
+  /** The sub's form of a bound; undefined if it is the first key of the sub or after the last. */
   #boundOf(bound: Key): Key | undefined {
     const own = typeof bound === "string"
       ? bound.startsWith(this.#text) ? bound.slice(this.#text.length) : ""

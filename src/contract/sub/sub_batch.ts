@@ -3,7 +3,8 @@
  * subs and of the store.
  */
 
-import type { Batch, DeletedRange, PutTime, WriteOptions } from "../writer.ts";
+import type { DeletedRange } from "../range.ts";
+import type { Batch, PutTime, WriteOptions } from "../writer.ts";
 import type { Keyspace } from "./keyspace.ts";
 
 /**

@@ -4,14 +4,8 @@ import type { Cursor } from "../cursor.ts";
 import { type Beginning, prefixRange, type Range } from "../range.ts";
 import type { Entry, EntryOptions, Reader } from "../reader.ts";
 import { describeValue, type Value, type ValueTypeName } from "../value.ts";
-import type {
-  Batch,
-  DeletedRange,
-  Operation,
-  PutOptions,
-  WriteOptions,
-  Writer,
-} from "../writer.ts";
+import type { DeletedRange } from "../range.ts";
+import type { Batch, Operation, PutOptions, WriteOptions, Writer } from "../writer.ts";
 import { WriterBase } from "../writer_base.ts";
 import type { Keyspace } from "./keyspace.ts";
 import { SubBatch, subTargetOf } from "./sub_batch.ts";

@@ -8,13 +8,8 @@ import { type Beginning, prefixRange, type Range } from "../../contract/range.ts
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubWriter } from "../../contract/sub/sub_writer.ts";
 import { type Value, valueTypeName } from "../../contract/value.ts";
-import type {
-  Batch,
-  DeletedRange,
-  Operation,
-  PutOptions,
-  WriteOptions,
-} from "../../contract/writer.ts";
+import type { DeletedRange } from "../../contract/range.ts";
+import type { Batch, Operation, PutOptions, WriteOptions } from "../../contract/writer.ts";
 import { addInt64, int64Of } from "../../contract/writer_base.ts";
 import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";

@@ -1,14 +1,8 @@
 /** The write calls that the embedded store and its subs share. */
 
 import type { Beginning } from "../../contract/range.ts";
-import type {
-  Batch,
-  DeletedRange,
-  Operation,
-  PutOptions,
-  WriteOptions,
-  Writer,
-} from "../../contract/writer.ts";
+import type { DeletedRange } from "../../contract/range.ts";
+import type { Batch, Operation, PutOptions, WriteOptions, Writer } from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
 
 /**

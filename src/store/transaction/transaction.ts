@@ -17,7 +17,7 @@ import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import { areThere, isPresent } from "../read/read_path.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import { countEntries, countEntriesSync } from "../read/visit_entries.ts";
-import type { DeletedRange } from "../../contract/writer.ts";
+import type { DeletedRange } from "../../contract/range.ts";
 import type { Range } from "../state/range.ts";
 import type { EmbeddedTransactionSub } from "../sub/embedded_sub.ts";
 import {
@@ -274,7 +274,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     this.#work.deleteRange({}, options);
   }
 
-  /** Adds several puts, deletes and deletions of ranges. If one of them cannot be written, adds none. */
+  /** Adds several operations. If one of them cannot be written, adds none. */
   override write(
     operations: readonly Operation[] | EmbeddedBatch,
     options?: WriteOptions,

@@ -246,7 +246,7 @@ function commitOf<KeyOut, V>(
   return { operations };
 }
 
-/** A bound of a range. If it is not text, it is shown as bytes: the key after a prefix for example. */
+/** A bound of a range. Bytes that are not text, as after a prefix, are shown as bytes. */
 function boundOf<KeyOut>(key: DataView, encoding: "utf8" | "bytes"): Beginning<KeyOut> {
   const bytes = bytesOfKey(key);
   const text = encoding === "utf8" ? decodeText(bytes, 0, bytes.length) : undefined;

@@ -33,7 +33,8 @@ export const BATCH_FORM_HERE = 2;
 const NO_MEMORY = new ByteWriter(0);
 
 /**
- * Collects puts, deletes and deletions of ranges; `write` applies them in the order in which they were added.
+ * Collects puts, deletes and deletions of ranges; `write` applies them in the order in which they
+ * were added.
  *
  * @example
  * ```ts
