@@ -6,4 +6,4 @@
 import { testBugs } from "./suite.ts";
 import { expiryBugs } from "./expiry_bugs.ts";
 
-testBugs("transactions", expiryBugs);
+testBugs("expiry", expiryBugs);
