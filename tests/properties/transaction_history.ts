@@ -24,6 +24,8 @@ import {
   type Value,
   type Watch,
 } from "../../mod.ts";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
+import { expiryAt, isExpiring } from "../../src/value/expiry.ts";
 import { isTombstone, ValueDecoder } from "../../src/value/value_codec.ts";
 import { OPERATION_DELETE_RANGE } from "../../src/wal/log_format.ts";
 import { useScheduler } from "../support/fault_scheduler.ts";
@@ -42,8 +44,11 @@ interface Removal {
   readonly gte: string;
   readonly lt: string | undefined;
 }
-/** What one commit did to keys. Undefined means that it removed the key. */
-type Changes = readonly (readonly [string, Value | undefined] | Removal)[];
+/**
+ * What one commit did to keys. Undefined means that it removed the key. The last item is the time at
+ * which the value expires, if it does.
+ */
+type Changes = readonly (readonly [string, Value | undefined, (number | undefined)?] | Removal)[];
 
 function isRemoval(change: Changes[number]): change is Removal {
   return "gte" in change;
@@ -72,6 +77,8 @@ interface Committed {
   readonly id: string;
   readonly calls: readonly Call[];
   readonly isReadOnly: boolean;
+  /** The time at which its last attempt began, by which it judges what has expired. */
+  readonly begunMs: number;
 }
 
 /** The counts of what a history contained. */
@@ -85,21 +92,43 @@ export interface HistoryFigures {
 
 /** The map. */
 class Model {
-  readonly values: Map<string, Value>;
+  /** What has expired by this time does not show. */
+  nowMs = 0;
+  readonly #rows: Map<string, readonly [Value, number]>;
 
-  constructor(values: Iterable<readonly [string, Value]>) {
-    this.values = new Map(values);
+  constructor(from?: Model) {
+    this.#rows = new Map(from === undefined ? [] : from.#rows);
+    this.nowMs = from?.nowMs ?? 0;
+  }
+
+  get values(): ReadonlyMap<string, Value> {
+    const live = [...this.#rows].filter(([, [, expiresAt]]) => expiresAt > this.nowMs);
+    return new Map(live.map(([key, [value]]) => [key, value]));
+  }
+
+  /** Everything, with the times. */
+  get rows(): unknown {
+    return [...this.#rows].sort(([a], [b]) => a < b ? -1 : 1);
+  }
+
+  /** The time of a live value, for the changes that keep it. */
+  timeOf(key: string): number | undefined {
+    const expiresAt = this.values.has(key) ? this.#rows.get(key)![1] : Infinity;
+    return expiresAt === Infinity ? undefined : expiresAt;
   }
 
   apply(changes: Changes): void {
     for (const change of changes) {
       if (isRemoval(change)) {
-        for (const [key] of this.select(change as Range)) this.values.delete(key);
+        const { gte, lt } = change;
+        for (const key of this.#rows.keys()) {
+          if (key >= gte && (lt === undefined || key < lt)) this.#rows.delete(key);
+        }
         continue;
       }
-      const [key, value] = change;
-      if (value === undefined) this.values.delete(key);
-      else this.values.set(key, value);
+      const [key, value, expiresAt = Infinity] = change;
+      if (value === undefined) this.#rows.delete(key);
+      else this.#rows.set(key, [value, expiresAt]);
     }
   }
 
@@ -143,8 +172,11 @@ class RecordingFiles extends HistoryFileSystem {
           entry = valueEnd;
           continue;
         }
-        const isDead = isTombstone(bytes, keyEnd + 4);
-        changes.push([key, isDead ? undefined : decoder.decode(bytes, view, keyEnd + 4, valueEnd)]);
+        const start = keyEnd + 4;
+        const isDead = isTombstone(bytes, start);
+        const value = isDead ? undefined : decoder.decode(bytes, view, start, valueEnd);
+        if (isExpiring(bytes, start)) changes.push([key, value, expiryAt(view, start)]);
+        else changes.push([key, value]);
         entry = valueEnd;
       }
       this.commits.set(view.getUint32(at + 16, true), changes);
@@ -189,6 +221,13 @@ class Run {
     return this.random.below(4) === 0 ? `text ${++this.#unique}` : ++this.#unique;
   }
 
+  /** A time soon, which virtual time reaches within the history, or none. */
+  time(): number | undefined {
+    const { random } = this;
+    if (random.below(2) === 0) return undefined;
+    return systemScheduler.wallMs() + random.pick([1, 10, 25, 60, 100_000]);
+  }
+
   range(): Range {
     const { random } = this;
     const range: Range = {};
@@ -221,16 +260,19 @@ class Run {
     const length = 1 + random.below(6);
     let calls: Call[] = [];
     let attempts = 0;
+    let begunMs = 0;
     try {
       if (isSync) {
         this.store.transactionSync((tx) => {
           attempts = tx.attempt;
+          begunMs = systemScheduler.wallMs();
           for (let i = 0; i < length; i++) calls.push(this.callSync(tx, isReadOnly));
           if (!isReadOnly) tx.putSync(id, 1);
         });
       } else {
         await this.store.transaction(async (tx) => {
           attempts = tx.attempt;
+          begunMs = systemScheduler.wallMs();
           calls = [];
           for (let i = 0; i < length; i++) {
             await this.pause();
@@ -255,7 +297,7 @@ class Run {
         onModel: (model) => model.apply([[id, 1]]),
       });
     }
-    this.committed.push({ id, calls, isReadOnly });
+    this.committed.push({ id, calls, isReadOnly, begunMs });
   }
 
   /** Makes one call of a random kind. Several calls may run at the same time. */
@@ -282,7 +324,7 @@ class Run {
     answer.push(await cursor.nextMany(second));
     await cursor.close();
     const onModel = (model: Model): unknown => {
-      const before = new Model(model.values);
+      const before = new Model(model);
       const { limit = Infinity } = range;
       const shown = before.select(range).slice(0, first);
       if (writes) model.apply([[key, value]]);
@@ -307,6 +349,9 @@ class Run {
     const range = this.range();
     const counter = `n${this.random.below(2)}`;
     const removal = this.removal();
+    const expiresAt = this.time();
+    const time = expiresAt === undefined ? undefined : { expiresAt };
+    const timed = (value: Value) => [key, value, expiresAt] as const;
     switch (kind) {
       case 13:
         return {
@@ -360,10 +405,10 @@ class Run {
       case 7:
         return {
           name: `putIfNotExists ${key}`,
-          start: () => tx.putIfNotExists(key, value),
+          start: () => tx.putIfNotExists(key, value, time),
           onModel(model) {
             if (model.values.has(key)) return false;
-            model.apply([[key, value]]);
+            model.apply([timed(value)]);
             return true;
           },
         };
@@ -377,31 +422,31 @@ class Run {
           },
           onModel(model) {
             const sum = (model.values.get(counter) as bigint | undefined ?? 0n) + 11n;
-            model.apply([[counter, sum]]);
+            model.apply([[counter, sum, model.timeOf(counter)]]);
             return sum;
           },
         };
       case 9:
         return {
           name: `batch ${key} ${other}`,
-          start: () => tx.batch().put(key, value).delete(other).write(),
-          onModel: (model) => model.apply([[key, value], [other, undefined]]),
+          start: () => tx.batch().put(key, value, time).delete(other).write(),
+          onModel: (model) => model.apply([timed(value), [other, undefined]]),
         };
       case 10:
         return {
           name: `update ${key}`,
-          start: () => tx.update(key, (old) => old === undefined ? value : undefined),
+          start: () => tx.update(key, (old) => old === undefined ? value : undefined, time),
           onModel(model) {
             const changed = model.values.has(key) ? undefined : value;
-            model.apply([[key, changed]]);
+            model.apply([changed === undefined ? [key, undefined] : timed(changed)]);
             return changed;
           },
         };
       default:
         return {
-          name: `put ${key}`,
-          start: () => tx.put(key, value),
-          onModel: (model) => model.apply([[key, value]]),
+          name: `put ${key} ${expiresAt}`,
+          start: () => tx.put(key, value, time),
+          onModel: (model) => model.apply([timed(value)]),
         };
     }
   }
@@ -441,15 +486,21 @@ class Run {
         return {
           name: `deleteIfExistsSync ${key}`,
           answer: tx.deleteIfExistsSync(key),
-          onModel: ({ values }) => values.delete(key),
+          onModel(model) {
+            const isThere = model.values.has(key);
+            if (isThere) model.apply([[key, undefined]]);
+            return isThere;
+          },
         };
-      default:
-        tx.putSync(key, value);
+      default: {
+        const expiresAt = this.time();
+        tx.putSync(key, value, expiresAt === undefined ? undefined : { expiresAt });
         return {
-          name: `putSync ${key}`,
+          name: `putSync ${key} ${expiresAt}`,
           answer: undefined,
-          onModel: (model) => model.apply([[key, value]]),
+          onModel: (model) => model.apply([[key, value, expiresAt]]),
         };
+      }
     }
   }
 
@@ -467,13 +518,13 @@ class Run {
             .write();
           break;
         case 0:
-          await store.put(this.key(), this.value());
+          await store.put(this.key(), this.value(), { ttlMs: random.pick([5, 50, Infinity]) });
           break;
         case 1:
           await store.batch().put(this.key(), this.value()).delete(this.key()).write();
           break;
         case 2:
-          await store.increment(`n${random.below(2)}`, 100);
+          await store.increment(`n${random.below(2)}`, 100, random.pick([{ ttlMs: 40 }, {}]));
           break;
         case 3:
           // More than a memtable, so the memtables that a transaction started with are flushed.
@@ -530,10 +581,11 @@ async function judged(random: Random, files: RecordingFiles): Promise<HistoryFig
   const workers = 2 + random.below(7);
   const work = Array.from({ length: workers }, (_, i) => run.work(i, 1 + random.below(3)));
   await Promise.all([...work, run.beside(2 + random.below(8))]);
+  const endMs = systemScheduler.wallMs();
   const final = await store.entries().toArray() as Pair[];
   await store.close();
   const commits = files.inOrder();
-  judge(commits, run.committed, final);
+  judge(commits, run.committed, final, endMs);
   // A watch must show every commit since its start, or what the commit did to the range.
   const [all, some] = await Promise.all(watches) as [Changes[], Changes[]];
   assert.deepEqual(all, commits.slice(commits.length - all.length), "what a watch has shown");
@@ -549,24 +601,34 @@ async function follow(watch: Watch): Promise<Changes[]> {
   const seen: Changes[] = [];
   for await (const { operations } of watch) {
     seen.push(
-      operations.map((one) =>
-        one.type === "deleteRange"
-          ? { gte: String(one.range.gte ?? ""), lt: one.range.lt as string | undefined }
-          : [String(one.key), one.type === "put" ? one.value : undefined]
-      ),
+      operations.map((one) => {
+        if (one.type === "deleteRange") {
+          return { gte: String(one.range.gte ?? ""), lt: one.range.lt as string | undefined };
+        }
+        if (one.type === "delete") return [String(one.key), undefined];
+        const { key, value, expiresAt } = one;
+        return expiresAt === undefined
+          ? [String(key), value]
+          : [String(key), value, Number(expiresAt)];
+      }),
     );
   }
   return seen;
 }
 
 /** The serial oracle. */
-function judge(commits: readonly Changes[], committed: readonly Committed[], final: Pair[]): void {
+function judge(
+  commits: readonly Changes[],
+  committed: readonly Committed[],
+  final: Pair[],
+  endMs: number,
+): void {
   const byMark = new Map(committed.map((one) => [one.id, one]));
-  const states = [new Model([])];
+  const states = [new Model()];
   let found = 0;
   for (const changes of commits) {
     const before = states.at(-1)!;
-    const after = new Model(before.values);
+    const after = new Model(before);
     after.apply(changes);
     const marks = changes.map((change) => isRemoval(change) ? "" : change[0]);
     const mark = marks.find((key) => key.startsWith("~t"));
@@ -577,12 +639,12 @@ function judge(commits: readonly Changes[], committed: readonly Committed[], fin
         `${mark} is in the log, and it was never said to commit`,
       );
       found++;
-      const serial = new Model(before.values);
+      const serial = new Model(before);
+      serial.nowMs = transaction.begunMs;
       for (const { name, onModel, answer } of transaction.calls) {
         assert.deepEqual(answer, onModel(serial), `${mark}: ${name}`);
       }
-      const sorted = (model: Model): Pair[] => model.select({});
-      assert.deepEqual(sorted(after), sorted(serial), `what ${mark} has written`);
+      assert.deepEqual(after.rows, serial.rows, `what ${mark} has written`);
     }
     states.push(after);
   }
@@ -591,10 +653,15 @@ function judge(commits: readonly Changes[], committed: readonly Committed[], fin
     committed.filter(({ isReadOnly }) => !isReadOnly).length,
     "commits in the log",
   );
-  assert.deepEqual(final, states.at(-1)!.select({}), "the store at the end");
-  for (const { id, calls, isReadOnly } of committed) {
+  const last = states.at(-1)!;
+  last.nowMs = endMs;
+  assert.deepEqual(final, last.select({}), "the store at the end");
+  for (const { id, calls, isReadOnly, begunMs } of committed) {
     if (!isReadOnly) continue;
-    const fits = states.some((state) => calls.every((call) => isSame(call, state)));
+    const fits = states.some((state) => {
+      state.nowMs = begunMs;
+      return calls.every((call) => isSame(call, state));
+    });
     assert.ok(fits, `${id} has read what there was at no moment: ${inspect(calls)}`);
   }
 }

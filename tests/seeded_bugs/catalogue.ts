@@ -3,6 +3,7 @@
 import type { Bug } from "./bug.ts";
 import { corruption } from "./commands.ts";
 import { durabilityBugs } from "./durability_bugs.ts";
+import { expiryBugs } from "./expiry_bugs.ts";
 import { failureBugs } from "./failure_bugs.ts";
 import { historyBugs } from "./history_bugs.ts";
 import { rangeBugs } from "./range_bugs.ts";
@@ -14,6 +15,7 @@ import { transactionBugs } from "./transaction_bugs.ts";
 /** Every bug. */
 export const seededBugs: readonly Bug[] = [
   ...durabilityBugs,
+  ...expiryBugs,
   ...failureBugs,
   ...historyBugs,
   ...rangeBugs,

@@ -1,10 +1,9 @@
 /** What the adapters for Keyv 6 and Keyv 5 share: keys in a namespace, and values that expire. */
 
 import type { Store } from "../../contract/store.ts";
-import type { Value } from "../../contract/value.ts";
-import { wallClockMs } from "../../platform/wall_clock.ts";
+import type { PutTime } from "../../contract/writer.ts";
+import { unwrap, wrap } from "../any_value.ts";
 import { clearRange } from "../clear_range.ts";
-import { removeIfOver, removeLive, unwrap, wrap } from "../expiring_values.ts";
 import { type HandleOptions, StoreHandle } from "../store_handle.ts";
 
 /**
@@ -40,26 +39,22 @@ export class KeyvStore {
     this.#handle = new StoreHandle(place, options, "Keyv adapter");
   }
 
-  /** The value of a key. Removes the value if it has expired. */
+  /** The value of a key. */
   async get(key: string): Promise<unknown> {
     const store = await this.#handle.get();
-    return await this.#live(store, key, await store.get(key));
+    return unwrap(await store.get(key));
   }
 
   /** The values of several keys. */
   async getMany(keys: readonly string[]): Promise<unknown[]> {
     const store = await this.#handle.get();
-    const stored = await store.getMany(keys);
-    return await Promise.all(
-      keys.map((key, at) => this.#live(store, key, stored[at])),
-    );
+    return (await store.getMany(keys)).map(unwrap);
   }
 
   /** Whether several keys have values. */
   async hasMany(keys: readonly string[]): Promise<boolean[]> {
     const store = await this.#handle.get();
-    const now = wallClockMs();
-    return (await store.getMany(keys)).map((stored) => unwrap(stored, now) !== undefined);
+    return await store.hasMany(keys);
   }
 
   /** Puts entries, all of them or none. */
@@ -67,21 +62,18 @@ export class KeyvStore {
     const store = await this.#handle.get();
     const [first] = entries;
     if (entries.length === 1) {
-      await store.put(first!.key, wrap(first!.value, first!.expires));
+      await store.put(first!.key, wrap(first!.value), timeOf(first!));
       return;
     }
     const batch = store.batch();
-    for (const { key, value, expires } of entries) {
-      batch.put(key, wrap(value, expires));
-    }
+    for (const entry of entries) batch.put(entry.key, wrap(entry.value), timeOf(entry));
     await batch.write();
   }
 
   /** Removes keys. Resolves to whether each had a value. */
   async deleteMany(keys: readonly string[]): Promise<boolean[]> {
     const store = await this.#handle.get();
-    const now = wallClockMs();
-    return await Promise.all(keys.map((key) => removeLive(store, key, now)));
+    return await Promise.all(keys.map((key) => store.deleteIfExists(key)));
   }
 
   /** Removes all keys that begin with a prefix. */
@@ -90,18 +82,13 @@ export class KeyvStore {
     await clearRange(store, store, { prefix, keyEncoding: "bytes" }, undefined);
   }
 
-  /** The keys that begin with a prefix, with their values. Removes values that have expired. */
+  /** The keys that begin with a prefix, with their values. */
   async *entries(prefix: string): AsyncGenerator<[string, unknown], void> {
     const store = await this.#handle.get();
     await using cursor = store.entries({ prefix, keyEncoding: "utf8" });
     for (;;) {
       const group = await cursor.nextMany(GROUP);
-      for (const [key, stored] of group) {
-        const now = wallClockMs();
-        const found = unwrap(stored, now);
-        if (found === undefined) await removeIfOver(store, key as string, now);
-        else yield [key as string, found.value];
-      }
+      for (const [key, stored] of group) yield [key as string, unwrap(stored)];
       if (group.length < GROUP) return;
     }
   }
@@ -110,17 +97,8 @@ export class KeyvStore {
   close(): Promise<void> {
     return this.#handle.close();
   }
+}
 
-  async #live(
-    store: Store,
-    key: string,
-    stored: Value | undefined,
-  ): Promise<unknown> {
-    const now = wallClockMs();
-    const found = unwrap(stored, now);
-    if (found === undefined && stored !== undefined) {
-      await removeIfOver(store, key, now);
-    }
-    return found?.value;
-  }
+function timeOf({ expires }: NewEntry): PutTime | undefined {
+  return expires === undefined ? undefined : { expiresAt: expires };
 }

@@ -39,9 +39,9 @@ export interface TinyKeyvCapabilities {
  * A storage adapter for Keyv 6 on a store.
  *
  * The location is the directory of a store, or an open store. All adapters of the process that have
- * the same directory share one store. An open store stays the caller's. The adapter does not show
- * an expired value, and removes it when somebody reads it or clears the adapter. If Keyv does not
- * serialize values, a store must be able to hold them.
+ * the same directory share one store. An open store stays the caller's. Values expire in the store,
+ * which also frees their space. If Keyv does not serialize values, a store must be able to hold
+ * them.
  *
  * @example
  * ```ts ignore

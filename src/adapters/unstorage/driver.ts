@@ -5,11 +5,11 @@
 
 import type { Range } from "../../contract/range.ts";
 import type { Store } from "../../contract/store.ts";
-import type { Value } from "../../contract/value.ts";
+import type { PutTime } from "../../contract/writer.ts";
 import { isBytes } from "../../bytes/is_bytes.ts";
 import { wallClockMs } from "../../platform/wall_clock.ts";
+import { unwrap, wrap } from "../any_value.ts";
 import { clearRange } from "../clear_range.ts";
-import { removeIfOver, unwrap, wrap } from "../expiring_values.ts";
 import { type HandleOptions, StoreHandle } from "../store_handle.ts";
 
 /** Options of {@linkcode tinykvsDriver}: the store's, and the driver's own. */
@@ -99,8 +99,7 @@ const GROUP = 64;
 /**
  * Makes a driver on a store for `createStorage` of unstorage and Nitro.
  *
- * The driver does not show an expired item, and removes it when somebody reads it or clears the
- * driver. `watch` sees changes made through the storage. It does not see changes that others make
+ * Items expire in the store, which also frees their space. `watch` sees changes made through the storage. It does not see changes that others make
  * in the store.
  *
  * @throws {TypeError} neither a path nor a store is given, or both
@@ -127,29 +126,17 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
   }
   const handle = new StoreHandle(place, rest, "unstorage driver");
   const whole = (key: string): string => base + key;
-  const endOf = (
+  const timeOf = (
     own?: TinykvsItemOptions,
     common?: TinykvsItemOptions,
-  ): number | undefined => {
+  ): PutTime | undefined => {
     const ttl = own?.ttl ?? common?.ttl ?? defaultTtl;
-    return ttl === undefined ? undefined : wallClockMs() + ttl * 1000;
-  };
-  /** The item. Removes it if it has expired. */
-  const live = async (
-    store: Store,
-    key: string,
-    stored: Value | undefined,
-  ): Promise<any> => {
-    const now = wallClockMs();
-    const found = unwrap(stored, now);
-    if (found === undefined && stored !== undefined) {
-      await removeIfOver(store, key, now);
-    }
-    return found?.value ?? null;
+    // In the past: as a driver that works out the end itself.
+    return ttl === undefined ? undefined : { expiresAt: wallClockMs() + ttl * 1000 };
   };
   const getItem = async (key: string): Promise<any> => {
     const store = await handle.get();
-    return await live(store, whole(key), await store.get(whole(key)));
+    return unwrap(await store.get(whole(key))) ?? null;
   };
   const set = async (
     key: string,
@@ -157,7 +144,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     own?: TinykvsItemOptions,
   ): Promise<void> => {
     const store = await handle.get();
-    await store.put(whole(key), wrap(value, endOf(own)));
+    await store.put(whole(key), wrap(value), timeOf(own));
   };
   return {
     name: "tinykvs",
@@ -166,19 +153,14 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     getInstance: () => handle.get(),
     async hasItem(key) {
       const store = await handle.get();
-      return unwrap(await store.get(whole(key)), wallClockMs()) !== undefined;
+      return await store.has(whole(key));
     },
     getItem,
     getItemRaw: getItem,
     async getItems(items) {
       const store = await handle.get();
       const stored = await store.getMany(items.map(({ key }) => whole(key)));
-      return await Promise.all(
-        items.map(async ({ key }, at) => ({
-          key,
-          value: await live(store, whole(key), stored[at]),
-        })),
-      );
+      return items.map(({ key }, at) => ({ key, value: unwrap(stored[at]) ?? null }));
     },
     setItem: set,
     setItemRaw: (key, value, own) => set(key, bytesOf(value), own),
@@ -186,7 +168,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
       const store = await handle.get();
       const batch = store.batch();
       for (const { key, value, options: own } of items) {
-        batch.put(whole(key), wrap(value, endOf(own, common)));
+        batch.put(whole(key), wrap(value), timeOf(own, common));
       }
       await batch.write();
     },
@@ -196,28 +178,23 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     },
     async getMeta(key) {
       const store = await handle.get();
-      const now = wallClockMs();
-      const found = unwrap(await store.get(whole(key)), now);
-      if (found === undefined) return null;
-      const { value, expires } = found;
+      const entry = await store.getEntry(whole(key));
+      if (entry === undefined) return null;
+      const value = unwrap(entry.value);
+      const { expiresAt } = entry;
       return {
         ...(typeof value === "string" || isBytes(value) ? { size: value.length } : {}),
-        ...(expires === undefined ? {} : { ttl: (expires - now) / 1000 }),
+        ...(expiresAt === undefined ? {} : { ttl: (expiresAt - wallClockMs()) / 1000 }),
       };
     },
     async getKeys(under = "") {
       const store = await handle.get();
       const range: Range = { prefix: whole(under), keyEncoding: "utf8" };
       const keys: string[] = [];
-      await using cursor = store.entries(range);
+      await using cursor = store.keys(range);
       for (;;) {
         const group = await cursor.nextMany(GROUP);
-        const now = wallClockMs();
-        for (const [key, stored] of group) {
-          if (unwrap(stored, now) !== undefined) {
-            keys.push((key as string).slice(base.length));
-          }
-        }
+        for (const key of group) keys.push((key as string).slice(base.length));
         if (group.length < GROUP) return keys;
       }
     },
