@@ -133,10 +133,10 @@ test("Two copies of the library do not know each other's errors, batches, extens
 test("A batch of a version with another form of batches is a TypeError that says so, and is not read as an array", async () => {
   const store = openSync("/db", { fileSystem: memoryFileSystem() });
   const key = Symbol.for("@tinykvs/core batch form");
-  const made = { [key]: 2, length: 1, sizeBytes: 5, finish: () => assert.fail("it was used") };
+  const made = { [key]: 1, length: 1, sizeBytes: 5, finish: () => assert.fail("it was used") };
   await assert.rejects(store.write(made as never), {
     name: "TypeError",
-    message: /made by another version of @tinykvs\/core, in form 2, expected form 1/,
+    message: /made by another version of @tinykvs\/core, in form 1, expected form 2/,
   });
   store.closeSync();
 });
