@@ -15,6 +15,7 @@
  */
 
 import { lifeTests } from "./src/contract/suite/lives.ts";
+import { rangeTests } from "./src/contract/suite/ranges.ts";
 import { scanTests } from "./src/contract/suite/scans.ts";
 import { subTypeTests } from "./src/contract/suite/sub_types.ts";
 import { subTests } from "./src/contract/suite/subs.ts";
@@ -34,6 +35,7 @@ export function contractSuite(options: ContractSuiteOptions): void {
   valueTests(test, options.maxKeyBytes);
   scanTests(test);
   writeTests(test);
+  rangeTests(test);
   transactionTests(test);
   watchTests(test);
   if (options.hasExpiry ?? true) expiryTests(test);

@@ -15,12 +15,12 @@ const workloads: readonly Workload[] = [
     script: async (run) => {
       await run.open();
       run.follow();
-      for (let i = 0; i < 6; i++) {
+      for (let i = 0; i < 4; i++) {
         await run.wait(run.batch(10, 80, 200, { sync: i % 4 === 0 }));
         await run.wait(run.eraseRange(i * 9, i * 9 + 20, { puts: i % 3, sync: i % 3 === 1 }));
-        if (i % 4 === 1) await run.wait(run.flush());
+        if (i % 2 === 1) await run.wait(run.flush());
         if (i % 4 === 3) await run.wait(run.eraseRange(20 + i, undefined, { puts: 3 }));
-        if (i === 4) await run.idle(3);
+        if (i === 2) await run.idle(2);
       }
       await run.wait(run.compact());
       run.checkAll();
@@ -28,7 +28,7 @@ const workloads: readonly Workload[] = [
       await run.open();
       run.checkAll();
       await run.wait(run.eraseRange(0, undefined));
-      await run.idle(3);
+      await run.idle(2);
       run.checkAll();
       await run.close();
     },

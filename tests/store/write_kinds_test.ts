@@ -23,6 +23,12 @@ const writes: Readonly<
   deleteSync: { run: (store) => store.deleteSync("k"), leaves: undefined },
   deleteIfExists: { run: (store) => store.deleteIfExists("k"), leaves: undefined },
   deleteIfExistsSync: { run: (store) => store.deleteIfExistsSync("k"), leaves: undefined },
+  deleteRange: { run: (store) => store.deleteRange({ gte: "j", lt: "l" }), leaves: undefined },
+  deleteRangeSync: { run: (store) => store.deleteRangeSync({ gte: "k" }), leaves: undefined },
+  deletePrefix: { run: (store) => store.deletePrefix("k"), leaves: undefined },
+  deletePrefixSync: { run: (store) => store.deletePrefixSync(""), leaves: undefined },
+  clear: { run: (store) => store.clear(), leaves: undefined },
+  clearSync: { run: (store) => store.clearSync(), leaves: undefined },
   putIfNotExists: {
     run: (store) => store.putIfNotExists("k", "new"),
     leaves: "older",
@@ -99,6 +105,7 @@ const writes: Readonly<
 /** Methods and properties that write nothing of the user's. */
 const others = [
   ...["constructor", "path", "status", "close", "closeSync", "flush", "sync", "compact", "stats"],
+  ...["flushSync", "compactSync"],
   ...[
     "getEntry",
     "getEntrySync",

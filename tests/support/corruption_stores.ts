@@ -349,3 +349,40 @@ export async function closedStore(twin: Twin): Promise<Victim> {
   }
   return victimOf("closed", fileSystem, batches, undefined);
 }
+
+/**
+ * A store with deleted ranges in several tables of level 0. The keys that a range deletes are
+ * deletions here.
+ */
+export function rangesStore(twin: Twin): Victim {
+  const random = new Random(61 + twin);
+  const fileSystem = new CloneableFileSystem();
+  const randomHex = (byteCount: number): string => (twin === 0 ? "5c" : "b6").repeat(byteCount);
+  const restore = useScheduler({ ...systemScheduler, randomHex });
+  const batches: TestEntry[][] = [];
+  const ranges = [undefined, [4, 9], [12, 30], [0, 3]] as const;
+  try {
+    for (const [at, deleted] of ranges.entries()) {
+      const store = openFiles(fileSystem, {
+        compression: "none",
+        l0CompactionTrigger: 1000,
+      });
+      const puts = at === 0 ? range(0, 30, 1, 40, random) : range(at, 30, 9, 40, random);
+      for (const [name, value] of puts) store.putSync(name, value!);
+      batches.push(puts);
+      if (deleted !== undefined) {
+        const [from, to] = deleted;
+        store.writeSync([
+          { type: "deleteRange", range: { gte: key(from), lt: key(to) } },
+          { type: "put", key: key(to - 1), value: "again" },
+        ]);
+        batches.push([...range(from, to, 1, undefined, random), [key(to - 1), "again"]]);
+      }
+      if (at === 0) store.compactSync();
+      store.closeSync();
+    }
+  } finally {
+    restore();
+  }
+  return victimOf("ranges", fileSystem, batches, undefined);
+}

@@ -72,6 +72,10 @@ test("A merge arrives with the same tables, and without the buffers that their k
     ...tableOf("7[d-k]"),
     smallest: manifest.subarray(5000, 5001),
     largest: manifest.subarray(5001, 5002),
+    deletedSpans: [{
+      lower: new DataView(manifest.buffer, 5000, 1),
+      upper: new DataView(manifest.buffer, 5001, 1),
+    }],
   });
   const compaction: Compaction = {
     kind: "merge",
@@ -85,10 +89,20 @@ test("A merge arrives with the same tables, and without the buffers that their k
   };
   const plain = plainCompaction(compaction);
   for (const { tables } of plain.inputs) {
-    for (const { smallest } of tables) assert.ok(smallest.buffer.byteLength < 10);
+    for (const { smallest, deletedSpans } of tables) {
+      assert.ok(smallest.buffer.byteLength < 10);
+      for (const { lower } of deletedSpans) assert.ok(lower.buffer.byteLength < 10);
+    }
   }
+  const deletedSpans = [{
+    lower: tableOf("1[d-k]").smallestView,
+    upper: tableOf("1[d-k]").largestView,
+  }];
   assert.deepEqual(compactionFrom(sent(plain)), {
     ...compaction,
-    inputs: [{ level: 0, tables: [tableOf("7[d-k]"), tableOf("6[a-z]!g")] }, compaction.inputs[1]],
+    inputs: [
+      { level: 0, tables: [{ ...tableOf("7[d-k]"), deletedSpans }, tableOf("6[a-z]!g")] },
+      compaction.inputs[1],
+    ],
   });
 });

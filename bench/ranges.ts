@@ -1,0 +1,125 @@
+/**
+ * What deleting costs, and what reads cost afterwards.
+ *
+ *     node bench/ranges.ts [entries]
+ *
+ * A store on disk is filled in key order, 16 + 100 bytes an entry.
+ *
+ * 1. Its head is deleted but for the last 1,000 entries: by a range in one store, and by single
+ *    deletes in another, which takes a thousand keys at a time from the head as the reader of a queue
+ *    does. Then the first `next()` of a scan from the head is timed, before anything is flushed,
+ *    after that, and after a reopening. Other scans have made the code and the indexes warm.
+ * 2. `deleteRange` of ten entries, and of all entries but the last 1,000, is timed, each as the
+ *    median of several stores' calls, and what the files are before and after.
+ */
+
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { type EmbeddedStore, openSync } from "../mod.ts";
+import { keyOf } from "./key_values.ts";
+
+const count = Number(process.argv[2] ?? 1_000_000);
+const LEFT = 1000;
+const BATCH = 1000;
+const value = new Uint8Array(100).map((_, at) => (at * 37) & 255);
+
+const folder = mkdtempSync(join(tmpdir(), "tinykvs-ranges-"));
+
+function open(name: string): EmbeddedStore {
+  return openSync(join(folder, name), { walSync: "none" });
+}
+
+function fill(store: EmbeddedStore): void {
+  for (let at = 0; at < count; at += BATCH) {
+    const batch = store.batch();
+    for (let i = at; i < Math.min(count, at + BATCH); i++) batch.put(keyOf(i), value);
+    store.writeSync(batch);
+  }
+  store.flushSync();
+}
+
+function bytesOf(name: string): number {
+  const path = join(folder, name);
+  return readdirSync(path).filter((file) => file.endsWith(".sst"))
+    .reduce((sum, file) => sum + statSync(join(path, file)).size, 0);
+}
+
+function timed(call: () => void): number {
+  const start = performance.now();
+  call();
+  return performance.now() - start;
+}
+
+/** The first step of a scan, which must show the first entry that is left. */
+function firstNext(store: EmbeddedStore): number {
+  const cursor = store.keys();
+  let key: unknown;
+  const ms = timed(() => key = cursor.nextSync().value);
+  if (key !== keyOf(count - LEFT)) throw new Error(`the first key is ${String(key)}`);
+  cursor.closeSync();
+  return ms;
+}
+
+function report(what: string, ms: number): void {
+  console.log(`${what.padEnd(64)} ${ms.toFixed(3).padStart(9)} ms`);
+}
+
+function deleteHead(store: EmbeddedStore, isSingle: boolean): number {
+  return timed(() => {
+    if (!isSingle) return store.deleteRangeSync({ lt: keyOf(count - LEFT) });
+    for (let at = 0; at < count - LEFT; at += BATCH) {
+      const batch = store.batch();
+      for (const key of store.keys({ limit: BATCH })) batch.delete(key);
+      store.writeSync(batch);
+    }
+  });
+}
+
+try {
+  console.log(`${count} entries, Node ${process.version}`);
+  for (const isSingle of [false, true]) {
+    const how = isSingle ? "single deletes" : "a range";
+    const name = isSingle ? "single" : "range";
+    let store = open(name);
+    fill(store);
+    const before = bytesOf(name);
+    for (let i = 0; i < 2000; i++) store.keys({ gte: keyOf(i * 7919 % count) }).nextSync();
+    report(`deleting the head by ${how}`, deleteHead(store, isSingle));
+    report("  the first next() after it", firstNext(store));
+    report("  the second scan's", firstNext(store));
+    store.flushSync();
+    report("  after a flush", firstNext(store));
+    store.closeSync();
+    store = open(name);
+    report("  after a reopening", firstNext(store));
+    const start = performance.now();
+    const isSmall = (): boolean => bytesOf(name) < before / 50;
+    while (!isSmall() && performance.now() - start < 60_000) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    report(
+      `  ${(before / 1e6).toFixed(1)} MB of tables are now ${
+        (bytesOf(name) / 1e6).toFixed(1)
+      } MB, after`,
+      performance.now() - start,
+    );
+    store.closeSync();
+  }
+  const times = new Map<number, number[]>([[10, []], [count - LEFT, []]]);
+  const store = open("times");
+  fill(store);
+  // Nothing but the call: what it deletes is there each time, because the range is in the memtable.
+  for (let round = 0; round < 51; round++) {
+    for (const [keys, measured] of times) {
+      measured.push(timed(() => store.deleteRangeSync({ gte: keyOf(0), lt: keyOf(keys) })));
+    }
+  }
+  for (const [keys, measured] of times) {
+    report(`deleteRange of ${keys} entries, median`, measured.sort((a, b) => a - b)[25]!);
+  }
+  store.closeSync();
+} finally {
+  rmSync(folder, { recursive: true });
+}
