@@ -1,7 +1,7 @@
 /**
  * Carries out a compaction of kind "merge": reads the input tables, drops shadowed and expired
- * entries, and writes new tables. It works from plain data and file names, with its own readers and handles, so
- * it shares only the directory with the store.
+ * entries, and writes new tables. It works from plain data and file names, with its own readers and
+ * handles, so it shares only the directory with the store.
  *
  * If a block can't be read, or fails its checksum, the job ends with that error. Inputs are never
  * touched, and outputs of a failed job are removed.

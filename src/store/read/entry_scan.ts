@@ -86,9 +86,9 @@ export class EntryScan {
   #deadWalk: DeadWalk | undefined;
 
   /**
-   * Makes a walk that has not started over what a lease shows. Its user must hold the view. With `keysOnly` large values
-   * are not read, and nobody may use the shown values. `own` has entries that come before those of
-   * the view; the walk says nothing about dead ranges then.
+   * Makes a walk that has not started over what a lease shows. Its user must hold the view. With
+   * `keysOnly` large values are not read, and nobody may use the shown values. `own` has entries
+   * that come before those of the view; the walk says nothing about dead ranges then.
    */
   constructor(
     { view, sequence, wallMs }: ScannedState,
