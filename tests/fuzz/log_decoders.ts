@@ -17,7 +17,7 @@ import {
   otherCurrentVersion,
 } from "../../src/version/manifest_format.ts";
 import { tableMetadata } from "../../src/version/table_metadata.ts";
-import type { VersionEdit } from "../../src/version/version_edit.ts";
+import { needsVersion2, type VersionEdit } from "../../src/version/version_edit.ts";
 import {
   encodeLogHeader,
   LOG_HEADER_BYTES,
@@ -186,9 +186,10 @@ function requireSame(a: Uint8Array, b: Uint8Array): void {
 
 function encodeManifest(edits: readonly VersionEdit[]): Uint8Array {
   return written((writer) => {
-    encodeManifestHeader(writer, STORE_ID, NUMBER);
+    const version = edits.some(needsVersion2) ? 2 : 1;
+    encodeManifestHeader(writer, STORE_ID, NUMBER, version);
     for (const [at, edit] of edits.entries()) {
-      encodeManifestRecord(writer, STORE_ID, NUMBER, at, edit);
+      encodeManifestRecord(writer, STORE_ID, NUMBER, at, edit, version);
     }
   });
 }
@@ -209,6 +210,11 @@ function someEdit(random: Random): VersionEdit {
           entryCount: someInteger(random),
           tombstoneCount: someInteger(random),
           checksum: random.below(3) === 0 ? undefined : random.uint32(),
+          expiry: random.below(3) > 0 ? undefined : {
+            count: 1 + random.uint32(),
+            times: Array.from({ length: 1 + random.below(9) }, () => someInteger(random))
+              .sort((a, b) => a - b),
+          },
           smallest: smallest!,
           largest: largest!,
         }),
@@ -277,7 +283,10 @@ function addEditFields(bytes: Uint8Array, start: number, end: number, fields: Fi
     if (tag <= 2) field(8);
     else if (tag === 3) field(4), field(1);
     else if (tag === 4) field(1), field(4);
-    else {
+    else if (tag === 6) {
+      field(4), field(8);
+      for (let times = bytes[field(1)]!; times > 0; times--) field(8);
+    } else {
       field(1), field(4), field(8), field(8), field(8);
       if (bytes[field(1)] === 1) field(4);
       for (const _ of [1, 2]) reader.take(viewOn(bytes).getUint32(field(4), true));

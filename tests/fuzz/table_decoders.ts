@@ -235,6 +235,13 @@ export const tailDecoder: FuzzedDecoder = {
         tableNumber: random.uint32(),
         contentCrc: random.uint32(),
         checksum: 0,
+        ...(random.below(3) > 0 ? {} : {
+          expiry: {
+            count: 1 + random.uint32(),
+            times: Array.from({ length: 1 + random.below(9) }, () => random.uint32())
+              .sort((a, b) => a - b),
+          },
+        }),
       },
     });
     if (random.below(4) > 0) return tail;
