@@ -2,6 +2,7 @@
 
 import { markClass } from "../class_marks.ts";
 import { ClosedError } from "../errors.ts";
+import { nowMs } from "./clock.ts";
 import { finiteTime, putTime } from "./put_options.ts";
 import { copyValue, keyBytes } from "./rules.ts";
 import { describeValue, type Key, type Value } from "./value.ts";
@@ -43,7 +44,7 @@ export class OperationBatch implements Batch {
   /** Adds a put. The operation has the point in time at which its value expires, if it does. */
   put(key: Key, value: Value, time?: PutTime): this {
     if (arguments.length > 3) throw surplusArgument("batch.put", arguments[3], 3);
-    const expiresAt = finiteTime(putTime(time, Date.now));
+    const expiresAt = finiteTime(putTime(time, nowMs));
     const put = { type: "put", key: keyBytes(key), value: copyValue(value) } as const;
     return this.#add(expiresAt === undefined ? put : { ...put, expiresAt });
   }

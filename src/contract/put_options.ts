@@ -3,6 +3,7 @@
  * without options costs one comparison.
  */
 
+import { msOfDate } from "./clock.ts";
 import { describeValue } from "./value.ts";
 import type { PutOptions, PutTime } from "./writer.ts";
 
@@ -98,7 +99,7 @@ function expiresAtOf({ ttlMs, expiresAt }: PutTime, nowMs: () => number): number
     return pointInTime("ttlMs", nowMs() + ttlMs, ttlMs, nowMs);
   }
   if (expiresAt === undefined) return undefined;
-  const time = isDate(expiresAt) ? Date.prototype.getTime.call(expiresAt) : expiresAt;
+  const time = msOfDate(expiresAt) ?? expiresAt as number;
   requireNumber("expiresAt", time);
   return pointInTime("expiresAt", time, time, nowMs);
 }
@@ -124,10 +125,6 @@ function namesOf(options: unknown, example: string): string[] {
     `Cannot use the write options: found ${describeValue(options)}, ` +
       `expected an object such as ${example}`,
   );
-}
-
-function isDate(value: unknown): value is Date {
-  return Object.prototype.toString.call(value) === "[object Date]";
 }
 
 function requireNumber(name: string, value: unknown): void {

@@ -36,8 +36,8 @@ export interface PutTime {
    */
   ttlMs?: number;
   /**
-   * The point in time, in milliseconds since 1970 or as a `Date`. Infinity means that the value does
-   * not expire.
+   * The point in time, in milliseconds since 1970 or as a `Date`. Infinity means that the value
+   * does not expire.
    */
   expiresAt?: number | Date;
 }

@@ -6,6 +6,7 @@
 import { TypeMismatchError } from "../errors.ts";
 import { type Beginning, prefixRange } from "./range.ts";
 import { OperationBatch } from "./operation_batch.ts";
+import { nowMs } from "./clock.ts";
 import { asPut, finiteTime, putOptions } from "./put_options.ts";
 import { ReaderBase } from "./reader_base.ts";
 import { copyValue, isSameValue } from "./rules.ts";
@@ -45,7 +46,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
   /** Stores a value in place of the key's old one. */
   async put(key: K, value: ValueIn, options?: PutOptions): Promise<void> {
     if (options === undefined) return await this.write([{ type: "put", key, value }]);
-    const { sync, expiresAt } = putOptions(options, Date.now);
+    const { sync, expiresAt } = putOptions(options, nowMs);
     const time = finiteTime(expiresAt);
     const put = { type: "put", key, value } as const;
     const timed = time === undefined ? put : { ...put, expiresAt: time };

@@ -134,10 +134,10 @@ function withoutTime(entry: EntryView): EntryView {
 function expires(entry: EntryView): StoreError {
   return new StoreError(
     "TYPE_MISMATCH",
-    `Cannot write a checkpoint for Go v0.4: the value of key ${keyText(entry)} expires at ${
-      new Date(expiryAt(entry.valueView, entry.valueStart)).toISOString()
-    }, and Go's values do not expire; the option "expiring" can drop such values ("drop") or ` +
-      'keep them for ever ("keep")',
+    `Cannot write a checkpoint for Go v0.4: the value of key ${keyText(entry)} expires ${
+      expiryAt(entry.valueView, entry.valueStart)
+    } ms after 1970, and Go's values do not expire; the option "expiring" can drop such values ` +
+      '("drop") or keep them for ever ("keep")',
   );
 }
 

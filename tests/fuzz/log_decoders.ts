@@ -195,7 +195,8 @@ function requireSame(a: Uint8Array, b: Uint8Array): void {
 
 function encodeManifest(edits: readonly VersionEdit[]): Uint8Array {
   return written((writer) => {
-    encodeManifestHeader(writer, STORE_ID, NUMBER, edits.some(needsVersion2) ? 2 : 1);
+    const version = edits.some(needsVersion2) ? 2 : 1;
+    encodeManifestHeader(writer, STORE_ID, NUMBER, version);
     for (const [at, edit] of edits.entries()) {
       encodeManifestRecord(writer, STORE_ID, NUMBER, at, edit);
     }
@@ -218,6 +219,11 @@ function someEdit(random: Random): VersionEdit {
           entryCount: someInteger(random),
           tombstoneCount: someInteger(random),
           checksum: random.below(3) === 0 ? undefined : random.uint32(),
+          expiry: random.below(3) > 0 ? undefined : {
+            count: 1 + random.uint32(),
+            times: Array.from({ length: 1 + random.below(9) }, () => someInteger(random))
+              .sort((a, b) => a - b),
+          },
           smallest: smallest!,
           largest: largest!,
           deletedSpans: random.below(3) === 0 ? someSpans(random) : [],
@@ -287,7 +293,10 @@ function addEditFields(bytes: Uint8Array, start: number, end: number, fields: Fi
     if (tag <= 2) field(8);
     else if (tag === 3) field(4), field(1);
     else if (tag === 4) field(1), field(4);
-    else if (tag === 7) {
+    else if (tag === 6) {
+      field(4), field(8);
+      for (let times = bytes[field(1)]!; times > 0; times--) field(8);
+    } else if (tag === 7) {
       const end = reader.take(0) + 4 + viewOn(bytes).getUint32(field(4), true);
       while (reader.offset < end) reader.take(viewOn(bytes).getUint32(field(4), true));
     } else {

@@ -25,8 +25,9 @@ export function viewOn(bytes: Uint8Array): DataView {
 /** An encoded value of no particular meaning: a type byte and some more. */
 export function someValue(random: Random): Uint8Array {
   const value = randomBytes(1 + random.below(12), random);
-  value[0] = 1 + random.below(8);
-  return value;
+  value[0] = 1 + random.below(9);
+  // One that expires has its time and a type.
+  return value[0] === 9 && value.length < 10 ? Uint8Array.of(3, 1) : value;
 }
 
 /** Between `least` and `most` awkward keys, distinct and in order. */

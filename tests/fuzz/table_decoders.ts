@@ -238,6 +238,13 @@ export const tailDecoder: FuzzedDecoder = {
         contentCrc: random.uint32(),
         ...(random.below(2) === 0 ? {} : { deletedSpans: someSpans(random) }),
         checksum: 0,
+        ...(random.below(3) > 0 ? {} : {
+          expiry: {
+            count: 1 + random.uint32(),
+            times: Array.from({ length: 1 + random.below(9) }, () => random.uint32())
+              .sort((a, b) => a - b),
+          },
+        }),
       },
     });
     if (random.below(4) > 0) return tail;

@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { appendExpiry, expiryAt, isExpiring, requireExpiry } from "../../src/value/expiry.ts";
 import { Extension } from "../../src/value/extension.ts";
 import type { RecordItem, RecordValue, Value } from "../../src/value/value.ts";
 import { encodeValue, ValueDecoder, valueTypeAt } from "../../src/value/value_codec.ts";
 import type { Random } from "../support/random.ts";
 import { randomBytes } from "../support/seeded.ts";
 import type { Field, FuzzedDecoder } from "./decoder.ts";
-import { viewOn, written } from "./make.ts";
+import { someInteger, viewOn, written } from "./make.ts";
 
 const decoder = new ValueDecoder({ int64: "bigint" });
 const numberDecoder = new ValueDecoder({ int64: "number" });
@@ -18,7 +19,11 @@ const names = ["a", "b", "", "__proto__", "constructor", "é", "long name of a p
 /** A value, as the store would write it. */
 export const valueDecoder: FuzzedDecoder = {
   name: "value",
-  valid: (random) => written((writer) => encodeValue(someValue(random), writer)),
+  valid: (random) =>
+    written((writer) => {
+      if (random.below(4) === 0) appendExpiry(writer, someInteger(random));
+      encodeValue(someValue(random), writer);
+    }),
   fields(bytes) {
     const fields: Field[] = [{ at: 0, width: 1 }];
     if (bytes[0] === 4 || bytes[0] === 5) fields.push({ at: 1, width: 1 }, { at: 2, width: 4 });
@@ -43,6 +48,10 @@ export const valueDecoder: FuzzedDecoder = {
     const value = decoder.decode(bytes, view, 0, bytes.length);
     const type = valueTypeAt(bytes, 0, bytes.length);
     assert.ok(type !== "tombstone");
+    if (isExpiring(bytes, 0)) {
+      requireExpiry(view, 0, bytes.length);
+      assert.ok(Number.isSafeInteger(expiryAt(view, 0)));
+    }
     return {
       items: countOf(value),
       work: bytesOf(value),

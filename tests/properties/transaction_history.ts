@@ -45,8 +45,8 @@ interface Removal {
   readonly lt: string | undefined;
 }
 /**
- * What one commit did to keys. Undefined means that it removed the key. The last item is the time at
- * which the value expires, if it does.
+ * What one commit did to keys. Undefined means that it removed the key. The last item is the time
+ * at which the value expires, if it does.
  */
 type Changes = readonly (readonly [string, Value | undefined, (number | undefined)?] | Removal)[];
 

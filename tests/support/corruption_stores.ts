@@ -339,6 +339,8 @@ export async function closedStore(twin: Twin): Promise<Victim> {
       const store = openFiles(fileSystem, { compression: "snappy", l0CompactionTrigger: 1000 });
       for (const [name, value] of batch) {
         if (value === undefined) store.deleteSync(name);
+        // Some have a time that never comes: then tables and the manifest have those of a table.
+        else if (name.endsWith("7")) store.putSync(name, value, { expiresAt: 8.64e15 });
         else store.putSync(name, value);
       }
       if (at === 2) await store.compact();

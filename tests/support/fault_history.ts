@@ -9,6 +9,7 @@
  */
 
 import { isDeepStrictEqual } from "node:util";
+import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import type { Operation } from "../../src/store/write/batch.ts";
 import type { EmbeddedStore } from "../../src/store/store.ts";
 
@@ -19,6 +20,8 @@ export const ORDINAL_KEY = "~ordinal";
 interface State {
   readonly keys: readonly string[];
   readonly values: ReadonlyMap<string, unknown>;
+  /** The times at which values expire. */
+  readonly times: ReadonlyMap<string, number>;
 }
 
 /** What was acknowledged and issued at some moment. */
@@ -134,18 +137,29 @@ export class History {
   state(ordinal: number): State {
     let state = this.#states.get(ordinal);
     if (state === undefined) {
-      const values = new Map(ordinal === 0 ? this.#base : this.state(ordinal - 1).values);
+      const before = ordinal === 0 ? undefined : this.state(ordinal - 1);
+      const values = new Map(before === undefined ? this.#base : before.values);
+      const times = new Map(before?.times ?? []);
       for (const operation of this.#writes[ordinal - 1] ?? []) {
         if (operation.type === "deleteRange") {
           const { gte = "", lt } = operation.range;
           for (const key of [...values.keys()]) {
-            if (key >= gte && (lt === undefined || key < lt)) values.delete(key);
+            if (key < gte || (lt !== undefined && key >= lt)) continue;
+            values.delete(key);
+            times.delete(key);
           }
-        } else if (operation.type === "delete") values.delete(operation.key as string);
-        else values.set(operation.key as string, operation.value);
+          continue;
+        }
+        const key = operation.key as string;
+        times.delete(key);
+        if (operation.type === "delete") values.delete(key);
+        else {
+          values.set(key, operation.value);
+          if (operation.expiresAt !== undefined) times.set(key, Number(operation.expiresAt));
+        }
       }
       // The keys are ASCII: the order of UTF-16 units is the order of the bytes.
-      state = { keys: [...values.keys()].sort(), values };
+      state = { keys: [...values.keys()].sort(), values, times };
       this.#states.set(ordinal, state);
     }
     return state;
@@ -181,7 +195,7 @@ export class History {
       throw new Error(`write ${ordinal} is the newest, but write ${lowest} was acknowledged`);
     }
     if (ordinal > highest) throw new Error(`write ${ordinal} is there, ${highest} were issued`);
-    const model = this.state(ordinal);
+    const model = liveAt(this.state(ordinal), systemScheduler.wallMs());
     let { keys, values } = model;
     if (extra !== undefined) {
       values = new Map([...values, ...extra]);
@@ -207,6 +221,13 @@ export class History {
 export function ordinalOf(value: unknown): number | undefined {
   const own = typeof value === "string" ? Number(value.slice(0, value.indexOf(":"))) : NaN;
   return Number.isSafeInteger(own) ? own : undefined;
+}
+
+/** What of a state has not expired at a time. */
+function liveAt({ keys, values, times }: State, nowMs: number): State {
+  if (times.size === 0) return { keys, values, times };
+  const live = keys.filter((key) => (times.get(key) ?? Infinity) > nowMs);
+  return { keys: live, values: new Map(live.map((key) => [key, values.get(key)])), times };
 }
 
 function isSame(value: unknown, expected: unknown): boolean {

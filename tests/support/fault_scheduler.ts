@@ -158,12 +158,14 @@ export class FaultScheduler implements Scheduler, CallQueue {
 
 /**
  * Time that passes with every look at it, and no turn of the event loop: for synchronous use only.
+ * The time of day is that of its making.
  */
 export function frozenScheduler(): Scheduler {
   let nowMs = 1;
+  const wallMs = systemScheduler.wallMs();
   return {
     nowMs: () => nowMs++,
-    wallMs: () => 1_700_000_000_000,
+    wallMs: () => wallMs,
     yield: () => new Promise(() => {}),
     setTimer: () => ({ cancel: () => {} }),
     sleepSync: (durationMs) => {

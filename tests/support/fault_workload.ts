@@ -37,6 +37,11 @@ export class Run {
   options: Options;
   /** Ends every key. Long keys make long records in the manifest. */
   keySuffix = "";
+  /**
+   * How long values of batches and transactions may live: half of them get one of these times, if
+   * there are any. The ordinal of a write does not expire.
+   */
+  ttlsMs: readonly number[] = [];
   /** Called between two steps, when no call of the store is on the stack. */
   onIdle: () => void = () => {};
   /** Called with a file system that the workload continues with, and again when it is recovered. */
@@ -196,8 +201,9 @@ export class Run {
       const operations = this.#batch(count, keyCount, valueBytes, 4);
       ordinal = this.history.issue(operations);
       for (const operation of operations) {
-        if (operation.type === "put") tx.putSync(operation.key, operation.value);
-        else tx.writeSync([operation]);
+        if (operation.type === "put" && operation.expiresAt === undefined) {
+          tx.putSync(operation.key, operation.value);
+        } else tx.writeSync([operation]);
       }
     }, sync ? { sync } : undefined);
     const written = call.catch((error: unknown) => {
@@ -356,7 +362,11 @@ export class Run {
       } else {
         const length = 1 + random.below(valueBytes);
         const value = `${this.history.nextOrdinal}:${letters(random.uint32(), length)}`;
-        operations.push({ type: "put", key, value });
+        const expires = this.ttlsMs.length > 0 && random.below(2) === 0;
+        operations.push({
+          ...{ type: "put", key, value },
+          ...(expires ? { expiresAt: this.scheduler.wall + random.pick(this.ttlsMs) } : {}),
+        });
       }
     }
     return operations;

@@ -99,8 +99,8 @@ const GROUP = 64;
 /**
  * Makes a driver on a store for `createStorage` of unstorage and Nitro.
  *
- * Items expire in the store, which also frees their space. `watch` sees changes made through the storage. It does not see changes that others make
- * in the store.
+ * Items expire in the store, which also frees their space. `watch` sees changes made through the
+ * storage. It does not see changes that others make in the store.
  *
  * @throws {TypeError} neither a path nor a store is given, or both
  *

@@ -1,5 +1,6 @@
 /** Tests of values that expire. */
 
+import { dateAt, nowMs, pause } from "../clock.ts";
 import type { Reader } from "../reader.ts";
 import type { Store } from "../store.ts";
 import type { Operation, PutOptions, Writer } from "../writer.ts";
@@ -13,7 +14,7 @@ const SHORT_MS = 30;
 
 /** Waits until a time has come, by the clock that the store goes by. */
 async function until(timeMs: number): Promise<void> {
-  while (Date.now() < timeMs) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (nowMs() < timeMs) await pause(5);
 }
 
 /** Waits until the value of the key has expired. The key has one, or has had one. */
@@ -75,13 +76,13 @@ export function noExpiryTests(test: StoreTest): void {
 /** The tests of expiry. */
 export function expiryTests(test: StoreTest): void {
   test("Every put takes a time, and getEntry shows it", async (store) => {
-    const expiresAt = Date.now() + HOUR_MS;
+    const expiresAt = nowMs() + HOUR_MS;
     for (const [name, put] of Object.entries(puts)) {
       await put(store, `${name} at`, { expiresAt });
-      await put(store, `${name} date`, { expiresAt: new Date(expiresAt) });
-      const before = Date.now();
+      await put(store, `${name} date`, { expiresAt: dateAt(expiresAt) });
+      const before = nowMs();
       await put(store, `${name} ttl`, { ttlMs: HOUR_MS });
-      const after = Date.now();
+      const after = nowMs();
       equal(await timeOf(store, `${name} at`), expiresAt, name);
       equal(await timeOf(store, `${name} date`), expiresAt, name);
       const time = await timeOf(store, `${name} ttl`);
@@ -110,10 +111,10 @@ export function expiryTests(test: StoreTest): void {
   test("A time that has come deletes the value at once", async (store) => {
     const past: PutOptions[] = [
       { ttlMs: 0 },
-      { expiresAt: Date.now() },
+      { expiresAt: nowMs() },
       { expiresAt: 0 },
       { expiresAt: -1 },
-      { expiresAt: new Date(1000) },
+      { expiresAt: dateAt(1000) },
     ];
     for (const [name, put] of Object.entries(puts)) {
       for (const time of past) {
@@ -146,7 +147,7 @@ export function expiryTests(test: StoreTest): void {
   });
 
   test("A change keeps the time of the key, unless it has its own", async (store) => {
-    const expiresAt = Date.now() + HOUR_MS;
+    const expiresAt = nowMs() + HOUR_MS;
     const later = expiresAt + HOUR_MS;
     await store.put("n", 1n, { expiresAt });
     await store.put("k", "a", { expiresAt });
@@ -164,7 +165,7 @@ export function expiryTests(test: StoreTest): void {
   });
 
   test("A conditional write that does nothing leaves the time as it is", async (store) => {
-    const expiresAt = Date.now() + HOUR_MS;
+    const expiresAt = nowMs() + HOUR_MS;
     await store.put("k", 1, { expiresAt });
     equal(await store.putIfNotExists("k", 2, { ttlMs: 5 }), false);
     equal(await store.putIfEquals("k", 2, 3, { ttlMs: 5 }), false);
@@ -197,7 +198,7 @@ export function expiryTests(test: StoreTest): void {
       let seen: unknown;
       await store.transaction(async (tx) => {
         // A slow machine may have taken too long until here: then again, with more time.
-        if (expiresAt === undefined || Date.now() >= expiresAt) return;
+        if (expiresAt === undefined || nowMs() >= expiresAt) return;
         await until(expiresAt);
         seen = [await tx.get("k"), await tx.count({ prefix: "k" }), await timeOf(tx, "k")];
       });
@@ -216,7 +217,7 @@ export function expiryTests(test: StoreTest): void {
   test("A transaction shows its own values with their times, and an expired one is missing in it", async (store) => {
     await store.put("old", 5n, { ttlMs: SHORT_MS });
     await expired(store, "old");
-    const expiresAt = Date.now() + HOUR_MS;
+    const expiresAt = nowMs() + HOUR_MS;
     await store.transaction(async (tx) => {
       equal(await tx.get("old"), undefined);
       equal(await tx.increment("old", 1, { expiresAt }), 1n);
@@ -239,7 +240,7 @@ export function expiryTests(test: StoreTest): void {
       [{ ttlMs: "1" }, "TypeError"],
       [{ ttlMs: 1n }, "TypeError"],
       [{ ttlMs: null }, "TypeError"],
-      [{ ttlMs: new Date() }, "TypeError"],
+      [{ ttlMs: dateAt(0) }, "TypeError"],
       [{ expiresAt: "tomorrow" }, "TypeError"],
       [{ expiresAt: null }, "TypeError"],
       [{ expiresAt: {} }, "TypeError"],
@@ -250,7 +251,7 @@ export function expiryTests(test: StoreTest): void {
       [{ expiresAt: NaN }, "RangeError"],
       [{ expiresAt: -Infinity }, "RangeError"],
       [{ expiresAt: 8.64e15 + 1 }, "RangeError"],
-      [{ expiresAt: new Date(NaN) }, "RangeError"],
+      [{ expiresAt: dateAt(NaN) }, "RangeError"],
     ];
     for (const [time, error] of wrong) {
       for (const [name, put] of Object.entries(puts)) {
@@ -264,7 +265,7 @@ export function expiryTests(test: StoreTest): void {
   });
 
   test("A fraction of a millisecond is rounded up, and the latest time is that of a Date", async (store) => {
-    const expiresAt = Math.floor(Date.now()) + HOUR_MS;
+    const expiresAt = Math.floor(nowMs()) + HOUR_MS;
     await store.put("a", 1, { expiresAt: expiresAt - 0.5 });
     await store.put("b", 1, { expiresAt: 8.64e15 });
     equal([await timeOf(store, "a"), await timeOf(store, "b")], [expiresAt, 8.64e15]);
@@ -272,7 +273,7 @@ export function expiryTests(test: StoreTest): void {
 
   test("A watch shows the times of puts, and write takes them over", async (store) => {
     await using watch = store.watch();
-    const expiresAt = Date.now() + HOUR_MS;
+    const expiresAt = nowMs() + HOUR_MS;
     await store.put("a", 1, { expiresAt });
     await store.batch().put("b", 2, { expiresAt }).put("c", 3).put("d", 4, { ttlMs: 0 }).write();
     const commits: (readonly Operation[])[] = [];
@@ -296,7 +297,7 @@ export function expiryTests(test: StoreTest): void {
   test("Subs have times, too, also with values of their own and in batches, transactions and watches", async (store) => {
     const users = store.sub("users", { key: "tuple", value: "json" });
     await using watch = users.watch();
-    const expiresAt = Date.now() + HOUR_MS;
+    const expiresAt = nowMs() + HOUR_MS;
     await users.put(["a"], { x: 1 }, { expiresAt });
     await users.batch().put(["b"], 2, { expiresAt }).write();
     const batch = store.batch();

@@ -14,8 +14,8 @@ export interface ContractSuiteOptions {
    */
   maxKeyBytes?: number;
   /**
-   * Whether values can expire, by the clock of `Date`. A store that does not have this has to refuse
-   * the options. Default true.
+   * Whether values can expire, by the clock of `Date`. A store that does not have this has to
+   * refuse the options. Default true.
    */
   hasExpiry?: boolean;
 }

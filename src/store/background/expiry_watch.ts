@@ -53,7 +53,7 @@ export class ExpiryWatch {
     if (hasExpired) this.#onExpired();
   }
 
-  /** The next time after `nowMs` at which entries of tables, or the last of the memtable, expire. */
+  /** The next time after `nowMs` at which entries of tables, or the memtable's last, expire. */
   #nextAfter(nowMs: number): number {
     const { versions, memtable } = this.#state;
     const next = nextExpiryOf(versions.current.tables, nowMs);

@@ -58,7 +58,10 @@ export class Commit {
     this.#background = background;
   }
 
-  /** Commits one operation, with the time at which the value expires; returns the number of bytes that it takes in the log. */
+  /**
+   * Commits one operation, with the time at which the value expires; returns the number of bytes
+   * that it takes in the log.
+   */
   one(key: Key, value: Value | typeof DELETE, expiresAt?: number): number {
     if (typeof value === "object" && !isBytes(value)) {
       // Encoding a record may run getters of the caller, which may write: so not into the log's

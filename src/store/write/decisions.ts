@@ -40,7 +40,7 @@ export function deletion(key: Key): Decide<boolean> {
   return (entry) => entry === undefined ? UNCHANGED : { result: true, batch };
 }
 
-/** Stores a value if the key has none. `expiresAt` is an option of the call, as of the next ones. */
+/** Stores a value if the key has none. `expiresAt` is an option of the call, here and below. */
 export function creation(
   key: Key,
   value: Value,
@@ -82,7 +82,8 @@ export function addition(
 }
 
 /**
- * Stores what `change` returns for the value, which keeps its time if the call has none. Calls `requireUnchanged` after `change` has returned.
+ * Stores what `change` returns for the value, which keeps its time if the call has none. Calls
+ * `requireUnchanged` after `change` has returned.
  */
 export function alteration<V extends Value>(
   key: Key,
