@@ -1,13 +1,40 @@
 /** The commands, in the order of the help. Each is a file of src/commands/. */
 
 import type { Command } from "./command.ts";
+import { checkpointCommand } from "./commands/checkpoint.ts";
+import { compactCommand } from "./commands/compact.ts";
+import { countCommand } from "./commands/count.ts";
+import { deleteCommand } from "./commands/delete.ts";
+import { deleteRangeCommand } from "./commands/delete_range.ts";
+import { destroyCommand } from "./commands/destroy.ts";
 import { getCommand } from "./commands/get.ts";
 import { putCommand } from "./commands/put.ts";
+import { repairCommand } from "./commands/repair.ts";
+import { keysCommand, scanCommand } from "./commands/scan.ts";
+import { verifyCommand } from "./commands/verify.ts";
+import { watchCommand } from "./commands/watch.ts";
 
 /** The groups of the help, with their commands. */
 export const commandGroups:
   readonly (readonly [title: string, commands: readonly Command[]])[] = [
-    ["Read and write", [getCommand, putCommand]],
+    ["Read and write", [
+      getCommand,
+      putCommand,
+      deleteCommand,
+      deleteRangeCommand,
+      scanCommand,
+      keysCommand,
+      countCommand,
+      watchCommand,
+    ]],
+    ["Look into a store", []],
+    ["Upkeep", [
+      compactCommand,
+      verifyCommand,
+      repairCommand,
+      checkpointCommand,
+      destroyCommand,
+    ]],
   ];
 
 /** All commands. */

@@ -23,8 +23,16 @@ export type WriteOptions = Pick<
   | "compressionLevel"
   | "blockSizeBytes"
   | "createIfMissing"
+  | "errorIfExists"
+  | "flushOnClose"
   | "walSync"
 >;
+
+/**
+ * For commands that write a few keys: they leave the log to the next open, and make no table of
+ * their own. It is as durable.
+ */
+export const SMALL_WRITE: WriteOptions = { flushOnClose: false };
 
 /** Access to the store of a command. */
 export interface StoreAccess {

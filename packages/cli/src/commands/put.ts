@@ -14,6 +14,7 @@ import {
 } from "../values/literal_parser.ts";
 import { keyText, literalOf } from "../values/literal_text.ts";
 import { typeOf } from "../values/kinds.ts";
+import { SMALL_WRITE } from "../store_access.ts";
 
 export const putCommand: Command = command({
   name: "put",
@@ -55,6 +56,7 @@ the value from standard input: as bytes, or as text of the --type that you give.
     }
     await using lease = await store.write({
       createIfMissing: options.create === true,
+      ...SMALL_WRITE,
     });
     await lease.store.put(key, value);
   },

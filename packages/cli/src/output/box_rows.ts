@@ -15,7 +15,7 @@ import { cut, pad, widthOf } from "../text/width.ts";
 import type { Column, RowSink } from "./rows.ts";
 import type { OutputStream } from "./stream.ts";
 
-/** So many rows are looked at before the table begins. */
+/** The rows that are measured before the table begins. */
 const MEASURED_ROWS = 200;
 /** A flexible column gets no narrower than this. */
 const LEAST_COLUMNS = 8;

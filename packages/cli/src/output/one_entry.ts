@@ -67,7 +67,10 @@ function linesOf(value: Value, paint: Paint, columns: number): Line[] {
   if (isContainer(value)) {
     const short = literalOf(value, columns + 1);
     if (widthOf(short) > columns - 10) {
-      return pretty(value, "").map((text) => ({ text, width: widthOf(text) }));
+      return pretty(value, "", columns).map((text) => ({
+        text,
+        width: widthOf(text),
+      }));
     }
   }
   const text = literalOf(value);
@@ -77,24 +80,29 @@ function linesOf(value: Value, paint: Paint, columns: number): Line[] {
   }];
 }
 
-/** A record over several lines, indented by two spaces. */
-function pretty(item: RecordItem, indent: string): string[] {
-  if (!isContainer(item)) return [indent + literalOf(item)];
-  const inner = `${indent}  `;
+/** A record over several lines, indented by two spaces. What fits into a line stays in one. */
+function pretty(
+  item: RecordItem,
+  indent: string,
+  columns: number,
+  label: string = "",
+): string[] {
+  const inLine = indent + label + literalOf(item, columns + 1);
+  if (!isContainer(item) || widthOf(inLine) < columns) {
+    return [indent + label + literalOf(item)];
+  }
   const [open, close] = Array.isArray(item) ? ["[", "]"] : ["{", "}"];
   const members: [label: string, item: RecordItem][] = Array.isArray(item)
     ? item.map((member) => ["", member])
     : Object.entries(item).map((
       [name, member],
     ) => [`${literalOf(name)}: `, member]);
-  if (members.length === 0) return [`${indent}${open}${close}`];
   const lines = members.flatMap(([label, member], index) => {
-    const part = pretty(member, inner);
-    part[0] = inner + label + part[0]!.slice(inner.length);
+    const part = pretty(member, `${indent}  `, columns, label);
     if (index < members.length - 1) part[part.length - 1] += ",";
     return part;
   });
-  return [`${indent}${open}`, ...lines, `${indent}${close}`];
+  return [`${indent}${label}${open}`, ...lines, `${indent}${close}`];
 }
 
 /** Offsets, hexadecimal digits and printable characters, 16 bytes a line. */

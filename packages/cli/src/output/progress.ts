@@ -16,6 +16,8 @@ export interface ProgressState {
   readonly totalBytes?: number | undefined;
   /** Finished items, such as entries. */
   readonly items?: number | undefined;
+  /** How many items there are; the share is of these if the bytes are not known. */
+  readonly totalItems?: number | undefined;
   /** What the items are: "entries". */
   readonly unit?: string;
 }
@@ -75,23 +77,35 @@ export function progressLine(
   state: ProgressState,
   seconds: number,
 ): string {
-  const { doneBytes, totalBytes = 0, items, unit = "entries" } = state;
+  const {
+    doneBytes,
+    totalBytes = 0,
+    items = 0,
+    totalItems = 0,
+    unit = "entries",
+  } = state;
+  const [done, total] = totalBytes > 0
+    ? [doneBytes, totalBytes]
+    : [items, totalItems];
   const parts: string[] = [];
-  if (items !== undefined) parts.push(`${countText(items)} ${unit}`);
-  const rate = seconds > 0 ? doneBytes / seconds : 0;
-  if (totalBytes > 0) {
-    const share = Math.min(1, doneBytes / totalBytes);
+  const share = total > 0 ? Math.min(1, done / total) : 0;
+  if (total > 0) {
     const full = Math.round(share * BAR_COLUMNS);
     const bar = "█".repeat(full) + "░".repeat(BAR_COLUMNS - full);
-    parts.unshift(`${bar} ${Math.floor(share * 100).toString().padStart(3)} %`);
+    parts.push(`${bar} ${Math.floor(share * 100).toString().padStart(3)} %`);
+  }
+  if (items > 0) parts.push(`${countText(items)} ${unit}`);
+  if (doneBytes > 0) {
     parts.push(
-      `${bytesText(doneBytes)} of ${bytesText(totalBytes)}`,
-      `${bytesText(rate)}/s`,
+      totalBytes > 0
+        ? `${bytesText(doneBytes)} of ${bytesText(totalBytes)}`
+        : bytesText(doneBytes),
+      `${bytesText(seconds > 0 ? doneBytes / seconds : 0)}/s`,
     );
-    // The first moments say little about the rate.
-    if (seconds > 1 && rate > 0 && share < 1) {
-      parts.push(`${durationText((totalBytes - doneBytes) / rate)} left`);
-    }
-  } else parts.push(bytesText(doneBytes), `${bytesText(rate)}/s`);
+  } else if (seconds > 0) parts.push(`${countText(items / seconds)}/s`);
+  // The first moments say little about the rate.
+  if (seconds > 1 && share > 0 && share < 1) {
+    parts.push(`${durationText(seconds * (1 / share - 1))} left`);
+  }
   return `${escapeControls(title)}  ${parts.join("  ")}`;
 }

@@ -5,12 +5,11 @@
  */
 
 /**
- * C0 and C1 controls, DEL, line and paragraph separators, marks that change the direction of text,
- * characters without width, and halves of surrogate pairs.
+ * Control characters, separators of lines and paragraphs, marks that change the direction of text,
+ * characters without width, tags, and halves of surrogate pairs. An emoji may be joined to another.
  */
 const OBEYED =
-  // deno-lint-ignore no-control-regex
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]|\udb40[\udc00-\udfff]/g;
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u00ad\u061c\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]|(?<!\p{Extended_Pictographic}[\ufe0f\u{1f3fb}-\u{1f3ff}]?)\u200d|\u200d(?!\p{Extended_Pictographic})/gu;
 
 const SHORT: Readonly<Record<string, string>> = {
   "\b": "\\b",
