@@ -7,7 +7,9 @@ import { countCommand } from "./commands/count.ts";
 import { deleteCommand } from "./commands/delete.ts";
 import { deleteRangeCommand } from "./commands/delete_range.ts";
 import { destroyCommand } from "./commands/destroy.ts";
+import { dumpCommand } from "./commands/dump.ts";
 import { getCommand } from "./commands/get.ts";
+import { loadCommand } from "./commands/load.ts";
 import { putCommand } from "./commands/put.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { keysCommand, scanCommand } from "./commands/scan.ts";
@@ -28,6 +30,10 @@ export const commandGroups:
       watchCommand,
     ]],
     ["Look into a store", []],
+    ["Move data", [
+      dumpCommand,
+      loadCommand,
+    ]],
     ["Upkeep", [
       compactCommand,
       verifyCommand,

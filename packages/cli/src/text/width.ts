@@ -12,8 +12,8 @@ export function widthOf(text: string): number {
 
 /** The text, cut to `columns` columns. A cut text ends with "…". */
 export function cut(text: string, columns: number): string {
-  // Text of this length has at most one column a unit; skip the search for its end.
-  if (text.length <= columns && widthOf(text) <= columns) return text;
+  // Longer text does not fit; measuring all of it would be slow.
+  if (text.length <= columns * 16 && widthOf(text) <= columns) return text;
   let taken = "";
   let width = 0;
   for (const { segment } of segments.segment(text.slice(0, columns * 16))) {
