@@ -125,7 +125,7 @@ export async function* dumpEntries(
   } | undefined;
   for await (const group of lineGroups(pieces)) {
     const found: StoredEntry[] = [];
-    for (const { number, bytes } of group) {
+    for (const { number, bytes, isWhole } of group) {
       const text = toText(bytes);
       const bad = (why: string): void =>
         onBadLine(new InputError(`Line ${number} is no entry: ${why}`));
@@ -188,7 +188,8 @@ export async function* dumpEntries(
           throw error;
         }
         begun = undefined;
-        bad(error.message);
+        // A last line that is cut off: what follows says that the dump ends early.
+        if (isWhole || !isWholeRequired) bad(error.message);
       }
     }
     if (found.length > 0) yield found;
