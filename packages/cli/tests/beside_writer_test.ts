@@ -44,7 +44,6 @@ test("A command that writes exits with 4 while somebody has the store, and chang
     ["delete", "a"],
     ["delete-range", "--all"],
     ["compact"],
-    ["repair"],
     ["destroy"],
   ];
   for (const words of writing) {

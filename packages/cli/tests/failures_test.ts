@@ -4,7 +4,12 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
-import { BackgroundError, IoError, open } from "@tinykvs/core";
+import {
+  BackgroundError,
+  IoError,
+  open,
+  UnsupportedFormatError,
+} from "@tinykvs/core";
 import { describeFailure } from "../src/failures.ts";
 import { run } from "./support/cli.ts";
 import { temporaryFolder } from "./support/temporary.ts";
@@ -52,14 +57,14 @@ test("A damaged store exits with 3 and says what to do; repair shows, asks and s
   const verified = await run([db, "verify"]);
   assert.equal(verified.code, 3);
   assert.ok(JSON.parse(verified.out.split("\n")[0]!).problem.length > 10);
-  const shown = await run([db, "verify"], { terminal: true });
+  const shown = await run([db, "verify", "--no-color"], { terminal: true });
   assert.match(shown.out, /damaged .*\.sst, offset/);
   const dry = await run([db, "repair", "--dry-run"]);
   assert.equal(dry.code, 3);
   assert.equal(JSON.parse(dry.out).isSound, false);
   assert.equal((await run([db, "repair"])).code, 2);
   assert.deepEqual(readFileSync(path.join(db, table)), bytes);
-  const repaired = await run([db, "repair"], {
+  const repaired = await run([db, "repair", "--no-color"], {
     terminal: true,
     answers: ["y"],
   });
@@ -72,27 +77,11 @@ test("A damaged store exits with 3 and says what to do; repair shows, asks and s
   );
 });
 
-test("A store of a newer format exits with 5 and advises an upgrade", async () => {
-  using folder = temporaryFolder();
-  const db = folder.at("db");
-  await filled(db);
-  const current = readFileSync(path.join(db, "CURRENT"), "utf8");
-  const manifest = path.join(
-    db,
-    readdirSync(db).find((name) => name.startsWith("MANIFEST"))!,
+test("An error about a newer format exits with 5 and advises an upgrade", () => {
+  const failure = describeFailure(
+    new UnsupportedFormatError("/db/CURRENT", "9", "at most 2"),
   );
-  const bytes = readFileSync(manifest);
-  assert.ok(current.length > 0 && bytes.length > 8);
-  const newer = describeFailure(
-    Object.assign(
-      new (await import("@tinykvs/core")).UnsupportedFormatError(
-        manifest,
-        "9",
-        "2",
-      ),
-    ),
-  );
-  assert.deepEqual([newer?.exitCode, newer?.advice], [
+  assert.deepEqual([failure?.exitCode, failure?.advice], [
     5,
     "Install a newer tinykvs.",
   ]);

@@ -7,7 +7,7 @@
  */
 
 import { Readable } from "node:stream";
-import { CsvError, type Info, parse } from "csv-parse";
+import type { Info } from "csv-parse";
 import type { RecordItem, Value } from "@tinykvs/core";
 import { InputError, UsageError } from "../errors.ts";
 import { escapeControls } from "../text/escape.ts";
@@ -52,6 +52,8 @@ export async function* csvEntries(
   onBad: (error: InputError) => void,
   options: CsvOptions,
 ): AsyncGenerator<StoredEntry[]> {
+  // Only an import of CSV pays for the parser.
+  const { CsvError, parse } = await import("csv-parse");
   const parser = parse({
     bom: true,
     delimiter: options.delimiter,
