@@ -3,18 +3,11 @@
  * node_modules, so the sources become one module of JavaScript; the dependencies stay imports.
  */
 
-import {
-  copyFileSync,
-  mkdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const at = (name: string): string =>
-  fileURLToPath(new URL(name, import.meta.url));
+const at = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 const { scripts: _scripts, devDependencies: _development, ...manifest } = JSON
   .parse(

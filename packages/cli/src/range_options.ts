@@ -32,9 +32,7 @@ export function rangeOf(options: OptionValues<typeof rangeOptions>): Range {
   return {
     ...boundsOf(options),
     ...(options.reverse === true ? { reverse: true } : {}),
-    ...(options.limit === undefined
-      ? {}
-      : { limit: wholeNumber(options.limit, "--limit") }),
+    ...(options.limit === undefined ? {} : { limit: wholeNumber(options.limit, "--limit") }),
   };
 }
 
@@ -72,7 +70,7 @@ export function describeRange(range: Range): string {
   return parts.length === 0 ? "all keys" : `keys ${parts.join(", ")}`;
 }
 
-/** A whole number of an option, at least `least`. @throws {UsageError} it is none */
+/** A whole number of an option, at least `least`. @throws {UsageError} it is not one */
 export function wholeNumber(
   text: string,
   option: string,
