@@ -1,7 +1,14 @@
 /** `import` and `export`: files of other programs come in, and what goes out comes back. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -281,7 +288,7 @@ test("A tree of files becomes keys, and any key becomes a file inside the direct
     readFileSync(folder.at("tree/sub/b.bin")),
   );
   const next = randomNumbers(SEED);
-  const keys = [
+  const keys: Uint8Array[] = [
     "../../etc/passwd",
     "/abs",
     "a//b",
