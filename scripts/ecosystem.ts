@@ -29,8 +29,11 @@ export async function installEcosystem(
   }
 }
 
-/** Installs a folder's packages unless they are what its lock file says. */
-async function install(folder: string): Promise<string | undefined> {
+/**
+ * Installs a folder's packages unless they are what its lock file says; returns what went wrong, or
+ * undefined.
+ */
+export async function install(folder: string): Promise<string | undefined> {
   const directory = path.join(root, folder);
   // npm writes the second one at the end of an installation.
   const lockedMs = changedMs(path.join(directory, "package-lock.json"));

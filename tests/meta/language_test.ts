@@ -57,7 +57,7 @@ function problemsOf(file: string, lines: readonly Line[], isSource: boolean): st
 }
 
 test("Comments are at most 100 columns wide and free of the idioms that confuse readers", () => {
-  const folders = ["src", "bench", "scripts", "examples", "tests"];
+  const folders = ["src", "bench", "scripts", "examples", "tests", "packages"];
   const sources = ["mod.ts", ...folders.flatMap((folder) => filesUnder(folder, ".ts"))]
     .filter((file) => file !== "tests/meta/language_test.ts");
   assert.deepEqual(
@@ -69,7 +69,9 @@ test("Comments are at most 100 columns wide and free of the idioms that confuse 
 test("Documents are free of the idioms that confuse readers", () => {
   const documents = [
     ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
-    ...["docs", "bench", "wasm", "tests"].flatMap((folder) => filesUnder(folder, ".md")),
+    ...["docs", "bench", "wasm", "tests", "packages"].flatMap((folder) =>
+      filesUnder(folder, ".md")
+    ),
   ];
   assert.deepEqual(
     documents.flatMap((file) => {

@@ -8,11 +8,11 @@ import { root } from "../../scripts/processes.ts";
 import { filesUnder } from "../../scripts/source_files.ts";
 import { lineOf, readSource } from "./source_text.ts";
 
-const folders = ["src", "tests", "scripts", "bench", "examples", "wasm"];
+const folders = ["src", "tests", "scripts", "bench", "examples", "wasm", "packages"];
 const sources = ["mod.ts", ...folders.flatMap((folder) => filesUnder(folder, ".ts"))];
 const documents = [
   ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"],
-  ...["docs", "bench", "tests", "wasm"].flatMap((folder) => filesUnder(folder, ".md")),
+  ...["docs", "bench", "tests", "wasm", "packages"].flatMap((folder) => filesUnder(folder, ".md")),
 ];
 
 /** Names of documents of other projects or of users. */

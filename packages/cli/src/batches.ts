@@ -1,0 +1,54 @@
+/** Reads a range in pieces: few promises, and bounded memory also if the values are large. */
+
+import type { Cursor, Range, Value } from "@tinykvs/core";
+import type { Lease } from "./store_access.ts";
+
+const MAX_ENTRIES = 1024;
+/** A piece should take about this number of bytes. */
+const PIECE_BYTES = 256 * 1024;
+
+/** What a scan reads from: a store, a snapshot or a transaction. */
+export type EntrySource = Pick<Lease["store"], "entries" | "keys">;
+
+/** The entries of a range, in pieces. */
+export function entryBatches(
+  source: EntrySource,
+  range: Range,
+): AsyncGenerator<[Uint8Array, Value][]> {
+  return batches(
+    source.entries(range),
+    ([key, value]) => key.length + sizeOf(value),
+  );
+}
+
+/** The keys of a range, in pieces. */
+export function keyBatches(
+  source: EntrySource,
+  range: Range,
+): AsyncGenerator<Uint8Array[]> {
+  return batches(source.keys(range), (key) => key.length);
+}
+
+async function* batches<T>(
+  cursor: Cursor<T, string | Uint8Array>,
+  sizeOfItem: (item: T) => number,
+): AsyncGenerator<T[]> {
+  await using _closing = cursor;
+  let count = 16;
+  while (true) {
+    const batch = await cursor.nextMany(count);
+    if (batch.length === 0) return;
+    yield batch;
+    const bytes = batch.reduce((sum, item) => sum + sizeOfItem(item) + 1, 0);
+    const fitting = Math.floor(PIECE_BYTES / (bytes / batch.length));
+    count = Math.max(1, Math.min(MAX_ENTRIES, count * 2, fitting));
+  }
+}
+
+/** About the number of bytes of a value. */
+export function sizeOf(value: Value): number {
+  if (typeof value === "string") return value.length;
+  if (value instanceof Uint8Array) return value.length;
+  // A record is not worth a walk: it is rarely larger than this.
+  return typeof value === "object" ? 256 : 8;
+}

@@ -1,0 +1,73 @@
+/** `compact`: merges the tables of a store. */
+
+import type { Stats } from "@tinykvs/core";
+import { type Command, command } from "../command.ts";
+import { bytesText, countOf, durationText } from "../text/numbers.ts";
+import { parseKey } from "../values/literal_parser.ts";
+
+export const compactCommand: Command = command({
+  name: "compact",
+  summary: "Merges tables, and gives back the space of old versions and deletions.",
+  usage: "",
+  arity: [0, 0],
+  options: {
+    from: { value: "KEY", help: "the first key of the part to compact" },
+    to: { value: "KEY", help: "the last key of it, included" },
+  },
+  examples: [
+    ["./db compact", "the whole store"],
+    ["./db compact --from log: --to log:~", "a part of it"],
+  ],
+  async run({ store, output, settings, terminal, progress }, { options }) {
+    const range = {
+      ...(options.from === undefined ? {} : { start: parseKey(options.from) }),
+      ...(options.to === undefined ? {} : { end: parseKey(options.to) }),
+    };
+    if (settings.dryRun) {
+      await using lease = await store.read();
+      const { tables, bytes } = totals(lease.store.stats());
+      const text = `would compact ${countOf(tables, "table")}, ${bytesText(bytes)}`;
+      await output.result({ tables, bytes }, text);
+      return;
+    }
+    await using lease = await store.write();
+    const before = totals(lease.store.stats());
+    const startedMs = terminal.now();
+    {
+      using bar = progress("compacting");
+      // The store does not say how far it is. The clock shows that it works.
+      const timer = setInterval(() => {
+        const { compaction } = lease.store.stats();
+        bar.update({ doneBytes: compaction.bytesRead, unit: "tables" });
+      }, 200);
+      try {
+        await lease.store.compact(range);
+      } finally {
+        clearInterval(timer);
+      }
+    }
+    const after = totals(lease.store.stats());
+    const seconds = (terminal.now() - startedMs) / 1000;
+    await output.result(
+      {
+        tablesBefore: before.tables,
+        bytesBefore: before.bytes,
+        tables: after.tables,
+        bytes: after.bytes,
+        seconds,
+      },
+      `${countOf(before.tables, "table")}, ${bytesText(before.bytes)} → ` +
+        `${countOf(after.tables, "table")}, ${bytesText(after.bytes)}` +
+        output.paint("dim", `  ${durationText(seconds)}`),
+    );
+  },
+});
+
+/** Tables and bytes of all levels; the memtable counts as bytes that a flush would write. */
+function totals({ levels, wal }: Stats): { tables: number; bytes: number } {
+  return {
+    tables: levels.reduce((sum, level) => sum + level.tables, 0),
+    bytes: levels.reduce((sum, level) => sum + level.sizeBytes, 0) +
+      wal.sizeBytes,
+  };
+}

@@ -1,0 +1,162 @@
+/** `export`: writes entries for other programs. */
+
+import { rename, rm, stat } from "node:fs/promises";
+import { type Command, command } from "../command.ts";
+import { csvPieces } from "../convert/csv_export.ts";
+import { writeFiles } from "../convert/files.ts";
+import { type Format, formatOfTarget } from "../convert/formats.ts";
+import { writeLevel } from "../convert/leveldb.ts";
+import { writeSqlite } from "../convert/sqlite.ts";
+import { EXIT, type InputError, UsageError } from "../errors.ts";
+import { writeOutput } from "../io/output_file.ts";
+import { boundOptions, boundsOf } from "../range_options.ts";
+import { escapeControls } from "../text/escape.ts";
+import { countOf, timeText } from "../text/numbers.ts";
+import { toUtf8 } from "../values/bytes.ts";
+import { entryJson, type StoredEntry } from "../values/json_form.ts";
+import { stored } from "./dump.ts";
+
+const choices = [
+  "csv",
+  "ndjson",
+  "files",
+  "sqlite",
+  "leveldb",
+] as const satisfies Format[];
+
+export const exportCommand: Command = command({
+  name: "export",
+  summary: "Writes entries as CSV, JSON lines, files, SQLite or LevelDB.",
+  usage: "TARGET",
+  arity: [1, 1],
+  options: {
+    ...boundOptions,
+    format: {
+      value: "FORMAT",
+      short: "f",
+      choices,
+      help: "what TARGET becomes",
+    },
+    fields: { value: "A,B,C", help: "CSV: these fields of records as columns" },
+    "keep-going": { help: "files: leave out keys that cannot be files" },
+  },
+  details:
+    `CSV, JSON lines and SQLite keep every type, and \`import\` restores it. Files and LevelDB
+have only bytes: text and bytes stay as they are, other values become their literals. For a backup,
+use checkpoint or dump. TARGET gets its name only when it is whole.`,
+  examples: [
+    ["./db export all.csv", "columns key, type and value"],
+    [
+      "./db export users.csv --prefix user: --fields name,age",
+      "fields of records as columns",
+    ],
+    ["./db export data.sqlite", "a table kv(k, type, v)"],
+    ["./db export ./tree/ --prefix notes/", "a file for each key"],
+    ["./db export - --format csv | head", "standard output"],
+  ],
+  async run(context, { args, options }) {
+    const { store, output, prompt, settings, signal, terminal } = context;
+    const target = args[0]!;
+    const format = (options.format as Format | undefined) ??
+      formatOfTarget(target);
+    const isText = format === "csv" || format === "ndjson";
+    if (target === "-" && !isText) {
+      throw new UsageError(
+        `Standard output cannot be ${format}`,
+        "Only csv and ndjson can.",
+      );
+    }
+    if (options.fields !== undefined && format !== "csv") {
+      throw new UsageError("--fields is for CSV");
+    }
+    const range = boundsOf(options);
+    await using lease = await store.read();
+    const size = lease.store.approximateSize(range);
+    if (settings.dryRun) {
+      const text = `would write about ${countOf(size.entries, "entry", "entries")} as ${format}`;
+      await output.result({ entries: size.entries, format }, text);
+      return;
+    }
+    using bar = context.progress("exporting");
+    let entries = 0;
+    let problems = 0;
+    const count = (): void => {
+      entries++;
+      if (entries % 64 === 0) {
+        bar.update({ doneBytes: 0, items: entries, totalItems: size.entries });
+      }
+    };
+    const onBad = (error: InputError): void => {
+      if (options["keep-going"] !== true) throw error;
+      problems++;
+      void terminal.err.write(`tinykvs: ${escapeControls(error.message)}\n`);
+    };
+    const batches = stored(lease, { ...range, signal });
+    if (isText) {
+      const counting = (async function* (): AsyncGenerator<StoredEntry[]> {
+        for await (const batch of batches) {
+          batch.forEach(count);
+          yield batch;
+        }
+      })();
+      const pieces = format === "csv"
+        ? csvPieces(
+          counting,
+          options.fields?.split(",").map((field) => field.trim()),
+        )
+        : jsonPieces(counting);
+      await writeOutput(context, target, pieces);
+    } else if (format === "files") {
+      await writeFiles(batches, target, onBad, count);
+    } else {
+      const status = await stat(target).catch(() => undefined);
+      if (status?.isDirectory() === true) {
+        throw new UsageError(`"${target}" is a directory that exists already`);
+      }
+      if (status !== undefined) {
+        await prompt.confirm(`This replaces the file "${target}"`);
+      }
+      await writeAside(
+        target,
+        (partial) =>
+          format === "sqlite"
+            ? writeSqlite(batches, partial, count)
+            : writeLevel(batches, partial, count),
+      );
+    }
+    bar[Symbol.dispose]();
+    if (settings.quiet || target === "-") return;
+    const asOf = timeText(lease.asOf ?? terminal.now());
+    await output.result(
+      { target, format, entries, problems },
+      `wrote ${countOf(entries, "entry", "entries")} to ${escapeControls(target)}` +
+        `${problems === 0 ? "" : `, left out ${countOf(problems, "key")}`}` +
+        output.paint("dim", `  as of ${asOf}`),
+    );
+    return problems > 0 ? EXIT.damage : EXIT.ok;
+  },
+});
+
+/** Writes under another name, and gives it its own when it is whole. */
+async function writeAside(
+  target: string,
+  write: (partial: string) => Promise<void>,
+): Promise<void> {
+  const partial = `${target.replace(/\/$/, "")}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  try {
+    await write(partial);
+    await rename(partial, target);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function* jsonPieces(
+  batches: AsyncIterable<readonly StoredEntry[]>,
+): AsyncGenerator<Uint8Array> {
+  for await (const batch of batches) {
+    yield toUtf8(batch.map((entry) => `${entryJson(entry)}\n`).join(""));
+  }
+}

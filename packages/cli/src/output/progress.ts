@@ -1,0 +1,107 @@
+/** One line on the terminal that shows how far a long task is. */
+
+import { cut } from "../text/width.ts";
+import { escapeControls } from "../text/escape.ts";
+import { bytesText, countText, durationText } from "../text/numbers.ts";
+import type { OutputStream } from "./stream.ts";
+
+/** Milliseconds between two drawings. */
+const INTERVAL_MS = 100;
+const BAR_COLUMNS = 20;
+
+/** How far a task is. */
+export interface ProgressState {
+  readonly doneBytes: number;
+  /** Undefined or 0 if nobody knows. */
+  readonly totalBytes?: number | undefined;
+  /** Finished items, such as entries. */
+  readonly items?: number | undefined;
+  /** How many items there are; the share is of these if the bytes are not known. */
+  readonly totalItems?: number | undefined;
+  /** What the items are: "entries". */
+  readonly unit?: string;
+}
+
+/** Shows how far a task is. */
+export interface Progress extends Disposable {
+  /** Shows a state, if it is time to. Cheap: call it as often as you like. */
+  update(state: ProgressState): void;
+  /** Removes the line. */
+  [Symbol.dispose](): void;
+}
+
+/** Shows nothing. */
+export const silentProgress: Progress = {
+  update: () => {},
+  [Symbol.dispose]: () => {},
+};
+
+/** A bar with rate, size and the time left. */
+export class ProgressBar implements Progress {
+  readonly #stream: OutputStream;
+  readonly #title: string;
+  readonly #now: () => number;
+  readonly #startedMs: number;
+  #drawnMs = -Infinity;
+  #isShown = false;
+
+  constructor(stream: OutputStream, title: string, now: () => number) {
+    this.#stream = stream;
+    this.#title = title;
+    this.#now = now;
+    this.#startedMs = now();
+  }
+
+  update(state: ProgressState): void {
+    const now = this.#now();
+    if (now - this.#drawnMs < INTERVAL_MS) return;
+    this.#drawnMs = now;
+    this.#isShown = true;
+    const line = progressLine(
+      this.#title,
+      state,
+      (now - this.#startedMs) / 1000,
+    );
+    void this.#stream.write(`\r\x1b[K${cut(line, this.#stream.columns - 1)}`);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isShown) void this.#stream.write("\r\x1b[K");
+    this.#isShown = false;
+  }
+}
+
+/** The text of the line. */
+export function progressLine(
+  title: string,
+  state: ProgressState,
+  seconds: number,
+): string {
+  const {
+    doneBytes,
+    totalBytes = 0,
+    items = 0,
+    totalItems = 0,
+    unit = "entries",
+  } = state;
+  const [done, total] = totalBytes > 0 ? [doneBytes, totalBytes] : [items, totalItems];
+  const parts: string[] = [];
+  const share = total > 0 ? Math.min(1, done / total) : 0;
+  if (total > 0) {
+    const full = Math.round(share * BAR_COLUMNS);
+    const bar = "█".repeat(full) + "░".repeat(BAR_COLUMNS - full);
+    parts.push(`${bar} ${Math.floor(share * 100).toString().padStart(3)} %`);
+  }
+  if (items > 0) parts.push(`${countText(items)} ${unit}`);
+  if (doneBytes > 0) {
+    parts.push(
+      totalBytes > 0 ? `${bytesText(doneBytes)} of ${bytesText(totalBytes)}` : bytesText(doneBytes),
+      `${bytesText(seconds > 0 ? doneBytes / seconds : 0)}/s`,
+    );
+  } else if (seconds > 0) parts.push(`${countText(items / seconds)}/s`);
+  // The first moments say little about the rate.
+  if (seconds > 1 && share > 0 && share < 1) {
+    parts.push(`${durationText(seconds * (1 / share - 1))} left`);
+  }
+  return `${escapeControls(title)}  ${parts.join("  ")}`;
+}
