@@ -32,10 +32,7 @@ export const commandGroups:
       watchCommand,
     ]],
     ["Look into a store", []],
-    ["Move data", [
-      dumpCommand,
-      loadCommand,
-    ]],
+    ["Move data", [dumpCommand, loadCommand, importCommand, exportCommand]],
     ["Upkeep", [
       compactCommand,
       verifyCommand,

@@ -174,7 +174,10 @@ function typedEntry({ k, type, v }: SqliteRow): StoredEntry {
 function typedValue(type: SqliteValue | undefined, v: SqliteValue): Value {
   if (type === "int64" && typeof v === "bigint") return v;
   if (type === "float64" && typeof v === "number") return v;
-  if (type === "float64" && typeof v === "string") return Number(v);
+  // Bun stores the number 5 as an integer.
+  if (type === "float64" && (typeof v === "string" || typeof v === "bigint")) {
+    return Number(v);
+  }
   if (type === "bool" && typeof v === "bigint") return v !== 0n;
   if (type === "string" && typeof v === "string") return v;
   if (type === "bytes" && v instanceof Uint8Array) return new Uint8Array(v);
