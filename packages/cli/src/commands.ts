@@ -15,6 +15,7 @@ import { loadCommand } from "./commands/load.ts";
 import { putCommand } from "./commands/put.ts";
 import { repairCommand } from "./commands/repair.ts";
 import { keysCommand, scanCommand } from "./commands/scan.ts";
+import { sqlCommand } from "./commands/sql.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { watchCommand } from "./commands/watch.ts";
 
@@ -30,6 +31,7 @@ export const commandGroups:
       keysCommand,
       countCommand,
       watchCommand,
+      sqlCommand,
     ]],
     ["Look into a store", []],
     ["Move data", [dumpCommand, loadCommand, importCommand, exportCommand]],
