@@ -1,6 +1,7 @@
 /** The commands, in the order of the help. Each is a file of src/commands/. */
 
 import type { Command } from "./command.ts";
+import { benchCommand } from "./commands/bench.ts";
 import { checkpointCommand } from "./commands/checkpoint.ts";
 import { compactCommand } from "./commands/compact.ts";
 import { countCommand } from "./commands/count.ts";
@@ -41,6 +42,7 @@ export const commandGroups:
       repairCommand,
       checkpointCommand,
       destroyCommand,
+      benchCommand,
     ]],
   ];
 

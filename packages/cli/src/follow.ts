@@ -37,7 +37,7 @@ export const followOptions: {
   },
 };
 
-/** The time between two looks in milliseconds. @throws {UsageError} it is no number */
+/** The time between two looks in milliseconds. @throws {UsageError} it is not a number */
 export function intervalOf(
   options: Pick<OptionValues<typeof followOptions>, "interval">,
 ): number {

@@ -39,7 +39,10 @@ export async function main(
   try {
     await terminal.out.flush();
   } catch (error) {
-    exitCode = await reportFailure(error, terminal, interrupt.signal);
+    // What could not be written was perhaps reported already.
+    if (exitCode === EXIT.ok) {
+      exitCode = await reportFailure(error, terminal, interrupt.signal);
+    }
   }
   await terminal.err.flush().catch(() => {});
   return exitCode;

@@ -72,7 +72,7 @@ export function describeRange(range: Range): string {
   return parts.length === 0 ? "all keys" : `keys ${parts.join(", ")}`;
 }
 
-/** A whole number of an option, at least `least`. @throws {UsageError} it is none */
+/** A whole number of an option, at least `least`. @throws {UsageError} it is not one */
 export function wholeNumber(
   text: string,
   option: string,

@@ -31,13 +31,14 @@ export const deleteCommand: Command = command({
       for (const key of found) batch.delete(key);
       await batch.write();
     }
-    const deleted = new Set(found.map((key) => keyText(key))).size;
-    if (deleted > 0) {
-      await output.remark(
-        `${settings.dryRun ? "would delete" : "deleted"} ${
-          countOf(deleted, "key")
-        }`,
+    const count = new Set(found.map((key) => keyText(key))).size;
+    if (settings.dryRun) {
+      await output.result(
+        { wouldDelete: count },
+        `would delete ${countOf(count, "key")}`,
       );
+    } else if (count > 0) {
+      await output.remark(`deleted ${countOf(count, "key")}`);
     }
     const missing = keys.filter((_, index) => !present[index]);
     if (missing.length > 0) {

@@ -40,6 +40,9 @@ const options = {
     help: 'CSV: what stands between cells (default ",", .tsv: tab)',
   },
   "no-header": { help: "CSV: the first line is data" },
+  "allow-short": {
+    help: "CSV: cells that are missing at the end of a row are empty",
+  },
   table: { value: "NAME", help: "SQLite: the table" },
   "all-tables": { help: "SQLite: every table; keys begin with TABLE:" },
   values: {
@@ -114,6 +117,7 @@ All of SOURCE is checked first, so a bad row changes nothing; --dry-run only che
           delimiter: delimiterOf(input.options.delimiter, name),
           hasNoHeader: input.options["no-header"] === true,
           keyColumn: input.options.key,
+          allowShort: input.options["allow-short"] === true,
         });
       },
     };

@@ -48,10 +48,11 @@ the value from standard input: as bytes, or as text of the --type that you give.
       ? await readValue(terminal.input, type)
       : parseValue(args[1]!, type);
     if (settings.dryRun) {
-      const text = `would store ${keyText(key, 60)} = ${
-        literalOf(value, 60)
-      } (${typeOf(value)})`;
-      await output.remark(text);
+      const shown = `${keyText(key, 60)} = ${literalOf(value, 60)}`;
+      await output.result(
+        { wouldPut: keyText(key), type: typeOf(value) },
+        `would store ${shown} (${typeOf(value)})`,
+      );
       return;
     }
     await using lease = await store.write({

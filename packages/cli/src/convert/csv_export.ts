@@ -1,10 +1,10 @@
 /** CSV of entries: key, type and value without loss, or chosen fields of records as columns. */
 
 import { csvCell } from "../output/text_rows.ts";
-import { toHex, toUtf8 } from "../values/bytes.ts";
+import { toUtf8 } from "../values/bytes.ts";
 import type { StoredEntry } from "../values/json_form.ts";
 import { isContainer, typeOf } from "../values/kinds.ts";
-import { keyText, literalOf } from "../values/literal_text.ts";
+import { keyText, plainText } from "../values/literal_text.ts";
 import type { RecordItem } from "@tinykvs/core";
 
 /** The bytes of the CSV. */
@@ -45,11 +45,4 @@ function fieldCells(
       return item === null || item === undefined ? "" : plainText(item);
     }),
   ];
-}
-
-/** An item as text that says no type: digits, text as it is, records as literals. */
-export function plainText(item: RecordItem): string {
-  if (typeof item === "string") return item;
-  if (typeof item === "bigint") return String(item);
-  return item instanceof Uint8Array ? toHex(item) : literalOf(item);
 }

@@ -7,7 +7,7 @@
  */
 
 import { Readable } from "node:stream";
-import { CsvError, type Info, parse } from "csv-parse";
+import type { Info } from "csv-parse";
 import type { RecordItem, Value } from "@tinykvs/core";
 import { InputError, UsageError } from "../errors.ts";
 import { escapeControls } from "../text/escape.ts";
@@ -35,6 +35,8 @@ export interface CsvOptions {
   readonly hasNoHeader: boolean;
   /** The name of the column of keys. */
   readonly keyColumn: string | undefined;
+  /** Whether cells that are missing at the end of a row are empty, and no mistake. */
+  readonly allowShort: boolean;
 }
 
 interface Row {
@@ -50,6 +52,8 @@ export async function* csvEntries(
   onBad: (error: InputError) => void,
   options: CsvOptions,
 ): AsyncGenerator<StoredEntry[]> {
+  // Only an import of CSV pays for the parser.
+  const { CsvError, parse } = await import("csv-parse");
   const parser = parse({
     bom: true,
     delimiter: options.delimiter,
@@ -69,7 +73,7 @@ export async function* csvEntries(
         const names = options.hasNoHeader
           ? record.map((_, index) => `c${index + 1}`)
           : record;
-        toEntry = converter(names, options.keyColumn);
+        toEntry = converter(names, options);
         if (!options.hasNoHeader) continue;
       }
       try {
@@ -124,10 +128,13 @@ interface ColumnPlan {
 /** What makes entries of rows, given the names of the columns. */
 function converter(
   names: readonly string[],
-  keyColumn: string | undefined,
+  { keyColumn, allowShort }: CsvOptions,
 ): (cells: readonly string[]) => StoredEntry {
   const requireCells = (cells: readonly string[]): void => {
-    if (cells.length === names.length) return;
+    if (
+      cells.length === names.length ||
+      (allowShort && cells.length < names.length)
+    ) return;
     throw new InputError(
       `it has ${cells.length} columns, expected ${names.length}`,
     );
@@ -135,7 +142,7 @@ function converter(
   if (names.join() === "key,type,value" && keyColumn === undefined) {
     return (cells) => {
       requireCells(cells);
-      return typedEntry(cells[0]!, cells[1]!, cells[2]!);
+      return typedEntry(cells[0] ?? "", cells[1] ?? "", cells[2] ?? "");
     };
   }
   const columns = names.map(planOf);
@@ -158,14 +165,14 @@ function converter(
   );
   return (cells) => {
     requireCells(cells);
-    const key = keyOfCell(cells[keyIndex]!, columns[keyIndex]!.hint);
+    const key = keyOfCell(cells[keyIndex] ?? "", columns[keyIndex]!.hint);
     const only = others[0]!;
     if (others.length === 1) {
       return {
         key,
         value: named(
           only,
-          () => valueOfItem(itemOfCell(cells[only.index]!, only.hint)),
+          () => valueOfItem(itemOfCell(cells[only.index] ?? "", only.hint)),
         ),
       };
     }
@@ -173,7 +180,7 @@ function converter(
       plan.name,
       named(
         plan,
-        () => itemInRecord(itemOfCell(cells[plan.index]!, plan.hint)),
+        () => itemInRecord(itemOfCell(cells[plan.index] ?? "", plan.hint)),
       ),
     ]);
     return { key, value: Object.fromEntries(fields) };

@@ -66,13 +66,12 @@ export async function* levelEntries(
       await level.close();
     }
   } catch (error) {
-    const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
-    if ((error as { code?: string }).code?.startsWith("LEVEL_") !== true) {
+    const { code, message, cause } = error as NodeJS.ErrnoException;
+    if (code?.startsWith("LEVEL_") !== true && !/Corruption:/.test(message)) {
       throw error;
     }
-    throw new InputError(
-      `"${directory}" is no sound LevelDB: ${cause?.message ?? error}`,
-    );
+    const reason = cause instanceof Error ? cause.message : message;
+    throw new InputError(`"${directory}" is no sound LevelDB: ${reason}`);
   } finally {
     await rm(mirror, { recursive: true, force: true });
   }
@@ -114,7 +113,9 @@ async function openLevel(
   } catch (error) {
     const cause = (error as Error).cause as Error | undefined;
     throw new InputError(
-      `Cannot open "${shown}" as LevelDB: ${cause?.message ?? error}`,
+      `Cannot open "${shown}" as LevelDB: ${
+        cause?.message ?? (error as Error).message
+      }`,
     );
   }
   return level;

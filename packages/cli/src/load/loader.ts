@@ -13,7 +13,12 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { destroy, type EmbeddedBatch, StoreError } from "@tinykvs/core";
 import type { Context } from "../context.ts";
-import { CommandError, EXIT, type ExitCode, InputError } from "../errors.ts";
+import {
+  CommandError,
+  EXIT,
+  type ExitCode,
+  type InputError,
+} from "../errors.ts";
 import { describeFailure } from "../failures.ts";
 import { escapeControls } from "../text/escape.ts";
 import { countOf, countText, durationText } from "../text/numbers.ts";

@@ -2,7 +2,7 @@
 
 import { toHex, toUtf8 } from "../values/bytes.ts";
 import { entryJson, keyJson, type StoredEntry } from "../values/json_form.ts";
-import { keyText, literalOf } from "../values/literal_text.ts";
+import { keyText, literalOf, plainText } from "../values/literal_text.ts";
 import { styleOfType, typeOf } from "../values/kinds.ts";
 import type { Column } from "./rows.ts";
 
@@ -35,6 +35,7 @@ export function entryColumns(
       style: ({ value }) => styleOfType[typeOf(value)],
       flexible: true,
       jsonMembers: () => "",
+      csv: ({ value }) => plainText(value),
       bytes: ({ value }, mode) => valueBytes(value, mode),
     },
     ...(showsExpiry

@@ -17,6 +17,8 @@ export interface Column<R> {
   readonly flexible?: boolean;
   /** JSON for the cell, as text; by default the text as a string of JSON. */
   json?(row: R): string;
+  /** What CSV has in the cell; by default `json` if that is a number, else the text. */
+  csv?(row: R): string;
   /** The members of a JSON object that the cell makes, in place of one with the column's name. */
   jsonMembers?(row: R): string;
   /** What `--raw` and `--hex` write; by default the text. */

@@ -56,10 +56,20 @@ export function csvRows<R>(
   return {
     write: async (row) => {
       if (!hasHeader) await header();
-      await line(columns.map((column) => column.text(row, Infinity)));
+      await line(
+        columns.map((column) => column.csv?.(row) ?? plainCell(column, row)),
+      );
     },
     end: header,
   };
+}
+
+/** The text of a cell for programs: numbers without separators and units. */
+function plainCell<R>(column: Column<R>, row: R): string {
+  const json = column.json?.(row);
+  return json !== undefined && /^-?\d/.test(json)
+    ? json
+    : column.text(row, Infinity);
 }
 
 /** A cell of CSV. */
@@ -81,7 +91,7 @@ export function plainRows<R>(
     write: (row) => {
       const pieces = shown.flatMap((column, index) => [
         ...(index === 0 ? [] : [TAB]),
-        column.bytes?.(row, mode) ?? toUtf8(column.text(row, Infinity)),
+        column.bytes?.(row, mode) ?? toUtf8(plainCell(column, row)),
       ]);
       const line = Buffer.concat([...pieces, LINE_FEED]);
       return stream.write(

@@ -98,7 +98,7 @@ function itemJson(item: RecordItem): string {
 /**
  * The entry of a line that `entryJson` made.
  *
- * @throws {TypeError} it is none; the text says why
+ * @throws {TypeError} it is not such a line; the text says why
  */
 export function parseEntryJson(line: string): StoredEntry {
   let parsed: unknown;

@@ -104,7 +104,7 @@ export function looksLikeLiteral(text: string): boolean {
 /**
  * A literal, surrounded by white space at most.
  *
- * @throws {UsageError} it is none; the error says where
+ * @throws {UsageError} it is not a literal; the error says where
  */
 export function parseLiteral(text: string, what: string): RecordItem {
   const parser = new Parser(text, what);

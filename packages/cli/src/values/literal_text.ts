@@ -35,6 +35,13 @@ export function keyText(key: Uint8Array, limit: number = Infinity): string {
   return text.length > limit ? quote(text.slice(0, limit)) : quote(text);
 }
 
+/** A value beside its type: digits, text as it is, hexadecimal digits, records as literals. */
+export function plainText(item: RecordItem): string {
+  if (typeof item === "string") return item;
+  if (typeof item === "bigint") return String(item);
+  return item instanceof Uint8Array ? toHex(item) : literalOf(item);
+}
+
 interface Budget {
   left: number;
 }

@@ -22,6 +22,8 @@ export interface Surroundings {
   /** Lines that a person types as answers. */
   readonly answers?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** Called with what standard output holds so far, whenever it grows. */
+  readonly onOutput?: (text: string) => void;
   /** Called with a function that presses Ctrl-C. */
   readonly onStart?: (interrupt: () => void) => void;
 }
@@ -31,14 +33,25 @@ class Collector implements OutputStream {
   readonly columns: number;
   readonly isGone = false;
   readonly pieces: Uint8Array[] = [];
+  readonly #onOutput: ((text: string) => void) | undefined;
 
-  constructor(isTerminal: boolean, columns: number) {
+  constructor(
+    isTerminal: boolean,
+    columns: number,
+    onOutput?: (text: string) => void,
+  ) {
     this.isTerminal = isTerminal;
     this.columns = columns;
+    this.#onOutput = onOutput;
   }
 
   write(text: string | Uint8Array): void {
     this.pieces.push(Buffer.from(text as string));
+    this.#onOutput?.(this.text());
+  }
+
+  text(): string {
+    return Buffer.concat(this.pieces).toString();
   }
 
   flush(): Promise<void> {
@@ -54,7 +67,7 @@ export async function run(
   const { terminal = false, columns = 80, input = "", environment = {} } =
     surroundings;
   const answers = [...surroundings.answers ?? []];
-  const out = new Collector(terminal, columns);
+  const out = new Collector(terminal, columns, surroundings.onOutput);
   const err = new Collector(terminal, columns);
   const world: Terminal = {
     out,

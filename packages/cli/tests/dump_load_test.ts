@@ -1,0 +1,262 @@
+/** `dump` and `load`: nothing is lost, damage is noticed, and a kill in the middle does no harm. */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { open } from "@tinykvs/core";
+import {
+  dumpEntries,
+  dumpPieces,
+  entryLines,
+} from "../src/dump/dump_format.ts";
+import { writeMark } from "../src/load/marker.ts";
+import { markOf } from "../src/commands/load.ts";
+import { sourceOf } from "../src/io/input_file.ts";
+import type { StoredEntry } from "../src/values/json_form.ts";
+import { run } from "./support/cli.ts";
+import { startCommand } from "./support/processes.ts";
+import { randomKey, randomNumbers, randomValue } from "./support/random.ts";
+import { temporaryFolder } from "./support/temporary.ts";
+
+const SEED = 20261201;
+
+async function fillRandomly(path: string, count: number): Promise<void> {
+  const next = randomNumbers(SEED);
+  await using store = await open(path);
+  const batch = store.batch();
+  for (let i = 0; i < count; i++) batch.put(randomKey(next), randomValue(next));
+  await batch.write();
+}
+
+async function contentOf(path: string): Promise<unknown[]> {
+  await using store = await open(path, {
+    readOnly: true,
+    keyEncoding: "bytes",
+  });
+  return await store.entries().toArray();
+}
+
+test("A dump holds every type and any key, and a load makes the same store of it", async () => {
+  using folder = temporaryFolder();
+  await fillRandomly(folder.at("db"), 1000);
+  for (const name of ["a.ndjson", "a.ndjson.gz"]) {
+    const file = folder.at(name);
+    assert.equal((await run([folder.at("db"), "dump", file])).code, 0);
+    const loaded = await run([folder.at(`from ${name}`), "load", file]);
+    assert.equal(loaded.code, 0, loaded.err);
+    assert.deepEqual(
+      await contentOf(folder.at(`from ${name}`)),
+      await contentOf(folder.at("db")),
+    );
+  }
+  const [plain, packed] = ["a.ndjson", "a.ndjson.gz"].map((name) =>
+    readFileSync(folder.at(name))
+  );
+  assert.deepEqual(gunzipSync(packed!), plain);
+  const piped = await run([folder.at("db"), "dump"]);
+  assert.deepEqual(Buffer.from(piped.bytes), plain);
+  assert.equal(
+    (await run([folder.at("piped"), "load", "-"], { input: piped.bytes })).code,
+    0,
+  );
+  assert.deepEqual(
+    await contentOf(folder.at("piped")),
+    await contentOf(folder.at("db")),
+  );
+});
+
+test("A value that is too long for a line takes several, and comes back whole", async () => {
+  const entries: StoredEntry[] = [
+    {
+      key: Uint8Array.of(1),
+      value: "👍a".repeat(2000),
+      expiresAt: 1_800_000_000_000,
+    },
+    {
+      key: Uint8Array.of(2),
+      value: Uint8Array.from({ length: 5000 }, (_, i) => i),
+    },
+    { key: Uint8Array.of(3), value: 3 },
+  ];
+  const lines = entries.flatMap((entry) => [...entryLines(entry, 1000)]);
+  assert.ok(lines.length > 15);
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(lines.map((line) => `${line}\n`).join(""));
+  }
+  const found: StoredEntry[] = [];
+  for await (const group of dumpEntries(pieces(), fail, false)) {
+    found.push(...group);
+  }
+  assert.deepEqual(found.map(asComparable), entries.map(asComparable));
+});
+
+function fail(error: Error): never {
+  throw error;
+}
+
+function asComparable(entry: StoredEntry): unknown {
+  const { key, value } = entry;
+  return {
+    ...entry,
+    key: [...key],
+    value: value instanceof Uint8Array ? [...value] : value,
+  };
+}
+
+test("A dump with expiry keeps it, and this version refuses to load what it cannot keep", async () => {
+  using folder = temporaryFolder();
+  async function* batches(): AsyncGenerator<StoredEntry[]> {
+    yield [{ key: Uint8Array.of(97), value: 1n, expiresAt: 1_800_000_000_000 }];
+  }
+  const pieces: Uint8Array[] = [];
+  for await (const piece of dumpPieces(batches(), () => {})) pieces.push(piece);
+  const text = Buffer.concat(pieces).toString();
+  assert.match(text, /"expiresAt":"2027-01-15T08:00:00.000Z"/);
+  writeFileSync(folder.at("d"), text);
+  const loaded = await run([folder.at("db"), "load", folder.at("d")]);
+  assert.deepEqual([loaded.code, existsSync(folder.at("db"))], [5, false]);
+});
+
+test("A dump that was cut off or changed anywhere is refused, and makes no store", async () => {
+  using folder = temporaryFolder();
+  await fillRandomly(folder.at("db"), 30);
+  const { bytes } = await run([folder.at("db"), "dump"]);
+  const next = randomNumbers(SEED);
+  const target = folder.at("target");
+  for (let i = 0; i < 8; i++) {
+    const at = Math.floor(next() * (bytes.length - 1));
+    const changed = Buffer.from(bytes);
+    changed[at] = changed[at]! ^ (1 << Math.floor(next() * 7));
+    for (const input of [bytes.subarray(0, at), changed]) {
+      writeFileSync(folder.at("d"), input);
+      for (const words of [[folder.at("d")], ["-"]]) {
+        const ran = await run([target, "load", ...words], { input });
+        assert.equal(ran.code, 3, `byte ${at} of seed ${SEED}: ${ran.err}`);
+        assert.equal(existsSync(target), false, `byte ${at} of seed ${SEED}`);
+      }
+    }
+  }
+});
+
+test("--keep-going loads what is whole of a damaged dump, and says how much is not", async () => {
+  using folder = temporaryFolder();
+  await fillRandomly(folder.at("db"), 20);
+  const lines = (await run([folder.at("db"), "dump"])).out.split("\n");
+  lines[5] = "{damage";
+  writeFileSync(folder.at("d"), lines.slice(0, -2).join("\n"));
+  const ran = await run([
+    folder.at("new"),
+    "load",
+    folder.at("d"),
+    "--keep-going",
+  ]);
+  assert.equal(ran.code, 3);
+  assert.match(ran.err, /Line 6 is no entry: it is not JSON/);
+  assert.match(ran.err, /The dump ends early/);
+  const { loaded, problems } = JSON.parse(ran.out);
+  assert.equal(problems, 2);
+  assert.equal((await contentOf(folder.at("new"))).length, loaded);
+});
+
+test("A load into a store with data asks first, and --dry-run only checks", async () => {
+  using folder = temporaryFolder();
+  await fillRandomly(folder.at("db"), 20);
+  const file = folder.at("d");
+  await run([folder.at("db"), "dump", file]);
+  await run([folder.at("other"), "put", "mine", "1", "--create"]);
+  const words = [folder.at("other"), "load", file];
+  assert.equal((await run(words)).code, 2);
+  assert.equal((await run(words, { terminal: true, answers: ["n"] })).code, 2);
+  const dry = await run([...words, "--dry-run"]);
+  assert.deepEqual([dry.code, JSON.parse(dry.out).wouldLoad > 10], [0, true]);
+  assert.equal((await contentOf(folder.at("other"))).length, 1);
+  assert.equal((await run(words, { terminal: true, answers: ["y"] })).code, 0);
+  assert.ok((await contentOf(folder.at("other"))).length > 10);
+  assert.equal((await run([...words, "--yes"])).code, 0);
+});
+
+test("A load goes on after what an earlier run of the same command has written", async () => {
+  using folder = temporaryFolder();
+  const target = folder.at("target");
+  const file = folder.at("d");
+  await fillRandomly(folder.at("db"), 400);
+  await run([folder.at("db"), "dump", file]);
+  const all = await contentOf(folder.at("db")) as [Uint8Array, never][];
+  {
+    await using store = await open(target);
+    for (const [key, value] of all.slice(0, 150)) await store.put(key, value);
+    await writeMark(
+      target,
+      (await markOf(await sourceOf(file, {} as never), file))!,
+    );
+  }
+  const ran = await run([target, "load", file]);
+  assert.equal(ran.code, 0, ran.err);
+  const { loaded, skipped } = JSON.parse(ran.out);
+  assert.deepEqual([loaded, skipped], [all.length - 150, 150]);
+  assert.deepEqual(await contentOf(target), all);
+  assert.ok(!readdirSync(target).includes("tinykvs-load.json"));
+});
+
+test("A load that is killed at any point is completed by the same command", async () => {
+  using folder = temporaryFolder();
+  const file = folder.at("d");
+  {
+    await using store = await open(folder.at("db"));
+    for (let i = 0; i < 40; i++) await store.put(`k${i}`, noise(i, 50_000));
+  }
+  await run([folder.at("db"), "dump", file]);
+  for (let round = 0; round < 3; round++) {
+    const target = folder.at(`target${round}`);
+    const child = startCommand([target, "load", file]);
+    // Killed as soon as the first, the second, the third file of the store is there.
+    while (
+      child.isRunning() &&
+      !(existsSync(target) && readdirSync(target).length > round * 2)
+    ) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await child.kill();
+    const again = await run([target, "load", file]);
+    assert.equal(again.code, 0, again.err);
+    assert.deepEqual(await contentOf(target), await contentOf(folder.at("db")));
+  }
+});
+
+function noise(seed: number, length: number): Uint8Array {
+  const next = randomNumbers(seed);
+  return Uint8Array.from({ length }, () => next() * 256);
+}
+
+test("Ctrl-C in a load keeps what is there, and the same command goes on", async () => {
+  using folder = temporaryFolder();
+  const file = folder.at("d");
+  await fillRandomly(folder.at("db"), 50);
+  await run([folder.at("db"), "dump", file]);
+  const ran = await run([folder.at("new"), "load", file], {
+    onStart: (interrupt) => interrupt(),
+  });
+  assert.equal(ran.code, 130, ran.err);
+  assert.equal((await run([folder.at("new"), "load", file])).code, 0);
+  assert.deepEqual(
+    await contentOf(folder.at("new")),
+    await contentOf(folder.at("db")),
+  );
+});
+
+test("A dump to a file leaves no file if it fails, and asks before it replaces one", async () => {
+  using folder = temporaryFolder();
+  await fillRandomly(folder.at("db"), 50);
+  const file = folder.at("d");
+  writeFileSync(file, "mine");
+  assert.equal((await run([folder.at("db"), "dump", file])).code, 2);
+  assert.equal(readFileSync(file, "utf8"), "mine");
+  const stopped = await run([folder.at("db"), "dump", folder.at("new")], {
+    onStart: (interrupt) => interrupt(),
+  });
+  assert.equal(stopped.code, 130);
+  assert.deepEqual(readdirSync(folder.path).sort(), ["d", "db"]);
+  assert.equal((await run([folder.at("db"), "dump", file, "--yes"])).code, 0);
+});
