@@ -87,6 +87,7 @@ export type {
   StoreListenerOptions,
 } from "./src/store/state/store_events.ts";
 export type { WritableOptions } from "./src/store/write/writable.ts";
+export type { KeyPlace, MemtablePlace, TableInfo, TablePlace } from "./src/store/upkeep/locate.ts";
 export type { ApproximateSize } from "./src/store/upkeep/approximate_size.ts";
 export type {
   VerifyOptions,

@@ -49,6 +49,7 @@ import {
 } from "./state/store_events.ts";
 import { writableInto, type WritableOptions } from "./write/writable.ts";
 import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
+import { type KeyPlace, listTables, locate, locateSync, type TableInfo } from "./upkeep/locate.ts";
 import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
 import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
 import { countEntries, countEntriesSync } from "./read/visit_entries.ts";
@@ -628,6 +629,58 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   approximateSize(range?: Range): ApproximateSize {
     if (arguments.length > 1) throw surplusArgument("approximateSize", arguments[1], 1);
     return approximateSize(this.#state, range);
+  }
+
+  /**
+   * The tables of the store, by level: all of them, or those whose keys enclose a key of the range.
+   * Reads no file.
+   *
+   * @throws {TypeError | RangeError} it is no range
+   *
+   * @example
+   * ```ts
+   * import { memoryFileSystem, open } from "@tinykvs/core";
+   *
+   * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+   * await store.put("name", "Alice");
+   * await store.flush();
+   * console.log(store.tables().map(({ level, entries }) => `L${level}: ${entries}`)); // ["L0: 1"]
+   * ```
+   */
+  tables(range?: Range): TableInfo[] {
+    if (arguments.length > 1) throw surplusArgument("tables", arguments[1], 1);
+    return listTables(this.#state, range);
+  }
+
+  /**
+   * Where the entries of a key are: in which memtables, tables and blocks, the newest first. A
+   * lookup stops at the first entry. This call goes on to the older ones, which no compaction has
+   * dropped yet, and also names the tables that were searched and do not hold the key.
+   *
+   * @throws {CorruptionError} a table can't be read
+   * @throws {ClosedError} the store was closed meanwhile
+   *
+   * @example
+   * ```ts
+   * import { memoryFileSystem, open } from "@tinykvs/core";
+   *
+   * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+   * await store.put("name", "Alice");
+   * await store.flush();
+   * await store.delete("name");
+   * console.log((await store.locate("name")).map(({ place, type }) => `${place} ${type}`));
+   * // ["memtable tombstone", "table string"]
+   * ```
+   */
+  locate(key: Key): Promise<KeyPlace[]> {
+    if (arguments.length > 1) return Promise.reject(surplusArgument("locate", arguments[1], 1));
+    return locate(this.#state, key);
+  }
+
+  /** As `locate`, synchronously. */
+  locateSync(key: Key): KeyPlace[] {
+    if (arguments.length > 1) throw surplusArgument("locateSync", arguments[1], 1);
+    return locateSync(this.#state, key);
   }
 
   /**

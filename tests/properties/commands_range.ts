@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { DeletedRange, EmbeddedTransaction } from "../../mod.ts";
 import { type Command, command } from "./command.ts";
 import { anyRange } from "./commands_read.ts";
-import { anyChange, anyKey, type Change, mapChange, spoil } from "./commands_write.ts";
+import { anyChange, anyKey, type Change, mapChange, spoil, timeOf } from "./commands_write.ts";
 import { BULK_KEYS, BULK_START } from "./keys.ts";
 import { type MapChange, type RangeChoice, SortedMap } from "./sorted_map.ts";
 import { makeValue, takeText } from "./values.ts";
@@ -123,7 +123,7 @@ export const rangeBatch: Command = command({
       }
       const key = world.key(step.key);
       if (step.value === undefined) batch.delete(key);
-      else batch.put(key, makeValue(step.value));
+      else batch.put(key, makeValue(step.value), timeOf(world, step));
     }
     const done = isSync ? world.store.writeSync(batch) : batch.write();
     const { changes, touched } = changesOf(world, steps);
@@ -151,7 +151,7 @@ export const rangeTransaction: Command = command({
       for (const step of steps) {
         if ("range" in step) tx.deleteRangeSync(boundsOf(world, step.range));
         else if (step.value === undefined) tx.deleteSync(world.key(step.key));
-        else tx.putSync(world.key(step.key), makeValue(step.value));
+        else tx.putSync(world.key(step.key), makeValue(step.value), timeOf(world, step));
       }
       const model = new SortedMap(world.model);
       model.apply(changes);

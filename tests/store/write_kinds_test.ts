@@ -118,7 +118,7 @@ const others = [
   ...["get", "getSync", "getMany", "has", "hasSync", "count", "entries", "keys", "values"],
   ...["getString", "getInt64", "getFloat64", "getBool", "getBytes", "getJson", "getMap"],
   ...["scanPrefix", "scanRange", "snapshot", "checkpoint", "watch"],
-  ...["sub", "approximateSize", "verify", "verifySync"],
+  ...["sub", "approximateSize", "verify", "verifySync", "tables", "locate", "locateSync"],
   ...["addEventListener", "removeEventListener"],
 ];
 

@@ -52,10 +52,23 @@ async function dispatch(
   const { path, name, rest } = splitWords(words);
   if (name === undefined || name === "help") {
     if (path !== undefined && name === undefined) {
-      throw new UsageError(
-        "The shell is not there yet",
-        "Write a command: tinykvs STORE COMMAND",
-      );
+      const { runShell } = await import("./shell/shell.ts");
+      const { options } = parseLine(rest, globalOptions);
+      if (options["help"] === true) {
+        await terminal.out.write(programHelp(paint));
+        return EXIT.ok;
+      }
+      const mode = chosenMode(options);
+      const always = ["yes", "dry-run", "quiet", "no-color", "color"]
+        .filter((option) => options[option] === true)
+        .map((option) => `--${option}`);
+      return await runShell(terminal, {
+        path,
+        paint: wantsColours(terminal, options) ? colourful : colourless,
+        mode,
+        always,
+        signal,
+      });
     }
     const about = rest.find((word) => !word.startsWith("-"));
     if (about === undefined) await terminal.out.write(programHelp(paint));
