@@ -161,6 +161,8 @@ export class Lane {
           const runs = jobs.map(async (job) => {
             try {
               await job.run!();
+              // Not together with the others: they may wait for what this one gives back.
+              job.resolve();
             } catch (error) {
               job.reject(error);
             }
