@@ -15,6 +15,13 @@
  * @module
  */
 
+export {
+  type CopyOptions,
+  type CopyProgress,
+  type CopyReport,
+  copyStore,
+  digestOf,
+} from "./src/copy.ts";
 export { schemaSql } from "./src/ddl.ts";
 export type {
   Connection,

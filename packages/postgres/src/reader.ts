@@ -138,6 +138,28 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
     );
   }
 
+  /** Iterates over entries with their times of expiry. */
+  timedEntries(range?: Range): Cursor<Entry> {
+    this.#requireOpen();
+    const bounds = boundsOf(range);
+    const shown = bounds.keyEncoding ?? this.#encoding;
+    return scanAt(
+      this.#backend,
+      this.#moment,
+      bounds,
+      true,
+      this.#requireStore,
+      (row) => {
+        const [key, value, , expiresAt] = row;
+        const stored = {
+          value: value as Uint8Array,
+          expiresAt: Number(expiresAt ?? 0),
+        };
+        return entryOf(key as Uint8Array, stored, shown);
+      },
+    );
+  }
+
   override async count(range?: Range): Promise<number> {
     this.#requireOpen();
     const bounds = boundsOf(range);
