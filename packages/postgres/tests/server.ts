@@ -113,7 +113,7 @@ export async function startServer(
   ], folder);
   const port = await freePort();
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  const psql = (text: string): string =>
+  const once = (text: string): string =>
     run(join(bin, "psql"), [
       "-X",
       "-q",
@@ -125,6 +125,19 @@ export async function startServer(
       text,
       url,
     ], folder);
+  const psql = (text: string): string => {
+    // The server refuses connections for a moment while it recovers.
+    for (let attempt = 0;; attempt++) {
+      try {
+        return once(text);
+      } catch (error) {
+        if (attempt === 50 || !/connection to server/.test(String(error))) {
+          throw error;
+        }
+        spawnSync("sleep", ["0.1"]);
+      }
+    }
+  };
   let child: ChildProcess | undefined;
   let ended: Promise<void> = Promise.resolve();
 
@@ -163,7 +176,7 @@ export async function startServer(
     for (;;) {
       if (isOver) throw new Error(`the server ended: ${output}`);
       try {
-        psql("SELECT 1");
+        once("SELECT 1");
         return;
       } catch {
         await new Promise((resolve) => setTimeout(resolve, 50));
