@@ -39,7 +39,14 @@ export {
 } from "./src/contract/transaction.ts";
 export { TransactionBase } from "./src/contract/transaction_base.ts";
 export { CommitFeed } from "./src/contract/commit_feed.ts";
-export type { Commit, Watch, WatchOptions, WatchRange } from "./src/contract/watch.ts";
+export {
+  type Commit,
+  type Watch,
+  type WatchOptions,
+  type WatchRange,
+  watchRange,
+} from "./src/contract/watch.ts";
+export { WatchQueue, type WatchSource } from "./src/contract/watch_queue.ts";
 export { WriterBase } from "./src/contract/writer_base.ts";
 export { subOf } from "./src/contract/sub/sub_store.ts";
 export { transactionSubOf } from "./src/contract/sub/sub_transaction.ts";

@@ -73,7 +73,14 @@ export interface Watch<K = Key, V = Value>
 }
 
 /**
- * Checks the range of a watch, except its bounds.
+ * Checks the range of a watch, except its bounds. For those who implement {@linkcode Store}.
+ *
+ * @example
+ * ```ts
+ * import { boundsOf, watchRange } from "@tinykvs/core/contract";
+ *
+ * console.log(boundsOf(watchRange({ gte: "a", lt: "b" })).upper); // Uint8Array(1) [ 98 ]
+ * ```
  *
  * @throws {TypeError} it is not a range, or has fields other than the bounds and the key encoding
  */

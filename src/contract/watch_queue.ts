@@ -31,6 +31,19 @@ interface Waiting<K, V> {
 /**
  * A watch. The store notes each commit when it is made. It pushes commits in the same order, each
  * when readers may see it. The reader is behind by the commits that were noted and not read.
+ *
+ * @example
+ * ```ts
+ * import { type Operation, WatchQueue } from "@tinykvs/core/contract";
+ *
+ * const queue = new WatchQueue<Operation>({
+ *   show: (operation) => ({ operations: [operation] }),
+ *   onEnd: () => console.log("ended"),
+ * }, { limit: 100 });
+ * if (queue.note(10)) queue.push({ type: "put", key: "a", value: 1 }, 10);
+ * console.log((await queue.next()).value?.operations.length); // 1
+ * await queue.return(); // ended
+ * ```
  */
 export class WatchQueue<T, K = Key, V = Value> implements Watch<K, V> {
   readonly #source: WatchSource<T, K, V>;

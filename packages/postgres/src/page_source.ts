@@ -1,0 +1,246 @@
+/**
+ * Entries of a range, read by pages: each begins after the last key of the one before, and has
+ * bounded bytes. While one page is read by the caller, the next one is under way.
+ */
+
+import { StoreError } from "@tinykvs/core/contract";
+import type { Parameter, Row, Statement } from "./driver.ts";
+import { compare, isEmpty, keyAfter } from "./operations.ts";
+import { pageIndex, type Statements } from "./statements.ts";
+
+/** The bytes after which a page ends. One entry may be larger. */
+const PAGE_BYTES = 1024 * 1024;
+const FIRST_ROWS = 512;
+/** The rows of a first page without a moment: it is read again if it is not the last. */
+const DIRECT_ROWS = 128;
+const MAX_ROWS = 8192;
+
+/** Where the pages come from. */
+export interface PageReader {
+  readonly statements: Statements;
+  /** The time by which entries have expired. */
+  time(): number;
+  /** Runs a statement at the source's moment. */
+  read(
+    statement: Statement,
+    parameters: readonly Parameter[],
+  ): Promise<readonly Row[]>;
+  /**
+   * Runs the first statement, if the moment has not begun: then it is the moment, and costs one
+   * round trip instead of three. Undefined: it has begun. Absent: always use `read`.
+   */
+  readFirst?(
+    statement: Statement,
+    parameters: readonly Parameter[],
+  ): Promise<readonly Row[]> | undefined;
+  /** The first page is the whole range, and the moment is no longer needed. */
+  onWhole?(): void;
+}
+
+interface Page {
+  readonly rows: readonly Row[];
+  readonly isLast: boolean;
+}
+
+/** The rows of a range: key, value, version, time of expiry. */
+export class PageSource {
+  readonly #reader: PageReader;
+  readonly #reverse: boolean;
+  readonly #withValues: boolean;
+  #lower: Uint8Array;
+  #upper: Uint8Array | undefined;
+  #rows: readonly Row[] = [];
+  #at = 0;
+  #isLast = false;
+  #ahead: Promise<Page> | undefined;
+  #pageRows = FIRST_ROWS;
+  /** The rows that are still wanted. */
+  #wanted: number;
+  #isFirst = true;
+  /** The rows of the range, if they are all in memory. */
+  #whole: readonly Row[] | undefined;
+  /** Rows that were read before the moment began. The moment must have them, too. */
+  #unproved: (() => Promise<void>) | undefined;
+
+  constructor(
+    reader: PageReader,
+    { lower, upper, reverse, limit }: {
+      readonly lower: Uint8Array | undefined;
+      readonly upper: Uint8Array | undefined;
+      readonly reverse: boolean;
+      readonly limit: number;
+    },
+    withValues: boolean,
+  ) {
+    this.#reader = reader;
+    this.#reverse = reverse;
+    this.#withValues = withValues;
+    this.#lower = lower ?? new Uint8Array();
+    this.#upper = upper;
+    this.#wanted = limit;
+  }
+
+  /** The next row if it is in memory. */
+  take(): Row | undefined {
+    return this.#rows[this.#at] && this.#rows[this.#at++];
+  }
+
+  /** Rows in memory, at most `count`. */
+  takeMany(count: number): readonly Row[] {
+    const taken = this.#rows.slice(this.#at, this.#at + count);
+    this.#at += taken.length;
+    return taken;
+  }
+
+  /** Gets the next page. False: there is none. */
+  async load(): Promise<boolean> {
+    while (!this.#isLast && this.#wanted > 0) {
+      const pending = this.#ahead ?? this.#read();
+      this.#ahead = undefined;
+      const page = await pending;
+      this.#rows = page.rows;
+      this.#at = 0;
+      this.#isLast = page.isLast;
+      this.#wanted -= page.rows.length;
+      if (!page.isLast && this.#wanted > 0) {
+        this.#ahead = this.#read();
+        // Whoever loads it gets the error.
+        this.#ahead.catch(() => {});
+      }
+      if (page.rows.length > 0) return true;
+    }
+    return false;
+  }
+
+  /** Goes on at other bounds. */
+  restart(
+    lower: Uint8Array | undefined,
+    upper: Uint8Array | undefined,
+    wanted: number,
+  ): void {
+    this.#lower = lower ?? new Uint8Array();
+    this.#upper = upper;
+    this.#rows =
+      this.#whole?.filter(([key]) => this.#isInside(key as Uint8Array)) ?? [];
+    this.#at = 0;
+    this.#isFirst = false;
+    this.#isLast = this.#whole !== undefined;
+    this.#ahead = undefined;
+    this.#wanted = wanted;
+  }
+
+  #isInside(key: Uint8Array): boolean {
+    return compare(key, this.#lower) >= 0 &&
+      (this.#upper === undefined || compare(key, this.#upper) < 0);
+  }
+
+  async #read(): Promise<Page> {
+    const lower = this.#lower;
+    const upper = this.#upper;
+    if (isEmpty({ lower, upper })) return { rows: [], isLast: true };
+    if (this.#isFirst) {
+      this.#isFirst = false;
+      const page = await this.#readDirectly(lower, upper);
+      if (page !== undefined) return page;
+    }
+    await this.#prove();
+    return await this.#readFrom(lower, upper);
+  }
+
+  /** A small range, or a few entries of it, without a transaction of the server. */
+  async #readDirectly(
+    lower: Uint8Array,
+    upper: Uint8Array | undefined,
+  ): Promise<Page | undefined> {
+    const limit = Math.min(DIRECT_ROWS, this.#wanted);
+    const [statement, parameters] = this.#statement(lower, upper, limit);
+    const rows = await this.#reader.readFirst?.(statement, parameters);
+    if (rows === undefined) return undefined;
+    const isFull = bytesOf(rows) >= PAGE_BYTES;
+    if (!isFull && rows.length < limit) {
+      this.#whole = rows;
+      this.#reader.onWhole?.();
+      return { rows, isLast: true };
+    }
+    if (rows.length < this.#wanted) return undefined;
+    // Enough for the limit. After a seek, more may be needed, of the same moment.
+    this.#unproved = async () => {
+      const again = await this.#reader.read(statement, parameters);
+      const isSame = again.length === rows.length &&
+        again.every(([key, , version], at) =>
+          version === rows[at]![2] &&
+          compare(key as Uint8Array, rows[at]![0] as Uint8Array) === 0
+        );
+      if (isSame) return;
+      throw new StoreError(
+        "SNAPSHOT_GONE",
+        "Cannot go on with the cursor after the seek: what it has shown was changed meanwhile, " +
+          "and a cursor with a limit keeps no snapshot; use store.snapshot()",
+      );
+    };
+    return { rows, isLast: false };
+  }
+
+  async #prove(): Promise<void> {
+    await this.#unproved?.();
+    this.#unproved = undefined;
+  }
+
+  #statement(
+    lower: Uint8Array,
+    upper: Uint8Array | undefined,
+    limit: number,
+  ): [Statement, Parameter[]] {
+    const { statements, time } = this.#reader;
+    const index = pageIndex(
+      this.#reverse,
+      upper !== undefined,
+      this.#withValues,
+    );
+    const parameters = [lower, upper ?? null, time(), limit, PAGE_BYTES];
+    return [
+      statements.pages[index]!,
+      parameters.map((value) =>
+        typeof value === "number" ? String(value) : value
+      ),
+    ];
+  }
+
+  async #readFrom(
+    lower: Uint8Array,
+    upper: Uint8Array | undefined,
+  ): Promise<Page> {
+    const limit = Math.min(this.#pageRows, this.#wanted);
+    const [statement, parameters] = this.#statement(lower, upper, limit);
+    const rows = await this.#reader.read(statement, parameters);
+    let bytes = 0;
+    for (const [key, value] of rows) {
+      bytes += (key as Uint8Array).length +
+        ((value as Uint8Array | null)?.length ?? 0);
+    }
+    const isLast = rows.length < limit && bytes < PAGE_BYTES;
+    if (rows.length > 0) {
+      const last = rows.at(-1)![0] as Uint8Array;
+      // Bounds that were changed meanwhile belong to another scan.
+      if (this.#lower === lower && this.#upper === upper) {
+        if (this.#reverse) this.#upper = last;
+        else this.#lower = keyAfter(last);
+      }
+      const fitting = Math.ceil(PAGE_BYTES / Math.max(1, bytes / rows.length));
+      this.#pageRows = Math.max(
+        16,
+        Math.min(MAX_ROWS, this.#pageRows * 4, fitting),
+      );
+    }
+    return { rows, isLast };
+  }
+}
+
+function bytesOf(rows: readonly Row[]): number {
+  let bytes = 0;
+  for (const [key, value] of rows) {
+    bytes += (key as Uint8Array).length +
+      ((value as Uint8Array | null)?.length ?? 0);
+  }
+  return bytes;
+}

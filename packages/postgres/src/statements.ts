@@ -1,0 +1,139 @@
+/** The statements of a store. Each has a fixed text: everything that varies is a parameter. */
+
+import type { Statement } from "./driver.ts";
+import type { Names } from "./names.ts";
+
+/** Statements by what they do. */
+export interface Statements {
+  /** `time` → format and the server's time in ms. */
+  readonly format: Statement;
+  /** key, time → value, time of expiry. */
+  readonly get: Statement;
+  /** keys, offsets, lengths → index, value, version, time of expiry, also if it has expired. */
+  readonly getMany: Statement;
+  /** lower, upper, time → the number of keys. */
+  readonly count: Statement;
+  /** lower, upper, time, limit → the number of keys, up to the limit. */
+  readonly countUpTo: Statement;
+  /** lower, upper, time → the number and the digest of versions, as the check of a commit has it. */
+  readonly digest: Statement;
+  /** A page: lower, upper, time, rows, bytes → key, value, version, time of expiry. */
+  readonly pages: readonly Statement[];
+  /** See ddl.ts. */
+  readonly write: Statement;
+  readonly watch: Statement;
+  readonly renew: Statement;
+  /** position, rows → number, commits. */
+  readonly log: Statement;
+  /** time, rows → the number of removed entries that have expired. */
+  readonly sweep: Statement;
+  /** Removes a handle's row. */
+  readonly forget: Statement;
+  /** Removes the rows of handles that were not closed. */
+  readonly forgetOld: Statement;
+}
+
+/** Which page statement. */
+export function pageIndex(
+  reverse: boolean,
+  hasUpper: boolean,
+  withValues: boolean,
+): number {
+  return (reverse ? 4 : 0) + (hasUpper ? 2 : 0) + (withValues ? 1 : 0);
+}
+
+/** Makes the statements for a store. */
+export function statementsOf(names: Names): Statements {
+  const { table, meta, log, sessions, write, watch, renew } = names;
+  const statement = (name: string, text: string): Statement => ({
+    name: `tinykvs_${name}`,
+    text,
+  });
+  const alive = "(exp IS NULL OR exp > $3::bigint)";
+  const within = "k >= $1::bytea AND ($2::bytea IS NULL OR k < $2::bytea)";
+  const page = (index: number): Statement => {
+    const order = index & 4 ? "ORDER BY k DESC" : "ORDER BY k";
+    const upper = index & 2 ? "AND k < $2::bytea" : "AND $2::bytea IS NULL";
+    const value = index & 1 ? "v" : "NULL::bytea AS v";
+    return statement(
+      `page_${index}`,
+      `SELECT k, v, ver, exp FROM (
+         SELECT k, ${value}, ver, exp,
+           sum(length(k) + coalesce(length(${
+        index & 1 ? "v" : "NULL::bytea"
+      }), 0)) OVER (
+             ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+         FROM ${table} WHERE k >= $1::bytea ${upper} AND ${alive} ${order} LIMIT $4::bigint
+       ) page WHERE before IS NULL OR before < $5::bigint`,
+    );
+  };
+  return {
+    format: statement(
+      "format",
+      `SELECT format, (extract(epoch FROM clock_timestamp()) * 1000)::float8 FROM ${meta}`,
+    ),
+    get: statement(
+      "get",
+      `SELECT v, exp FROM ${table} WHERE k = $1::bytea AND (exp IS NULL OR exp > $2::bigint)`,
+    ),
+    getMany: statement(
+      "get_many",
+      `SELECT o.i, t.v, t.ver, t.exp
+       FROM unnest($2::text::integer[], $3::text::integer[]) WITH ORDINALITY o (at, k, i)
+       JOIN ${table} t ON t.k = substring($1::bytea FROM o.at FOR o.k)`,
+    ),
+    count: statement(
+      "count",
+      `SELECT count(*) FROM ${table} WHERE ${within} AND ${alive}`,
+    ),
+    countUpTo: statement(
+      "count_up_to",
+      `SELECT count(*) FROM (
+         SELECT 1 FROM ${table} WHERE ${within} AND ${alive} LIMIT $4::bigint) counted`,
+    ),
+    digest: statement(
+      "digest",
+      `SELECT count(*), encode(sha256(convert_to(
+         coalesce(string_agg(ver || ',', '' ORDER BY k), ''), 'UTF8')), 'hex')
+       FROM ${table} WHERE ${within} AND ${alive}`,
+    ),
+    pages: Array.from({ length: 8 }, (_, index) => page(index)),
+    write: statement(
+      "write",
+      `SELECT status, seq, watched FROM ${write}(
+         $1::text::uuid, $2::bigint, $3::boolean, $4::boolean, $5::bytea, $6::bytea,
+         ${list(7, 3, "integer[]")}, $10::text::bigint[], ${
+        list(11, 7, "integer[]")
+      },
+         $18::text::bigint[], ${list(19, 2, "integer[]")}, $21::text::bigint[],
+         ${
+        list(22, 3, "integer[]")
+      }, $25::text::boolean[], $26::text::text[], $27::bigint)`,
+    ),
+    watch: statement("watch", `SELECT seq FROM ${watch}()`),
+    renew: statement("renew", `SELECT in_time, floor FROM ${renew}()`),
+    log: statement(
+      "log",
+      `SELECT seq, ops FROM ${log} WHERE seq > $1::bigint ORDER BY seq LIMIT $2::bigint`,
+    ),
+    sweep: statement(
+      "sweep",
+      `WITH old AS (
+         SELECT k FROM ${table} WHERE exp <= $1::bigint LIMIT $2::bigint FOR UPDATE SKIP LOCKED
+       ) DELETE FROM ${table} t USING old WHERE t.k = old.k`,
+    ),
+    forget: statement(
+      "forget",
+      `DELETE FROM ${sessions} WHERE id = $1::text::uuid`,
+    ),
+    forgetOld: statement(
+      "forget_old",
+      `DELETE FROM ${sessions} WHERE at < now() - interval '7 days'`,
+    ),
+  };
+}
+
+function list(from: number, count: number, type: string): string {
+  return Array.from({ length: count }, (_, i) => `$${from + i}::text::${type}`)
+    .join(", ");
+}
