@@ -49,7 +49,7 @@ export class WriteSet {
   /** Bytes of the operations that delete ranges. */
   #rangeBytes = 0;
   /** The first key after every key of the store that the transaction sees. */
-  #endOfKeys: () => DataView = () => new DataView(new ArrayBuffer(0));
+  #endOfKeys: () => DataView = noKeys;
   /** An index by key of the first operations. Their sequence numbers start at 1. */
   #index: Memtable | undefined;
   #indexedCount = 0;
@@ -181,6 +181,8 @@ export class WriteSet {
     this.#count = 0;
     this.#isEncoding = false;
     this.#rangeBytes = 0;
+    // It holds the memtables of a view.
+    this.#endOfKeys = noKeys;
     this.#index = undefined;
     this.#indexedCount = 0;
     this.#indexedBytes = 0;
@@ -252,6 +254,11 @@ export class WriteSet {
     this.#indexedBytes = at;
     return index;
   }
+}
+
+/** The end of the keys of an empty store. */
+function noKeys(): DataView {
+  return NO_VIEW;
 }
 
 /** Shows the deletion of a key. */
