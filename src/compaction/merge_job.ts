@@ -137,7 +137,8 @@ function openInputs(
         firstEndingAtOrAfter(live, key, start, end),
     };
     add(new ConcatenatingCursor(ordered, false));
-    for (const { metadata } of live) spans = joinSpans(spans, metadata.deletedSpans);
+    // In the order of the keys: the tables of a level do not overlap.
+    spans = joinSpans(spans, live.flatMap(({ metadata }) => metadata.deletedSpans));
   }
   return { cursor: new MergingCursor(sources, false), spans };
 }

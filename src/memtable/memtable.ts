@@ -13,6 +13,7 @@ import {
   bytesOfKey,
   compareKeys,
   type KeySpan,
+  lastSpanFrom,
   NO_SPANS,
   spanHolding,
 } from "../iterator/key_spans.ts";
@@ -221,15 +222,20 @@ export class Memtable implements MemtableEntries {
     upper: KeyBound | undefined,
     sequence: number,
   ): Uint8Array | undefined {
-    for (const range of this.#deletions?.newest ?? []) {
+    if (this.#deletions === undefined) return undefined;
+    const ranges = this.#deletions.newest;
+    const first = lower === undefined ? 0 : lastSpanFrom(ranges, lower.view, 0, lower.length);
+    for (let at = Math.max(0, first); at < ranges.length; at++) {
+      const range = ranges[at]!;
       if (range.sequence <= sequence) continue;
       const start = lower === undefined
         ? range.lower
         : new DataView(lower.view.buffer, lower.view.byteOffset, lower.length);
       const key = compareKeys(start, range.lower) < 0 ? range.lower : start;
-      const isBeforeUpper = upper === undefined ||
-        compareRanges(key, 0, key.byteLength, upper.view, 0, upper.length) < 0;
-      if (isBeforeUpper && compareKeys(key, range.upper) < 0) return bytesOfKey(key).slice();
+      const isAfter = upper !== undefined &&
+        compareRanges(key, 0, key.byteLength, upper.view, 0, upper.length) >= 0;
+      if (isAfter) return undefined;
+      if (compareKeys(key, range.upper) < 0) return bytesOfKey(key).slice();
     }
     return undefined;
   }

@@ -26,6 +26,7 @@ const scripts: readonly Script[] = [
       await trial.write("a batch", () => run.batch(6, 12, 200));
       await trial.write("a transaction", () => run.transaction(4, 12, 200, true, false));
       await trial.write("a sync", () => run.sync());
+      await trial.write("a deleted range", () => run.eraseRange(3, 8, { puts: 1, sync: true }));
       await trial.write("a flush", () => run.flush());
       await trial.write("a compaction", () => run.compact());
       await trial.write("a put", () => run.put(12, 60));

@@ -22,6 +22,7 @@ import {
   joinSpans,
   joinTouching,
   type KeySpan,
+  lastSpanFrom,
   NO_SPANS,
 } from "../../iterator/key_spans.ts";
 import { MaskedCursor } from "../../iterator/masked_cursor.ts";
@@ -43,6 +44,8 @@ const READAHEAD_BYTES = 128 * 1024;
  * the event loop.
  */
 const SKIPS_PER_STOP = 1024;
+/** A shorter list is not searched for the spans of a range. */
+const MANY_SPANS = 4;
 /** Taking a run, which may decode a block, counts as this many skipped entries. */
 const SKIPS_PER_RUN = 31;
 
@@ -412,7 +415,7 @@ function openSources(
     if (memtable.entryCount === 0) continue;
     add(memtable.cursor(sequence, reverse, true));
     if (memtable.hasDeletedRanges) {
-      mask = joinSpans(mask, joinTouching(memtable.deletedRangesAt(sequence)));
+      mask = joinSpans(mask, joinTouching(spansIn(memtable.deletedRangesAt(sequence), range)));
     }
   }
   const { levels } = view.version;
@@ -424,18 +427,32 @@ function openSources(
         if (endsBefore(table, range) || startsBehind(table, range)) continue;
         if (isHidden(table, mask)) continue;
         add(new TableCursor(table.reader, scan));
-        mask = joinSpans(mask, table.metadata.deletedSpans);
+        mask = joinSpans(mask, spansIn(table.metadata.deletedSpans, range));
       }
     } else {
       let relevant = tablesInRange(tables, range);
       if (mask.length > 0) relevant = relevant.filter((table) => !isHidden(table, mask));
       if (relevant.length === 0) continue;
       add(concatenation(relevant, scan));
-      for (const { metadata } of relevant) mask = joinSpans(mask, metadata.deletedSpans);
+      // In the order of the keys: the tables of a level do not overlap.
+      const spans = relevant.flatMap(({ metadata }) => spansIn(metadata.deletedSpans, range));
+      mask = joinSpans(mask, spans);
     }
   }
   if (sources.length === 0) sources.push(new MergingCursor([], reverse));
   return sources.length === 1 ? sources[0]! : new MergingCursor(sources, reverse);
+}
+
+/** The spans that may have keys of a range; the others can be left out of a scan. */
+function spansIn(spans: readonly KeySpan[], { lower, upper }: ResolvedRange): readonly KeySpan[] {
+  if (spans.length < MANY_SPANS) return spans;
+  const from = lower === undefined
+    ? 0
+    : Math.max(0, lastSpanFrom(spans, lower.view, 0, lower.bytes.length));
+  const to = upper === undefined
+    ? spans.length
+    : lastSpanFrom(spans, upper.view, 0, upper.bytes.length) + 1;
+  return spans.slice(from, Math.max(from, to));
 }
 
 /** Whether newer sources hide the whole table; then its own deletions add nothing, too. */

@@ -49,7 +49,7 @@ export class WriteSet {
   /** Bytes of the operations that delete ranges. */
   #rangeBytes = 0;
   /** The first key after every key of the store that the transaction sees. */
-  #endOfKeys: () => DataView = () => new DataView(new ArrayBuffer(0));
+  #endOfKeys: () => DataView = noKeys;
   #mayExpire = false;
   /** An index by key of the first operations. Their sequence numbers start at 1. */
   #index: Memtable | undefined;
@@ -189,6 +189,8 @@ export class WriteSet {
     this.#isEncoding = false;
     this.#rangeBytes = 0;
     this.#mayExpire = false;
+    // It holds the memtables of a view.
+    this.#endOfKeys = noKeys;
     this.#index = undefined;
     this.#indexedCount = 0;
     this.#indexedBytes = 0;
@@ -260,6 +262,11 @@ export class WriteSet {
     this.#indexedBytes = at;
     return index;
   }
+}
+
+/** The end of the keys of an empty store. */
+function noKeys(): DataView {
+  return NO_VIEW;
 }
 
 /** Shows the deletion of a key. */

@@ -5,13 +5,14 @@
 
 import { compareRanges } from "../../bytes/compare.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
-import { hiddenEntries, isHidden } from "../../compaction/covered.ts";
+import { isHidden } from "../../compaction/covered.ts";
 import {
   compareKeys,
   joinSpans,
   joinTouching,
   type KeySpan,
   NO_SPANS,
+  spansMeeting,
 } from "../../iterator/key_spans.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
@@ -49,17 +50,38 @@ export function approximateSize(state: StoreState, given: Range | undefined): Ap
       // Newer deletions hide all of it, and compaction is about to drop it.
       if (isHidden(table.metadata, mask)) continue;
       const part = sizeInTable(table, range);
-      const { entryCount } = table.metadata;
-      const hidden = Math.min(part.entries, hiddenEntries(table.metadata, within(mask, range)));
-      entries += part.entries - hidden;
-      // Compaction gives back the space of what is hidden.
-      bytes += part.bytes - (entryCount === 0 ? 0 : hidden / entryCount) * table.metadata.sizeBytes;
+      const { sizeBytes, entryCount } = table.metadata;
+      const hidden = hiddenPart(table, within(mask, range));
+      entries += Math.max(0, part.entries - hidden * entryCount);
+      bytes += Math.max(0, part.bytes - hidden * sizeBytes);
       mask = joinSpans(mask, table.metadata.deletedSpans);
     }
     return { bytes: Math.round(bytes), entries: Math.round(entries) };
   } finally {
     lease.release();
   }
+}
+
+/**
+ * What part of a table is in blocks that spans hide as a whole. A block that is hidden in part
+ * counts as if it was not: the size is never said to be too small because of it.
+ */
+function hiddenPart({ metadata, reader }: LiveTable, spans: readonly KeySpan[]): number {
+  const { smallestView, largestView } = metadata;
+  const { from, to } = spansMeeting(spans, smallestView, largestView);
+  if (from >= to) return 0;
+  const index = reader.sections.index ?? reader.sections.loadIndexSync();
+  const lastBlock = index.blockCount - 1;
+  let hiddenBytes = 0;
+  for (const { lower, upper } of spans.slice(from, to)) {
+    const startsBefore = compareKeys(lower, smallestView) <= 0;
+    const first = startsBefore ? 0 : index.blockFor(lower, 0, lower.byteLength) + 1;
+    const end = compareKeys(upper, largestView) > 0
+      ? lastBlock
+      : index.blockFor(upper, 0, upper.byteLength) - 1;
+    for (let block = first; block <= end; block++) hiddenBytes += index.blockSize(block);
+  }
+  return hiddenBytes / (index.blockOffset(lastBlock) + index.blockSize(lastBlock));
 }
 
 /** The parts of spans that lie in a range. */
