@@ -73,14 +73,13 @@ export function encodeManifestRecord(
   number: number,
   ordinal: number,
   edit: VersionEdit,
-  version: number = MANIFEST_VERSION,
 ): void {
   const start = writer.length;
   writer.appendUint32(0);
   writer.appendUint32(0);
   writer.appendUint32(fileTag(storeId, number));
   writer.appendUint32(ordinal);
-  encodeVersionEdit(writer, edit, version);
+  encodeVersionEdit(writer, edit);
   const { bytes, view, length } = writer;
   view.setUint32(start + 4, length - start - RECORD_HEADER_BYTES, true);
   view.setUint32(start, crc32(bytes, view, start + 4, length), true);

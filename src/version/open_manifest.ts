@@ -27,7 +27,7 @@ export class OpenManifest {
   readonly #storeId: number;
   readonly #number: number;
   #version: number = MANIFEST_VERSION;
-  #lacksFields = false;
+  #isMislabelled = false;
   #ordinal = 0;
   #sizeBytes = 0;
   #firstBytes = 0;
@@ -44,11 +44,11 @@ export class OpenManifest {
 
   /** Whether it has outgrown the state that it describes, so that a new one is due. */
   get isOvergrown(): boolean {
-    return this.#lacksFields ||
+    return this.#isMislabelled ||
       this.#sizeBytes > Math.max(MIN_REWRITE_BYTES, this.#firstBytes * REWRITE_FACTOR);
   }
 
-  /** Whether its format version can hold all of the edit. */
+  /** Whether the edit does not ask for a higher format version. */
   canHold(edit: VersionEdit): boolean {
     return this.#version >= NEWEST_MANIFEST_VERSION || !needsVersion2(edit);
   }
@@ -96,17 +96,17 @@ export class OpenManifest {
   }
 
   /**
-   * Writes a record. It is not durable before the next sync. What the format version can't hold is
-   * left out, which are hints; then a new manifest is due.
+   * Writes a record. It is not durable before the next sync. If another format version belongs to
+   * it, a new manifest is due; until then, an older reader takes the record for damage.
    */
   append(edit: VersionEdit): void {
-    if (!this.canHold(edit)) this.#lacksFields = true;
+    if (!this.canHold(edit)) this.#isMislabelled = true;
     this.#write(new ByteWriter(1024), edit);
   }
 
   #write(writer: ByteWriter, edit: VersionEdit): void {
     const ordinal = this.#ordinal++;
-    encodeManifestRecord(writer, this.#storeId, this.#number, ordinal, edit, this.#version);
+    encodeManifestRecord(writer, this.#storeId, this.#number, ordinal, edit);
     writeFullySync(this.handle, writer.bytes, 0, writer.length, this.#sizeBytes);
     this.#sizeBytes += writer.length;
   }

@@ -12,7 +12,7 @@
  *     5  added table: u8 level, u32 number, u64 file size, u64 entries, u64 tombstones,
  *        u8 1 and u32 checksum (or u8 0 for a table of the Go program),
  *        u32 length and smallest key, u32 length and largest key
- *     6  (manifests of version 2) u32 number of a table that the edit has added before, and the times
+ *     6  u32 number of a table that the edit has added before, and the times
  *        at which its entries expire (sstable/table_expiry.ts)
  *
  * An edit is one manifest record, so it is applied whole or not at all.
@@ -73,13 +73,13 @@ export interface VersionEdit {
   readonly added: readonly AddedTable[];
 }
 
-/** Whether the edit says more than a manifest of version 1 can hold. */
+/** Whether the edit belongs into a manifest of version 2. */
 export function needsVersion2({ added }: VersionEdit): boolean {
   return added.some(({ table }) => table.expiry !== undefined);
 }
 
-/** Appends the edit, without what version 1 can't hold unless `version` is 2. */
-export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit, version = 2): void {
+/** Appends the edit. */
+export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit): void {
   if (edit.nextFileNumber !== undefined) {
     writer.appendUint8(TAG_NEXT_FILE);
     writer.appendUint64(edit.nextFileNumber);
@@ -109,7 +109,7 @@ export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit, version
     if (table.checksum !== undefined) writer.appendUint32(table.checksum);
     appendKey(writer, table.smallest);
     appendKey(writer, table.largest);
-    if (table.expiry === undefined || version < 2) continue;
+    if (table.expiry === undefined) continue;
     writer.appendUint8(TAG_EXPIRY);
     writer.appendUint32(table.number);
     encodeTableExpiry(writer, table.expiry);

@@ -189,7 +189,7 @@ function encodeManifest(edits: readonly VersionEdit[]): Uint8Array {
     const version = edits.some(needsVersion2) ? 2 : 1;
     encodeManifestHeader(writer, STORE_ID, NUMBER, version);
     for (const [at, edit] of edits.entries()) {
-      encodeManifestRecord(writer, STORE_ID, NUMBER, at, edit, version);
+      encodeManifestRecord(writer, STORE_ID, NUMBER, at, edit);
     }
   });
 }

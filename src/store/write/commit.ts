@@ -180,6 +180,7 @@ export class Commit {
   }
 
   #noteExpiry(memtable: Memtable, expiresAt: number): void {
+    this.#state.mayExpire = true;
     memtable.expiringCount++;
     memtable.latestExpiry = Math.max(memtable.latestExpiry, expiresAt);
     this.#background.expiry.start();
