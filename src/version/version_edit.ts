@@ -12,7 +12,7 @@
  *     5  added table: u8 level, u32 number, u64 file size, u64 entries, u64 tombstones,
  *        u8 1 and u32 checksum (or u8 0 for a table of the Go program),
  *        u32 length and smallest key, u32 length and largest key
- *     6  (manifests of version 2) u32 number of a table that the edit has added before, and the times
+ *     6  u32 number of a table that the edit has added before, and the times
  *        at which its entries expire (sstable/table_expiry.ts)
  *     7  deleted spans of the table that was added last: u32 length and that many bytes, the spans
  *        (span_codec.ts). Only in manifests of version 2
@@ -153,7 +153,7 @@ export function decodeVersionEdit(
     else if (tag === TAG_REMOVED) {
       removed.push({ level: readLevel(reader), number: reader.uint32() });
     } else if (tag === TAG_ADDED) added.push(readAdded(reader));
-    else if (tag === TAG_EXPIRY && version > 1) readExpiry(reader, added, at);
+    else if (tag === TAG_EXPIRY) readExpiry(reader, added, at);
     else if (tag === TAG_DELETED_SPANS && version > 1) {
       const last = added.pop();
       if (last === undefined) throw new DecodeError("deleted spans come before any table", at);

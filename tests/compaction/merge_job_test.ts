@@ -103,6 +103,30 @@ test("mergeJob drops a tombstone only if nothing deeper can hold its key", () =>
   ]);
 });
 
+test("mergeJob drops an expired value if nothing deeper can hold its key, and else makes a tombstone of it", () => {
+  const made = setup(
+    [
+      {
+        level: 0,
+        tables: [[["a", "1", 100], ["b", "2", 100], ["c", "3", 101], ["d", "4"], ["e", "5", 7]]],
+      },
+      { level: 1, tables: [[["a", "older"], ["b", "older", 200], ["e", "older"]]] },
+    ],
+    { nowMs: 100, deeper: [[tableOf("50[b-c]"), tableOf("51[d-d]")]] },
+  );
+  const { tables, content } = merge(made);
+  assert.deepEqual(content, [[["b", undefined], ["c", "3"], ["d", "4"]]]);
+  assert.equal(tables[0]!.tombstoneCount, 1);
+  assert.deepEqual(tables[0]!.expiry, { count: 1, times: [101] });
+});
+
+test("mergeJob keeps what has expired if it is not told the time", () => {
+  const made = setup([{ level: 0, tables: [[["a", "1", 1], ["b", "2"]], [["c", "3"]]] }]);
+  const { tables, content } = merge(made);
+  assert.deepEqual(content, [[["a", "1"], ["b", "2"], ["c", "3"]]]);
+  assert.deepEqual(tables[0]!.expiry, { count: 1, times: [1] });
+});
+
 test("mergeJob makes no table if everything is dropped", () => {
   const made = setup([
     { level: 0, tables: [[["a", undefined], ["b", undefined]]] },

@@ -51,9 +51,11 @@ export class SortedMap {
     return this.#times.get(key);
   }
 
-  /** Forgets what expires by a time. */
-  expire(nowMs: number): void {
-    for (const [key, time] of [...this.#times]) if (time <= nowMs) this.apply([[key, undefined]]);
+  /** Forgets what expires by a time. Returns how many keys that are. */
+  expire(nowMs: number): number {
+    const expired = [...this.#times].filter(([, time]) => time <= nowMs);
+    for (const [key] of expired) this.apply([[key, undefined]]);
+    return expired.length;
   }
 
   /** Applies changes in their order. */

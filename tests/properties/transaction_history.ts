@@ -15,7 +15,6 @@ import {
   type EmbeddedTransaction,
   open,
   type Options,
-  type Value,
 } from "../../mod.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 import { expiryAt, isExpiring } from "../../src/value/expiry.ts";

@@ -69,6 +69,8 @@ export class World {
    */
   maxTables = 0;
   deepestLevel = 0;
+  /** Keys whose value has expired while the store was open. */
+  expired = 0;
   /** Cursors that stay open. */
   readonly cursors: HeldCursor[] = [];
   /** Snapshots that stay open, with what they must show. */
@@ -189,7 +191,7 @@ export class World {
   /** Lets time pass. What expires meanwhile is gone. */
   pass(durationMs: number): void {
     this.scheduler.pass(durationMs);
-    this.model.expire(this.nowMs);
+    this.expired += this.model.expire(this.nowMs);
   }
 
   /** The text of a key's value, or "absent". */

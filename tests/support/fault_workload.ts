@@ -5,6 +5,7 @@
 
 import { IoError } from "../../src/errors.ts";
 import type { Options, WalSync } from "../../src/options.ts";
+import type { PutOptions } from "../../src/contract/writer.ts";
 import type { Operation } from "../../src/store/write/batch.ts";
 import { open, openSync } from "../../src/store/open.ts";
 import type { EmbeddedStore } from "../../src/store/store.ts";
@@ -138,9 +139,9 @@ export class Run {
   put(keyCount: number, valueBytes: number, sync = false): Promise<void> {
     const [operation] = this.#operations(1, keyCount, valueBytes, 0);
     const ordinal = this.history.issue([operation!]);
-    const { key, value } = operation as { key: string; value: string };
+    const { key, value, options } = putOf(operation!, sync);
     return this.#acknowledged(
-      this.#written(this.store.put(key, value, sync ? { sync } : undefined), ordinal),
+      this.#written(this.store.put(key, value, options), ordinal),
       ordinal,
       sync,
     );
@@ -173,8 +174,8 @@ export class Run {
   putSync(keyCount: number, valueBytes: number): void {
     const [operation] = this.#operations(1, keyCount, valueBytes, 0);
     const ordinal = this.history.issue([operation!]);
-    const { key, value } = operation as { key: string; value: string };
-    this.#writtenSync(() => this.store.putSync(key, value), ordinal);
+    const { key, value, options } = putOf(operation!, false);
+    this.#writtenSync(() => this.store.putSync(key, value, options), ordinal);
     this.history.acknowledge(ordinal, this.#isDurableMode);
     this.onIdle();
   }
@@ -415,6 +416,20 @@ export class Run {
  */
 export function isShortage(error: unknown): boolean {
   return error instanceof IoError && error.osCode === "EMFILE";
+}
+
+/** The arguments of a put. */
+function putOf(
+  operation: Operation,
+  sync: boolean,
+): { key: string; value: string; options: PutOptions | undefined } {
+  const { key, value, expiresAt } = operation as Operation & { type: "put" };
+  const options = {
+    ...(sync ? { sync } : {}),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+  };
+  const isPlain = !sync && expiresAt === undefined;
+  return { key: key as string, value: value as string, options: isPlain ? undefined : options };
 }
 
 /** Letters that differ from one `start` to the next. */

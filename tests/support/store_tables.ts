@@ -19,11 +19,16 @@ import {
   isTombstone,
   ValueDecoder,
 } from "../../src/value/value_codec.ts";
+import { appendExpiry } from "../../src/value/expiry.ts";
 import { tableName } from "../../src/version/file_names.ts";
 import { type TableMetadata, tableMetadata } from "../../src/version/table_metadata.ts";
 
 /** A key and its value, `undefined` for a tombstone. */
-export type TestEntry = readonly [key: string, value: string | undefined];
+export type TestEntry = readonly [
+  key: string,
+  value: string | undefined,
+  expiresAt?: number,
+];
 
 /** Bytes of a text of single-byte characters. */
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
@@ -60,8 +65,9 @@ export function tableOf(text: string): TableMetadata {
 }
 
 /** An entry as cursors show it. */
-export function entryOf([key, value]: TestEntry): EntryView {
+export function entryOf([key, value, expiresAt]: TestEntry): EntryView {
   const writer = new ByteWriter(64);
+  if (expiresAt !== undefined) appendExpiry(writer, expiresAt);
   if (value === undefined) encodeTombstone(writer);
   else encodeValue(value, writer);
   const keyBytes = bytesOf(key);

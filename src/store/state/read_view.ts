@@ -59,7 +59,10 @@ export class Lease {
   readonly view: ReadView;
   /** Entries with higher sequence numbers are not seen. */
   readonly sequence: number;
-  /** Entries that expire by this time are not seen: milliseconds since 1970. */
+  /**
+   * Entries that expire by this time are not seen: milliseconds since 1970; 0 if it sees none that
+   * expires.
+   */
   readonly wallMs: number;
   /**
    * Objects that nobody needs to release any more when the store is closed: then they may become

@@ -80,6 +80,8 @@ export class StoreState {
   readonly leases: Set<Lease> = new Set();
   /** The memtable that is written to. */
   memtable: Memtable;
+  /** Whether values that expire were written, or may be in tables. It stays true. */
+  mayExpire: boolean;
   /** Frozen memtables, newest first. */
   immutables: ImmutableMemtable[] = [];
   /** Sequence number of the newest entry. */
@@ -135,6 +137,11 @@ export class StoreState {
       (memtable) => this.#keepSpare(memtable),
     );
     this.memtable = parts.memtable ?? this.newMemtable();
+    // The logs that a read-only recovery has read were not looked through.
+    this.mayExpire = options.readOnly ||
+      parts.versions.current.tables.some((tables) =>
+        tables.some(({ expiry }) => expiry !== undefined)
+      );
     this.#view = this.#makeView();
     this.versions.onInstalled = () => this.publish();
     this.rest = new Rest(parts.scheduler, () => this.#countUses(), () => this.#giveBack());
@@ -170,7 +177,9 @@ export class StoreState {
    */
   lease(snapshot?: Lease): Lease {
     if (snapshot === undefined) {
-      return new Lease(this.#view, this.lastSequence, this.leases, this.wallMs);
+      // The clock costs as much as a lease does.
+      const wallMs = this.mayExpire ? this.wallMs : 0;
+      return new Lease(this.#view, this.lastSequence, this.leases, wallMs);
     }
     // The view of a released lease may have released its tables, which can't be counted again.
     snapshot.requireHeld("snapshot");

@@ -223,6 +223,7 @@ export class Commit {
     return endOfKeys(memtables, version.tables.flat());
   };
   #noteExpiry(memtable: Memtable, expiresAt: number): void {
+    this.#state.mayExpire = true;
     memtable.expiringCount++;
     memtable.latestExpiry = Math.max(memtable.latestExpiry, expiresAt);
     this.#background.expiry.start();
