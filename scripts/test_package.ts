@@ -316,6 +316,28 @@ async function checkSize(): Promise<string> {
   } KiB with gzip`;
 }
 
+/** The command of packages/cli, installed beside the tarball of the library. */
+async function checkCommand(tarball: string): Promise<void> {
+  await execute(node, [path.join(root, "packages", "cli", "build.ts")], root);
+  const folder = path.join(work, "command");
+  mkdirSync(folder);
+  writeFileSync(path.join(folder, "package.json"), '{ "name": "command" }');
+  const built = path.join(root, "packages", "cli", "dist");
+  const packed = (await execute("npm", ["pack", built, "--silent"], folder)).trim().split("\n");
+  const command = path.join(folder, packed.at(-1)!);
+  await execute("npm", ["install", tarball, command, "--no-audit", "--no-fund"], folder);
+  const program = path.join(folder, "node_modules", "@tinykvs", "cli", "tinykvs.js");
+  for (const runtime of runtimes) {
+    const start = runtime === "deno" ? ["run", "--no-prompt", "-A", program] : [program];
+    const run = (...words: string[]): Promise<string> =>
+      execute(binaryOf(runtime), [...start, "./db", ...words], folder);
+    await run("put", runtime, "30n", "--create");
+    const line = `{"key":"${runtime}","type":"int64","value":30}\n`;
+    const output = await run("get", runtime);
+    if (output !== line) throw new Error(`unexpected output on ${runtime}:\n${output}`);
+  }
+}
+
 /** CPU time of processes that import, and that open, get one key and exit, beside node:sqlite. */
 async function measureStart(): Promise<string> {
   const folder = newApp("start");
@@ -381,6 +403,7 @@ try {
     ...typeScriptTrials(),
     ...bundlerTrials(),
     ...testRunnerTrials(),
+    { name: "@tinykvs/cli from its tarball", run: () => checkCommand(tarball) },
     { name: "start", run: measureStart },
   ].filter(({ name }) => given.filter === undefined || name.includes(given.filter));
   let failed = 0;

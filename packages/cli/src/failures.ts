@@ -19,8 +19,21 @@ export interface Failure {
   readonly advice?: string | undefined;
 }
 
+/** The first error, if closing a store after it has failed, too. */
+export function firstError(error: unknown): unknown {
+  let first = error;
+  while (
+    first instanceof Error && first.name === "SuppressedError" &&
+    "suppressed" in first
+  ) {
+    first = first.suppressed;
+  }
+  return first;
+}
+
 /** Describes an error; undefined for one that nobody expects, which is a bug. */
-export function describeFailure(error: unknown): Failure | undefined {
+export function describeFailure(thrown: unknown): Failure | undefined {
+  const error = firstError(thrown);
   if (error instanceof CommandError) {
     return {
       exitCode: error.exitCode,

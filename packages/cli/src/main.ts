@@ -10,7 +10,7 @@ import type { Command, OptionSpecs, OptionValues } from "./command.ts";
 import { commandOf, commands } from "./commands.ts";
 import type { Context, Settings } from "./context.ts";
 import { CommandError, EXIT, type ExitCode, UsageError } from "./errors.ts";
-import { describeFailure } from "./failures.ts";
+import { describeFailure, firstError } from "./failures.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import { type Mode, modes, Output } from "./output/output.ts";
 import { ProgressBar, silentProgress } from "./output/progress.ts";
@@ -149,10 +149,11 @@ export async function runCommand(
 
 /** Writes what went wrong to standard error, and returns the exit code. */
 export async function reportFailure(
-  error: unknown,
+  thrown: unknown,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<ExitCode> {
+  const error = firstError(thrown);
   const paint = wantsColours(terminal, {}) && terminal.err.isTerminal
     ? colourful
     : colourless;

@@ -26,9 +26,8 @@ function list(name: string): string[] {
 
 /** What a source imports: text after `from`, `import` and `import(`. */
 function importsOf(text: string): string[] {
-  return [...text.matchAll(/\b(?:from|import)\s*\(?\s*"([^"]+)"/g)].map((
-    match,
-  ) => match[1]!);
+  const statement = /(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)"([^"\n]+)"/gm;
+  return [...text.matchAll(statement)].map((match) => match[1]!);
 }
 
 test("Every import is a file of the package, a declared dependency, a module of Node, or of Bun", () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -291,7 +292,7 @@ test("A tree of files becomes keys, and any key becomes a file inside the direct
     readFileSync(folder.at("tree/sub/b.bin")),
   );
   const next = randomNumbers(SEED);
-  const keys = [
+  const keys: Uint8Array[] = [
     "../../etc/passwd",
     "/abs",
     "a//b",

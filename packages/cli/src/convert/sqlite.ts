@@ -180,6 +180,10 @@ function typedValue(type: SqliteValue | undefined, v: SqliteValue): Value {
   }
   if (type === "bool" && typeof v === "bigint") return v !== 0n;
   if (type === "string" && typeof v === "string") return v;
+  if (type === "string" && v instanceof Uint8Array) {
+    const text = toText(v);
+    if (text !== undefined) return text;
+  }
   if (type === "bytes" && v instanceof Uint8Array) return new Uint8Array(v);
   if (type === "record" && typeof v === "string") {
     const item: RecordItem = parseLiteral(v, "value");
@@ -204,7 +208,7 @@ export async function writeSqlite(
     for await (const batch of batches) {
       const rows = batch.map(({ key, value }) => {
         onEntry(key.length + 8);
-        return [toText(key) ?? key, typeOf(value), columnOf(value)];
+        return [textOrBytes(key), typeOf(value), columnOf(value)];
       });
       database.run("insert into kv(k, type, v) values (?, ?, ?)", rows);
     }
@@ -214,7 +218,13 @@ export async function writeSqlite(
   }
 }
 
-/** SQLite has no NaN and no booleans, and its text ends at a zero in most tools. */
+/** Text if it is UTF-8 without a zero byte, at which some readers of SQLite end. */
+function textOrBytes(bytes: Uint8Array): string | Uint8Array {
+  const text = toText(bytes);
+  return text === undefined || text.includes("\0") ? bytes : text;
+}
+
+/** SQLite has no NaN and no booleans. */
 function columnOf(value: Value): SqliteValue {
   switch (typeof value) {
     case "boolean":
@@ -224,8 +234,9 @@ function columnOf(value: Value): SqliteValue {
         ? literalOf(value)
         : value;
     case "bigint":
-    case "string":
       return value;
+    case "string":
+      return value.includes("\0") ? toUtf8(value) : value;
     default:
       return value instanceof Uint8Array ? value : literalOf(value);
   }
