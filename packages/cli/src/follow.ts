@@ -119,9 +119,7 @@ async function followOpenStore(
   try {
     for await (const { operations } of lease.store.watch(range, { signal })) {
       for (const operation of operations) {
-        const key = typeof operation.key === "string"
-          ? toUtf8(operation.key)
-          : operation.key;
+        const key = typeof operation.key === "string" ? toUtf8(operation.key) : operation.key;
         const value = operation.type === "put" ? operation.value : undefined;
         await showChange(context, { key, value }, terminal.now());
       }
@@ -143,11 +141,7 @@ export async function* changesBetween(
     let was = await old.next();
     let is = await now.next();
     while (was !== undefined || is !== undefined) {
-      const order = was === undefined
-        ? 1
-        : is === undefined
-        ? -1
-        : Buffer.compare(was[0], is[0]);
+      const order = was === undefined ? 1 : is === undefined ? -1 : Buffer.compare(was[0], is[0]);
       if (order < 0) yield { key: was![0], value: undefined };
       else if (order > 0 || literalOf(was![1]) !== literalOf(is![1])) {
         yield { key: is![0], value: is![1] };
@@ -233,9 +227,7 @@ export async function showChange(
     }`;
     await stream.write(`${head}${paint("key", name)}${shown}\n`);
   } else if (mode === "json" || mode === "jsonl") {
-    const members = value === undefined
-      ? keyJson(key)
-      : entryJson({ key, value }).slice(1, -1);
+    const members = value === undefined ? keyJson(key) : entryJson({ key, value }).slice(1, -1);
     await stream.write(
       `{"change":"${value === undefined ? "delete" : "put"}",${members}}\n`,
     );

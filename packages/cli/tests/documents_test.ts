@@ -15,9 +15,7 @@ import { temporaryFolder } from "./support/temporary.ts";
 const folder = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const documents = [
   "README.md",
-  ...readdirSync(path.join(folder, "docs")).sort().map((name) =>
-    `docs/${name}`
-  ),
+  ...readdirSync(path.join(folder, "docs")).sort().map((name) => `docs/${name}`),
 ];
 
 /** A line that was typed, and what it shows. */

@@ -6,11 +6,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { open } from "@tinykvs/core";
-import {
-  dumpEntries,
-  dumpPieces,
-  entryLines,
-} from "../src/dump/dump_format.ts";
+import { dumpEntries, dumpPieces, entryLines } from "../src/dump/dump_format.ts";
 import { writeMark } from "../src/load/marker.ts";
 import { markOf } from "../src/commands/load.ts";
 import { sourceOf } from "../src/io/input_file.ts";
@@ -51,9 +47,7 @@ test("A dump holds every type and any key, and a load makes the same store of it
       await contentOf(folder.at("db")),
     );
   }
-  const [plain, packed] = ["a.ndjson", "a.ndjson.gz"].map((name) =>
-    readFileSync(folder.at(name))
-  );
+  const [plain, packed] = ["a.ndjson", "a.ndjson.gz"].map((name) => readFileSync(folder.at(name)));
   assert.deepEqual(gunzipSync(packed!), plain);
   const piped = await run([folder.at("db"), "dump"]);
   assert.deepEqual(Buffer.from(piped.bytes), plain);

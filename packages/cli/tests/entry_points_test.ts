@@ -19,9 +19,7 @@ function list(name: string): string[] {
     recursive: true,
     encoding: "utf8",
   })
-    .filter((file) => file.endsWith(".ts")).map((file) =>
-      path.join(name, file)
-    );
+    .filter((file) => file.endsWith(".ts")).map((file) => path.join(name, file));
 }
 
 /** What a source imports: text after `from`, `import` and `import(`. */
@@ -48,9 +46,7 @@ test("Every import is a file of the package, a declared dependency, a module of 
       const isRuntimes = name === "bun:sqlite" ||
         (name.startsWith("node:") && builtinModules.includes(name.slice(5))) ||
         ["node:test", "node:sqlite"].includes(name);
-      const isDeclared = declared.some((one) =>
-        name === one || name.startsWith(`${one}/`)
-      );
+      const isDeclared = declared.some((one) => name === one || name.startsWith(`${one}/`));
       if (!isOwn && !isRuntimes && !isDeclared) {
         wrong.push(`${file} imports "${name}"`);
       }

@@ -4,12 +4,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
-import {
-  BackgroundError,
-  IoError,
-  open,
-  UnsupportedFormatError,
-} from "@tinykvs/core";
+import { BackgroundError, IoError, open, UnsupportedFormatError } from "@tinykvs/core";
 import { describeFailure } from "../src/failures.ts";
 import { run } from "./support/cli.ts";
 import { temporaryFolder } from "./support/temporary.ts";

@@ -113,8 +113,7 @@ test("A header says the types of the columns, and two columns are key and value"
     raw: Uint8Array.of(0, 255),
     more: { x: [1] },
   });
-  const two =
-    '\ufeffk;v\nint;30\nfloat;2.5\nzip;01234\nlong;99999999999999999999\ntext;a "b"\n';
+  const two = '\ufeffk;v\nint;30\nfloat;2.5\nzip;01234\nlong;99999999999999999999\ntext;a "b"\n';
   const ran = await run(
     [
       db,
@@ -148,9 +147,7 @@ test("A header says the types of the columns, and two columns are key and value"
   );
   assert.equal(ok.code, 0, ok.err);
   const values = await Promise.all(
-    ["int", "float", "zip", "long", "text"].map((name) =>
-      valueOf(db, `two:${name}`)
-    ),
+    ["int", "float", "zip", "long", "text"].map((name) => valueOf(db, `two:${name}`)),
   );
   assert.deepEqual(values, [
     30n,
@@ -192,8 +189,7 @@ test("A bad row in the middle changes nothing, and --keep-going leaves only it o
 test("JSON lines of anybody are records by a field of theirs", async () => {
   using folder = temporaryFolder();
   const db = folder.at("db");
-  const input =
-    '{"id":7,"name":"A","tags":["x",null]}\n\n{"id":"b","$ref":1}\n';
+  const input = '{"id":7,"name":"A","tags":["x",null]}\n\n{"id":"b","$ref":1}\n';
   const ran = await run([db, "import", "-", "-f", "ndjson", "--key", "id"], {
     input,
   });

@@ -8,12 +8,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { open } from "@tinykvs/core";
-import {
-  PROGRAM,
-  runtimeArguments,
-  start,
-  startCommand,
-} from "./support/processes.ts";
+import { PROGRAM, runtimeArguments, start, startCommand } from "./support/processes.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
 const folderOfPackage = path.dirname(PROGRAM);

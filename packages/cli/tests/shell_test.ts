@@ -1,4 +1,4 @@
-/** The shell without a terminal: entries of a pipe, words, completion, the store between commands. */
+/** The shell without a terminal: entries of a pipe, words, completion, history, and its store. */
 
 import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -18,8 +18,7 @@ test("A pipe of commands and SQL is done in order, and stops at the first error"
   using folder = temporaryFolder();
   const db = folder.at("db");
   await makeStore(db, [["a", 1n]]);
-  const script =
-    `put user:1 {"name": "Alice B",\n  "age": 30}\nSELECT v.name\nFROM kv
+  const script = `put user:1 {"name": "Alice B",\n  "age": 30}\nSELECT v.name\nFROM kv
 WHERE k = 'user:1'\nput b 'two words'; x\nget b\n`;
   const failing = await run([db], { input: script });
   // The put has three arguments: what follows is not done.
@@ -43,26 +42,25 @@ WHERE k = 'user:1'\nput b 'two words'; x\nget b\n`;
 });
 
 test("Words keep literals whole", () => {
-  const cases: readonly (readonly [line: string, words: readonly string[]])[] =
-    [
-      ["get user:1", ["get", "user:1"]],
-      [`put k  {"a": [1, "}"], "b": {}} --json`, [
-        "put",
-        "k",
-        `{"a": [1, "}"], "b": {}}`,
-        "--json",
-      ]],
-      [`get "a b\\"c"`, ["get", `"a b\\"c"`]],
-      ["get x'00 ff'", ["get", "x'00 ff'"]],
-      ["put k 'it''s  here'", ["put", "k", "it's  here"]],
-      [`scan --prefix="a b" --lt=x'ff'`, [
-        "scan",
-        `--prefix="a b"`,
-        "--lt=x'ff'",
-      ]],
-      ["get it's", ["get", "it's"]],
-      ["", []],
-    ];
+  const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
+    ["get user:1", ["get", "user:1"]],
+    [`put k  {"a": [1, "}"], "b": {}} --json`, [
+      "put",
+      "k",
+      `{"a": [1, "}"], "b": {}}`,
+      "--json",
+    ]],
+    [`get "a b\\"c"`, ["get", `"a b\\"c"`]],
+    ["get x'00 ff'", ["get", "x'00 ff'"]],
+    ["put k 'it''s  here'", ["put", "k", "it's  here"]],
+    [`scan --prefix="a b" --lt=x'ff'`, [
+      "scan",
+      `--prefix="a b"`,
+      "--lt=x'ff'",
+    ]],
+    ["get it's", ["get", "it's"]],
+    ["", []],
+  ];
   for (const [line, words] of cases) {
     assert.deepEqual(splitWords(line), words, line);
   }

@@ -5,11 +5,7 @@ import { test } from "node:test";
 import { UsageError } from "../src/errors.ts";
 import { escapeControls, isPlain } from "../src/text/escape.ts";
 import { entryJson, parseEntryJson } from "../src/values/json_form.ts";
-import {
-  parseKey,
-  parseLiteral,
-  parseValue,
-} from "../src/values/literal_parser.ts";
+import { parseKey, parseLiteral, parseValue } from "../src/values/literal_parser.ts";
 import { keyText, literalOf } from "../src/values/literal_text.ts";
 import { randomKey, randomNumbers, randomValue } from "./support/random.ts";
 

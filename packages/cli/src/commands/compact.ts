@@ -7,8 +7,7 @@ import { parseKey } from "../values/literal_parser.ts";
 
 export const compactCommand: Command = command({
   name: "compact",
-  summary:
-    "Merges tables, and gives back the space of old versions and deletions.",
+  summary: "Merges tables, and gives back the space of old versions and deletions.",
   usage: "",
   arity: [0, 0],
   options: {
@@ -27,9 +26,7 @@ export const compactCommand: Command = command({
     if (settings.dryRun) {
       await using lease = await store.read();
       const { tables, bytes } = totals(lease.store.stats());
-      const text = `would compact ${countOf(tables, "table")}, ${
-        bytesText(bytes)
-      }`;
+      const text = `would compact ${countOf(tables, "table")}, ${bytesText(bytes)}`;
       await output.result({ tables, bytes }, text);
       return;
     }

@@ -5,12 +5,7 @@ import { keyBatches } from "../batches.ts";
 import { type Command, command } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import type { Progress } from "../output/progress.ts";
-import {
-  boundOptions,
-  boundsOf,
-  describeRange,
-  isWholeStore,
-} from "../range_options.ts";
+import { boundOptions, boundsOf, describeRange, isWholeStore } from "../range_options.ts";
 import type { Lease } from "../store_access.ts";
 import { countOf } from "../text/numbers.ts";
 
@@ -36,9 +31,7 @@ the rest, and the same command goes on with it.`,
     });
     if (isWholeStore(range) !== (options.all === true)) {
       throw new UsageError(
-        options.all === true
-          ? "--all and a range are given"
-          : "No range is given",
+        options.all === true ? "--all and a range are given" : "No range is given",
         "Give a prefix or bounds, or --all for the whole store.",
       );
     }

@@ -73,9 +73,7 @@ use checkpoint or dump. TARGET gets its name only when it is whole.`,
     await using lease = await store.read();
     const size = lease.store.approximateSize(range);
     if (settings.dryRun) {
-      const text = `would write about ${
-        countOf(size.entries, "entry", "entries")
-      } as ${format}`;
+      const text = `would write about ${countOf(size.entries, "entry", "entries")} as ${format}`;
       await output.result({ entries: size.entries, format }, text);
       return;
     }
@@ -131,9 +129,7 @@ use checkpoint or dump. TARGET gets its name only when it is whole.`,
     const asOf = timeText(lease.asOf ?? terminal.now());
     await output.result(
       { target, format, entries, problems },
-      `wrote ${countOf(entries, "entry", "entries")} to ${
-        escapeControls(target)
-      }` +
+      `wrote ${countOf(entries, "entry", "entries")} to ${escapeControls(target)}` +
         `${problems === 0 ? "" : `, left out ${countOf(problems, "key")}`}` +
         output.paint("dim", `  as of ${asOf}`),
     );

@@ -14,8 +14,7 @@ export const getCommand: Command = command({
   usage: "KEY...",
   arity: [1, Infinity],
   options: {},
-  details:
-    "Exits with 1 if a key is not there. --raw writes nothing but the bytes of the value.",
+  details: "Exits with 1 if a key is not there. --raw writes nothing but the bytes of the value.",
   examples: [
     ["./db get user:1", "the value, with its type"],
     ["./db get user:1 --raw > file", "its bytes alone"],

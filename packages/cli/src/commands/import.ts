@@ -1,11 +1,6 @@
 /** `import`: puts data of other formats and stores into a store. */
 
-import {
-  type Command,
-  command,
-  type CommandInput,
-  type ValuedOption,
-} from "../command.ts";
+import { type Command, command, type CommandInput, type ValuedOption } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import { type BytesAs, bytesChoices } from "../convert/bytes_as.ts";
 import { csvEntries } from "../convert/csv_import.ts";
@@ -59,13 +54,11 @@ const options = {
 
 export const importCommand: Command = command({
   name: "import",
-  summary:
-    "Puts CSV, JSON lines, files, SQLite, LevelDB or Deno KV into a store.",
+  summary: "Puts CSV, JSON lines, files, SQLite, LevelDB or Deno KV into a store.",
   usage: "SOURCE",
   arity: [1, 1],
   options,
-  details:
-    `CSV: the first column is the key; one more column is the value, several make a record. A
+  details: `CSV: the first column is the key; one more column is the value, several make a record. A
 header may say the type: "age:int" (${"auto, int, float, bool, string, hex, base64, json"}).
 JSON lines: what scan and dump write, {"key": ..., "value": ...}, or any objects with --key.
 SQLite: the primary key is the key. Files: the path is the key. A store of the Go TinyKVS needs no
@@ -81,11 +74,8 @@ All of SOURCE is checked first, so a bad row changes nothing; --dry-run only che
   ],
   async run(context, input) {
     const name = input.args[0]!;
-    const format =
-      (input.options.format ?? await formatOfSource(name)) as Format;
-    const prefix = input.options.prefix === undefined
-      ? undefined
-      : toUtf8(input.options.prefix);
+    const format = (input.options.format ?? await formatOfSource(name)) as Format;
+    const prefix = input.options.prefix === undefined ? undefined : toUtf8(input.options.prefix);
     const isText = format === "csv" || format === "ndjson";
     if (name === "-" && !isText) {
       throw new UsageError(
@@ -154,8 +144,7 @@ async function directJob(
       return {
         ...common,
         sizeBytes: await treeBytes(name),
-        entries: (onBad, onBytes) =>
-          counted(fileEntries(name, bytesAs, onBad), onBytes),
+        entries: (onBad, onBytes) => counted(fileEntries(name, bytesAs, onBad), onBytes),
       };
     case "leveldb":
       return {
@@ -175,8 +164,7 @@ async function directJob(
     default:
       return {
         ...common,
-        entries: (onBad) =>
-          denoKvEntries(name, input.options.sub ?? "kv", onBad),
+        entries: (onBad) => denoKvEntries(name, input.options.sub ?? "kv", onBad),
       };
   }
 }
@@ -188,9 +176,7 @@ async function* counted(
   let bytes = 0;
   for await (const group of groups) {
     for (const { value } of group) {
-      bytes += typeof value === "string" || value instanceof Uint8Array
-        ? value.length
-        : 0;
+      bytes += typeof value === "string" || value instanceof Uint8Array ? value.length : 0;
     }
     onBytes(bytes);
     yield group;

@@ -11,8 +11,7 @@ import { keyText, literalOf } from "../values/literal_text.ts";
 
 export const infoCommand: Command = command({
   name: "info",
-  summary:
-    "Shows which memtable, table and block hold a key, and its versions.",
+  summary: "Shows which memtable, table and block hold a key, and its versions.",
   usage: "KEY",
   arity: [1, 1],
   options: {},
@@ -40,9 +39,7 @@ shown, too: whether their filter knew that, or a block had to be read.`,
     }
     const sink = output.rows(columns);
     for (const place of places) await sink.write(place);
-    const asOf = lease.asOf === undefined
-      ? ""
-      : `, as of ${timeText(lease.asOf)}`;
+    const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
     const tables = places.filter(({ place }) => place === "table").length;
     await sink.end(
       `${countOf(versions, "version")}; searched ${
@@ -74,17 +71,14 @@ const columns: readonly Column<KeyPlace>[] = [
         ? "not there: filter"
         : "not there: block";
     },
-    style: ({ type }) =>
-      type === undefined ? "dim" : type === "tombstone" ? "warning" : "good",
+    style: ({ type }) => type === undefined ? "dim" : type === "tombstone" ? "warning" : "good",
     jsonMembers: () => "",
   },
   {
     name: "value",
     align: "right",
     text: ({ type, valueBytes }) =>
-      type === undefined || type === "tombstone"
-        ? ""
-        : bytesText(valueBytes ?? 0),
+      type === undefined || type === "tombstone" ? "" : bytesText(valueBytes ?? 0),
     jsonMembers: () => "",
   },
   {
@@ -94,9 +88,9 @@ const columns: readonly Column<KeyPlace>[] = [
         ? `write ${place.sequence}`
         : place.block === undefined
         ? ""
-        : `${place.block + 1} of ${place.blocks}, ${
-          bytesText(place.blockBytes!)
-        }${place.wasCached ? ", cached" : ""}`,
+        : `${place.block + 1} of ${place.blocks}, ${bytesText(place.blockBytes!)}${
+          place.wasCached ? ", cached" : ""
+        }`,
     style: () => "dim",
     flexible: true,
     jsonMembers: () => "",

@@ -10,15 +10,13 @@ import type { LoadMark } from "../load/marker.ts";
 
 export const loadCommand: Command = command({
   name: "load",
-  summary:
-    "Puts the entries of a dump into a store, and makes the store if there is none.",
+  summary: "Puts the entries of a dump into a store, and makes the store if there is none.",
   usage: "FILE",
   arity: [1, 1],
   options: {
     "keep-going": { help: "leave out bad lines, and load the others" },
   },
-  details:
-    `Checks a file first, so a damaged dump changes nothing. Killed in the middle, the same
+  details: `Checks a file first, so a damaged dump changes nothing. Killed in the middle, the same
 command goes on. Standard input ("-") cannot be checked first: if it is damaged, what came before the
 damage is in the store, unless the load made the store: then it removes it. If bad lines were left
 out, it exits with 3.`,

@@ -6,12 +6,7 @@ import { type Command, command } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import type { Input } from "../terminal.ts";
 import { toText } from "../values/bytes.ts";
-import {
-  parseKey,
-  parseValue,
-  type TypeChoice,
-  typeChoices,
-} from "../values/literal_parser.ts";
+import { parseKey, parseValue, type TypeChoice, typeChoices } from "../values/literal_parser.ts";
 import { keyText, literalOf } from "../values/literal_text.ts";
 import { typeOf } from "../values/kinds.ts";
 import { SMALL_WRITE } from "../store_access.ts";
@@ -30,8 +25,7 @@ export const putCommand: Command = command({
     },
     create: { help: "make the store if there is none" },
   },
-  details:
-    `A VALUE that looks like a literal is one: 30n is an int64, 2.5 a float64, true a bool,
+  details: `A VALUE that looks like a literal is one: 30n is an int64, 2.5 a float64, true a bool,
 "text" a string, x'00ff' bytes, {"a": [1, 2n]} a record. Other text is a string. Write "-" to read
 the value from standard input: as bytes, or as text of the --type that you give.`,
   examples: [

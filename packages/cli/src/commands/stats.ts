@@ -20,8 +20,7 @@ const MOST_BAR_COLUMNS = 60;
 
 export const statsCommand: Command = command({
   name: "stats",
-  summary:
-    "Draws the levels, and the sizes and types of a sample of keys and values.",
+  summary: "Draws the levels, and the sizes and types of a sample of keys and values.",
   usage: "",
   arity: [0, 0],
   options: {
@@ -45,9 +44,7 @@ export const statsCommand: Command = command({
       : wholeNumber(options.sample, "--sample");
     await using lease = await context.store.read();
     const stats = lease.store.stats();
-    const sizes = count === 0
-      ? undefined
-      : await look(context, lease.store, count);
+    const sizes = count === 0 ? undefined : await look(context, lease.store, count);
     const result = {
       ...stats,
       ...(sizes === undefined ? {} : {
@@ -57,9 +54,7 @@ export const statsCommand: Command = command({
         types: Object.fromEntries(sizes.types),
       }),
     };
-    const asOf = lease.asOf === undefined
-      ? ""
-      : `, as of ${timeText(lease.asOf)}`;
+    const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
     const title = output.paint("bold", escapeControls(context.store.path)) +
       output.paint("dim", asOf);
     const parts = [
@@ -85,9 +80,7 @@ export const statsCommand: Command = command({
         typeLines(sizes.types, output),
       );
     }
-    const text = parts.filter((lines) => lines.length > 0).map((lines) =>
-      lines.join("\n")
-    )
+    const text = parts.filter((lines) => lines.length > 0).map((lines) => lines.join("\n"))
       .join("\n\n");
     await output.result(result, text);
   },
@@ -135,14 +128,10 @@ function levelLines(
   const last = filled.at(-1)?.level ?? -1;
   const lines = levels.filter(({ level }) => level <= last).map((level) => {
     const drawn = bar(level.sizeBytes / most, columns);
-    const dead = level.tombstones === 0
-      ? ""
-      : `, ${countText(level.tombstones)} deletions`;
-    return `  L${level.level} ${paint("good", drawn)}${
-      " ".repeat(columns - drawn.length)
-    } ${bytesText(level.sizeBytes).padStart(8)}  ${
-      countOf(level.tables, "table")
-    }, ${countOf(level.entries, "entry", "entries")}${dead}`;
+    const dead = level.tombstones === 0 ? "" : `, ${countText(level.tombstones)} deletions`;
+    return `  L${level.level} ${paint("good", drawn)}${" ".repeat(columns - drawn.length)} ${
+      bytesText(level.sizeBytes).padStart(8)
+    }  ${countOf(level.tables, "table")}, ${countOf(level.entries, "entry", "entries")}${dead}`;
   });
   const total = filled.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const tables = filled.reduce((sum, level) => sum + level.tables, 0);
@@ -158,21 +147,15 @@ function levelLines(
 }
 
 function memoryLines(stats: Stats, { paint }: Output): string[] {
-  const { memtable, wal, cache, indexBytes, filterBytes, immutableMemtables } =
-    stats;
-  const line = (name: string, text: string): string =>
-    `  ${name.padEnd(10)}${text}`;
+  const { memtable, wal, cache, indexBytes, filterBytes, immutableMemtables } = stats;
+  const line = (name: string, text: string): string => `  ${name.padEnd(10)}${text}`;
   const reads = cache.hits + cache.misses;
   return [
     paint("bold", "Memory"),
     line(
       "memtable",
-      `${bytesText(memtable.sizeBytes)}, ${
-        countOf(memtable.entryCount, "entry", "entries")
-      }${
-        immutableMemtables > 0
-          ? `, ${immutableMemtables} waiting for a flush`
-          : ""
+      `${bytesText(memtable.sizeBytes)}, ${countOf(memtable.entryCount, "entry", "entries")}${
+        immutableMemtables > 0 ? `, ${immutableMemtables} waiting for a flush` : ""
       }`,
     ),
     line("log", bytesText(wal.sizeBytes)),
@@ -207,9 +190,7 @@ function histogramLines(
   return [
     `${paint("bold", title)}  ${paint("dim", remark)}`,
     ...classes.map(({ from, to, count }) => {
-      const name = from === to
-        ? bytesText(from)
-        : `${bytesText(from)} to ${bytesText(to)}`;
+      const name = from === to ? bytesText(from) : `${bytesText(from)} to ${bytesText(to)}`;
       const drawn = bar(count / most, columns);
       return `  ${name.padStart(18)} ${paint(style, drawn)} ${
         paint("dim", percentText(count / histogram.count))
@@ -230,9 +211,9 @@ function typeLines(
     paint("bold", "Types"),
     ...typeNames.filter((name) => types.has(name)).map((name) => {
       const share = types.get(name)! / all;
-      return `  ${name.padStart(18)} ${
-        paint(styleOfType[name], bar(share, columns))
-      } ${paint("dim", percentText(share))}`;
+      return `  ${name.padStart(18)} ${paint(styleOfType[name], bar(share, columns))} ${
+        paint("dim", percentText(share))
+      }`;
     }),
   ];
 }

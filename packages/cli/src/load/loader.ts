@@ -13,23 +13,12 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { destroy, type EmbeddedBatch, StoreError } from "@tinykvs/core";
 import type { Context } from "../context.ts";
-import {
-  CommandError,
-  EXIT,
-  type ExitCode,
-  type InputError,
-} from "../errors.ts";
+import { CommandError, EXIT, type ExitCode, type InputError } from "../errors.ts";
 import { describeFailure } from "../failures.ts";
 import { escapeControls } from "../text/escape.ts";
 import { countOf, countText, durationText } from "../text/numbers.ts";
 import type { StoredEntry } from "../values/json_form.ts";
-import {
-  isSameMark,
-  type LoadMark,
-  readMark,
-  removeMark,
-  writeMark,
-} from "./marker.ts";
+import { isSameMark, type LoadMark, readMark, removeMark, writeMark } from "./marker.ts";
 
 const BATCH_BYTES = 1024 * 1024;
 /** Bad lines that are shown one by one. */
@@ -81,9 +70,7 @@ export async function load(context: Context, job: LoadJob): Promise<ExitCode> {
   }
   const target = await look(context, job);
   if (target.isFilled && !target.isContinued) {
-    const what = content === undefined
-      ? "entries"
-      : countOf(content.entries, "entry", "entries");
+    const what = content === undefined ? "entries" : countOf(content.entries, "entry", "entries");
     await context.prompt.confirm(
       `This loads ${what} into ${store.path}, which is not empty; keys in both get new values`,
     );
@@ -95,14 +82,10 @@ export async function load(context: Context, job: LoadJob): Promise<ExitCode> {
     content,
   );
   const seconds = (context.terminal.now() - startedMs) / 1000;
-  const continued = skipped === 0
-    ? ""
-    : `, ${countText(skipped)} were there already`;
+  const continued = skipped === 0 ? "" : `, ${countText(skipped)} were there already`;
   await output.result(
     { loaded, skipped, problems, seconds },
-    `loaded ${countOf(loaded, "entry", "entries")}${continued}${
-      problemsText(problems)
-    }` +
+    `loaded ${countOf(loaded, "entry", "entries")}${continued}${problemsText(problems)}` +
       output.paint("dim", `  ${durationText(seconds)}`),
   );
   return problems > 0 ? EXIT.damage : EXIT.ok;
@@ -126,8 +109,7 @@ async function look({ store }: Context, job: LoadJob): Promise<Target> {
   const hasDirectory = existsSync(store.path);
   try {
     await using lease = await store.read();
-    const isFilled =
-      (await lease.store.keys({ limit: 1 }).toArray()).length > 0;
+    const isFilled = (await lease.store.keys({ limit: 1 }).toArray()).length > 0;
     const isContinued = isFilled &&
       isSameMark(await readMark(store.path), job.mark);
     return { hasDirectory, isStore: true, isFilled, isContinued };

@@ -50,9 +50,7 @@ export class ReadMeter {
 export function readingText(reading: Reading): string {
   const { entries, blocksRead, cacheHits, tombstones, seconds } = reading;
   const blocks = blocksRead + cacheHits;
-  const cached = cacheHits === 0
-    ? ""
-    : ` (${countText(cacheHits)} from the cache)`;
+  const cached = cacheHits === 0 ? "" : ` (${countText(cacheHits)} from the cache)`;
   return [
     `read ${countOf(entries, "key")}`,
     `${countOf(blocks, "block")}${cached}`,

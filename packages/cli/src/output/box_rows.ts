@@ -31,8 +31,7 @@ export function boxRows<R>(
   let measured: R[] | undefined = [];
   let widths: number[] = [];
 
-  const cell = (row: R, column: Column<R>): string =>
-    escapeControls(column.text(row, limit + 1));
+  const cell = (row: R, column: Column<R>): string => escapeControls(column.text(row, limit + 1));
   const rule = (left: string, middle: string, right: string): string =>
     paint(
       "dim",

@@ -28,9 +28,7 @@ export async function showEntry(
   if (value instanceof Uint8Array) {
     facts.push(bytesText(value.length) as typeof type);
   }
-  const expiry = expiresAt === undefined
-    ? ""
-    : `, expires ${new Date(expiresAt).toISOString()}`;
+  const expiry = expiresAt === undefined ? "" : `, expires ${new Date(expiresAt).toISOString()}`;
   const remark = paint("dim", facts.join(", ") + expiry);
   const lines = linesOf(value, paint, stream.columns);
   const first = lines[0]!;

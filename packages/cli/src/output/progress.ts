@@ -84,9 +84,7 @@ export function progressLine(
     totalItems = 0,
     unit = "entries",
   } = state;
-  const [done, total] = totalBytes > 0
-    ? [doneBytes, totalBytes]
-    : [items, totalItems];
+  const [done, total] = totalBytes > 0 ? [doneBytes, totalBytes] : [items, totalItems];
   const parts: string[] = [];
   const share = total > 0 ? Math.min(1, done / total) : 0;
   if (total > 0) {
@@ -97,9 +95,7 @@ export function progressLine(
   if (items > 0) parts.push(`${countText(items)} ${unit}`);
   if (doneBytes > 0) {
     parts.push(
-      totalBytes > 0
-        ? `${bytesText(doneBytes)} of ${bytesText(totalBytes)}`
-        : bytesText(doneBytes),
+      totalBytes > 0 ? `${bytesText(doneBytes)} of ${bytesText(totalBytes)}` : bytesText(doneBytes),
       `${bytesText(seconds > 0 ? doneBytes / seconds : 0)}/s`,
     );
   } else if (seconds > 0) parts.push(`${countText(items / seconds)}/s`);

@@ -29,9 +29,7 @@ export function constantOf(expr: Expr): SqlValue {
     case "null":
       return null;
     case "unary": {
-      const value = expr.op === "-" || expr.op === "+"
-        ? constantOf(expr.operand)
-        : undefined;
+      const value = expr.op === "-" || expr.op === "+" ? constantOf(expr.operand) : undefined;
       if (typeof value === "bigint" || typeof value === "number") {
         return expr.op === "-" ? -value : value;
       }
@@ -47,9 +45,7 @@ export function constantOf(expr: Expr): SqlValue {
       }
       break;
     case "ref": {
-      const name = expr.table === undefined
-        ? expr.name
-        : `${expr.table.name}.${expr.name}`;
+      const name = expr.table === undefined ? expr.name : `${expr.table.name}.${expr.name}`;
       throw new UsageError(
         `A constant is expected, and ${name} is a name`,
         "Text stands in single quotes: 'Alice'.",
@@ -80,9 +76,7 @@ export function describe(expr: Expr): string {
 function castOf(operand: Expr, type: string): SqlValue {
   const value = constantOf(operand);
   if (type === "x") {
-    const bytes = typeof value === "string"
-      ? fromHex(value.replaceAll(" ", ""))
-      : undefined;
+    const bytes = typeof value === "string" ? fromHex(value.replaceAll(" ", "")) : undefined;
     if (bytes !== undefined) return bytes;
     throw new UsageError(
       `x'${String(value)}' is not a pair of hexadecimal digits for each byte`,
@@ -290,9 +284,7 @@ function compareText(text: string, other: SqlValue): number | undefined {
     );
   }
   if (typeof other === "boolean") {
-    return text === "true" || text === "false"
-      ? compare(text === "true", other)
-      : undefined;
+    return text === "true" || text === "false" ? compare(text === "true", other) : undefined;
   }
   if (other instanceof Uint8Array) return Buffer.compare(toUtf8(text), other);
   return undefined;

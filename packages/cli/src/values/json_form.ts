@@ -11,12 +11,7 @@
  * store that looks like one has one "$" more.
  */
 
-import {
-  Extension,
-  type RecordItem,
-  type RecordValue,
-  type Value,
-} from "@tinykvs/core";
+import { Extension, type RecordItem, type RecordValue, type Value } from "@tinykvs/core";
 import { fromHex, toHex, toText, toUtf8 } from "./bytes.ts";
 import { isContainer, typeOf } from "./kinds.ts";
 
@@ -37,17 +32,13 @@ export function entryJson({ key, value, expiresAt }: StoredEntry): string {
   const expiry = expiresAt === undefined
     ? ""
     : `,"expiresAt":"${new Date(expiresAt).toISOString()}"`;
-  return `{${keyJson(key)},"type":"${typeOf(value)}","value":${
-    valueJson(value)
-  }${expiry}}`;
+  return `{${keyJson(key)},"type":"${typeOf(value)}","value":${valueJson(value)}${expiry}}`;
 }
 
 /** The member of a JSON object for a key. */
 export function keyJson(key: Uint8Array): string {
   const text = toText(key);
-  return text === undefined
-    ? `"keyHex":"${toHex(key)}"`
-    : `"key":${quote(text)}`;
+  return text === undefined ? `"keyHex":"${toHex(key)}"` : `"key":${quote(text)}`;
 }
 
 /** The JSON of a value whose type is written beside it. */
@@ -56,17 +47,13 @@ export function valueJson(value: Value): string {
     case "bigint":
       return isSafe(value) ? String(value) : `"${value}"`;
     case "number":
-      return isPlainNumber(value)
-        ? JSON.stringify(value)
-        : `"${floatText(value)}"`;
+      return isPlainNumber(value) ? JSON.stringify(value) : `"${floatText(value)}"`;
     case "boolean":
       return String(value);
     case "string":
       return quote(value);
     default:
-      return value instanceof Uint8Array
-        ? `"${toHex(value)}"`
-        : itemJson(value);
+      return value instanceof Uint8Array ? `"${toHex(value)}"` : itemJson(value);
   }
 }
 
@@ -75,9 +62,7 @@ function itemJson(item: RecordItem): string {
   if (typeof item === "string") return quote(item);
   if (typeof item === "bigint") return `{"$int":"${item}"}`;
   if (typeof item === "number") {
-    return isPlainNumber(item)
-      ? JSON.stringify(item)
-      : `{"$float":"${floatText(item)}"}`;
+    return isPlainNumber(item) ? JSON.stringify(item) : `{"$float":"${floatText(item)}"}`;
   }
   if (item instanceof Uint8Array) return `{"$bytes":"${toHex(item)}"}`;
   if (item instanceof Extension) {
@@ -128,9 +113,7 @@ function parseJsonKey(key: unknown, keyHex: unknown): Uint8Array {
   if (typeof key === "string" && key.isWellFormed() && keyHex === undefined) {
     return toUtf8(key);
   }
-  const bytes = key === undefined && typeof keyHex === "string"
-    ? fromHex(keyHex)
-    : undefined;
+  const bytes = key === undefined && typeof keyHex === "string" ? fromHex(keyHex) : undefined;
   if (bytes === undefined) {
     throw new TypeError('it has no "key" of text or "keyHex" of digits');
   }
@@ -141,9 +124,7 @@ function parseJsonValue(type: unknown, value: unknown): Value {
   switch (type) {
     case "int64": {
       const isDigits = typeof value === "string" && /^-?\d+$/.test(value);
-      const number = Number.isSafeInteger(value) || isDigits
-        ? BigInt(value as string)
-        : undefined;
+      const number = Number.isSafeInteger(value) || isDigits ? BigInt(value as string) : undefined;
       if (number !== undefined && BigInt.asIntN(64, number) === number) {
         return number;
       }

@@ -64,8 +64,7 @@ export async function run(
   words: readonly string[],
   surroundings: Surroundings = {},
 ): Promise<Ran> {
-  const { terminal = false, columns = 80, input = "", environment = {} } =
-    surroundings;
+  const { terminal = false, columns = 80, input = "", environment = {} } = surroundings;
   const answers = [...surroundings.answers ?? []];
   const out = new Collector(terminal, columns, surroundings.onOutput);
   const err = new Collector(terminal, columns);

@@ -28,9 +28,7 @@ export interface Started {
 
 /** The arguments with which the runtime of the test runs a file. */
 export function runtimeArguments(file: string): string[] {
-  return process.versions["deno"] === undefined
-    ? [file]
-    : ["run", "-A", "--no-check", file];
+  return process.versions["deno"] === undefined ? [file] : ["run", "-A", "--no-check", file];
 }
 
 /** Starts `tinykvs` with these words. */
