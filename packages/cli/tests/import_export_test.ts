@@ -361,6 +361,21 @@ test("Deno KV comes in on Deno as tuples of a sub, and is one sentence elsewhere
   ]);
 });
 
+test("A store of the Go program just opens, and its dump makes the same store here", async () => {
+  using folder = temporaryFolder();
+  const stores = path.join(fixtures, "../../../../tests/fixtures/go");
+  for (const name of ["v0.4.0-zstd", "v0.11.1-zstd"]) {
+    const db = path.join(stores, name, "store");
+    const before = readdirSync(db);
+    const dump = await run([db, "dump"]);
+    assert.equal(dump.code, 0, dump.err);
+    assert.equal((await run([folder.at(name), "load", "-"], { input: dump.out })).code, 0);
+    assert.deepEqual((await run([folder.at(name), "dump"])).out, dump.out);
+    assert.ok(dump.out.split("\n").length > 4000);
+    assert.deepEqual(readdirSync(db), before);
+  }
+});
+
 test("Fields of records are columns of CSV, if they are asked for", async () => {
   using folder = temporaryFolder();
   const db = folder.at("db");
