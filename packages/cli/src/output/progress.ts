@@ -67,7 +67,7 @@ export class ProgressBar implements Progress {
   }
 }
 
-/** The text of the line. What does not fit into `columns` is left out, the least important first. */
+/** The text of the line. What does not fit into `columns` is left out, from the end. */
 export function progressLine(
   title: string,
   state: ProgressState,
