@@ -22,7 +22,10 @@ export interface Failure {
 /** The first error, if closing a store after it has failed, too. */
 export function firstError(error: unknown): unknown {
   let first = error;
-  while (first instanceof Error && first.name === "SuppressedError" && "suppressed" in first) {
+  while (
+    first instanceof Error && first.name === "SuppressedError" &&
+    "suppressed" in first
+  ) {
     first = first.suppressed;
   }
   return first;

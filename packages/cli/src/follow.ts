@@ -15,6 +15,7 @@ import type { FlagOption, OptionValues, ValuedOption } from "./command.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
 import { entryColumns, keyColumn } from "./output/entry_columns.ts";
+import type { Output } from "./output/output.ts";
 import type { Column } from "./output/rows.ts";
 import { escapeControls } from "./text/escape.ts";
 import { timeText } from "./text/numbers.ts";
@@ -73,9 +74,19 @@ export async function followRange(
   delete bounds.limit;
   delete bounds.reverse;
   await output.remark(`following ${store.path}: Ctrl-C ends`);
-  if (lease.asOf === undefined) {
-    return await followOpenStore(context, lease, bounds);
-  }
+  if (lease.asOf === undefined) await followOpenStore(context, lease, bounds);
+  else await followFiles(context, lease, bounds, intervalMs);
+  // The terminal has shown ^C in the line of the cursor.
+  if (signal.aborted && output.isForPeople) await output.stream.write("\n");
+}
+
+/** Follows a store that somebody else may be writing to. */
+async function followFiles(
+  { output, signal, store }: Context,
+  lease: Lease,
+  range: Range,
+  intervalMs: number,
+): Promise<void> {
   let old = lease;
   let oldPrint = "";
   try {
@@ -90,10 +101,8 @@ export async function followRange(
         // Usually nothing was written, and the names and counts say so without a scan.
         const print = fingerprint(now, names);
         if (print !== oldPrint) {
-          for await (
-            const change of changesBetween(before, now, { ...bounds, signal })
-          ) {
-            await showChange(context, change, now.asOf);
+          for await (const change of changesBetween(before, now, { ...range, signal })) {
+            await showChange(output, change, now.asOf);
           }
           await output.stream.flush();
         }
@@ -115,13 +124,13 @@ async function followOpenStore(
   lease: Lease,
   range: Range,
 ): Promise<void> {
-  const { signal, terminal } = context;
+  const { output, signal, terminal } = context;
   try {
     for await (const { operations } of lease.store.watch(range, { signal })) {
       for (const operation of operations) {
         const key = typeof operation.key === "string" ? toUtf8(operation.key) : operation.key;
         const value = operation.type === "put" ? operation.value : undefined;
-        await showChange(context, { key, value }, terminal.now());
+        await showChange(output, { key, value }, terminal.now());
       }
     }
   } catch (error) {
@@ -202,7 +211,7 @@ const changeColumns: readonly Column<Change>[] = [
 
 /** Writes one change: a line for people, an object for programs. */
 export async function showChange(
-  { output }: Context,
+  output: Output,
   change: Change,
   at: number | undefined,
 ): Promise<void> {

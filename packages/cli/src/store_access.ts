@@ -4,6 +4,7 @@
  */
 
 import { type EmbeddedStore, open, type Options } from "@tinykvs/core";
+import { fileURLToPath } from "node:url";
 import { UsageError } from "./errors.ts";
 
 /** A store whose cursors show keys as bytes: keys need not be UTF-8. */
@@ -51,7 +52,8 @@ export class DirectoryAccess implements StoreAccess {
 
   /** `path` is undefined if the command line names no store. */
   constructor(path: string | undefined, now: () => number) {
-    this.#path = path;
+    // The core takes such an address, too, but files beside the store need the path.
+    this.#path = path?.startsWith("file://") === true ? fileURLToPath(path) : path;
     this.#now = now;
   }
 

@@ -16,6 +16,7 @@ import { fileURLToPath } from "node:url";
 import { open, type Value } from "@tinykvs/core";
 import { keyOfPath, pathOfKey } from "../src/convert/files.ts";
 import { run } from "./support/cli.ts";
+import { PROGRAM, start } from "./support/processes.ts";
 import { randomKey, randomNumbers, randomValue } from "./support/random.ts";
 import { temporaryFolder } from "./support/temporary.ts";
 
@@ -326,23 +327,53 @@ test("Keys that cannot be files are named, and --keep-going leaves them out", as
   );
 });
 
-test("Deno KV comes in on Deno with its flag, and is one sentence elsewhere", async () => {
+/** Makes a database as a program on Deno does. */
+const DENO_KV_PROGRAM = `
+  const kv = await Deno.openKv(Deno.args[0]);
+  await kv.set(["users", "alice"], { age: 30, tags: [1n, null] });
+  await kv.set(["users", 1n, true, 2.5, new Uint8Array([1])], "text");
+  await kv.set(["count"], new Deno.KvU64(7n));
+  await kv.set(["date"], new Date(0));
+  kv.close();`;
+
+test("Deno KV comes in on Deno as tuples of a sub, and is one sentence elsewhere", async () => {
   using folder = temporaryFolder();
-  const deno = (globalThis as { Deno?: { openKv?: unknown } }).Deno;
-  const ran = await run([
-    folder.at("db"),
-    "import",
-    folder.at("kv"),
-    "--format",
-    "denokv",
-  ]);
-  if (deno?.openKv === undefined) {
-    assert.deepEqual([ran.code, existsSync(folder.at("db"))], [5, false]);
+  const [db, kv] = [folder.at("db"), folder.at("kv.db")];
+  if (process.versions["deno"] === undefined) {
+    const ran = await run([db, "import", kv, "--format", "denokv"]);
+    assert.deepEqual([ran.code, existsSync(db)], [5, false]);
     assert.match(ran.err, /Only Deno can open a database of Deno KV/);
     return;
   }
-  assert.equal(process.versions["deno"] !== undefined, true);
-  assert.equal(ran.code, 0, ran.err);
+  writeFileSync(folder.at("make.ts"), DENO_KV_PROGRAM);
+  const deno = (...words: string[]) =>
+    start(process.execPath, ["run", "-A", "--no-check", "--unstable-kv", ...words]).ended;
+  assert.equal((await deno(folder.at("make.ts"), kv)).code, 0);
+  const strict = await deno(PROGRAM, db, "import", kv, "-f", "denokv");
+  assert.deepEqual([strict.code, existsSync(db)], [3, false]);
+  assert.match(strict.err, /The key \[date\]: a store has no values of type Date/);
+  assert.equal((await deno(PROGRAM, db, "import", kv, "-f", "denokv", "--keep-going")).code, 3);
+  await using store = await open(db);
+  assert.deepEqual(await store.sub("kv", { key: "tuple" }).entries().toArray(), [
+    [["count"], 7n],
+    [["users", "alice"], { age: 30, tags: [1n, null] }],
+    [["users", 1n, true, 2.5, Uint8Array.of(1)], "text"],
+  ]);
+});
+
+test("A store of the Go program just opens, and its dump makes the same store here", async () => {
+  using folder = temporaryFolder();
+  const stores = path.join(fixtures, "../../../../tests/fixtures/go");
+  for (const name of ["v0.4.0-zstd", "v0.11.1-zstd"]) {
+    const db = path.join(stores, name, "store");
+    const before = readdirSync(db);
+    const dump = await run([db, "dump"]);
+    assert.equal(dump.code, 0, dump.err);
+    assert.equal((await run([folder.at(name), "load", "-"], { input: dump.out })).code, 0);
+    assert.deepEqual((await run([folder.at(name), "dump"])).out, dump.out);
+    assert.ok(dump.out.split("\n").length > 4000);
+    assert.deepEqual(readdirSync(db), before);
+  }
 });
 
 test("Fields of records are columns of CSV, if they are asked for", async () => {

@@ -149,7 +149,7 @@ test("info tells where each version is, and exits with 1 for a deleted key", asy
   assert.equal(shown.code, 0);
   assert.match(
     shown.out,
-    /│ L\d \d+\.sst │ string │  46 B │ \d+ of \d+, [\d.]+ K?B\s*│/,
+    /│ L\d \d+\.sst │ string │ +46 B │ \d+ of \d+, [\d.]+ K?B\s*│/,
   );
   assert.match(shown.out, /1 version; searched 1 table of 2/);
   const none = await run([db, "info", "zzz"]);

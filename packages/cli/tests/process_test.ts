@@ -83,7 +83,10 @@ test("A load that the system stops in the middle leaves no store that it made", 
     target,
   );
   assert.equal(ran.code, 5, ran.err);
-  assert.match(ran.err, /^tinykvs: Cannot write [^\n]+EFBIG[^\n]+\n(?: {2}.*\n)?$/);
+  assert.match(
+    ran.err,
+    /^tinykvs: Cannot write [^\n]+EFBIG[^\n]+\n(?: {2}.*\n)?$/,
+  );
   assert.equal(existsSync(target), false);
   assert.equal(bash(`COMMAND load ${folder.at("d")}`, target).code, 0);
 });

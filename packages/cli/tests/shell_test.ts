@@ -1,4 +1,4 @@
-/** The shell without a terminal: entries of a pipe, words, completion, the store between commands. */
+/** The shell without a terminal: entries of a pipe, words, completion, history, and its store. */
 
 import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, statSync, writeFileSync } from "node:fs";

@@ -18,7 +18,7 @@ export const compactCommand: Command = command({
     ["./db compact", "the whole store"],
     ["./db compact --from log: --to log:~", "a part of it"],
   ],
-  async run({ store, output, settings, terminal, progress }, { options }) {
+  async run({ store, output, settings, terminal, progress, signal }, { options }) {
     const range = {
       ...(options.from === undefined ? {} : { start: parseKey(options.from) }),
       ...(options.to === undefined ? {} : { end: parseKey(options.to) }),
@@ -41,7 +41,8 @@ export const compactCommand: Command = command({
         bar.update({ doneBytes: compaction.bytesRead, unit: "tables" });
       }, 200);
       try {
-        await lease.store.compact(range);
+        // Closing the store ends a compaction after its current step.
+        await untilAborted(lease.store.compact(range), signal);
       } finally {
         clearInterval(timer);
       }
@@ -62,6 +63,20 @@ export const compactCommand: Command = command({
     );
   },
 });
+
+/** The result of some work, or a rejection as soon as the signal is aborted. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort);
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    work.catch(() => {});
+  }
+}
 
 /** Tables and bytes of all levels; the memtable counts as bytes that a flush would write. */
 function totals({ levels, wal }: Stats): { tables: number; bytes: number } {

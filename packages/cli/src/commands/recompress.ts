@@ -1,5 +1,6 @@
 /** `recompress`: compares codecs on the data of a store, or rewrites the store with one. */
 
+import { Buffer } from "node:buffer";
 import {
   type CompressionLevel,
   type CompressionName,
@@ -15,6 +16,7 @@ import { sample } from "../looking/sample.ts";
 import { sizeOfValue } from "../looking/sizes.ts";
 import type { Column } from "../output/rows.ts";
 import { wholeNumber } from "../range_options.ts";
+import type { OpenStore } from "../store_access.ts";
 import { bar } from "../text/bars.ts";
 import { bytesText, countOf, durationText } from "../text/numbers.ts";
 import type { StoredEntry } from "../values/json_form.ts";
@@ -255,8 +257,10 @@ async function rewrite(context: Context, options: TableOptions): Promise<void> {
     return;
   }
   await using lease = await access.write(options);
-  const before = totalOf(lease.store);
   const startedMs = terminal.now();
+  const before = totalOf(lease.store);
+  await lease.store.flush();
+  await touchAll(lease.store);
   await lease.store.compact();
   const after = totalOf(lease.store);
   const seconds = (terminal.now() - startedMs) / 1000;
@@ -277,8 +281,29 @@ async function rewrite(context: Context, options: TableOptions): Promise<void> {
   );
 }
 
+/**
+ * Makes a compaction rewrite every table: one that is alone in its place would be left as it is. So
+ * two keys that do not exist, before the first and after the last one, are deleted. Their table
+ * spans all others, and the compaction drops the deletions.
+ */
+async function touchAll(store: OpenStore): Promise<void> {
+  const tables = store.tables();
+  if (tables.length === 0) return;
+  const first = tables.map(({ smallest }) => smallest).sort(Buffer.compare)[0]!;
+  const last = tables.map(({ largest }) => largest).sort(Buffer.compare).at(
+    -1,
+  )!;
+  const after = new Uint8Array(last.length + 1);
+  after.set(last);
+  const batch = store.batch().delete(after);
+  // Nothing comes before the empty key.
+  if (first.length > 0) batch.delete(first.subarray(0, -1));
+  await batch.write();
+  await store.flush();
+}
+
 function totalOf(
-  store: Parameters<typeof sample>[0],
+  store: OpenStore,
 ): { tables: number; bytes: number } {
   const { levels } = store.stats();
   return {

@@ -14,7 +14,7 @@ import type { OutputStream } from "./stream.ts";
 import { boxRows } from "./box_rows.ts";
 import { csvRows, jsonRows, plainRows } from "./text_rows.ts";
 import type { Column, RowSink } from "./rows.ts";
-import { escapeControlsInLines } from "../text/escape.ts";
+import { escapeControls, escapeControlsInLines } from "../text/escape.ts";
 
 /** The modes. */
 export const modes = ["box", "json", "jsonl", "csv", "raw", "hex"] as const;
@@ -94,7 +94,7 @@ export class Output {
   /** A remark for people, in a line of its own; nothing in other modes. */
   async remark(text: string): Promise<void> {
     if (this.isForPeople) {
-      await this.stream.write(`${this.paint("dim", text)}\n`);
+      await this.stream.write(`${this.paint("dim", escapeControls(text))}\n`);
     }
   }
 

@@ -1,13 +1,12 @@
 /** One line on the terminal that shows how far a long task is. */
 
-import { cut } from "../text/width.ts";
 import { escapeControls } from "../text/escape.ts";
 import { bytesText, countText, durationText } from "../text/numbers.ts";
 import type { OutputStream } from "./stream.ts";
 
 /** Milliseconds between two drawings. */
 const INTERVAL_MS = 100;
-const BAR_COLUMNS = 20;
+const BAR_COLUMNS = 12;
 
 /** How far a task is. */
 export interface ProgressState {
@@ -57,12 +56,9 @@ export class ProgressBar implements Progress {
     if (now - this.#drawnMs < INTERVAL_MS) return;
     this.#drawnMs = now;
     this.#isShown = true;
-    const line = progressLine(
-      this.#title,
-      state,
-      (now - this.#startedMs) / 1000,
-    );
-    void this.#stream.write(`\r\x1b[K${cut(line, this.#stream.columns - 1)}`);
+    const seconds = (now - this.#startedMs) / 1000;
+    const line = progressLine(this.#title, state, seconds, this.#stream.columns - 1);
+    void this.#stream.write(`\r\x1b[K${line}`);
   }
 
   [Symbol.dispose](): void {
@@ -71,37 +67,38 @@ export class ProgressBar implements Progress {
   }
 }
 
-/** The text of the line. */
+/** The text of the line. What does not fit into `columns` is left out, from the end. */
 export function progressLine(
   title: string,
   state: ProgressState,
   seconds: number,
+  columns: number,
 ): string {
-  const {
-    doneBytes,
-    totalBytes = 0,
-    items = 0,
-    totalItems = 0,
-    unit = "entries",
-  } = state;
+  const { doneBytes, totalBytes = 0, items = 0, totalItems = 0, unit = "entries" } = state;
   const [done, total] = totalBytes > 0 ? [doneBytes, totalBytes] : [items, totalItems];
-  const parts: string[] = [];
   const share = total > 0 ? Math.min(1, done / total) : 0;
+  const parts: string[] = [];
   if (total > 0) {
     const full = Math.round(share * BAR_COLUMNS);
     const bar = "█".repeat(full) + "░".repeat(BAR_COLUMNS - full);
     parts.push(`${bar} ${Math.floor(share * 100).toString().padStart(3)} %`);
   }
-  if (items > 0) parts.push(`${countText(items)} ${unit}`);
   if (doneBytes > 0) {
     parts.push(
       totalBytes > 0 ? `${bytesText(doneBytes)} of ${bytesText(totalBytes)}` : bytesText(doneBytes),
       `${bytesText(seconds > 0 ? doneBytes / seconds : 0)}/s`,
     );
-  } else if (seconds > 0) parts.push(`${countText(items / seconds)}/s`);
+  }
   // The first moments say little about the rate.
   if (seconds > 1 && share > 0 && share < 1) {
     parts.push(`${durationText(seconds * (1 / share - 1))} left`);
   }
-  return `${escapeControls(title)}  ${parts.join("  ")}`;
+  if (items > 0) parts.push(`${countText(items)} ${unit}`);
+  if (items > 0 && doneBytes === 0 && seconds > 0) parts.push(`${countText(items / seconds)}/s`);
+  let line = escapeControls(title);
+  for (const part of parts) {
+    if (line.length + 2 + part.length > columns) break;
+    line += `  ${part}`;
+  }
+  return line;
 }

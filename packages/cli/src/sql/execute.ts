@@ -255,9 +255,9 @@ async function explain(context: Context, plan: SelectPlan): Promise<void> {
       ...steps.map((step, at) => `${at + 1}. ${escapeControls(step)}`),
       output.paint(
         "dim",
-        `${countOf(rows, "row")}; ${readingText(reading)}; ${
-          countOf(used, "table")
-        } in the range, ${countText(skipped)} skipped`,
+        `${countOf(rows, "row")}; ${countOf(used, "table")} in the range, ${
+          countText(skipped)
+        } skipped; ${readingText(reading)}`,
       ),
     ].join("\n"),
   );

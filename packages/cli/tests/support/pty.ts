@@ -74,7 +74,7 @@ export class PseudoTerminal {
     this.#child.stdin!.write(keys);
   }
 
-  /** Waits until the text is shown, after what was waited for before; returns what came until it. */
+  /** Waits for a text after the one before; returns what was shown until its end. */
   async shows(text: string): Promise<string> {
     const isLate = Date.now() + PATIENCE_MS;
     let isClosed = false;
