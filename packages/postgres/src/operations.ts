@@ -8,6 +8,7 @@ import {
   type Operation,
   type Range,
   StoreError,
+  type Value,
 } from "@tinykvs/core/contract";
 import { decodeValue, encodeValue } from "./value_codec.ts";
 
@@ -58,11 +59,22 @@ export function checkedKey(key: Uint8Array): Uint8Array {
   );
 }
 
+/** @throws {RangeError} the text or the bytes are too long to be stored */
+export function requireLength(value: Value): void {
+  const isLong = typeof value === "string" || ArrayBuffer.isView(value);
+  if (isLong) requireValueLength((value as Uint8Array | string).length + 1);
+}
+
 /** An encoded value that can be stored. @throws {RangeError} it is too long */
 export function checkedValue(value: Uint8Array): Uint8Array {
-  if (value.length <= MAX_POSTGRES_VALUE_BYTES) return value;
+  requireValueLength(value.length);
+  return value;
+}
+
+function requireValueLength(length: number): void {
+  if (length <= MAX_POSTGRES_VALUE_BYTES) return;
   throw new RangeError(
-    `Cannot encode the value: its length is ${value.length} bytes, expected at most ` +
+    `Cannot encode the value: its length is ${length} bytes, expected at most ` +
       `${MAX_POSTGRES_VALUE_BYTES}`,
   );
 }
@@ -195,7 +207,9 @@ export function encodeCommits(
     number(commit.length);
     for (const change of commit) {
       const isKey = "id" in change;
-      const [first, second] = isKey ? [change.key, change.value] : [change.lower, change.upper];
+      const [first, second] = isKey
+        ? [change.key, change.value]
+        : [change.lower, change.upper];
       bytes[at++] = isKey ? 0 : 1;
       number(first.length);
       number(second === undefined ? 0 : second.length + 1);
@@ -245,9 +259,10 @@ export function shownOperation(
   encoding: KeyEncoding,
 ): Operation | undefined {
   if (!("id" in change)) {
-    const lower = within.lower !== undefined && compare(within.lower, change.lower) > 0
-      ? within.lower
-      : change.lower;
+    const lower =
+      within.lower !== undefined && compare(within.lower, change.lower) > 0
+        ? within.lower
+        : change.lower;
     const upper = within.upper === undefined ||
         (change.upper !== undefined && compare(change.upper, within.upper) < 0)
       ? change.upper
@@ -262,5 +277,7 @@ export function shownOperation(
   const key = shownKey(change.key, encoding);
   if (change.value === undefined) return { type: "delete", key };
   const put: Operation = { type: "put", key, value: decodeValue(change.value) };
-  return change.expiresAt === 0 ? put : { ...put, expiresAt: change.expiresAt } as Operation;
+  return change.expiresAt === 0
+    ? put
+    : { ...put, expiresAt: change.expiresAt } as Operation;
 }

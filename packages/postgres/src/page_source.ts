@@ -120,7 +120,8 @@ export class PageSource {
   ): void {
     this.#lower = lower ?? new Uint8Array();
     this.#upper = upper;
-    this.#rows = this.#whole?.filter(([key]) => this.#isInside(key as Uint8Array)) ?? [];
+    this.#rows =
+      this.#whole?.filter(([key]) => this.#isInside(key as Uint8Array)) ?? [];
     this.#at = 0;
     this.#isFirst = false;
     this.#isLast = this.#whole !== undefined;
@@ -199,7 +200,9 @@ export class PageSource {
     const parameters = [lower, upper ?? null, time(), limit, PAGE_BYTES];
     return [
       statements.pages[index]!,
-      parameters.map((value) => typeof value === "number" ? String(value) : value),
+      parameters.map((value) =>
+        typeof value === "number" ? String(value) : value
+      ),
     ];
   }
 

@@ -168,7 +168,8 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
       bounds,
       statements,
       () => this.#moment.time,
-      (statement, parameters) => this.#moment.read("count", statement, parameters),
+      (statement, parameters) =>
+        this.#moment.read("count", statement, parameters),
     );
   }
 
@@ -268,7 +269,8 @@ function scanAt<T>(
     withValues,
     time: () => moment.time,
     read: (statement, parameters) => moment.read("scan", statement, parameters),
-    readFirst: (statement, parameters) => moment.readDirectly("scan", statement, parameters),
+    readFirst: (statement, parameters) =>
+      moment.readDirectly("scan", statement, parameters),
     onWhole: release,
     show,
     requireOpen,

@@ -59,7 +59,9 @@ export function statementsOf(names: Names): Statements {
       `page_${index}`,
       `SELECT k, v, ver, exp FROM (
          SELECT k, ${value}, ver, exp,
-           sum(length(k) + coalesce(length(${index & 1 ? "v" : "NULL::bytea"}), 0)) OVER (
+           sum(length(k) + coalesce(length(${
+        index & 1 ? "v" : "NULL::bytea"
+      }), 0)) OVER (
              ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
          FROM ${table} WHERE k >= $1::bytea ${upper} AND ${alive} ${order} LIMIT $4::bigint
        ) page WHERE before IS NULL OR before < $5::bigint`,
@@ -100,9 +102,13 @@ export function statementsOf(names: Names): Statements {
       "write",
       `SELECT status, seq, watched FROM ${write}(
          $1::text::uuid, $2::bigint, $3::boolean, $4::boolean, $5::bytea, $6::bytea,
-         ${list(7, 3, "integer[]")}, $10::text::bigint[], ${list(11, 7, "integer[]")},
+         ${list(7, 3, "integer[]")}, $10::text::bigint[], ${
+        list(11, 7, "integer[]")
+      },
          $18::text::bigint[], ${list(19, 2, "integer[]")}, $21::text::bigint[],
-         ${list(22, 3, "integer[]")}, $25::text::boolean[], $26::text::text[], $27::bigint)`,
+         ${
+        list(22, 3, "integer[]")
+      }, $25::text::boolean[], $26::text::text[], $27::bigint)`,
     ),
     watch: statement("watch", `SELECT seq FROM ${watch}()`),
     renew: statement("renew", `SELECT in_time, floor FROM ${renew}()`),
@@ -114,7 +120,7 @@ export function statementsOf(names: Names): Statements {
       "sweep",
       `WITH old AS (
          SELECT k FROM ${table} WHERE exp <= $1::bigint LIMIT $2::bigint FOR UPDATE SKIP LOCKED
-       ) DELETE FROM ${table} t USING old WHERE t.k = old.k`,
+       ) DELETE FROM ${table} t USING old WHERE t.k = old.k RETURNING 1`,
     ),
     forget: statement(
       "forget",
