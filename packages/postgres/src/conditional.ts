@@ -2,7 +2,12 @@
 
 import { copyValue, TypeMismatchError, type Value } from "@tinykvs/core/contract";
 import type { Stored } from "./lane.ts";
-import { checkedValue, compare, type KeyChange } from "./operations.ts";
+import {
+  checkedValue,
+  compare,
+  type KeyChange,
+  requireLength,
+} from "./operations.ts";
 import { decodeValue, encodeValue } from "./value_codec.ts";
 
 /** One such write. Its function may be called several times; the result is that of the last one. */
@@ -23,6 +28,8 @@ export interface Place {
 
 /** A value that was checked, as bytes. @throws {TypeError | RangeError} it can't be stored */
 export function storableValue(value: Value): Uint8Array {
+  // Before it is copied: a character has at least one byte.
+  requireLength(value);
   return checkedValue(encodeValue(copyValue(value)));
 }
 

@@ -56,7 +56,7 @@ export interface Driver {
 /** What both drivers may be told. */
 export interface DriverOptions {
   /**
-   * Whether statements are prepared once for each connection. Switch it off behind a pooler in
+   * Whether statements are prepared once for each connection. Switch it off with a pooler in
    * transaction mode, such as PgBouncer. Default true.
    */
   prepare?: boolean;

@@ -8,6 +8,7 @@ import {
   type Operation,
   type Range,
   StoreError,
+  type Value,
 } from "@tinykvs/core/contract";
 import { decodeValue, encodeValue } from "./value_codec.ts";
 
@@ -58,11 +59,22 @@ export function checkedKey(key: Uint8Array): Uint8Array {
   );
 }
 
+/** @throws {RangeError} the text or the bytes are too long to be stored */
+export function requireLength(value: Value): void {
+  const isLong = typeof value === "string" || ArrayBuffer.isView(value);
+  if (isLong) requireValueLength((value as Uint8Array | string).length + 1);
+}
+
 /** An encoded value that can be stored. @throws {RangeError} it is too long */
 export function checkedValue(value: Uint8Array): Uint8Array {
-  if (value.length <= MAX_POSTGRES_VALUE_BYTES) return value;
+  requireValueLength(value.length);
+  return value;
+}
+
+function requireValueLength(length: number): void {
+  if (length <= MAX_POSTGRES_VALUE_BYTES) return;
   throw new RangeError(
-    `Cannot encode the value: its length is ${value.length} bytes, expected at most ` +
+    `Cannot encode the value: its length is ${length} bytes, expected at most ` +
       `${MAX_POSTGRES_VALUE_BYTES}`,
   );
 }

@@ -114,7 +114,7 @@ export function statementsOf(names: Names): Statements {
       "sweep",
       `WITH old AS (
          SELECT k FROM ${table} WHERE exp <= $1::bigint LIMIT $2::bigint FOR UPDATE SKIP LOCKED
-       ) DELETE FROM ${table} t USING old WHERE t.k = old.k`,
+       ) DELETE FROM ${table} t USING old WHERE t.k = old.k RETURNING 1`,
     ),
     forget: statement(
       "forget",
