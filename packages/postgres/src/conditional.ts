@@ -2,12 +2,7 @@
 
 import { copyValue, TypeMismatchError, type Value } from "@tinykvs/core/contract";
 import type { Stored } from "./lane.ts";
-import {
-  checkedValue,
-  compare,
-  type KeyChange,
-  requireLength,
-} from "./operations.ts";
+import { checkedValue, compare, type KeyChange, requireLength } from "./operations.ts";
 import { decodeValue, encodeValue } from "./value_codec.ts";
 
 /** One such write. Its function may be called several times; the result is that of the last one. */
