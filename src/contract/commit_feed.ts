@@ -22,7 +22,7 @@ const BYTES_PER_OPERATION = 100;
  * const feed = new CommitFeed();
  * const watch = feed.open({ prefix: "a" });
  * feed.publish([{ type: "put", key: Uint8Array.of(0x61), value: 1 }]);
- * console.log((await watch.next()).value?.operations); // [ { type: "put", key: "a", value: 1 } ]
+ * console.log((await watch.next()).value?.operations); // [ { type: 'put', key: 'a', value: 1 } ]
  * ```
  */
 export class CommitFeed {

@@ -6,14 +6,7 @@
 import { compareRanges } from "../../bytes/compare.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import { isHidden } from "../../compaction/covered.ts";
-import {
-  compareKeys,
-  joinSpans,
-  joinTouching,
-  type KeySpan,
-  NO_SPANS,
-  spansMeeting,
-} from "../../iterator/key_spans.ts";
+import { joinSpans, joinTouching, type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import type { LiveTable } from "../../version/version.ts";
@@ -50,47 +43,14 @@ export function approximateSize(state: StoreState, given: Range | undefined): Ap
       // Newer deletions hide all of it, and compaction is about to drop it.
       if (isHidden(table.metadata, mask)) continue;
       const part = sizeInTable(table, range);
-      const { sizeBytes, entryCount } = table.metadata;
-      const hidden = hiddenPart(table, within(mask, range));
-      entries += Math.max(0, part.entries - hidden * entryCount);
-      bytes += Math.max(0, part.bytes - hidden * sizeBytes);
+      bytes += part.bytes;
+      entries += part.entries;
       mask = joinSpans(mask, table.metadata.deletedSpans);
     }
     return { bytes: Math.round(bytes), entries: Math.round(entries) };
   } finally {
     lease.release();
   }
-}
-
-/**
- * What part of a table is in blocks that spans hide as a whole. A block that is hidden in part
- * counts as if it was not: the size is never said to be too small because of it.
- */
-function hiddenPart({ metadata, reader }: LiveTable, spans: readonly KeySpan[]): number {
-  const { smallestView, largestView } = metadata;
-  const { from, to } = spansMeeting(spans, smallestView, largestView);
-  if (from >= to) return 0;
-  const index = reader.sections.index ?? reader.sections.loadIndexSync();
-  const lastBlock = index.blockCount - 1;
-  let hiddenBytes = 0;
-  for (const { lower, upper } of spans.slice(from, to)) {
-    const startsBefore = compareKeys(lower, smallestView) <= 0;
-    const first = startsBefore ? 0 : index.blockFor(lower, 0, lower.byteLength) + 1;
-    const end = compareKeys(upper, largestView) > 0
-      ? lastBlock
-      : index.blockFor(upper, 0, upper.byteLength) - 1;
-    for (let block = first; block <= end; block++) hiddenBytes += index.blockSize(block);
-  }
-  return hiddenBytes / (index.blockOffset(lastBlock) + index.blockSize(lastBlock));
-}
-
-/** The parts of spans that lie in a range. */
-function within(spans: readonly KeySpan[], { lower, upper }: ResolvedRange): readonly KeySpan[] {
-  if (lower === undefined && upper === undefined) return spans;
-  return spans.map((span) => ({
-    lower: lower !== undefined && compareKeys(span.lower, lower.view) < 0 ? lower.view : span.lower,
-    upper: upper !== undefined && compareKeys(span.upper, upper.view) > 0 ? upper.view : span.upper,
-  })).filter((span) => compareKeys(span.lower, span.upper) < 0);
 }
 
 function sizeInMemory(
