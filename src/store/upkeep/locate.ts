@@ -46,6 +46,7 @@ export interface TableInfo {
 
 /** An entry of a key in a memtable. */
 export interface MemtablePlace {
+  /** What kind of place it is. */
   readonly place: "memtable";
   /** Whether the memtable waits for its flush. */
   readonly isFrozen: boolean;
@@ -59,7 +60,9 @@ export interface MemtablePlace {
 
 /** What a table has of a key. */
 export interface TablePlace {
+  /** What kind of place it is. */
   readonly place: "table";
+  /** The level, from 0. */
   readonly level: number;
   /** The file's name in the store's directory. */
   readonly file: string;
