@@ -46,7 +46,7 @@ export interface TableInfo {
 
 /** An entry of a key in a memtable. */
 export interface MemtablePlace {
-  /** Where it is. */
+  /** What kind of place it is. */
   readonly place: "memtable";
   /** Whether the memtable waits for its flush. */
   readonly isFrozen: boolean;
@@ -60,9 +60,9 @@ export interface MemtablePlace {
 
 /** What a table has of a key. */
 export interface TablePlace {
-  /** Where it is. */
+  /** What kind of place it is. */
   readonly place: "table";
-  /** The level of the table. */
+  /** The level, from 0. */
   readonly level: number;
   /** The file's name in the store's directory. */
   readonly file: string;
