@@ -1,8 +1,11 @@
 /** Tests `locate` and `tables`: where the entries of a key are. */
 
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import * as path from "node:path";
 import { test } from "node:test";
-import { type KeyPlace, memoryFileSystem, open, type Options } from "../../mod.ts";
+import { CorruptionError, type KeyPlace, memoryFileSystem, open, type Options } from "../../mod.ts";
+import { temporaryDirectory } from "../support/temporary.ts";
 
 const options: Options = {
   memtableSizeBytes: 1 << 20,
@@ -112,3 +115,30 @@ test("A wrong key, a wrong range and a closed store are errors", async () => {
   await assert.rejects(store.locate("a"), { code: "CLOSED" });
   assert.throws(() => store.tables(), { code: "CLOSED" });
 });
+
+test("A damaged block is an error that names its file, and only for the keys in it", async () => {
+  const { path: directory, dispose } = temporaryDirectory("locate");
+  try {
+    await findDamage(directory);
+  } finally {
+    dispose();
+  }
+});
+
+async function findDamage(directory: string): Promise<void> {
+  {
+    await using store = await open(directory, options);
+    for (let i = 0; i < 500; i++) await store.put(`k${1000 + i}`, "x".repeat(40));
+    await store.compact();
+  }
+  await using store = await open(directory, { readOnly: true });
+  const file = path.join(directory, store.tables()[0]!.file);
+  const bytes = readFileSync(file);
+  bytes[20]! ^= 0xff;
+  writeFileSync(file, bytes);
+  const isNamed = (error: Error): boolean =>
+    error instanceof CorruptionError && error.message.includes(file);
+  await assert.rejects(store.locate("k1000"), isNamed);
+  assert.throws(() => store.locateSync("k1000"), isNamed);
+  assert.deepEqual((await store.locate("k1499")).map(short), ["L1 found string"]);
+}

@@ -82,7 +82,7 @@ const columns: readonly Column<KeyPlace>[] = [
     jsonMembers: () => "",
   },
   {
-    name: "block",
+    name: "at",
     text: (place) =>
       place.place !== "table"
         ? `write ${place.sequence}`
