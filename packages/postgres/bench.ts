@@ -32,14 +32,10 @@ async function compare(
       rates[at]!.push(count / (performance.now() - start) * 1000);
     }
   }
-  const [a, b] = rates.map((list) =>
-    list.sort((x, y) => x - y)[Math.floor(ROUNDS / 2)]!
-  );
+  const [a, b] = rates.map((list) => list.sort((x, y) => x - y)[Math.floor(ROUNDS / 2)]!);
   const rate = (n: number): string => `${Math.round(n)}/s`.padStart(10);
   console.log(
-    `${name.padEnd(28)}${rate(a!)}${rate(b!)}${
-      `${Math.round(b! / a! * 100)} %`.padStart(7)
-    }`,
+    `${name.padEnd(28)}${rate(a!)}${rate(b!)}${`${Math.round(b! / a! * 100)} %`.padStart(7)}`,
   );
 }
 
@@ -62,9 +58,8 @@ async function bench(driver: Driver): Promise<void> {
   await connection.run(
     "CREATE TABLE raw (k bytea PRIMARY KEY, v bytea NOT NULL)",
   );
-  const raw =
-    (name: string, text: string) => (parameters: readonly Parameter[]) =>
-      connection.query({ name, text } satisfies Statement, parameters);
+  const raw = (name: string, text: string) => (parameters: readonly Parameter[]) =>
+    connection.query({ name, text } satisfies Statement, parameters);
   const rawGet = raw("raw_get", "SELECT v FROM raw WHERE k = $1::bytea");
   const rawPut = raw(
     "raw_put",
@@ -79,8 +74,7 @@ async function bench(driver: Driver): Promise<void> {
     "INSERT INTO raw SELECT * FROM unnest($1::text::bytea[], $2::text::bytea[]) " +
       "ON CONFLICT (k) DO UPDATE SET v = excluded.v",
   );
-  const hex = (text: string): string =>
-    `"\\\\x${Buffer.from(text).toString("hex")}"`;
+  const hex = (text: string): string => `"\\\\x${Buffer.from(text).toString("hex")}"`;
   const writeRaw = (from: number): Promise<unknown> => {
     const indexes = Array.from({ length: 1000 }, (_, i) => from + i);
     return rawBatch([
@@ -130,8 +124,7 @@ async function bench(driver: Driver): Promise<void> {
     await compare(
       `put, ${width} in flight`,
       1000,
-      () =>
-        many(1000, width, (i) => rawPut([bytes(key(i * 7919)), bytes(value)])),
+      () => many(1000, width, (i) => rawPut([bytes(key(i * 7919)), bytes(value)])),
       () => many(1000, width, (i) => store.put(key(i * 7919), value)),
     );
   }

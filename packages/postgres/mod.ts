@@ -23,19 +23,8 @@ export {
   digestOf,
 } from "./src/copy.ts";
 export { schemaSql } from "./src/ddl.ts";
-export type {
-  Connection,
-  Driver,
-  DriverOptions,
-  Parameter,
-  Row,
-  Statement,
-} from "./src/driver.ts";
-export {
-  OutcomeUnknownError,
-  PostgresError,
-  type PostgresReason,
-} from "./src/errors.ts";
+export type { Connection, Driver, DriverOptions, Parameter, Row, Statement } from "./src/driver.ts";
+export { OutcomeUnknownError, PostgresError, type PostgresReason } from "./src/errors.ts";
 export { openPostgres, type PostgresOptions } from "./src/open.ts";
 export {
   MAX_POSTGRES_KEY_BYTES,

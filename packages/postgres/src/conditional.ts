@@ -1,17 +1,8 @@
 /** Writes that depend on the stored value, for the store and its transactions. */
 
-import {
-  copyValue,
-  TypeMismatchError,
-  type Value,
-} from "@tinykvs/core/contract";
+import { copyValue, TypeMismatchError, type Value } from "@tinykvs/core/contract";
 import type { Stored } from "./lane.ts";
-import {
-  checkedValue,
-  compare,
-  type KeyChange,
-  requireLength,
-} from "./operations.ts";
+import { checkedValue, compare, type KeyChange, requireLength } from "./operations.ts";
 import { decodeValue, encodeValue } from "./value_codec.ts";
 
 /** One such write. Its function may be called several times; the result is that of the last one. */
@@ -42,9 +33,7 @@ export function putIfNotExists(
   place: Place,
   value: Uint8Array,
 ): Conditional<boolean> {
-  return decision((old) =>
-    old === undefined ? [true, put(place, value, 0)] : [false, undefined]
-  );
+  return decision((old) => old === undefined ? [true, put(place, value, 0)] : [false, undefined]);
 }
 
 /** Puts if the stored type and bytes are those. */
@@ -75,9 +64,7 @@ export function increment(
 ): Conditional<bigint> {
   if (typeof by !== "bigint" && !Number.isSafeInteger(by)) {
     throw new TypeError(
-      `Cannot store the value: found ${
-        String(by)
-      }, expected a bigint or a safe integer`,
+      `Cannot store the value: found ${String(by)}, expected a bigint or a safe integer`,
     );
   }
   const added = BigInt(by);

@@ -136,9 +136,7 @@ export class PageCursor<T> extends CursorBase<T> {
 
   /** Runs `step` after those before it. */
   #inTurn<R>(step: () => Promise<R>): Promise<R> {
-    const result = this.#queue === undefined
-      ? step()
-      : this.#queue.then(step, step);
+    const result = this.#queue === undefined ? step() : this.#queue.then(step, step);
     const settled = (): void => {
       if (this.#queue === own) this.#queue = undefined;
     };

@@ -46,9 +46,7 @@ CREATE TABLE IF NOT EXISTS ${table} (
   ver bigint NOT NULL,
   exp bigint
 );
-CREATE INDEX IF NOT EXISTS ${
-    indexName(names)
-  } ON ${table} (exp) WHERE exp IS NOT NULL;
+CREATE INDEX IF NOT EXISTS ${indexName(names)} ON ${table} (exp) WHERE exp IS NOT NULL;
 CREATE TABLE IF NOT EXISTS ${meta} (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   format integer NOT NULL,
@@ -103,8 +101,7 @@ function writeFunction(
   const lock = `${LOCK_CLASS}, '${table}'::regclass::oid::integer`;
   const piece = (at: string, length: string): string =>
     `substring(p_data FROM ${at} FOR ${length})`;
-  const conflict =
-    "RAISE EXCEPTION USING ERRCODE = 'TK409', MESSAGE = 'conflict'";
+  const conflict = "RAISE EXCEPTION USING ERRCODE = 'TK409', MESSAGE = 'conflict'";
   return `CREATE OR REPLACE FUNCTION ${write}(
   p_session uuid, p_batch bigint, p_alone boolean, p_sync boolean, p_data bytea, p_log bytea,
   p_put_at integer[], p_put_k integer[], p_put_v integer[], p_put_exp bigint[],
@@ -165,9 +162,7 @@ BEGIN
         INTO v_digest FROM ${table} t
         WHERE t.k >= ${piece("p_scan_at[i]", "p_scan_lower[i]")}
           AND (p_scan_upper[i] < 0
-            OR t.k < ${
-    piece("p_scan_at[i] + p_scan_lower[i]", "greatest(p_scan_upper[i], 0)")
-  })
+            OR t.k < ${piece("p_scan_at[i] + p_scan_lower[i]", "greatest(p_scan_upper[i], 0)")})
           AND (t.exp IS NULL OR t.exp > p_scan_time);
       IF v_digest <> p_scan_digest[i] THEN ${conflict}; END IF;
     END LOOP;
@@ -192,16 +187,10 @@ BEGIN
   IF p_range_at IS NOT NULL THEN
     FOR i IN 1 .. cardinality(p_range_at) LOOP
       IF p_range_upper[i] < 0 THEN
-        DELETE FROM ${table} t WHERE t.k >= ${
-    piece("p_range_at[i]", "p_range_lower[i]")
-  };
+        DELETE FROM ${table} t WHERE t.k >= ${piece("p_range_at[i]", "p_range_lower[i]")};
       ELSE
-        DELETE FROM ${table} t WHERE t.k >= ${
-    piece("p_range_at[i]", "p_range_lower[i]")
-  }
-          AND t.k < ${
-    piece("p_range_at[i] + p_range_lower[i]", "p_range_upper[i]")
-  };
+        DELETE FROM ${table} t WHERE t.k >= ${piece("p_range_at[i]", "p_range_lower[i]")}
+          AND t.k < ${piece("p_range_at[i] + p_range_lower[i]", "p_range_upper[i]")};
       END IF;
     END LOOP;
   END IF;

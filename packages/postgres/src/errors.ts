@@ -145,7 +145,5 @@ function textOf(error: unknown): string {
     message?: unknown;
     code?: unknown;
   };
-  return typeof message === "string" && message !== ""
-    ? message
-    : String(code ?? error);
+  return typeof message === "string" && message !== "" ? message : String(code ?? error);
 }

@@ -6,20 +6,8 @@
 
 import { ClosedError } from "@tinykvs/core/contract";
 import type { Backend } from "./backend.ts";
-import {
-  failureOf,
-  OutcomeUnknownError,
-  PostgresError,
-  shownError,
-  sqlStateOf,
-} from "./errors.ts";
-import {
-  type Change,
-  covers,
-  type KeyChange,
-  type RangeChange,
-  sizeOf,
-} from "./operations.ts";
+import { failureOf, OutcomeUnknownError, PostgresError, shownError, sqlStateOf } from "./errors.ts";
+import { type Change, covers, type KeyChange, type RangeChange, sizeOf } from "./operations.ts";
 import { Patience } from "./pool.ts";
 import { writeParameters, type WriteRequest } from "./write_request.ts";
 
@@ -216,9 +204,7 @@ export class Lane {
     const sync = jobs.some((job) => job.sync);
     const patience = new Patience(Infinity);
     for (;;) {
-      const base = keys.size === 0
-        ? undefined
-        : await this.#backend.stored([...keys.values()]);
+      const base = keys.size === 0 ? undefined : await this.#backend.stored([...keys.values()]);
       const plan = new Plan(base ?? new Map());
       const failed: [Job, unknown][] = [];
       for (const job of jobs) {
@@ -296,9 +282,7 @@ export class Lane {
         const mayTryAgain = !isFinal &&
           (session !== null || lost === undefined);
         if (mayTryAgain && await patience.wait()) continue;
-        throw lost === undefined
-          ? shownError("write", error)
-          : new OutcomeUnknownError(lost);
+        throw lost === undefined ? shownError("write", error) : new OutcomeUnknownError(lost);
       }
     }
   }

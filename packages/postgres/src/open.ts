@@ -1,9 +1,6 @@
 /** Opening a store. */
 
-import {
-  type KeyEncoding,
-  UnsupportedFormatError,
-} from "@tinykvs/core/contract";
+import { type KeyEncoding, UnsupportedFormatError } from "@tinykvs/core/contract";
 import { Backend } from "./backend.ts";
 import { createStatements, FORMAT } from "./ddl.ts";
 import type { Driver } from "./driver.ts";
@@ -180,9 +177,7 @@ function checkedOptions(
         (isTime && value === Infinity)
       ) continue;
       throw new RangeError(
-        `Cannot open the store: "${name}" is ${
-          String(value)
-        }, expected an integer from ${least}`,
+        `Cannot open the store: "${name}" is ${String(value)}, expected an integer from ${least}`,
       );
     }
     const expected = OTHERS[name as keyof typeof OTHERS];

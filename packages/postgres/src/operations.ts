@@ -207,9 +207,7 @@ export function encodeCommits(
     number(commit.length);
     for (const change of commit) {
       const isKey = "id" in change;
-      const [first, second] = isKey
-        ? [change.key, change.value]
-        : [change.lower, change.upper];
+      const [first, second] = isKey ? [change.key, change.value] : [change.lower, change.upper];
       bytes[at++] = isKey ? 0 : 1;
       number(first.length);
       number(second === undefined ? 0 : second.length + 1);
@@ -259,10 +257,9 @@ export function shownOperation(
   encoding: KeyEncoding,
 ): Operation | undefined {
   if (!("id" in change)) {
-    const lower =
-      within.lower !== undefined && compare(within.lower, change.lower) > 0
-        ? within.lower
-        : change.lower;
+    const lower = within.lower !== undefined && compare(within.lower, change.lower) > 0
+      ? within.lower
+      : change.lower;
     const upper = within.upper === undefined ||
         (change.upper !== undefined && compare(change.upper, within.upper) < 0)
       ? change.upper
@@ -277,7 +274,5 @@ export function shownOperation(
   const key = shownKey(change.key, encoding);
   if (change.value === undefined) return { type: "delete", key };
   const put: Operation = { type: "put", key, value: decodeValue(change.value) };
-  return change.expiresAt === 0
-    ? put
-    : { ...put, expiresAt: change.expiresAt } as Operation;
+  return change.expiresAt === 0 ? put : { ...put, expiresAt: change.expiresAt } as Operation;
 }

@@ -1,13 +1,6 @@
 /** The driver for the client `pg` (node-postgres). */
 
-import type {
-  Connection,
-  Driver,
-  DriverOptions,
-  Parameter,
-  Row,
-  Statement,
-} from "./driver.ts";
+import type { Connection, Driver, DriverOptions, Parameter, Row, Statement } from "./driver.ts";
 
 /** The part of a `pg.Client` that the driver uses. */
 export interface PgClient {
@@ -47,9 +40,7 @@ export function pgDriver(
   config: string | object = {},
   { prepare = true, connectTimeoutMs = 10_000 }: DriverOptions = {},
 ): Driver {
-  const given = typeof config === "string"
-    ? { connectionString: config }
-    : config;
+  const given = typeof config === "string" ? { connectionString: config } : config;
   const full = {
     application_name: "tinykvs",
     connectionTimeoutMillis: connectTimeoutMs,

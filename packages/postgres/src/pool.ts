@@ -3,13 +3,7 @@
  * away; the next caller makes a new one.
  */
 
-import type {
-  Connection,
-  Driver,
-  Parameter,
-  Row,
-  Statement,
-} from "./driver.ts";
+import type { Connection, Driver, Parameter, Row, Statement } from "./driver.ts";
 import { failureOf, PostgresError, shownError } from "./errors.ts";
 
 /** The bounds of a pool. */
@@ -89,9 +83,7 @@ export class Pool {
           new PostgresError(
             "pool",
             `Cannot get a connection: of ${connections}, none became free within ` +
-              `${acquireTimeoutMs} ms (they are in use${
-                by === "" ? "" : ` ${by}`
-              }); close ` +
+              `${acquireTimeoutMs} ms (they are in use${by === "" ? "" : ` ${by}`}); close ` +
               "snapshots and cursors, or allow more connections",
             undefined,
           ),

@@ -1,13 +1,6 @@
 /** The driver for the client `postgres` (postgres.js). */
 
-import type {
-  Connection,
-  Driver,
-  DriverOptions,
-  Parameter,
-  Row,
-  Statement,
-} from "./driver.ts";
+import type { Connection, Driver, DriverOptions, Parameter, Row, Statement } from "./driver.ts";
 
 /** The part of a query of postgres.js that the driver uses. */
 interface Query extends PromiseLike<unknown> {

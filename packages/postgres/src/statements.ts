@@ -15,7 +15,7 @@ export interface Statements {
   readonly count: Statement;
   /** lower, upper, time, limit → the number of keys, up to the limit. */
   readonly countUpTo: Statement;
-  /** lower, upper, time → the number and the digest of versions, as the check of a commit has it. */
+  /** lower, upper, time → the number and the digest of versions, as a commit checks it. */
   readonly digest: Statement;
   /** A page: lower, upper, time, rows, bytes → key, value, version, time of expiry. */
   readonly pages: readonly Statement[];
@@ -33,13 +33,14 @@ export interface Statements {
   readonly forgetOld: Statement;
 }
 
-/** Which page statement. */
+/** Which page statement. A plain one has neither versions nor times of expiry. */
 export function pageIndex(
   reverse: boolean,
   hasUpper: boolean,
   withValues: boolean,
+  isPlain: boolean,
 ): number {
-  return (reverse ? 4 : 0) + (hasUpper ? 2 : 0) + (withValues ? 1 : 0);
+  return (isPlain ? 8 : 0) + (reverse ? 4 : 0) + (hasUpper ? 2 : 0) + (withValues ? 1 : 0);
 }
 
 /** Makes the statements for a store. */
@@ -55,13 +56,12 @@ export function statementsOf(names: Names): Statements {
     const order = index & 4 ? "ORDER BY k DESC" : "ORDER BY k";
     const upper = index & 2 ? "AND k < $2::bytea" : "AND $2::bytea IS NULL";
     const value = index & 1 ? "v" : "NULL::bytea AS v";
+    const rest = index & 8 ? "" : ", ver, exp";
     return statement(
       `page_${index}`,
-      `SELECT k, v, ver, exp FROM (
-         SELECT k, ${value}, ver, exp,
-           sum(length(k) + coalesce(length(${
-        index & 1 ? "v" : "NULL::bytea"
-      }), 0)) OVER (
+      `SELECT k, v${rest} FROM (
+         SELECT k, ${value}${rest},
+           sum(length(k) + coalesce(length(${index & 1 ? "v" : "NULL::bytea"}), 0)) OVER (
              ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
          FROM ${table} WHERE k >= $1::bytea ${upper} AND ${alive} ${order} LIMIT $4::bigint
        ) page WHERE before IS NULL OR before < $5::bigint`,
@@ -97,18 +97,14 @@ export function statementsOf(names: Names): Statements {
          coalesce(string_agg(ver || ',', '' ORDER BY k), ''), 'UTF8')), 'hex')
        FROM ${table} WHERE ${within} AND ${alive}`,
     ),
-    pages: Array.from({ length: 8 }, (_, index) => page(index)),
+    pages: Array.from({ length: 16 }, (_, index) => page(index)),
     write: statement(
       "write",
       `SELECT status, seq, watched FROM ${write}(
          $1::text::uuid, $2::bigint, $3::boolean, $4::boolean, $5::bytea, $6::bytea,
-         ${list(7, 3, "integer[]")}, $10::text::bigint[], ${
-        list(11, 7, "integer[]")
-      },
+         ${list(7, 3, "integer[]")}, $10::text::bigint[], ${list(11, 7, "integer[]")},
          $18::text::bigint[], ${list(19, 2, "integer[]")}, $21::text::bigint[],
-         ${
-        list(22, 3, "integer[]")
-      }, $25::text::boolean[], $26::text::text[], $27::bigint)`,
+         ${list(22, 3, "integer[]")}, $25::text::boolean[], $26::text::text[], $27::bigint)`,
     ),
     watch: statement("watch", `SELECT seq FROM ${watch}()`),
     renew: statement("renew", `SELECT in_time, floor FROM ${renew}()`),

@@ -218,8 +218,7 @@ export class PostgresStore extends StoreBase {
     return this.#modify(
       key,
       options,
-      (place) =>
-        conditional.putIfNotExists(place, conditional.storableValue(value)),
+      (place) => conditional.putIfNotExists(place, conditional.storableValue(value)),
     );
   }
 
@@ -391,12 +390,8 @@ export class PostgresStore extends StoreBase {
     ) => read);
     await this.#lane.commit({
       commits: [changes],
-      expected: scans.length === 0 && expected.length === reads.length
-        ? expected
-        : [],
-      reads: scans.length === 0 && expected.length === reads.length
-        ? []
-        : reads,
+      expected: scans.length === 0 && expected.length === reads.length ? expected : [],
+      reads: scans.length === 0 && expected.length === reads.length ? [] : reads,
       scans,
       time,
       sync,

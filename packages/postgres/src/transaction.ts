@@ -40,13 +40,7 @@ import {
   shownKey,
   sizeOf,
 } from "./operations.ts";
-import {
-  entryEncoding,
-  entryOf,
-  rangeParameters,
-  storableKey,
-  storedAt,
-} from "./reader.ts";
+import { entryEncoding, entryOf, rangeParameters, storableKey, storedAt } from "./reader.ts";
 import { TransactionCursor } from "./transaction_cursor.ts";
 import { decodeValue } from "./value_codec.ts";
 import { type PutOptions, putOptionsOf } from "./write_options.ts";
@@ -234,8 +228,7 @@ export class PostgresTransaction extends TransactionBase {
     return this.#modify(
       key,
       options,
-      (place) =>
-        conditional.putIfNotExists(place, conditional.storableValue(value)),
+      (place) => conditional.putIfNotExists(place, conditional.storableValue(value)),
     );
   }
 
@@ -319,8 +312,7 @@ export class PostgresTransaction extends TransactionBase {
     }
     if (this.#writtenBytes > MAX_WRITTEN_BYTES) {
       throw new ConflictError({
-        reason:
-          `it writes more than ${MAX_WRITTEN_BYTES} bytes, which is the limit`,
+        reason: `it writes more than ${MAX_WRITTEN_BYTES} bytes, which is the limit`,
       }, this.attempt);
     }
   }
@@ -375,8 +367,7 @@ export class PostgresTransaction extends TransactionBase {
     const cursor: TransactionCursor<T> = new TransactionCursor<T>({
       statements: this.#backend.statements,
       time: () => this.#moment.time,
-      read: (statement, parameters) =>
-        this.#moment.read("scan", statement, parameters),
+      read: (statement, parameters) => this.#moment.read("scan", statement, parameters),
       // Writes that were issued before, and none that comes later.
       written: this.#chain.then(() => ({
         changes: [...this.#written.values()],
@@ -405,8 +396,7 @@ export class PostgresTransaction extends TransactionBase {
   #requireReads(): void {
     if (this.#reads.size + this.#scans.length <= MAX_READS) return;
     throw new ConflictError({
-      reason:
-        `it reads more than ${MAX_READS} keys and ranges, which is the limit`,
+      reason: `it reads more than ${MAX_READS} keys and ranges, which is the limit`,
     }, this.attempt);
   }
 

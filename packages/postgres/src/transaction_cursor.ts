@@ -14,12 +14,7 @@ import {
 } from "@tinykvs/core/contract";
 import { orderOf, throwIfAborted, unlessAborted } from "./cursor.ts";
 import type { Row } from "./driver.ts";
-import {
-  covers,
-  keyAfter,
-  type KeyChange,
-  type RangeChange,
-} from "./operations.ts";
+import { covers, keyAfter, type KeyChange, type RangeChange } from "./operations.ts";
 import { type PageReader, PageSource } from "./page_source.ts";
 import type { Scanned } from "./write_request.ts";
 
@@ -214,9 +209,7 @@ export class TransactionCursor<T> extends CursorBase<T> {
 
   #skipTo(target: Uint8Array): void {
     const written = this.#written!;
-    const at = written.findIndex(({ key }) =>
-      orderOf(key, target, this.#bounds.reverse) >= 0
-    );
+    const at = written.findIndex(({ key }) => orderOf(key, target, this.#bounds.reverse) >= 0);
     this.#at = at === -1 ? written.length : at;
   }
 

@@ -73,9 +73,7 @@ export function decodeValue(bytes: Uint8Array): Value {
   } catch (error) {
     throw new StoreError(
       "CORRUPTION",
-      `Cannot decode a value of ${bytes.length} bytes: ${
-        (error as Error).message
-      }`,
+      `Cannot decode a value of ${bytes.length} bytes: ${(error as Error).message}`,
       { cause: error },
     );
   }
@@ -245,9 +243,7 @@ class Reader {
 
   #length(size: number): number {
     if (size === 0) return this.#view.getUint8(this.#step(1));
-    return size === 1
-      ? this.#view.getUint16(this.#step(2))
-      : this.#view.getUint32(this.#step(4));
+    return size === 1 ? this.#view.getUint16(this.#step(2)) : this.#view.getUint32(this.#step(4));
   }
 
   #text(length: number): string {

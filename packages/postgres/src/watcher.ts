@@ -19,12 +19,7 @@ import type { Backend } from "./backend.ts";
 import type { Driver, Row } from "./driver.ts";
 import { shownError } from "./errors.ts";
 import type { Lane } from "./lane.ts";
-import {
-  type Change,
-  decodeCommits,
-  isEmpty,
-  shownOperation,
-} from "./operations.ts";
+import { type Change, decodeCommits, isEmpty, shownOperation } from "./operations.ts";
 
 /** The rows of the log that one statement reads. */
 const LOG_ROWS = 100;
@@ -80,20 +75,14 @@ export class Watcher {
     const shown = bounds.keyEncoding ?? encoding;
     const queue: Queue = new WatchQueue<readonly Change[]>({
       show: (changes): Commit => ({
-        operations: changes.map((change) =>
-          shownOperation(change, bounds, shown)
-        )
-          .filter((operation): operation is Operation =>
-            operation !== undefined
-          ),
+        operations: changes.map((change) => shownOperation(change, bounds, shown))
+          .filter((operation): operation is Operation => operation !== undefined),
       }),
       onEnd: () => this.#remove(entry),
     }, options);
     const entry: Entry = { queue, bounds, from: undefined };
     this.#entries.add(entry);
-    this.#lane.barrier(() => this.#begin(entry)).catch((error) =>
-      queue.fail(error)
-    );
+    this.#lane.barrier(() => this.#begin(entry)).catch((error) => queue.fail(error));
     return new OrderedWatch(queue, this.#lane);
   }
 
@@ -209,9 +198,7 @@ export class Watcher {
       let bytes = 0;
       for (const change of touching) {
         bytes += 64 +
-          ("id" in change
-            ? change.key.length + (change.value?.length ?? 0)
-            : 0);
+          ("id" in change ? change.key.length + (change.value?.length ?? 0) : 0);
       }
       if (queue.note(bytes)) queue.push(touching, bytes);
     }

@@ -55,9 +55,7 @@ export function timeOf(
       'Cannot use the write options: "ttlMs" and "expiresAt" exclude each other',
     );
   }
-  const [name, given] = ttlMs === undefined
-    ? ["expiresAt", expiresAt]
-    : ["ttlMs", ttlMs];
+  const [name, given] = ttlMs === undefined ? ["expiresAt", expiresAt] : ["ttlMs", ttlMs];
   const isDate = name === "expiresAt" && given instanceof Date;
   const number = isDate ? given.getTime() : given;
   if (typeof number !== "number") {

@@ -2,12 +2,7 @@
 
 import pg from "pg";
 import postgres from "postgres";
-import {
-  type Driver,
-  type DriverOptions,
-  pgDriver,
-  postgresDriver,
-} from "../mod.ts";
+import { type Driver, type DriverOptions, pgDriver, postgresDriver } from "../mod.ts";
 
 /** Drivers by the name of their client. */
 export const clients: Readonly<

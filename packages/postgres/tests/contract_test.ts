@@ -2,11 +2,7 @@
 
 import { after, before, test } from "node:test";
 import { contractSuite, type Store } from "@tinykvs/core/contract-suite";
-import {
-  type Connection,
-  MAX_POSTGRES_KEY_BYTES,
-  openPostgres,
-} from "../mod.ts";
+import { type Connection, MAX_POSTGRES_KEY_BYTES, openPostgres } from "../mod.ts";
 import { clients } from "./clients.ts";
 import { type Server, startServer } from "./server.ts";
 

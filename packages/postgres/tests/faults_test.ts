@@ -4,17 +4,8 @@ import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import {
-  type Store,
-  StoreError,
-  UnsupportedFormatError,
-} from "@tinykvs/core/contract";
-import {
-  openPostgres,
-  OutcomeUnknownError,
-  PostgresError,
-  type PostgresOptions,
-} from "../mod.ts";
+import { type Store, StoreError, UnsupportedFormatError } from "@tinykvs/core/contract";
+import { openPostgres, OutcomeUnknownError, PostgresError, type PostgresOptions } from "../mod.ts";
 import { clients } from "./clients.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import { type Server, startServer } from "./server.ts";
@@ -32,8 +23,7 @@ after(async () => {
   await server.stop();
 });
 
-const TERMINATE =
-  "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity " +
+const TERMINATE = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity " +
   "WHERE application_name = 'tinykvs'";
 
 /** The number of connections of stores to the server. */
@@ -92,8 +82,7 @@ for (const [client, driver] of Object.entries(clients)) {
   };
 
   /** The address of a role without a password. */
-  const urlOf = (role: string): string =>
-    server.url.replace("postgres@", `${role}@`);
+  const urlOf = (role: string): string => server.url.replace("postgres@", `${role}@`);
 
   test(`By ${client}: a server that is not there is a typed error`, async () => {
     const url = "postgres://postgres@127.0.0.1:1/postgres";
@@ -112,9 +101,7 @@ for (const [client, driver] of Object.entries(clients)) {
     server.sql("SELECT pg_reload_conf()");
     for (let i = 0;; i++) {
       const url = server.url.replace("postgres@", `${role}:wrong@`);
-      const error = await errorOf(() =>
-        openPostgres(driver(url), { table: "none" })
-      );
+      const error = await errorOf(() => openPostgres(driver(url), { table: "none" }));
       // The server may not have read its file yet.
       if (i < 100 && (error as PostgresError).reason === "rights") continue;
       assertReason(error, "authentication");
@@ -160,9 +147,7 @@ for (const [client, driver] of Object.entries(clients)) {
   test(`By ${client}: a table of a newer version is refused, and named`, async () => {
     await withStore(server.url, async () => {
       server.sql(`UPDATE ${table}_meta SET format = 2`);
-      const error = await errorOf(() =>
-        openPostgres(driver(server.url), { table })
-      );
+      const error = await errorOf(() => openPostgres(driver(server.url), { table }));
       server.sql(`UPDATE ${table}_meta SET format = 1`);
       assert.ok(error instanceof UnsupportedFormatError, error.stack);
       assert.equal(error.file, `public.${table}`);
@@ -257,9 +242,7 @@ for (const [client, driver] of Object.entries(clients)) {
           done += 3;
         }
       };
-      const work = Promise.all([count("a"), count("b")]).finally(() =>
-        isOver = true
-      );
+      const work = Promise.all([count("a"), count("b")]).finally(() => isOver = true);
       await Promise.all([work, ending()]);
       assert.ok(ended >= 3, `only ${ended} backends were ended`);
       assert.deepEqual(await store.getMany(["a", "b", "a tx", "b tx"]), [
@@ -303,8 +286,7 @@ for (const [client, driver] of Object.entries(clients)) {
     }, { snapshotMs: 200 });
   });
 
-  const proxied = (): string =>
-    `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
+  const proxied = (): string => `postgres://postgres@127.0.0.1:${proxy.port}/postgres`;
 
   test(`By ${client}: a write whose answer is lost is sent again, and applied once`, async () => {
     await withStore(proxied(), async (store) => {

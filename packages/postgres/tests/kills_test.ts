@@ -39,9 +39,7 @@ test(`No acknowledged write is lost over ${SERVER_KILLS} kills of the server and
       }
       return count;
     };
-    const writing = Promise.all([write(0), write(1)]).finally(() =>
-      isOver = true
-    );
+    const writing = Promise.all([write(0), write(1)]).finally(() => isOver = true);
     const killing = async (): Promise<void> => {
       for (let kill = 0; kill < SERVER_KILLS + BACKEND_KILLS; kill++) {
         const next = acknowledged + WRITES;

@@ -4,13 +4,7 @@
  */
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import {
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,9 +29,7 @@ export interface Server {
 /** The folder of `initdb` and `postgres`, or undefined if there is no server on this machine. */
 function binaries(): string {
   const top = "/usr/lib/postgresql";
-  const versions = existsSync(top)
-    ? readdirSync(top).sort((a, b) => Number(b) - Number(a))
-    : [];
+  const versions = existsSync(top) ? readdirSync(top).sort((a, b) => Number(b) - Number(a)) : [];
   for (const version of versions) {
     const folder = join(top, version, "bin");
     if (existsSync(join(folder, "postgres"))) return folder;
@@ -191,9 +183,8 @@ export async function startServer(
     if (signal === "SIGKILL") {
       // Its backends end when they notice; those of this test must not live on for a moment.
       const postmaster = Number(readFileSync(pidFile, "utf8").split("\n")[0]);
-      const children =
-        spawnSync("pgrep", ["-P", String(postmaster)], { encoding: "utf8" })
-          .stdout;
+      const children = spawnSync("pgrep", ["-P", String(postmaster)], { encoding: "utf8" })
+        .stdout;
       child?.kill("SIGKILL");
       for (const pid of children.split("\n").filter((line) => line !== "")) {
         try {

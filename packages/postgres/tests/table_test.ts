@@ -53,8 +53,7 @@ for (const [client, connect] of Object.entries(clients)) {
   const openTable = (
     table: string,
     options: Partial<PostgresOptions> = {},
-  ): Promise<PostgresStore> =>
-    openPostgres(connect(server.url), { table, ...options });
+  ): Promise<PostgresStore> => openPostgres(connect(server.url), { table, ...options });
   const newTable = (): string => `${client}_${++tables}`;
 
   test(`By ${client}: keys come in the order of their bytes`, async () => {
@@ -266,9 +265,7 @@ for (const [client, connect] of Object.entries(clients)) {
       const entries = await store.entries({ reverse }).toArray();
       assert.equal(entries.length, 20);
       assert.ok(
-        entries.every(([, bytes]) =>
-          (bytes as Uint8Array).length === value.length
-        ),
+        entries.every(([, bytes]) => (bytes as Uint8Array).length === value.length),
       );
     }
     await using cursor = store.keys();
