@@ -198,8 +198,8 @@ export class Moment {
     const { snapshotMs } = this.#backend;
     this.#gone = new StoreError(
       "SNAPSHOT_GONE",
-      `Cannot use the snapshot: it is older than ${snapshotMs} ms, which is the limit, because it ` +
-        "keeps the server from removing old rows",
+      `Cannot use the snapshot: it is older than ${snapshotMs} ms, which is the limit, because ` +
+        "it keeps the server from removing old rows",
     );
     this.end();
   }

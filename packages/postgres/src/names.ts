@@ -63,6 +63,6 @@ function requireName(what: string, name: unknown): void {
     `Cannot open the store: "${what}" is ${
       JSON.stringify(name.slice(0, 64))
     }, expected a name of ` +
-      `at most ${MAX_NAME_LENGTH} letters a to z, digits and "_", which does not begin with a digit`,
+      `at most ${MAX_NAME_LENGTH} letters a to z, digits and "_", that begins with no digit`,
   );
 }

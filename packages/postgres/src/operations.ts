@@ -61,8 +61,8 @@ export function checkedKey(key: Uint8Array): Uint8Array {
 
 /** @throws {RangeError} the text or the bytes are too long to be stored */
 export function requireLength(value: Value): void {
-  const isLong = typeof value === "string" || ArrayBuffer.isView(value);
-  if (isLong) requireValueLength((value as Uint8Array | string).length + 1);
+  const isLong = typeof value === "string" || value instanceof Uint8Array;
+  if (isLong) requireValueLength(value.length + 1);
 }
 
 /** An encoded value that can be stored. @throws {RangeError} it is too long */

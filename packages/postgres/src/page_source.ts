@@ -18,6 +18,8 @@ const MAX_ROWS = 8192;
 /** Where the pages come from. */
 export interface PageReader {
   readonly statements: Statements;
+  /** Whether keys and values are enough. Then rows may lack versions and times of expiry. */
+  readonly isPlain?: boolean;
   /** The time by which entries have expired. */
   time(): number;
   /** Runs a statement at the source's moment. */
@@ -152,7 +154,7 @@ export class PageSource {
     upper: Uint8Array | undefined,
   ): Promise<Page | undefined> {
     const limit = Math.min(DIRECT_ROWS, this.#wanted);
-    const [statement, parameters] = this.#statement(lower, upper, limit);
+    const [statement, parameters] = this.#statement(lower, upper, limit, false);
     const rows = await this.#reader.readFirst?.(statement, parameters);
     if (rows === undefined) return undefined;
     const isFull = bytesOf(rows) >= PAGE_BYTES;
@@ -189,12 +191,14 @@ export class PageSource {
     lower: Uint8Array,
     upper: Uint8Array | undefined,
     limit: number,
+    isPlain: boolean,
   ): [Statement, Parameter[]] {
     const { statements, time } = this.#reader;
     const index = pageIndex(
       this.#reverse,
       upper !== undefined,
       this.#withValues,
+      isPlain,
     );
     const parameters = [lower, upper ?? null, time(), limit, PAGE_BYTES];
     return [
@@ -208,7 +212,13 @@ export class PageSource {
     upper: Uint8Array | undefined,
   ): Promise<Page> {
     const limit = Math.min(this.#pageRows, this.#wanted);
-    const [statement, parameters] = this.#statement(lower, upper, limit);
+    const isPlain = this.#reader.isPlain === true;
+    const [statement, parameters] = this.#statement(
+      lower,
+      upper,
+      limit,
+      isPlain,
+    );
     const rows = await this.#reader.read(statement, parameters);
     let bytes = 0;
     for (const [key, value] of rows) {

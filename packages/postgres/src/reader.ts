@@ -157,6 +157,7 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
         };
         return entryOf(key as Uint8Array, stored, shown);
       },
+      false,
     );
   }
 
@@ -256,6 +257,7 @@ function scanAt<T>(
   withValues: boolean,
   requireOpen: () => void,
   show: (row: Row) => T,
+  isPlain = true,
 ): Cursor<T> {
   moment.retain();
   let isHeld = true;
@@ -266,6 +268,7 @@ function scanAt<T>(
   return new PageCursor<T>({
     statements,
     withValues,
+    isPlain,
     time: () => moment.time,
     read: (statement, parameters) => moment.read("scan", statement, parameters),
     readFirst: (statement, parameters) => moment.readDirectly("scan", statement, parameters),

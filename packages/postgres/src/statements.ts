@@ -15,7 +15,7 @@ export interface Statements {
   readonly count: Statement;
   /** lower, upper, time, limit → the number of keys, up to the limit. */
   readonly countUpTo: Statement;
-  /** lower, upper, time → the number and the digest of versions, as the check of a commit has it. */
+  /** lower, upper, time → the number and the digest of versions, as a commit checks it. */
   readonly digest: Statement;
   /** A page: lower, upper, time, rows, bytes → key, value, version, time of expiry. */
   readonly pages: readonly Statement[];
@@ -33,13 +33,14 @@ export interface Statements {
   readonly forgetOld: Statement;
 }
 
-/** Which page statement. */
+/** Which page statement. A plain one has neither versions nor times of expiry. */
 export function pageIndex(
   reverse: boolean,
   hasUpper: boolean,
   withValues: boolean,
+  isPlain: boolean,
 ): number {
-  return (reverse ? 4 : 0) + (hasUpper ? 2 : 0) + (withValues ? 1 : 0);
+  return (isPlain ? 8 : 0) + (reverse ? 4 : 0) + (hasUpper ? 2 : 0) + (withValues ? 1 : 0);
 }
 
 /** Makes the statements for a store. */
@@ -55,10 +56,11 @@ export function statementsOf(names: Names): Statements {
     const order = index & 4 ? "ORDER BY k DESC" : "ORDER BY k";
     const upper = index & 2 ? "AND k < $2::bytea" : "AND $2::bytea IS NULL";
     const value = index & 1 ? "v" : "NULL::bytea AS v";
+    const rest = index & 8 ? "" : ", ver, exp";
     return statement(
       `page_${index}`,
-      `SELECT k, v, ver, exp FROM (
-         SELECT k, ${value}, ver, exp,
+      `SELECT k, v${rest} FROM (
+         SELECT k, ${value}${rest},
            sum(length(k) + coalesce(length(${index & 1 ? "v" : "NULL::bytea"}), 0)) OVER (
              ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
          FROM ${table} WHERE k >= $1::bytea ${upper} AND ${alive} ${order} LIMIT $4::bigint
@@ -95,7 +97,7 @@ export function statementsOf(names: Names): Statements {
          coalesce(string_agg(ver || ',', '' ORDER BY k), ''), 'UTF8')), 'hex')
        FROM ${table} WHERE ${within} AND ${alive}`,
     ),
-    pages: Array.from({ length: 8 }, (_, index) => page(index)),
+    pages: Array.from({ length: 16 }, (_, index) => page(index)),
     write: statement(
       "write",
       `SELECT status, seq, watched FROM ${write}(
