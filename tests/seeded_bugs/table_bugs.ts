@@ -218,7 +218,7 @@ export const tableBugs: readonly Bug[] = [
     does: "notes a block of one tombstone as one that holds a value",
     edits: [{
       file: "src/sstable/table_writer.ts",
-      find: "block.entryBytes >= MIN_LONE_BYTES && !this.#isLastTombstone",
+      find: "block.entryBytes >= MIN_LONE_BYTES && !this.#isLastMortal",
       replace: "block.entryBytes >= 1",
     }],
     caughtBy: directed(
