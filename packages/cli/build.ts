@@ -3,6 +3,7 @@
  * node_modules, so the sources become one module of JavaScript; the dependencies stay imports.
  */
 
+import * as path from "node:path";
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -26,7 +27,7 @@ await build({
   format: "esm",
   target: "es2023",
 });
-copyFileSync(at("README.md"), at("dist/README.md"));
+copyFileSync(at("README.md"), path.join(at("dist"), "README.md"));
 cpSync(at("docs"), at("dist/docs"), { recursive: true });
 copyFileSync(at("../../LICENSE"), at("dist/LICENSE"));
 const published = {

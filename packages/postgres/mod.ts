@@ -7,7 +7,8 @@
  * import { openPostgres, pgDriver } from "@tinykvs/postgres";
  * import pg from "pg";
  *
- * await using store = await openPostgres(pgDriver(pg, "postgres://localhost/app"), { table: "kv" });
+ * const driver = pgDriver(pg, "postgres://localhost/app");
+ * await using store = await openPostgres(driver, { table: "kv" });
  * await store.put("user:1", { name: "Alice" });
  * for await (const [key, value] of store.entries({ prefix: "user:" })) console.log(key, value);
  * ```

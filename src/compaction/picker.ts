@@ -36,8 +36,8 @@ const MAX_INPUT_FILES = 12;
 
 /**
  * The most urgent compaction: of tables that are hidden as a whole, which costs nothing; then for a
- * level that is beyond its limit, then for small tables, then for tombstones and entries that expire
- * by `nowMs`. Undefined if there is nothing to do.
+ * level that is beyond its limit, then for small tables, then for tombstones and entries that
+ * expire by `nowMs`. Undefined if there is nothing to do.
  */
 export function pickCompaction(
   levels: Levels,

@@ -14,7 +14,7 @@ export const WRITE_BYTES: number = 256 * 1024;
 /** Room for a whole piece and the block that fills it. */
 const OUTPUT_BYTES = WRITE_BYTES + 64 * 1024;
 
-/** The output buffer begins with this part of its size and doubles: most tables of small stores fit. */
+/** The output buffer begins with this part of its size. Most tables of small stores fit. */
 const FIRST_PART = 1 / 64;
 
 /** Memory beyond this, which a huge entry needed, is not kept. */

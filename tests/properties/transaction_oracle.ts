@@ -56,7 +56,7 @@ export interface Committed {
   readonly id: string;
   readonly calls: readonly Call[];
   readonly isReadOnly: boolean;
-  /** The time at which its last attempt began, by which it judges what has expired, if values do. */
+  /** The time at which its last attempt began, by which it judges what has expired. */
   readonly begunMs?: number;
 }
 

@@ -42,7 +42,7 @@ export function putOptionsOf(
 /**
  * The time of expiry that an operation or the options of a put have.
  *
- * @throws {TypeError | RangeError} it is none
+ * @throws {TypeError | RangeError} it is not a time
  */
 export function timeOf(
   ttlMs: unknown,

@@ -105,8 +105,8 @@ export class EntryScan {
 
   /**
    * Makes a walk that has not started over what a lease shows. Its user must hold the view. With
-   * `keysOnly` large values are not read, and nobody may use the shown values. `own` has entries and
-   * deletions that come before those of the view; the walk says nothing about dead ranges then.
+   * `keysOnly` large values are not read, and nobody may use the shown values. `own` has entries
+   * and deletions that come before those of the view; the walk says nothing about dead ranges then.
    */
   constructor(
     { view, sequence, wallMs }: ScannedState,
