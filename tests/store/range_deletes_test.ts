@@ -86,6 +86,22 @@ test("A deleted range takes what was put before it, in memory, in tables and aft
   }
 });
 
+test("Snapshots and open cursors do not see a range that is deleted later in the same memtable", () => {
+  const store = openSync("/db", { fileSystem: memoryFileSystem() });
+  for (const key of ["a", "b", "c", "d", "e"]) store.putSync(key, 1);
+  store.deleteRangeSync({ prefix: "a" });
+  const snapshot = store.snapshot();
+  const cursor = store.keys();
+  assert.deepEqual(cursor.nextManySync(1), ["b"]);
+  store.deleteRangeSync({ gte: "c", lt: "e" });
+  assert.deepEqual([...store.keys()], ["b", "e"]);
+  assert.deepEqual(snapshot.getManySync(["a", "c", "d"]), [undefined, 1, 1]);
+  assert.deepEqual([...snapshot.keys({ reverse: true })], ["e", "d", "c", "b"]);
+  assert.deepEqual([...cursor], ["c", "d", "e"]);
+  snapshot.close();
+  store.closeSync();
+});
+
 test("What can't be a range to delete is refused, and nothing is written", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem() });
   await store.put("a", 1);
