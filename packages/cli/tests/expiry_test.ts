@@ -120,18 +120,12 @@ test("get, scan and info show when a value expires, as a time to people and as m
   assert.equal(place!.expiresAt, TIME);
   assert.ok(!("expiresAt" in (await json("info", "b") as object[])[0]!));
 
-  assert.match(
-    await text("get", "a"),
-    /^"x"  string, 1 B, expires 2099-01-01 00:00:00Z$/m,
-  );
-  assert.match(
-    await text("info", "a"),
-    /^a  "x"  expires 2099-01-01 00:00:00Z$/m,
-  );
+  assert.ok((await text("get", "a")).includes(`"x"  string, 1 B, expires 2099-01-01 00:00:00Z\n`));
+  assert.ok((await text("info", "a")).includes(`a  "x"  expires 2099-01-01 00:00:00Z\n`));
   const scanned = await text("scan");
-  assert.match(scanned, /│ key │ type   │ value │ expires              │/);
-  assert.match(scanned, /│ a   │ string │ "x"   │ 2099-01-01 00:00:00Z │/);
-  assert.match(scanned, /│ b   │ string │ "y"   │                      │/);
+  assert.ok(scanned.includes(`│ key │ type   │ value │ expires              │`));
+  assert.ok(scanned.includes(`│ a   │ string │ "x"   │ 2099-01-01 00:00:00Z │`));
+  assert.ok(scanned.includes(`│ b   │ string │ "y"   │                      │`));
   assert.doesNotMatch(await text("scan", "b"), /expires/);
   assert.equal((await run([db, "scan", "--raw"])).out, "a\tx\nb\ty\n");
 });
@@ -151,9 +145,6 @@ test("info says that a value is there and is not seen, because it has expired", 
     environment: PLAIN,
   });
   assert.equal(ran.code, 1);
-  assert.match(
-    ran.out,
-    /^a  no value: it has expired, or its range was deleted$/m,
-  );
+  assert.ok(ran.out.includes(`a  no value: it has expired, or its range was deleted\n`));
   assert.equal((await run([db, "get", "a"])).code, 1);
 });
