@@ -2,6 +2,7 @@
 
 import type { Cursor, Range, Value } from "@tinykvs/core";
 import type { Lease } from "./store_access.ts";
+import type { StoredEntry } from "./values/json_form.ts";
 
 const MAX_ENTRIES = 1024;
 /** A piece should take about this number of bytes. */
@@ -27,6 +28,33 @@ export function keyBatches(
   range: Range,
 ): AsyncGenerator<Uint8Array[]> {
   return batches(source.keys(range), (key) => key.length);
+}
+
+/**
+ * The entries of a range with their times of expiry, in pieces, as of one moment. Cursors do not
+ * show times, so every key is looked up: that takes about 5 µs each.
+ */
+export async function* timedBatches(
+  store: Lease["store"],
+  range: Range,
+): AsyncGenerator<StoredEntry[]> {
+  using snapshot = store.snapshot();
+  for await (const keys of keyBatches(snapshot, range)) {
+    let piece: StoredEntry[] = [];
+    let bytes = 0;
+    for (const key of keys) {
+      const entry = snapshot.getEntrySync(key);
+      if (entry === undefined) continue;
+      piece.push(entry);
+      bytes += key.length + sizeOf(entry.value);
+      // Pieces of keys may be long, and values large.
+      if (bytes < PIECE_BYTES) continue;
+      yield piece;
+      piece = [];
+      bytes = 0;
+    }
+    if (piece.length > 0) yield piece;
+  }
 }
 
 async function* batches<T>(

@@ -6,7 +6,7 @@
  * changes twice in between, only its last value shows.
  */
 
-import type { Range, Value } from "@tinykvs/core";
+import type { DeletedRange, Range, Value } from "@tinykvs/core";
 import { Buffer } from "node:buffer";
 import { readdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,6 +17,8 @@ import { UsageError } from "./errors.ts";
 import { entryColumns, keyColumn } from "./output/entry_columns.ts";
 import type { Output } from "./output/output.ts";
 import type { Column } from "./output/rows.ts";
+import { csvCell } from "./output/text_rows.ts";
+import { describeRange } from "./range_options.ts";
 import { escapeControls } from "./text/escape.ts";
 import { timeText } from "./text/numbers.ts";
 import { cut } from "./text/width.ts";
@@ -128,6 +130,10 @@ async function followOpenStore(
   try {
     for await (const { operations } of lease.store.watch(range, { signal })) {
       for (const operation of operations) {
+        if (operation.type === "deleteRange") {
+          await showDeletedRange(output, operation.range, terminal.now());
+          continue;
+        }
         const key = typeof operation.key === "string" ? toUtf8(operation.key) : operation.key;
         const value = operation.type === "put" ? operation.value : undefined;
         await showChange(output, { key, value }, terminal.now());
@@ -246,6 +252,25 @@ export async function showChange(
     );
     await sink.write({ key, value } as never);
   }
+}
+
+/** Writes that a range was deleted: a line for people, an object with its bounds for programs. */
+export async function showDeletedRange(
+  output: Output,
+  range: DeletedRange,
+  at: number,
+): Promise<void> {
+  const { stream, paint, mode } = output;
+  const text = escapeControls(describeRange(range));
+  if (mode === "box") {
+    const time = paint("dim", `${timeText(at)}  `);
+    await stream.write(`${time}${paint("bad", mark(undefined))} ${text}\n`);
+  } else if (mode === "json" || mode === "jsonl") {
+    const bounds = Object.entries(range).map(([name, key]) =>
+      `"${name}":{${keyJson(typeof key === "string" ? toUtf8(key) : key)}}`
+    );
+    await stream.write(`{"change":"deleteRange","range":{${bounds.join()}}}\n`);
+  } else await stream.write(mode === "csv" ? `deleteRange,${csvCell(text)},\n` : `${text}\n`);
 }
 
 function mark(value: Value | undefined): string {

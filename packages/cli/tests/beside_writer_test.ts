@@ -1,7 +1,8 @@
 /** Reading works while somebody writes; writing waits its turn. */
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import * as path from "node:path";
 import { test } from "node:test";
 import { open } from "@tinykvs/core";
 import { run } from "./support/cli.ts";
@@ -119,3 +120,46 @@ test("What destroys asks on a terminal, and needs --yes in a pipe", async () => 
   assert.equal((await run([db, "scan"])).code, 2);
   assert.ok(!existsSync(`${db}/CURRENT`));
 });
+
+test("A deleted range is one small write, however many keys it has, by the command and by SQL", async () => {
+  using folder = temporaryFolder();
+  for (
+    const [name, words, rest] of [
+      ["command", ["delete-range", "s:"], ["t"]],
+      ["all", ["delete-range", "--all"], []],
+      ["sql", ["sql", "DELETE FROM kv WHERE k LIKE 's:%'"], ["t"]],
+      ["between", ["sql", "DELETE FROM kv WHERE k BETWEEN 's:' AND 's:~'"], [
+        "t",
+      ]],
+    ] as const
+  ) {
+    const db = folder.at(name);
+    {
+      await using store = await open(db);
+      const batch = store.batch().put("t", 1);
+      for (let i = 0; i < 3000; i++) batch.put(`s:${i}`, i);
+      await batch.write();
+    }
+    const before = bytesOf(db);
+    const ran = await run([db, ...words, "--yes"]);
+    assert.deepEqual(
+      [ran.code, ran.err, JSON.parse(ran.out)],
+      [0, "", { deleted: 3000 + 1 - rest.length }],
+      name,
+    );
+    // 3000 deletions of keys would be more than 20 KB.
+    assert.ok(
+      bytesOf(db) - before < 2000,
+      `${name}: ${before} B, then ${bytesOf(db)} B`,
+    );
+    await using store = await open(db, { readOnly: true });
+    assert.deepEqual(await store.keys().toArray(), rest);
+  }
+});
+
+function bytesOf(directory: string): number {
+  return readdirSync(directory).reduce(
+    (sum, name) => sum + statSync(path.join(directory, name)).size,
+    0,
+  );
+}

@@ -99,18 +99,84 @@ function asComparable(entry: StoredEntry): unknown {
   };
 }
 
-test("A dump with expiry keeps it, and this version refuses to load what it cannot keep", async () => {
+test("A dump and a load keep the times at which entries expire", async () => {
+  using folder = temporaryFolder();
+  const time = Date.now() + 1e9;
+  const large = "x".repeat(3e5);
+  {
+    await using store = await open(folder.at("db"));
+    const batch = store.batch();
+    for (let i = 0; i < 2000; i++) {
+      if (i % 3 === 0) batch.put(`k${i}`, i, { expiresAt: time + i });
+      else batch.put(`k${i}`, i);
+    }
+    batch.put("large:1", large, { expiresAt: time }).put("large:2", large);
+    await batch.write();
+  }
+  for (const [name, ...words] of [["dump"], ["export", "-f", "ndjson"]]) {
+    const file = folder.at(name!);
+    const written = await run([folder.at("db"), name!, file, ...words]);
+    assert.deepEqual([written.code, written.err], [0, ""]);
+    const loaded = await run([
+      folder.at(`of ${name}`),
+      name === "dump" ? "load" : "import",
+      file,
+      ...words,
+    ]);
+    assert.deepEqual([loaded.code, loaded.err], [0, ""]);
+    assert.equal(JSON.parse(loaded.out).loaded, 2002);
+    await using before = await open(folder.at("db"), { readOnly: true });
+    await using after = await open(folder.at(`of ${name}`), { readOnly: true });
+    const keys = await before.keys().toArray();
+    assert.deepEqual(await after.keys().toArray(), keys);
+    for (const key of keys) {
+      assert.deepEqual(after.getEntrySync(key), before.getEntrySync(key), key);
+    }
+    assert.equal(after.getEntrySync("k3")?.expiresAt, time + 3);
+  }
+});
+
+test("What has expired since the dump is left out, counted, and removes nothing", async () => {
   using folder = temporaryFolder();
   async function* batches(): AsyncGenerator<StoredEntry[]> {
-    yield [{ key: Uint8Array.of(97), value: 1n, expiresAt: 1_800_000_000_000 }];
+    const entry = (key: string, expiresAt?: number): StoredEntry => ({
+      key: Buffer.from(key),
+      value: 1n,
+      expiresAt,
+    });
+    yield [entry("a", 1_000_000), entry("b"), entry("c", 2_000_000), entry("d", 8e12)];
   }
   const pieces: Uint8Array[] = [];
   for await (const piece of dumpPieces(batches(), () => {})) pieces.push(piece);
-  const text = Buffer.concat(pieces).toString();
-  assert.match(text, /"expiresAt":"2027-01-15T08:00:00.000Z"/);
-  writeFileSync(folder.at("d"), text);
-  const loaded = await run([folder.at("db"), "load", folder.at("d")]);
-  assert.deepEqual([loaded.code, existsSync(folder.at("db"))], [5, false]);
+  const file = folder.at("d");
+  const db = folder.at("db");
+  writeFileSync(file, Buffer.concat(pieces));
+  const dry = await run([db, "load", file, "--dry-run"]);
+  assert.deepEqual(JSON.parse(dry.out), { wouldLoad: 2, expired: 2, problems: 0 });
+  assert.equal((await run([db, "put", "a", "mine", "--create"])).code, 0);
+  const ran = await run([db, "load", file, "--yes"], { terminal: true, columns: 200 });
+  assert.equal(ran.code, 0);
+  assert.match(ran.out, /^loaded 2 entries, left out 2 that expired/);
+  await using store = await open(db, { readOnly: true });
+  assert.deepEqual(await store.entries().toArray(), [["a", "mine"], ["b", 1n], ["d", 1n]]);
+});
+
+test("A time in a dump is milliseconds or ISO 8601, and another one is a bad line", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  const line = (time: unknown): string =>
+    `{"key":"a","type":"int64","value":1,"expiresAt":${JSON.stringify(time)}}\n`;
+  for (const time of ["soon", 1.5, null, 9e15, true]) {
+    const ran = await run([db, "import", "-", "-f", "ndjson"], { input: line(time) });
+    assert.deepEqual([ran.code, existsSync(db)], [3, false], String(time));
+    assert.match(ran.err, /Line 1: its expiresAt is neither milliseconds/);
+  }
+  for (const time of [4_070_908_800_000, "2099-01-01T00:00:00.000Z"]) {
+    const input = line(time);
+    assert.equal((await run([db, "import", "-", "-f", "ndjson", "--yes"], { input })).code, 0);
+    await using store = await open(db, { readOnly: true });
+    assert.equal(store.getEntrySync("a")?.expiresAt, 4_070_908_800_000);
+  }
 });
 
 test("A dump that was cut off or changed anywhere is refused, and makes no store", async () => {

@@ -1,12 +1,10 @@
 /** `delete-range`: removes all keys of a range. */
 
 import type { Range } from "@tinykvs/core";
-import { keyBatches } from "../batches.ts";
 import { type Command, command } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import type { Progress } from "../output/progress.ts";
 import { boundOptions, boundsOf, describeRange, isWholeStore } from "../range_options.ts";
-import type { Lease } from "../store_access.ts";
+import { type Lease, SMALL_WRITE } from "../store_access.ts";
 import { countOf } from "../text/numbers.ts";
 
 export const deleteRangeCommand: Command = command({
@@ -16,8 +14,8 @@ export const deleteRangeCommand: Command = command({
   arity: [0, 1],
   options: { ...boundOptions, all: { help: "the whole store" } },
   details:
-    `Counts the keys first, and asks. It removes them in batches: a crash in the middle leaves
-the rest, and the same command goes on with it.`,
+    `Counts the keys first, and asks. It removes them all by one write, or none. Their space comes
+back with compactions. Until then, versions that know no deleted ranges refuse the store.`,
   examples: [
     ["./db delete-range session: --dry-run", "how many would go?"],
     ["./db delete-range session:", "asks, then removes them"],
@@ -36,7 +34,7 @@ the rest, and the same command goes on with it.`,
       );
     }
     const what = describeRange(range);
-    const counted = await countOfRange(store, range, signal);
+    const counted = await countOfRange(await store.read(), range, signal);
     const keys = countOf(counted, "key");
     if (settings.dryRun || counted === 0) {
       const text = `would delete ${keys}: ${what}`;
@@ -44,42 +42,20 @@ the rest, and the same command goes on with it.`,
       return;
     }
     await prompt.confirm(`This deletes ${keys} of ${store.path}: ${what}`);
-    await using lease = await store.write();
-    using progress = context.progress("deleting");
-    const deleted = await deleteRange(lease, range, signal, progress, counted);
+    await using lease = await store.write(SMALL_WRITE);
+    // Counted again: between the question and the answer others may have written.
+    const deleted = await lease.store.count({ ...range, signal });
+    if (options.all === true) await lease.store.clear();
+    else await lease.store.deleteRange(range);
     await output.result({ deleted }, `deleted ${countOf(deleted, "key")}`);
   },
 });
 
 async function countOfRange(
-  store: { read(): Promise<Lease> },
+  opened: Lease,
   range: Range,
   signal: AbortSignal,
 ): Promise<number> {
-  await using lease = await store.read();
+  await using lease = opened;
   return await lease.store.count({ ...range, signal });
-}
-
-/** Removes the keys of a range; returns how many. */
-async function deleteRange(
-  { store }: Lease,
-  range: Range,
-  signal: AbortSignal,
-  progress: Progress,
-  expected: number,
-): Promise<number> {
-  let deleted = 0;
-  for await (const keys of keyBatches(store, { ...range, signal })) {
-    const batch = store.batch();
-    for (const key of keys) batch.delete(key);
-    await batch.write();
-    deleted += keys.length;
-    progress.update({
-      doneBytes: 0,
-      items: deleted,
-      totalItems: expected,
-      unit: "keys",
-    });
-  }
-  return deleted;
 }

@@ -1,14 +1,11 @@
 /** `dump`: writes a store, or a range of it, as text without loss. */
 
-import type { Range } from "@tinykvs/core";
-import { entryBatches } from "../batches.ts";
+import { timedBatches } from "../batches.ts";
 import { type Command, command } from "../command.ts";
 import { dumpPieces } from "../dump/dump_format.ts";
 import { writeOutput } from "../io/output_file.ts";
 import { boundOptions, boundsOf } from "../range_options.ts";
-import type { Lease } from "../store_access.ts";
 import { bytesText, countOf, timeText } from "../text/numbers.ts";
-import type { StoredEntry } from "../values/json_form.ts";
 import { escapeControls } from "../text/escape.ts";
 
 export const dumpCommand: Command = command({
@@ -45,7 +42,7 @@ checksum, so a dump that was cut off is noticed. FILE gets its name only when it
     let entries = 0;
     let bytes = 0;
     const pieces = dumpPieces(
-      stored(lease, { ...range, signal }),
+      timedBatches(lease.store, { ...range, signal }),
       (lineBytes) => {
         entries++;
         bytes += lineBytes;
@@ -71,13 +68,3 @@ checksum, so a dump that was cut off is noticed. FILE gets its name only when it
     );
   },
 });
-
-/** The entries of a range, as a dump holds them. */
-export async function* stored(
-  lease: Lease,
-  range: Range,
-): AsyncGenerator<StoredEntry[]> {
-  for await (const batch of entryBatches(lease.store, range)) {
-    yield batch.map(([key, value]) => ({ key, value }));
-  }
-}

@@ -1,6 +1,7 @@
 /** `export`: writes entries for other programs. */
 
 import { rename, rm, stat } from "node:fs/promises";
+import { timedBatches } from "../batches.ts";
 import { type Command, command } from "../command.ts";
 import { csvPieces } from "../convert/csv_export.ts";
 import { writeFiles } from "../convert/files.ts";
@@ -14,7 +15,6 @@ import { escapeControls } from "../text/escape.ts";
 import { countOf, timeText } from "../text/numbers.ts";
 import { toUtf8 } from "../values/bytes.ts";
 import { entryJson, type StoredEntry } from "../values/json_form.ts";
-import { stored } from "./dump.ts";
 
 const choices = [
   "csv",
@@ -41,7 +41,8 @@ export const exportCommand: Command = command({
     "keep-going": { help: "files: leave out keys that cannot be files" },
   },
   details:
-    `CSV, JSON lines and SQLite keep every type, and \`import\` restores it. Files and LevelDB
+    `CSV, JSON lines and SQLite keep every type, and \`import\` restores it. JSON lines keep the
+time at which an entry expires, too. Files and LevelDB
 have only bytes: text and bytes stay as they are, other values become their literals. For a backup,
 use checkpoint or dump. TARGET gets its name only when it is whole.`,
   examples: [
@@ -91,7 +92,7 @@ use checkpoint or dump. TARGET gets its name only when it is whole.`,
       problems++;
       void terminal.err.write(`tinykvs: ${escapeControls(error.message)}\n`);
     };
-    const batches = stored(lease, { ...range, signal });
+    const batches = timedBatches(lease.store, { ...range, signal });
     if (isText) {
       const counting = (async function* (): AsyncGenerator<StoredEntry[]> {
         for await (const batch of batches) {

@@ -23,11 +23,10 @@ export const getCommand: Command = command({
   async run({ store, output }, { args }) {
     const keys = args.map(parseKey);
     await using lease = await store.read();
-    const values = await lease.store.getMany(keys);
-    const found: StoredEntry[] = keys.flatMap((key, index) => {
-      const value = values[index];
-      return value === undefined ? [] : [{ key, value }];
-    });
+    // All keys as of one moment.
+    using snapshot = lease.store.snapshot();
+    const entries = await Promise.all(keys.map((key) => snapshot.getEntry(key)));
+    const found: StoredEntry[] = entries.filter((entry) => entry !== undefined);
     const only = found[0];
     if (keys.length === 1 && only !== undefined) {
       if (output.mode === "raw") {
@@ -35,7 +34,7 @@ export const getCommand: Command = command({
       } else if (output.isForPeople) await showEntry(output, only);
       else await writeAll(output, found);
     } else if (found.length > 0) await writeAll(output, found);
-    const missing = keys.filter((_, index) => values[index] === undefined);
+    const missing = keys.filter((_, index) => entries[index] === undefined);
     if (missing.length > 0) {
       const names = missing.map((key) => keyText(key, 60)).join(", ");
       throw new CommandError(EXIT.notFound, `Not found: ${names}`);

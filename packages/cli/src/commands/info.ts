@@ -6,6 +6,7 @@ import { EXIT } from "../errors.ts";
 import type { Column } from "../output/rows.ts";
 import { bytesText, countOf, timeText } from "../text/numbers.ts";
 import { escapeControls } from "../text/escape.ts";
+import { expiryText } from "../values/times.ts";
 import { parseKey } from "../values/literal_parser.ts";
 import { keyText, literalOf } from "../values/literal_text.ts";
 
@@ -27,18 +28,32 @@ shown, too: whether their filter knew that, or a block had to be read.`,
     await using lease = await access.read();
     const { store } = lease;
     const places = await store.locate(key);
-    const value = await store.get(key);
+    const entry = await store.getEntry(key);
+    const { value, expiresAt } = entry ?? {};
+    const newest = places.find(({ type }) => type !== undefined);
+    // A locate shows what is stored. Neither a time nor a deleted range changes that.
+    const isHidden = value === undefined && newest !== undefined && newest.type !== "tombstone";
     const versions = places.filter((place) => place.type !== undefined).length;
     if (output.isForPeople) {
-      const shown = value === undefined ? "no value" : literalOf(value, 60);
+      const shown = value !== undefined
+        ? literalOf(value, 60)
+        : isHidden
+        ? "no value: it has expired, or its range was deleted"
+        : "no value";
       const name = output.paint("key", escapeControls(keyText(key, 200)));
       const isCut = shown.length >= 60 ? "…" : "";
+      const expiry = expiresAt === undefined
+        ? ""
+        : output.paint("dim", `  expires ${expiryText(expiresAt)}`);
       await output.stream.write(
-        `${name}  ${escapeControls(shown.slice(0, 60))}${isCut}\n`,
+        `${name}  ${escapeControls(shown.slice(0, 60))}${isCut}${expiry}\n`,
       );
     }
     const sink = output.rows(columns);
-    for (const place of places) await sink.write(place);
+    for (const place of places) {
+      const time = place === newest && expiresAt !== undefined ? { expiresAt } : {};
+      await sink.write({ ...place, ...time });
+    }
     const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
     const tables = places.filter(({ place }) => place === "table").length;
     await sink.end(

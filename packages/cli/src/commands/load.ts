@@ -16,7 +16,9 @@ export const loadCommand: Command = command({
   options: {
     "keep-going": { help: "leave out bad lines, and load the others" },
   },
-  details: `Checks a file first, so a damaged dump changes nothing. Killed in the middle, the same
+  details:
+    `Checks a file first, so a damaged dump changes nothing. Entries that have expired since the dump are
+left out. Killed in the middle, the same
 command goes on. Standard input ("-") cannot be checked first: if it is damaged, what came before the
 damage is in the store, unless the load made the store: then it removes it. If bad lines were left
 out, it exits with 3.`,

@@ -1,7 +1,7 @@
 /** `scan` and `keys`: the entries or keys of a range, in order. */
 
 import type { Range } from "@tinykvs/core";
-import { entryBatches, keyBatches } from "../batches.ts";
+import { keyBatches, timedBatches } from "../batches.ts";
 import { type Command, command, type FlagOption } from "../command.ts";
 import type { Context } from "../context.ts";
 import { followOptions, followRange, intervalOf } from "../follow.ts";
@@ -38,7 +38,8 @@ export const scanCommand: Command = command({
     const lease = await context.store.read();
     try {
       const { output } = context;
-      const sink = output.rows(entryColumns(false));
+      // A header of CSV comes before the first row, and imports know it: without the times.
+      const sink = output.rows(entryColumns(output.isForPeople));
       await show(
         context,
         lease,
@@ -47,11 +48,7 @@ export const scanCommand: Command = command({
         "entry",
         "entries",
         sink,
-        (limited) =>
-          mapBatches(
-            entryBatches(lease.store, limited),
-            ([key, value]) => ({ key, value }),
-          ),
+        (limited) => timedBatches(lease.store, limited),
       );
       if (options.follow === true) {
         await followRange(context, lease, range, intervalOf(options));

@@ -67,9 +67,7 @@ export function* entryLines(
     yield entryJson(entry);
     return;
   }
-  const expiry = expiresAt === undefined
-    ? ""
-    : `"expiresAt":"${new Date(expiresAt).toISOString()}",`;
+  const expiry = expiresAt === undefined ? "" : `"expiresAt":${expiresAt},`;
   let head = `${keyJson(key)},"type":"${isBytes ? "bytes" : "string"}",${expiry}`;
   for (let at = 0; at < length;) {
     let end = Math.min(length, at + partLength);

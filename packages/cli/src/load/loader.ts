@@ -46,6 +46,8 @@ export interface LoadJob {
 /** What was found when the source was read. */
 interface Content {
   entries: number;
+  /** Those of the entries that expired before they were read. */
+  expired: number;
   problems: number;
   /** Whether every key is larger than the one before. */
   isSorted: boolean;
@@ -60,22 +62,25 @@ export async function load(context: Context, job: LoadJob): Promise<ExitCode> {
     content = await read(context, job, "checking", settings.dryRun, () => {});
   }
   if (settings.dryRun) {
+    const { entries, expired, problems } = content!;
     await output.result(
-      { wouldLoad: content!.entries, problems: content!.problems },
-      `would load ${countOf(content!.entries, "entry", "entries")} into ${
+      { wouldLoad: entries - expired, expired, problems },
+      `would load ${countOf(entries - expired, "entry", "entries")} into ${
         escapeControls(store.path)
-      }${problemsText(content!.problems)}`,
+      }${leftOutText(expired, problems)}`,
     );
-    return content!.problems > 0 ? EXIT.damage : EXIT.ok;
+    return problems > 0 ? EXIT.damage : EXIT.ok;
   }
   const target = await look(context, job);
   if (target.isFilled && !target.isContinued) {
-    const what = content === undefined ? "entries" : countOf(content.entries, "entry", "entries");
+    const what = content === undefined
+      ? "entries"
+      : countOf(content.entries - content.expired, "entry", "entries");
     await context.prompt.confirm(
       `This loads ${what} into ${store.path}, which is not empty; keys in both get new values`,
     );
   }
-  const { loaded, skipped, problems } = await fill(
+  const { loaded, skipped, expired, problems } = await fill(
     context,
     job,
     target,
@@ -84,15 +89,16 @@ export async function load(context: Context, job: LoadJob): Promise<ExitCode> {
   const seconds = (context.terminal.now() - startedMs) / 1000;
   const continued = skipped === 0 ? "" : `, ${countText(skipped)} were there already`;
   await output.result(
-    { loaded, skipped, problems, seconds },
-    `loaded ${countOf(loaded, "entry", "entries")}${continued}${problemsText(problems)}` +
+    { loaded, skipped, expired, problems, seconds },
+    `loaded ${countOf(loaded, "entry", "entries")}${continued}${leftOutText(expired, problems)}` +
       output.paint("dim", `  ${durationText(seconds)}`),
   );
   return problems > 0 ? EXIT.damage : EXIT.ok;
 }
 
-function problemsText(problems: number): string {
-  return problems === 0 ? "" : `, left out ${countOf(problems, "bad line")}`;
+function leftOutText(expired: number, problems: number): string {
+  const over = expired === 0 ? "" : `, left out ${countText(expired)} that expired`;
+  return problems === 0 ? over : `${over}, left out ${countOf(problems, "bad line")}`;
 }
 
 /** What is known about the store before the load. */
@@ -132,10 +138,11 @@ async function fill(
   job: LoadJob,
   target: Target,
   content: Content | undefined,
-): Promise<{ loaded: number; skipped: number; problems: number }> {
-  const { store, signal } = context;
+): Promise<{ loaded: number; skipped: number; expired: number; problems: number }> {
+  const { store, signal, terminal } = context;
   let loaded = 0;
   let skipped = 0;
+  let expired = 0;
   let isInterrupted = false;
   const isMarked = job.mark !== undefined &&
     (!target.isFilled || target.isContinued);
@@ -168,6 +175,10 @@ async function fill(
             skipped++;
             continue;
           }
+          if (isOver(entry, terminal.now())) {
+            expired++;
+            continue;
+          }
           add(batch, entry);
           waiting++;
           if (batch.sizeBytes >= BATCH_BYTES) await write();
@@ -178,7 +189,7 @@ async function fill(
     await write();
     await lease.store.sync();
     if (isMarked) await removeMark(store.path);
-    return { loaded, skipped, problems };
+    return { loaded, skipped, expired, problems };
   } catch (error) {
     isInterrupted = signal.aborted;
     if (isInterrupted && isMarked) {
@@ -202,13 +213,16 @@ function add(
   batch: EmbeddedBatch,
   { key, value, expiresAt }: StoredEntry,
 ): void {
-  if (expiresAt !== undefined) {
-    throw new CommandError(
-      EXIT.refused,
-      "An entry of the input expires, and this version of @tinykvs/core has no expiry",
-    );
-  }
-  batch.put(key, value);
+  if (expiresAt === undefined) batch.put(key, value);
+  else batch.put(key, value, { expiresAt });
+}
+
+/**
+ * Whether an entry has expired since it was written to the source. Such an entry is left out, as
+ * if the source were made now; to put it would delete the key.
+ */
+function isOver({ expiresAt }: StoredEntry, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now;
 }
 
 /** The error of a load into a store that was there before, with what it has left. */
@@ -254,7 +268,7 @@ async function read(
 ): Promise<Content> {
   const { signal, terminal } = context;
   using bar = context.progress(title);
-  const content: Content = { entries: 0, problems: 0, isSorted: true };
+  const content: Content = { entries: 0, expired: 0, problems: 0, isSorted: true };
   let doneBytes = 0;
   let last: Uint8Array | undefined;
   const onBad = (error: InputError): void => {
@@ -265,7 +279,10 @@ async function read(
   };
   for await (const group of job.entries(onBad, (bytes) => doneBytes = bytes)) {
     signal.throwIfAborted();
-    for (const { key } of group) {
+    const now = terminal.now();
+    for (const entry of group) {
+      const { key } = entry;
+      if (isOver(entry, now)) content.expired++;
       if (last !== undefined && Buffer.compare(last, key) >= 0) {
         content.isSorted = false;
       }

@@ -24,8 +24,9 @@ const LEAST_COLUMNS = 8;
 export function boxRows<R>(
   stream: OutputStream,
   paint: Paint,
-  columns: readonly Column<R>[],
+  possibleColumns: readonly Column<R>[],
 ): RowSink<R> {
+  let columns = possibleColumns;
   // No cell can show more characters than the terminal has columns.
   const limit = stream.columns;
   let measured: R[] | undefined = [];
@@ -49,6 +50,9 @@ export function boxRows<R>(
   const begin = async (): Promise<void> => {
     const rows = measured!;
     measured = undefined;
+    columns = columns.filter((column) =>
+      column.hidesIfEmpty !== true || rows.some((row) => column.text(row, limit) !== "")
+    );
     widths = columnWidths(
       columns,
       rows.map((row) => columns.map((c) => cell(row, c))),

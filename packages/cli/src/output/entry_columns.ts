@@ -4,6 +4,7 @@ import { toHex, toUtf8 } from "../values/bytes.ts";
 import { entryJson, keyJson, type StoredEntry } from "../values/json_form.ts";
 import { keyText, literalOf, plainText } from "../values/literal_text.ts";
 import { styleOfType, typeOf } from "../values/kinds.ts";
+import { expiryText } from "../values/times.ts";
 import type { Column } from "./rows.ts";
 
 /** The column of a key. */
@@ -16,7 +17,10 @@ export const keyColumn: Column<{ readonly key: Uint8Array }> = {
   bytes: ({ key }, mode) => mode === "hex" ? toUtf8(toHex(key)) : key,
 };
 
-/** The columns of entries. In JSON they make one lossless object (values/json_form.ts). */
+/**
+ * The columns of entries. In JSON they make one lossless object (values/json_form.ts). A box shows
+ * the times, if one of the rows that it measures has one.
+ */
 export function entryColumns(
   showsExpiry: boolean,
 ): readonly Column<StoredEntry>[] {
@@ -41,9 +45,9 @@ export function entryColumns(
     ...(showsExpiry
       ? [{
         name: "expires",
-        text: ({ expiresAt }: StoredEntry) =>
-          expiresAt === undefined ? "" : new Date(expiresAt).toISOString(),
+        text: ({ expiresAt }: StoredEntry) => expiresAt === undefined ? "" : expiryText(expiresAt),
         style: () => "dim" as const,
+        hidesIfEmpty: true,
         jsonMembers: () => "",
         isDecoration: true,
       }]

@@ -8,6 +8,7 @@ import { toHex, toUtf8 } from "../values/bytes.ts";
 import type { StoredEntry } from "../values/json_form.ts";
 import { isContainer, styleOfType, typeOf } from "../values/kinds.ts";
 import { literalOf } from "../values/literal_text.ts";
+import { expiryText } from "../values/times.ts";
 import { widthOf } from "../text/width.ts";
 import type { Output } from "./output.ts";
 
@@ -28,13 +29,13 @@ export async function showEntry(
   if (value instanceof Uint8Array) {
     facts.push(bytesText(value.length) as typeof type);
   }
-  const expiry = expiresAt === undefined ? "" : `, expires ${new Date(expiresAt).toISOString()}`;
+  const expiry = expiresAt === undefined ? "" : `, expires ${expiryText(expiresAt)}`;
   const remark = paint("dim", facts.join(", ") + expiry);
   const lines = linesOf(value, paint, stream.columns);
   const first = lines[0]!;
   if (
     lines.length === 1 &&
-    first.width + facts.join().length + 4 <= stream.columns
+    first.width + facts.join().length + expiry.length + 4 <= stream.columns
   ) {
     await stream.write(`${first.text}  ${remark}\n`);
     return;

@@ -23,6 +23,8 @@ export interface Column<R> {
   jsonMembers?(row: R): string;
   /** What `--raw` and `--hex` write; by default the text. */
   bytes?(row: R, mode: "raw" | "hex"): Uint8Array;
+  /** Whether a box leaves it out if none of the rows that it measures has text there. */
+  readonly hidesIfEmpty?: boolean;
   /** Whether `--raw`, `--hex` leave it out. */
   readonly isDecoration?: boolean;
 }

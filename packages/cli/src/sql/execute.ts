@@ -15,7 +15,7 @@ import { toHex, toText, toUtf8 } from "../values/bytes.ts";
 import { type StoredEntry, valueJson } from "../values/json_form.ts";
 import { styleOfType, typeOf } from "../values/kinds.ts";
 import { keyText, literalOf } from "../values/literal_text.ts";
-import { type KeySet, type Operand, rangeOfBounds, valueOf } from "./conditions.ts";
+import { type Bounds, type KeySet, type Operand, rangeOfBounds, valueOf } from "./conditions.ts";
 import { Accumulator, keyOrderOf, matching, needsValues, operandText, Sorter } from "./rows.ts";
 import type { Aggregate, Plan, SelectPlan } from "./statement.ts";
 import type { SqlValue } from "./values.ts";
@@ -305,20 +305,30 @@ async function change(
   const { output, settings, store, prompt } = context;
   const isDelete = plan.kind === "delete";
   if (settings.dryRun) {
-    const { length } = await keysOf(context, plan, store);
+    const length = await countOfChange(context, plan);
     const text = `would ${plan.kind} ${countOf(length, "row")}`;
     const name = isDelete ? "wouldDelete" : "wouldUpdate";
     return await output.result({ [name]: length }, text);
   }
   if (!("keys" in plan.where.keySet)) {
-    const { length } = await keysOf(context, plan, store);
+    const length = await countOfChange(context, plan);
     const what = `This ${isDelete ? "deletes" : "changes"} ${
       countOf(length, "key")
     } of ${store.path}`;
     if (length > 0) await prompt.confirm(what);
   }
   await using lease = await store.write(SMALL_WRITE);
-  // Found again: between the question and the answer others may have written.
+  // Found or counted again: between the question and the answer others may have written.
+  const range = wholeRangeOf(plan);
+  if (range !== undefined) {
+    const deleted = await lease.store.count({
+      ...range,
+      signal: context.signal,
+    });
+    if (deleted > 0) await lease.store.deleteRange(range);
+    await output.result({ deleted }, `DELETE ${countText(deleted)}`);
+    return;
+  }
   const keys = await keysOf(context, plan, {
     read: () =>
       Promise.resolve({
@@ -337,6 +347,27 @@ async function change(
     { [isDelete ? "deleted" : "updated"]: count },
     `${plan.kind.toUpperCase()} ${countText(count)}`,
   );
+}
+
+/** The range that a DELETE removes whole; undefined if it has to look at each key. */
+function wholeRangeOf(
+  { kind, where }: Extract<Plan, { kind: "update" | "delete" }>,
+): Bounds | undefined {
+  const isWhole = kind === "delete" && where.filter === undefined;
+  return isWhole && "range" in where.keySet ? where.keySet.range : undefined;
+}
+
+/** How many rows an UPDATE or DELETE would change now. */
+async function countOfChange(
+  context: Context,
+  plan: Extract<Plan, { kind: "update" | "delete" }>,
+): Promise<number> {
+  const range = wholeRangeOf(plan);
+  if (range === undefined) {
+    return (await keysOf(context, plan, context.store)).length;
+  }
+  await using lease = await context.store.read();
+  return await lease.store.count({ ...range, signal: context.signal });
 }
 
 async function keysOf(

@@ -3,17 +3,18 @@
  *
  *     {"key":"user:1","type":"record","value":{"name":"Alice"}}
  *     {"key":"age","type":"int64","value":30}
- *     {"keyHex":"00ff","type":"bytes","value":"c0ffee"}
+ *     {"keyHex":"00ff","type":"bytes","value":"c0ffee","expiresAt":1800000000000}
  *
  * A key that is not UTF-8 is `keyHex`. An int64 beyond 2^53 is a string of digits, and so is a
  * float64 that JSON lacks ("NaN", "-0"). Bytes are hexadecimal. In a record, what JSON lacks is an
  * object of one name that begins with "$": `$int`, `$float`, `$bytes`, `$ext`. An object of the
- * store that looks like one has one "$" more.
+ * store that looks like one has one "$" more. `expiresAt` is in milliseconds since 1970.
  */
 
 import { Extension, type RecordItem, type RecordValue, type Value } from "@tinykvs/core";
 import { fromHex, toHex, toText, toUtf8 } from "./bytes.ts";
 import { isContainer, typeOf } from "./kinds.ts";
+import { isTime } from "./times.ts";
 
 /** An entry of a store. */
 export interface StoredEntry {
@@ -29,9 +30,7 @@ import { quote } from "../text/escape.ts";
 
 /** The entry as one line of JSON, without the line feed. */
 export function entryJson({ key, value, expiresAt }: StoredEntry): string {
-  const expiry = expiresAt === undefined
-    ? ""
-    : `,"expiresAt":"${new Date(expiresAt).toISOString()}"`;
+  const expiry = expiresAt === undefined ? "" : `,"expiresAt":${expiresAt}`;
   return `{${keyJson(key)},"type":"${typeOf(value)}","value":${valueJson(value)}${expiry}}`;
 }
 
@@ -161,11 +160,9 @@ function parseJsonValue(type: unknown, value: unknown): Value {
 }
 
 function parseTime(value: unknown): number {
-  const time = typeof value === "string" ? Date.parse(value) : NaN;
-  if (Number.isNaN(time)) {
-    throw new TypeError("its expiresAt is not a time of ISO 8601");
-  }
-  return time;
+  const time = typeof value === "string" ? Date.parse(value) : value;
+  if (isTime(time)) return time;
+  throw new TypeError("its expiresAt is neither milliseconds since 1970 nor a time of ISO 8601");
 }
 
 /** Turns a tagged object of JSON into the item that it stands for. */
