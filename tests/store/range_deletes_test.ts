@@ -88,6 +88,8 @@ test("A deleted range takes what was put before it, in memory, in tables and aft
 
 test("Snapshots and open cursors do not see a range that is deleted later in the same memtable", () => {
   const store = openSync("/db", { fileSystem: memoryFileSystem() });
+  // The first deletion begins a new log, and so a new memtable.
+  store.deleteRangeSync({ lt: "a" });
   const keys = Array.from({ length: 5000 }, (_, i) => keyOf(i));
   store.writeSync(keys.map((key) => ({ type: "put", key, value: 1 })));
   store.deleteRangeSync({ lt: keyOf(10) });
