@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { type Store, StoreError, UnsupportedFormatError } from "@tinykvs/core/contract";
+import { type Key, type Store, StoreError, UnsupportedFormatError } from "@tinykvs/core/contract";
 import { openPostgres, OutcomeUnknownError, PostgresError, type PostgresOptions } from "../mod.ts";
 import { clients } from "./clients.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
@@ -339,9 +339,12 @@ for (const [client, driver] of Object.entries(clients)) {
       await server.start();
       await waiting;
       await store.put("c", 3);
-      const seen = [];
+      const seen: Key[] = [];
       while (seen.length < 3) {
-        seen.push((await watch.next()).value?.operations[0]?.key);
+        const { value } = await watch.next();
+        for (const operation of value?.operations ?? []) {
+          if (operation.type === "put") seen.push(operation.key);
+        }
       }
       assert.deepEqual(seen, ["a", "b", "c"]);
       assert.deepEqual(await store.keys().toArray(), ["a", "b", "c"]);
