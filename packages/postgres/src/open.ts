@@ -4,7 +4,7 @@ import { type KeyEncoding, UnsupportedFormatError } from "@tinykvs/core/contract
 import { Backend } from "./backend.ts";
 import { createStatements, FORMAT } from "./ddl.ts";
 import type { Driver } from "./driver.ts";
-import { shownError, sqlStateOf } from "./errors.ts";
+import { PostgresError, shownError, sqlStateOf } from "./errors.ts";
 import { type Names, namesOf } from "./names.ts";
 import { Pool } from "./pool.ts";
 import { type Statements, statementsOf } from "./statements.ts";
@@ -72,7 +72,7 @@ const OTHERS = {
 /**
  * Opens the store in a table of PostgreSQL, and makes the table if there is none.
  *
- * @throws {PostgresError} the server cannot be reached, or refuses
+ * @throws {PostgresError} the server cannot be reached, refuses, or is CockroachDB
  * @throws {UnsupportedFormatError} the table was made by a newer version of this package
  */
 export async function openPostgres(
@@ -135,6 +135,10 @@ async function formatOf(
   for (let isSecond = false;; isSecond = true) {
     const connection = await pool.acquire();
     try {
+      if (!isSecond) {
+        const [version] = await pool.queryOn(connection, statements.version, []);
+        requireLocks(String(version?.[0]), names);
+      }
       const before = Date.now();
       const [row] = await pool.queryOn(connection, statements.format, []);
       if (row === undefined) {
@@ -161,6 +165,20 @@ async function formatOf(
       pool.release(connection);
     }
   }
+}
+
+/**
+ * Commits of transactions are exact by an advisory lock. CockroachDB has the functions, which do
+ * nothing: a store there would lose updates without a word.
+ */
+function requireLocks(version: string, { shown }: Names): void {
+  if (!version.startsWith("CockroachDB")) return;
+  throw new PostgresError(
+    "unsupported",
+    `Cannot open the table "${shown}": the server is "${version}", expected PostgreSQL, because ` +
+      "advisory locks do nothing in CockroachDB, and transactions would not be safe",
+    undefined,
+  );
 }
 
 /**
