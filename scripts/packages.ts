@@ -7,7 +7,16 @@
  *     npm run test:packages -- --runtime bun      # one runtime (repeat for more)
  *     npm run test:packages -- --filter dump      # files whose path contains the text
  *
- * A package.json may have `"tinykvs": { "runtimes": ["node", "bun"] }`; the default is all three.
+ * A package.json may say under "tinykvs" where its tests run; the default is all three runtimes:
+ *
+ *     "tinykvs": {
+ *       "runtimes": ["node", "bun"],              // all files of the package
+ *       "nodeOnly": ["tests/kills_test.ts"]       // files that run on Node alone
+ *     }
+ *
+ * `nodeOnly` is for slow files that test a service by kills, faults or much data: they show the
+ * same on each runtime. What depends on the runtime belongs into the other files.
+ *
  * The last line is `N passed, N failed`. The types of a package count as one, and so do a failed
  * installation and a file for which the runtimes report different numbers of tests.
  */
@@ -43,6 +52,8 @@ interface TestedPackage {
   readonly folder: string;
   readonly runtimes: readonly Runtime[];
   readonly files: readonly string[];
+  /** Those of the files that run on Node alone. */
+  readonly nodeOnly: ReadonlySet<string>;
 }
 
 /** The packages that have tests. */
@@ -54,7 +65,14 @@ function testedPackages(): TestedPackage[] {
     if (!existsSync(manifest) || files.length === 0) return [];
     const { tinykvs } = JSON.parse(readFileSync(manifest, "utf8"));
     const declared: readonly string[] = tinykvs?.runtimes ?? runtimes;
-    return [{ name, folder, files, runtimes: declared.map((text) => required(text)) }];
+    const nodeOnly = new Set<string>(tinykvs?.nodeOnly?.map((file: string) => `${folder}/${file}`));
+    for (const file of nodeOnly) {
+      if (files.includes(file)) continue;
+      throw new RangeError(
+        `Cannot test: "nodeOnly" of ${folder} has ${file}, which is no test file`,
+      );
+    }
+    return [{ name, folder, files, nodeOnly, runtimes: declared.map((text) => required(text)) }];
   });
 }
 
@@ -127,6 +145,7 @@ for (const tested of packages) {
     if (options.filter !== undefined && !file.includes(options.filter)) continue;
     for (const runtime of tested.runtimes) {
       if (chosenRuntimes !== undefined && !chosenRuntimes.includes(runtime)) continue;
+      if (runtime !== "node" && tested.nodeOnly.has(file)) continue;
       tasks.push(() => testFile(runtime, file));
     }
   }

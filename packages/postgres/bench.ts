@@ -56,7 +56,7 @@ async function bench(driver: Driver): Promise<void> {
   const store = await openPostgres(driver, { table: "bench" });
   const connection = await driver.connect();
   await connection.run(
-    "CREATE TABLE raw (k bytea PRIMARY KEY, v bytea NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS raw (k bytea PRIMARY KEY, v bytea NOT NULL)",
   );
   const raw = (name: string, text: string) => (parameters: readonly Parameter[]) =>
     connection.query({ name, text } satisfies Statement, parameters);

@@ -54,7 +54,7 @@ export function storedOf(
     found.set(idOf(keys[Number(index) - 1]!), {
       value: value as Uint8Array,
       version: version as string,
-      expiresAt: Number(expiresAt ?? 0),
+      expiresAt: Number(expiresAt ?? Infinity),
     });
   }
   return found;

@@ -17,7 +17,7 @@ export interface Conditional<T> {
 export interface Place {
   readonly key: Uint8Array;
   readonly id: string;
-  /** In ms since 1970, or 0 for never. Undefined: the options do not say. */
+  /** In ms since 1970; Infinity for never. Undefined: the options do not say. */
   readonly expiresAt: number | undefined;
 }
 
@@ -33,7 +33,9 @@ export function putIfNotExists(
   place: Place,
   value: Uint8Array,
 ): Conditional<boolean> {
-  return decision((old) => old === undefined ? [true, put(place, value, 0)] : [false, undefined]);
+  return decision((old) =>
+    old === undefined ? [true, put(place, value, Infinity)] : [false, undefined]
+  );
 }
 
 /** Puts if the stored type and bytes are those. */
@@ -44,7 +46,7 @@ export function putIfEquals(
 ): Conditional<boolean> {
   return decision((old) =>
     old !== undefined && compare(old.value, expected) === 0
-      ? [true, put(place, value, 0)]
+      ? [true, put(place, value, Infinity)]
       : [false, undefined]
   );
 }
@@ -79,7 +81,7 @@ export function increment(
         `Cannot increment the key: ${sum} is outside -2^63 to 2^63 - 1`,
       );
     }
-    return [sum, put(place, encodeValue(sum), old?.expiresAt ?? 0)];
+    return [sum, put(place, encodeValue(sum), old?.expiresAt ?? Infinity)];
   });
 }
 
@@ -99,7 +101,7 @@ export function update(
       return [undefined, old && remove(place)];
     }
     const value = storableValue(made);
-    return [decodeValue(value), put(place, value, old?.expiresAt ?? 0)];
+    return [decodeValue(value), put(place, value, old?.expiresAt ?? Infinity)];
   });
 }
 
@@ -112,7 +114,7 @@ function put(
 }
 
 function remove({ key, id }: Place): KeyChange {
-  return { key, id, value: undefined, expiresAt: 0 };
+  return { key, id, value: undefined, expiresAt: Infinity };
 }
 
 function decision<T>(

@@ -62,11 +62,8 @@ type Item = [key: Uint8Array, value: Value, expiresAt?: number | undefined];
 
 /** A reader whose scans show times of expiry. */
 interface TimedReader extends Reader {
-  timedEntries(range: Range): Cursor<TimedEntry>;
+  timedEntries(range: Range): Cursor<Entry>;
 }
-
-/** An entry of versions of the contract with expiry. */
-type TimedEntry = Entry & { readonly expiresAt?: number };
 
 /** A write ends when its keys and values have about this number of bytes. */
 const BATCH_BYTES = 1024 * 1024;
@@ -219,7 +216,7 @@ async function* timed(
     }
   }
   for await (const items of groups(reader, signal)) {
-    const entries: (TimedEntry | undefined)[] = await Promise.all(
+    const entries: (Entry | undefined)[] = await Promise.all(
       items.map(([key]) => reader.getEntry(key)),
     );
     // An entry that expires meanwhile is not missed by anybody.
@@ -358,8 +355,7 @@ class Target {
   }
 
   async #put([key, value, expiresAt]: Item): Promise<void> {
-    const rest = expiresAt === undefined ? [] : [{ expiresAt }];
-    this.#batch.put(key, value, ...rest as []);
+    this.#batch.put(key, value, expiresAt === undefined ? undefined : { expiresAt });
     this.#written++;
     this.#bytes += key.length + encodeValue(value).length;
     await this.#flushIfFull();

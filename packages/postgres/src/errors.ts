@@ -11,6 +11,7 @@ export type PostgresReason =
   | "rights"
   | "read-only"
   | "missing"
+  | "unsupported"
   | "server";
 
 /**

@@ -23,7 +23,7 @@ export interface Stored {
   /** The encoded value. */
   readonly value: Uint8Array;
   readonly version: string;
-  /** In ms since 1970, or 0 for never. */
+  /** In ms since 1970; Infinity for never. */
   readonly expiresAt: number;
 }
 
@@ -324,10 +324,7 @@ class Plan {
       this.#read.add(id);
       found = this.#base.get(id);
     }
-    return found !== undefined && found.expiresAt !== 0 &&
-        found.expiresAt <= now
-      ? undefined
-      : found;
+    return found !== undefined && found.expiresAt <= now ? undefined : found;
   }
 
   expected(

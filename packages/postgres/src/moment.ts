@@ -63,7 +63,6 @@ export class Moment {
   #gone: StoreError | undefined;
   #isOver = false;
   #isLost = false;
-  #time: number | undefined;
 
   constructor(
     backend: Backend,
@@ -83,11 +82,6 @@ export class Moment {
   /** Whether it ended because its connection was lost. */
   get isLost(): boolean {
     return this.#isLost;
-  }
-
-  /** The time by which to judge what has expired. */
-  get time(): number {
-    return this.#time ??= this.#backend.now();
   }
 
   /** One more user. */
@@ -180,7 +174,6 @@ export class Moment {
           pool.releaseLong(connection);
           throw error;
         }
-        void this.time;
         if (this.#isOver) return await this.#giveBack(connection);
         this.#connection = connection;
         this.#timer = setTimeout(() => this.#expire(), snapshotMs);

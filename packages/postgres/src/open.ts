@@ -4,7 +4,7 @@ import { type KeyEncoding, UnsupportedFormatError } from "@tinykvs/core/contract
 import { Backend } from "./backend.ts";
 import { createStatements, FORMAT } from "./ddl.ts";
 import type { Driver } from "./driver.ts";
-import { shownError, sqlStateOf } from "./errors.ts";
+import { PostgresError, shownError, sqlStateOf } from "./errors.ts";
 import { type Names, namesOf } from "./names.ts";
 import { Pool } from "./pool.ts";
 import { type Statements, statementsOf } from "./statements.ts";
@@ -42,7 +42,10 @@ export interface PostgresOptions {
   listen?: boolean;
   /** How often a watch looks for commits that it was not told of. Default 1000. */
   pollMs?: number;
-  /** The time in ms since 1970. Default: the server's, as measured when the store was opened. */
+  /**
+   * The time in ms since 1970. Default: the program's clock, corrected by what the server's was
+   * ahead of it when the store was opened.
+   */
   clock?: () => number;
 }
 
@@ -69,7 +72,7 @@ const OTHERS = {
 /**
  * Opens the store in a table of PostgreSQL, and makes the table if there is none.
  *
- * @throws {PostgresError} the server cannot be reached, or refuses
+ * @throws {PostgresError} the server cannot be reached, refuses, or is CockroachDB
  * @throws {UnsupportedFormatError} the table was made by a newer version of this package
  */
 export async function openPostgres(
@@ -87,8 +90,7 @@ export async function openPostgres(
   const pool = new Pool(driver, checked);
   const statements = statementsOf(names);
   try {
-    const serverTime = await formatOf(pool, names, statements, create);
-    const offset = serverTime - Date.now();
+    const offset = await formatOf(pool, names, statements, create);
     const session = exactlyOnce ? crypto.randomUUID() : null;
     const now = options.clock ??
       ((): number => Math.round(Date.now() + offset));
@@ -120,7 +122,10 @@ export async function openPostgres(
   }
 }
 
-/** Checks the version, and makes the tables if they are missing. Returns the server's time. */
+/**
+ * Checks the version, and makes the tables if they are missing. Returns by how much the server's
+ * clock is ahead of the program's, in ms.
+ */
 async function formatOf(
   pool: Pool,
   names: Names,
@@ -130,6 +135,10 @@ async function formatOf(
   for (let isSecond = false;; isSecond = true) {
     const connection = await pool.acquire();
     try {
+      if (!isSecond) {
+        const [version] = await pool.queryOn(connection, statements.version, []);
+        requireLocks(String(version?.[0]), names);
+      }
       const before = Date.now();
       const [row] = await pool.queryOn(connection, statements.format, []);
       if (row === undefined) {
@@ -143,8 +152,7 @@ async function formatOf(
           `version ${FORMAT}`,
         );
       }
-      // Half of the way was to the server.
-      return Number(row[1]) + (Date.now() - before) / 2;
+      return clockOffset(before, Math.floor(Number(row[1])), Date.now());
     } catch (error) {
       if (sqlStateOf(error) !== "42P01" || !create || isSecond) throw error;
       try {
@@ -157,6 +165,31 @@ async function formatOf(
       pool.release(connection);
     }
   }
+}
+
+/**
+ * Commits of transactions are exact by an advisory lock. CockroachDB has the functions, which do
+ * nothing: a store there would lose updates without a word.
+ */
+function requireLocks(version: string, { shown }: Names): void {
+  if (!version.startsWith("CockroachDB")) return;
+  throw new PostgresError(
+    "unsupported",
+    `Cannot open the table "${shown}": the server is "${version}", expected PostgreSQL, because ` +
+      "advisory locks do nothing in CockroachDB, and transactions would not be safe",
+    undefined,
+  );
+}
+
+/**
+ * The server has told its time between two looks at the program's clock. If its time lies between
+ * theirs, the clocks agree as far as anybody can tell: then there is no difference, and times are
+ * the same here as elsewhere in the program.
+ */
+function clockOffset(before: number, server: number, after: number): number {
+  if (before <= server && server <= after) return 0;
+  // Half of the way was to the server.
+  return server - (before + after) / 2;
 }
 
 function checkedOptions(

@@ -3,10 +3,11 @@
 import {
   type Bounds,
   boundsOf,
+  type DeletedRange,
   isInBounds,
+  type Key,
   type KeyEncoding,
   type Operation,
-  type Range,
   StoreError,
   type Value,
 } from "@tinykvs/core/contract";
@@ -28,7 +29,7 @@ export interface KeyChange {
   readonly id: string;
   /** The encoded value, or undefined to delete. */
   readonly value: Uint8Array | undefined;
-  /** When the value expires, in ms since 1970, or 0 for never. */
+  /** When the value expires, in ms since 1970; Infinity for never. */
   readonly expiresAt: number;
 }
 
@@ -80,16 +81,12 @@ function requireValueLength(length: number): void {
 }
 
 /**
- * The changes of operations that `OperationBatch` has checked and copied. `expiresAt` is for puts
- * that have no time of their own.
+ * The changes of operations that `OperationBatch` has checked and copied.
  *
  * @throws {RangeError} a key or a value is too long
  */
-export function changesOf(
-  operations: readonly Operation[],
-  expiresAt = 0,
-): Change[] {
-  return (operations as readonly StoredOperation[]).map((operation): Change => {
+export function changesOf(operations: readonly Operation[]): Change[] {
+  return operations.map((operation): Change => {
     if (operation.type === "deleteRange") {
       const { lower = new Uint8Array(), upper } = boundsOf(operation.range);
       return { lower, upper };
@@ -97,22 +94,17 @@ export function changesOf(
     const key = checkedKey(operation.key as Uint8Array);
     const id = idOf(key);
     if (operation.type === "delete") {
-      return { key, id, value: undefined, expiresAt: 0 };
+      return { key, id, value: undefined, expiresAt: Infinity };
     }
     const value = checkedValue(encodeValue(operation.value));
     return {
       key,
       id,
       value,
-      expiresAt: Number(operation.expiresAt ?? expiresAt),
+      expiresAt: Number(operation.expiresAt ?? Infinity),
     };
   });
 }
-
-/** Operations of versions of the contract with expiry and range deletes, too. */
-type StoredOperation =
-  | (Operation & { readonly expiresAt?: unknown })
-  | { readonly type: "deleteRange"; readonly range: Range };
 
 /** The bytes that a change takes. */
 export function sizeOf(change: Change): number {
@@ -182,6 +174,16 @@ export function shownKey(
   }
 }
 
+/** A bound as watches show it. The first key after a prefix, for example, need not be text. */
+function shownBound(bound: Uint8Array, encoding: KeyEncoding): Key {
+  if (encoding === "bytes") return new Uint8Array(bound);
+  try {
+    return decoder.decode(bound);
+  } catch {
+    return new Uint8Array(bound);
+  }
+}
+
 /** The commits of one write as bytes, for the log. */
 export function encodeCommits(
   commits: readonly (readonly Change[])[],
@@ -211,7 +213,7 @@ export function encodeCommits(
       bytes[at++] = isKey ? 0 : 1;
       number(first.length);
       number(second === undefined ? 0 : second.length + 1);
-      view.setFloat64(at, isKey ? change.expiresAt : 0);
+      view.setFloat64(at, isKey ? change.expiresAt : Infinity);
       at += 8;
       append(first);
       if (second !== undefined) append(second);
@@ -265,14 +267,14 @@ export function shownOperation(
       ? change.upper
       : within.upper;
     if (isEmpty({ lower, upper })) return undefined;
-    const range: Range = {};
-    if (lower.length > 0) range.gte = lower;
-    if (upper !== undefined) range.lt = upper;
-    return { type: "deleteRange", range } as unknown as Operation;
+    const range: DeletedRange = {};
+    if (lower.length > 0) range.gte = shownBound(lower, encoding);
+    if (upper !== undefined) range.lt = shownBound(upper, encoding);
+    return { type: "deleteRange", range };
   }
   if (!isInBounds(change.key, within)) return undefined;
   const key = shownKey(change.key, encoding);
   if (change.value === undefined) return { type: "delete", key };
   const put: Operation = { type: "put", key, value: decodeValue(change.value) };
-  return change.expiresAt === 0 ? put : { ...put, expiresAt: change.expiresAt } as Operation;
+  return change.expiresAt === Infinity ? put : { ...put, expiresAt: change.expiresAt };
 }

@@ -21,7 +21,7 @@ export interface PageReader {
   /** Whether keys and values are enough. Then rows may lack versions and times of expiry. */
   readonly isPlain?: boolean;
   /** The time by which entries have expired. */
-  time(): number;
+  readonly time: number;
   /** Runs a statement at the source's moment. */
   read(
     statement: Statement,
@@ -200,7 +200,7 @@ export class PageSource {
       this.#withValues,
       isPlain,
     );
-    const parameters = [lower, upper ?? null, time(), limit, PAGE_BYTES];
+    const parameters = [lower, upper ?? null, time, limit, PAGE_BYTES];
     return [
       statements.pages[index]!,
       parameters.map((value) => typeof value === "number" ? String(value) : value),

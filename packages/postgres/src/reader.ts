@@ -61,7 +61,7 @@ export function entryOf(
   encoding: KeyEncoding,
 ): Entry {
   const entry = { key: shownKey(key, encoding), value: decodeValue(value) };
-  return expiresAt === 0 ? entry : { ...entry, expiresAt } as Entry;
+  return expiresAt === Infinity ? entry : { ...entry, expiresAt };
 }
 
 /** Parameters of the statements for a range. */
@@ -76,6 +76,8 @@ export function rangeParameters(
 export class PostgresSnapshot extends ReaderBase implements Snapshot {
   readonly #backend: Backend;
   readonly #moment: Moment;
+  /** The time by which it judges what has expired. Others who share the moment have their own. */
+  readonly #time: number;
   readonly #requireStore: () => void;
   readonly #encoding: KeyEncoding;
   #isClosed = false;
@@ -89,6 +91,7 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
   ) {
     super();
     this.#backend = backend;
+    this.#time = backend.now();
     moment.retain();
     this.#moment = moment;
     this.#encoding = encoding;
@@ -121,6 +124,7 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
     return cursorAt(
       this.#backend,
       this.#moment,
+      this.#time,
       range,
       this.#encoding,
       this.#requireStore,
@@ -132,6 +136,7 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
     return keysAt(
       this.#backend,
       this.#moment,
+      this.#time,
       range,
       this.#encoding,
       this.#requireStore,
@@ -146,6 +151,7 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
     return scanAt(
       this.#backend,
       this.#moment,
+      this.#time,
       bounds,
       true,
       this.#requireStore,
@@ -153,7 +159,7 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
         const [key, value, , expiresAt] = row;
         const stored = {
           value: value as Uint8Array,
-          expiresAt: Number(expiresAt ?? 0),
+          expiresAt: Number(expiresAt ?? Infinity),
         };
         return entryOf(key as Uint8Array, stored, shown);
       },
@@ -168,7 +174,7 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
     return await countBy(
       bounds,
       statements,
-      () => this.#moment.time,
+      this.#time,
       (statement, parameters) => this.#moment.read("count", statement, parameters),
     );
   }
@@ -185,7 +191,11 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
 
   async #stored(keys: readonly Uint8Array[]): Promise<Map<string, Stored>> {
     if (keys.length === 0) return new Map();
-    return await storedAt(this.#backend, this.#moment, keys, false);
+    const found = await storedAt(this.#backend, this.#moment, keys);
+    for (const [id, { expiresAt }] of found) {
+      if (expiresAt <= this.#time) found.delete(id);
+    }
+    return found;
   }
 
   #requireOpen(): void {
@@ -194,37 +204,32 @@ export class PostgresSnapshot extends ReaderBase implements Snapshot {
   }
 }
 
-/** What a moment has for keys; entries that have expired only if they are asked for. */
+/** What a moment has for keys, entries that have expired included. */
 export async function storedAt(
   { statements }: Backend,
   moment: Moment,
   keys: readonly Uint8Array[],
-  withExpired: boolean,
 ): Promise<Map<string, Stored>> {
   const rows = await moment.read(
     "read",
     statements.getMany,
     keyParameters(keys),
   );
-  const found = storedOf(keys, rows);
-  if (withExpired) return found;
-  for (const [id, { expiresAt }] of found) {
-    if (expiresAt !== 0 && expiresAt <= moment.time) found.delete(id);
-  }
-  return found;
+  return storedOf(keys, rows);
 }
 
 /** A cursor over entries at a moment, which it keeps until it is closed. */
 export function cursorAt(
   backend: Backend,
   moment: Moment,
+  time: number,
   range: Range | undefined,
   encoding: KeyEncoding,
   requireOpen: () => void,
 ): Cursor<[Key, Value]> {
   const bounds = boundsOf(range);
   const shown = bounds.keyEncoding ?? encoding;
-  return scanAt(backend, moment, bounds, true, requireOpen, ([key, value]) => [
+  return scanAt(backend, moment, time, bounds, true, requireOpen, ([key, value]) => [
     shownKey(key as Uint8Array, shown),
     decodeValue(value as Uint8Array),
   ]);
@@ -234,6 +239,7 @@ export function cursorAt(
 export function keysAt(
   backend: Backend,
   moment: Moment,
+  time: number,
   range: Range | undefined,
   encoding: KeyEncoding,
   requireOpen: () => void,
@@ -243,6 +249,7 @@ export function keysAt(
   return scanAt(
     backend,
     moment,
+    time,
     bounds,
     false,
     requireOpen,
@@ -253,6 +260,7 @@ export function keysAt(
 function scanAt<T>(
   { statements }: Backend,
   moment: Moment,
+  time: number,
   bounds: Bounds,
   withValues: boolean,
   requireOpen: () => void,
@@ -269,7 +277,7 @@ function scanAt<T>(
     statements,
     withValues,
     isPlain,
-    time: () => moment.time,
+    time,
     read: (statement, parameters) => moment.read("scan", statement, parameters),
     readFirst: (statement, parameters) => moment.readDirectly("scan", statement, parameters),
     onWhole: release,
@@ -283,7 +291,7 @@ function scanAt<T>(
 export async function countBy(
   bounds: Bounds,
   statements: Backend["statements"],
-  time: () => number,
+  time: number,
   read: (
     statement: Backend["statements"]["count"],
     parameters: readonly (Uint8Array | string | null)[],
@@ -292,7 +300,7 @@ export async function countBy(
   throwIfAborted(bounds.signal);
   if (isEmpty(bounds) || bounds.limit === 0) return 0;
   const isBounded = bounds.limit !== Infinity;
-  const parameters = rangeParameters(bounds, time());
+  const parameters = rangeParameters(bounds, time);
   const result = isBounded
     ? read(statements.countUpTo, [...parameters, String(bounds.limit)])
     : read(statements.count, parameters);

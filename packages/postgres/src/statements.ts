@@ -5,7 +5,9 @@ import type { Names } from "./names.ts";
 
 /** Statements by what they do. */
 export interface Statements {
-  /** `time` → format and the server's time in ms. */
+  /** → what the server is, and its version. */
+  readonly version: Statement;
+  /** → format and the server's time in ms. */
   readonly format: Statement;
   /** key, time → value, time of expiry. */
   readonly get: Statement;
@@ -68,6 +70,7 @@ export function statementsOf(names: Names): Statements {
     );
   };
   return {
+    version: statement("version", "SELECT version()"),
     format: statement(
       "format",
       `SELECT format, (extract(epoch FROM clock_timestamp()) * 1000)::float8 FROM ${meta}`,

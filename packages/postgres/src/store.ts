@@ -13,7 +13,8 @@ import {
   type KeyEncoding,
   keyList,
   type Operation,
-  OperationBatch,
+  type PutOptions,
+  putOptions,
   type Range,
   requireBody,
   StoreBase,
@@ -30,6 +31,7 @@ import {
   type WriteOptions,
 } from "@tinykvs/core/contract";
 import type { Backend } from "./backend.ts";
+import { operationsOf, TimedBatch } from "./batch.ts";
 import type { Conditional, Place } from "./conditional.ts";
 import * as conditional from "./conditional.ts";
 import { throwIfAborted, unlessAborted } from "./cursor.ts";
@@ -49,7 +51,6 @@ import {
 import { PostgresTransaction, type TransactionWork } from "./transaction.ts";
 import { decodeValue } from "./value_codec.ts";
 import { Watcher, type WatcherOptions } from "./watcher.ts";
-import { type PutOptions, putOptionsOf } from "./write_options.ts";
 
 /** The number of expired entries that are removed at a time. */
 const SWEEP_ROWS = 1000;
@@ -126,7 +127,7 @@ export class PostgresStore extends StoreBase {
     return ids.map((id) => {
       const stored = found.get(id);
       const isThere = stored !== undefined &&
-        (stored.expiresAt === 0 || stored.expiresAt > now);
+        stored.expiresAt > now;
       return isThere ? decodeValue(stored.value) : undefined;
     });
   }
@@ -137,6 +138,7 @@ export class PostgresStore extends StoreBase {
     return cursorAt(
       this.#backend,
       moment,
+      this.#backend.now(),
       range,
       this.#encoding,
       () => this.#requireOpen(),
@@ -149,6 +151,7 @@ export class PostgresStore extends StoreBase {
     return keysAt(
       this.#backend,
       moment,
+      this.#backend.now(),
       range,
       this.#encoding,
       () => this.#requireOpen(),
@@ -163,7 +166,7 @@ export class PostgresStore extends StoreBase {
     return await countBy(
       bounds,
       statements,
-      now,
+      now(),
       (statement, parameters) => pool.read("count", statement, parameters),
     );
   }
@@ -174,7 +177,7 @@ export class PostgresStore extends StoreBase {
     options?: PutOptions,
   ): Promise<void> {
     this.#requireOpen();
-    const { sync, expiresAt = 0 } = putOptionsOf(options, this.#backend.now);
+    const { sync, expiresAt = Infinity } = putOptions(options, this.#backend.now);
     const bytes = storableKey(key);
     const change = {
       key: bytes,
@@ -191,11 +194,11 @@ export class PostgresStore extends StoreBase {
   ): Promise<void> {
     this.#requireOpen();
     const sync = wantsSync(options);
-    await this.#write(changesOf(OperationBatch.operationsOf(given)), sync);
+    await this.#write(changesOf(operationsOf(given, this.#backend.now)), sync);
   }
 
   override batch(): Batch {
-    return new OperationBatch(async (operations, options) => {
+    return new TimedBatch(this.#backend.now, async (operations, options) => {
       this.#requireOpen();
       const sync = wantsSync(options);
       await this.#write(changesOf(operations), sync);
@@ -365,7 +368,7 @@ export class PostgresStore extends StoreBase {
     make: (place: Place) => Conditional<T>,
   ): Promise<T> {
     this.#requireOpen();
-    const { sync, expiresAt } = putOptionsOf(options, this.#backend.now);
+    const { sync, expiresAt } = putOptions(options, this.#backend.now);
     const bytes = storableKey(key);
     const id = idOf(bytes);
     const work = make({ key: bytes, id, expiresAt });
@@ -405,7 +408,7 @@ export class PostgresStore extends StoreBase {
     const { pool, statements, now } = this.#backend;
     const [row] = await pool.read("read", statements.get, [key, String(now())]);
     return row &&
-      { value: row[0] as Uint8Array, expiresAt: Number(row[1] ?? 0) };
+      { value: row[0] as Uint8Array, expiresAt: Number(row[1] ?? Infinity) };
   }
 
   #requireOpen(): void {

@@ -16,7 +16,8 @@ import {
   type KeyEncoding,
   keyList,
   type Operation,
-  OperationBatch,
+  type PutOptions,
+  putOptions,
   type Range,
   TransactionBase,
   type Value,
@@ -24,6 +25,7 @@ import {
   type WriteOptions,
 } from "@tinykvs/core/contract";
 import type { Backend } from "./backend.ts";
+import { operationsOf, TimedBatch } from "./batch.ts";
 import type { Conditional, Place } from "./conditional.ts";
 import * as conditional from "./conditional.ts";
 import { throwIfAborted, unlessAborted } from "./cursor.ts";
@@ -43,7 +45,6 @@ import {
 import { entryEncoding, entryOf, rangeParameters, storableKey, storedAt } from "./reader.ts";
 import { TransactionCursor } from "./transaction_cursor.ts";
 import { decodeValue } from "./value_codec.ts";
-import { type PutOptions, putOptionsOf } from "./write_options.ts";
 import type { Expected, Scanned } from "./write_request.ts";
 
 /** The most bytes that a transaction writes. */
@@ -64,6 +65,8 @@ export class PostgresTransaction extends TransactionBase {
   override readonly attempt: number;
   readonly #backend: Backend;
   readonly #moment: Moment;
+  /** The time by which it judges what has expired. Others who share the moment have their own. */
+  readonly #time: number;
   readonly #encoding: KeyEncoding;
   readonly #requireStore: () => void;
   readonly #written = new Map<string, KeyChange>();
@@ -91,6 +94,7 @@ export class PostgresTransaction extends TransactionBase {
     moment.retain();
     this.#backend = backend;
     this.#moment = moment;
+    this.#time = backend.now();
     this.attempt = attempt;
     this.#encoding = encoding;
     this.#requireStore = requireStore;
@@ -105,7 +109,7 @@ export class PostgresTransaction extends TransactionBase {
       changes: this.#changes,
       reads: [...this.#reads.values()],
       scans: this.#scans,
-      time: this.#moment.time,
+      time: this.#time,
     };
   }
 
@@ -172,7 +176,7 @@ export class PostgresTransaction extends TransactionBase {
       return count;
     }
     const { statements } = this.#backend;
-    const parameters = rangeParameters(bounds, this.#moment.time);
+    const parameters = rangeParameters(bounds, this.#time);
     const [row] = await unlessAborted(
       this.#moment.read("count", statements.digest, parameters),
       bounds.signal,
@@ -192,14 +196,21 @@ export class PostgresTransaction extends TransactionBase {
   ): Promise<void> {
     return this.#inOrder(() => {
       wantsSync(options);
-      const changes = changesOf(OperationBatch.operationsOf(given));
+      const changes = changesOf(operationsOf(given, this.#backend.now));
       return () => this.#apply(changes);
     });
   }
 
+  override batch(): Batch {
+    return new TimedBatch(
+      this.#backend.now,
+      (operations, options) => this.write(operations, options),
+    );
+  }
+
   override put(key: Key, value: Value, options?: PutOptions): Promise<void> {
     return this.#inOrder(() => {
-      const { expiresAt = 0 } = putOptionsOf(options, this.#backend.now);
+      const { expiresAt = Infinity } = putOptions(options, this.#backend.now);
       const bytes = storableKey(key);
       const id = idOf(bytes);
       const change = {
@@ -276,7 +287,7 @@ export class PostgresTransaction extends TransactionBase {
     make: (place: Place) => Conditional<T>,
   ): Promise<T> {
     return this.#inOrder(() => {
-      const { expiresAt } = putOptionsOf(options, this.#backend.now);
+      const { expiresAt } = putOptions(options, this.#backend.now);
       const bytes = storableKey(key);
       const id = idOf(bytes);
       const work = make({ key: bytes, id, expiresAt });
@@ -324,7 +335,7 @@ export class PostgresTransaction extends TransactionBase {
 
   /** What the transaction sees for keys: its writes, then its moment. */
   async #readAll(keys: readonly Uint8Array[]): Promise<Map<string, Stored>> {
-    const { time } = this.#moment;
+    const time = this.#time;
     const found = new Map<string, Stored>();
     const rest = new Map<string, Uint8Array>();
     for (const key of keys) {
@@ -345,7 +356,7 @@ export class PostgresTransaction extends TransactionBase {
     if (rest.size > 0) {
       const stored = await storedAt(this.#backend, this.#moment, [
         ...rest.values(),
-      ], true);
+      ]);
       for (const [id, key] of rest) {
         const one = stored.get(id);
         this.#reads.set(id, { key, version: one?.version ?? "0" });
@@ -354,7 +365,7 @@ export class PostgresTransaction extends TransactionBase {
       this.#requireReads();
     }
     for (const [id, { expiresAt }] of found) {
-      if (expiresAt !== 0 && expiresAt <= time) found.delete(id);
+      if (expiresAt <= time) found.delete(id);
     }
     return found;
   }
@@ -366,7 +377,7 @@ export class PostgresTransaction extends TransactionBase {
   ): Cursor<T> {
     const cursor: TransactionCursor<T> = new TransactionCursor<T>({
       statements: this.#backend.statements,
-      time: () => this.#moment.time,
+      time: this.#time,
       read: (statement, parameters) => this.#moment.read("scan", statement, parameters),
       // Writes that were issued before, and none that comes later.
       written: this.#chain.then(() => ({

@@ -188,10 +188,7 @@ export class TransactionCursor<T> extends CursorBase<T> {
       this.#at++;
       this.#stretch.last = own!.key;
       const { key, value, expiresAt } = own!;
-      if (
-        value === undefined ||
-        (expiresAt !== 0 && expiresAt <= this.#home.time())
-      ) continue;
+      if (value === undefined || expiresAt <= this.#home.time) continue;
       this.#shown++;
       return { done: false, value: this.#home.show(key, value) };
     }

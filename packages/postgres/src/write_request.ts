@@ -157,9 +157,9 @@ export function writeParameters(
     pieces.add(value!);
     return [at, key.length, value!.length];
   });
-  const expires = puts.some(({ expiresAt }) => expiresAt !== 0)
+  const expires = puts.some(({ expiresAt }) => expiresAt !== Infinity)
     ? `{${
-      puts.map(({ expiresAt }) => expiresAt === 0 ? "NULL" : String(expiresAt))
+      puts.map(({ expiresAt }) => expiresAt === Infinity ? "NULL" : String(expiresAt))
         .join(",")
     }}`
     : null;

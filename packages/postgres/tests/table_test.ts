@@ -116,7 +116,7 @@ for (const [client, connect] of Object.entries(clients)) {
     await assert.rejects(() => store.put(key, 1), /2704/);
     // By the function that every write calls: copies of such values would take long.
     const bytes = new Uint8Array();
-    const change = { key: bytes, id: "", value: large, expiresAt: 0 };
+    const change = { key: bytes, id: "", value: large, expiresAt: Infinity };
     assert.throws(() => requireSize([change, change]), RangeError);
     assert.equal(driver.sent(), before);
     await store.put("k".repeat(MAX_POSTGRES_KEY_BYTES), 1);
@@ -219,6 +219,53 @@ for (const [client, connect] of Object.entries(clients)) {
       TypeError,
     );
     await assert.rejects(() => put("x", 1, { ttlMs: "1" as never }), TypeError);
+  });
+
+  test(`By ${client}: every way to put has the times of the store's clock`, async () => {
+    // By the program's clock, all of these times have come.
+    let time = 1_000_000;
+    await using store = await openTable(newTable(), {
+      clock: () => time,
+      sweepIntervalMs: Infinity,
+    });
+    const expiresAt = time + 100;
+    const cleared = store.batch().put("x", 0, { ttlMs: 1 }).clear();
+    await cleared.put("x", 0).put("a", 1, { ttlMs: 100 }).delete("x").write();
+    await store.write([
+      { type: "delete", key: "x" },
+      { type: "put", key: "b", value: 1, ttlMs: 100 },
+      { type: "put", key: "over", value: 1, expiresAt: time },
+    ]);
+    await store.transaction(async (tx) => {
+      await tx.batch().put("c", 1, { expiresAt }).write();
+      await tx.write(store.batch().put("d", 1, { ttlMs: 100 }));
+      await tx.write([{ type: "put", key: "e", value: 1, ttlMs: 100 }]);
+      assert.equal((await tx.getEntry("c"))?.expiresAt, expiresAt);
+    });
+    await store.sub("s").batch().put("f", 1, { ttlMs: 100 }).write();
+    assert.equal((await store.sub("s").getEntry("f"))?.expiresAt, expiresAt);
+    const keys = ["a", "b", "c", "d", "e"];
+    for (const key of keys) {
+      assert.deepEqual(await store.getEntry(key), { key, value: 1, expiresAt });
+    }
+    assert.equal(await store.has("over"), false);
+    time += 100;
+    assert.equal(await store.count(), 0);
+  });
+
+  test(`By ${client}: a snapshot has its own time, also if it shares the moment of an older one`, async () => {
+    let time = 1_000_000;
+    await using store = await openTable(newTable(), {
+      clock: () => time,
+      sweepIntervalMs: Infinity,
+    });
+    await store.put("a", 1, { ttlMs: 100 });
+    using older = store.snapshot();
+    time += 100;
+    using newer = store.snapshot();
+    assert.deepEqual([await older.get("a"), await older.count()], [1, 1]);
+    assert.deepEqual([await newer.get("a"), await newer.count()], [undefined, 0]);
+    assert.deepEqual(await newer.entries().toArray(), []);
   });
 
   test(`By ${client}: handles of one table see each other's writes, and are woken by them`, async () => {
