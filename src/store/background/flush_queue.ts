@@ -8,7 +8,7 @@
 
 import { flushJob } from "../../compaction/flush_job.ts";
 import { isRefusal } from "../../errors.ts";
-import { RunningTask, type Task } from "../../platform/task.ts";
+import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import { tableName } from "../../version/file_names.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
@@ -148,10 +148,13 @@ export class FlushQueue {
   }
 
   *#installTask({ immutable, newestLog, table }: Flush): Task<void> {
-    const { versions, logs } = this.#state;
+    const { fileSystem, directory, versions, logs } = this.#state;
     const added = table.result;
-    // The job has synced the directory, and with the table's name those of the logs.
-    if (added !== undefined) logs.markNamesDurable(newestLog);
+    // The edit names a log, so the log's name must be durable. A job that has written a table has
+    // synced the directory. One of an empty memtable has not: a log of another format version was
+    // needed before the first entry came.
+    if (added === undefined) yield syncDirectoryStep(fileSystem, directory);
+    logs.markNamesDurable(newestLog);
     const nextLog = logs.numberAfter(immutable.logNumber);
     yield* versions.apply({
       lastSequence: immutable.lastSequence,
