@@ -213,7 +213,7 @@ export const historyBugs: readonly Bug[] = [
       "tests/store/read_only_interleaving_test.ts",
       /^A read-only open at any step of a writer that is killed/,
     ),
-    symptom: /is the last that is shown, expected one from|\d began again/,
+    symptom: /is the last that is shown, expected one from/,
   },
   {
     name: "believe-first-error",

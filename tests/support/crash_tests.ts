@@ -74,7 +74,7 @@ const only = process.env["TINYKVS_CRASH"] === undefined
 const wanted = process.env["TINYKVS_CRASH_WORKLOAD"];
 const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
 /** Deno and Bun open one in this number of the different states. */
-const OTHERS_ONE_IN = 5;
+const OTHERS_ONE_IN = 4;
 const share = runtimeName === "node" ? scale : scale / OTHERS_ONE_IN;
 const oneIn = Math.max(1, Math.round(1 / share));
 /** The first seed is fixed, so that a failure in CI is one at home. */
