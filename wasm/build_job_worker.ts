@@ -4,8 +4,9 @@
  * `data:` URL. `wasm/build.ts` calls it; like the zstd module the output is not committed, but
  * published.
  *
- * The zstd module is left out: the thread gets it from its host. The output begins with the SHA-256
- * of the sources, so that a stale one is noticed (freshness.ts).
+ * The zstd module is left out: the thread gets it from its host. So is the directory's lock, which
+ * the host has. The output begins with the SHA-256 of the sources, so that a stale one is noticed
+ * (freshness.ts).
  */
 
 import { join, resolve } from "node:path";
@@ -28,6 +29,19 @@ export const ZSTD_WASM_DEFLATED_BASE64 = workerData.data.zstdWasm;`,
   };
 }
 
+/** Leaves out the directory's lock: the store that starts the thread has it. */
+const lockOfHost: Plugin = {
+  name: "lock of the host",
+  setup({ onLoad }) {
+    onLoad({ filter: /platform[\\/]directory_lock\.ts$/ }, () => ({
+      contents: `function refuse() {
+  throw new Error("Cannot lock a directory in the job thread: its host has the lock");
+}
+export { refuse as lockDirectory, refuse as lockDirectorySync };`,
+    }));
+  },
+};
+
 /**
  * The text of wasm/generated/job_worker.ts. `zstdWasmLength` is the length of the module in bytes.
  */
@@ -42,7 +56,7 @@ export async function jobWorkerModule(root: string, zstdWasmLength: number): Pro
     target: "es2023",
     minify: true,
     legalComments: "inline",
-    plugins: [zstdOfHost(zstdWasmLength)],
+    plugins: [zstdOfHost(zstdWasmLength), lockOfHost],
   });
   const program = outputFiles[0]!.text;
   return `${jobWorkerHead(root)}//

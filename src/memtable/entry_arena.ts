@@ -21,6 +21,7 @@
  */
 
 import { copyRange } from "../bytes/copy.ts";
+import type { EntryView } from "../iterator/entry_cursor.ts";
 
 /** Values of this encoded size or more are kept outside the arena. */
 export const LARGE_VALUE_BYTES: number = 64 * 1024;
@@ -123,9 +124,27 @@ export class EntryArena {
     return length >= LARGE_VALUE_FLAG ? length - LARGE_VALUE_FLAG : -1;
   }
 
-  /** A view of a large value. */
-  largeView(index: number): DataView {
-    return this.#largeViews[index]!;
+  /** Points `result` at an entry. */
+  show(entry: number, result: EntryView): void {
+    const { bytes, view } = this;
+    const keyEnd = this.keyEndOf(entry);
+    result.keyBytes = bytes;
+    result.keyView = view;
+    result.keyStart = entry + ENTRY_HEADER_BYTES + 4;
+    result.keyEnd = keyEnd;
+    const large = this.largeValueIndex(keyEnd);
+    if (large < 0) {
+      result.valueBytes = bytes;
+      result.valueView = view;
+      result.valueStart = keyEnd + 4;
+      result.valueEnd = keyEnd + 4 + view.getUint32(keyEnd, true);
+    } else {
+      const value = this.largeValues[large]!;
+      result.valueBytes = value;
+      result.valueView = this.#largeViews[large]!;
+      result.valueStart = 0;
+      result.valueEnd = value.length;
+    }
   }
 
   /** Shows the entries of another arena, from a copy of its memory, to be read only. */

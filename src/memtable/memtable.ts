@@ -297,13 +297,6 @@ export class Memtable implements MemtableEntries {
     });
   }
 
-  /** Shows the entries of another memtable from a copy of its memory, by their offsets: `show`. */
-  static over(bytes: Uint8Array, largeValues: readonly SharedBytes[]): Memtable {
-    const table = new Memtable(0, 0);
-    table.#arena.adopt(bytes, largeValues);
-    return table;
-  }
-
   /** The memory of all entries. Valid until the next insert. Internal: newest_entries.ts. */
   get usedBytes(): Uint8Array {
     return this.#arena.bytes.subarray(0, this.#arena.used);
@@ -400,24 +393,6 @@ export class Memtable implements MemtableEntries {
 
   /** Points `result` at an entry. Internal. */
   show(entry: number, result: EntryView): void {
-    const arena = this.#arena;
-    const keyEnd = arena.keyEndOf(entry);
-    result.keyBytes = arena.bytes;
-    result.keyView = arena.view;
-    result.keyStart = entry + KEY;
-    result.keyEnd = keyEnd;
-    const large = arena.largeValueIndex(keyEnd);
-    if (large < 0) {
-      result.valueBytes = arena.bytes;
-      result.valueView = arena.view;
-      result.valueStart = keyEnd + 4;
-      result.valueEnd = keyEnd + 4 + arena.view.getUint32(keyEnd, true);
-    } else {
-      const value = arena.largeValues[large]!;
-      result.valueBytes = value;
-      result.valueView = arena.largeView(large);
-      result.valueStart = 0;
-      result.valueEnd = value.length;
-    }
+    this.#arena.show(entry, result);
   }
 }

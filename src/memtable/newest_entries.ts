@@ -20,8 +20,8 @@ import {
 } from "../iterator/entry_cursor.ts";
 import { bytesOfKey, type KeySpan, viewOfKey } from "../iterator/key_spans.ts";
 import type { Task } from "../platform/task.ts";
-import type { SharedBytes } from "./entry_arena.ts";
-import { Memtable } from "./memtable.ts";
+import { EntryArena, type SharedBytes } from "./entry_arena.ts";
+import type { Memtable } from "./memtable.ts";
 
 /** Bytes that are copied between two points where the task may be paused. */
 const BYTES_PER_PAUSE = 64 * 1024;
@@ -90,7 +90,9 @@ export function newestSequence(
 ): EntrySequence {
   const bytes = new Uint8Array(memory, 0, usedBytes);
   const order = new Int32Array(memory, orderStart(usedBytes), keyCount);
-  return new NewestCursor(Memtable.over(bytes, largeValues), bytes, order);
+  const arena = new EntryArena(0);
+  arena.adopt(bytes, largeValues);
+  return new NewestCursor(arena, order);
 }
 
 function orderStart(usedBytes: number): number {
@@ -103,16 +105,14 @@ function orderStart(usedBytes: number): number {
  */
 class NewestCursor implements EntrySequence {
   readonly entry: EntryView = emptyEntryView();
-  readonly #table: Memtable;
-  readonly #bytes: Uint8Array;
+  readonly #arena: EntryArena;
   readonly #order: Int32Array;
   #at = 0;
   /** Not read: it keeps engines from leaving out the accesses. */
   touched = 0;
 
-  constructor(table: Memtable, bytes: Uint8Array, order: Int32Array) {
-    this.#table = table;
-    this.#bytes = bytes;
+  constructor(arena: EntryArena, order: Int32Array) {
+    this.#arena = arena;
     this.#order = order;
   }
 
@@ -126,12 +126,12 @@ class NewestCursor implements EntrySequence {
     const entry = this.#order[at];
     if (entry === undefined) return AT_END;
     if (at % TOUCHED === 0) this.touched = this.#touch(at);
-    this.#table.show(entry, this.entry);
+    this.#arena.show(entry, this.entry);
     return AT_ENTRY;
   }
 
   #touch(from: number): number {
-    const bytes = this.#bytes;
+    const { bytes } = this.#arena;
     const order = this.#order;
     const last = bytes.length - 1;
     const end = Math.min(from + TOUCHED, order.length);

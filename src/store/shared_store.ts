@@ -88,7 +88,7 @@ export class SharedStore implements StoreEntry {
 
   #close(): Promise<void> {
     const closed = closeStore(this.#open);
-    // This one only says when. The error goes to whoever has called `close`.
+    // `closing` only tells when the store is closed. The caller of `close` gets the error.
     this.closing = closed.catch(() => {});
     return closed;
   }

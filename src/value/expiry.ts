@@ -23,7 +23,7 @@ export function isExpiring(bytes: Uint8Array, start: number): boolean {
 
 /**
  * The time of an expiring value, in milliseconds since 1970. Infinity if the value is cut off by
- * the end of the memory: whoever decodes it reports that.
+ * the end of the memory: the decoder reports that.
  */
 export function expiryAt(view: DataView, start: number): number {
   if (start + EXPIRY_BYTES > view.byteLength) return Infinity;

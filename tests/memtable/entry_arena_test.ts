@@ -10,6 +10,7 @@ import {
 import { bytesOf, encodeEntry, hexOf, type PlainEntry, valueOfLength } from "../support/entries.ts";
 import { Random } from "../support/random.ts";
 import { randomBytes } from "../support/seeded.ts";
+import { emptyEntryView } from "../../src/iterator/entry_cursor.ts";
 
 const KEY = ENTRY_HEADER_BYTES + 4;
 
@@ -63,11 +64,14 @@ test("EntryArena keeps values from 64 KiB on outside, and smaller ones inside", 
   );
   const indexes = offsets.map((at) => arena.largeValueIndex(arena.keyEndOf(at)));
   assert.deepEqual(indexes, [-1, 0, 1, 2]);
+  const shown = emptyEntryView();
   for (const i of [1, 2, 3]) {
     const value = arena.largeValues[indexes[i]!]!;
     assert.deepEqual(value, valueOfLength(lengths[i]!, i));
-    assert.equal(arena.largeView(indexes[i]!).buffer, value.buffer);
-    assert.equal(arena.largeView(indexes[i]!).byteLength, value.length);
+    arena.show(offsets[i]!, shown);
+    assert.equal(shown.valueBytes, value);
+    assert.equal(shown.valueView.buffer, value.buffer);
+    assert.deepEqual([shown.valueStart, shown.valueEnd], [0, value.length]);
   }
   assert.ok(arena.used < 2 * LARGE_VALUE_BYTES, `${arena.used} bytes for one value inside`);
   assert.ok(arena.sizeBytes > 1_000_000 + 3 * LARGE_VALUE_BYTES - 10);

@@ -6,7 +6,7 @@ import type { Style } from "../text/style.ts";
 export interface Column<R> {
   readonly name: string;
   /**
-   * The text of a cell. It need not be safe for a terminal: whoever writes it escapes it. `limit`
+   * The text of a cell. It need not be safe for a terminal: the writer escapes it. `limit`
    * is how many characters of it are shown at most, so that a large value need not be built whole.
    */
   text(row: R, limit: number): string;
