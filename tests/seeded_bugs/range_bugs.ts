@@ -171,7 +171,7 @@ export const rangeBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "shows a transaction what it has deleted as a range, if it scans",
     edits: [{
-      file: "src/store/read/entry_scan.ts",
+      file: "src/store/read/scan_sources.ts",
       find: "    mask = own.spans;\n",
       replace: "    mask = own.spans.slice(0, 0);\n",
     }],

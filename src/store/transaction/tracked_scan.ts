@@ -6,7 +6,8 @@
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { AT_END, AT_ENTRY, type Position } from "../../iterator/entry_cursor.ts";
 import type { KeyBound } from "../../memtable/memtable.ts";
-import { EntryScan, type NewestSource } from "../read/entry_scan.ts";
+import { EntryScan } from "../read/entry_scan.ts";
+import type { NewestSource } from "../read/scan_sources.ts";
 import type { BoundKey, ResolvedRange } from "../state/range.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";

@@ -15,7 +15,7 @@ import { encodeTombstone } from "../../value/value_codec.ts";
 import { OPERATION_DELETE_RANGE } from "../../wal/log_format.ts";
 import { rangeOperationHolds } from "../../wal/range_operation.ts";
 import { EmbeddedBatch } from "../write/batch.ts";
-import type { NewestSource } from "../read/entry_scan.ts";
+import type { NewestSource } from "../read/scan_sources.ts";
 import type { Range } from "../state/range.ts";
 import { endOfKeys, insertOperation } from "../state/operations.ts";
 import { encodeDelete, encodePut } from "../write/operation_encoding.ts";
