@@ -31,7 +31,7 @@ test("The bench runs one workload of each kind and checks their answers", async 
   try {
     const json = path.join(folder, "results.json");
     const result = await runProcess(binaryOf("node"), [
-      path.join(root, "scripts", "bench.ts"),
+      path.join(root, "bench", "run.ts"),
       runtimeName,
       "--entries=2000",
       `--only=${workloads.join(",")}`,
