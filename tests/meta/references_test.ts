@@ -83,6 +83,20 @@ test("Every source file that a document names by its path is in the repository",
   assert.deepEqual(missing, []);
 });
 
+test("Every program that a source starts by its path is in the repository", () => {
+  const missing: string[] = [];
+  for (const file of sources) {
+    const text = readSource(file);
+    for (const match of text.matchAll(/path\.join\(\s*root((?:,\s*"[\w.-]+")+),?\s*\)/g)) {
+      const name = [...match[1]!.matchAll(/"([^"]+)"/g)].map(([, part]) => part).join("/");
+      // Other names are of files that a program makes.
+      if (!name.endsWith(".ts") || existsSync(path.join(root, name))) continue;
+      missing.push(`${file}:${lineOf(text, match.index)} names "${name}"`);
+    }
+  }
+  assert.deepEqual(missing, []);
+});
+
 test("No text refers to an issue, to a plan or to a folder outside of the repository", () => {
   const found: string[] = [];
   for (const file of [...sources, ...documents]) {
