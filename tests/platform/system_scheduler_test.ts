@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import * as path from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { binaryOf, failureOf, root, runProcess } from "../../scripts/processes.ts";
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
 
 test("systemScheduler yield lets queued microtasks run first and resolves in a later turn", async () => {
@@ -49,4 +52,20 @@ test("systemScheduler sleepSync blocks for at least the time asked for", () => {
   const start = systemScheduler.nowMs();
   systemScheduler.sleepSync(2);
   assert.ok(systemScheduler.nowMs() - start >= 1.9);
+});
+
+test("An import of the library does not make Node load its crypto", async () => {
+  const module = JSON.stringify(pathToFileURL(path.join(root, "mod.ts")).href);
+  const result = await runProcess(binaryOf("node"), [
+    "--input-type=module",
+    "--eval",
+    `await import(${module});
+    const loaded = () => process.moduleLoadList.filter((name) => name.includes("crypto/webcrypto"));
+    const before = loaded().length;
+    void globalThis.crypto;
+    console.log(before, loaded().length);`,
+  ]);
+  assert.equal(failureOf(result), undefined, result.output);
+  // The second number shows that the list would have told it.
+  assert.equal(result.output.trim(), "0 1");
 });
