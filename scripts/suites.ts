@@ -62,10 +62,10 @@ const faultFiles: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Folders whose tests read the sources, or texts that a program has made. A second runtime would
- * only do the same again.
+ * Folders whose tests read the sources, or run them on Node. A second runtime would only do the
+ * same again.
  */
-const nodeFolders: readonly string[] = ["meta"];
+const nodeFolders: readonly string[] = ["meta", "seeded_bugs"];
 
 /** Files of other folders that start the same programs from every runtime. */
 const nodeFiles: ReadonlySet<string> = new Set([

@@ -38,8 +38,11 @@ export function problemOfBaseline(run: TestRun, { titles }: Command): string | u
   return passed.length === 0 ? `no test has a title like ${titles}` : undefined;
 }
 
-/** Judges a run of the broken sources, whose tests were those of `baseline` before. */
-export function judge(run: TestRun, baseline: TestRun, bug: Bug): Verdict {
+/**
+ * Judges a run of the broken sources. If there is a run of the same tests without the bug, the test
+ * that fails must have passed there.
+ */
+export function judge(run: TestRun, baseline: TestRun | undefined, bug: Bug): Verdict {
   const missed = (reason: string): Verdict => ({ isCaught: false, reason });
   if (run.isTimedOut) return missed(`the run took more than ${run.seconds.toFixed(0)} s`);
   const failed = run.outcomes.find(({ result }) => result === "failed");
@@ -49,10 +52,9 @@ export function judge(run: TestRun, baseline: TestRun, bug: Bug): Verdict {
     );
   }
   const { title, failureType, errorName, message = "" } = failed;
-  const passedBefore = baseline.outcomes.some((outcome) =>
-    outcome.title === title && outcome.result === "passed"
-  );
-  if (!passedBefore || !bug.caughtBy.titles.test(title)) {
+  const failedBefore = baseline !== undefined &&
+    !baseline.outcomes.some((outcome) => outcome.title === title && outcome.result === "passed");
+  if (failedBefore || !bug.caughtBy.titles.test(title)) {
     return missed(`"${title}" fails, which is none of its tests: ${message}`);
   }
   if (failureType !== "testCodeFailure") {

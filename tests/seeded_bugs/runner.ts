@@ -34,10 +34,15 @@ const LEFT_OUT = ["tests/fixtures", "tests/seeded_bugs"];
 /** A copy of the repository's sources to break. */
 export class BrokenTree {
   readonly #directory: TemporaryDirectory;
-  readonly #baselines = new Map<string, TestRun>();
+  /** The runs without a bug; none if they are not asked for. */
+  readonly #baselines: Map<string, TestRun> | undefined;
 
-  /** Copies the sources as they are now. */
-  constructor() {
+  /**
+   * Copies the sources as they are now. With baselines, the tests of each command must first pass
+   * without a bug.
+   */
+  constructor(hasBaselines: boolean) {
+    this.#baselines = hasBaselines ? new Map() : undefined;
     this.#directory = temporaryDirectory("seeded-bugs");
     const left = LEFT_OUT.map((name) => path.join(repository, name));
     for (const name of COPIED) {
@@ -62,7 +67,7 @@ export class BrokenTree {
    * @throws {Error} the bug does not apply, or its tests fail without it
    */
   async try(bug: Bug): Promise<{ verdict: Verdict; seconds: number }> {
-    const baseline = await this.#baseline(bug.caughtBy);
+    const baseline = this.#baselines && await this.#baseline(bug.caughtBy, this.#baselines);
     const before = new Map<string, string>();
     const jobWorker = path.join(this.#directory.path, "wasm", "generated", "job_worker.ts");
     before.set(jobWorker, readFileSync(jobWorker, "utf8"));
@@ -82,9 +87,9 @@ export class BrokenTree {
   }
 
   /** The run of the same tests without a bug, once for each different command. */
-  async #baseline(command: Command): Promise<TestRun> {
+  async #baseline(command: Command, baselines: Map<string, TestRun>): Promise<TestRun> {
     const key = JSON.stringify([command.files, command.titles.source, command.environment]);
-    let run = this.#baselines.get(key);
+    let run = baselines.get(key);
     if (run === undefined) {
       run = await runTests(this.#directory.path, command);
       const problem = problemOfBaseline(run, command);
@@ -94,7 +99,7 @@ export class BrokenTree {
             `without it: ${problem}\n${run.output.slice(-4000)}`,
         );
       }
-      this.#baselines.set(key, run);
+      baselines.set(key, run);
     }
     return run;
   }
