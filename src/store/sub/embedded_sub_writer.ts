@@ -7,6 +7,7 @@ import type { Entry, EntryOptions } from "../../contract/reader.ts";
 import { type Beginning, prefixRange, type Range } from "../../contract/range.ts";
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubWriter } from "../../contract/sub/sub_writer.ts";
+import { shownKey } from "../../contract/shown_key.ts";
 import { type Value, valueTypeName } from "../../contract/value.ts";
 import type { DeletedRange } from "../../contract/range.ts";
 import type { Batch, Operation, PutOptions, WriteOptions } from "../../contract/writer.ts";
@@ -157,7 +158,9 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
     const added = int64Of(by);
     return this.updateSync(key, (found) => {
       const old = found as Value | undefined ?? 0n;
-      if (typeof old !== "bigint") throw new TypeMismatchError(valueTypeName(old), "int64");
+      if (typeof old !== "bigint") {
+        throw new TypeMismatchError(valueTypeName(old), "int64", undefined, shownKey(key));
+      }
       return addInt64(old, added) as ValueIn;
     }, ...rest) as bigint;
   }
