@@ -11,6 +11,7 @@ import type { Batch, Writer } from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
+import type { SyncBatch } from "../sync_batch.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /**
@@ -51,6 +52,8 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   ): T;
   /** As {@linkcode Sub}'s, with synchronous reads. */
   snapshot(): EmbeddedReader<K, V, KeyOut> & Snapshot<K, V, KeyOut>;
+  /** The sub in a batch of its store, or of any sub of that store. */
+  in(batch: SyncBatch): SyncBatch<K, ValueIn>;
   /** The sub in a batch of its store, or of any sub of that store. */
   in(batch: Batch): Batch<K, ValueIn>;
   /** The sub in a reader and writer of the embedded store, for example in a transaction. */

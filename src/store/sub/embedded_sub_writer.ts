@@ -16,6 +16,8 @@ import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import { EmbeddedSubReads } from "./embedded_sub_reader.ts";
+import type { SyncBatch } from "../sync_batch.ts";
+import { EmbeddedSubBatch } from "./embedded_sub_batch.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /** A sub that reads from and writes to a store or a transaction. */
@@ -62,6 +64,12 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   /** As `count`. */
   countSync(range?: Range<K>): number {
     return this.#reads.count(range);
+  }
+
+  /** Starts an empty batch. It also takes operations on other subs. */
+  override batch(...rest: []): SyncBatch<K, ValueIn> {
+    const batch = this.#target.batch(...rest);
+    return new EmbeddedSubBatch(batch, this.space, () => this.requireOpen());
   }
 
   /** Iterates over keys and values, in the order of the keys. */
