@@ -9,6 +9,7 @@ import {
   memoryFileSystem,
   open,
   openSync,
+  type SyncBatch,
   type Value,
 } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
@@ -269,7 +270,7 @@ test("A batch of a store, a sub or a transaction can be written synchronously, a
   const nested = sub.sub("inner");
   const batch = store.batch().put("a", 1);
   sub.in(batch).put(["b"], [null]).delete(["c"]);
-  nested.in(sub.in(batch)).put("d", 4);
+  nested.in(sub.in(batch) as never as SyncBatch).put("d", 4);
   batch.writeSync();
   assert.equal(store.getSync("a"), 1);
   assert.deepEqual(sub.getSync(["b"]), [null]);
@@ -281,7 +282,7 @@ test("A batch of a store, a sub or a transaction can be written synchronously, a
   sub.batch().put(["e"], 5).writeSync({ sync: true });
   assert.equal(sub.getSync(["e"]), 5);
   const surplus = sub.batch().put(["f"], 6);
-  assert.throws(() => surplus.writeSync({}, 1 as never), TypeError);
+  assert.throws(() => surplus.writeSync(...[{}, 1] as never), TypeError);
   assert.throws(() => surplus.writeSync({ synk: true } as never), TypeError);
   assert.equal(sub.hasSync(["f"]), false);
   surplus.writeSync();

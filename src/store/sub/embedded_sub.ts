@@ -11,7 +11,7 @@ import type { Batch, Writer } from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
-import type { SyncBatch } from "../sync_batch.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /**
@@ -31,6 +31,8 @@ import type { EmbeddedWriter } from "./embedded_writer.ts";
  */
 export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   extends Sub<K, V, KeyOut, ValueIn>, EmbeddedReader<K, V, KeyOut>, EmbeddedWriter<K, V, ValueIn> {
+  /** Starts an empty batch. It also takes operations on other subs. */
+  batch(): SyncBatch<K, ValueIn>;
   /** Iterates over keys and values, in the order of the keys. */
   entries(range?: Range<K>): EmbeddedCursor<[KeyOut, V], K>;
   /** Iterates over keys. */
@@ -105,6 +107,8 @@ export interface EmbeddedTransactionSub<K = Key, V = Value, KeyOut = K, ValueIn 
     Transaction<K, V, KeyOut, ValueIn>,
     EmbeddedReader<K, V, KeyOut>,
     EmbeddedWriter<K, V, ValueIn> {
+  /** Starts an empty batch. It also takes operations on other subs. */
+  batch(): SyncBatch<K, ValueIn>;
   /** Iterates over keys and values, in the order of the keys. */
   entries(range?: Range<K>): EmbeddedCursor<[KeyOut, V], K>;
   /** Iterates over keys. */

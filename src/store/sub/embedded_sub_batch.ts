@@ -3,7 +3,7 @@
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubBatch } from "../../contract/sub/sub_batch.ts";
 import type { WriteOptions } from "../../contract/writer.ts";
-import type { SyncBatch } from "../sync_batch.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
 
 /** As `SubBatch`, with a synchronous `write`. */
 export class EmbeddedSubBatch<K, V, KeyOut, ValueIn> extends SubBatch<K, V, KeyOut, ValueIn>

@@ -26,11 +26,12 @@ import { EmbeddedSubBatch } from "./embedded_sub_batch.ts";
 import { EmbeddedSubReader, EmbeddedSubSnapshot } from "./embedded_sub_reader.ts";
 import { EmbeddedSubTransaction, type ParentTransaction } from "./embedded_sub_transaction.ts";
 import { EmbeddedSubWriter } from "./embedded_sub_writer.ts";
-import type { SyncBatch } from "../sync_batch.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /** The store that a sub is part of. */
 export interface EmbeddedParent extends Store, EmbeddedReader, EmbeddedWriter {
+  batch(): SyncBatch;
   snapshot(): EmbeddedReader & Snapshot;
   entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
   keys(range?: Range): EmbeddedCursor<string | Uint8Array>;

@@ -16,7 +16,7 @@ import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import { EmbeddedSubReads } from "./embedded_sub_reader.ts";
-import type { SyncBatch } from "../sync_batch.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
 import { EmbeddedSubBatch } from "./embedded_sub_batch.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 

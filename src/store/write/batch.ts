@@ -9,7 +9,7 @@
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { finiteTime, putTime } from "../../contract/put_options.ts";
 import type { Operation, PutTime, WriteOptions } from "../../contract/writer.ts";
-import type { SyncBatch } from "../sync_batch.ts";
+import type { SyncBatch } from "./sync_batch.ts";
 import { markClass, markOf } from "../../class_marks.ts";
 import { ClosedError } from "../../errors.ts";
 import { describeValue, type Key, type Value } from "../../value/value.ts";

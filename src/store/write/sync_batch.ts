@@ -1,7 +1,7 @@
 /** The synchronous side of batches, which the embedded store and its subs share. */
 
-import type { Batch, WriteOptions } from "../contract/writer.ts";
-import type { Key, Value } from "../value/value.ts";
+import type { Batch, WriteOptions } from "../../contract/writer.ts";
+import type { Key, Value } from "../../value/value.ts";
 
 /**
  * A {@linkcode Batch} of the embedded store, of a sub of it, or of a transaction: it can also be
