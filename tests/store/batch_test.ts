@@ -282,7 +282,7 @@ test("A batch of a store, a sub or a transaction can be written synchronously, a
   sub.batch().put(["e"], 5).writeSync({ sync: true });
   assert.equal(sub.getSync(["e"]), 5);
   const surplus = sub.batch().put(["f"], 6);
-  assert.throws(() => surplus.writeSync(...[{}, 1] as never), TypeError);
+  assert.throws(() => surplus.writeSync(...([{}, 1] as never as [])), TypeError);
   assert.throws(() => surplus.writeSync({ synk: true } as never), TypeError);
   assert.equal(sub.hasSync(["f"]), false);
   surplus.writeSync();
