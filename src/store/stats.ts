@@ -64,7 +64,7 @@ export interface Stats {
   };
   /** Scans: cursors, `count`, `scanPrefix` and `scanRange`. */
   readonly scan: {
-    /** Tombstones that they had to walk over. */
+    /** Tombstones and expired entries that they had to walk over. */
     readonly tombstones: number;
   };
   /** Bytes of indexes in memory. */

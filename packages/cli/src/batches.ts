@@ -32,8 +32,8 @@ export function keyBatches(
 
 /**
  * The entries of a range with their times of expiry, in pieces, as of one moment. Cursors do not
- * show times, so every key is looked up, which takes about 5 µs each. Most stores have no value that
- * expires: then a scan is enough.
+ * show times, so every key is looked up, which takes about 5 µs each. Most stores have no value
+ * that expires: then a scan is enough.
  */
 export async function* timedBatches(
   store: Lease["store"],

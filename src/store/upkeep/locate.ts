@@ -40,7 +40,7 @@ export interface TableInfo {
   readonly tombstones: number;
   /** Number of entries among them that expire. */
   readonly expiring: number;
-  /** When the first and the last of them expires, in milliseconds since 1970; undefined for none. */
+  /** When the first and the last of them expires, in milliseconds since 1970, if some do. */
   readonly expiry: { readonly earliest: number; readonly latest: number } | undefined;
   /** Number of ranges that the table deletes from older ones. */
   readonly deletedRanges: number;
