@@ -22,6 +22,7 @@ export type { EmbeddedCursor } from "./src/store/read/embedded_cursor.ts";
 export type { EmbeddedReader } from "./src/store/read/reader.ts";
 export type { EmbeddedSub, EmbeddedTransactionSub } from "./src/store/sub/embedded_sub.ts";
 export type { EmbeddedWriter } from "./src/store/sub/embedded_writer.ts";
+export type { SyncBatch } from "./src/store/write/sync_batch.ts";
 export { EmbeddedSnapshot } from "./src/store/read/snapshot.ts";
 export { EmbeddedTransaction } from "./src/store/transaction/transaction.ts";
 export type {

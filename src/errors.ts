@@ -243,7 +243,10 @@ export class BackgroundError extends StoreError {
   }
 }
 
-/** A typed getter such as `getString` found a value of another type. */
+/**
+ * A typed getter such as `getString` found a value of another type, or a read found a value that it
+ * can't show as the type that the options ask for.
+ */
 export class TypeMismatchError extends StoreError {
   /** "TypeMismatchError". */
   override readonly name: string = "TypeMismatchError";
@@ -251,16 +254,27 @@ export class TypeMismatchError extends StoreError {
   readonly found: string;
   /** The type that was asked for. */
   readonly expected: string;
+  /** The key as the message shows it, if it is known. */
+  readonly key: string | undefined;
 
-  /** Makes an error that names both types. */
-  constructor(found: string, expected: string, options?: ErrorOptions) {
+  /** Makes an error that names both types, and the key if its text is given. */
+  constructor(found: string, expected: string, options?: ErrorOptions, key?: string) {
+    const of = key === undefined ? "" : ` of key ${key}`;
     super(
       "TYPE_MISMATCH",
-      `Cannot read the value as ${expected}: it is stored as ${found}`,
+      `Cannot read the value${of} as ${expected}: it is stored as ${found}`,
       options,
     );
     this.found = found;
     this.expected = expected;
+    this.key = key;
+  }
+
+  /** The same error about the value of a key. @internal */
+  withKey(key: string): TypeMismatchError {
+    const { found, expected, cause } = this;
+    const options = cause === undefined ? undefined : { cause };
+    return new TypeMismatchError(found, expected, options, key);
   }
 }
 

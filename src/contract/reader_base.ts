@@ -8,6 +8,7 @@ import type { Cursor } from "./cursor.ts";
 import { type KeyEncoding, type Range, requireKeyEncoding } from "./range.ts";
 import type { Entry, EntryOptions, Reader } from "./reader.ts";
 import { keyBytes } from "./rules.ts";
+import { shownKey } from "./shown_key.ts";
 import {
   describeValue,
   type Key,
@@ -117,7 +118,7 @@ export abstract class ReaderBase<K = Key, V = Value, KeyOut = K> implements Read
     const value = await this.get(key) as Value | undefined;
     if (value === undefined) return undefined;
     const found = valueTypeName(value);
-    if (found !== type) throw new TypeMismatchError(found, type);
+    if (found !== type) throw new TypeMismatchError(found, type, undefined, shownKey(key));
     return value;
   }
 }

@@ -135,7 +135,10 @@ export interface TypedWrites<K = Key> {
   /** Stores bytes. @throws {TypeError} the value is not a Uint8Array */
   putBytes(key: K, value: Uint8Array, options?: PutOptions): Promise<void>;
   /**
-   * Stores a value as JSON text, as `JSON.stringify` makes it. @throws {TypeError} it makes none
+   * Stores a value as JSON text, as `JSON.stringify` makes it.
+   *
+   * @throws {TypeError} JSON cannot express something in it, such as NaN, a bigint, a function or a
+   *   Map; the text names the place
    */
   putJson(key: K, value: unknown, options?: PutOptions): Promise<void>;
   /** Stores a plain object or an array. @throws {TypeError} the value is neither */

@@ -8,8 +8,10 @@ import { type Beginning, prefixRange } from "./range.ts";
 import { OperationBatch } from "./operation_batch.ts";
 import { nowMs } from "./clock.ts";
 import { asPut, finiteTime, putOptions } from "./put_options.ts";
+import { jsonText } from "./json_text.ts";
 import { ReaderBase } from "./reader_base.ts";
 import { copyValue, isSameValue } from "./rules.ts";
+import { shownKey } from "./shown_key.ts";
 import { describeValue, type Key, type RecordValue, type Value, valueTypeName } from "./value.ts";
 import { surplusArgument } from "./write_options.ts";
 import type { DeletedRange } from "./range.ts";
@@ -126,7 +128,9 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     const added = int64Of(by);
     const sum = await this.update(key, (found) => {
       const old = found as Value | undefined ?? 0n;
-      if (typeof old !== "bigint") throw new TypeMismatchError(valueTypeName(old), "int64");
+      if (typeof old !== "bigint") {
+        throw new TypeMismatchError(valueTypeName(old), "int64", undefined, shownKey(key));
+      }
       return addInt64(old, added) as ValueIn;
     }, options);
     return sum as bigint;
@@ -167,12 +171,14 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
     await this.put(key, value as ValueIn, options);
   }
 
-  /** Stores a value as JSON text, made by `JSON.stringify`. @throws {TypeError} it makes no text */
+  /**
+   * Stores a value as JSON text, made by `JSON.stringify`.
+   *
+   * @throws {TypeError} JSON cannot express something in it
+   */
   async putJson(key: K, value: unknown, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
-    const text: string | undefined = JSON.stringify(value);
-    requireType(text !== undefined, value, "a value that JSON can express");
-    await this.put(key, text as ValueIn, options);
+    await this.put(key, jsonText(value, "any") as ValueIn, options);
   }
 
   /** Stores a plain object or an array. @throws {TypeError} the value is neither */

@@ -42,7 +42,7 @@ export class Memtable implements MemtableEntries {
   entryCount = 0;
   /** Number of tombstones among them. The write path counts them, because it knows the values. */
   tombstoneCount = 0;
-  /** Number of entries among them that expire, counted in the same way. */
+  /** Number of entries among them that expire. */
   expiringCount = 0;
   /** The latest time at which one of those expires. */
   latestExpiry = 0;
@@ -140,6 +140,12 @@ export class Memtable implements MemtableEntries {
     if (compareKeys(span.lower, span.upper) >= 0) return;
     this.#deletions ??= new RangeDeletions();
     this.#deletions.add(span, sequence);
+  }
+
+  /** Notes that an entry expires. Whoever inserts it knows its value. */
+  noteExpiry(expiresAt: number): void {
+    this.expiringCount++;
+    if (expiresAt > this.latestExpiry) this.latestExpiry = expiresAt;
   }
 
   /** Whether it has deleted ranges. */

@@ -333,7 +333,20 @@ function removeTemporaries(directory: string): void {
 }
 
 function lockedBy(directory: string, holder: Holder | undefined): LockedError {
-  return new LockedError(directory, describeHolder("another handle", holder));
+  // The registry of this thread would know a holder in this thread.
+  const who = isInThisProcess(holder) ? "this process, in another thread" : "another handle";
+  return new LockedError(directory, describeHolder(who, holder));
+}
+
+/** Whether the record certainly names this process. */
+function isInThisProcess(holder: Holder | undefined): boolean {
+  if (holder?.pid !== process.pid) return false;
+  const own = surroundings();
+  const liveness = livenessOf(holder, { ...own, pid: process.pid }, systemProcesses);
+  if (liveness === "here") return true;
+  // Systems without /proc have no namespaces of processes, so there the id alone is enough.
+  return liveness === "unknown" && process.platform !== "linux" && holder.boot === own.boot &&
+    holder.machine === own.machine;
 }
 
 function ioErrorUnlessOurs(directory: string, error: unknown): unknown {

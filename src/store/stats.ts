@@ -17,6 +17,10 @@ export interface LevelStats {
   readonly entries: number;
   /** Number of tombstones among the entries. */
   readonly tombstones: number;
+  /** Number of entries that expire, those included that have expired. */
+  readonly expiring: number;
+  /** Number of deleted ranges. */
+  readonly deletedRanges: number;
   /** Size of the files in bytes. */
   readonly sizeBytes: number;
 }
@@ -30,6 +34,13 @@ export interface Stats {
     /** Number of entries, every version counted. */
     readonly entryCount: number;
   };
+  /**
+   * Number of entries that expire, in memtables and tables. Those included that have expired, and
+   * shadowed versions. If it is 0, no value has a time, and `getEntry` need not be asked for it.
+   */
+  readonly expiring: number;
+  /** Number of deleted ranges that memtables and tables keep. */
+  readonly deletedRanges: number;
   /** Number of frozen memtables that wait for their flush. */
   readonly immutableMemtables: number;
   /** The write-ahead logs. */
@@ -53,7 +64,7 @@ export interface Stats {
   };
   /** Scans: cursors, `count`, `scanPrefix` and `scanRange`. */
   readonly scan: {
-    /** Tombstones that they had to walk over. */
+    /** Tombstones and expired entries that they had to walk over. */
     readonly tombstones: number;
   };
   /** Bytes of indexes in memory. */
@@ -101,8 +112,22 @@ export function collectStats(state: StoreState, background: Background): Stats {
   const { memtable, immutables, logs, resources, versions, compaction } = state;
   const { flushes, compactions } = background;
   const { tables } = versions.current;
+  const { memtables } = state.view;
+  const levels = tables.map((level, number) => ({
+    level: number,
+    tables: level.length,
+    entries: sumOf(level, ({ entryCount }) => entryCount),
+    tombstones: sumOf(level, ({ tombstoneCount }) => tombstoneCount),
+    expiring: sumOf(level, ({ expiry }) => expiry?.count ?? 0),
+    deletedRanges: sumOf(level, ({ deletedSpans }) => deletedSpans.length),
+    sizeBytes: sumOf(level, ({ sizeBytes }) => sizeBytes),
+  }));
   return {
     memtable: { sizeBytes: memtable.sizeBytes, entryCount: memtable.entryCount },
+    expiring: sumOf(memtables, ({ expiringCount }) => expiringCount) +
+      sumOf(levels, ({ expiring }) => expiring),
+    deletedRanges: sumOf(memtables, ({ deletedSpans }) => deletedSpans.length) +
+      sumOf(levels, ({ deletedRanges }) => deletedRanges),
     immutableMemtables: immutables.length,
     wal: { sizeBytes: logs.sizeBytes },
     cache: {
@@ -114,13 +139,7 @@ export function collectStats(state: StoreState, background: Background): Stats {
     scan: { tombstones: state.deadRanges.walked },
     ...metadataBytes(state),
     openFiles: resources.handles.openCount + (state.pins?.count ?? 0),
-    levels: tables.map((level, number) => ({
-      level: number,
-      tables: level.length,
-      entries: level.reduce((sum, table) => sum + table.entryCount, 0),
-      tombstones: level.reduce((sum, table) => sum + table.tombstoneCount, 0),
-      sizeBytes: level.reduce((sum, table) => sum + table.sizeBytes, 0),
-    })),
+    levels,
     pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
     stalls: { count: background.stalls, totalMs: background.stalledMs },
     background: state.jobThread?.isInUse ? "worker" : "inline",
@@ -131,6 +150,10 @@ export function collectStats(state: StoreState, background: Background): Stats {
       bytesWritten: compactions.writtenBytes,
     },
   };
+}
+
+function sumOf<T>(items: readonly T[], count: (item: T) => number): number {
+  return items.reduce((sum, item) => sum + count(item), 0);
 }
 
 function metadataBytes(state: StoreState): { indexBytes: number; filterBytes: number } {

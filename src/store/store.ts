@@ -327,12 +327,12 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     this.#writes.writeSync(batchOf(operations, () => this.#writes.takeBatchMemory()), options);
   }
 
-  /** Starts an empty batch, to fill and write: `store.batch().put("a", 1).write()`. */
+  /** Starts an empty batch, to fill and write: `store.batch().put("a", 1).writeSync()`. */
   override batch(): EmbeddedBatch {
     // An array of operations would be ignored here: `write` takes those.
     if (arguments.length > 0) throw surplusArgument("batch", arguments[0], 0);
     const memory = this.#writes.takeBatchMemory();
-    return new EmbeddedBatch((batch, options) => this.#writes.write(batch, options), memory);
+    return new EmbeddedBatch(this.#writes, memory);
   }
 
   /**

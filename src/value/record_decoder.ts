@@ -14,7 +14,7 @@
  * properties of a fresh object, `__proto__` too.
  */
 
-import { DecodeError } from "../errors.ts";
+import { DecodeError, TypeMismatchError } from "../errors.ts";
 import { copyBytes } from "./owned_bytes.ts";
 import { decodeText } from "./text_codec.ts";
 import { Extension } from "./extension.ts";
@@ -236,10 +236,11 @@ export class RecordDecoder {
 
 /**
  * The error for an int64 that does not fit a number. The value is not in the text, because texts
- * end up in logs.
+ * end up in logs. The caller knows the key, and adds it.
  */
-export function unsafeInt64(): RangeError {
-  return new RangeError(
-    'Cannot read an int64 as a number: it is beyond 2^53 - 1; open the store with int64 "bigint"',
+export function unsafeInt64(): TypeMismatchError {
+  return new TypeMismatchError(
+    "an int64 beyond 2^53 - 1",
+    'a safe integer (int64: "number")',
   );
 }

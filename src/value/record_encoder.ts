@@ -16,12 +16,10 @@
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
 import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
+import { pathText } from "../contract/value_path.ts";
 import { Extension, isExtensionType } from "./extension.ts";
 import { appendText } from "./text_codec.ts";
 import { describeValue, MAX_RECORD_DEPTH, type RecordItem, type RecordValue } from "./value.ts";
-
-/** How many steps of a path the text of an error shows. */
-const SHOWN_STEPS = 8;
 
 /**
  * The reason and the place of a refusal; at the top it becomes the user's TypeError or RangeError.
@@ -61,20 +59,10 @@ export function appendRecord(record: RecordValue, writer: ByteWriter, maxBytes: 
     appendContainer(record, writer, 1, writer.length + maxBytes);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    throw new error.kind(`Cannot encode the record: ${pathText(error.path)} ${error.message}`);
+    throw new error.kind(
+      `Cannot encode the record: ${pathText(error.path.reverse())} ${error.message}`,
+    );
   }
-}
-
-function pathText(path: (string | number)[]): string {
-  let text = "value";
-  for (const step of path.reverse().slice(0, SHOWN_STEPS)) {
-    text += typeof step === "number"
-      ? `[${step}]`
-      : /^[A-Za-z_$][\w$]{0,31}$/.test(step)
-      ? `.${step}`
-      : `[${JSON.stringify(step.slice(0, 32))}]`;
-  }
-  return path.length > SHOWN_STEPS ? `${text}...` : text;
 }
 
 function appendContainer(

@@ -207,8 +207,8 @@ export class ValueDecoder {
    * value expires is passed over.
    *
    * @throws {DecodeError} it is malformed, of an unknown type, or a tombstone
-   * @throws {RangeError} an int64 is to be read as a number and is not a safe one, or a text is
-   *   longer than this runtime's strings can be
+   * @throws {TypeMismatchError} an int64 is to be read as a number and is not a safe one
+   * @throws {RangeError} a text is longer than this runtime's strings can be
    */
   decode(bytes: Uint8Array, view: DataView, start: number, end: number): Value {
     switch (start < end ? bytes[start] : undefined) {

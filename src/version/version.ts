@@ -10,7 +10,12 @@
 import { compareRanges } from "../bytes/compare.ts";
 import type { TableReader } from "../sstable/table_reader.ts";
 import { DecodeError } from "../errors.ts";
-import { compareSmallest, compareViews, type TableMetadata } from "./table_metadata.ts";
+import {
+  compareSmallest,
+  compareViews,
+  rangesOverlap,
+  type TableMetadata,
+} from "./table_metadata.ts";
 import { MAX_LEVELS, type VersionEdit } from "./version_edit.ts";
 
 /** A table that some version names, with its reader. */
@@ -44,6 +49,16 @@ export class Version {
    * gets in key order are a tenth faster, and others are as fast as before (decision 8).
    */
   readonly #recent: number[];
+  /** The tables of which no entry lives for ever, the oldest first. */
+  #mortal: readonly { readonly table: LiveTable; readonly level: number }[] | undefined;
+  /** The last answer of `tablesOver`, with the times for which it is right. */
+  #over:
+    | {
+      readonly tables: ReadonlySet<LiveTable>;
+      readonly fromMs: number;
+      readonly beforeMs: number;
+    }
+    | undefined;
 
   /** Makes a version of levels that are in order. */
   constructor(levels: readonly (readonly LiveTable[])[]) {
@@ -60,6 +75,31 @@ export class Version {
   /** The metadata of every table, by level and in the same order. */
   get tables(): readonly (readonly TableMetadata[])[] {
     return this.levels.map((level) => level.map((table) => table.metadata));
+  }
+
+  /**
+   * The tables that a scan at a time, in milliseconds since 1970, can do without: all of their
+   * entries are over by then, and hide nothing in older tables that is not over, too. What such a
+   * table deletes by ranges still counts.
+   */
+  tablesOver(nowMs: number): ReadonlySet<LiveTable> {
+    const known = this.#over;
+    if (known !== undefined && nowMs >= known.fromMs && nowMs < known.beforeMs) return known.tables;
+    const mortal = this.#mortal ??= mortalTables(this.levels);
+    const tables = new Set<LiveTable>();
+    let fromMs = -Infinity;
+    let beforeMs = Infinity;
+    // The oldest first, because a table counts only if all that it hides do.
+    for (const { table, level } of mortal) {
+      const latest = table.metadata.expiry!.times.at(-1)!;
+      if (latest > nowMs) beforeMs = Math.min(beforeMs, latest);
+      else {
+        fromMs = Math.max(fromMs, latest);
+        if (!hidesOthers(this.levels, level, table, tables)) tables.add(table);
+      }
+    }
+    this.#over = { tables, fromMs, beforeMs };
+    return tables;
   }
 
   /** The table of a level from 1 on that can hold the key, or undefined. */
@@ -89,6 +129,45 @@ export class Version {
     builder.apply(edit, live);
     return builder.build();
   }
+}
+
+/** The tables in which every entry expires or is a tombstone, the oldest first. */
+function mortalTables(
+  levels: readonly (readonly LiveTable[])[],
+): { table: LiveTable; level: number }[] {
+  return levels.flatMap((tables, level) =>
+    tables.filter(({ metadata: { expiry, tombstoneCount, entryCount } }) =>
+      expiry !== undefined && expiry.count + tombstoneCount === entryCount
+    ).map((table) => ({ table, level }))
+  ).reverse();
+}
+
+/** Whether a table's keys enclose keys of an older table that is not among `over`. */
+function hidesOthers(
+  levels: readonly (readonly LiveTable[])[],
+  level: number,
+  table: LiveTable,
+  over: ReadonlySet<LiveTable>,
+): boolean {
+  const { smallestView, smallest, largestView, number } = table.metadata;
+  for (let at = level; at < levels.length; at++) {
+    const tables = levels[at]!;
+    if (at === 0) {
+      const hidden = tables.find((older) =>
+        older.metadata.number < number && !over.has(older) &&
+        rangesOverlap(older.metadata, smallestView, largestView)
+      );
+      if (hidden !== undefined) return true;
+    } else if (at > level) {
+      const first = firstEndingAtOrAfter(tables, smallestView, 0, smallest.length);
+      for (let next = first; next < tables.length; next++) {
+        const older = tables[next]!;
+        if (compareViews(older.metadata.smallestView, largestView) > 0) break;
+        if (!over.has(older)) return true;
+      }
+    }
+  }
+  return false;
 }
 
 /** Whether the key lies in the range of a table's keys. */

@@ -185,7 +185,10 @@ test("A store that is open in this process is locked under every name of its dir
         workerData: name,
       });
       const [message] = await once(worker, "message") as [string];
-      assert.match(message, new RegExp(`^another handle \\(.*, pid ${process.pid}, since `));
+      assert.match(
+        message,
+        new RegExp(`^this process, in another thread \\(.*, pid ${process.pid}, since `),
+      );
       await worker.terminate();
     }
     await store.close();

@@ -90,6 +90,8 @@ test("Only the platform loads modules of a runtime", () => {
  * Files with regular expressions, and over what those run: texts of bounded length, in linear time.
  */
 const expressions: Readonly<Record<string, string>> = {
+  "src/contract/value_path.ts":
+    "a property's name in the text of an error, at most 33 characters of it",
   "src/go/go_store.ts": "names of files",
   "src/platform/directory_lock.ts": "names of files",
   "src/platform/file_url.ts": "the path of a URL that the caller gave",
@@ -100,8 +102,6 @@ const expressions: Readonly<Record<string, string>> = {
   "src/platform/sqlite_mutex.ts": "none: it calls SQLite's own exec",
   "src/store/recovery/recovery.ts": "CURRENT, at most 128 bytes, and names of files",
   "src/store/recovery/store_path.ts": "the path that the caller gave",
-  "src/value/record_encoder.ts":
-    "a property's name in the text of an error, at most 33 characters of it",
   "src/version/file_names.ts": "names of files",
   "src/version/manifest_format.ts": "CURRENT, at most 128 bytes",
 };

@@ -3,11 +3,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+  ClosedError,
   EmbeddedBatch,
   type EmbeddedStore,
   memoryFileSystem,
   open,
   openSync,
+  type SyncBatch,
   type Value,
 } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
@@ -260,4 +262,45 @@ test("A batch larger than the memtable and than the log's buffer is applied whol
   await batch.write();
   assert.equal(await store.count(), 3000);
   assert.equal(Object.keys(await afterCrash(fileSystem)).length, 3000);
+});
+
+test("A batch of a store, a sub or a transaction can be written synchronously, and once", async () => {
+  await using store = await open("/db", { fileSystem: memoryFileSystem() });
+  const sub = store.sub("s", { key: "tuple", value: "json" });
+  const nested = sub.sub("inner");
+  const batch = store.batch().put("a", 1);
+  sub.in(batch).put(["b"], [null]).delete(["c"]);
+  nested.in(sub.in(batch) as never as SyncBatch).put("d", 4);
+  batch.writeSync();
+  assert.equal(store.getSync("a"), 1);
+  assert.deepEqual(sub.getSync(["b"]), [null]);
+  assert.equal(nested.getSync("d"), 4);
+  assert.throws(() => batch.writeSync(), ClosedError);
+  assert.throws(() => sub.in(batch).writeSync(), ClosedError);
+  await assert.rejects(batch.write(), ClosedError);
+
+  sub.batch().put(["e"], 5).writeSync({ sync: true });
+  assert.equal(sub.getSync(["e"]), 5);
+  const surplus = sub.batch().put(["f"], 6);
+  assert.throws(() => surplus.writeSync(...([{}, 1] as never as [])), TypeError);
+  assert.throws(() => surplus.writeSync({ synk: true } as never), TypeError);
+  assert.equal(sub.hasSync(["f"]), false);
+  surplus.writeSync();
+  assert.equal(sub.getSync(["f"]), 6);
+
+  store.transactionSync((tx) => {
+    tx.batch().put("g", 7).writeSync();
+    sub.in(tx).batch().put(["h"], 8).writeSync();
+    assert.equal(store.hasSync("g"), false);
+    assert.equal(tx.getSync("g"), 7);
+  });
+  assert.equal(store.getSync("g"), 7);
+  assert.equal(sub.getSync(["h"]), 8);
+
+  const late = sub.batch().put(["i"], 9);
+  await sub.close();
+  assert.throws(() => late.writeSync(), ClosedError);
+  const after = store.batch().put("j", 10);
+  await store.close();
+  assert.throws(() => after.writeSync(), ClosedError);
 });

@@ -9,6 +9,7 @@ import {
   memoryFileSystem,
   open,
   type Options,
+  TypeMismatchError,
 } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
@@ -497,7 +498,7 @@ test("Items before one that can't be read come first, also asynchronously", asyn
     await assert.rejects(async () => {
       if (form === "sync") { for (const value of store.values()) seen.push(value); }
       else for await (const value of store.values()) seen.push(value);
-    }, RangeError);
+    }, TypeMismatchError);
     assert.deepEqual(seen, [0, 1, 2], form);
   }
 });

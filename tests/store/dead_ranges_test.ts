@@ -222,15 +222,15 @@ test("DeadRanges never say that a live key is dead", () => {
           let to = at;
           if (walk!.reverse) {
             while (to >= 0 && state[to]) to--;
-            ranges.end(walk!, key(to + 1));
+            ranges.end(walk!, key(to + 1), 0);
           } else {
             while (to < 100 && state[to]) to++;
-            ranges.end(walk!, keyAfter(to));
+            ranges.end(walk!, keyAfter(to), 0);
           }
         }
         const { view, bytes } = key(n);
         const asOf = Math.max(0, sequence - random.below(3));
-        const range = ranges.holding(view, 0, bytes.length, asOf);
+        const range = ranges.holding(view, 0, bytes.length, asOf, 0);
         if (range === undefined) continue;
         hits++;
         for (let i = 0; i < 100; i++) {

@@ -265,6 +265,82 @@ virtually(
   },
 );
 
+virtually(
+  "Scans remember expired stretches, and leave them to readers of an earlier time",
+  (bench) => {
+    const store = bench.open();
+    for (let i = 0; i < 1000; i++) store.putSync(keyOf(i), i, { ttlMs: 1000 });
+    store.putSync("z", 1);
+    const snapshot = store.snapshot();
+    bench.scheduler.wall += 1000;
+    const walked = (): number => {
+      const before = store.stats().scan.tombstones;
+      assert.deepEqual([...store.keys()], ["z"]);
+      assert.deepEqual([...store.keys({ reverse: true })], ["z"]);
+      return store.stats().scan.tombstones - before;
+    };
+    assert.ok(walked() >= 1000);
+    const again = walked();
+    assert.ok(again <= 100, `${again} were walked over again`);
+    assert.equal(snapshot.countSync(), 1001);
+    store.putSync(keyOf(500), "new");
+    assert.deepEqual([...store.keys()], [keyOf(500), "z"]);
+    store.deleteSync(keyOf(500));
+    const afterPut = walked();
+    assert.ok(afterPut <= 200, `${afterPut} were walked over after a put`);
+    assert.equal(snapshot.countSync(), 1001);
+    snapshot.close();
+    // The clock was wrong.
+    bench.scheduler.wall -= 500;
+    assert.equal(store.countSync(), 1000);
+    store.closeSync();
+    return Promise.resolve();
+  },
+);
+
+virtually("A scan does not open a table that is over, unless it hides something", async (bench) => {
+  const store = bench.open();
+  const { scheduler } = bench;
+  const opened = (): number => {
+    const { hits, misses } = store.stats().cache;
+    return hits + misses;
+  };
+  const scans = (expected: readonly string[]): number => {
+    const before = opened();
+    assert.deepEqual([...store.keys()], expected);
+    assert.deepEqual([...store.keys({ reverse: true })], expected.toReversed());
+    assert.equal(store.countSync(), expected.length);
+    return opened() - before;
+  };
+  // Older values, in a deeper level, of every other stretch of a hundred keys.
+  for (let i = 0; i < 100; i++) store.putSync(`b ${keyOf(i)}`, "older");
+  await scheduler.drive(store.compact());
+  const snapshots = [];
+  for (const part of ["a", "b", "c"]) {
+    for (let i = 0; i < 100; i++) store.putSync(`${part} ${keyOf(i)}`, i, { ttlMs: 1000 });
+    store.deleteSync(`${part} gone`);
+    store.deleteRangeSync({ gte: `${part} x`, lt: `${part} y` });
+    await scheduler.drive(store.flush());
+    snapshots.push(store.snapshot());
+  }
+  const all = [...store.keys()] as string[];
+  assert.equal(all.length, 300);
+  const read = scans(all);
+  scheduler.wall += 1000;
+  // That of "b" is read, because it hides older values.
+  const some = scans([]);
+  assert.ok(some > 0 && some < read / 2, `${some} of ${read} blocks were read`);
+  assert.ok(scans([]) <= some);
+  assert.deepEqual(snapshots.map((snapshot) => snapshot.countSync()), [200, 200, 300]);
+  store.putSync("a new", 1);
+  scans(["a new"]);
+  assert.deepEqual(snapshots.map((snapshot) => snapshot.countSync()), [200, 200, 300]);
+  scheduler.wall -= 1;
+  assert.equal(store.countSync(), 301);
+  for (const snapshot of snapshots) snapshot.close();
+  store.closeSync();
+});
+
 virtually("A scan that skips expired values leaves them to readers of an earlier time", (bench) => {
   const store = bench.open();
   for (let i = 0; i < 100; i++) store.putSync(keyOf(i), i, { ttlMs: 1000 });

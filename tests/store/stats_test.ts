@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { memoryFileSystem, open, type Options } from "../../mod.ts";
+import { type EmbeddedStore, memoryFileSystem, open, type Options } from "../../mod.ts";
 
 const options: Options = { memtableSizeBytes: 2 ** 20, blockSizeBytes: 1024, compression: "none" };
 
@@ -10,6 +10,7 @@ test("The statistics of a new store are zero", async () => {
   await using store = await open("/db", { ...options, fileSystem: memoryFileSystem() });
   const stats = store.stats();
   assert.equal(stats.memtable.entryCount, 0);
+  assert.deepEqual([stats.expiring, stats.deletedRanges], [0, 0]);
   assert.equal(stats.immutableMemtables, 0);
   assert.equal(stats.wal.sizeBytes, 0);
   assert.deepEqual([stats.cache.hits, stats.cache.misses, stats.cache.sizeBytes], [0, 0, 0]);
@@ -40,7 +41,15 @@ test("Entries are counted in the memtable, and by level after a flush", async ()
   assert.ok(after.wal.sizeBytes < 200);
   const [table] = fileSystem.listSync("/db").filter((name) => name.endsWith(".sst"));
   const { sizeBytes } = fileSystem.statSync(`/db/${table}`)!;
-  const level = { level: 0, tables: 1, entries: 100, tombstones: 10, sizeBytes };
+  const level = {
+    level: 0,
+    tables: 1,
+    entries: 100,
+    tombstones: 10,
+    expiring: 0,
+    deletedRanges: 0,
+    sizeBytes,
+  };
   assert.deepEqual(after.levels[0], level);
   assert.deepEqual(after.flush, { count: 1, bytesWritten: sizeBytes });
 });
@@ -75,4 +84,41 @@ test("A compaction that merges counts what it read and wrote", async () => {
   const { compaction, levels } = store.stats();
   const written = levels.reduce((sum, level) => sum + level.sizeBytes, 0);
   assert.deepEqual(compaction, { count: 1, bytesRead: read, bytesWritten: written });
+});
+
+test("Expiring entries and deleted ranges are counted, wherever they are", async () => {
+  const fileSystem = memoryFileSystem();
+  const later = 2 ** 45;
+  let store = await open("/db", { ...options, fileSystem });
+  await store.put("a", 1, { expiresAt: later });
+  await store.put("b", 1);
+  await store.flush();
+  await store.write([
+    { type: "put", key: "c", value: 1, expiresAt: later + 1 },
+    { type: "put", key: "d", value: 1, expiresAt: later + 2 },
+    { type: "deleteRange", range: { gte: "x", lt: "y" } },
+  ]);
+  const counts = (of: EmbeddedStore): unknown => {
+    const { expiring, deletedRanges, levels } = of.stats();
+    return { expiring, deletedRanges, level0: [levels[0]!.expiring, levels[0]!.deletedRanges] };
+  };
+  assert.deepEqual(counts(store), { expiring: 3, deletedRanges: 1, level0: [1, 0] });
+  // A reader has the log in a memtable.
+  const reader = await open("/db", { ...options, fileSystem, readOnly: true });
+  assert.deepEqual(counts(reader), { expiring: 3, deletedRanges: 1, level0: [1, 0] });
+  await reader.close();
+  await store.flush();
+  assert.deepEqual(counts(store), { expiring: 3, deletedRanges: 1, level0: [3, 1] });
+  const [newer, older] = store.tables();
+  assert.deepEqual(newer!.expiry, { earliest: later + 1, latest: later + 2 });
+  assert.deepEqual([newer!.expiring, newer!.deletedRanges], [2, 1]);
+  assert.deepEqual(older!.expiry, { earliest: later, latest: later });
+  assert.deepEqual([older!.expiring, older!.deletedRanges], [1, 0]);
+  await store.close();
+  store = await open("/db", { ...options, fileSystem });
+  for (const key of ["a", "c", "d"]) await store.put(key, 2);
+  await store.compact();
+  assert.deepEqual(counts(store), { expiring: 0, deletedRanges: 0, level0: [0, 0] });
+  assert.ok(store.tables().every(({ expiry }) => expiry === undefined));
+  await store.close();
 });

@@ -12,6 +12,7 @@ import {
   open,
   openSync,
   type Options,
+  TypeMismatchError,
   type Value,
   type WalSync,
 } from "../../mod.ts";
@@ -273,15 +274,31 @@ test("Typed puts refuse values of other types and store nothing", async () => {
   assert.equal(await store.has("a"), false);
 });
 
-test("int64 may be read as numbers, and those too large are a RangeError", async () => {
+test("int64 may be read as numbers, and those too large are an error that names the key", async () => {
   await using store = await open("/db", { fileSystem: memoryFileSystem(), int64: "number" });
   await store.put("small", -5n);
   await store.put("large", 2n ** 60n);
   assert.equal(await store.get("small"), -5);
   assert.equal(store.getSync("small"), -5);
-  await assert.rejects(store.get("large"), RangeError);
-  assert.throws(() => store.getSync("large"), RangeError);
+  await store.put("record", { id: -(2n ** 60n) });
+  const isTooLarge = (key: string) => (error: unknown): boolean => {
+    assert.ok(error instanceof TypeMismatchError, String(error));
+    assert.equal(error.key, `"${key}"`);
+    assert.equal(error.found, "an int64 beyond 2^53 - 1");
+    assert.equal(error.expected, 'a safe integer (int64: "number")');
+    assert.match(error.message, new RegExp(`of key "${key}" as a safe integer`));
+    return true;
+  };
+  for (const key of ["large", "record"]) {
+    await assert.rejects(store.get(key), isTooLarge(key));
+    assert.throws(() => store.getSync(key), isTooLarge(key));
+    await assert.rejects(store.getEntry(key), isTooLarge(key));
+    await assert.rejects(store.getMany(["small", key]), isTooLarge(key));
+    await assert.rejects(store.entries({ gte: key, limit: 1 }).toArray(), isTooLarge(key));
+    assert.throws(() => [...store.values({ gte: key, limit: 1 })], isTooLarge(key));
+  }
   assert.equal(await store.getInt64("large"), 2n ** 60n);
+  await assert.rejects(store.getString("small"), { message: /of key "small" as string/ });
 });
 
 test("Keys that are not text are read as bytes, or refused by name", async () => {

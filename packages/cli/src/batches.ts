@@ -32,13 +32,21 @@ export function keyBatches(
 
 /**
  * The entries of a range with their times of expiry, in pieces, as of one moment. Cursors do not
- * show times, so every key is looked up: that takes about 5 µs each.
+ * show times, so every key is looked up, which takes about 5 µs each. Most stores have no value
+ * that expires: then a scan is enough.
  */
 export async function* timedBatches(
   store: Lease["store"],
   range: Range,
 ): AsyncGenerator<StoredEntry[]> {
   using snapshot = store.snapshot();
+  // Of the same moment as the snapshot.
+  if (store.stats().expiring === 0) {
+    for await (const piece of entryBatches(snapshot, range)) {
+      yield piece.map(([key, value]) => ({ key, value }));
+    }
+    return;
+  }
   for await (const keys of keyBatches(snapshot, range)) {
     let piece: StoredEntry[] = [];
     let bytes = 0;

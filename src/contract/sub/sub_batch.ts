@@ -22,7 +22,8 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
   /** The store's batch. */
   readonly subTarget: Batch;
   readonly #space: Keyspace<K, V, KeyOut, ValueIn>;
-  readonly #requireOpen: () => void;
+  /** Throws if the sub that started the batch was closed. */
+  protected readonly requireOpen: () => void;
 
   /**
    * Over a batch of the store. `requireOpen` throws if the sub that started the batch was closed.
@@ -34,7 +35,7 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
   ) {
     this.subTarget = target;
     this.#space = space;
-    this.#requireOpen = requireOpen;
+    this.requireOpen = requireOpen;
   }
 
   /** The number of operations in the store's batch. */
@@ -71,7 +72,7 @@ export class SubBatch<K, V, KeyOut, ValueIn> implements Batch<K, ValueIn> {
 
   /** Writes the store's batch. */
   async write(...rest: [options?: WriteOptions]): Promise<void> {
-    this.#requireOpen();
+    this.requireOpen();
     await this.subTarget.write(...rest);
   }
 }

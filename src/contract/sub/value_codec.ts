@@ -1,6 +1,7 @@
 /** Converts the values of a sub to values of a store and back, and gives them types. */
 
 import { isErrorLike, messageOf, TypeMismatchError, ValidationError } from "../../errors.ts";
+import { jsonText } from "../json_text.ts";
 import { isSameValue } from "../rules.ts";
 import { describeValue, type Value, valueTypeName } from "../value.ts";
 import { isSchema, issuesText, type SchemaResult, type StandardSchema } from "./standard_schema.ts";
@@ -82,20 +83,17 @@ export interface BoundValueCodec {
   decode(stored: Value, key: () => string): unknown;
 }
 
-/** JSON texts as values, with a type that the caller states: `json<User>()`. */
+/**
+ * JSON texts as values, with a type that the caller states: `json<User>()`. A value that would not
+ * come back, such as NaN or a Date, is a `TypeError` that names the place.
+ */
 export function json<T = JsonValue>(): ValueCodec<T> {
   return JSON_TEXTS as ValueCodec<T>;
 }
 
 const JSON_TEXTS: ValueCodec<unknown> = {
   encode(value) {
-    const text: string | undefined = isPromiseLike(value) ? undefined : JSON.stringify(value);
-    if (text !== undefined) return text;
-    throw new TypeError(
-      `Cannot store the value: found ${
-        describeValue(value)
-      }, expected a value that JSON can express`,
-    );
+    return jsonText(value, "plain");
   },
   decode(stored) {
     if (typeof stored !== "string") throw new TypeError("expected a string that holds JSON");

@@ -178,9 +178,22 @@ export function subTypeTests(test: StoreTest): void {
       equal(await sub.get("k"), value);
       equal(await store.sub("j").getJson("k"), value);
     }
-    for (const wrong of [undefined, () => 1, 1n, Promise.resolve(1)] as never[]) {
-      await fails(() => sub.put("k", wrong), "TypeError");
+    const wrong = [
+      undefined,
+      () => 1,
+      1n,
+      Promise.resolve(1),
+      NaN,
+      -Infinity,
+      new Date(0),
+      new Map(),
+    ];
+    for (const value of wrong as never[]) {
+      await fails(() => sub.put("k", value), "TypeError");
+      await fails(() => sub.put("k", [value]), "TypeError");
+      if (value !== undefined) await fails(() => sub.put("k", { a: value }), "TypeError");
     }
+    equal(await store.sub("j").get("k"), '{"a":{"b":[]}}', "what a refused put leaves");
     await store.sub("j").put("k", 5);
     await fails(() => sub.get("k"), { code: "TYPE_MISMATCH" });
     await store.sub("j").put("k", "{");

@@ -258,6 +258,8 @@ export function valueTests(test: StoreTest, maxKeyBytes: number = MAX_KEY_BYTES)
       () => store.putMap("k", Uint8Array.of(1) as never),
       () => store.putMap("k", null as never),
       () => store.putJson("k", undefined),
+      () => store.putJson("k", { a: [NaN] }),
+      () => store.putJson("k", new Map([[1, 1]])),
     ];
     for (const put of refused) await fails(put, "TypeError", String(put));
     await fails(() => store.putInt64("k", 2n ** 63n), "RangeError");

@@ -5,7 +5,8 @@
 
 import type { Entry, EntryOptions } from "../../contract/reader.ts";
 import { entryOptions } from "../../contract/reader_base.ts";
-import { DecodeError } from "../../errors.ts";
+import { shownKey } from "../../contract/shown_key.ts";
+import { DecodeError, TypeMismatchError } from "../../errors.ts";
 import type { EntryView } from "../../iterator/entry_cursor.ts";
 import type { ResolvedOptions } from "../../options.ts";
 import { contentStart, expiryAt, isExpiring } from "../../value/expiry.ts";
@@ -53,12 +54,12 @@ export class EntryDecoder<KeyOut = Key, V = Value> {
   /** Makes the decoder of the store in `directory`. */
   constructor(directory: string, options: ResolvedOptions) {
     const values = new ValueDecoder({ int64: options.int64 });
-    const value = ({ valueBytes, valueView, valueStart, valueEnd }: EntryView): V => {
+    const value = (entry: EntryView): V => {
+      const { valueBytes, valueView, valueStart, valueEnd } = entry;
       try {
         return values.decode(valueBytes, valueView, valueStart, valueEnd) as V;
       } catch (error) {
-        if (error instanceof DecodeError) throw corruptValue(directory, error);
-        throw error;
+        throw readError(directory, entry, error);
       }
     };
     const scannedValue = (entry: EntryView): V => {
@@ -67,8 +68,7 @@ export class EntryDecoder<KeyOut = Key, V = Value> {
       try {
         content = bytesContentAt(valueBytes, valueView, valueStart, valueEnd);
       } catch (error) {
-        if (error instanceof DecodeError) throw corruptValue(directory, error);
-        throw error;
+        throw readError(directory, entry, error);
       }
       if (content < 0) return value(entry);
       const length = valueView.getUint32(content - 4, true);
@@ -119,8 +119,7 @@ export class EntryDecoder<KeyOut = Key, V = Value> {
           return int64At(valueView, contentStart(valueBytes, valueStart), valueEnd);
         }
       } catch (error) {
-        if (error instanceof DecodeError) throw corruptValue(this.#directory, error);
-        throw error;
+        throw readError(this.#directory, entry, error);
       }
       return this.value(entry) as Value;
     };
@@ -130,6 +129,17 @@ export class EntryDecoder<KeyOut = Key, V = Value> {
 /** The time at which an entry expires, in milliseconds since 1970. */
 export function expiryOf({ valueBytes, valueView, valueStart }: EntryView): number | undefined {
   return isExpiring(valueBytes, valueStart) ? expiryAt(valueView, valueStart) : undefined;
+}
+
+/** The error that a user sees if the value of an entry can't be read. */
+function readError(
+  directory: string,
+  { keyBytes, keyStart, keyEnd }: EntryView,
+  error: unknown,
+): unknown {
+  if (error instanceof DecodeError) return corruptValue(directory, error);
+  if (!(error instanceof TypeMismatchError)) return error;
+  return error.withKey(shownKey(keyBytes.subarray(keyStart, keyEnd)));
 }
 
 function textKey({ keyBytes, keyView, keyStart, keyEnd }: EntryView): string {

@@ -70,11 +70,10 @@ export class EntryScan {
   #dead = 0;
   /** The number of them at which to check next whether the rest can be skipped. */
   #nextLook = MANY_TOMBSTONES;
-  /**
-   * Whether one of them is not a tombstone, but has expired. What is remembered of the rest is not
-   * true at earlier times, so nothing is.
-   */
+  /** Whether one of them is not a tombstone, but has expired: at earlier times it was live. */
   #hasExpired = false;
+  /** Whether whole tables were left out because all of their entries are over. */
+  readonly #skipsExpired: boolean;
   /** Whether nothing was shown since the walk started at `#origin`. */
   #isAtOrigin = false;
   #origin: BoundKey | undefined;
@@ -99,13 +98,14 @@ export class EntryScan {
     this.#range = range;
     this.#remaining = range.limit;
     this.#bound = runBoundOf(range);
-    this.sources = openSources(
-      view,
-      sequence,
+    const { cursor, skipsExpired } = openSources(
+      { view, sequence, wallMs },
       range,
       { verifyChecksums, keysOnly, progress: this.#progress },
       own,
     );
+    this.sources = cursor;
+    this.#skipsExpired = skipsExpired;
   }
 
   /**
@@ -187,7 +187,7 @@ export class EntryScan {
     this.#origin = bound;
     const dead = this.#deadRanges;
     if (dead !== undefined && !dead.isEmpty) {
-      const range = dead.startingAt(bound, reverse, this.#sequence);
+      const range = dead.startingAt(bound, reverse, this.#sequence, this.#wallMs);
       if (range !== undefined) {
         bound = reverse ? range.lower : range.upper;
         if (bound === undefined) return AT_END;
@@ -302,7 +302,7 @@ export class EntryScan {
         : keyCopy(keyView, keyStart, keyEnd, reverse ? 1 : 0);
       this.#deadWalk = dead.begin(from, reverse, this.#sequence);
     }
-    const range = dead.holding(keyView, keyStart, keyEnd, this.#sequence);
+    const range = dead.holding(keyView, keyStart, keyEnd, this.#sequence, this.#wallMs);
     if (range === undefined) return this.sources.advance();
     const bound = reverse ? range.lower : range.upper;
     return bound === undefined ? AT_END : this.sources.seek(bound.view, 0, bound.bytes.length);
@@ -318,7 +318,8 @@ export class EntryScan {
     const count = this.#dead;
     const dead = this.#deadRanges;
     if (count === 0 || dead === undefined) return;
-    if (this.#hasExpired) return this.#abandonDead();
+    const fromMs = this.#hasExpired || this.#skipsExpired ? this.#wallMs : 0;
+    this.#hasExpired = false;
     this.#dead = 0;
     this.#nextLook = MANY_TOMBSTONES;
     dead.walked += count;
@@ -330,8 +331,8 @@ export class EntryScan {
     }
     if (walk === undefined) return;
     const { keyView, keyStart, keyEnd } = this.entry;
-    if (isShown) dead.end(walk, keyCopy(keyView, keyStart, keyEnd, reverse ? 1 : 0));
-    else dead.end(walk, reverse ? lower : upper);
+    if (isShown) dead.end(walk, keyCopy(keyView, keyStart, keyEnd, reverse ? 1 : 0), fromMs);
+    else dead.end(walk, reverse ? lower : upper, fromMs);
   }
 
   #abandonDead(): void {

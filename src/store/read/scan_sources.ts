@@ -19,11 +19,12 @@ import { MergingCursor } from "../../iterator/merging_cursor.ts";
 import type { TableScanOptions } from "../../sstable/read_window.ts";
 import { TableCursor } from "../../sstable/table_cursor.ts";
 import { firstEndingAtOrAfter, type LiveTable } from "../../version/version.ts";
-import type { ReadView } from "../state/read_view.ts";
+import type { Lease } from "../state/read_view.ts";
 import type { ResolvedRange } from "../state/range.ts";
 
 /** The most bytes of blocks that a scan reads ahead. */
 const READAHEAD_BYTES = 128 * 1024;
+const NO_TABLES: ReadonlySet<LiveTable> = new Set();
 /** A shorter list is not searched for the spans of a range. */
 const MANY_SPANS = 4;
 
@@ -35,14 +36,21 @@ export interface NewestSource {
   readonly spans: readonly KeySpan[];
 }
 
-/** A cursor over everything that a scan of a range reads. `own` is newer than the view. */
+/** What a scan reads. */
+export interface ScanSources {
+  /** A cursor over all of it. */
+  readonly cursor: EntryCursor;
+  /** Whether tables were left out that a reader of an earlier time would have to read. */
+  readonly skipsExpired: boolean;
+}
+
+/** Opens everything that a scan of a range reads. `own` is newer than the view. */
 export function openSources(
-  view: ReadView,
-  sequence: number,
+  { view, sequence, wallMs }: Pick<Lease, "view" | "sequence" | "wallMs">,
   range: ResolvedRange,
   options: Pick<TableScanOptions, "verifyChecksums" | "keysOnly" | "progress">,
   own: NewestSource | undefined,
-): EntryCursor {
+): ScanSources {
   const { reverse } = range;
   const scan: TableScanOptions = {
     reverse,
@@ -68,6 +76,7 @@ export function openSources(
     }
   }
   const { levels } = view.version;
+  const over = wallMs > 0 ? view.version.tablesOver(wallMs) : NO_TABLES;
   for (let level = 0; level < levels.length; level++) {
     const tables = levels[level]!;
     if (tables.length === 0) continue;
@@ -75,21 +84,25 @@ export function openSources(
       for (const table of tables) {
         if (endsBefore(table, range) || startsBehind(table, range)) continue;
         if (isHidden(table, mask)) continue;
-        add(new TableCursor(table.reader, scan));
+        if (!over.has(table)) add(new TableCursor(table.reader, scan));
         mask = joinSpans(mask, spansIn(table.metadata.deletedSpans, range));
       }
     } else {
       let relevant = tablesInRange(tables, range);
       if (mask.length > 0) relevant = relevant.filter((table) => !isHidden(table, mask));
       if (relevant.length === 0) continue;
-      add(concatenation(relevant, scan));
+      const live = over.size > 0 ? relevant.filter((table) => !over.has(table)) : relevant;
+      if (live.length > 0) add(concatenation(live, scan));
       // In the order of the keys: the tables of a level do not overlap.
       const spans = relevant.flatMap(({ metadata }) => spansIn(metadata.deletedSpans, range));
       mask = joinSpans(mask, spans);
     }
   }
   if (sources.length === 0) sources.push(new MergingCursor([], reverse));
-  return sources.length === 1 ? sources[0]! : new MergingCursor(sources, reverse);
+  return {
+    cursor: sources.length === 1 ? sources[0]! : new MergingCursor(sources, reverse),
+    skipsExpired: over.size > 0,
+  };
 }
 
 /** The spans that may have keys of a range; the others can be left out of a scan. */

@@ -8,6 +8,9 @@
  * here before it can be seen, and cuts the stretch in two. A scan of an older state than the
  * stretch does not use it.
  *
+ * If a scan has passed expired values, the stretch is dead only for readers whose time is not
+ * before that of the scan: a snapshot may have begun earlier, and a clock may be set back.
+ *
  * A scan may be paused while it walks over tombstones, and puts may come meanwhile. So it announces
  * the walk when it begins, and the puts since then bound what the walk has found.
  */
@@ -34,6 +37,8 @@ export interface DeadRange {
   readonly upper: BoundKey | undefined;
   /** The states that it is true for: those of this sequence number and later ones. */
   readonly sequence: number;
+  /** The times of readers that it is true for: this one and later ones. */
+  readonly fromMs: number;
   /** When a scan last used it, counted in uses. */
   usedAt: number;
   /** How often a put has cut it since then. */
@@ -105,28 +110,34 @@ export class DeadRanges {
     const at = this.#indexAt(key, start, end);
     const range = this.#ranges[at];
     if (range === undefined || endsAtOrBefore(range, key, start, end)) return;
-    const { lower, upper, sequence, usedAt } = range;
+    const { lower, upper, sequence, fromMs, usedAt } = range;
     const cuts = range.cuts + 1;
     const parts: DeadRange[] = [];
     if (cuts <= MAX_CUTS) {
       const middle = keyCopy(key, start, end, 0);
       if (compareKeys(lower, middle) < 0) {
-        parts.push({ lower, upper: middle, sequence, usedAt, cuts });
+        parts.push({ lower, upper: middle, sequence, fromMs, usedAt, cuts });
       }
       const next = keyCopy(key, start, end, 1);
       if (upper === undefined || compareKeys(next, upper) < 0) {
-        parts.push({ lower: next, upper, sequence, usedAt, cuts });
+        parts.push({ lower: next, upper, sequence, fromMs, usedAt, cuts });
       }
     }
     this.#ranges.splice(at, 1, ...parts);
     this.#forgetOldest();
   }
 
-  /** The stretch that holds a key, for a scan of the state `sequence`. */
-  holding(key: DataView, start: number, end: number, sequence: number): DeadRange | undefined {
+  /** The stretch that holds a key, for a scan of the state `sequence` at the time `wallMs`. */
+  holding(
+    key: DataView,
+    start: number,
+    end: number,
+    sequence: number,
+    wallMs: number,
+  ): DeadRange | undefined {
     const range = this.#ranges[this.#indexAt(key, start, end)];
     if (range === undefined || endsAtOrBefore(range, key, start, end)) return undefined;
-    return this.#used(range, sequence);
+    return this.#used(range, sequence, wallMs);
   }
 
   /** The stretch at which a scan starts: at `bound` forward, before it in reverse. */
@@ -134,10 +145,11 @@ export class DeadRanges {
     bound: BoundKey | undefined,
     reverse: boolean,
     sequence: number,
+    wallMs: number,
   ): DeadRange | undefined {
     if (!reverse) {
       const { view, bytes } = bound ?? EMPTY;
-      return this.holding(view, 0, bytes.length, sequence);
+      return this.holding(view, 0, bytes.length, sequence, wallMs);
     }
     const range = this.#ranges.findLast(({ lower }) =>
       bound === undefined || compareKeys(lower, bound) < 0
@@ -145,7 +157,7 @@ export class DeadRanges {
     if (range === undefined) return undefined;
     const { upper } = range;
     const reaches = upper === undefined || (bound !== undefined && compareKeys(bound, upper) <= 0);
-    return reaches ? this.#used(range, sequence) : undefined;
+    return reaches ? this.#used(range, sequence, wallMs) : undefined;
   }
 
   /**
@@ -167,9 +179,9 @@ export class DeadRanges {
 
   /**
    * Ends a walk, and remembers what it has found: forward no live entry before `to`, in reverse
-   * none from `to` on. Undefined is no bound.
+   * none from `to` on. Undefined is no bound. That is true for readers from the time `fromMs` on.
    */
-  end(walk: DeadWalk, to: BoundKey | undefined): void {
+  end(walk: DeadWalk, to: BoundKey | undefined, fromMs: number): void {
     if (!this.#drop(walk)) return;
     const { from, reverse, nearest, sequence } = walk;
     if (reverse) {
@@ -178,13 +190,13 @@ export class DeadRanges {
         const next = keyCopy(nearest.view, 0, nearest.bytes.length, 1);
         if (compareKeys(lower, next) < 0) lower = next;
       }
-      this.#add(lower, from, sequence);
+      this.#add(lower, from, sequence, fromMs);
     } else {
       let upper = to;
       if (nearest !== undefined && (upper === undefined || compareKeys(nearest, upper) < 0)) {
         upper = nearest;
       }
-      this.#add(from!, upper, sequence);
+      this.#add(from!, upper, sequence, fromMs);
     }
   }
 
@@ -201,15 +213,15 @@ export class DeadRanges {
     return true;
   }
 
-  #used(range: DeadRange, sequence: number): DeadRange | undefined {
-    if (range.sequence > sequence) return undefined;
+  #used(range: DeadRange, sequence: number, wallMs: number): DeadRange | undefined {
+    if (range.sequence > sequence || range.fromMs > wallMs) return undefined;
     range.usedAt = ++this.#uses;
     range.cuts = 0;
     return range;
   }
 
   /** Joins a stretch with those that it overlaps or touches. */
-  #add(lower: BoundKey, upper: BoundKey | undefined, sequence: number): void {
+  #add(lower: BoundKey, upper: BoundKey | undefined, sequence: number, fromMs: number): void {
     if (upper !== undefined && compareKeys(lower, upper) >= 0) return;
     const ranges = this.#ranges;
     let at = 0;
@@ -227,8 +239,9 @@ export class DeadRanges {
         upper !== undefined && (met.upper === undefined || compareKeys(met.upper, upper) > 0)
       ) upper = met.upper;
       sequence = Math.max(sequence, met.sequence);
+      fromMs = Math.max(fromMs, met.fromMs);
     }
-    const joined: DeadRange = { lower, upper, sequence, usedAt: ++this.#uses, cuts: 0 };
+    const joined: DeadRange = { lower, upper, sequence, fromMs, usedAt: ++this.#uses, cuts: 0 };
     ranges.splice(at, end - at, joined);
     this.#forgetOldest();
   }

@@ -6,6 +6,7 @@
 import { compareKeys, copyOfKey } from "../../iterator/key_spans.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
+import { expiryAt, isExpiring } from "../../value/expiry.ts";
 import { OPERATION_DELETE_RANGE } from "../../wal/log_format.ts";
 import { rangeOperationAt } from "../../wal/range_operation.ts";
 
@@ -25,7 +26,10 @@ export function insertOperation(
 ): void {
   if (bytes[start - 1] === OPERATION_DELETE_RANGE) {
     deleteRange(memtable, sequence, view, start, keyEnd, end, endOfKeys);
-  } else memtable.insert(sequence, bytes, view, start, keyEnd, end);
+    return;
+  }
+  if (isExpiring(bytes, keyEnd + 4)) memtable.noteExpiry(expiryAt(view, keyEnd + 4));
+  memtable.insert(sequence, bytes, view, start, keyEnd, end);
 }
 
 /**

@@ -11,6 +11,7 @@ import type { Batch, Writer } from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /**
@@ -30,6 +31,8 @@ import type { EmbeddedWriter } from "./embedded_writer.ts";
  */
 export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   extends Sub<K, V, KeyOut, ValueIn>, EmbeddedReader<K, V, KeyOut>, EmbeddedWriter<K, V, ValueIn> {
+  /** Starts an empty batch. It also takes operations on other subs. */
+  batch(): SyncBatch<K, ValueIn>;
   /** Iterates over keys and values, in the order of the keys. */
   entries(range?: Range<K>): EmbeddedCursor<[KeyOut, V], K>;
   /** Iterates over keys. */
@@ -51,6 +54,8 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   ): T;
   /** As {@linkcode Sub}'s, with synchronous reads. */
   snapshot(): EmbeddedReader<K, V, KeyOut> & Snapshot<K, V, KeyOut>;
+  /** The sub in a batch of its store, or of any sub of that store. */
+  in(batch: SyncBatch): SyncBatch<K, ValueIn>;
   /** The sub in a batch of its store, or of any sub of that store. */
   in(batch: Batch): Batch<K, ValueIn>;
   /** The sub in a reader and writer of the embedded store, for example in a transaction. */
@@ -102,6 +107,8 @@ export interface EmbeddedTransactionSub<K = Key, V = Value, KeyOut = K, ValueIn 
     Transaction<K, V, KeyOut, ValueIn>,
     EmbeddedReader<K, V, KeyOut>,
     EmbeddedWriter<K, V, ValueIn> {
+  /** Starts an empty batch. It also takes operations on other subs. */
+  batch(): SyncBatch<K, ValueIn>;
   /** Iterates over keys and values, in the order of the keys. */
   entries(range?: Range<K>): EmbeddedCursor<[KeyOut, V], K>;
   /** Iterates over keys. */

@@ -22,13 +22,16 @@ import { ClosedError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import type { EmbeddedSub, EmbeddedTransactionSub } from "./embedded_sub.ts";
+import { EmbeddedSubBatch } from "./embedded_sub_batch.ts";
 import { EmbeddedSubReader, EmbeddedSubSnapshot } from "./embedded_sub_reader.ts";
 import { EmbeddedSubTransaction, type ParentTransaction } from "./embedded_sub_transaction.ts";
 import { EmbeddedSubWriter } from "./embedded_sub_writer.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /** The store that a sub is part of. */
 export interface EmbeddedParent extends Store, EmbeddedReader, EmbeddedWriter {
+  batch(): SyncBatch;
   snapshot(): EmbeddedReader & Snapshot;
   entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
   keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
@@ -123,6 +126,8 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   }
 
   /** See {@linkcode Sub.in}. */
+  in(batch: SyncBatch): SyncBatch<K, ValueIn>;
+  /** See {@linkcode Sub.in}. */
   in(batch: Batch): Batch<K, ValueIn>;
   /** See {@linkcode Sub.in}. */
   in(
@@ -137,8 +142,14 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   // deno-lint-ignore no-explicit-any
   in(given: Reader | Batch): any {
     const own = subTargetOf(given) ?? given;
-    const { getSync, putSync } = (own ?? {}) as Partial<EmbeddedReader & EmbeddedWriter>;
-    if (typeof getSync !== "function") return inTarget(this.space, given);
+    const { getSync, putSync, writeSync, length } = (own ?? {}) as
+      & Partial<EmbeddedReader & EmbeddedWriter>
+      & { readonly length?: unknown };
+    if (typeof getSync !== "function") {
+      return typeof writeSync === "function" && typeof length === "number"
+        ? new EmbeddedSubBatch(own as SyncBatch, this.space)
+        : inTarget(this.space, given);
+    }
     return typeof putSync === "function"
       ? new EmbeddedSubWriter(own as EmbeddedReader & EmbeddedWriter, this.space)
       : new EmbeddedSubReader(own as EmbeddedReader, this.space, () => {});

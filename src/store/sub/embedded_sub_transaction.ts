@@ -11,11 +11,13 @@ import type { Key, Value } from "../../contract/value.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import type { EmbeddedTransactionSub } from "./embedded_sub.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
 import { EmbeddedSubWriter } from "./embedded_sub_writer.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /** The transaction that a sub belongs to. */
 export interface ParentTransaction extends Transaction, EmbeddedReader, EmbeddedWriter {
+  batch(): SyncBatch;
   entries(range?: Range): EmbeddedCursor<[string | Uint8Array, Value]>;
   keys(range?: Range): EmbeddedCursor<string | Uint8Array>;
   values(range?: Range): EmbeddedCursor<Value>;

@@ -7,6 +7,7 @@ import type { Entry, EntryOptions } from "../../contract/reader.ts";
 import { type Beginning, prefixRange, type Range } from "../../contract/range.ts";
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubWriter } from "../../contract/sub/sub_writer.ts";
+import { shownKey } from "../../contract/shown_key.ts";
 import { type Value, valueTypeName } from "../../contract/value.ts";
 import type { DeletedRange } from "../../contract/range.ts";
 import type { Batch, Operation, PutOptions, WriteOptions } from "../../contract/writer.ts";
@@ -15,6 +16,8 @@ import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
 import { EmbeddedSubReads } from "./embedded_sub_reader.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
+import { EmbeddedSubBatch } from "./embedded_sub_batch.ts";
 import type { EmbeddedWriter } from "./embedded_writer.ts";
 
 /** A sub that reads from and writes to a store or a transaction. */
@@ -61,6 +64,12 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   /** As `count`. */
   countSync(range?: Range<K>): number {
     return this.#reads.count(range);
+  }
+
+  /** Starts an empty batch. It also takes operations on other subs. */
+  override batch(...rest: []): SyncBatch<K, ValueIn> {
+    const batch = this.#target.batch(...rest);
+    return new EmbeddedSubBatch(batch, this.space, () => this.requireOpen());
   }
 
   /** Iterates over keys and values, in the order of the keys. */
@@ -157,7 +166,9 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
     const added = int64Of(by);
     return this.updateSync(key, (found) => {
       const old = found as Value | undefined ?? 0n;
-      if (typeof old !== "bigint") throw new TypeMismatchError(valueTypeName(old), "int64");
+      if (typeof old !== "bigint") {
+        throw new TypeMismatchError(valueTypeName(old), "int64", undefined, shownKey(key));
+      }
       return addInt64(old, added) as ValueIn;
     }, ...rest) as bigint;
   }

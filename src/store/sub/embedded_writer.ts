@@ -3,6 +3,7 @@
 import type { Beginning } from "../../contract/range.ts";
 import type { DeletedRange } from "../../contract/range.ts";
 import type { Batch, Operation, PutOptions, WriteOptions, Writer } from "../../contract/writer.ts";
+import type { SyncBatch } from "../write/sync_batch.ts";
 import type { Key, Value } from "../../value/value.ts";
 
 /**
@@ -38,6 +39,8 @@ export interface EmbeddedWriter<K = Key, V = Value, ValueIn = V> extends Writer<
     operations: readonly Operation<K, ValueIn>[] | Batch<K, ValueIn>,
     options?: WriteOptions,
   ): void;
+  /** See {@linkcode Writer.batch}. */
+  batch(): SyncBatch<K, ValueIn>;
   /** As `putIfNotExists`. */
   putIfNotExistsSync(key: K, value: ValueIn, options?: PutOptions): boolean;
   /** As `putIfEquals`. */

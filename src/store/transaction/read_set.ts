@@ -9,6 +9,7 @@
  */
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
+import { shownKey } from "../../contract/shown_key.ts";
 import type { ConflictCause, KeyStretch } from "../../errors.ts";
 import type { KeyBound, Memtable } from "../../memtable/memtable.ts";
 import { encodeKey } from "../../value/key_codec.ts";
@@ -102,7 +103,7 @@ export class ReadSet {
         if (memtable.hasNewer(view, start, end, sequence)) {
           const key = bytes.slice(start, end);
           return {
-            reason: `another commit has written the key ${shown(key)}, which it has read`,
+            reason: `another commit has written the key ${shownKey(key)}, which it has read`,
             key,
           };
         }
@@ -115,10 +116,10 @@ export class ReadSet {
           ...(lower === undefined ? undefined : { gte: bytesOf(lower) }),
           ...(upper === undefined ? undefined : { lt: bytesOf(upper) }),
         };
-        const from = range.gte === undefined ? "the start" : shown(range.gte);
-        const to = range.lt === undefined ? "the end" : shown(range.lt);
+        const from = range.gte === undefined ? "the start" : shownKey(range.gte);
+        const to = range.lt === undefined ? "the end" : shownKey(range.lt);
         return {
-          reason: `another commit has written the key ${shown(key)}, ` +
+          reason: `another commit has written the key ${shownKey(key)}, ` +
             `and it has scanned from ${from} to ${to}`,
           key,
           range,
@@ -154,17 +155,4 @@ export class ReadSet {
 
 function bytesOf({ view, length }: KeyBound): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, length).slice();
-}
-
-/**
- * Formats a key for a message: printable bytes as text, other bytes in hexadecimal. Shortens a long
- * key.
- */
-function shown(key: Uint8Array): string {
-  let text = "";
-  for (const byte of key.subarray(0, 48)) {
-    const isPlain = byte >= 0x20 && byte < 0x7f && byte !== 0x22 && byte !== 0x5c;
-    text += isPlain ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, "0")}`;
-  }
-  return key.length > 48 ? `"${text}..."` : `"${text}"`;
 }

@@ -297,7 +297,7 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
   /** Starts an empty batch. Its `write` adds the operations to the transaction. */
   override batch(): EmbeddedBatch {
     if (arguments.length > 0) throw surplusArgument("batch", arguments[0], 0);
-    return new EmbeddedBatch((batch, options) => this.write(batch, options));
+    return new EmbeddedBatch(this);
   }
 
   /** Removes a key. Returns whether the key had a value. */

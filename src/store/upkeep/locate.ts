@@ -38,6 +38,12 @@ export interface TableInfo {
   readonly entries: number;
   /** Number of tombstones among them. */
   readonly tombstones: number;
+  /** Number of entries among them that expire. */
+  readonly expiring: number;
+  /** When the first and the last of them expires, in milliseconds since 1970, if some do. */
+  readonly expiry: { readonly earliest: number; readonly latest: number } | undefined;
+  /** Number of ranges that the table deletes from older ones. */
+  readonly deletedRanges: number;
   /** The smallest key. */
   readonly smallest: Uint8Array;
   /** The largest key. */
@@ -101,6 +107,10 @@ export function listTables(state: StoreState, given: Range | undefined): TableIn
       sizeBytes: metadata.sizeBytes,
       entries: metadata.entryCount,
       tombstones: metadata.tombstoneCount,
+      expiring: metadata.expiry?.count ?? 0,
+      expiry: metadata.expiry &&
+        { earliest: metadata.expiry.times[0]!, latest: metadata.expiry.times.at(-1)! },
+      deletedRanges: metadata.deletedSpans.length,
       smallest: metadata.smallest.slice(),
       largest: metadata.largest.slice(),
     }))

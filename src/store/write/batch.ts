@@ -8,7 +8,8 @@
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { finiteTime, putTime } from "../../contract/put_options.ts";
-import type { Batch, Operation, PutTime, WriteOptions } from "../../contract/writer.ts";
+import type { Operation, PutTime, WriteOptions } from "../../contract/writer.ts";
+import type { SyncBatch } from "./sync_batch.ts";
 import { markClass, markOf } from "../../class_marks.ts";
 import { ClosedError } from "../../errors.ts";
 import { describeValue, type Key, type Value } from "../../value/value.ts";
@@ -32,9 +33,17 @@ export const BATCH_FORM_HERE = 2;
 /** The memory of a batch that was written. */
 const NO_MEMORY = new ByteWriter(0);
 
+/** What applies the operations of a batch: a store, or a transaction. */
+export interface BatchTarget {
+  /** Writes a batch. */
+  write(batch: EmbeddedBatch, options?: WriteOptions): Promise<void>;
+  /** As `write`. */
+  writeSync(batch: EmbeddedBatch, options?: WriteOptions): void;
+}
+
 /**
- * Collects puts, deletes and deletions of ranges; `write` applies them in the order in which they
- * were added.
+ * Collects puts, deletes and deletions of ranges; `write` or `writeSync` applies them in the order
+ * in which they were added.
  *
  * @example
  * ```ts
@@ -42,11 +51,12 @@ const NO_MEMORY = new ByteWriter(0);
  *
  * await using store = await open("/db", { fileSystem: memoryFileSystem() });
  * await store.batch().put("a", 1).put("b", 2).delete("c").write();
+ * store.batch().put("d", 3).delete("a").writeSync();
  * ```
  */
-export class EmbeddedBatch implements Batch {
+export class EmbeddedBatch implements SyncBatch {
   #writer: ByteWriter;
-  readonly #write: ((batch: EmbeddedBatch, options?: WriteOptions) => Promise<void>) | undefined;
+  readonly #target: BatchTarget | undefined;
   #count = 0;
   /** Bytes of the operations that delete ranges. */
   #rangeBytes = 0;
@@ -57,11 +67,8 @@ export class EmbeddedBatch implements Batch {
   #isEncoding = false;
 
   /** Made by `store.batch()`. */
-  constructor(
-    write?: (batch: EmbeddedBatch, options?: WriteOptions) => Promise<void>,
-    memory: ByteWriter = new ByteWriter(256),
-  ) {
-    this.#write = write;
+  constructor(target?: BatchTarget, memory: ByteWriter = new ByteWriter(256)) {
+    this.#target = target;
     this.#writer = memory;
   }
 
@@ -179,8 +186,15 @@ export class EmbeddedBatch implements Batch {
     if (arguments.length > 1) {
       return Promise.reject(surplusArgument("batch.write", arguments[1], 1));
     }
-    if (this.#write === undefined) return Promise.reject(new ClosedError("batch"));
-    return this.#write(this, options);
+    if (this.#target === undefined) return Promise.reject(new ClosedError("batch"));
+    return this.#target.write(this, options);
+  }
+
+  /** As `write`. Returns when the operations are durable, as `writeSync` of the store does. */
+  writeSync(options?: WriteOptions): void {
+    if (arguments.length > 1) throw surplusArgument("batch.writeSync", arguments[1], 1);
+    if (this.#target === undefined) throw new ClosedError("batch");
+    this.#target.writeSync(this, options);
   }
 
   /**

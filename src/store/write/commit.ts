@@ -224,8 +224,7 @@ export class Commit {
   };
   #noteExpiry(memtable: Memtable, expiresAt: number): void {
     this.#state.mayExpire = true;
-    memtable.expiringCount++;
-    memtable.latestExpiry = Math.max(memtable.latestExpiry, expiresAt);
+    memtable.noteExpiry(expiresAt);
     this.#background.expiry.start();
   }
 
