@@ -35,7 +35,8 @@ import { operationsOf, TimedBatch } from "./batch.ts";
 import type { Conditional, Place } from "./conditional.ts";
 import * as conditional from "./conditional.ts";
 import { throwIfAborted, unlessAborted } from "./cursor.ts";
-import { CONFLICT, Lane, type Stored } from "./lane.ts";
+import { type Found, GatheredReads } from "./gathered_reads.ts";
+import { CONFLICT, Lane } from "./lane.ts";
 import { Moments } from "./moment.ts";
 import { type Change, changesOf, idOf, requireSize } from "./operations.ts";
 import { Patience } from "./pool.ts";
@@ -59,6 +60,7 @@ const SWEEP_ROWS = 1000;
 export class PostgresStore extends StoreBase {
   readonly #backend: Backend;
   readonly #lane: Lane;
+  readonly #reads: GatheredReads;
   readonly #moments: Moments;
   readonly #watcher: Watcher;
   readonly #encoding: KeyEncoding;
@@ -78,6 +80,7 @@ export class PostgresStore extends StoreBase {
     super();
     this.#backend = backend;
     this.#lane = new Lane(backend);
+    this.#reads = new GatheredReads(backend);
     this.#moments = new Moments(backend, this.#lane);
     this.#watcher = new Watcher(backend, this.#lane, watcher);
     this.#encoding = keyEncoding;
@@ -177,7 +180,10 @@ export class PostgresStore extends StoreBase {
     options?: PutOptions,
   ): Promise<void> {
     this.#requireOpen();
-    const { sync, expiresAt = Infinity } = putOptions(options, this.#backend.now);
+    const { sync, expiresAt = Infinity } = putOptions(
+      options,
+      this.#backend.now,
+    );
     const bytes = storableKey(key);
     const change = {
       key: bytes,
@@ -323,16 +329,17 @@ export class PostgresStore extends StoreBase {
   }
 
   /**
-   * Removes entries that have expired, at most `limit`, and returns their number. The store does it
-   * from time to time.
+   * Removes entries that expired at least `sweepDelayMs` ago, at most `limit`, and returns their
+   * number. The store does it from time to time.
    */
   async sweep(limit: number = SWEEP_ROWS): Promise<number> {
     this.#requireOpen();
-    const { pool, statements, now } = this.#backend;
-    const rows = await pool.read("sweep", statements.sweep, [
-      String(now()),
-      String(limit),
-    ]);
+    const { pool, statements, now, sweepDelayMs } = this.#backend;
+    const until = now() - sweepDelayMs;
+    // Those of this handle that have not begun yet judge by an earlier time.
+    await this.#moments.fixed();
+    this.#requireOpen();
+    const rows = await pool.read("sweep", statements.sweep, [String(until), String(limit)]);
     return rows.length;
   }
 
@@ -401,14 +408,9 @@ export class PostgresStore extends StoreBase {
     });
   }
 
-  async #find(
-    key: Uint8Array,
-  ): Promise<Pick<Stored, "value" | "expiresAt"> | undefined> {
+  async #find(key: Uint8Array): Promise<Found | undefined> {
     if (!this.#lane.isIdle) await this.#lane.before([idOf(key)]);
-    const { pool, statements, now } = this.#backend;
-    const [row] = await pool.read("read", statements.get, [key, String(now())]);
-    return row &&
-      { value: row[0] as Uint8Array, expiresAt: Number(row[1] ?? Infinity) };
+    return await this.#reads.find(key);
   }
 
   #requireOpen(): void {

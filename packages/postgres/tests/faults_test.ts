@@ -252,13 +252,14 @@ for (const [client, driver] of Object.entries(clients)) {
 
   test(`By ${client}: a scan and a snapshot whose backend is ended say so, and a new one works`, async () => {
     await withStore(server.url, async (store) => {
+      // More than the page that is shown and the one that is under way.
       const batch = store.batch();
-      for (let i = 0; i < 3000; i++) batch.put(`k${i}`, "x".repeat(100));
+      for (let i = 0; i < 15_000; i++) batch.put(`k${i}`, "x".repeat(100));
       await batch.write();
       const cursor = store.entries();
       assert.equal((await cursor.nextMany(300)).length, 300);
       using snapshot = store.snapshot();
-      assert.equal(await snapshot.count(), 3000);
+      assert.equal(await snapshot.count(), 15_000);
       server.sql(TERMINATE);
       const error = await errorOf(() => cursor.toArray()) as StoreError;
       assert.equal(error.code, "SNAPSHOT_GONE", error.message);
@@ -266,7 +267,7 @@ for (const [client, driver] of Object.entries(clients)) {
         (await errorOf(() => snapshot.get("k1")) as StoreError).code,
         "SNAPSHOT_GONE",
       );
-      assert.equal((await store.keys().toArray()).length, 3000);
+      assert.equal((await store.keys().toArray()).length, 15_000);
     });
   });
 
