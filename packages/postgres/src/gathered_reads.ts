@@ -43,13 +43,9 @@ export class GatheredReads {
 
   #sendAll(): void {
     while (this.#readers.length > 0 && this.#underWay < MAX_STATEMENTS) {
-      const readers = this.#readers.splice(0, MAX_KEYS);
       this.#underWay++;
-      const results = readers.length === 1 ? this.#one(readers[0]!) : this.#some(readers);
-      results.then(() => this.#end(), (error) => {
-        for (const reader of readers) reader.reject(error);
-        this.#end();
-      });
+      if (this.#readers.length === 1) this.#sendOne(this.#readers.pop()!);
+      else void this.#sendSome(this.#readers.splice(0, MAX_KEYS));
     }
   }
 
@@ -58,30 +54,30 @@ export class GatheredReads {
     if (this.#readers.length > 0) this.#sendAll();
   }
 
-  #one({ key, resolve }: Reader): Promise<void> {
+  #sendOne({ key, resolve, reject }: Reader): void {
     const { pool, statements, now } = this.#backend;
-    return pool.read("read", statements.get, [key, String(now())]).then((
-      [row],
-    ) =>
-      resolve(
-        row &&
-          {
-            value: row[0] as Uint8Array,
-            expiresAt: Number(row[1] ?? Infinity),
-          },
-      )
-    );
+    const time = now();
+    pool.read("read", statements.get, [key]).then(([row]) => {
+      const expiresAt = row === undefined ? 0 : Number(row[1] ?? Infinity);
+      resolve(expiresAt > time ? { value: row![0] as Uint8Array, expiresAt } : undefined);
+      this.#end();
+    }, (error) => {
+      reject(error);
+      this.#end();
+    });
   }
 
-  async #some(readers: readonly Reader[]): Promise<void> {
-    // The clock is read before, as that of a reader who is alone.
-    const now = this.#backend.now();
-    const found = await this.#backend.stored(readers.map(({ key }) => key));
-    for (const { key, resolve } of readers) {
-      const stored = found.get(idOf(key));
-      resolve(
-        stored !== undefined && stored.expiresAt > now ? stored : undefined,
-      );
+  async #sendSome(readers: readonly Reader[]): Promise<void> {
+    const time = this.#backend.now();
+    try {
+      const found = await this.#backend.stored(readers.map(({ key }) => key));
+      for (const { key, resolve } of readers) {
+        const stored = found.get(idOf(key));
+        resolve(stored !== undefined && stored.expiresAt > time ? stored : undefined);
+      }
+    } catch (error) {
+      for (const { reject } of readers) reject(error);
     }
+    this.#end();
   }
 }

@@ -230,7 +230,7 @@ export class PageSource {
       isSmall,
     );
     const all = await this.#reader.read(statement, parameters);
-    const large = isSmall && this.#withValues ? all.findIndex(([, value]) => value === null) : -1;
+    const large = isSmall && this.#withValues ? all.findIndex((row) => row[1] === null) : -1;
     // The next page begins with the large value, and has bounded bytes.
     const rows = large < 0 ? all : all.slice(0, large);
     const isFull = all.length >= limit || (!isSmall && bytesOf(rows) >= PAGE_BYTES);
@@ -249,20 +249,23 @@ export class PageSource {
 
   /** What the next page is like, if it is like these rows. */
   #expect(rows: readonly Row[], most: number): void {
-    const bytes = bytesOf(rows);
+    let bytes = 0;
+    let largest = 0;
+    for (const row of rows) {
+      const length = (row[1] as Uint8Array | null)?.length ?? 0;
+      bytes += (row[0] as Uint8Array).length + length;
+      if (length > largest) largest = length;
+    }
     const fitting = Math.ceil(PAGE_BYTES / Math.max(1, bytes / rows.length));
     this.#pageRows = Math.max(16, Math.min(MAX_ROWS, most, fitting));
-    this.#isSmall = rows.every(([, value]) =>
-      ((value as Uint8Array | null)?.length ?? 0) <= SMALL_VALUE_BYTES
-    );
+    this.#isSmall = largest <= SMALL_VALUE_BYTES;
   }
 }
 
 function bytesOf(rows: readonly Row[]): number {
   let bytes = 0;
-  for (const [key, value] of rows) {
-    bytes += (key as Uint8Array).length +
-      ((value as Uint8Array | null)?.length ?? 0);
+  for (const row of rows) {
+    bytes += (row[0] as Uint8Array).length + ((row[1] as Uint8Array | null)?.length ?? 0);
   }
   return bytes;
 }

@@ -190,9 +190,8 @@ export class Pool {
     statement: Statement,
     parameters: readonly Parameter[],
   ): Promise<readonly Row[]> {
-    const patience = new Patience(this.#options.retryMs);
     const failed = (error: unknown): Promise<readonly Row[]> =>
-      this.#readAgain(action, statement, parameters, patience, error);
+      this.#readAgain(action, statement, parameters, error);
     // A read of one key costs little more than its round trip, so promises count.
     const idle = this.#isClosed ? undefined : this.#takeIdle();
     if (idle === undefined) {
@@ -211,9 +210,9 @@ export class Pool {
     action: string,
     statement: Statement,
     parameters: readonly Parameter[],
-    patience: Patience,
     failure: unknown,
   ): Promise<readonly Row[]> {
+    const patience = new Patience(this.#options.retryMs);
     for (let error = failure;;) {
       const isFinal = error instanceof PostgresError ||
         failureOf(error).kind === "refused";

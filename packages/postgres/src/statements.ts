@@ -9,7 +9,7 @@ export interface Statements {
   readonly version: Statement;
   /** → format and the server's time in ms. */
   readonly format: Statement;
-  /** key, time → value, time of expiry. */
+  /** key → value, time of expiry, also if it has expired. */
   readonly get: Statement;
   /** keys, offsets, lengths → index, value, version, time of expiry, also if it has expired. */
   readonly getMany: Statement;
@@ -98,7 +98,7 @@ export function statementsOf(names: Names): Statements {
     ),
     get: statement(
       "get",
-      `SELECT v, exp FROM ${table} WHERE k = $1::bytea AND (exp IS NULL OR exp > $2::bigint)`,
+      `SELECT v, exp FROM ${table} WHERE k = $1::bytea`,
     ),
     // OFFSET 0 keeps the planner from a join that reads all of the table.
     getMany: statement(

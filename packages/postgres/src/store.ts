@@ -35,7 +35,7 @@ import { operationsOf, TimedBatch } from "./batch.ts";
 import type { Conditional, Place } from "./conditional.ts";
 import * as conditional from "./conditional.ts";
 import { throwIfAborted, unlessAborted } from "./cursor.ts";
-import { type Found, GatheredReads } from "./gathered_reads.ts";
+import { GatheredReads } from "./gathered_reads.ts";
 import { CONFLICT, Lane } from "./lane.ts";
 import { Moments } from "./moment.ts";
 import { type Change, changesOf, idOf, requireSize } from "./operations.ts";
@@ -104,7 +104,9 @@ export class PostgresStore extends StoreBase {
 
   override async get(key: Key): Promise<Value | undefined> {
     this.#requireOpen();
-    const found = await this.#find(storableKey(key));
+    const bytes = storableKey(key);
+    if (!this.#lane.isIdle) await this.#lane.before([idOf(bytes)]);
+    const found = await this.#reads.find(bytes);
     return found && decodeValue(found.value);
   }
 
@@ -115,7 +117,8 @@ export class PostgresStore extends StoreBase {
     this.#requireOpen();
     const encoding = entryEncoding(options) ?? this.#encoding;
     const bytes = storableKey(key);
-    const found = await this.#find(bytes);
+    if (!this.#lane.isIdle) await this.#lane.before([idOf(bytes)]);
+    const found = await this.#reads.find(bytes);
     return found && entryOf(bytes, found, encoding);
   }
 
@@ -406,11 +409,6 @@ export class PostgresStore extends StoreBase {
       time,
       sync,
     });
-  }
-
-  async #find(key: Uint8Array): Promise<Found | undefined> {
-    if (!this.#lane.isIdle) await this.#lane.before([idOf(key)]);
-    return await this.#reads.find(key);
   }
 
   #requireOpen(): void {
