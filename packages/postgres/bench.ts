@@ -132,15 +132,22 @@ async function bench(driver: Driver): Promise<void> {
       () => many(count, width, () => store.get(someKey())),
     );
   }
-  await compare("scan of everything", KEYS, async () => {
+  const scanRaw = async (): Promise<void> => {
     let last = new Uint8Array();
     for (;;) {
       const rows = await rawPage([last]);
       if (rows.length === 0) return;
       last = rows.at(-1)![0] as typeof last;
     }
-  }, async () => {
+  };
+  await compare("scan, one by one", KEYS, scanRaw, async () => {
     for await (const _ of store.entries({ keyEncoding: "bytes" })) {
+      /* read */
+    }
+  });
+  await compare("scan, 1000 at a time", KEYS, scanRaw, async () => {
+    await using cursor = store.entries({ keyEncoding: "bytes" });
+    while ((await cursor.nextMany(1000)).length > 0) {
       /* read */
     }
   });

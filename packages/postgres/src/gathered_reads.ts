@@ -1,6 +1,6 @@
 /**
- * Reads of single keys, as of now. Those of one turn of the event loop share a statement, so many
- * readers cost the server about as much as one. A reader that is alone has the shortest statement.
+ * Reads of single keys, as of now. Those of one turn of the event loop share a statement: to find
+ * more keys costs the server little more. A reader that is alone has the shortest statement.
  */
 
 import type { Backend } from "./backend.ts";
