@@ -11,7 +11,8 @@
  *
  *     "tinykvs": {
  *       "runtimes": ["node", "bun"],              // all files of the package
- *       "nodeOnly": ["tests/kills_test.ts"]       // files that run on Node alone
+ *       "nodeOnly": ["tests/kills_test.ts"],      // files that run on Node alone
+ *       "needs": ["postgres"]                     // other packages that it uses from this folder
  *     }
  *
  * `nodeOnly` is for slow files that test a service by kills, faults or much data: they show the
@@ -54,6 +55,8 @@ interface TestedPackage {
   readonly files: readonly string[];
   /** Those of the files that run on Node alone. */
   readonly nodeOnly: ReadonlySet<string>;
+  /** The folders whose dependencies must be there: its own, and those of packages that it uses. */
+  readonly installed: readonly string[];
 }
 
 /** The packages that have tests. */
@@ -72,7 +75,10 @@ function testedPackages(): TestedPackage[] {
         `Cannot test: "nodeOnly" of ${folder} has ${file}, which is no test file`,
       );
     }
-    return [{ name, folder, files, nodeOnly, runtimes: declared.map((text) => required(text)) }];
+    const needs: readonly string[] = tinykvs?.needs ?? [];
+    const installed = [folder, ...needs.map((needed) => `packages/${needed}`)];
+    const own = declared.map((text) => required(text));
+    return [{ name, folder, files, nodeOnly, installed, runtimes: own }];
   });
 }
 
@@ -135,7 +141,9 @@ const started = performance.now();
 const results: TestFileResult[] = [];
 const tasks: (() => Promise<void>)[] = [];
 for (const tested of packages) {
-  const installProblem = await install(tested.folder);
+  const problems: (string | undefined)[] = [];
+  for (const folder of tested.installed) problems.push(await install(folder));
+  const installProblem = problems.find((found) => found !== undefined);
   if (installProblem !== undefined) {
     fail(installProblem);
     continue;

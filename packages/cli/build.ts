@@ -10,7 +10,7 @@ import { build } from "esbuild";
 
 const at = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-const { scripts: _scripts, devDependencies: _development, ...manifest } = JSON
+const { scripts: _scripts, devDependencies: _development, tinykvs: _tests, ...manifest } = JSON
   .parse(
     readFileSync(at("package.json"), "utf8"),
   );

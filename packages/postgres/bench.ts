@@ -1,30 +1,40 @@
 /**
  * The store beside raw SQL by the same client on the same server.
  *
- *     node packages/postgres/bench.ts [pg|postgres]
+ *     node packages/postgres/bench.ts [pg|postgres] [part of a name]
+ *
+ * The two run in turns, each for some tens of milliseconds. The first three columns are medians;
+ * "quiet" is the relation of the fastest tenths, when little else ran on the machine. Raw SQL has
+ * one connection for each caller, at most 16, as a pool does. The first one is that of the store.
  */
 
 import { Buffer } from "node:buffer";
 import process from "node:process";
-import type { Driver, Parameter, Statement } from "./mod.ts";
+import type { Connection, Driver, Parameter, Statement } from "./mod.ts";
 import { openPostgres } from "./mod.ts";
 import { clients } from "./tests/clients.ts";
 import { startServer } from "./tests/server.ts";
 
 const KEYS = 20_000;
-const ROUNDS = 5;
+const ROUNDS = 41;
+const CONNECTIONS = 16;
 const key = (i: number): string => `key:${String(i % KEYS).padStart(8, "0")}`;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const value = "x".repeat(100);
 
-/** Operations a second, the median of some rounds in turns. */
+const [onlyClient, onlyName = ""] = process.argv.slice(2);
+
+/** Operations a second: medians of rounds in turns. */
 async function compare(
   name: string,
   count: number,
   raw: () => Promise<unknown>,
   store: () => Promise<unknown>,
 ): Promise<void> {
+  if (!name.includes(onlyName)) return;
   const rates: number[][] = [[], []];
+  await raw();
+  await store();
   for (let round = 0; round < ROUNDS; round++) {
     for (const [at, run] of [raw, store].entries()) {
       const start = performance.now();
@@ -32,34 +42,48 @@ async function compare(
       rates[at]!.push(count / (performance.now() - start) * 1000);
     }
   }
-  const [a, b] = rates.map((list) => list.sort((x, y) => x - y)[Math.floor(ROUNDS / 2)]!);
-  const rate = (n: number): string => `${Math.round(n)}/s`.padStart(10);
-  console.log(
-    `${name.padEnd(28)}${rate(a!)}${rate(b!)}${`${Math.round(b! / a! * 100)} %`.padStart(7)}`,
-  );
+  for (const list of rates) list.sort((x, y) => x - y);
+  const at = (part: number): [number, number] =>
+    rates.map((list) => list[Math.floor(ROUNDS * part)]!) as [number, number];
+  const rate = (n: number): string => `${Math.round(n)}/s`.padStart(12);
+  const percent = ([a, b]: [number, number]): string => `${Math.round(b / a * 100)} %`.padStart(9);
+  const [a, b] = at(0.5);
+  console.log(`${name.padEnd(24)}${rate(a)}${rate(b)}${percent([a, b])}${percent(at(0.9))}`);
 }
 
 /** Runs `each` for numbers up to `count`, a number of them at a time. */
 async function many(
   count: number,
   width: number,
-  each: (i: number) => Promise<unknown>,
+  each: (i: number, worker: number) => Promise<unknown>,
 ): Promise<void> {
   let next = 0;
-  const work = async (): Promise<void> => {
-    while (next < count) await each(next++);
+  const work = async (_: unknown, worker: number): Promise<void> => {
+    while (next < count) await each(next++, worker);
   };
   await Promise.all(Array.from({ length: width }, work));
 }
 
 async function bench(driver: Driver): Promise<void> {
-  const store = await openPostgres(driver, { table: "bench" });
-  const connection = await driver.connect();
-  await connection.run(
+  const connections: Connection[] = [];
+  const first: Driver = {
+    ...driver,
+    async connect() {
+      const connection = await driver.connect();
+      if (connections.length === 0) connections.push(connection);
+      return connection;
+    },
+  };
+  await using store = await openPostgres(first, { table: "bench", connections: CONNECTIONS });
+  while (connections.length < CONNECTIONS) connections.push(await driver.connect());
+  await connections[0]!.run(
     "CREATE TABLE IF NOT EXISTS raw (k bytea PRIMARY KEY, v bytea NOT NULL)",
   );
-  const raw = (name: string, text: string) => (parameters: readonly Parameter[]) =>
-    connection.query({ name, text } satisfies Statement, parameters);
+  const raw = (name: string, text: string) => {
+    const statement: Statement = { name, text };
+    return (parameters: readonly Parameter[], worker = 0) =>
+      connections[worker % CONNECTIONS]!.query(statement, parameters);
+  };
   const rawGet = raw("raw_get", "SELECT v FROM raw WHERE k = $1::bytea");
   const rawPut = raw(
     "raw_put",
@@ -87,56 +111,68 @@ async function bench(driver: Driver): Promise<void> {
     for (let i = from; i < from + 1000; i++) batch.put(key(i), value);
     await batch.write();
   };
+  for (let i = 0; i < KEYS; i += 1000) {
+    await writeRaw(i);
+    await writeStore(i);
+  }
+  await connections[0]!.run("ANALYZE");
   console.log(
-    `${driver.name.padEnd(28)}${"raw".padStart(10)}${"store".padStart(10)}`,
+    `${driver.name.padEnd(24)}${"raw".padStart(12)}${"store".padStart(12)}${"of raw".padStart(9)}${
+      "quiet".padStart(9)
+    }`,
   );
-  await compare(
-    "batches of 1000",
-    KEYS,
-    () => many(KEYS / 1000, 1, (i) => writeRaw(i * 1000)),
-    () => many(KEYS / 1000, 1, (i) => writeStore(i * 1000)),
-  );
-  await compare(
-    "get, one at a time",
-    1000,
-    () => many(1000, 1, (i) => rawGet([bytes(key(i * 7919))])),
-    () => many(1000, 1, (i) => store.get(key(i * 7919))),
-  );
-  await compare(
-    "put, one at a time",
-    200,
-    () => many(200, 1, (i) => rawPut([bytes(key(i * 7919)), bytes(value)])),
-    () => many(200, 1, (i) => store.put(key(i * 7919), value)),
-  );
-  await compare("scan of everything", KEYS, async () => {
+  let at = 0;
+  const someKey = (): string => key(at += 7919);
+  for (const width of [1, 8, 64]) {
+    const count = width === 1 ? 200 : 1000;
+    await compare(
+      `get, ${width} in flight`,
+      count,
+      () => many(count, width, (_, worker) => rawGet([bytes(someKey())], worker)),
+      () => many(count, width, () => store.get(someKey())),
+    );
+  }
+  const scanRaw = async (): Promise<void> => {
     let last = new Uint8Array();
     for (;;) {
       const rows = await rawPage([last]);
       if (rows.length === 0) return;
       last = rows.at(-1)![0] as typeof last;
     }
-  }, async () => {
+  };
+  await compare("scan, one by one", KEYS, scanRaw, async () => {
     for await (const _ of store.entries({ keyEncoding: "bytes" })) {
       /* read */
     }
   });
-  for (const width of [4, 16, 64]) {
+  await compare("scan, 1000 at a time", KEYS, scanRaw, async () => {
+    await using cursor = store.entries({ keyEncoding: "bytes" });
+    while ((await cursor.nextMany(1000)).length > 0) {
+      /* read */
+    }
+  });
+  await compare(
+    "batches of 1000",
+    1000,
+    () => writeRaw(at += 1000),
+    () => writeStore(at += 1000),
+  );
+  for (const width of [1, 8, 64]) {
+    const count = width === 1 ? 10 : width * 4;
     await compare(
       `put, ${width} in flight`,
-      1000,
-      () => many(1000, width, (i) => rawPut([bytes(key(i * 7919)), bytes(value)])),
-      () => many(1000, width, (i) => store.put(key(i * 7919), value)),
+      count,
+      () => many(count, width, (_, worker) => rawPut([bytes(someKey()), bytes(value)], worker)),
+      () => many(count, width, () => store.put(someKey(), value)),
     );
   }
-  connection.destroy();
-  await store.close();
+  for (const connection of connections.slice(1)) connection.destroy();
 }
 
 const server = await startServer();
 try {
-  const [only] = process.argv.slice(2);
   for (const [name, connect] of Object.entries(clients)) {
-    if (only === undefined || only === name) await bench(connect(server.url));
+    if (onlyClient === undefined || onlyClient === name) await bench(connect(server.url));
   }
 } finally {
   await server.stop();

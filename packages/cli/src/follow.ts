@@ -6,7 +6,7 @@
  * changes twice in between, only its last value shows.
  */
 
-import type { DeletedRange, Range, Value } from "@tinykvs/core";
+import type { Range, Value } from "@tinykvs/core";
 import { Buffer } from "node:buffer";
 import { readdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,19 +14,10 @@ import { entryBatches } from "./batches.ts";
 import type { FlagOption, OptionValues, ValuedOption } from "./command.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
-import { entryColumns, keyColumn } from "./output/entry_columns.ts";
-import type { Output } from "./output/output.ts";
-import type { Column } from "./output/rows.ts";
-import { csvCell } from "./output/text_rows.ts";
-import { describeRange } from "./range_options.ts";
-import { escapeControls } from "./text/escape.ts";
-import { timeText } from "./text/numbers.ts";
-import { cut } from "./text/width.ts";
-import { toUtf8 } from "./values/bytes.ts";
-import { entryJson, keyJson } from "./values/json_form.ts";
-import { styleOfType, typeOf } from "./values/kinds.ts";
-import { keyText, literalOf } from "./values/literal_text.ts";
+import { ChangeOutput, type KeyChange } from "./output/change_output.ts";
 import type { Lease } from "./store_access.ts";
+import { toUtf8 } from "./values/bytes.ts";
+import { literalOf } from "./values/literal_text.ts";
 
 /** The options of commands that can follow a store. */
 export const followOptions: {
@@ -54,13 +45,6 @@ export function intervalOf(
   );
 }
 
-/** A key that was written or removed. */
-export interface Change {
-  readonly key: Uint8Array;
-  /** The new value; undefined if the key is gone. */
-  readonly value: Value | undefined;
-}
-
 /**
  * Shows the changes of a range until the person interrupts, beginning with the state of `lease`.
  * Closes neither that lease nor the output.
@@ -76,6 +60,8 @@ export async function followRange(
   delete bounds.limit;
   delete bounds.reverse;
   await output.remark(`following ${store.path}: Ctrl-C ends`);
+  // What was shown before may have to wait for long until something is added.
+  await output.stream.flush();
   if (lease.asOf === undefined) await followOpenStore(context, lease, bounds);
   else await followFiles(context, lease, bounds, intervalMs);
   // The terminal has shown ^C in the line of the cursor.
@@ -89,6 +75,7 @@ async function followFiles(
   range: Range,
   intervalMs: number,
 ): Promise<void> {
+  const shown = new ChangeOutput(output);
   let old = lease;
   let oldPrint = "";
   try {
@@ -104,7 +91,7 @@ async function followFiles(
         const print = fingerprint(now, names);
         if (print !== oldPrint) {
           for await (const change of changesBetween(before, now, { ...range, signal })) {
-            await showChange(output, change, now.asOf);
+            await shown.write(change, now.asOf);
           }
           await output.stream.flush();
         }
@@ -127,17 +114,20 @@ async function followOpenStore(
   range: Range,
 ): Promise<void> {
   const { output, signal, terminal } = context;
+  const shown = new ChangeOutput(output);
   try {
     for await (const { operations } of lease.store.watch(range, { signal })) {
       for (const operation of operations) {
         if (operation.type === "deleteRange") {
-          await showDeletedRange(output, operation.range, terminal.now());
+          await shown.write({ range: operation.range }, terminal.now());
           continue;
         }
         const key = typeof operation.key === "string" ? toUtf8(operation.key) : operation.key;
         const value = operation.type === "put" ? operation.value : undefined;
-        await showChange(output, { key, value }, terminal.now());
+        await shown.write({ key, value }, terminal.now());
       }
+      await output.stream.flush();
+      if (output.isGone) return;
     }
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -149,7 +139,7 @@ export async function* changesBetween(
   before: Pick<Lease, "store">,
   after: Pick<Lease, "store">,
   range: Range,
-): AsyncGenerator<Change> {
+): AsyncGenerator<KeyChange> {
   const old = new Reader(before, range);
   const now = new Reader(after, range);
   try {
@@ -201,78 +191,4 @@ class Reader {
 function fingerprint({ store }: Lease, names: readonly string[]): string {
   const { memtable, immutableMemtables, wal } = store.stats();
   return JSON.stringify([names, memtable, immutableMemtables, wal]);
-}
-
-const changeColumns: readonly Column<Change>[] = [
-  {
-    name: "change",
-    text: ({ value }) => value === undefined ? "delete" : "put",
-  },
-  keyColumn,
-  {
-    name: "value",
-    text: ({ value }) => value === undefined ? "" : literalOf(value),
-  },
-];
-
-/** Writes one change: a line for people, an object for programs. */
-export async function showChange(
-  output: Output,
-  change: Change,
-  at: number | undefined,
-): Promise<void> {
-  const { key, value } = change;
-  const { stream, paint, mode } = output;
-  if (mode === "box") {
-    const time = at === undefined ? "" : `${timeText(at)}  `;
-    const room = stream.columns - time.length - 5;
-    const name = cut(
-      escapeControls(keyText(key, room)),
-      Math.max(10, Math.floor(room / 2)),
-    );
-    const head = `${paint("dim", time)}${
-      paint(value === undefined ? "bad" : "good", mark(value))
-    } `;
-    const rest = room - name.length;
-    const shown = value === undefined ? "" : ` = ${
-      paint(
-        styleOfType[typeOf(value)],
-        cut(escapeControls(literalOf(value, rest)), Math.max(8, rest)),
-      )
-    }`;
-    await stream.write(`${head}${paint("key", name)}${shown}\n`);
-  } else if (mode === "json" || mode === "jsonl") {
-    const members = value === undefined ? keyJson(key) : entryJson({ key, value }).slice(1, -1);
-    await stream.write(
-      `{"change":"${value === undefined ? "delete" : "put"}",${members}}\n`,
-    );
-  } else {
-    const sink = output.rows(
-      mode === "csv" ? changeColumns : entryColumns(false).slice(0, 1),
-    );
-    await sink.write({ key, value } as never);
-  }
-}
-
-/** Writes that a range was deleted: a line for people, an object with its bounds for programs. */
-export async function showDeletedRange(
-  output: Output,
-  range: DeletedRange,
-  at: number,
-): Promise<void> {
-  const { stream, paint, mode } = output;
-  const text = escapeControls(describeRange(range));
-  if (mode === "box") {
-    const time = paint("dim", `${timeText(at)}  `);
-    await stream.write(`${time}${paint("bad", mark(undefined))} ${text}\n`);
-  } else if (mode === "json" || mode === "jsonl") {
-    const bounds = Object.entries(range).map(([name, key]) =>
-      `"${name}":{${keyJson(typeof key === "string" ? toUtf8(key) : key)}}`
-    );
-    await stream.write(`{"change":"deleteRange","range":{${bounds.join()}}}\n`);
-  } else await stream.write(mode === "csv" ? `deleteRange,${csvCell(text)},\n` : `${text}\n`);
-}
-
-function mark(value: Value | undefined): string {
-  return value === undefined ? "-" : "+";
 }

@@ -32,7 +32,10 @@ export class Prompt {
     }
     await err.write(`${escapeControls(what)}. Go on? [y/N] `);
     await err.flush();
-    const answer = (await input.line())?.trim().toLowerCase();
+    const line = await input.line();
+    // Ctrl-D leaves the cursor in the line of the question.
+    if (line === undefined) await err.write("\n");
+    const answer = line?.trim().toLowerCase();
     if (answer === "y" || answer === "yes") return;
     throw new CommandError(EXIT.usage, "Nothing was changed");
   }

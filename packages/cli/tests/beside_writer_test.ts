@@ -105,6 +105,10 @@ test("What destroys asks on a terminal, and needs --yes in a pipe", async () => 
   });
   assert.equal(refused.code, 2);
   assert.match(refused.err, /Go on\? \[y\/N\] .*Nothing was changed/s);
+  // Ctrl-D is no answer, and echoes no line feed.
+  const left = await run([db, "delete-range", "s:"], { terminal: true });
+  assert.equal(left.code, 2);
+  assert.match(left.err, /Go on\? \[y\/N\] \n.*Nothing was changed/);
   assert.equal((await run([db, "count", "--raw"])).out, "3\n");
   const dry = await run([db, "delete-range", "s:", "--dry-run"]);
   assert.deepEqual([dry.code, JSON.parse(dry.out)], [0, { wouldDelete: 2 }]);

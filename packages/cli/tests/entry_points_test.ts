@@ -32,6 +32,7 @@ test("Every import is a file of the package, a declared dependency, a module of 
   const declared = [
     ...Object.keys(manifest.dependencies),
     ...Object.keys(manifest.optionalDependencies ?? {}),
+    ...Object.keys(manifest.peerDependencies ?? {}),
   ];
   const wrong: string[] = [];
   let count = 0;

@@ -148,3 +148,31 @@ test("info says that a value is there and is not seen, because it has expired", 
   assert.ok(ran.out.includes(`a  no value: it has expired, or its range was deleted\n`));
   assert.equal((await run([db, "get", "a"])).code, 1);
 });
+
+test("An UPDATE by SQL keeps the time at which an entry expires, and an INSERT removes it", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  {
+    await using store = await open(db);
+    await store.put("s:1", 1n, { expiresAt: TIME });
+    await store.put("s:2", 1n);
+    await store.put("s:3", 1n, { expiresAt: TIME });
+  }
+  for (
+    const statement of [
+      "UPDATE kv SET v = 2 WHERE k LIKE 's:%'",
+      "UPDATE kv SET v = 3 WHERE k = 's:1'",
+      "INSERT INTO kv VALUES ('s:3', 4)",
+    ]
+  ) {
+    const ran = await run([db, "sql", statement, "--yes"]);
+    assert.deepEqual([ran.code, ran.err], [0, ""], statement);
+  }
+  await using store = await open(db, { readOnly: true });
+  const entries = ["s:1", "s:2", "s:3"].map((key) => store.getEntrySync(key));
+  assert.deepEqual(entries, [
+    { key: "s:1", value: 3n, expiresAt: TIME },
+    { key: "s:2", value: 2n },
+    { key: "s:3", value: 4n },
+  ]);
+});

@@ -20,6 +20,7 @@ test("The progress shows share, bytes, rate and the time left, and as much as fi
     progressLine("x", { doneBytes: 0, items: 5, totalItems: 10, unit: "keys" }, 5, 99),
     "x  ██████░░░░░░  50 %  5.0 s left  5 keys  1/s",
   );
+  assert.match(progressLine("x", { doneBytes: 0, items: 1 }, 0.5, 99), /^x {2}1 entry {2}2\/s$/);
 });
 
 test("Numbers, sizes and durations are short for people", () => {

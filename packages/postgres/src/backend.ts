@@ -17,13 +17,15 @@ export class Backend {
   readonly outcomeMs: number;
   /** For how long a snapshot may be used. */
   readonly snapshotMs: number;
+  /** How long after its expiry an entry is removed at the earliest. */
+  readonly sweepDelayMs: number;
   /** The time in ms since 1970. */
   readonly now: () => number;
 
   constructor(
-    { pool, statements, session, outcomeMs, snapshotMs, now }: Pick<
+    { pool, statements, session, outcomeMs, snapshotMs, sweepDelayMs, now }: Pick<
       Backend,
-      "pool" | "statements" | "session" | "outcomeMs" | "snapshotMs" | "now"
+      "pool" | "statements" | "session" | "outcomeMs" | "snapshotMs" | "sweepDelayMs" | "now"
     >,
   ) {
     this.pool = pool;
@@ -31,6 +33,7 @@ export class Backend {
     this.session = session;
     this.outcomeMs = outcomeMs;
     this.snapshotMs = snapshotMs;
+    this.sweepDelayMs = sweepDelayMs;
     this.now = now;
   }
 

@@ -42,13 +42,16 @@ export class PageCursor<T> extends CursorBase<T> {
     this.#source = new PageSource(home, bounds, home.withValues);
   }
 
-  override async next(): Promise<IteratorResult<T, undefined>> {
-    this.#requireOpen();
-    if (this.#queue === undefined) {
-      const row = this.#isOver() ? undefined : this.#source.take();
-      if (row !== undefined) return this.#step(row);
+  override next(): Promise<IteratorResult<T, undefined>> {
+    try {
+      this.#requireOpen();
+      // One promise for an item that is in memory: the time of a scan is that of its items.
+      const step = this.#stepInMemory();
+      if (step !== undefined) return Promise.resolve(step);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return await this.#inTurn(async () => {
+    return this.#inTurn(async () => {
       for (;;) {
         this.#requireOpen();
         if (this.#isOver()) return { done: true, value: undefined };
@@ -57,6 +60,21 @@ export class PageCursor<T> extends CursorBase<T> {
         if (!await this.#load()) return { done: true, value: undefined };
       }
     });
+  }
+
+  override [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    const loop = super[Symbol.asyncIterator]();
+    const next = loop.next;
+    loop.next = () => {
+      try {
+        this.#requireOpen();
+        const step = this.#stepInMemory();
+        return step === undefined ? next() : Promise.resolve(step);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    };
+    return loop;
   }
 
   override async nextMany(count: number): Promise<T[]> {
@@ -113,6 +131,13 @@ export class PageCursor<T> extends CursorBase<T> {
       this.#home.onClose();
     }
     return Promise.resolve();
+  }
+
+  /** The next item, if its row is in memory and no call waits before this one. */
+  #stepInMemory(): IteratorResult<T, undefined> | undefined {
+    if (this.#queue !== undefined || this.#isOver()) return undefined;
+    const row = this.#source.take();
+    return row && this.#step(row);
   }
 
   #step(row: Row): IteratorResult<T, undefined> {

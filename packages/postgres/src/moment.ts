@@ -1,7 +1,8 @@
 /**
  * One moment of the table, which snapshots, cursors and transactions read: a transaction of the
  * server that is held open on a connection of its own. It begins when somebody reads, and before
- * the next write of the handle at the latest. All who were made until then share it.
+ * the next write of the handle at the latest. All who were made until then share it. Other handles
+ * remove entries some time after their expiry, so it does not wait for longer than half of that.
  */
 
 import { StoreError } from "@tinykvs/core/contract";
@@ -45,6 +46,11 @@ export class Moments {
     this.#next?.fix().catch(() => {});
   }
 
+  /** As `fix`, and waits until they cannot see what is written from now on. */
+  async fixed(): Promise<void> {
+    await this.#next?.fix().catch(() => {});
+  }
+
   /** Ends all moments. */
   close(): void {
     for (const moment of [...this.#all]) moment.end();
@@ -72,6 +78,8 @@ export class Moment {
     this.#backend = backend;
     this.#lane = lane;
     this.#events = events;
+    this.#timer = setTimeout(() => void this.fix(), backend.sweepDelayMs / 2);
+    (this.#timer as { unref?(): void }).unref?.();
   }
 
   /** Whether nobody uses it any more. */
@@ -98,6 +106,7 @@ export class Moment {
   fix(): Promise<void> {
     if (this.#fixed === undefined) {
       this.#events.onBegin();
+      clearTimeout(this.#timer);
       this.#fixed = this.#lane.barrier(() => this.#begin());
       this.#fixed.catch(() => {});
     }

@@ -38,6 +38,11 @@ export interface PostgresOptions {
   exactlyOnce?: boolean;
   /** How often entries that have expired are removed; Infinity for never. Default 60,000. */
   sweepIntervalMs?: number;
+  /**
+   * How long after its expiry an entry is removed at the earliest. A snapshot begins on the server
+   * within half of it, so that no handle removes what the snapshot must show. Default 60,000.
+   */
+  sweepDelayMs?: number;
   /** Whether watches use LISTEN, which needs a session of its own. Default true. */
   listen?: boolean;
   /** How often a watch looks for commits that it was not told of. Default 1000. */
@@ -56,6 +61,7 @@ const NUMBERS = {
   retryMs: 10_000,
   snapshotMs: 300_000,
   sweepIntervalMs: 60_000,
+  sweepDelayMs: 60_000,
   pollMs: 1000,
 } as const;
 
@@ -94,13 +100,14 @@ export async function openPostgres(
     const session = exactlyOnce ? crypto.randomUUID() : null;
     const now = options.clock ??
       ((): number => Math.round(Date.now() + offset));
-    const { retryMs: outcomeMs, snapshotMs, pollMs, sweepIntervalMs } = checked;
+    const { retryMs: outcomeMs, snapshotMs, pollMs, sweepIntervalMs, sweepDelayMs } = checked;
     const backend = new Backend({
       pool,
       statements,
       session,
       outcomeMs,
       snapshotMs,
+      sweepDelayMs,
       now,
     });
     return new PostgresStore(backend, {

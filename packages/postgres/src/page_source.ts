@@ -6,11 +6,13 @@
 import { StoreError } from "@tinykvs/core/contract";
 import type { Parameter, Row, Statement } from "./driver.ts";
 import { compare, isEmpty, keyAfter } from "./operations.ts";
-import { pageIndex, type Statements } from "./statements.ts";
+import { pageIndex, SMALL_VALUE_BYTES, type Statements } from "./statements.ts";
 
 /** The bytes after which a page ends. One entry may be larger. */
 const PAGE_BYTES = 1024 * 1024;
 const FIRST_ROWS = 512;
+/** The rows of a page after which the scan is expected to go on. */
+const SECOND_ROWS = 2048;
 /** The rows of a first page without a moment: it is read again if it is not the last. */
 const DIRECT_ROWS = 128;
 const MAX_ROWS = 8192;
@@ -56,6 +58,8 @@ export class PageSource {
   #isLast = false;
   #ahead: Promise<Page> | undefined;
   #pageRows = FIRST_ROWS;
+  /** Whether all values of the last page were small, so that those of the next one may be, too. */
+  #isSmall: boolean;
   /** The rows that are still wanted. */
   #wanted: number;
   #isFirst = true;
@@ -77,6 +81,7 @@ export class PageSource {
     this.#reader = reader;
     this.#reverse = reverse;
     this.#withValues = withValues;
+    this.#isSmall = !withValues;
     this.#lower = lower ?? new Uint8Array();
     this.#upper = upper;
     this.#wanted = limit;
@@ -154,7 +159,7 @@ export class PageSource {
     upper: Uint8Array | undefined,
   ): Promise<Page | undefined> {
     const limit = Math.min(DIRECT_ROWS, this.#wanted);
-    const [statement, parameters] = this.#statement(lower, upper, limit, false);
+    const [statement, parameters] = this.#statement(lower, upper, limit, false, false);
     const rows = await this.#reader.readFirst?.(statement, parameters);
     if (rows === undefined) return undefined;
     const isFull = bytesOf(rows) >= PAGE_BYTES;
@@ -163,7 +168,10 @@ export class PageSource {
       this.#reader.onWhole?.();
       return { rows, isLast: true };
     }
-    if (rows.length < this.#wanted) return undefined;
+    if (rows.length < this.#wanted) {
+      this.#expect(rows, SECOND_ROWS);
+      return undefined;
+    }
     // Enough for the limit. After a seek, more may be needed, of the same moment.
     this.#unproved = async () => {
       const again = await this.#reader.read(statement, parameters);
@@ -192,6 +200,7 @@ export class PageSource {
     upper: Uint8Array | undefined,
     limit: number,
     isPlain: boolean,
+    isSmall: boolean,
   ): [Statement, Parameter[]] {
     const { statements, time } = this.#reader;
     const index = pageIndex(
@@ -199,12 +208,11 @@ export class PageSource {
       upper !== undefined,
       this.#withValues,
       isPlain,
+      isSmall,
     );
-    const parameters = [lower, upper ?? null, time, limit, PAGE_BYTES];
-    return [
-      statements.pages[index]!,
-      parameters.map((value) => typeof value === "number" ? String(value) : value),
-    ];
+    const parameters = [lower, upper ?? null, String(time), String(limit)];
+    if (!isSmall) parameters.push(String(PAGE_BYTES));
+    return [statements.pages[index]!, parameters];
   }
 
   async #readFrom(
@@ -213,19 +221,19 @@ export class PageSource {
   ): Promise<Page> {
     const limit = Math.min(this.#pageRows, this.#wanted);
     const isPlain = this.#reader.isPlain === true;
+    const isSmall = this.#isSmall;
     const [statement, parameters] = this.#statement(
       lower,
       upper,
       limit,
       isPlain,
+      isSmall,
     );
-    const rows = await this.#reader.read(statement, parameters);
-    let bytes = 0;
-    for (const [key, value] of rows) {
-      bytes += (key as Uint8Array).length +
-        ((value as Uint8Array | null)?.length ?? 0);
-    }
-    const isLast = rows.length < limit && bytes < PAGE_BYTES;
+    const all = await this.#reader.read(statement, parameters);
+    const large = isSmall && this.#withValues ? all.findIndex((row) => row[1] === null) : -1;
+    // The next page begins with the large value, and has bounded bytes.
+    const rows = large < 0 ? all : all.slice(0, large);
+    const isFull = all.length >= limit || (!isSmall && bytesOf(rows) >= PAGE_BYTES);
     if (rows.length > 0) {
       const last = rows.at(-1)![0] as Uint8Array;
       // Bounds that were changed meanwhile belong to another scan.
@@ -233,21 +241,31 @@ export class PageSource {
         if (this.#reverse) this.#upper = last;
         else this.#lower = keyAfter(last);
       }
-      const fitting = Math.ceil(PAGE_BYTES / Math.max(1, bytes / rows.length));
-      this.#pageRows = Math.max(
-        16,
-        Math.min(MAX_ROWS, this.#pageRows * 4, fitting),
-      );
+      this.#expect(rows, this.#pageRows * 4);
     }
-    return { rows, isLast };
+    if (large >= 0) this.#isSmall = false;
+    return { rows, isLast: !isFull && large < 0 };
+  }
+
+  /** What the next page is like, if it is like these rows. */
+  #expect(rows: readonly Row[], most: number): void {
+    let bytes = 0;
+    let largest = 0;
+    for (const row of rows) {
+      const length = (row[1] as Uint8Array | null)?.length ?? 0;
+      bytes += (row[0] as Uint8Array).length + length;
+      if (length > largest) largest = length;
+    }
+    const fitting = Math.ceil(PAGE_BYTES / Math.max(1, bytes / rows.length));
+    this.#pageRows = Math.max(16, Math.min(MAX_ROWS, most, fitting));
+    this.#isSmall = largest <= SMALL_VALUE_BYTES;
   }
 }
 
 function bytesOf(rows: readonly Row[]): number {
   let bytes = 0;
-  for (const [key, value] of rows) {
-    bytes += (key as Uint8Array).length +
-      ((value as Uint8Array | null)?.length ?? 0);
+  for (const row of rows) {
+    bytes += (row[0] as Uint8Array).length + ((row[1] as Uint8Array | null)?.length ?? 0);
   }
   return bytes;
 }

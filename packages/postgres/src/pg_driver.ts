@@ -80,7 +80,8 @@ class PgConnection implements Connection {
   readonly client: PgClient;
   readonly #prepare: boolean;
   #isClosed = false;
-  #last: Promise<unknown> = Promise.resolve();
+  /** The last query, if it has not ended. */
+  #last: Promise<void> | undefined;
 
   constructor(client: PgClient, prepare: boolean) {
     this.client = client;
@@ -113,8 +114,14 @@ class PgConnection implements Connection {
 
   /** The client wants one query at a time. */
   #inTurn(query: string | object): Promise<{ rows: readonly Row[] }> {
-    const result = this.#last.then(() => this.client.query(query));
-    this.#last = result.catch(() => {});
+    const result: Promise<{ rows: readonly Row[] }> = this.#last === undefined
+      ? this.client.query(query)
+      : this.#last.then(() => this.client.query(query));
+    const end = (): void => {
+      if (this.#last === last) this.#last = undefined;
+    };
+    const last = result.then(end, end);
+    this.#last = last;
     return result;
   }
 

@@ -3,6 +3,7 @@
  * away; the next caller makes a new one.
  */
 
+import { Deadlines } from "./deadlines.ts";
 import type { Connection, Driver, Parameter, Row, Statement } from "./driver.ts";
 import { failureOf, PostgresError, shownError } from "./errors.ts";
 
@@ -23,13 +24,6 @@ interface Waiting<T> {
   reject(error: unknown): void;
 }
 
-/** The statement was not answered in time, and the connection was closed. */
-class NoAnswer extends Error {
-  constructor(ms: number) {
-    super(`no answer within ${ms} ms`);
-  }
-}
-
 /** Connections to use one after the other. */
 export class Pool {
   readonly #driver: Driver;
@@ -43,10 +37,13 @@ export class Pool {
   #count = 0;
   #isClosed = false;
   #onEmpty: (() => void) | undefined;
+  /** Of the statements that are under way. */
+  readonly #deadlines: Deadlines;
 
   constructor(driver: Driver, options: PoolOptions) {
     this.#driver = driver;
     this.#options = options;
+    this.#deadlines = new Deadlines(options.queryTimeoutMs);
   }
 
   /** The number of connections, idle ones included. */
@@ -62,16 +59,18 @@ export class Pool {
    */
   async acquire(): Promise<Connection> {
     if (this.#isClosed) throw new Error("the pool is closed");
-    for (
-      let idle = this.#idle.pop();
-      idle !== undefined;
-      idle = this.#idle.pop()
-    ) {
-      if (!idle.isClosed) return idle;
-      this.#count--;
-    }
+    const idle = this.#takeIdle();
+    if (idle !== undefined) return idle;
     if (this.#count < this.#options.connections) return await this.#connect();
     return await this.#wait(this.#waiting, "");
+  }
+
+  #takeIdle(): Connection | undefined {
+    for (;;) {
+      const idle = this.#idle.pop();
+      if (idle === undefined || !idle.isClosed) return idle;
+      this.#count--;
+    }
   }
 
   #wait<T>(list: Waiting<T>[], by: string): Promise<T> {
@@ -154,20 +153,17 @@ export class Pool {
    * Runs a statement on a connection. If it is not answered in time, or the connection is lost,
    * the connection is closed.
    */
-  async queryOn(
+  queryOn(
     connection: Connection,
     statement: Statement,
     parameters: readonly Parameter[],
   ): Promise<readonly Row[]> {
-    return await this.#inTime(
-      connection,
-      () => connection.query(statement, parameters),
-    );
+    return this.#inTime(connection, connection.query(statement, parameters));
   }
 
   /** As `queryOn`, for statements without parameters. */
-  async runOn(connection: Connection, text: string): Promise<void> {
-    await this.#inTime(connection, () => connection.run(text));
+  runOn(connection: Connection, text: string): Promise<void> {
+    return this.#inTime(connection, connection.run(text));
   }
 
   /** Runs a statement on any connection. Rejects with the client's error. */
@@ -189,24 +185,44 @@ export class Pool {
    *
    * @throws {PostgresError} it failed
    */
-  async read(
+  read(
     action: string,
     statement: Statement,
     parameters: readonly Parameter[],
   ): Promise<readonly Row[]> {
+    const failed = (error: unknown): Promise<readonly Row[]> =>
+      this.#readAgain(action, statement, parameters, error);
+    // A read of one key costs little more than its round trip, so promises count.
+    const idle = this.#isClosed ? undefined : this.#takeIdle();
+    if (idle === undefined) {
+      return this.once(statement, parameters).catch(failed);
+    }
+    return this.queryOn(idle, statement, parameters).then((rows) => {
+      this.release(idle);
+      return rows;
+    }, (error) => {
+      this.release(idle);
+      return failed(error);
+    });
+  }
+
+  async #readAgain(
+    action: string,
+    statement: Statement,
+    parameters: readonly Parameter[],
+    failure: unknown,
+  ): Promise<readonly Row[]> {
     const patience = new Patience(this.#options.retryMs);
-    for (;;) {
+    for (let error = failure;;) {
+      const isFinal = error instanceof PostgresError ||
+        failureOf(error).kind === "refused";
+      if (isFinal || this.#isClosed || !await patience.wait()) {
+        throw shownError(action, error);
+      }
       try {
         return await this.once(statement, parameters);
-      } catch (error) {
-        if (
-          error instanceof PostgresError || failureOf(error).kind === "refused"
-        ) {
-          throw shownError(action, error);
-        }
-        if (this.#isClosed || !await patience.wait()) {
-          throw shownError(action, error);
-        }
+      } catch (again) {
+        error = again;
       }
     }
   }
@@ -228,6 +244,7 @@ export class Pool {
     await Promise.all(idle.map((connection) => connection.close()));
     this.#count -= idle.length;
     if (this.#count > 0) await empty;
+    this.#deadlines.close();
   }
 
   async #connect(): Promise<Connection> {
@@ -250,20 +267,22 @@ export class Pool {
     }
   }
 
-  async #inTime<T>(connection: Connection, run: () => Promise<T>): Promise<T> {
-    const ms = this.#options.queryTimeoutMs;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new NoAnswer(ms)), ms);
+  /** The result of a statement, or an error if it does not come in time. */
+  #inTime<T>(connection: Connection, result: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        if (failureOf(error).kind === "lost") connection.destroy();
+        reject(error);
+      };
+      const deadline = this.#deadlines.start(fail);
+      result.then((value) => {
+        this.#deadlines.end(deadline);
+        resolve(value);
+      }, (error) => {
+        this.#deadlines.end(deadline);
+        fail(error);
+      });
     });
-    try {
-      return await Promise.race([run(), late]);
-    } catch (error) {
-      if (failureOf(error).kind === "lost") connection.destroy();
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
   }
 }
 

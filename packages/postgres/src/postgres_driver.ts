@@ -89,7 +89,8 @@ class PostgresConnection implements Connection {
   readonly #prepare: boolean;
   #sql: Sql | undefined;
   #isClosed = false;
-  #last: Promise<unknown> = Promise.resolve();
+  /** The last query, if it has not ended. */
+  #last: Promise<void> | undefined;
 
   constructor(prepare: boolean) {
     this.#prepare = prepare;
@@ -140,11 +141,19 @@ class PostgresConnection implements Connection {
 
   /** One query at a time: none may be waiting in the client when the connection is lost. */
   #inTurn(run: (sql: Sql) => PromiseLike<unknown>): Promise<unknown> {
-    const result = this.#last.then(() => {
-      if (this.#isClosed) throw new Error("the connection is closed");
-      return run(this.#sql!);
-    });
-    this.#last = result.catch(() => {});
+    const result = this.#last === undefined
+      ? this.#begin(run)
+      : this.#last.then(() => this.#begin(run));
+    const end = (): void => {
+      if (this.#last === last) this.#last = undefined;
+    };
+    const last = result.then(end, end);
+    this.#last = last;
     return result;
+  }
+
+  async #begin(run: (sql: Sql) => PromiseLike<unknown>): Promise<unknown> {
+    if (this.#isClosed) throw new Error("the connection is closed");
+    return await run(this.#sql!);
   }
 }

@@ -229,9 +229,9 @@ export function cursorAt(
 ): Cursor<[Key, Value]> {
   const bounds = boundsOf(range);
   const shown = bounds.keyEncoding ?? encoding;
-  return scanAt(backend, moment, time, bounds, true, requireOpen, ([key, value]) => [
-    shownKey(key as Uint8Array, shown),
-    decodeValue(value as Uint8Array),
+  return scanAt(backend, moment, time, bounds, true, requireOpen, (row) => [
+    shownKey(row[0] as Uint8Array, shown),
+    decodeValue(row[1] as Uint8Array),
   ]);
 }
 
@@ -253,7 +253,7 @@ export function keysAt(
     bounds,
     false,
     requireOpen,
-    ([key]) => shownKey(key as Uint8Array, shown),
+    (row) => shownKey(row[0] as Uint8Array, shown),
   );
 }
 

@@ -9,7 +9,7 @@ export interface Statements {
   readonly version: Statement;
   /** → format and the server's time in ms. */
   readonly format: Statement;
-  /** key, time → value, time of expiry. */
+  /** key → value, time of expiry, also if it has expired. */
   readonly get: Statement;
   /** keys, offsets, lengths → index, value, version, time of expiry, also if it has expired. */
   readonly getMany: Statement;
@@ -19,7 +19,10 @@ export interface Statements {
   readonly countUpTo: Statement;
   /** lower, upper, time → the number and the digest of versions, as a commit checks it. */
   readonly digest: Statement;
-  /** A page: lower, upper, time, rows, bytes → key, value, version, time of expiry. */
+  /**
+   * A page: lower, upper, time, rows, bytes → key, value, version, time of expiry. One of small
+   * values takes no bytes: see `pageIndex`.
+   */
   readonly pages: readonly Statement[];
   /** See ddl.ts. */
   readonly write: Statement;
@@ -35,14 +38,23 @@ export interface Statements {
   readonly forgetOld: Statement;
 }
 
-/** Which page statement. A plain one has neither versions nor times of expiry. */
+/** The longest value that a page of small values has. Longer ones are null there. */
+export const SMALL_VALUE_BYTES = 2048;
+
+/**
+ * Which page statement. A plain one has neither versions nor times of expiry. One of small values
+ * is bounded by its rows alone: to sum the bytes of each row before it costs the server more than
+ * to find the rows.
+ */
 export function pageIndex(
   reverse: boolean,
   hasUpper: boolean,
   withValues: boolean,
   isPlain: boolean,
+  isSmall: boolean,
 ): number {
-  return (isPlain ? 8 : 0) + (reverse ? 4 : 0) + (hasUpper ? 2 : 0) + (withValues ? 1 : 0);
+  return (isSmall ? 16 : 0) + (isPlain ? 8 : 0) + (reverse ? 4 : 0) + (hasUpper ? 2 : 0) +
+    (withValues ? 1 : 0);
 }
 
 /** Makes the statements for a store. */
@@ -59,13 +71,22 @@ export function statementsOf(names: Names): Statements {
     const upper = index & 2 ? "AND k < $2::bytea" : "AND $2::bytea IS NULL";
     const value = index & 1 ? "v" : "NULL::bytea AS v";
     const rest = index & 8 ? "" : ", ver, exp";
+    const where = `WHERE k >= $1::bytea ${upper} AND ${alive}`;
+    if (index & 16) {
+      const small = `CASE WHEN length(v) <= ${SMALL_VALUE_BYTES} THEN v END AS v`;
+      return statement(
+        `page_${index}`,
+        `SELECT k, ${index & 1 ? small : value}${rest} FROM ${table}
+         ${where} ${order} LIMIT $4::bigint`,
+      );
+    }
     return statement(
       `page_${index}`,
       `SELECT k, v${rest} FROM (
          SELECT k, ${value}${rest},
            sum(length(k) + coalesce(length(${index & 1 ? "v" : "NULL::bytea"}), 0)) OVER (
              ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-         FROM ${table} WHERE k >= $1::bytea ${upper} AND ${alive} ${order} LIMIT $4::bigint
+         FROM ${table} ${where} ${order} LIMIT $4::bigint
        ) page WHERE before IS NULL OR before < $5::bigint`,
     );
   };
@@ -77,13 +98,17 @@ export function statementsOf(names: Names): Statements {
     ),
     get: statement(
       "get",
-      `SELECT v, exp FROM ${table} WHERE k = $1::bytea AND (exp IS NULL OR exp > $2::bigint)`,
+      `SELECT v, exp FROM ${table} WHERE k = $1::bytea`,
     ),
+    // OFFSET 0 keeps the planner from a join that reads all of the table.
     getMany: statement(
       "get_many",
       `SELECT o.i, t.v, t.ver, t.exp
-       FROM unnest($2::text::integer[], $3::text::integer[]) WITH ORDINALITY o (at, k, i)
-       JOIN ${table} t ON t.k = substring($1::bytea FROM o.at FOR o.k)`,
+       FROM unnest($2::text::integer[], $3::text::integer[]) WITH ORDINALITY o (at, k, i),
+         LATERAL (
+           SELECT v, ver, exp FROM ${table} WHERE k = substring($1::bytea FROM o.at FOR o.k)
+           OFFSET 0
+         ) t`,
     ),
     count: statement(
       "count",
@@ -100,7 +125,7 @@ export function statementsOf(names: Names): Statements {
          coalesce(string_agg(ver || ',', '' ORDER BY k), ''), 'UTF8')), 'hex')
        FROM ${table} WHERE ${within} AND ${alive}`,
     ),
-    pages: Array.from({ length: 16 }, (_, index) => page(index)),
+    pages: Array.from({ length: 32 }, (_, index) => page(index)),
     write: statement(
       "write",
       `SELECT status, seq, watched FROM ${write}(

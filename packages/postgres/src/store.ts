@@ -35,7 +35,8 @@ import { operationsOf, TimedBatch } from "./batch.ts";
 import type { Conditional, Place } from "./conditional.ts";
 import * as conditional from "./conditional.ts";
 import { throwIfAborted, unlessAborted } from "./cursor.ts";
-import { CONFLICT, Lane, type Stored } from "./lane.ts";
+import { GatheredReads } from "./gathered_reads.ts";
+import { CONFLICT, Lane } from "./lane.ts";
 import { Moments } from "./moment.ts";
 import { type Change, changesOf, idOf, requireSize } from "./operations.ts";
 import { Patience } from "./pool.ts";
@@ -59,6 +60,7 @@ const SWEEP_ROWS = 1000;
 export class PostgresStore extends StoreBase {
   readonly #backend: Backend;
   readonly #lane: Lane;
+  readonly #reads: GatheredReads;
   readonly #moments: Moments;
   readonly #watcher: Watcher;
   readonly #encoding: KeyEncoding;
@@ -78,6 +80,7 @@ export class PostgresStore extends StoreBase {
     super();
     this.#backend = backend;
     this.#lane = new Lane(backend);
+    this.#reads = new GatheredReads(backend);
     this.#moments = new Moments(backend, this.#lane);
     this.#watcher = new Watcher(backend, this.#lane, watcher);
     this.#encoding = keyEncoding;
@@ -101,7 +104,9 @@ export class PostgresStore extends StoreBase {
 
   override async get(key: Key): Promise<Value | undefined> {
     this.#requireOpen();
-    const found = await this.#find(storableKey(key));
+    const bytes = storableKey(key);
+    if (!this.#lane.isIdle) await this.#lane.before([idOf(bytes)]);
+    const found = await this.#reads.find(bytes);
     return found && decodeValue(found.value);
   }
 
@@ -112,7 +117,8 @@ export class PostgresStore extends StoreBase {
     this.#requireOpen();
     const encoding = entryEncoding(options) ?? this.#encoding;
     const bytes = storableKey(key);
-    const found = await this.#find(bytes);
+    if (!this.#lane.isIdle) await this.#lane.before([idOf(bytes)]);
+    const found = await this.#reads.find(bytes);
     return found && entryOf(bytes, found, encoding);
   }
 
@@ -177,7 +183,10 @@ export class PostgresStore extends StoreBase {
     options?: PutOptions,
   ): Promise<void> {
     this.#requireOpen();
-    const { sync, expiresAt = Infinity } = putOptions(options, this.#backend.now);
+    const { sync, expiresAt = Infinity } = putOptions(
+      options,
+      this.#backend.now,
+    );
     const bytes = storableKey(key);
     const change = {
       key: bytes,
@@ -323,16 +332,17 @@ export class PostgresStore extends StoreBase {
   }
 
   /**
-   * Removes entries that have expired, at most `limit`, and returns their number. The store does it
-   * from time to time.
+   * Removes entries that expired at least `sweepDelayMs` ago, at most `limit`, and returns their
+   * number. The store does it from time to time.
    */
   async sweep(limit: number = SWEEP_ROWS): Promise<number> {
     this.#requireOpen();
-    const { pool, statements, now } = this.#backend;
-    const rows = await pool.read("sweep", statements.sweep, [
-      String(now()),
-      String(limit),
-    ]);
+    const { pool, statements, now, sweepDelayMs } = this.#backend;
+    const until = now() - sweepDelayMs;
+    // Those of this handle that have not begun yet judge by an earlier time.
+    await this.#moments.fixed();
+    this.#requireOpen();
+    const rows = await pool.read("sweep", statements.sweep, [String(until), String(limit)]);
     return rows.length;
   }
 
@@ -399,16 +409,6 @@ export class PostgresStore extends StoreBase {
       time,
       sync,
     });
-  }
-
-  async #find(
-    key: Uint8Array,
-  ): Promise<Pick<Stored, "value" | "expiresAt"> | undefined> {
-    if (!this.#lane.isIdle) await this.#lane.before([idOf(key)]);
-    const { pool, statements, now } = this.#backend;
-    const [row] = await pool.read("read", statements.get, [key, String(now())]);
-    return row &&
-      { value: row[0] as Uint8Array, expiresAt: Number(row[1] ?? Infinity) };
   }
 
   #requireOpen(): void {

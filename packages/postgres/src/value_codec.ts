@@ -46,13 +46,12 @@ export function encodeValue(value: Value): Uint8Array {
 
 /** The value of bytes. @throws {StoreError} they are damaged, or of a newer version */
 export function decodeValue(bytes: Uint8Array): Value {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     switch (bytes[0]) {
       case INT64:
-        return view.getBigInt64(1);
+        return viewOf(bytes).getBigInt64(1);
       case FLOAT64:
-        return view.getFloat64(1);
+        return viewOf(bytes).getFloat64(1);
       case BOOL:
         return bytes[1] === 1;
       case STRING:
@@ -60,7 +59,7 @@ export function decodeValue(bytes: Uint8Array): Value {
       case BYTES:
         return new Uint8Array(bytes.subarray(1));
       case RECORD: {
-        const reader = new Reader(bytes, view);
+        const reader = new Reader(bytes, viewOf(bytes));
         const value = reader.item();
         if (reader.at !== bytes.length) {
           throw new RangeError("bytes are left over");
@@ -77,6 +76,10 @@ export function decodeValue(bytes: Uint8Array): Value {
       { cause: error },
     );
   }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function tagged(type: number, content: Uint8Array): Uint8Array {

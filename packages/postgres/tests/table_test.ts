@@ -206,6 +206,8 @@ for (const [client, connect] of Object.entries(clients)) {
     time += 1000;
     assert.equal(await store.get("b"), 2);
     await put("e", 1, { ttlMs: 1 });
+    time += 60_000;
+    assert.equal(await store.sweep(), 0);
     time += 1;
     assert.equal(await store.sweep(), 1);
     assert.deepEqual(await store.keys().toArray(), ["a", "b", "c", "d"]);
@@ -266,6 +268,88 @@ for (const [client, connect] of Object.entries(clients)) {
     assert.deepEqual([await older.get("a"), await older.count()], [1, 1]);
     assert.deepEqual([await newer.get("a"), await newer.count()], [undefined, 0]);
     assert.deepEqual(await newer.entries().toArray(), []);
+  });
+
+  test(`By ${client}: a sweep takes nothing from a snapshot that was made before the expiry`, async () => {
+    const table = newTable();
+    let time = 1_000_000;
+    const options = { clock: () => time, sweepIntervalMs: Infinity };
+    await using store = await openTable(table, options);
+    await store.put("a", 1, { ttlMs: 100 });
+    // None of these has read anything yet, so none has begun on the server.
+    using snapshot = store.snapshot();
+    await using cursor = store.keys();
+    time += 60_100;
+    assert.equal(await store.sweep(), 1);
+    assert.equal(await snapshot.get("a"), 1);
+    assert.deepEqual(await cursor.nextMany(2), ["a"]);
+    assert.equal(await store.count(), 0);
+  });
+
+  test(`By ${client}: a sweep of another handle takes nothing from a snapshot either`, async () => {
+    const table = newTable();
+    let time = 1_000_000;
+    const options = { clock: () => time, sweepIntervalMs: Infinity };
+    await using store = await openTable(table, { ...options, sweepDelayMs: 100 });
+    await using other = await openTable(table, options);
+    await store.put("a", 1, { ttlMs: 100 });
+    using snapshot = store.snapshot();
+    time += 101;
+    assert.equal(await other.sweep(), 0);
+    // It begins by itself, before others may remove what it shows.
+    const begun = `SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'`;
+    for (let i = 0; i < 500 && Number(server.sql(begun)) === 0; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    time += 60_000;
+    assert.equal(await other.sweep(), 1);
+    assert.equal(await snapshot.get("a"), 1);
+    assert.equal(await store.get("a"), undefined);
+  });
+
+  test(`By ${client}: the reads of one turn share a statement, and each gets its own answer`, async () => {
+    let time = 1_000_000;
+    const driver = counting(connect(server.url));
+    await using store = await openPostgres(driver, { table: newTable(), clock: () => time });
+    const batch = store.batch();
+    for (let i = 0; i < 200; i++) batch.put(`k${i}`, i);
+    await batch.put("short", 1, { ttlMs: 100 }).write();
+    time += 100;
+    let before = driver.sent();
+    assert.equal(await store.get("k7"), 7);
+    assert.equal(driver.sent() - before, 1, "a read that is alone is one statement");
+    before = driver.sent();
+    const keys = Array.from({ length: 200 }, (_, i) => `k${199 - i}`);
+    const asked = [...keys, "k5", "none", "short", "k5"];
+    const answers = await Promise.all(asked.map((key) => store.get(key)));
+    const numbers = keys.map((key) => Number(key.slice(1)));
+    assert.deepEqual(answers, [...numbers, 5, undefined, undefined, 5]);
+    assert.equal(driver.sent() - before, 4);
+    // One value that cannot be decoded is the trouble of its reader alone.
+    server.sql(`UPDATE ${client}_${tables} SET v = '\\xff' WHERE k = 'k5'`);
+    const settled = await Promise.allSettled(["k4", "k5", "k6"].map((key) => store.get(key)));
+    assert.deepEqual(settled.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+  });
+
+  test(`By ${client}: a scan shows large values among small ones, in both directions`, async () => {
+    await using store = await openTable(newTable());
+    const key = (i: number): string => `k${String(i).padStart(5, "0")}`;
+    const isLarge = (i: number): boolean => [400, 401, 3000, 3001, 5999].includes(i) || i === 0;
+    const valueOf = (i: number): Value => isLarge(i) ? "v".repeat(2048 + i % 5) : i;
+    for (let i = 0; i < 6000;) {
+      const batch = store.batch();
+      for (const end = i + 1000; i < end; i++) batch.put(key(i), valueOf(i));
+      await batch.write();
+    }
+    const all = Array.from({ length: 6000 }, (_, i): [string, Value] => [key(i), valueOf(i)]);
+    assert.deepEqual(await store.entries().toArray(), all);
+    assert.deepEqual(await store.entries({ reverse: true }).toArray(), all.toReversed());
+    const some = { gte: key(200), limit: 3000 };
+    assert.deepEqual(await store.entries(some).toArray(), all.slice(200, 3200));
+    assert.deepEqual(await store.keys().toArray(), all.map(([shown]) => shown));
+    await store.transaction(async (tx) => {
+      assert.deepEqual(await tx.entries().toArray(), all);
+    });
   });
 
   test(`By ${client}: handles of one table see each other's writes, and are woken by them`, async () => {

@@ -1,8 +1,7 @@
 /** `compact`: merges the tables of a store. */
 
-import type { Stats } from "@tinykvs/core";
 import { type Command, command } from "../command.ts";
-import { bytesText, countOf, durationText } from "../text/numbers.ts";
+import { showPlan, showRewritten, storeTotals } from "../looking/totals.ts";
 import { parseKey } from "../values/literal_parser.ts";
 
 export const compactCommand: Command = command({
@@ -25,13 +24,10 @@ export const compactCommand: Command = command({
     };
     if (settings.dryRun) {
       await using lease = await store.read();
-      const { tables, bytes } = totals(lease.store.stats());
-      const text = `would compact ${countOf(tables, "table")}, ${bytesText(bytes)}`;
-      await output.result({ tables, bytes }, text);
-      return;
+      return await showPlan(output, "compact", storeTotals(lease.store.stats()));
     }
     await using lease = await store.write();
-    const before = totals(lease.store.stats());
+    const before = storeTotals(lease.store.stats());
     const startedMs = terminal.now();
     {
       using bar = progress("compacting");
@@ -47,20 +43,8 @@ export const compactCommand: Command = command({
         clearInterval(timer);
       }
     }
-    const after = totals(lease.store.stats());
-    const seconds = (terminal.now() - startedMs) / 1000;
-    await output.result(
-      {
-        tablesBefore: before.tables,
-        bytesBefore: before.bytes,
-        tables: after.tables,
-        bytes: after.bytes,
-        seconds,
-      },
-      `${countOf(before.tables, "table")}, ${bytesText(before.bytes)} → ` +
-        `${countOf(after.tables, "table")}, ${bytesText(after.bytes)}` +
-        output.paint("dim", `  ${durationText(seconds)}`),
-    );
+    const after = storeTotals(lease.store.stats());
+    await showRewritten(output, before, after, (terminal.now() - startedMs) / 1000);
   },
 });
 
@@ -76,13 +60,4 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
     signal.removeEventListener("abort", abort);
     work.catch(() => {});
   }
-}
-
-/** Tables and bytes of all levels; the memtable counts as bytes that a flush would write. */
-function totals({ levels, wal }: Stats): { tables: number; bytes: number } {
-  return {
-    tables: levels.reduce((sum, level) => sum + level.tables, 0),
-    bytes: levels.reduce((sum, level) => sum + level.sizeBytes, 0) +
-      wal.sizeBytes,
-  };
 }

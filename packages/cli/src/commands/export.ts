@@ -7,12 +7,15 @@ import { csvPieces } from "../convert/csv_export.ts";
 import { writeFiles } from "../convert/files.ts";
 import { type Format, formatOfTarget } from "../convert/formats.ts";
 import { writeLevel } from "../convert/leveldb.ts";
+import { shownAddress, writePostgres } from "../convert/postgres.ts";
 import { writeSqlite } from "../convert/sqlite.ts";
 import { EXIT, type InputError, UsageError } from "../errors.ts";
 import { writeOutput } from "../io/output_file.ts";
-import { boundOptions, boundsOf } from "../range_options.ts";
+import { boundOptions, boundsOf, isWholeStore } from "../range_options.ts";
+import type { Context } from "../context.ts";
+import type { Lease } from "../store_access.ts";
 import { escapeControls } from "../text/escape.ts";
-import { countOf, timeText } from "../text/numbers.ts";
+import { countOf, countText, timeText } from "../text/numbers.ts";
 import { toUtf8 } from "../values/bytes.ts";
 import { entryJson, type StoredEntry } from "../values/json_form.ts";
 
@@ -22,11 +25,12 @@ const choices = [
   "files",
   "sqlite",
   "leveldb",
+  "postgres",
 ] as const satisfies Format[];
 
 export const exportCommand: Command = command({
   name: "export",
-  summary: "Writes entries as CSV, JSON lines, files, SQLite or LevelDB.",
+  summary: "Writes entries as CSV, JSON lines, files, SQLite, LevelDB, or to PostgreSQL.",
   usage: "TARGET",
   arity: [1, 1],
   options: {
@@ -38,13 +42,16 @@ export const exportCommand: Command = command({
       help: "what TARGET becomes",
     },
     fields: { value: "A,B,C", help: "CSV: these fields of records as columns" },
+    table: { value: "NAME", help: 'PostgreSQL: the table (default "kv")' },
     "keep-going": { help: "files: leave out keys that cannot be files" },
   },
   details:
     `CSV, JSON lines and SQLite keep every type, and \`import\` restores it. JSON lines keep the
 time at which an entry expires, too. Files and LevelDB
 have only bytes: text and bytes stay as they are, other values become their literals. For a backup,
-use checkpoint or dump. TARGET gets its name only when it is whole.`,
+use checkpoint or dump. TARGET gets its name only when it is whole.
+PostgreSQL: makes a table of @tinykvs/postgres equal to the store, and compares the two. It asks if
+the table has entries. Broken off, the same command goes on: it writes what differs.`,
   examples: [
     ["./db export all.csv", "columns key, type and value"],
     [
@@ -54,6 +61,7 @@ use checkpoint or dump. TARGET gets its name only when it is whole.`,
     ["./db export data.sqlite", "a table kv(k, type, v)"],
     ["./db export ./tree/ --prefix notes/", "a file for each key"],
     ["./db export - --format csv | head", "standard output"],
+    ["./db export postgres://me@host/app --table kv", "a table of @tinykvs/postgres"],
   ],
   async run(context, { args, options }) {
     const { store, output, prompt, settings, signal, terminal } = context;
@@ -70,6 +78,9 @@ use checkpoint or dump. TARGET gets its name only when it is whole.`,
     if (options.fields !== undefined && format !== "csv") {
       throw new UsageError("--fields is for CSV");
     }
+    if (options.table !== undefined && format !== "postgres") {
+      throw new UsageError("--table is for PostgreSQL");
+    }
     const range = boundsOf(options);
     await using lease = await store.read();
     const size = lease.store.approximateSize(range);
@@ -77,6 +88,12 @@ use checkpoint or dump. TARGET gets its name only when it is whole.`,
       const text = `would write about ${countOf(size.entries, "entry", "entries")} as ${format}`;
       await output.result({ entries: size.entries, format }, text);
       return;
+    }
+    if (format === "postgres") {
+      if (!isWholeStore(range)) {
+        throw new UsageError("PostgreSQL gets the whole store: no range can be chosen");
+      }
+      return await exportToPostgres(context, lease, target, options.table ?? "kv");
     }
     using bar = context.progress("exporting");
     let entries = 0;
@@ -137,6 +154,36 @@ use checkpoint or dump. TARGET gets its name only when it is whole.`,
     return problems > 0 ? EXIT.damage : EXIT.ok;
   },
 });
+
+async function exportToPostgres(
+  context: Context,
+  lease: Lease,
+  address: string,
+  table: string,
+): Promise<void> {
+  const { output, prompt, settings, signal, terminal } = context;
+  const target = `${shownAddress(address)}, table ${table}`;
+  const totalItems = lease.store.approximateSize({}).entries;
+  using bar = context.progress("exporting");
+  const { entries, written, removed, digest } = await writePostgres(lease.store, address, table, {
+    replace: () =>
+      prompt.confirm(
+        `The table has entries: this makes it equal to the store, and removes what the store lacks`,
+      ),
+    onProgress: (progress) => bar.update({ doneBytes: 0, items: progress.entries, totalItems }),
+    signal,
+  });
+  bar[Symbol.dispose]();
+  if (settings.quiet) return;
+  const changed = written === entries && removed === 0
+    ? ""
+    : `: wrote ${countText(written)}, removed ${countText(removed)}`;
+  await output.result(
+    { target, format: "postgres", entries, written, removed, digest },
+    `${countOf(entries, "entry", "entries")} are in ${escapeControls(target)}${changed}` +
+      output.paint("dim", `  as of ${timeText(lease.asOf ?? terminal.now())}`),
+  );
+}
 
 /** Writes under another name, and gives it its own when it is whole. */
 async function writeAside(

@@ -9,6 +9,7 @@ import { fileEntries, treeBytes } from "../convert/files.ts";
 import { type Format, formatOfSource, formats } from "../convert/formats.ts";
 import { levelEntries } from "../convert/leveldb.ts";
 import { ndjsonEntries } from "../convert/ndjson_import.ts";
+import { postgresEntries, shownAddress } from "../convert/postgres.ts";
 import { sqliteEntries } from "../convert/sqlite.ts";
 import { spooled } from "../io/spool.ts";
 import { sourceOf } from "../io/input_file.ts";
@@ -38,7 +39,7 @@ const options = {
   "allow-short": {
     help: "CSV: cells that are missing at the end of a row are empty",
   },
-  table: { value: "NAME", help: "SQLite: the table" },
+  table: { value: "NAME", help: 'SQLite: the table. PostgreSQL: the table (default "kv")' },
   "all-tables": { help: "SQLite: every table; keys begin with TABLE:" },
   values: {
     value: "TYPE",
@@ -54,22 +55,25 @@ const options = {
 
 export const importCommand: Command = command({
   name: "import",
-  summary: "Puts CSV, JSON lines, files, SQLite, LevelDB or Deno KV into a store.",
+  summary: "Puts CSV, JSON lines, files, SQLite, LevelDB, Deno KV or PostgreSQL into a store.",
   usage: "SOURCE",
   arity: [1, 1],
   options,
   details: `CSV: the first column is the key; one more column is the value, several make a record. A
 header may say the type: "age:int" (${"auto, int, float, bool, string, hex, base64, json"}).
 JSON lines: what scan and dump write, {"key": ..., "value": ...}, or any objects with --key.
-SQLite: the primary key is the key. Files: the path is the key. A store of the Go TinyKVS needs no
-import: it just opens.
-All of SOURCE is checked first, so a bad row changes nothing; --dry-run only checks.`,
+SQLite: the primary key is the key. Files: the path is the key. PostgreSQL: a table of
+@tinykvs/postgres, with every type and time of expiry. A store of the Go TinyKVS needs no import: it
+just opens.
+All of SOURCE is checked first, but for PostgreSQL, so a bad row changes nothing; --dry-run only
+checks.`,
   examples: [
     ["./db import users.csv --prefix user:", "a record for each row"],
     ["./db import events.ndjson --key id", "objects, by their field id"],
     ["./db import app.sqlite --table users", "a table"],
     ["./db import ./leveldb-dir", "a LevelDB directory, which stays as it is"],
     ["./db import ./notes --format files", "a directory tree"],
+    ["./db import postgres://me@host/app --table kv", "a table of @tinykvs/postgres"],
     ["./db import - --format csv < rows.csv", "standard input"],
   ],
   async run(context, input) {
@@ -160,6 +164,14 @@ async function directJob(
             keyColumn: input.options.key,
             allTables: input.options["all-tables"] === true,
           }),
+      };
+    case "postgres":
+      return {
+        ...common,
+        name: shownAddress(name),
+        // Nothing in it can be bad, and to read it twice takes twice as long.
+        isRepeatable: false,
+        entries: () => postgresEntries(name, input.options.table ?? "kv"),
       };
     default:
       return {

@@ -14,11 +14,12 @@ import type { Context } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { sample } from "../looking/sample.ts";
 import { sizeOfValue } from "../looking/sizes.ts";
+import { showPlan, showRewritten, storeTotals, tableTotals } from "../looking/totals.ts";
 import type { Column } from "../output/rows.ts";
 import { wholeNumber } from "../range_options.ts";
 import type { OpenStore } from "../store_access.ts";
 import { bar } from "../text/bars.ts";
-import { bytesText, countOf, durationText } from "../text/numbers.ts";
+import { bytesText, countOf } from "../text/numbers.ts";
 import type { StoredEntry } from "../values/json_form.ts";
 
 const SAMPLE = 20_000;
@@ -191,10 +192,7 @@ async function measure(
   const startedScan = performance.now();
   for await (const batch of entryBatches(store, {})) void batch.length;
   const scanSeconds = (performance.now() - startedScan) / 1000;
-  const written = store.stats().levels.reduce(
-    (sum, level) => sum + level.sizeBytes,
-    0,
-  );
+  const written = tableTotals(store.stats()).bytes;
   const { compression, compressionLevel, blockSizeBytes } = options;
   return {
     codec: compressionLevel === undefined ? compression! : `${compression} ${compressionLevel}`,
@@ -249,36 +247,16 @@ async function rewrite(context: Context, options: TableOptions): Promise<void> {
   const { output, settings, store: access, terminal } = context;
   if (settings.dryRun) {
     await using lease = await access.read();
-    const { tables, bytes } = totalOf(lease.store);
-    await output.result(
-      { tables, bytes },
-      `would rewrite ${countOf(tables, "table")}, ${bytesText(bytes)}`,
-    );
-    return;
+    return await showPlan(output, "rewrite", storeTotals(lease.store.stats()));
   }
   await using lease = await access.write(options);
   const startedMs = terminal.now();
-  const before = totalOf(lease.store);
+  const before = storeTotals(lease.store.stats());
   await lease.store.flush();
   await touchAll(lease.store);
   await lease.store.compact();
-  const after = totalOf(lease.store);
-  const seconds = (terminal.now() - startedMs) / 1000;
-  await output.result(
-    {
-      tablesBefore: before.tables,
-      bytesBefore: before.bytes,
-      tables: after.tables,
-      bytes: after.bytes,
-      seconds,
-    },
-    `${bytesText(before.bytes)} → ${bytesText(after.bytes)}${
-      output.paint(
-        "dim",
-        `  ${countOf(after.tables, "table")}, ${durationText(seconds)}`,
-      )
-    }`,
-  );
+  const after = storeTotals(lease.store.stats());
+  await showRewritten(output, before, after, (terminal.now() - startedMs) / 1000);
 }
 
 /**
@@ -300,14 +278,4 @@ async function touchAll(store: OpenStore): Promise<void> {
   if (first.length > 0) batch.delete(first.subarray(0, -1));
   await batch.write();
   await store.flush();
-}
-
-function totalOf(
-  store: OpenStore,
-): { tables: number; bytes: number } {
-  const { levels } = store.stats();
-  return {
-    tables: levels.reduce((sum, level) => sum + level.tables, 0),
-    bytes: levels.reduce((sum, level) => sum + level.sizeBytes, 0),
-  };
 }

@@ -5,6 +5,7 @@ import { type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { sample } from "../looking/sample.ts";
 import { Histogram, sizeOfValue } from "../looking/sizes.ts";
+import { tableTotals, totalsText } from "../looking/totals.ts";
 import type { Output } from "../output/output.ts";
 import { wholeNumber } from "../range_options.ts";
 import type { OpenStore } from "../store_access.ts";
@@ -117,10 +118,8 @@ function barColumns({ stream }: Output, besides: number): number {
 }
 
 /** A line a level: a bar of its size, and what is in it. */
-function levelLines(
-  { levels, pendingCompactionBytes }: Stats,
-  output: Output,
-): string[] {
+function levelLines(stats: Stats, output: Output): string[] {
+  const { levels, pendingCompactionBytes } = stats;
   const { paint } = output;
   const filled = levels.filter(({ tables }) => tables > 0);
   const most = Math.max(1, ...filled.map(({ sizeBytes }) => sizeBytes));
@@ -133,15 +132,11 @@ function levelLines(
       bytesText(level.sizeBytes).padStart(8)
     }  ${countOf(level.tables, "table")}, ${countOf(level.entries, "entry", "entries")}${dead}`;
   });
-  const total = filled.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const tables = filled.reduce((sum, level) => sum + level.tables, 0);
   const waiting = pendingCompactionBytes > 0
     ? `, ${bytesText(pendingCompactionBytes)} to compact`
     : "";
   return [
-    `${paint("bold", "Levels")}  ${
-      paint("dim", `${countOf(tables, "table")}, ${bytesText(total)}${waiting}`)
-    }`,
+    `${paint("bold", "Levels")}  ${paint("dim", `${totalsText(tableTotals(stats))}${waiting}`)}`,
     ...lines,
   ];
 }

@@ -11,13 +11,20 @@ export const formats = [
   "sqlite",
   "leveldb",
   "denokv",
+  "postgres",
 ] as const;
 
 /** One of {@linkcode formats}. */
 export type Format = (typeof formats)[number];
 
-/** The format that the end of a name stands for. */
+/** Whether a name is the address of a server of PostgreSQL. */
+export function isPostgres(name: string): boolean {
+  return /^postgres(?:ql)?:\/\//.test(name);
+}
+
+/** The format that a name stands for: by its beginning, or by its end. */
 function formatOfName(name: string): Format | undefined {
+  if (isPostgres(name)) return "postgres";
   const plain = name.replace(/\.gz$/, "");
   if (/\.(?:csv|tsv)$/i.test(plain)) return "csv";
   if (/\.(?:ndjson|jsonl)$/i.test(plain)) return "ndjson";
@@ -26,7 +33,7 @@ function formatOfName(name: string): Format | undefined {
 
 /** The format of something to import: by what it is, else by its name. */
 export async function formatOfSource(name: string): Promise<Format> {
-  if (name !== "-") {
+  if (name !== "-" && !isPostgres(name)) {
     const status = await stat(name);
     if (status.isDirectory()) {
       const isLevel = await stat(`${name}/CURRENT`).then(
@@ -41,7 +48,10 @@ export async function formatOfSource(name: string): Promise<Format> {
 
 /** The format of something to export. */
 export function formatOfTarget(name: string): Format {
-  return required(name.endsWith("/") ? "files" : formatOfName(name), name);
+  return required(
+    name.endsWith("/") && !isPostgres(name) ? "files" : formatOfName(name),
+    name,
+  );
 }
 
 function required(format: Format | undefined, name: string): Format {

@@ -1,7 +1,7 @@
 /** One line on the terminal that shows how far a long task is. */
 
 import { escapeControls } from "../text/escape.ts";
-import { bytesText, countText, durationText } from "../text/numbers.ts";
+import { bytesText, countOf, countText, durationText } from "../text/numbers.ts";
 import type { OutputStream } from "./stream.ts";
 
 /** Milliseconds between two drawings. */
@@ -74,7 +74,7 @@ export function progressLine(
   seconds: number,
   columns: number,
 ): string {
-  const { doneBytes, totalBytes = 0, items = 0, totalItems = 0, unit = "entries" } = state;
+  const { doneBytes, totalBytes = 0, items = 0, totalItems = 0, unit } = state;
   const [done, total] = totalBytes > 0 ? [doneBytes, totalBytes] : [items, totalItems];
   const share = total > 0 ? Math.min(1, done / total) : 0;
   const parts: string[] = [];
@@ -93,7 +93,11 @@ export function progressLine(
   if (seconds > 1 && share > 0 && share < 1) {
     parts.push(`${durationText(seconds * (1 / share - 1))} left`);
   }
-  if (items > 0) parts.push(`${countText(items)} ${unit}`);
+  if (items > 0) {
+    parts.push(
+      unit === undefined ? countOf(items, "entry", "entries") : `${countText(items)} ${unit}`,
+    );
+  }
   if (items > 0 && doneBytes === 0 && seconds > 0) parts.push(`${countText(items / seconds)}/s`);
   let line = escapeControls(title);
   for (const part of parts) {

@@ -338,9 +338,13 @@ async function change(
       }),
   });
   await lease.store.write(
-    keys.map((key): Operation =>
-      plan.kind === "delete" ? { type: "delete", key } : { type: "put", key, value: plan.value }
-    ),
+    keys.map((key): Operation => {
+      if (plan.kind === "delete") return { type: "delete", key };
+      // The value changes, and nothing else: an entry that expires still expires.
+      const expiresAt = lease.store.getEntrySync(key)?.expiresAt;
+      const put = { type: "put", key, value: plan.value } as const;
+      return expiresAt === undefined ? put : { ...put, expiresAt };
+    }),
   );
   const count = keys.length;
   await output.result(

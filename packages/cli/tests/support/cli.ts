@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly environment?: Readonly<Record<string, string>>;
   /** Called with what standard output holds so far, whenever it grows. */
   readonly onOutput?: (text: string) => void;
+  /** Called with what standard output holds so far, when it is flushed. */
+  readonly onFlush?: (text: string) => void;
   /** Called with a function that presses Ctrl-C. */
   readonly onStart?: (interrupt: () => void) => void;
 }
@@ -34,15 +36,17 @@ class Collector implements OutputStream {
   readonly isGone = false;
   readonly pieces: Uint8Array[] = [];
   readonly #onOutput: ((text: string) => void) | undefined;
+  readonly #onFlush: ((text: string) => void) | undefined;
 
   constructor(
     isTerminal: boolean,
     columns: number,
-    onOutput?: (text: string) => void,
+    { onOutput, onFlush }: Pick<Surroundings, "onOutput" | "onFlush"> = {},
   ) {
     this.isTerminal = isTerminal;
     this.columns = columns;
     this.#onOutput = onOutput;
+    this.#onFlush = onFlush;
   }
 
   write(text: string | Uint8Array): void {
@@ -55,8 +59,17 @@ class Collector implements OutputStream {
   }
 
   flush(): Promise<void> {
+    this.#onFlush?.(this.text());
     return Promise.resolve();
   }
+}
+
+/** A terminal that collects what is written, and what standard output holds so far. */
+export function collectingTerminal(
+  surroundings: Surroundings = {},
+): { readonly terminal: Terminal; readonly out: () => string } {
+  const { terminal, out } = worldOf(surroundings);
+  return { terminal, out: () => out.text() };
 }
 
 /** Runs `tinykvs` with these words. */
@@ -64,9 +77,23 @@ export async function run(
   words: readonly string[],
   surroundings: Surroundings = {},
 ): Promise<Ran> {
+  const { terminal, out, err } = worldOf(surroundings);
+  const code = await main(words, terminal);
+  const bytes = Buffer.concat(out.pieces);
+  return {
+    code,
+    out: bytes.toString(),
+    bytes,
+    err: Buffer.concat(err.pieces).toString(),
+  };
+}
+
+function worldOf(
+  surroundings: Surroundings,
+): { readonly terminal: Terminal; readonly out: Collector; readonly err: Collector } {
   const { terminal = false, columns = 80, input = "", environment = {} } = surroundings;
   const answers = [...surroundings.answers ?? []];
-  const out = new Collector(terminal, columns, surroundings.onOutput);
+  const out = new Collector(terminal, columns, surroundings);
   const err = new Collector(terminal, columns);
   const world: Terminal = {
     out,
@@ -89,12 +116,5 @@ export async function run(
       return () => {};
     },
   };
-  const code = await main(words, world);
-  const bytes = Buffer.concat(out.pieces);
-  return {
-    code,
-    out: bytes.toString(),
-    bytes,
-    err: Buffer.concat(err.pieces).toString(),
-  };
+  return { terminal: world, out, err };
 }
