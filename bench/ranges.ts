@@ -1,14 +1,15 @@
 /**
  * What deleting costs, and what reads cost afterwards.
  *
- *     node bench/ranges.ts [entries]
+ *     node bench/ranges.ts [entries] [range|single]
  *
  * A store on disk is filled in key order, 16 + 100 bytes an entry.
  *
  * 1. Its head is deleted but for the last 1,000 entries: by a range in one store, and by single
  *    deletes in another, which takes a thousand keys at a time from the head as the reader of a queue
  *    does. Then the first `next()` of a scan from the head is timed, before anything is flushed,
- *    after that, and after a reopening. Other scans have made the code and the indexes warm.
+ *    after that, and after a reopening. The same with few entries comes first: the times are those
+ *    of compiled code. With a second argument, the head is deleted in that way only.
  * 2. `deleteRange` of ten entries, and of all entries but the last 1,000, is timed, each as the
  *    median of several stores' calls, and what the files are before and after.
  */
@@ -20,8 +21,15 @@ import process from "node:process";
 import { type EmbeddedStore, openSync } from "../mod.ts";
 import { keyOf } from "./key_values.ts";
 
-const count = Number(process.argv[2] ?? 1_000_000);
+const wanted = Number(process.argv[2] ?? 1_000_000);
+const ways = process.argv[3] === undefined ? ["range", "single"] : [process.argv[3]];
+/** Of the stores that are filled at the moment. */
+let count = 0;
+let stores = 0;
 const LEFT = 1000;
+/** Entries of the rounds that only make the code warm, and how many rounds. */
+const WARM_UP = 20_000;
+const WARM_UPS = 5;
 const BATCH = 1000;
 const value = new Uint8Array(100).map((_, at) => (at * 37) & 255);
 
@@ -77,35 +85,43 @@ function deleteHead(store: EmbeddedStore, isSingle: boolean): number {
   });
 }
 
+/** Deletes the head of a new store in one of the ways, and times the scans after that. */
+async function run(way: string, isReported: boolean): Promise<void> {
+  const show = isReported ? report : (): void => {};
+  const isSingle = way === "single";
+  const name = `${way}-${stores++}`;
+  let store = open(name);
+  fill(store);
+  const before = bytesOf(name);
+  for (let i = 0; i < 2000; i++) store.keys({ gte: keyOf(i * 7919 % count) }).nextSync();
+  const how = isSingle ? "single deletes" : "a range";
+  show(`deleting the head by ${how}`, deleteHead(store, isSingle));
+  show("  the first next() after it", firstNext(store));
+  show("  the second scan's", firstNext(store));
+  store.flushSync();
+  show("  after a flush", firstNext(store));
+  store.closeSync();
+  store = open(name);
+  show("  after a reopening", firstNext(store));
+  const start = performance.now();
+  const isSmall = (): boolean => bytesOf(name) < before / 50;
+  while (isReported && !isSmall() && performance.now() - start < 60_000) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  const sizes = `${(before / 1e6).toFixed(1)} MB of tables are now ${
+    (bytesOf(name) / 1e6).toFixed(1)
+  } MB`;
+  show(`  ${sizes}, after`, performance.now() - start);
+  store.closeSync();
+}
+
 try {
-  console.log(`${count} entries, Node ${process.version}`);
-  for (const isSingle of [false, true]) {
-    const how = isSingle ? "single deletes" : "a range";
-    const name = isSingle ? "single" : "range";
-    let store = open(name);
-    fill(store);
-    const before = bytesOf(name);
-    for (let i = 0; i < 2000; i++) store.keys({ gte: keyOf(i * 7919 % count) }).nextSync();
-    report(`deleting the head by ${how}`, deleteHead(store, isSingle));
-    report("  the first next() after it", firstNext(store));
-    report("  the second scan's", firstNext(store));
-    store.flushSync();
-    report("  after a flush", firstNext(store));
-    store.closeSync();
-    store = open(name);
-    report("  after a reopening", firstNext(store));
-    const start = performance.now();
-    const isSmall = (): boolean => bytesOf(name) < before / 50;
-    while (!isSmall() && performance.now() - start < 60_000) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    report(
-      `  ${(before / 1e6).toFixed(1)} MB of tables are now ${
-        (bytesOf(name) / 1e6).toFixed(1)
-      } MB, after`,
-      performance.now() - start,
-    );
-    store.closeSync();
+  console.log(`${wanted} entries, Node ${process.version}`);
+  for (const way of ways) {
+    count = WARM_UP;
+    for (let round = 0; round < WARM_UPS; round++) await run(way, false);
+    count = wanted;
+    await run(way, true);
   }
   const times = new Map<number, number[]>([[10, []], [count - LEFT, []]]);
   const store = open("times");

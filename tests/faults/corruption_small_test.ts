@@ -5,7 +5,12 @@
  */
 
 import { test } from "node:test";
-import { logStore, smallStore, unsyncedStore } from "../support/corruption_stores.ts";
+import {
+  logStore,
+  rangeLogStore,
+  smallStore,
+  unsyncedStore,
+} from "../support/corruption_stores.ts";
 import { sweep } from "../support/corruption_sweep.ts";
 
 const FILE = "tests/faults/corruption_small_test.ts";
@@ -16,6 +21,10 @@ test("A small store with all kinds of data survives damage to every bit, length 
 
 test("A store that has only a log survives damage to every bit and length of it", async () => {
   await sweep(FILE, logStore(0), logStore(1), true);
+});
+
+test("A log with deleted ranges and values that expire survives damage to every byte", async () => {
+  await sweep(FILE, rangeLogStore(0), rangeLogStore(1));
 });
 
 test("A log whose last records were never synced loses at most those, and never a synced one", async () => {

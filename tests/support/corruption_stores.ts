@@ -5,16 +5,24 @@
  */
 
 import { systemScheduler } from "../../src/platform/system_scheduler.ts";
-import { encodeDelete, encodePut } from "../../src/store/write/operation_encoding.ts";
+import {
+  encodeDelete,
+  encodeDeleteRange,
+  encodePut,
+} from "../../src/store/write/operation_encoding.ts";
 import { logName } from "../../src/version/file_names.ts";
 import type { LogState } from "../../src/version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
+import { NEWEST_LOG_VERSION } from "../../src/wal/log_format.ts";
 import { LogWriter } from "../../src/wal/log_writer.ts";
 import { CloneableFileSystem } from "./cloneable_file_system.ts";
 import { useScheduler } from "./fault_scheduler.ts";
 import { Random } from "./random.ts";
 import { DIRECTORY, openFiles } from "./store_files.ts";
 import { outputOptions, resourcesOf, type TestEntry, writeTable } from "./store_tables.ts";
+
+/** A time that never comes. */
+const NEVER = 8.64e15;
 
 /** Keys and values. */
 export type Content = ReadonlyMap<string, string>;
@@ -53,6 +61,8 @@ type TableForm = NonNullable<Parameters<typeof outputOptions>[2]>;
 
 interface RecordPlan {
   readonly entries: readonly TestEntry[];
+  /** The keys of a range that the record deletes before that, from one number to before another. */
+  readonly deleted?: readonly [from: number, to: number];
   /** Whether a sync follows. */
   readonly isSynced: boolean;
 }
@@ -62,6 +72,8 @@ interface LogPlan {
   readonly firstSequence: number;
   readonly records: readonly RecordPlan[];
   readonly isEnded: boolean;
+  /** Whether it may have deleted ranges. Then some of its values have a time that never comes. */
+  readonly isVersion2?: boolean;
 }
 
 /** Makes a store with the given tables and logs, the last of them active unless it is ended. */
@@ -108,7 +120,9 @@ function makeVictim(name: string, twin: Twin, plan: {
   }
   const batches = [
     ...tables.map(({ entries }) => entries),
-    ...logs.flatMap(({ records }) => records.map(({ entries }) => entries)),
+    ...logs.flatMap(({ records }) =>
+      records.map(({ deleted, entries }) => [...keysOf(deleted), ...entries])
+    ),
   ];
   return victimOf(name, fileSystem, batches, active);
 }
@@ -136,24 +150,31 @@ function victimOf(
 function writeLog(
   fileSystem: CloneableFileSystem,
   storeId: number,
-  { number, firstSequence, records, isEnded }: LogPlan,
+  { number, firstSequence, records, isEnded, isVersion2 = false }: LogPlan,
 ): RecordPlace[] {
   const path = fileSystem.joinPath(DIRECTORY, logName(number));
-  const log = new LogWriter(fileSystem, path, storeId, number, firstSequence);
+  const version = isVersion2 ? NEWEST_LOG_VERSION : undefined;
+  const log = new LogWriter(fileSystem, path, storeId, number, firstSequence, version);
   log.writeOutSync();
   let durableOffset = log.writtenBytes;
   log.markDurable(durableOffset);
   const places: RecordPlace[] = [];
   let sequence = firstSequence;
-  for (const { entries, isSynced } of records) {
+  for (const { entries, deleted, isSynced } of records) {
     const start = log.writtenBytes;
     log.beginRecord();
-    for (const [key, value] of entries) {
-      if (value === undefined) encodeDelete(log.buffer, key);
-      else encodePut(log.buffer, key, value);
+    let count = entries.length;
+    if (deleted !== undefined) {
+      const [from, to] = deleted;
+      encodeDeleteRange(log.buffer, { gte: key(from), lt: key(to) });
+      count++;
     }
-    log.endRecord(sequence, entries.length);
-    sequence += entries.length;
+    for (const [name, value] of entries) {
+      if (value === undefined) encodeDelete(log.buffer, name);
+      else encodePut(log.buffer, name, value, isVersion2 && name.endsWith("7") ? NEVER : undefined);
+    }
+    log.endRecord(sequence, count);
+    sequence += count;
     log.writeOutSync();
     places.push({ start, end: log.writtenBytes, durableOffset });
     if (isSynced) log.markDurable(durableOffset = log.writtenBytes);
@@ -164,6 +185,14 @@ function writeLog(
   }
   log.handle.closeSync();
   return places;
+}
+
+/** The keys of a deleted range, as deletions. */
+function keysOf(deleted: RecordPlan["deleted"]): TestEntry[] {
+  const entries: TestEntry[] = [];
+  if (deleted === undefined) return entries;
+  for (let index = deleted[0]; index < deleted[1]; index++) entries.push([key(index), undefined]);
+  return entries;
 }
 
 function key(index: number): string {
@@ -268,6 +297,22 @@ export function logStore(twin: Twin): Victim {
   });
 }
 
+/** As `logStore`, with a log of version 2: with deleted ranges, and values that expire. */
+export function rangeLogStore(twin: Twin): Victim {
+  const random = new Random(71 + twin);
+  const puts = (from: number, step: number) => range(from, 20, step, 8, random);
+  const records: RecordPlan[] = [
+    { entries: puts(0, 1), isSynced: true },
+    { entries: [], deleted: [3, 9], isSynced: true },
+    { entries: puts(2, 5), isSynced: true },
+    { entries: [[key(7), "again"], [key(12), undefined]], deleted: [6, 14], isSynced: true },
+    { entries: puts(17, 9), deleted: [0, 2], isSynced: true },
+  ];
+  return makeVictim("log of version 2", twin, {
+    logs: [{ number: 2, firstSequence: 1, records, isEnded: false, isVersion2: true }],
+  });
+}
+
 /** A killed store whose last records were never synced, and say so. */
 export function unsyncedStore(twin: Twin): Victim {
   const random = new Random(31 + twin);
@@ -340,7 +385,7 @@ export async function closedStore(twin: Twin): Promise<Victim> {
       for (const [name, value] of batch) {
         if (value === undefined) store.deleteSync(name);
         // Some have a time that never comes: then tables and the manifest have those of a table.
-        else if (name.endsWith("7")) store.putSync(name, value, { expiresAt: 8.64e15 });
+        else if (name.endsWith("7")) store.putSync(name, value, { expiresAt: NEVER });
         else store.putSync(name, value);
       }
       if (at === 2) await store.compact();
