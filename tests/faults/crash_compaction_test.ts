@@ -68,4 +68,4 @@ const workloads: readonly Workload[] = [
   },
 ];
 
-crashTests("tests/faults/crash_compaction_test.ts", workloads, { opened: 10_000, nested: 16_000 });
+crashTests("tests/faults/crash_compaction_test.ts", workloads, { opened: 10_000, nested: 8_000 });

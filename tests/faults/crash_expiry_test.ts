@@ -43,4 +43,4 @@ const workloads: readonly Workload[] = (["batch", "none"] as const).map((walSync
   },
 }));
 
-crashTests("tests/faults/crash_expiry_test.ts", workloads, { opened: 500, nested: 500 });
+crashTests("tests/faults/crash_expiry_test.ts", workloads, { opened: 500, nested: 250 });

@@ -73,4 +73,4 @@ const workloads: readonly Workload[] = [
   },
 ];
 
-crashTests("tests/faults/crash_flush_test.ts", workloads, { opened: 10_000, nested: 15_000 });
+crashTests("tests/faults/crash_flush_test.ts", workloads, { opened: 10_000, nested: 7_500 });

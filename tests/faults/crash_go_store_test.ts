@@ -72,4 +72,4 @@ const workloads: readonly Workload[] = [
   },
 ];
 
-crashTests("tests/faults/crash_go_store_test.ts", workloads, { opened: 900, nested: 1_000 });
+crashTests("tests/faults/crash_go_store_test.ts", workloads, { opened: 900, nested: 500 });

@@ -54,4 +54,4 @@ const workloads: readonly Workload[] = [
   },
 ];
 
-crashTests("tests/faults/crash_ranges_test.ts", workloads, { opened: 1000, nested: 1000 });
+crashTests("tests/faults/crash_ranges_test.ts", workloads, { opened: 1000, nested: 500 });

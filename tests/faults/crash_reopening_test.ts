@@ -79,4 +79,4 @@ const workloads: readonly Workload[] = [
   },
 ];
 
-crashTests("tests/faults/crash_reopening_test.ts", workloads, { opened: 9_000, nested: 12_000 });
+crashTests("tests/faults/crash_reopening_test.ts", workloads, { opened: 9_000, nested: 6_000 });

@@ -81,4 +81,4 @@ const workloads: readonly Workload[] = [
   },
 ];
 
-crashTests("tests/faults/crash_tidying_test.ts", workloads, { opened: 1000, nested: 1000 });
+crashTests("tests/faults/crash_tidying_test.ts", workloads, { opened: 1000, nested: 500 });

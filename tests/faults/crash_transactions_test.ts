@@ -36,4 +36,4 @@ const workloads: readonly Workload[] = (["batch", "none"] as const).map((walSync
   },
 }));
 
-crashTests("tests/faults/crash_transactions_test.ts", workloads, { opened: 1000, nested: 1000 });
+crashTests("tests/faults/crash_transactions_test.ts", workloads, { opened: 1000, nested: 500 });

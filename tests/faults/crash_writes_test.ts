@@ -98,4 +98,4 @@ const workloads: readonly Workload[] = [
   },
 ];
 
-crashTests("tests/faults/crash_writes_test.ts", workloads, { opened: 10_000, nested: 16_000 });
+crashTests("tests/faults/crash_writes_test.ts", workloads, { opened: 10_000, nested: 8_000 });

@@ -103,7 +103,7 @@ const NESTED: readonly CrashKind[] = [
 ];
 const UNCHANGING = new Set(["open", "read", "stat", "list", "lock"]);
 /** One state in this many has its recovery crashed at every operation. */
-const NESTED_ONE_IN = 10;
+const NESTED_ONE_IN = 20;
 /** At most this many states of one recovery are opened; the next recovery has others. */
 const MAX_NESTED = 16;
 /** One state of a crashed recovery in this many has its own recovery crashed. */
@@ -395,7 +395,7 @@ export class CrashExplorer {
   }
 }
 
-/** Whether a recovery with that number of states leaves one out: it opens them at even distances. */
+/** Whether a state of a recovery is left out. Those that are opened have even distances. */
 function isLeftOut(at: number, count: number, phase: number): boolean {
   return count > MAX_NESTED && (at * MAX_NESTED + phase) % count >= MAX_NESTED;
 }

@@ -185,7 +185,7 @@ export function subTypeTests(test: StoreTest): void {
       Promise.resolve(1),
       NaN,
       -Infinity,
-      new Date(0),
+      new (class Point {})(),
       new Map(),
     ];
     for (const value of wrong as never[]) {
