@@ -20,7 +20,13 @@ import { prefixRange } from "../contract/range.ts";
 import type { DeletedRange } from "../contract/range.ts";
 import { compactBounds, type CompactRange } from "./background/compact_range.ts";
 import type { PutOptions } from "../contract/writer.ts";
-import { batchOf, EmbeddedBatch, type Operation, type WriteOptions } from "./write/batch.ts";
+import {
+  batchOf,
+  type BatchTarget,
+  EmbeddedBatch,
+  type Operation,
+  type WriteOptions,
+} from "./write/batch.ts";
 import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
 import { closedState } from "./state/closed_state.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
@@ -80,6 +86,11 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   #state: StoreState;
   #background: Background;
   #writes: WritePath;
+  /** Of its batches. A shared handle that is closed has another `#writes`. */
+  readonly #batchTarget: BatchTarget = {
+    write: (batch, options) => this.#writes.write(batch, options),
+    writeSync: (batch, options) => this.#writes.writeSync(batch, options),
+  };
   #reads: ReadPath;
   #conditional: ConditionalWrites<V>;
   #transactions: Transactions<KeyOut, V>;
@@ -332,7 +343,7 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     // An array of operations would be ignored here: `write` takes those.
     if (arguments.length > 0) throw surplusArgument("batch", arguments[0], 0);
     const memory = this.#writes.takeBatchMemory();
-    return new EmbeddedBatch(this.#writes, memory);
+    return new EmbeddedBatch(this.#batchTarget, memory);
   }
 
   /**

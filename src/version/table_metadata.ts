@@ -22,7 +22,7 @@ export interface TableMetadata {
    * (sstable/trust.ts).
    */
   readonly checksum: number | undefined;
-  /** The times at which entries expire, if some do; a hint for compaction. */
+  /** The times at which entries expire, if some do. Scans and compaction rely on them. */
   readonly expiry?: TableExpiry | undefined;
   /** Smallest key, of an entry or a deleted range. */
   readonly smallest: Uint8Array;

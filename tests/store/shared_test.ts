@@ -64,6 +64,7 @@ test("A closed handle is closed, even if its store is still open", async () => {
   const store = await open(DIRECTORY, options);
   await other.put("a", 1);
   const batch = store.batch().put("b", 2);
+  const batchOfSub = store.sub("s").batch().put("b", 2);
   const closing = store.close();
   assert.equal(store.status, "closing");
   assert.throws(() => store.closeSync(), ClosedError);
@@ -79,6 +80,7 @@ test("A closed handle is closed, even if its store is still open", async () => {
     () => store.delete("a"),
     () => store.write([{ type: "put", key: "a", value: 2 }]),
     () => batch.write(),
+    () => batchOfSub.write(),
     () => store.batch().put("a", 2).write(),
     () => store.count(),
     () => store.flush(),
@@ -98,6 +100,8 @@ test("A closed handle is closed, even if its store is still open", async () => {
     () => store.putSync("a", 2),
     () => store.deleteSync("a"),
     () => store.writeSync([]),
+    () => batch.writeSync(),
+    () => batchOfSub.writeSync(),
     () => store.entries(),
     () => store.keys(),
     () => store.values(),
