@@ -81,6 +81,19 @@ export function lostLocks(store: string, phase: string): Command {
   };
 }
 
+/**
+ * Readers beside a writer. What the writer has done by a certain step depends on the load of the
+ * machine, so one seed alone does not always show a bug: the scale lets them go on until one does.
+ */
+export function readers(titles: RegExp): Command {
+  return {
+    layer: "UN",
+    files: "tests/store/read_only_interleaving_test.ts",
+    titles,
+    environment: { TINYKVS_TEST_SCALE: "10" },
+  };
+}
+
 /** A test that is about just what the bug breaks. */
 export function directed(files: string, titles: RegExp): Command {
   return { layer: "UN", files, titles };

@@ -4,7 +4,7 @@
  */
 
 import type { Bug } from "./bug.ts";
-import { corruption, crashes, directed } from "./commands.ts";
+import { corruption, crashes, directed, readers } from "./commands.ts";
 
 const CRASH_STATE = /crash state [\w-]+:\d+:[\w-]+#\d+:\d+: /;
 
@@ -209,10 +209,7 @@ export const historyBugs: readonly Bug[] = [
       find: "  if (!isSame(before, look(options))) return undefined;\n",
       replace: "  isSame(before, before);\n",
     }],
-    caughtBy: directed(
-      "tests/store/read_only_interleaving_test.ts",
-      /^A read-only open at any step of a writer that is killed/,
-    ),
+    caughtBy: readers(/^A read-only open at any step of a writer that is killed/),
     symptom: /is the last that is shown, expected one from/,
   },
   {
@@ -224,10 +221,7 @@ export const historyBugs: readonly Bug[] = [
       find: "if (error.message === lastError?.message && !isReplacement(error)) throw error;",
       replace: "if (error.message !== lastError?.message || !isReplacement(error)) throw error;",
     }],
-    caughtBy: directed(
-      "tests/store/read_only_interleaving_test.ts",
-      /^A read-only open at any step of a writer that flushes/,
-    ),
+    caughtBy: readers(/^A read-only open at any step of a writer that flushes/),
     symptom: /begun at step \d+, at \d+ now: Cannot open/,
   },
 ];
