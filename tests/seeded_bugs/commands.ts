@@ -90,7 +90,7 @@ export function readers(titles: RegExp): Command {
     layer: "UN",
     files: "tests/store/read_only_interleaving_test.ts",
     titles,
-    environment: { TINYKVS_TEST_SCALE: "10" },
+    environment: { TINYKVS_TEST_SCALE: "40" },
   };
 }
 
