@@ -71,7 +71,7 @@ test("A store with a long path is open twice in this process and its threads", a
       workerData: directory,
     });
     const [message] = await once(worker, "message") as [string];
-    assert.match(message, /^another handle \(/);
+    assert.match(message, /^this process, in another thread \(/);
     await worker.terminate();
     store.putSync("one", 1);
     store.closeSync();
