@@ -4,9 +4,9 @@
  * `data:` URL. `wasm/build.ts` calls it; like the zstd module the output is not committed, but
  * published.
  *
- * The zstd module is left out: the thread gets it from its host. So is the directory's lock, which
- * the host has. The output begins with the SHA-256 of the sources, so that a stale one is noticed
- * (freshness.ts).
+ * The zstd module is left out: the thread gets it from its host. So are the directory's lock, which
+ * the host has, and the portable inflation, because the runtime has its own. The output begins with
+ * the SHA-256 of the sources, so that a stale one is noticed (freshness.ts).
  */
 
 import { join, resolve } from "node:path";
@@ -29,10 +29,17 @@ export const ZSTD_WASM_DEFLATED_BASE64 = workerData.data.zstdWasm;`,
   };
 }
 
-/** Leaves out the directory's lock: the store that starts the thread has it. */
-const lockOfHost: Plugin = {
-  name: "lock of the host",
+/** Leaves out what the thread does not need. */
+const unneeded: Plugin = {
+  name: "unneeded",
   setup({ onLoad }) {
+    // Each runtime that has such threads inflates by itself.
+    onLoad({ filter: /platform[\\/]inflate\.ts$/ }, () => ({
+      contents: `export function inflate() {
+  throw new Error("Cannot inflate in the job thread: the runtime has no zlib");
+}`,
+    }));
+    // The store that starts the thread has the directory's lock.
     onLoad({ filter: /platform[\\/]directory_lock\.ts$/ }, () => ({
       contents: `function refuse() {
   throw new Error("Cannot lock a directory in the job thread: its host has the lock");
@@ -56,7 +63,7 @@ export async function jobWorkerModule(root: string, zstdWasmLength: number): Pro
     target: "es2023",
     minify: true,
     legalComments: "inline",
-    plugins: [zstdOfHost(zstdWasmLength), lockOfHost],
+    plugins: [zstdOfHost(zstdWasmLength), unneeded],
   });
   const program = outputFiles[0]!.text;
   return `${jobWorkerHead(root)}//

@@ -13,7 +13,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Changed whenever the shape of the generated file changes, so that old ones count as stale. */
-const GENERATOR = 2;
+const GENERATOR = 3;
 
 /** The first line of a program that is made from the current sources in `root`. */
 export function jobWorkerHead(root: string): string {
