@@ -22,6 +22,9 @@
  *
  * Keys are unique in the tree: a slot holds the newest version, and its entry leads to the older
  * ones.
+ *
+ * This file is long because all of it is about that layout: search, insertion and walks share its
+ * offsets.
  */
 
 import { commonPrefixLength, compareRanges, keyWord } from "../bytes/compare.ts";

@@ -1,5 +1,6 @@
 /**
- * The lock of a store's directory (docs/decisions/0001-lock-through-sqlite.md). It has two parts:
+ * How the lock of a store's directory is taken (docs/decisions/0001-lock-through-sqlite.md);
+ * held_lock.ts keeps it. It has two parts:
  *
  * - **The mutex** (sqlite_mutex.ts), a lock of the operating system on `LOCK`. It is exact as long
  *   as it exists, and ends with its process. But the system may drop it while its holder lives.
@@ -21,15 +22,14 @@
  */
 
 import type { Stats } from "node:fs";
-import { IoError, isErrorLike, LockedError, LockLostError } from "../errors.ts";
-import type { FileLock, LockWitness } from "./file_system.ts";
+import { IoError, isErrorLike, LockedError } from "../errors.ts";
+import type { FileLock } from "./file_system.ts";
+import { HeldLock, LOOK_MS, type Place, registry } from "./held_lock.ts";
 import {
   describeHolder,
-  describeRecord,
   type FoundRecord,
   type Holder,
   isSameRecord,
-  isUntouched,
   readRecord,
   RECORD_NAME,
   type RecordStatus,
@@ -43,7 +43,6 @@ import { nodeModule, process, runtimeName, runtimeVersion } from "./runtime.ts";
 import { ioErrorFrom, osCodeOf } from "./posix_handles.ts";
 import { DEFAULT_FILE_MODE } from "./posix_modes.ts";
 import { type Liveness, livenessOf, surroundings, systemProcesses } from "./process_liveness.ts";
-import type { Timer } from "./scheduler.ts";
 import { fitsSqlite, SqliteMutex } from "./sqlite_mutex.ts";
 import { dateText, systemScheduler } from "./system_scheduler.ts";
 
@@ -56,8 +55,6 @@ const TEMPORARY_NAME = /^LOCK\.(?:holder\.|[0-9a-f]{16}\.|holder\.[0-9a-f]{16}\.
 
 /** How long one sleep of a wait is. The sleeps are counted, because a clock may stand still. */
 const NAP_MS = 2;
-/** How often a holder looks for marks. */
-const LOOK_MS = 120;
 /** How long a mark waits for its answer: several times as long, for a holder that is busy. */
 const ANSWER_MS = 600;
 /** How long others may take to replace the record of a dead holder, if there is no mutex. */
@@ -67,25 +64,6 @@ const SETTLE_MS = 20;
  * has the directory.
  */
 const ROUNDS = 4;
-
-/** Locks that are held or being taken, by the identity of the directory. */
-type Registry = Map<string, { readonly holder: Holder }>;
-
-/**
- * One for all copies of this library in the realm: otherwise each would ignore the locks of the
- * others.
- */
-const registry: Registry = ((globalThis as unknown as Record<symbol, Registry | undefined>)[
-  Symbol.for("@tinykvs/core.locks")
-] ??= new Map());
-
-/**
- * Locks of this copy. It also keeps their mutexes reachable. A collected database is closed, so
- * without this the lock of a caller who dropped its FileLock would end silently (on Bun within a
- * second).
- */
-const held = new Set<DirectoryLock>();
-let timer: Timer | undefined;
 
 /**
  * Locks an existing directory against every other handle, in this process or another one.
@@ -121,20 +99,6 @@ export async function lockDirectory(
   }
 }
 
-/** The directory that is locked. */
-interface Place {
-  /** As the caller names it, for errors. */
-  readonly directory: string;
-  /** Path of `LOCK`, or undefined if SQLite can't open it. */
-  readonly mutexPath: string | undefined;
-  /** Path of the record. */
-  readonly recordPath: string;
-  /** Distinguishes the directory from every other one. */
-  readonly identity: string;
-  /** Permission bits of the lock's files. */
-  readonly fileMode: number;
-}
-
 /** The steps of taking a lock; each pause is a sleep. */
 function* takeLock(
   directory: string,
@@ -145,7 +109,7 @@ function* takeLock(
   if (other !== undefined) {
     throw new LockedError(directory, describeHolder("this process", other.holder));
   }
-  let lock: DirectoryLock | undefined;
+  let lock: HeldLock | undefined;
   let mutex: SqliteMutex | undefined;
   const holder = holderOf(place);
   registry.set(place.identity, { holder });
@@ -153,7 +117,7 @@ function* takeLock(
     mutex = takeMutex(place);
     const text = recordText({ ...holder, lockFile: mutex?.identity ?? "" });
     const status = yield* putRecord(place, mutex, text, holder);
-    lock = new DirectoryLock(place, mutex, text, status);
+    lock = new HeldLock(place, mutex, text, status);
     return lock;
   } catch (error) {
     throw ioErrorUnlessOurs(directory, error);
@@ -351,138 +315,4 @@ function isInThisProcess(holder: Holder | undefined): boolean {
 
 function ioErrorUnlessOurs(directory: string, error: unknown): unknown {
   return error instanceof LockedError ? error : ioErrorFrom("lock", directory, error);
-}
-
-/** A lock that is held. */
-class DirectoryLock implements FileLock {
-  readonly witness: LockWitness;
-  onLost: ((error: LockLostError) => void) | undefined;
-  readonly #place: Place;
-  readonly #text: string;
-  #mutex: SqliteMutex | undefined;
-  #status: RecordStatus;
-  #lost: LockLostError | undefined;
-  #isReleased = false;
-  #lookedAtMs = -Infinity;
-
-  constructor(
-    place: Place,
-    mutex: SqliteMutex | undefined,
-    text: string,
-    status: RecordStatus,
-  ) {
-    const { directory, recordPath: path } = place;
-    this.#place = place;
-    this.#mutex = mutex;
-    this.#text = text;
-    this.#status = status;
-    this.witness = { directory, path, dev: status.dev, ino: status.ino };
-    held.add(this);
-    startLooking();
-  }
-
-  verifySync(maxAgeMs = 0): void {
-    if (this.#isReleased) return;
-    if (this.#lost !== undefined) throw this.#lost;
-    const nowMs = systemScheduler.nowMs();
-    if (Math.abs(nowMs - this.#lookedAtMs) < maxAgeMs) return;
-    this.#lookedAtMs = nowMs;
-    const status = recordStatus(this.#place.recordPath);
-    if (status === undefined || !isUntouched(status, this.#status)) this.#inspect();
-    else if (this.#mutex === undefined) this.#takeMutex();
-  }
-
-  releaseSync(): void {
-    if (this.#isReleased) return;
-    this.onLost = undefined;
-    try {
-      // While the lock is still held: a moment later the record may belong to the next holder.
-      this.verifySync();
-      removeIfThere(this.#place.recordPath);
-    } catch (error) {
-      if (!(error instanceof LockLostError)) {
-        throw ioErrorFrom("unlock", this.#place.directory, error);
-      }
-    } finally {
-      this.#isReleased = true;
-      held.delete(this);
-      registry.delete(this.#place.identity);
-      this.#mutex?.give();
-      this.#mutex = undefined;
-      stopLooking();
-    }
-  }
-
-  /** Finds out why the record has changed. */
-  #inspect(): void {
-    const { recordPath, mutexPath } = this.#place;
-    const found = readRecord(recordPath);
-    if (
-      found === undefined || found.text !== this.#text || !isSameRecord(found.status, this.#status)
-    ) {
-      throw this.#lose(describeRecord(found));
-    }
-    if (found.isMarked) return this.#answer(found);
-    // Another mode, owner or number of links changes nothing. But a directory that was copied over
-    // ours, or that got our inodes, has another `LOCK`, or has written to ours.
-    const isRewritten = found.status.mtimeMs !== this.#status.mtimeMs ||
-      found.status.size !== this.#status.size ||
-      (mutexPath !== undefined && this.#mutex?.isAt(mutexPath) === false);
-    if (isRewritten) throw this.#lose(`"${RECORD_NAME}" was written by somebody else`);
-    this.#status = found.status;
-  }
-
-  /** Somebody asks whether we live, so our mutex must be gone. */
-  #answer(found: FoundRecord): void {
-    const { recordPath } = this.#place;
-    const status = setMark(recordPath, found, false);
-    if (status === undefined) throw this.#lose(describeRecord(readRecord(recordPath)));
-    this.#status = status;
-    this.#mutex?.give();
-    this.#mutex = undefined;
-    this.#takeMutex();
-  }
-
-  /**
-   * Takes the mutex if it is free; if another process has it now, that one will find out that we
-   * live.
-   */
-  #takeMutex(): void {
-    const { mutexPath, fileMode } = this.#place;
-    if (mutexPath === undefined) return;
-    try {
-      this.#mutex = SqliteMutex.take(mutexPath, fileMode);
-    } catch (error) {
-      // The record must be enough.
-      if (!(error instanceof IoError)) throw error;
-    }
-  }
-
-  #lose(found: string): LockLostError {
-    const error = new LockLostError(this.#place.directory, found);
-    this.#lost = error;
-    this.onLost?.(error);
-    return error;
-  }
-}
-
-/** Checks the locks now and then: one timer for all, which does not keep the process alive. */
-function startLooking(): void {
-  timer ??= systemScheduler.setTimer(() => {
-    timer = undefined;
-    for (const lock of held) {
-      try {
-        lock.verifySync();
-      } catch {
-        // The next write reports it.
-      }
-    }
-    if (held.size > 0) startLooking();
-  }, LOOK_MS);
-}
-
-function stopLooking(): void {
-  if (held.size > 0) return;
-  timer?.cancel();
-  timer = undefined;
 }

@@ -8,11 +8,8 @@
  */
 
 import type { KeyEncoding } from "../contract/range.ts";
-import { WeightedCache } from "../cache/weighted_cache.ts";
 import { OPENING_SLICE_MS } from "../platform/pacing.ts";
-import type { JobSettings } from "../worker/job_messages.ts";
 import { JobThread } from "../worker/job_thread.ts";
-import { compressorFor } from "../compression/compressors.ts";
 import { hasZstd, NO_ZSTD } from "../compression/zstd.ts";
 import { IoError, LockedError, StoreError } from "../errors.ts";
 import { goStore } from "../go/go_store.ts";
@@ -25,23 +22,15 @@ import {
   type TypedOptions,
   type ValueShownBy,
 } from "../options.ts";
-import type { FileLock, FileSystem } from "../platform/file_system.ts";
+import type { FileLock } from "../platform/file_system.ts";
 import { requireSupportedRuntime } from "../platform/runtime.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { systemScheduler } from "../platform/system_scheduler.ts";
 import { runTask, runTaskSync, type Task } from "../platform/task.ts";
-import { BlockCache } from "../sstable/block_cache.ts";
-import { HandlePool } from "../sstable/handle_pool.ts";
-import { TableBufferPool } from "../sstable/table_buffers.ts";
-import type { TableResources } from "../sstable/table_reader.ts";
-import { fencedFileSystem } from "../version/fenced_file_system.ts";
-import { Background } from "./background/background.ts";
 import type { StoreParts } from "./closing.ts";
-import { sharingFileSystem } from "./recovery/descriptor_sharing.ts";
 import { type ForeignStore, foreignStoreIn } from "./recovery/foreign_store.ts";
 import { lockedHere, openShared, openSharedSync, type SharedRequest } from "./open_shared.ts";
 import { PinnedFiles } from "./state/pinned_files.ts";
-import { ReadPath } from "./read/read_path.ts";
 import { readStoreAsItIs } from "./recovery/read_only.ts";
 import {
   createStore,
@@ -49,7 +38,6 @@ import {
   notAStore,
   type RecoveredStore,
   recoverStore,
-  type RecoveryOptions,
   refuseMissingStore,
   refuseRemains,
 } from "./recovery/recovery.ts";
@@ -57,20 +45,14 @@ import { EmbeddedStore } from "./store.ts";
 import { isDirectory, makeDirectory, syncParent } from "./recovery/store_directory.ts";
 import { requirePath } from "./recovery/store_path.ts";
 import { type StoreEntry, StorePlace } from "./store_registry.ts";
-import { StoreState } from "./state/store_state.ts";
+import { abandon, jobSettings, partsOf, prepare, stateOf } from "./store_parts.ts";
 import { tidyUp } from "./background/tidying.ts";
-import { WritePath } from "./write/write_path.ts";
 
-/** Table files that may be open at once; fewer if the system gives fewer. */
-const MAX_OPEN_FILES = 128;
-/** Indexes and filters may take a quarter of the block cache's budget, and at least this much. */
-const MIN_METADATA_CACHE_BYTES = 16 * 1024 * 1024;
 const LOCK_RETRY_MS = 20;
 /** How long one step of a wait for the lock holds the event loop. */
 const LOCK_NAP_MS = 2;
 /** Stores of other programs that `open` takes over. */
 const FOREIGN_STORES: readonly ForeignStore[] = [goStore];
-
 /**
  * Opens the store in a directory, and creates it if there is none.
  *
@@ -302,7 +284,13 @@ function* openLocked(
   scheduler: Scheduler,
 ): Task<StoreParts> {
   const { directory, place } = request;
-  const { options, recovery } = prepare(request, request.options.fileSystem, scheduler, lock);
+  const { options, recovery } = prepare(
+    request,
+    request.options.fileSystem,
+    scheduler,
+    FOREIGN_STORES,
+    lock,
+  );
   const { fileSystem } = options;
   let recovered: RecoveredStore;
   const names = fileSystem.listSync(directory);
@@ -342,21 +330,13 @@ function* openLocked(
   return parts;
 }
 
-/** Lets go of everything that a store has which is not opened after all, but for its lock. */
-function abandon(state: StoreState): void {
-  state.logs.close();
-  state.versions.close();
-  state.release();
-  state.status = "closed";
-}
-
 /** Opens a store to read it, without a lock (read_only.ts). */
 function* openReading(request: SharedRequest, scheduler: Scheduler): Task<StoreParts> {
   const pins = new PinnedFiles(request.options.fileSystem);
   let isOpen = false;
   try {
     const { options, recovery, recovered } = yield* readStoreAsItIs(
-      () => prepare(request, pins.fileSystem, scheduler),
+      () => prepare(request, pins.fileSystem, scheduler, FOREIGN_STORES),
       pins,
       scheduler,
     );
@@ -373,106 +353,10 @@ function* openReading(request: SharedRequest, scheduler: Scheduler): Task<StoreP
   }
 }
 
-/** The parts of a store that are made before anything of it is read. */
-interface Prepared {
-  readonly options: ResolvedOptions;
-  readonly recovery: RecoveryOptions;
-}
-
-function prepare(
-  { directory, options: given }: SharedRequest,
-  below: FileSystem,
-  scheduler: Scheduler,
-  lock?: FileLock,
-): Prepared {
-  const handles = new HandlePool(below, MAX_OPEN_FILES);
-  const sharing = sharingFileSystem(below, handles);
-  const fileSystem = lock === undefined ? sharing : fencedFileSystem(sharing, directory, lock);
-  const options = { ...given, fileSystem };
-  const { readOnly, memtableSizeBytes } = options;
-  const resources: TableResources = {
-    handles,
-    blocks: new BlockCache(options.blockCacheSizeBytes),
-    metadata: new WeightedCache(
-      Math.max(MIN_METADATA_CACHE_BYTES, options.blockCacheSizeBytes / 4),
-    ),
-    verifyChecksums: options.verifyChecksums,
-  };
-  const recovery: RecoveryOptions = {
-    fileSystem,
-    directory,
-    resources,
-    tableOutput: {
-      fileSystem,
-      directory,
-      // A reader writes no table, and there may be no zstd.
-      compressor: compressorFor(readOnly ? "none" : options.compression, options.compressionLevel),
-      blockSizeBytes: options.blockSizeBytes,
-      bloomFalsePositiveRate: options.bloomFalsePositiveRate,
-      buffers: new TableBufferPool(),
-    },
-    memtableSizeBytes,
-    readOnly,
-    scheduler,
-    foreign: FOREIGN_STORES,
-  };
-  return { options, recovery };
-}
-
-function stateOf(
-  options: ResolvedOptions,
-  { directory, resources, tableOutput, scheduler }: RecoveryOptions,
-  recovered: RecoveredStore,
-  jobThread: JobThread | undefined,
-  pins?: PinnedFiles,
-): StoreState {
-  return new StoreState({
-    directory,
-    options,
-    scheduler,
-    resources,
-    tableOutput,
-    jobThread,
-    pins,
-    ...recovered,
-  });
-}
-
-function partsOf(
-  state: StoreState,
-  lock: FileLock | undefined,
-  onClosed: () => void,
-): StoreParts {
-  const background = new Background(state);
-  const writes = new WritePath(state, background);
-  const reads = new ReadPath(state);
-  state.onRest = () => {
-    reads.rest();
-    writes.rest();
-  };
-  return { state, background, writes, reads, lock, onClosed };
-}
-
 /** @throws {StoreError} there is a store, and the caller asked for a new one */
 function refuseExisting({ directory, options }: SharedRequest): void {
   if (!options.errorIfExists) return;
   throw new StoreError("ALREADY_EXISTS", `Cannot create a store in "${directory}": one exists`);
-}
-
-function jobSettings(
-  directory: string,
-  options: ResolvedOptions,
-): Omit<JobSettings, "fileNumbers" | "lock"> {
-  const { compression, compressionLevel, blockSizeBytes, bloomFalsePositiveRate, fileMode } =
-    options;
-  return {
-    directory,
-    fileMode,
-    compression,
-    compressionLevel,
-    blockSizeBytes,
-    bloomFalsePositiveRate,
-  };
 }
 
 /** Whether the directory holds a store that can be opened, one of ours or one to take over. */

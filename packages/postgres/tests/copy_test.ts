@@ -10,7 +10,7 @@ import process from "node:process";
 import { after, before, test } from "node:test";
 import { memoryFileSystem, open } from "@tinykvs/core";
 import type { Store, Value } from "@tinykvs/core/contract";
-import { copyStore, digestOf, openPostgres } from "../mod.ts";
+import { type CopyOptions, copyStore, digestOf, openPostgres } from "../mod.ts";
 import { clients } from "./clients.ts";
 import { type Server, startServer } from "./server.ts";
 
@@ -46,22 +46,33 @@ async function fill(store: Store, count: number): Promise<void> {
   }
 }
 
+/** The failure of a copy whose server is killed in the middle of it, and started again. */
+async function copyUntilKilled(
+  from: Store,
+  to: Store,
+  options: CopyOptions,
+  // deno-lint-ignore no-explicit-any
+): Promise<any> {
+  let killed: Promise<void> | undefined;
+  const failure = await copyStore(from, to, {
+    ...options,
+    onProgress: ({ entries }) => {
+      if (entries >= ENTRIES / 2) killed ??= server.kill();
+    },
+  }).catch((error) => error);
+  await killed;
+  await server.start();
+  return failure;
+}
+
 test(`${ENTRIES} entries move to PostgreSQL and back; both copies go on after the server was killed`, async () => {
   const from = await memory();
   await fill(from, ENTRIES);
   const driver = clients.pg(server.url);
   const options = { batchEntries: ENTRIES / 20, expiry: false };
   const first = await openPostgres(driver, { table: "moved", retryMs: 0 });
-  let killed: Promise<void> | undefined;
-  const failure = await copyStore(from, first, {
-    ...options,
-    onProgress: ({ entries }) => {
-      if (entries >= ENTRIES / 2) killed ??= server.kill();
-    },
-  }).catch((error) => error);
+  const failure = await copyUntilKilled(from, first, options);
   assert.equal(failure.code, "IO", String(failure.stack ?? failure));
-  await killed;
-  await server.start();
   await first.close();
   const second = await openPostgres(driver, { table: "moved" });
   assert.equal(
@@ -82,16 +93,8 @@ test(`${ENTRIES} entries move to PostgreSQL and back; both copies go on after th
   assert.equal(report.removed, 1);
   assert.equal(report.written, ENTRIES + 1 - there + 1);
   const back = await memory();
-  let killedAgain: Promise<void> | undefined;
-  const failureBack = await copyStore(second, back, {
-    ...options,
-    onProgress: ({ entries }) => {
-      if (entries >= ENTRIES / 2) killedAgain ??= server.kill();
-    },
-  }).catch((error) => error);
+  const failureBack = await copyUntilKilled(second, back, options);
   assert.match(failureBack.code, /^(?:SNAPSHOT_GONE|IO)$/, String(failureBack.stack));
-  await killedAgain;
-  await server.start();
   const returnedBefore = await back.count();
   assert.ok(
     returnedBefore >= ENTRIES / 2 && returnedBefore < ENTRIES,

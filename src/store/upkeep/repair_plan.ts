@@ -1,7 +1,5 @@
 /** Plans a repair, and only reads: every table and log of the store, as far as they can be read. */
 
-import { decodeUtf8 } from "../../contract/utf8.ts";
-import { shownBytes } from "../../contract/sub/tuple.ts";
 import { StoreError } from "../../errors.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import { hasSpans } from "../../compaction/covered.ts";
@@ -19,7 +17,8 @@ import { Replay } from "../recovery/replay.ts";
 import { type BaseState, numbersOf, ownNames, readBase } from "./base_state.ts";
 import { type CheckedTable, checkResources, checkTable } from "./check_table.ts";
 import type { RepairAction, RepairedFile } from "./repair_report.ts";
-import { type LostRange, salvageTable } from "./salvage_table.ts";
+import { lossOf, shown } from "./repair_texts.ts";
+import { salvageTable } from "./salvage_table.ts";
 import { readTableTail } from "./table_identity.ts";
 import { byAge, type FoundTable, placeTables } from "./table_order.ts";
 import type { VerifyProgress } from "./verify_report.ts";
@@ -433,28 +432,4 @@ function described(identity: CheckedTable, index: TableIndex): TableMetadata {
     ),
     deletedSpans: identity.deletedSpans ?? NO_SPANS,
   });
-}
-
-/** What the loss of parts of a table means. */
-function lossOf(ranges: readonly LostRange[], named: TableMetadata | number): string {
-  const limits = typeof named === "number" ? undefined : named;
-  const stretches = ranges.slice(0, 8).map(({ from, to }) => {
-    const start = from ?? limits?.smallest;
-    const end = to ?? limits?.largest;
-    return `${start === undefined ? "its first key" : shown(start)} to ${
-      end === undefined ? "its last one" : shown(end)
-    }`;
-  });
-  if (ranges.length > stretches.length) stretches.push(`${ranges.length - stretches.length} more`);
-  const noDeletions = limits?.tombstoneCount === 0;
-  return `of keys from ${
-    stretches.join(", ") || "its first to its last one"
-  } values are lost, and older ones may show` +
-    (noDeletions ? "" : "; keys that it deleted may be back");
-}
-
-/** Formats a key for the text of a report. */
-function shown(key: Uint8Array): string {
-  const text = key.length <= 64 ? decodeUtf8(key) : undefined;
-  return text === undefined ? shownBytes(key) : JSON.stringify(text);
 }
