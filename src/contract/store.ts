@@ -131,8 +131,8 @@ export interface Sub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   /** The names that lead from the store to it. */
   readonly path: readonly string[];
   /**
-   * The sub in a batch of its store, or of any sub of that store, whatever keys and values that has:
-   * what is added is written with the rest of the batch.
+   * The sub in a batch of its store, or of any sub of that store, whatever keys and values that
+   * has: what is added is written with the rest of the batch.
    *
    * @throws {TypeError} it is no batch
    */

@@ -63,7 +63,7 @@ import {
   stringOf,
 } from "../contract/typed_values.ts";
 import { surplusArgument } from "../contract/write_options.ts";
-import { parsedJson } from "./typed_calls.ts";
+import { parsedJson } from "./state/typed_calls.ts";
 import { WritePath } from "./write/write_path.ts";
 
 /**

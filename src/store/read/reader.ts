@@ -4,7 +4,7 @@ import type { Entry, EntryOptions, Reader } from "../../contract/reader.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import type { Range } from "../state/range.ts";
-import type { TypedReadsSync } from "../typed_calls.ts";
+import type { TypedReadsSync } from "../state/typed_calls.ts";
 
 /**
  * Reads keys and values, also synchronously: an {@linkcode EmbeddedStore} as it is at the moment of

@@ -18,7 +18,7 @@ import { areThere, isPresent, type ReadPath } from "./read_path.ts";
 import type { EmbeddedReader } from "./reader.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
-import { parsedJson } from "../typed_calls.ts";
+import { parsedJson } from "../state/typed_calls.ts";
 import { countEntries, countEntriesSync } from "./visit_entries.ts";
 
 /** Releases the leases of snapshots that were dropped without being closed. */

@@ -9,7 +9,7 @@ import { SubReader } from "../../contract/sub/sub_reader.ts";
 import type { EmbeddedCursor, EmbeddedCursorBase } from "../read/embedded_cursor.ts";
 import type { RecordValue, Value, ValueTypeName } from "../../contract/value.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
-import { parsedJson } from "../typed_calls.ts";
+import { parsedJson } from "../state/typed_calls.ts";
 import { EmbeddedSubCursor } from "./embedded_sub_cursor.ts";
 
 /**

@@ -24,7 +24,7 @@ import { addInt64 } from "../../contract/writer_base.ts";
 import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
-import { parsedJson } from "../typed_calls.ts";
+import { parsedJson } from "../state/typed_calls.ts";
 import { EmbeddedSubReads } from "./embedded_sub_reader.ts";
 import type { SyncBatch } from "../write/sync_batch.ts";
 import { EmbeddedSubBatch } from "./embedded_sub_batch.ts";

@@ -3,7 +3,7 @@
 import type { Beginning } from "../../contract/range.ts";
 import type { DeletedRange } from "../../contract/range.ts";
 import type { Batch, Operation, PutOptions, WriteOptions, Writer } from "../../contract/writer.ts";
-import type { TypedWritesSync } from "../typed_calls.ts";
+import type { TypedWritesSync } from "../state/typed_calls.ts";
 import type { SyncBatch } from "../write/sync_batch.ts";
 import type { Key, Value } from "../../value/value.ts";
 

@@ -34,7 +34,7 @@ import {
   type ParentTransaction,
 } from "../sub/embedded_sub_transaction.ts";
 import type { EmbeddedWriter } from "../sub/embedded_writer.ts";
-import { parsedJson } from "../typed_calls.ts";
+import { parsedJson } from "../state/typed_calls.ts";
 import { EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
 import type { PutOptions } from "../../contract/writer.ts";
 import { addition, creation, ownKey, replacement } from "../write/decisions.ts";

@@ -3,8 +3,8 @@
  * subs have them.
  */
 
-import type { PutOptions } from "../contract/writer.ts";
-import type { Key, RecordValue } from "../value/value.ts";
+import type { PutOptions } from "../../contract/writer.ts";
+import type { Key, RecordValue } from "../../value/value.ts";
 
 /**
  * Synchronous reads of values that must have a certain type.
