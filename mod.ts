@@ -115,6 +115,7 @@ export type {
   FileSystem,
   LockWitness,
 } from "./src/platform/file_system.ts";
+export type { TypedReadsSync, TypedWritesSync } from "./src/store/state/typed_calls.ts";
 export { Extension } from "./src/value/extension.ts";
 export { memoryFileSystem } from "./src/platform/memory_file_system.ts";
 export {

@@ -32,12 +32,22 @@ export interface ScanRange {
   readonly reverse: boolean;
 }
 
+/** What the body of a transaction reads and writes by; only valid in the body. */
+export interface EngineTransaction {
+  get(key: string): Uint8Array | null | undefined;
+  put(key: string, value: Uint8Array): void;
+}
+
 /** An open store. */
 export interface Engine {
   putSync?(key: string, value: Uint8Array): void;
   put?(key: string, value: Uint8Array): Promise<unknown>;
   /** All entries at once: a batch or transaction, in the way that the store does it best. */
   writeBatch?(keys: readonly string[], values: readonly Uint8Array[]): Promise<unknown> | void;
+  /** Reads and writes as one, in the call. */
+  transactionSync?(body: (transaction: EngineTransaction) => void): void;
+  /** As `transactionSync`. Resolves when the transaction is committed. */
+  transaction?(body: (transaction: EngineTransaction) => void): Promise<unknown>;
   getSync?(key: string): Uint8Array | null | undefined;
   get?(key: string): Promise<Uint8Array | null | undefined>;
   getMany?(keys: readonly string[]): Promise<readonly (Uint8Array | null | undefined)[]>;

@@ -18,7 +18,7 @@ import {
 } from "../key_values.ts";
 import { type Stopwatch, turn } from "../measure.ts";
 import { digestValue, weighted } from "./digests.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineTransaction } from "./engine.ts";
 
 /** What a workload works on. */
 export interface Bench {
@@ -348,6 +348,83 @@ export async function mixed(bench: Bench, mode: "sync" | "await", limit: number)
         }
       },
     ));
+  checkSum(bench, sum, expected, done.operations);
+  return done;
+}
+
+/** Gets, and then puts, of one transaction. */
+const PER_TRANSACTION = 5;
+
+/**
+ * Transactions of five gets and five puts of random keys; every get must see the latest put. Counts
+ * transactions.
+ */
+export async function transact(
+  bench: Bench,
+  mode: "sync" | "await",
+  limit: number,
+): Promise<Done> {
+  const { engine, values } = bench;
+  const random = bench.newRandom();
+  const generations = new Uint8Array(bench.entries);
+  const keys: string[] = [];
+  const chunk: Uint8Array[] = [];
+  const positionOf = (at: number, i: number): number => at * 2 * PER_TRANSACTION + i;
+  let sum = 0;
+  let expected = 0;
+  const total = Math.floor(bench.entries / (2 * PER_TRANSACTION));
+  const done = await inChunks(
+    bench,
+    total,
+    { least: 16, most: 128 },
+    (start, end) => {
+      for (let at = 0; at < end - start; at++) {
+        for (let i = 0; i < 2 * PER_TRANSACTION; i++) {
+          const index = random.below(limit);
+          const isPut = i >= PER_TRANSACTION;
+          if (isPut) generations[index] = (generations[index]! + 1) & 0xff;
+          const position = positionOf(at, i);
+          keys[position] = keyOf(index);
+          chunk[position] = values.valueOf(index, generations[index]);
+          if (!isPut) {
+            const digest = weighted(
+              digestValue(chunk[position]),
+              positionOf(start + at, i),
+            );
+            expected = (expected + digest) | 0;
+          }
+        }
+      }
+    },
+    (start, length) => {
+      const bodyOf = (at: number) => ({ get, put }: EngineTransaction): void => {
+        for (let i = 0; i < PER_TRANSACTION; i++) {
+          const value = get(keys[positionOf(at, i)]!);
+          sum = (sum + weighted(digestValue(value), positionOf(start + at, i))) |
+            0;
+        }
+        for (let i = PER_TRANSACTION; i < 2 * PER_TRANSACTION; i++) {
+          const position = positionOf(at, i);
+          put(keys[position]!, chunk[position]!);
+        }
+      };
+      return issue(
+        mode,
+        length,
+        (at) =>
+          need(engine.transactionSync, "transactionSync").call(
+            engine,
+            bodyOf(at),
+          ),
+        async (at) => {
+          await need(engine.transaction, "transaction").call(
+            engine,
+            bodyOf(at),
+          );
+        },
+      );
+    },
+  );
   checkSum(bench, sum, expected, done.operations);
   return done;
 }

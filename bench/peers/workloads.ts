@@ -21,6 +21,7 @@ import {
   put,
   putBatches,
   putWithTurns,
+  transact,
   warmUp,
   writtenBy,
 } from "./loops.ts";
@@ -240,6 +241,21 @@ function mix(name: string, title: string, mode: "sync" | "await", isHot: boolean
   };
 }
 
+function transactions(mode: "sync" | "await"): Workload {
+  return {
+    ...base,
+    name: `transactions-${mode}`,
+    title: `transactions of 5 gets and 5 puts, cached, ${titles[mode]}`,
+    family: "transactions",
+    store: "copy",
+    isAsync: mode !== "sync",
+    needs: (engine) =>
+      (mode === "sync" ? engine.transactionSync : engine.transaction) !== undefined,
+    ...warm,
+    run: (bench) => transact(bench, mode, hotEntries(bench.entries)),
+  };
+}
+
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
@@ -346,6 +362,8 @@ export const workloads: readonly Workload[] = [
   mix("mixed-hot", "4 gets to 1 put, cached", "await", true),
   mix("mixed-cold", "4 gets to 1 put, over all", "sync", false),
   mix("mixed-cold", "4 gets to 1 put, over all", "await", false),
+  transactions("sync"),
+  transactions("await"),
   {
     ...base,
     name: "open",

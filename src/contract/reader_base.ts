@@ -115,12 +115,20 @@ export abstract class ReaderBase<K = Key, V = Value, KeyOut = K> implements Read
    * its `get` returns two types of values as one type of JavaScript.
    */
   protected async getStored(key: K, type: ValueTypeName): Promise<Value | undefined> {
-    const value = await this.get(key) as Value | undefined;
-    if (value === undefined) return undefined;
-    const found = valueTypeName(value);
-    if (found !== type) throw new TypeMismatchError(found, type, undefined, shownKey(key));
-    return value;
+    return ofType(await this.get(key) as Value | undefined, type, key);
   }
+}
+
+/** The value, if there is one. @throws {TypeMismatchError} it has another type */
+export function ofType(
+  value: Value | undefined,
+  type: ValueTypeName,
+  key: unknown,
+): Value | undefined {
+  if (value === undefined) return undefined;
+  const found = valueTypeName(value);
+  if (found === type) return value;
+  throw new TypeMismatchError(found, type, undefined, shownKey(key));
 }
 
 /**

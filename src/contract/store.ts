@@ -131,16 +131,21 @@ export interface Sub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   /** The names that lead from the store to it. */
   readonly path: readonly string[];
   /**
-   * The sub in a batch of its store, or of any sub of it: what is added is written with the rest of
-   * the batch.
+   * The sub in a batch of its store, or of any sub of that store, whatever keys and values that
+   * has: what is added is written with the rest of the batch.
    *
    * @throws {TypeError} it is no batch
    */
-  in(batch: Batch): Batch<K, ValueIn>;
-  /** The sub in a transaction of its store, or in another store. */
-  in(target: Reader & Writer): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
-  /** The sub in a snapshot of its store. */
-  in(target: Reader): Reader<K, V, KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  in(batch: Batch<any, any>): Batch<K, ValueIn>;
+  /** The sub in a transaction of its store or of any sub of that, or in another store. */
+  in(
+    // deno-lint-ignore no-explicit-any
+    target: Reader<any, any, any> & Writer<any, any, any>,
+  ): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
+  /** The sub in a snapshot of its store, or of any sub of that. */
+  // deno-lint-ignore no-explicit-any
+  in(target: Reader<any, any, any>): Reader<K, V, KeyOut>;
   /**
    * Ends this handle, its cursors, snapshots and watches. The store stays open, as do other
    * handles, also of the same sub.

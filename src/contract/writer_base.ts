@@ -8,11 +8,11 @@ import { type Beginning, prefixRange } from "./range.ts";
 import { OperationBatch } from "./operation_batch.ts";
 import { nowMs } from "./clock.ts";
 import { asPut, finiteTime, putOptions } from "./put_options.ts";
-import { jsonText } from "./json_text.ts";
 import { ReaderBase } from "./reader_base.ts";
 import { copyValue, isSameValue } from "./rules.ts";
 import { shownKey } from "./shown_key.ts";
-import { describeValue, type Key, type RecordValue, type Value, valueTypeName } from "./value.ts";
+import { boolOf, bytesOf, float64Of, int64Of, jsonOf, recordOf, stringOf } from "./typed_values.ts";
+import { type Key, type RecordValue, type Value, valueTypeName } from "./value.ts";
 import { surplusArgument } from "./write_options.ts";
 import type { DeletedRange } from "./range.ts";
 import type { Batch, Operation, PutOptions, WriteOptions, Writer } from "./writer.ts";
@@ -139,8 +139,7 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
   /** Stores a string. @throws {TypeError} the value is not a string */
   async putString(key: K, value: string, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putString", arguments[3], 3);
-    requireType(typeof value === "string", value, "a string");
-    await this.put(key, value as ValueIn, options);
+    await this.put(key, stringOf(value) as ValueIn, options);
   }
 
   /** Stores an int64. @throws {TypeError} the value is neither a bigint nor a safe integer */
@@ -152,23 +151,19 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
   /** Stores a float64. @throws {TypeError} the value is not a number */
   async putFloat64(key: K, value: number, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putFloat64", arguments[3], 3);
-    requireType(typeof value === "number", value, "a number");
-    await this.put(key, value as ValueIn, options);
+    await this.put(key, float64Of(value) as ValueIn, options);
   }
 
   /** Stores a boolean. @throws {TypeError} the value is not a boolean */
   async putBool(key: K, value: boolean, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putBool", arguments[3], 3);
-    requireType(typeof value === "boolean", value, "a boolean");
-    await this.put(key, value as ValueIn, options);
+    await this.put(key, boolOf(value) as ValueIn, options);
   }
 
   /** Stores bytes. @throws {TypeError} the value is not a Uint8Array */
   async putBytes(key: K, value: Uint8Array, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putBytes", arguments[3], 3);
-    // `put` refuses views of other kinds.
-    requireType(ArrayBuffer.isView(value), value, "a Uint8Array");
-    await this.put(key, value as ValueIn, options);
+    await this.put(key, bytesOf(value) as ValueIn, options);
   }
 
   /**
@@ -178,15 +173,13 @@ export abstract class WriterBase<K = Key, V = Value, KeyOut = K, ValueIn = V>
    */
   async putJson(key: K, value: unknown, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putJson", arguments[3], 3);
-    await this.put(key, jsonText(value, "any") as ValueIn, options);
+    await this.put(key, jsonOf(value) as ValueIn, options);
   }
 
   /** Stores a plain object or an array. @throws {TypeError} the value is neither */
   async putMap(key: K, value: RecordValue, options?: PutOptions): Promise<void> {
     if (arguments.length > 3) throw surplusArgument("putMap", arguments[3], 3);
-    const isRecord = typeof value === "object" && value !== null && !ArrayBuffer.isView(value);
-    requireType(isRecord, value, "an object");
-    await this.put(key, value as ValueIn, options);
+    await this.put(key, recordOf(value) as ValueIn, options);
   }
 }
 
@@ -207,27 +200,9 @@ async function isChanged<V, ValueIn>(
   }
 }
 
-/**
- * Converts an integer to a bigint.
- *
- * @throws {TypeError} the value is neither a bigint nor a safe integer
- */
-export function int64Of(value: bigint | number): bigint {
-  const isInteger = typeof value === "bigint" || Number.isSafeInteger(value);
-  requireType(isInteger, value, "a bigint or a safe integer");
-  return BigInt(value);
-}
-
 /** Adds two integers. @throws {RangeError} the sum is outside int64 */
 export function addInt64(a: bigint, b: bigint): bigint {
   const sum = a + b;
   if (BigInt.asIntN(64, sum) === sum) return sum;
   throw new RangeError(`Cannot increment the key: ${sum} is outside -2^63 to 2^63 - 1`);
-}
-
-function requireType(isRight: boolean, value: unknown, expected: string): void {
-  if (isRight) return;
-  throw new TypeError(
-    `Cannot store the value: found ${describeValue(value)}, expected ${expected}`,
-  );
 }

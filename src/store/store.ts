@@ -14,7 +14,7 @@ import type { TransactionOptions } from "../contract/transaction.ts";
 import type { KeyChoice, KeyGiven, KeyShown } from "../contract/sub/key_codec.ts";
 import type { ValueChoice, ValueGiven, ValueShown } from "../contract/sub/value_codec.ts";
 import { ClosedError } from "../errors.ts";
-import type { Key, Value, ValueTypeName } from "../value/value.ts";
+import type { Key, RecordValue, Value, ValueTypeName } from "../value/value.ts";
 import { Background } from "./background/background.ts";
 import { prefixRange } from "../contract/range.ts";
 import type { DeletedRange } from "../contract/range.ts";
@@ -27,7 +27,7 @@ import {
   type Operation,
   type WriteOptions,
 } from "./write/batch.ts";
-import { type CheckpointOptions, makeCheckpoint } from "./copy/checkpoint.ts";
+import { type CheckpointOptions, makeCheckpoint, makeCheckpointSync } from "./copy/checkpoint.ts";
 import { closedState } from "./state/closed_state.ts";
 import { closeStore, closeStoreSync, type StoreParts } from "./closing.ts";
 import { ConditionalWrites } from "./write/conditional_writes.ts";
@@ -59,7 +59,17 @@ import { type KeyPlace, listTables, locate, locateSync, type TableInfo } from ".
 import { verifyOpenStore, verifyOpenStoreSync } from "./upkeep/verify.ts";
 import type { VerifyOptions, VerifyReport } from "./upkeep/verify_report.ts";
 import { countEntries, countEntriesSync } from "./read/visit_entries.ts";
+import {
+  boolOf,
+  bytesOf,
+  float64Of,
+  int64Of,
+  jsonOf,
+  recordOf,
+  stringOf,
+} from "../contract/typed_values.ts";
 import { surplusArgument } from "../contract/write_options.ts";
+import { parsedJson } from "./state/typed_calls.ts";
 import { WritePath } from "./write/write_path.ts";
 
 /**
@@ -443,6 +453,83 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     return countEntriesSync(this.#state, range);
   }
 
+  /** As `getString`. */
+  getStringSync(key: Key): string | undefined {
+    return this.#storedSync(key, "string") as string | undefined;
+  }
+
+  /** As `getInt64`. */
+  getInt64Sync(key: Key): bigint | undefined {
+    return this.#storedSync(key, "int64") as bigint | undefined;
+  }
+
+  /** As `getFloat64`. */
+  getFloat64Sync(key: Key): number | undefined {
+    return this.#storedSync(key, "float64") as number | undefined;
+  }
+
+  /** As `getBool`. */
+  getBoolSync(key: Key): boolean | undefined {
+    return this.#storedSync(key, "bool") as boolean | undefined;
+  }
+
+  /** As `getBytes`. */
+  getBytesSync(key: Key): Uint8Array | undefined {
+    return this.#storedSync(key, "bytes") as Uint8Array | undefined;
+  }
+
+  /** As `getJson`. */
+  getJsonSync<T = unknown>(key: Key): T | undefined {
+    return parsedJson<T>(this.getStringSync(key));
+  }
+
+  /** As `getMap`. */
+  getMapSync<T extends RecordValue = RecordValue>(key: Key): T | undefined {
+    return this.#storedSync(key, "record") as T | undefined;
+  }
+
+  /** As `putString`. */
+  putStringSync(key: Key, value: string, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putStringSync", arguments[3], 3);
+    this.putSync(key, stringOf(value), options);
+  }
+
+  /** As `putInt64`. */
+  putInt64Sync(key: Key, value: bigint | number, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putInt64Sync", arguments[3], 3);
+    this.putSync(key, int64Of(value), options);
+  }
+
+  /** As `putFloat64`. */
+  putFloat64Sync(key: Key, value: number, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putFloat64Sync", arguments[3], 3);
+    this.putSync(key, float64Of(value), options);
+  }
+
+  /** As `putBool`. */
+  putBoolSync(key: Key, value: boolean, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putBoolSync", arguments[3], 3);
+    this.putSync(key, boolOf(value), options);
+  }
+
+  /** As `putBytes`. */
+  putBytesSync(key: Key, value: Uint8Array, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putBytesSync", arguments[3], 3);
+    this.putSync(key, bytesOf(value), options);
+  }
+
+  /** As `putJson`. */
+  putJsonSync(key: Key, value: unknown, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putJsonSync", arguments[3], 3);
+    this.putSync(key, jsonOf(value), options);
+  }
+
+  /** As `putMap`. */
+  putMapSync(key: Key, value: RecordValue, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putMapSync", arguments[3], 3);
+    this.putSync(key, recordOf(value), options);
+  }
+
   /**
    * Runs `body`, whose reads and writes by its transaction take effect as one; resolves to what it
    * returns when that is as durable as a write. A body that throws, or rejects, leaves nothing.
@@ -592,6 +679,13 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     await this.#writes.sync();
   }
 
+  /** As `sync`. */
+  syncSync(): void {
+    if (arguments.length > 0) throw surplusArgument("syncSync", arguments[0], 0);
+    this.#state.requireWritable();
+    this.#writes.syncSync();
+  }
+
   /**
    * Flushes, and then merges the tables of a range, by default of the whole store. After that every
    * key is in only one table, and no deleted entry is left. Tables that are already like that are
@@ -628,6 +722,12 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   checkpoint(directory: string | URL, options?: CheckpointOptions): Promise<void> {
     if (arguments.length > 2) return Promise.reject(surplusArgument("checkpoint", arguments[2], 2));
     return makeCheckpoint(this.#state, directory, options);
+  }
+
+  /** As `checkpoint`; `signal` counts at the call only. */
+  checkpointSync(directory: string | URL, options?: CheckpointOptions): void {
+    if (arguments.length > 2) throw surplusArgument("checkpointSync", arguments[2], 2);
+    makeCheckpointSync(this.#state, directory, options);
   }
 
   /**
@@ -833,5 +933,9 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   /** The value, which must be stored as `type`. */
   protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
     return this.#reads.get(key, this.#decoder.stored(type));
+  }
+
+  #storedSync(key: Key, type: ValueTypeName): Value | undefined {
+    return this.#reads.getSync(key, this.#decoder.stored(type));
   }
 }

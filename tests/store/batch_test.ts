@@ -9,7 +9,6 @@ import {
   memoryFileSystem,
   open,
   openSync,
-  type SyncBatch,
   type Value,
 } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
@@ -270,7 +269,7 @@ test("A batch of a store, a sub or a transaction can be written synchronously, a
   const nested = sub.sub("inner");
   const batch = store.batch().put("a", 1);
   sub.in(batch).put(["b"], [null]).delete(["c"]);
-  nested.in(sub.in(batch) as never as SyncBatch).put("d", 4);
+  nested.in(sub.in(batch)).put("d", 4);
   batch.writeSync();
   assert.equal(store.getSync("a"), 1);
   assert.deepEqual(sub.getSync(["b"]), [null]);

@@ -7,8 +7,19 @@ import {
   memoryFileSystem,
   open,
   type Options,
+  repair,
   type VerifyProgress,
+  verifyStoreSync,
 } from "../../mod.ts";
+import { ByteWriter } from "../../src/bytes/byte_writer.ts";
+import type { TableExpiry } from "../../src/sstable/table_expiry.ts";
+import { manifestName } from "../../src/version/file_names.ts";
+import {
+  decodeCurrent,
+  decodeManifest,
+  encodeManifestHeader,
+  encodeManifestRecord,
+} from "../../src/version/manifest_format.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { DIRECTORY, openFiles } from "../support/store_files.ts";
 
@@ -121,6 +132,82 @@ test("verify names every damaged block of every table, and goes on after it", as
   fileSystem.removeSync(damaged[0]!);
   assert.ok((await store.verify()).problems.some(({ file }) => file === damaged[0]));
 });
+
+/** Replaces the expiry that the manifest names for each table. */
+function forgeExpiry(
+  fileSystem: CloneableFileSystem,
+  forged: (expiry: TableExpiry | undefined) => TableExpiry | undefined,
+): void {
+  const current = decodeCurrent(fileSystem.content(`${DIRECTORY}/CURRENT`));
+  const { storeId, manifestNumber } = current;
+  const path = `${DIRECTORY}/${manifestName(manifestNumber)}`;
+  const { edits } = decodeManifest(fileSystem.content(path), storeId, manifestNumber);
+  const writer = new ByteWriter(1024);
+  encodeManifestHeader(writer, storeId, manifestNumber, 2);
+  for (const [at, edit] of edits.entries()) {
+    const added = edit.added.map(({ level, table }) => ({
+      level,
+      table: { ...table, expiry: forged(table.expiry) },
+    }));
+    encodeManifestRecord(writer, storeId, manifestNumber, at, { ...edit, added });
+  }
+  fileSystem.setContent(path, writer.bytes.slice(0, writer.length));
+}
+
+test("verify compares the times in the manifest with those of the table, and repair mends them", async () => {
+  const original = new CloneableFileSystem();
+  original.makeDirectorySync(DIRECTORY);
+  const store = openFiles(original, { memtableSizeBytes: 1024 * 1024 });
+  const [first, last] = [4e12, 5e12];
+  for (let i = 0; i < 100; i++) {
+    store.putSync(`k${i}`, i, i < 60 ? { expiresAt: first + i * (last - first) / 59 } : undefined);
+  }
+  store.closeSync();
+  const content = await contentOf(original);
+  assert.equal(content.length, 100);
+
+  const forgeries: Record<string, (given: TableExpiry) => TableExpiry | undefined> = {
+    "no expiry": () => undefined,
+    "an earlier end, by which scans would leave the table out": ({ count, times }) => ({
+      count: count + 40,
+      times: times.map(() => 1),
+    }),
+    "another count": ({ count, times }) => ({ count: count - 1, times }),
+    "another latest time": ({ count, times }) => ({ count, times: times.with(-1, last + 1) }),
+    "another earliest time": ({ count, times }) => ({ count, times: times.with(0, first - 1) }),
+    "another share": ({ count, times }) => ({ count, times: times.with(3, times[4]!) }),
+    "one time": ({ count, times }) => ({ count, times: [times[0]!] }),
+  };
+  for (const [name, forged] of Object.entries(forgeries)) {
+    const fileSystem = original.clone();
+    let tables = 0;
+    forgeExpiry(fileSystem, (expiry) => {
+      assert.equal(expiry?.times.length, 9);
+      tables++;
+      return forged(expiry!);
+    });
+    assert.equal(tables, 1);
+    const { problems } = verifyStoreSync(DIRECTORY, { fileSystem });
+    assert.equal(problems.length, 1, name);
+    assert.match(problems[0]!.message, /expire.* but the manifest says/, name);
+    assert.match(problems[0]!.file, /\.sst$/);
+    await using forgedStore = await open(DIRECTORY, { fileSystem, readOnly: true });
+    assert.equal((await forgedStore.verify()).problems.length, 1, name);
+
+    const report = await repair(DIRECTORY, { fileSystem });
+    assert.equal(report.isSound, false);
+    assert.deepEqual(verifyStoreSync(DIRECTORY, { fileSystem }).problems, [], name);
+    assert.deepEqual(await contentOf(fileSystem), content, name);
+  }
+  // Forging nothing is no problem.
+  forgeExpiry(original, (expiry) => expiry);
+  assert.deepEqual(verifyStoreSync(DIRECTORY, { fileSystem: original }).problems, []);
+});
+
+async function contentOf(fileSystem: CloneableFileSystem): Promise<unknown[]> {
+  await using store = await open(DIRECTORY, { fileSystem, readOnly: true });
+  return await Promise.all((await store.keys().toArray()).map((key) => store.getEntry(key)));
+}
 
 test("approximateSize comes near the truth, adds up, and reads no block", async () => {
   const fileSystem = new CloneableFileSystem();

@@ -63,8 +63,17 @@ function openEngine(driver: Driver, { durability, cacheBytes }: OpenOptions): En
   const backward = driver.prepare("SELECT k, v FROM kv ORDER BY k DESC");
   const between = driver.prepare("SELECT k, v FROM kv WHERE k >= ? AND k < ? ORDER BY k");
   const after = driver.prepare(`SELECT k, v FROM kv WHERE k > ? ORDER BY k LIMIT ${pageLength}`);
+  const own = {
+    get: (key: string) => select.value(key) as Uint8Array | undefined,
+    put: (key: string, value: Uint8Array) => void insert.run(key, value),
+  };
   return {
     putSync: (key, value) => void insert.run(key, value),
+    transactionSync: (body) => {
+      begin.run();
+      body(own);
+      commit.run();
+    },
     writeBatch: (keys, values) => {
       begin.run();
       for (let i = 0; i < keys.length; i++) insert.run(keys[i], values[i]);

@@ -7,9 +7,21 @@
  */
 
 import packageJson from "../../../package.json" with { type: "json" };
-import type { EmbeddedStore, open as openStore, Options } from "../../../mod.ts";
+import type {
+  EmbeddedStore,
+  EmbeddedTransaction,
+  open as openStore,
+  Options,
+} from "../../../mod.ts";
 import { turn } from "../../measure.ts";
-import type { Engine, EngineKind, LoadedEngine, OpenOptions, ScanRange } from "../engine.ts";
+import type {
+  Engine,
+  EngineKind,
+  EngineTransaction,
+  LoadedEngine,
+  OpenOptions,
+  ScanRange,
+} from "../engine.ts";
 
 /** How long to wait until background work has ended. */
 const restMs = 20_000;
@@ -37,6 +49,14 @@ async function writtenBytes(store: EmbeddedStore, puts: number): Promise<number>
   return flush.bytesWritten + compaction.bytesWritten + logBytes;
 }
 
+/** The transaction in the shape that the loops drive. */
+function viewOf(tx: EmbeddedTransaction): EngineTransaction {
+  return {
+    get: (key) => tx.getSync(key) as Uint8Array | undefined,
+    put: (key, value) => tx.putSync(key, value),
+  };
+}
+
 /** Options of the measured store: `variant` may name some that this version does not have yet. */
 type Variant = Options & { readonly backgroundThread?: boolean };
 
@@ -61,6 +81,8 @@ async function openEngine(
       for (let i = 0; i < keys.length; i++) batch.put(keys[i]!, values[i]!);
       return batch.write();
     },
+    transactionSync: (body) => store.transactionSync((tx) => body(viewOf(tx))),
+    transaction: (body) => store.transaction((tx) => body(viewOf(tx))),
     getSync: (key) => store.getSync(key) as Uint8Array | undefined,
     get: (key) => store.get(key) as Promise<Uint8Array | undefined>,
     getMany: (keys) => store.getMany(keys) as Promise<(Uint8Array | undefined)[]>,

@@ -77,12 +77,18 @@ export class SubStore<K, V, KeyOut, ValueIn> extends SubWriter<K, V, KeyOut, Val
   }
 
   /** See {@linkcode Sub}. */
-  in(batch: Batch): Batch<K, ValueIn>;
+  // deno-lint-ignore no-explicit-any
+  in(batch: Batch<any, any>): Batch<K, ValueIn>;
   /** See {@linkcode Sub}. */
-  in(target: Reader & Writer): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
+  in(
+    // deno-lint-ignore no-explicit-any
+    target: Reader<any, any, any> & Writer<any, any, any>,
+  ): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
   /** See {@linkcode Sub}. */
-  in(target: Reader): Reader<K, V, KeyOut>;
-  in(target: Reader | Batch): unknown {
+  // deno-lint-ignore no-explicit-any
+  in(target: Reader<any, any, any>): Reader<K, V, KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  in(target: Reader<any, any, any> | Batch<any, any>): unknown {
     return inTarget(this.space, target);
   }
 

@@ -19,7 +19,7 @@ import { ClosedError, isRefusal, StoreError } from "../../errors.ts";
 import { ownFields } from "../../options.ts";
 import type { FileLock } from "../../platform/file_system.ts";
 import { SLICE_MS } from "../../platform/pacing.ts";
-import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
+import { RunningTask, runTaskSync, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import {
   CURRENT_NAME,
@@ -71,29 +71,73 @@ export async function makeCheckpoint(
   path: string | URL,
   options: CheckpointOptions | undefined,
 ): Promise<void> {
-  const place = requirePath(path, "make a checkpoint");
-  const { format, expiring, signal } = resolveCheckpoint(options);
-  state.requireOpen();
-  throwIfAborted(signal);
+  const { directory, ...wanted } = begin(state, path, options);
   const { fileSystem } = state;
-  const directory = fileSystem.resolvePath(place);
   const lease = state.lease();
   let lock: FileLock | undefined;
   try {
     makeOrFindDirectory({ fileSystem, directory });
     lock = await (fileSystem.lock?.(directory) ?? fileSystem.lockSync(directory));
-    const target = { fileSystem: fencedFileSystem(fileSystem, directory, lock), directory };
-    requireEmpty(target);
-    await drive(state, lease, checkpointTask(state, lease, target, format, expiring), signal);
+    const task = lockedTask(state, lease, { fileSystem, directory }, lock, wanted);
+    await drive(state, lease, task, wanted.signal);
   } finally {
     lease.release();
     lock?.releaseSync();
   }
 }
 
-function resolveCheckpoint(
+/** As `makeCheckpoint`, at once. */
+export function makeCheckpointSync(
+  state: StoreState,
+  path: string | URL,
   options: CheckpointOptions | undefined,
-): { format: CheckpointFormat; expiring: GoExpiring; signal: AbortSignal | undefined } {
+): void {
+  const { directory, ...wanted } = begin(state, path, options);
+  const { fileSystem } = state;
+  const lease = state.lease();
+  let lock: FileLock | undefined;
+  try {
+    makeOrFindDirectory({ fileSystem, directory });
+    lock = fileSystem.lockSync(directory);
+    runTaskSync(lockedTask(state, lease, { fileSystem, directory }, lock, wanted));
+  } finally {
+    lease.release();
+    lock?.releaseSync();
+  }
+}
+
+/** What a checkpoint was asked for. */
+interface Wanted {
+  readonly format: CheckpointFormat;
+  readonly expiring: GoExpiring;
+  readonly signal: AbortSignal | undefined;
+}
+
+function begin(
+  state: StoreState,
+  path: string | URL,
+  options: CheckpointOptions | undefined,
+): Wanted & { readonly directory: string } {
+  const place = requirePath(path, "make a checkpoint");
+  const wanted = resolveCheckpoint(options);
+  state.requireOpen();
+  throwIfAborted(wanted.signal);
+  return { ...wanted, directory: state.fileSystem.resolvePath(place) };
+}
+
+function lockedTask(
+  state: StoreState,
+  lease: Lease,
+  { fileSystem, directory }: NewDirectory,
+  lock: FileLock,
+  { format, expiring }: Wanted,
+): Task<void> {
+  const target = { fileSystem: fencedFileSystem(fileSystem, directory, lock), directory };
+  requireEmpty(target);
+  return checkpointTask(state, lease, target, format, expiring);
+}
+
+function resolveCheckpoint(options: CheckpointOptions | undefined): Wanted {
   const fail = (problem: string): never => {
     throw new TypeError(`Cannot make a checkpoint: ${problem}`);
   };

@@ -4,6 +4,7 @@ import type { Entry, EntryOptions, Reader } from "../../contract/reader.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import type { Range } from "../state/range.ts";
+import type { TypedReadsSync } from "../state/typed_calls.ts";
 
 /**
  * Reads keys and values, also synchronously: an {@linkcode EmbeddedStore} as it is at the moment of
@@ -23,7 +24,8 @@ import type { Range } from "../state/range.ts";
  * console.log(admins(store), admins(snapshot)); // [ "admin:1" ] [ "admin:1" ]
  * ```
  */
-export interface EmbeddedReader<K = Key, V = Value, KeyOut = K> extends Reader<K, V, KeyOut> {
+export interface EmbeddedReader<K = Key, V = Value, KeyOut = K>
+  extends Reader<K, V, KeyOut>, TypedReadsSync<K> {
   /** As `get`; reads synchronously if a piece is not in memory. */
   getSync(key: K): V | undefined;
   /** As `getEntry`. */

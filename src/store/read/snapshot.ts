@@ -9,7 +9,7 @@
 
 import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
 import { ReaderBase } from "../../contract/reader_base.ts";
-import type { Key, Value, ValueTypeName } from "../../value/value.ts";
+import type { Key, RecordValue, Value, ValueTypeName } from "../../value/value.ts";
 import { openCursor } from "./cursor.ts";
 import type { EmbeddedCursor } from "./embedded_cursor.ts";
 import type { EntryDecoder } from "./entry_decoder.ts";
@@ -18,6 +18,7 @@ import { areThere, isPresent, type ReadPath } from "./read_path.ts";
 import type { EmbeddedReader } from "./reader.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
+import { parsedJson } from "../state/typed_calls.ts";
 import { countEntries, countEntriesSync } from "./visit_entries.ts";
 
 /** Releases the leases of snapshots that were dropped without being closed. */
@@ -154,6 +155,41 @@ export class EmbeddedSnapshot<KeyOut extends Key = Key, V extends Value = Value>
     return countEntriesSync(this.#state, range, this.#lease);
   }
 
+  /** As `getString`. */
+  getStringSync(key: Key): string | undefined {
+    return this.#storedSync(key, "string") as string | undefined;
+  }
+
+  /** As `getInt64`. */
+  getInt64Sync(key: Key): bigint | undefined {
+    return this.#storedSync(key, "int64") as bigint | undefined;
+  }
+
+  /** As `getFloat64`. */
+  getFloat64Sync(key: Key): number | undefined {
+    return this.#storedSync(key, "float64") as number | undefined;
+  }
+
+  /** As `getBool`. */
+  getBoolSync(key: Key): boolean | undefined {
+    return this.#storedSync(key, "bool") as boolean | undefined;
+  }
+
+  /** As `getBytes`. */
+  getBytesSync(key: Key): Uint8Array | undefined {
+    return this.#storedSync(key, "bytes") as Uint8Array | undefined;
+  }
+
+  /** As `getJson`. */
+  getJsonSync<T = unknown>(key: Key): T | undefined {
+    return parsedJson<T>(this.getStringSync(key));
+  }
+
+  /** As `getMap`. */
+  getMapSync<T extends RecordValue = RecordValue>(key: Key): T | undefined {
+    return this.#storedSync(key, "record") as T | undefined;
+  }
+
   /**
    * Releases everything that the snapshot holds. Further use gets a ClosedError; a second close
    * does nothing.
@@ -171,5 +207,9 @@ export class EmbeddedSnapshot<KeyOut extends Key = Key, V extends Value = Value>
   /** The value, which must be stored as `type`. */
   protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
     return this.#reads.get(key, this.#decoder.stored(type), this.#lease);
+  }
+
+  #storedSync(key: Key, type: ValueTypeName): Value | undefined {
+    return this.#reads.getSync(key, this.#decoder.stored(type), this.#lease);
   }
 }

@@ -55,19 +55,27 @@ export interface EmbeddedSub<K = Key, V = Value, KeyOut = K, ValueIn = V>
   /** As {@linkcode Sub}'s, with synchronous reads. */
   snapshot(): EmbeddedReader<K, V, KeyOut> & Snapshot<K, V, KeyOut>;
   /** The sub in a batch of its store, or of any sub of that store. */
-  in(batch: SyncBatch): SyncBatch<K, ValueIn>;
+  // deno-lint-ignore no-explicit-any
+  in(batch: SyncBatch<any, any>): SyncBatch<K, ValueIn>;
   /** The sub in a batch of its store, or of any sub of that store. */
-  in(batch: Batch): Batch<K, ValueIn>;
+  // deno-lint-ignore no-explicit-any
+  in(batch: Batch<any, any>): Batch<K, ValueIn>;
   /** The sub in a reader and writer of the embedded store, for example in a transaction. */
   in(
-    target: EmbeddedReader & EmbeddedWriter,
+    // deno-lint-ignore no-explicit-any
+    target: EmbeddedReader<any, any, any> & EmbeddedWriter<any, any, any>,
   ): EmbeddedReader<K, V, KeyOut> & EmbeddedWriter<K, V, ValueIn>;
-  /** The sub in a snapshot of its store. */
-  in(target: EmbeddedReader): EmbeddedReader<K, V, KeyOut>;
+  /** The sub in a snapshot of its store, or of any sub of that. */
+  // deno-lint-ignore no-explicit-any
+  in(target: EmbeddedReader<any, any, any>): EmbeddedReader<K, V, KeyOut>;
   /** The sub in another store. */
-  in(target: Reader & Writer): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
+  in(
+    // deno-lint-ignore no-explicit-any
+    target: Reader<any, any, any> & Writer<any, any, any>,
+  ): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
   /** The sub in a snapshot of another store. */
-  in(target: Reader): Reader<K, V, KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  in(target: Reader<any, any, any>): Reader<K, V, KeyOut>;
   /**
    * A part of the sub, whose keys are separate from the sub's own keys.
    *

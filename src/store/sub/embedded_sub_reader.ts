@@ -2,11 +2,14 @@
 
 import type { Entry, EntryOptions, Snapshot } from "../../contract/reader.ts";
 import type { Range } from "../../contract/range.ts";
+import { ofType } from "../../contract/reader_base.ts";
 import { keyList } from "../../contract/rules.ts";
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubReader } from "../../contract/sub/sub_reader.ts";
 import type { EmbeddedCursor, EmbeddedCursorBase } from "../read/embedded_cursor.ts";
+import type { RecordValue, Value, ValueTypeName } from "../../contract/value.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
+import { parsedJson } from "../state/typed_calls.ts";
 import { EmbeddedSubCursor } from "./embedded_sub_cursor.ts";
 
 /**
@@ -53,6 +56,27 @@ export class EmbeddedSubReads<K, V, KeyOut, ValueIn> {
     const own = Array.from(keyList(keys), (key) => this.#space.key(key));
     const values = this.#target.getManySync(own);
     return values.map((value, at) => this.#space.valueIfAny(value, own[at]!));
+  }
+
+  /** The value, which must be stored as `type`; in a sub with its own values, be of that type. */
+  stored(key: K, type: ValueTypeName): Value | undefined {
+    if (!this.#space.hasStoreValues) return ofType(this.get(key) as Value | undefined, type, key);
+    this.#requireOpen();
+    const own = this.#space.key(key);
+    switch (type) {
+      case "string":
+        return this.#target.getStringSync(own);
+      case "int64":
+        return this.#target.getInt64Sync(own);
+      case "float64":
+        return this.#target.getFloat64Sync(own);
+      case "bool":
+        return this.#target.getBoolSync(own);
+      case "bytes":
+        return this.#target.getBytesSync(own);
+      case "record":
+        return this.#target.getMapSync(own);
+    }
   }
 
   has(key: K): boolean {
@@ -143,6 +167,34 @@ export class EmbeddedSubReader<K, V, KeyOut, ValueIn> extends SubReader<K, V, Ke
 
   countSync(range?: Range<K>): number {
     return this.#reads.count(range);
+  }
+
+  getStringSync(key: K): string | undefined {
+    return this.#reads.stored(key, "string") as string | undefined;
+  }
+
+  getInt64Sync(key: K): bigint | undefined {
+    return this.#reads.stored(key, "int64") as bigint | undefined;
+  }
+
+  getFloat64Sync(key: K): number | undefined {
+    return this.#reads.stored(key, "float64") as number | undefined;
+  }
+
+  getBoolSync(key: K): boolean | undefined {
+    return this.#reads.stored(key, "bool") as boolean | undefined;
+  }
+
+  getBytesSync(key: K): Uint8Array | undefined {
+    return this.#reads.stored(key, "bytes") as Uint8Array | undefined;
+  }
+
+  getJsonSync<T = unknown>(key: K): T | undefined {
+    return parsedJson<T>(this.getStringSync(key));
+  }
+
+  getMapSync<T extends RecordValue = RecordValue>(key: K): T | undefined {
+    return this.#reads.stored(key, "record") as T | undefined;
   }
 
   override entries(range?: Range<K>): EmbeddedCursor<[KeyOut, V], K> {

@@ -126,21 +126,29 @@ export class EmbeddedSubStore<K, V, KeyOut, ValueIn>
   }
 
   /** See {@linkcode Sub.in}. */
-  in(batch: SyncBatch): SyncBatch<K, ValueIn>;
+  // deno-lint-ignore no-explicit-any
+  in(batch: SyncBatch<any, any>): SyncBatch<K, ValueIn>;
   /** See {@linkcode Sub.in}. */
-  in(batch: Batch): Batch<K, ValueIn>;
+  // deno-lint-ignore no-explicit-any
+  in(batch: Batch<any, any>): Batch<K, ValueIn>;
   /** See {@linkcode Sub.in}. */
   in(
-    target: EmbeddedReader & EmbeddedWriter,
+    // deno-lint-ignore no-explicit-any
+    target: EmbeddedReader<any, any, any> & EmbeddedWriter<any, any, any>,
   ): EmbeddedReader<K, V, KeyOut> & EmbeddedWriter<K, V, ValueIn>;
   /** See {@linkcode Sub.in}. */
-  in(target: EmbeddedReader): EmbeddedReader<K, V, KeyOut>;
-  /** See {@linkcode Sub.in}. */
-  in(target: Reader & Writer): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
-  /** See {@linkcode Sub.in}. */
-  in(target: Reader): Reader<K, V, KeyOut>;
   // deno-lint-ignore no-explicit-any
-  in(given: Reader | Batch): any {
+  in(target: EmbeddedReader<any, any, any>): EmbeddedReader<K, V, KeyOut>;
+  /** See {@linkcode Sub.in}. */
+  in(
+    // deno-lint-ignore no-explicit-any
+    target: Reader<any, any, any> & Writer<any, any, any>,
+  ): Reader<K, V, KeyOut> & Writer<K, V, ValueIn>;
+  /** See {@linkcode Sub.in}. */
+  // deno-lint-ignore no-explicit-any
+  in(target: Reader<any, any, any>): Reader<K, V, KeyOut>;
+  // deno-lint-ignore no-explicit-any
+  in(given: Reader<any, any, any> | Batch<any, any>): any {
     const own = subTargetOf(given) ?? given;
     const { getSync, putSync, writeSync, length } = (own ?? {}) as
       & Partial<EmbeddedReader & EmbeddedWriter>

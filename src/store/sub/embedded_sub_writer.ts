@@ -8,13 +8,23 @@ import { type Beginning, prefixRange, type Range } from "../../contract/range.ts
 import type { Keyspace } from "../../contract/sub/keyspace.ts";
 import { SubWriter } from "../../contract/sub/sub_writer.ts";
 import { shownKey } from "../../contract/shown_key.ts";
-import { type Value, valueTypeName } from "../../contract/value.ts";
+import {
+  boolOf,
+  bytesOf,
+  float64Of,
+  int64Of,
+  jsonOf,
+  recordOf,
+  stringOf,
+} from "../../contract/typed_values.ts";
+import { type RecordValue, type Value, valueTypeName } from "../../contract/value.ts";
 import type { DeletedRange } from "../../contract/range.ts";
 import type { Batch, Operation, PutOptions, WriteOptions } from "../../contract/writer.ts";
-import { addInt64, int64Of } from "../../contract/writer_base.ts";
+import { addInt64 } from "../../contract/writer_base.ts";
 import { TypeMismatchError } from "../../errors.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import type { EmbeddedReader } from "../read/reader.ts";
+import { parsedJson } from "../state/typed_calls.ts";
 import { EmbeddedSubReads } from "./embedded_sub_reader.ts";
 import type { SyncBatch } from "../write/sync_batch.ts";
 import { EmbeddedSubBatch } from "./embedded_sub_batch.ts";
@@ -64,6 +74,41 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
   /** As `count`. */
   countSync(range?: Range<K>): number {
     return this.#reads.count(range);
+  }
+
+  /** As `getString`. */
+  getStringSync(key: K): string | undefined {
+    return this.#reads.stored(key, "string") as string | undefined;
+  }
+
+  /** As `getInt64`. */
+  getInt64Sync(key: K): bigint | undefined {
+    return this.#reads.stored(key, "int64") as bigint | undefined;
+  }
+
+  /** As `getFloat64`. */
+  getFloat64Sync(key: K): number | undefined {
+    return this.#reads.stored(key, "float64") as number | undefined;
+  }
+
+  /** As `getBool`. */
+  getBoolSync(key: K): boolean | undefined {
+    return this.#reads.stored(key, "bool") as boolean | undefined;
+  }
+
+  /** As `getBytes`. */
+  getBytesSync(key: K): Uint8Array | undefined {
+    return this.#reads.stored(key, "bytes") as Uint8Array | undefined;
+  }
+
+  /** As `getJson`. */
+  getJsonSync<T = unknown>(key: K): T | undefined {
+    return parsedJson<T>(this.getStringSync(key));
+  }
+
+  /** As `getMap`. */
+  getMapSync<T extends RecordValue = RecordValue>(key: K): T | undefined {
+    return this.#reads.stored(key, "record") as T | undefined;
   }
 
   /** Starts an empty batch. It also takes operations on other subs. */
@@ -183,5 +228,40 @@ export class EmbeddedSubWriter<K, V, KeyOut, ValueIn> extends SubWriter<K, V, Ke
     const own = this.space.key(key);
     const stored = this.#target.updateSync(own, this.changeOf(change, own), ...rest);
     return this.space.valueIfAny(stored, own);
+  }
+
+  /** As `putString`. */
+  putStringSync(key: K, value: string, ...rest: [options?: PutOptions]): void {
+    this.putSync(key, stringOf(value) as ValueIn, ...rest);
+  }
+
+  /** As `putInt64`. */
+  putInt64Sync(key: K, value: bigint | number, ...rest: [options?: PutOptions]): void {
+    this.putSync(key, int64Of(value) as ValueIn, ...rest);
+  }
+
+  /** As `putFloat64`. */
+  putFloat64Sync(key: K, value: number, ...rest: [options?: PutOptions]): void {
+    this.putSync(key, float64Of(value) as ValueIn, ...rest);
+  }
+
+  /** As `putBool`. */
+  putBoolSync(key: K, value: boolean, ...rest: [options?: PutOptions]): void {
+    this.putSync(key, boolOf(value) as ValueIn, ...rest);
+  }
+
+  /** As `putBytes`. */
+  putBytesSync(key: K, value: Uint8Array, ...rest: [options?: PutOptions]): void {
+    this.putSync(key, bytesOf(value) as ValueIn, ...rest);
+  }
+
+  /** As `putJson`. */
+  putJsonSync(key: K, value: unknown, ...rest: [options?: PutOptions]): void {
+    this.putSync(key, jsonOf(value) as ValueIn, ...rest);
+  }
+
+  /** As `putMap`. */
+  putMapSync(key: K, value: RecordValue, ...rest: [options?: PutOptions]): void {
+    this.putSync(key, recordOf(value) as ValueIn, ...rest);
   }
 }

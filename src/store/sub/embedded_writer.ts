@@ -3,6 +3,7 @@
 import type { Beginning } from "../../contract/range.ts";
 import type { DeletedRange } from "../../contract/range.ts";
 import type { Batch, Operation, PutOptions, WriteOptions, Writer } from "../../contract/writer.ts";
+import type { TypedWritesSync } from "../state/typed_calls.ts";
 import type { SyncBatch } from "../write/sync_batch.ts";
 import type { Key, Value } from "../../value/value.ts";
 
@@ -21,7 +22,8 @@ import type { Key, Value } from "../../value/value.ts";
  * console.log(nextId(store, "id"), nextId(store.sub("counters"), "id")); // 1n 1n
  * ```
  */
-export interface EmbeddedWriter<K = Key, V = Value, ValueIn = V> extends Writer<K, V, ValueIn> {
+export interface EmbeddedWriter<K = Key, V = Value, ValueIn = V>
+  extends Writer<K, V, ValueIn>, TypedWritesSync<K> {
   /** As `put`. Returns when the write is durable, and may help with background work. */
   putSync(key: K, value: ValueIn, options?: PutOptions): void;
   /** As `delete`. */

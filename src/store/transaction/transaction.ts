@@ -10,8 +10,17 @@ import type { ValueChoice, ValueGiven, ValueShown } from "../../contract/sub/val
 import { keyList } from "../../contract/rules.ts";
 import { prefixRange } from "../../contract/range.ts";
 import { TransactionBase } from "../../contract/transaction_base.ts";
+import {
+  boolOf,
+  bytesOf,
+  float64Of,
+  int64Of,
+  jsonOf,
+  recordOf,
+  stringOf,
+} from "../../contract/typed_values.ts";
 import { surplusArgument } from "../../contract/write_options.ts";
-import type { Key, Value, ValueTypeName } from "../../value/value.ts";
+import type { Key, RecordValue, Value, ValueTypeName } from "../../value/value.ts";
 import { openCursor } from "../read/cursor.ts";
 import type { EmbeddedCursor } from "../read/embedded_cursor.ts";
 import { areThere, isPresent } from "../read/read_path.ts";
@@ -25,6 +34,7 @@ import {
   type ParentTransaction,
 } from "../sub/embedded_sub_transaction.ts";
 import type { EmbeddedWriter } from "../sub/embedded_writer.ts";
+import { parsedJson } from "../state/typed_calls.ts";
 import { EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
 import type { PutOptions } from "../../contract/writer.ts";
 import { addition, creation, ownKey, replacement } from "../write/decisions.ts";
@@ -397,8 +407,89 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
     return embeddedTransactionSubOf(this as unknown as ParentTransaction, path, options);
   }
 
+  /** As `getString`. */
+  getStringSync(key: Key): string | undefined {
+    return this.#storedSync(key, "string") as string | undefined;
+  }
+
+  /** As `getInt64`. */
+  getInt64Sync(key: Key): bigint | undefined {
+    return this.#storedSync(key, "int64") as bigint | undefined;
+  }
+
+  /** As `getFloat64`. */
+  getFloat64Sync(key: Key): number | undefined {
+    return this.#storedSync(key, "float64") as number | undefined;
+  }
+
+  /** As `getBool`. */
+  getBoolSync(key: Key): boolean | undefined {
+    return this.#storedSync(key, "bool") as boolean | undefined;
+  }
+
+  /** As `getBytes`. */
+  getBytesSync(key: Key): Uint8Array | undefined {
+    return this.#storedSync(key, "bytes") as Uint8Array | undefined;
+  }
+
+  /** As `getJson`. */
+  getJsonSync<T = unknown>(key: Key): T | undefined {
+    return parsedJson<T>(this.getStringSync(key));
+  }
+
+  /** As `getMap`. */
+  getMapSync<T extends RecordValue = RecordValue>(key: Key): T | undefined {
+    return this.#storedSync(key, "record") as T | undefined;
+  }
+
+  /** As `putString`. */
+  putStringSync(key: Key, value: string, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putStringSync", arguments[3], 3);
+    this.putSync(key, stringOf(value), options);
+  }
+
+  /** As `putInt64`. */
+  putInt64Sync(key: Key, value: bigint | number, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putInt64Sync", arguments[3], 3);
+    this.putSync(key, int64Of(value), options);
+  }
+
+  /** As `putFloat64`. */
+  putFloat64Sync(key: Key, value: number, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putFloat64Sync", arguments[3], 3);
+    this.putSync(key, float64Of(value), options);
+  }
+
+  /** As `putBool`. */
+  putBoolSync(key: Key, value: boolean, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putBoolSync", arguments[3], 3);
+    this.putSync(key, boolOf(value), options);
+  }
+
+  /** As `putBytes`. */
+  putBytesSync(key: Key, value: Uint8Array, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putBytesSync", arguments[3], 3);
+    this.putSync(key, bytesOf(value), options);
+  }
+
+  /** As `putJson`. */
+  putJsonSync(key: Key, value: unknown, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putJsonSync", arguments[3], 3);
+    this.putSync(key, jsonOf(value), options);
+  }
+
+  /** As `putMap`. */
+  putMapSync(key: Key, value: RecordValue, options?: PutOptions): void {
+    if (arguments.length > 3) throw surplusArgument("putMapSync", arguments[3], 3);
+    this.putSync(key, recordOf(value), options);
+  }
+
   /** The value. The store must hold it as `type`. */
   protected override getStored(key: Key, type: ValueTypeName): Promise<Value | undefined> {
     return this.#work.read(key, this.#work.decoder.stored(type));
+  }
+
+  #storedSync(key: Key, type: ValueTypeName): Value | undefined {
+    return this.#work.readSync(key, this.#work.decoder.stored(type));
   }
 }

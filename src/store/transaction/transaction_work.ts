@@ -17,7 +17,6 @@ import type { EntryDecoder } from "../read/entry_decoder.ts";
 import type { OpenScan } from "../read/entry_scan.ts";
 import type { DecodeEntry, ReadPath } from "../read/read_path.ts";
 import type { Lease } from "../state/read_view.ts";
-import { endOfKeys } from "../state/operations.ts";
 import type { Range } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
 import { batchOf, type EmbeddedBatch, type Operation, type WriteOptions } from "../write/batch.ts";
@@ -89,14 +88,16 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
     this.lease = lease;
     this.#readSet = readSet;
     this.#writeSet = writeSet;
-    const { memtables, version } = lease.view;
-    writeSet.startOn(() => endOfKeys(memtables, version.tables.flat()));
+    writeSet.startOn(lease.view);
   }
 
   /** Stores a value when the transaction commits. */
   put(key: Key, value: Value, options: PutOptions | undefined): void {
-    const expiresAt = this.#beginPut(options);
-    this.#writeSet.put(key, value, finiteTime(expiresAt));
+    // Most puts have no options. They make no closure for the time.
+    let expiresAt: number | undefined;
+    if (options === undefined) this.#beginWrite(false);
+    else expiresAt = finiteTime(this.#beginPut(options));
+    this.#writeSet.put(key, value, expiresAt);
     this.#limit();
   }
 

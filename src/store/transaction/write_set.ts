@@ -17,6 +17,7 @@ import { rangeOperationHolds } from "../../wal/range_operation.ts";
 import { EmbeddedBatch } from "../write/batch.ts";
 import type { NewestSource } from "../read/scan_sources.ts";
 import type { Range } from "../state/range.ts";
+import type { ReadView } from "../state/read_view.ts";
 import { endOfKeys, insertOperation } from "../state/operations.ts";
 import { encodeDelete, encodePut } from "../write/operation_encoding.ts";
 
@@ -48,8 +49,8 @@ export class WriteSet {
   #isEncoding = false;
   /** Bytes of the operations that delete ranges. */
   #rangeBytes = 0;
-  /** The first key after every key of the store that the transaction sees. */
-  #endOfKeys: () => DataView = noKeys;
+  /** What the transaction sees of the store. */
+  #view: ReadView | undefined;
   #mayExpire = false;
   /** An index by key of the first operations. Their sequence numbers start at 1. */
   #index: Memtable | undefined;
@@ -120,9 +121,9 @@ export class WriteSet {
     this.#isEncoding = false;
   }
 
-  /** Tells where the keys of the store end that a transaction sees. */
-  startOn(endOfKeys: () => DataView): void {
-    this.#endOfKeys = endOfKeys;
+  /** Starts for a transaction that sees the view. */
+  startOn(view: ReadView): void {
+    this.#view = view;
   }
 
   /**
@@ -189,8 +190,8 @@ export class WriteSet {
     this.#isEncoding = false;
     this.#rangeBytes = 0;
     this.#mayExpire = false;
-    // It holds the memtables of a view.
-    this.#endOfKeys = noKeys;
+    // It holds memtables.
+    this.#view = undefined;
     this.#index = undefined;
     this.#indexedCount = 0;
     this.#indexedBytes = 0;
@@ -218,7 +219,10 @@ export class WriteSet {
 
   /** The first key after every key of the store and of the index. */
   #endAfter(index: Memtable): DataView {
-    const [own, all] = [endOfKeys([index], []), this.#endOfKeys()];
+    const own = endOfKeys([index], []);
+    if (this.#view === undefined) return own;
+    const { memtables, version } = this.#view;
+    const all = endOfKeys(memtables, version.tables.flat());
     return compareKeys(own, all) < 0 ? all : own;
   }
 
@@ -262,11 +266,6 @@ export class WriteSet {
     this.#indexedBytes = at;
     return index;
   }
-}
-
-/** The end of the keys of an empty store. */
-function noKeys(): DataView {
-  return NO_VIEW;
 }
 
 /** Shows the deletion of a key. */

@@ -1,7 +1,8 @@
 /**
  * Checks every byte of a table. It reads all blocks, with the checks of a reader. It also checks
- * the counts of entries and tombstones, and that the blocks are those that the metadata describes.
- * It goes on past a damaged block.
+ * the counts of entries and tombstones, the times at which entries expire and the deleted spans,
+ * which the table and the manifest both name, and that the blocks are those that the metadata
+ * describes. It goes on past a damaged block.
  *
  * The check uses its own reader and does not touch the caches of the store. Its memory is 256 KiB,
  * or the largest block of the table if that is more, and the table's index and filter.
@@ -62,7 +63,9 @@ export interface CheckedTable extends TableIdentity {
   readonly tombstoneCount?: number;
   /** The deleted spans, if they are known. */
   readonly deletedSpans?: readonly KeySpan[];
-  /** The times at which entries expire, if they are known. */
+  /**
+   * The times at which entries expire. Missing if they are not known; undefined if none expires.
+   */
   readonly expiry?: TableExpiry | undefined;
 }
 
@@ -220,6 +223,13 @@ class TableChecking implements TableCheck {
           `expected ${times[0]} to ${times.at(-1)}`,
       );
     }
+    // Scans leave out tables by the times in the manifest, and compaction chooses by them.
+    if ("expiry" in this.#table && !isSameExpiry(extension?.expiry, this.#table.expiry)) {
+      this.#fail(
+        `${shownExpiry(extension?.expiry)}, but the manifest says that ` +
+          shownExpiry(this.#table.expiry),
+      );
+    }
     if (extension !== undefined && extension.contentCrc !== this.#contentCrc) {
       this.#fail("its blocks are not those that its metadata was written for");
     }
@@ -247,6 +257,18 @@ class TableChecking implements TableCheck {
     const error = new CorruptionError(`Cannot verify "${path}": ${found}`, path, 0);
     this.problems.push(problemOf(error, path));
   }
+}
+
+function isSameExpiry(a: TableExpiry | undefined, b: TableExpiry | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.count === b.count && a.times.length === b.times.length &&
+    a.times.every((time, at) => time === b.times[at]);
+}
+
+function shownExpiry(expiry: TableExpiry | undefined): string {
+  return expiry === undefined
+    ? "none of its entries expires"
+    : `${expiry.count} of its entries expire, at ${expiry.times.join(", ")}`;
 }
 
 function areEqual(a: readonly KeySpan[], b: readonly KeySpan[]): boolean {

@@ -92,6 +92,11 @@ export class Acknowledgement {
     return this.wait(true);
   }
 
+  /** As `sync`. */
+  syncSync(): void {
+    if (this.#state.logs.active !== undefined) this.now(0, true);
+  }
+
   /** Resolves when every write that was accepted is acknowledged or has failed. */
   drained(): Promise<void> {
     this.stop();

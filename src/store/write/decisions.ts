@@ -7,7 +7,8 @@
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { isBytes } from "../../bytes/is_bytes.ts";
 import { finiteTime } from "../../contract/put_options.ts";
-import { addInt64, int64Of } from "../../contract/writer_base.ts";
+import { int64Of } from "../../contract/typed_values.ts";
+import { addInt64 } from "../../contract/writer_base.ts";
 import type { EntryView } from "../../iterator/entry_cursor.ts";
 import type { Key, Value } from "../../value/value.ts";
 import { contentStart } from "../../value/expiry.ts";

@@ -114,6 +114,11 @@ export class WritePath {
     return this.#acknowledgement.sync();
   }
 
+  /** As `sync`. */
+  syncSync(): void {
+    this.#acknowledgement.syncSync();
+  }
+
   /** Memory for a batch, whose bytes stay valid until the next batch starts. */
   takeBatchMemory(): ByteWriter {
     return this.#commit.takeBatchMemory();
