@@ -18,6 +18,9 @@ export type Parameter = Uint8Array | string | number | boolean | null;
 /** A row: bytes are a `Uint8Array`, integers of 64 bits text, others as the client decodes them. */
 export type Row = readonly unknown[];
 
+/** How long a connection waits until the server has closed its side, when it is closed. */
+export const GOODBYE_MS = 1000;
+
 /** One connection to the server. */
 export interface Connection {
   /** Whether it is lost, or was closed. */
@@ -31,7 +34,7 @@ export interface Connection {
   run(text: string): Promise<void>;
   /** Closes it at once, also if the server does not answer. Never throws. */
   destroy(): void;
-  /** Says goodbye to the server and closes it. Never throws. */
+  /** Says goodbye to the server and closes it, also if the server does not answer. Never throws. */
   close(): Promise<void>;
 }
 
