@@ -21,6 +21,12 @@ export type Row = readonly unknown[];
 /** How long a connection waits until the server has closed its side, when it is closed. */
 export const GOODBYE_MS = 1000;
 
+/** The time for a timer. Timers have 31 bits. */
+export function timerMs(limitMs: number): number {
+  const most = 2 ** 31 - 1;
+  return limitMs > 0 && limitMs < most ? limitMs : most;
+}
+
 /** One connection to the server. */
 export interface Connection {
   /** Whether it is lost, or was closed. */
@@ -63,6 +69,6 @@ export interface DriverOptions {
    * transaction mode, such as PgBouncer. Default true.
    */
   prepare?: boolean;
-  /** The time for a connection to be made. Default 10,000. */
+  /** The time for a connection to be made; 0 for no limit. Default 10,000. */
   connectTimeoutMs?: number;
 }

@@ -8,6 +8,7 @@ import {
   type Parameter,
   type Row,
   type Statement,
+  timerMs,
 } from "./driver.ts";
 
 /** The part of a `pg.Client` that the driver uses. */
@@ -73,7 +74,7 @@ export function pgDriver(
       const connection = await connect();
       connection.client.on("notification", () => onNotify());
       connection.client.on("end", () => onLost());
-      const timer = setTimeout(() => connection.destroy(), connectTimeoutMs);
+      const timer = setTimeout(() => connection.destroy(), timerMs(connectTimeoutMs));
       try {
         await connection.run(`LISTEN "${channel}"`);
       } catch (error) {

@@ -5,6 +5,7 @@
  */
 
 import { Socket } from "node:net";
+import { timerMs } from "./driver.ts";
 
 /** What postgres.js tells about the socket that it wants. */
 export interface SocketOptions {
@@ -65,7 +66,7 @@ export class Sockets {
       this.#failed.reject(
         new Error(`the connection was not made within ${limitMs} ms`),
       );
-    }, limitMs);
+    }, timerMs(limitMs));
     try {
       return await Promise.race([result, this.#failed.promise]);
     } finally {

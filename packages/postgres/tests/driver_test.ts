@@ -168,6 +168,14 @@ for (const [client, driver] of Object.entries(drivers)) {
     await assertWorks(here, "client_addr IS NULL");
   });
 
+  test(`By ${client}: without a limit for connecting, connections are made`, async () => {
+    const connection = await driver(urlOf(server.port), 0).connect();
+    assert.equal(Number(await select(connection)), 1);
+    await connection.close();
+    const listener = await driver(urlOf(server.port), 0).listen!("c", () => {}, () => {});
+    await listener.close();
+  });
+
   test(`By ${client}: TLS is used, and a certificate that nobody has signed is refused`, async () => {
     const ca = certificate();
     const url = urlOf(server.port).replace("127.0.0.1", "localhost");
