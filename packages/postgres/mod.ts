@@ -19,6 +19,7 @@
 export {
   type CopyOptions,
   type CopyProgress,
+  type CopyRange,
   type CopyReport,
   copyStore,
   digestOf,

@@ -14,14 +14,22 @@ import {
 } from "@tinykvs/core/contract";
 import { encodeValue } from "./value_codec.ts";
 
+/** The bounds of a range that is copied. */
+export type CopyRange = Pick<Range, "prefix" | "gte" | "gt" | "lte" | "lt">;
+
 /** What `copyStore` may be told. An unknown name is a `TypeError`. */
 export interface CopyOptions {
   /**
    * Goes on after a copy that was broken off: entries that the target has are compared and not
    * written again, and entries that the source does not have are removed. Without it the target
-   * must be empty. Default false.
+   * must be empty, or the range of it. Default false.
    */
   resume?: boolean;
+  /**
+   * Copies the keys of a range only. What the target has outside of it stays as it is, and does not
+   * count. Default: all keys.
+   */
+  range?: CopyRange;
   /** The most entries of one write. Default 1000. */
   batchEntries?: number;
   /** Called after each write. */
@@ -69,12 +77,14 @@ interface TimedReader extends Reader {
 const BATCH_BYTES = 1024 * 1024;
 const NAMES = [
   "resume",
+  "range",
   "batchEntries",
   "onProgress",
   "signal",
   "verify",
   "expiry",
 ];
+const RANGE_NAMES = ["prefix", "gte", "gt", "lte", "lt"];
 
 /**
  * Copies every entry of `from`, as of the moment of the call, to `to`. The source may be written
@@ -113,8 +123,16 @@ export async function copyStore(
       throw new TypeError(`Cannot copy: unknown option "${name}"`);
     }
   }
+  for (const name of Object.keys(options.range ?? {})) {
+    if (!RANGE_NAMES.includes(name)) {
+      throw new TypeError(
+        `Cannot copy: unknown name "${name}" in the range, expected ${RANGE_NAMES.join(", ")}`,
+      );
+    }
+  }
   const {
     resume = false,
+    range: bounds = {},
     batchEntries = 1000,
     signal,
     verify = true,
@@ -128,23 +146,24 @@ export async function copyStore(
   }
   if (
     !resume &&
-    (await to.keys({ limit: 1, keyEncoding: "bytes" }).toArray()).length > 0
+    (await to.keys({ ...bounds, limit: 1, keyEncoding: "bytes" }).toArray()).length > 0
   ) {
     throw new StoreError(
       "ALREADY_EXISTS",
       "Cannot copy: the target is not empty; use { resume: true } to make it equal to the source",
     );
   }
+  const range: Range = {
+    ...bounds,
+    keyEncoding: "bytes",
+    ...(signal === undefined ? {} : { signal }),
+  };
   using source = from.snapshot();
   const target = new Target(to, batchEntries, onProgress);
-  await target.copy(
-    expiry ? timed(source, signal) : groups(source, signal),
-    resume,
-    signal,
-  );
+  await target.copy(expiry ? timed(source, range) : groups(source, range), resume, range);
   const report = target.report();
   if (!verify) return report;
-  const found = await digestOf(to, signal);
+  const found = await digestWithin(to, range);
   if (found.digest === report.digest) return report;
   throw new StoreError(
     "CORRUPTION",
@@ -172,22 +191,25 @@ export async function digestOf(
   reader: Reader,
   signal?: AbortSignal,
 ): Promise<{ readonly entries: number; readonly digest: string }> {
+  return await digestWithin(reader, {
+    keyEncoding: "bytes",
+    ...(signal === undefined ? {} : { signal }),
+  });
+}
+
+async function digestWithin(
+  reader: Reader,
+  range: Range,
+): Promise<{ readonly entries: number; readonly digest: string }> {
   const digest = new Digest();
-  for await (const items of groups(reader, signal)) {
+  for await (const items of groups(reader, range)) {
     for (const item of items) digest.add(item);
   }
   return { entries: digest.entries, digest: digest.finish() };
 }
 
 /** Entries in groups, keys as bytes. */
-async function* groups(
-  reader: Reader,
-  signal?: AbortSignal,
-): AsyncGenerator<Item[]> {
-  const range = {
-    keyEncoding: "bytes" as const,
-    ...(signal === undefined ? {} : { signal }),
-  };
+async function* groups(reader: Reader, range: Range): AsyncGenerator<Item[]> {
   await using cursor = reader.entries(range);
   for (;;) {
     const items = await cursor.nextMany(1000);
@@ -197,14 +219,7 @@ async function* groups(
 }
 
 /** As `groups`, with times of expiry. */
-async function* timed(
-  reader: Reader,
-  signal?: AbortSignal,
-): AsyncGenerator<Item[]> {
-  const range = {
-    keyEncoding: "bytes" as const,
-    ...(signal === undefined ? {} : { signal }),
-  };
+async function* timed(reader: Reader, range: Range): AsyncGenerator<Item[]> {
   if (typeof (reader as TimedReader).timedEntries === "function") {
     await using cursor = (reader as TimedReader).timedEntries(range);
     for (;;) {
@@ -215,7 +230,7 @@ async function* timed(
       if (entries.length < 1000) return;
     }
   }
-  for await (const items of groups(reader, signal)) {
+  for await (const items of groups(reader, range)) {
     const entries: (Entry | undefined)[] = await Promise.all(
       items.map(([key]) => reader.getEntry(key)),
     );
@@ -253,8 +268,8 @@ class Present {
   #items: Item[] = [];
   #at = 0;
 
-  constructor(reader: Reader, signal: AbortSignal | undefined) {
-    this.#groups = groups(reader, signal);
+  constructor(reader: Reader, range: Range) {
+    this.#groups = groups(reader, range);
   }
 
   /** The next one that was not passed. */
@@ -309,10 +324,10 @@ class Target {
   async copy(
     source: AsyncGenerator<Item[]>,
     resume: boolean,
-    signal: AbortSignal | undefined,
+    range: Range,
   ): Promise<void> {
     const view = resume ? this.#to.snapshot() : undefined;
-    const present = view && new Present(view, signal);
+    const present = view && new Present(view, range);
     try {
       for await (const items of source) {
         for (const item of items) {

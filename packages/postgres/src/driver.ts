@@ -18,6 +18,15 @@ export type Parameter = Uint8Array | string | number | boolean | null;
 /** A row: bytes are a `Uint8Array`, integers of 64 bits text, others as the client decodes them. */
 export type Row = readonly unknown[];
 
+/** How long a connection waits until the server has closed its side, when it is closed. */
+export const GOODBYE_MS = 1000;
+
+/** The time for a timer. Timers have 31 bits. */
+export function timerMs(limitMs: number): number {
+  const most = 2 ** 31 - 1;
+  return limitMs > 0 && limitMs < most ? limitMs : most;
+}
+
 /** One connection to the server. */
 export interface Connection {
   /** Whether it is lost, or was closed. */
@@ -31,7 +40,7 @@ export interface Connection {
   run(text: string): Promise<void>;
   /** Closes it at once, also if the server does not answer. Never throws. */
   destroy(): void;
-  /** Says goodbye to the server and closes it. Never throws. */
+  /** Says goodbye to the server and closes it, also if the server does not answer. Never throws. */
   close(): Promise<void>;
 }
 
@@ -60,6 +69,6 @@ export interface DriverOptions {
    * transaction mode, such as PgBouncer. Default true.
    */
   prepare?: boolean;
-  /** The time for a connection to be made. Default 10,000. */
+  /** The time for a connection to be made; 0 for no limit. Default 10,000. */
   connectTimeoutMs?: number;
 }

@@ -96,9 +96,10 @@ export class Lane {
   /** What to wait for before keys are read, so that earlier writes are seen. */
   before(ids: Iterable<string>): Promise<void> | undefined {
     if (this.#pending.size === 0) return undefined;
-    const range = this.#pending.get("*");
-    if (range !== undefined) return range.settled;
     const found = new Set<Promise<void>>();
+    // A range may have been deleted before or after the last write of the key.
+    const range = this.#pending.get("*");
+    if (range !== undefined) found.add(range.settled);
     for (const id of ids) {
       const job = this.#pending.get(`=${id}`);
       if (job !== undefined) found.add(job.settled);

@@ -1,6 +1,15 @@
 /** The driver for the client `pg` (node-postgres). */
 
-import type { Connection, Driver, DriverOptions, Parameter, Row, Statement } from "./driver.ts";
+import {
+  type Connection,
+  type Driver,
+  type DriverOptions,
+  GOODBYE_MS,
+  type Parameter,
+  type Row,
+  type Statement,
+  timerMs,
+} from "./driver.ts";
 
 /** The part of a `pg.Client` that the driver uses. */
 export interface PgClient {
@@ -65,11 +74,14 @@ export function pgDriver(
       const connection = await connect();
       connection.client.on("notification", () => onNotify());
       connection.client.on("end", () => onLost());
+      const timer = setTimeout(() => connection.destroy(), timerMs(connectTimeoutMs));
       try {
         await connection.run(`LISTEN "${channel}"`);
       } catch (error) {
         connection.destroy();
         throw error;
+      } finally {
+        clearTimeout(timer);
       }
       return connection;
     },
@@ -128,15 +140,21 @@ class PgConnection implements Connection {
   destroy(): void {
     this.#isClosed = true;
     // `end` waits for queries that are under way; the socket does not.
-    const { connection } = this.client as {
-      connection?: { stream?: { destroy?(): void } };
-    };
-    connection?.stream?.destroy?.();
+    this.#destroySocket();
     this.client.end().catch(() => {});
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    const timer = setTimeout(() => this.#destroySocket(), GOODBYE_MS);
     await this.client.end().catch(() => {});
+    clearTimeout(timer);
+  }
+
+  #destroySocket(): void {
+    const { connection } = this.client as {
+      connection?: { stream?: { destroy?(): void } };
+    };
+    connection?.stream?.destroy?.();
   }
 }

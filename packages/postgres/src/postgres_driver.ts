@@ -1,6 +1,15 @@
 /** The driver for the client `postgres` (postgres.js). */
 
-import type { Connection, Driver, DriverOptions, Parameter, Row, Statement } from "./driver.ts";
+import {
+  type Connection,
+  type Driver,
+  type DriverOptions,
+  GOODBYE_MS,
+  type Parameter,
+  type Row,
+  type Statement,
+} from "./driver.ts";
+import { type MakeSocket, Sockets } from "./sockets.ts";
 
 /** The part of a query of postgres.js that the driver uses. */
 interface Query extends PromiseLike<unknown> {
@@ -45,10 +54,11 @@ export function postgresDriver(
   url: string,
   options: DriverOptions & { readonly [name: string]: unknown } = {},
 ): Driver {
-  const { prepare = true, connectTimeoutMs = 10_000, ...given } = options;
-  const start = (onclose: () => void): Sql =>
+  const { prepare = true, connectTimeoutMs, ...given } = options;
+  const limitMs = connectTimeoutMs ??
+    1000 * Number(given["connect_timeout"] ?? 10);
+  const start = (sockets: Sockets, onclose: () => void): Sql =>
     postgres(url, {
-      connect_timeout: connectTimeoutMs / 1000,
       onnotice: () => {},
       ...given,
       connection: {
@@ -60,39 +70,65 @@ export function postgresDriver(
       max: 1,
       max_lifetime: null,
       idle_timeout: 0,
+      // The limit of the client begins anew with each attempt.
+      connect_timeout: 0,
+      socket: sockets.make,
       fetch_types: false,
       prepare,
       onclose,
     });
+  const newSockets = (): Sockets => new Sockets(given["socket"] as MakeSocket | undefined);
   return {
     name: "postgres",
     async connect() {
-      const connection = new PostgresConnection(prepare);
-      await connection.open(start(() => connection.onClose()));
+      const sockets = newSockets();
+      const connection = new PostgresConnection(sockets, prepare);
+      await connection.open(
+        start(sockets, () => connection.onClose()),
+        limitMs,
+      );
       return connection;
     },
-    async listen(channel, onNotify) {
-      // It connects again by itself, and calls the third argument each time.
-      const sql = start(() => {});
+    async listen(channel, onNotify, onLost) {
+      const sockets = newSockets();
+      const sql = start(sockets, () => {});
+      const close = (): Promise<void> => end(sql, sockets, 0);
       try {
-        await sql.listen(channel, onNotify, onNotify);
+        await sockets.first(sql.listen(channel, onNotify), limitMs);
       } catch (error) {
-        await sql.end({ timeout: 0 }).catch(() => {});
+        await close();
         throw error;
       }
-      return { close: () => sql.end({ timeout: 0 }).catch(() => {}) };
+      // The client would listen again by itself. It gets no socket for it.
+      sockets.onLost = () => {
+        void close();
+        onLost();
+      };
+      return { close };
     },
   };
 }
 
+/**
+ * Closes everything. First the client's end: it writes to its socket, and nobody would catch the
+ * error if TLS had lost its own meanwhile.
+ */
+async function end(sql: Sql, sockets: Sockets, limitMs: number): Promise<void> {
+  sockets.makeNoMore();
+  await sql.end({ timeout: limitMs / 1000 }).catch(() => {});
+  sockets.destroy();
+}
+
 class PostgresConnection implements Connection {
+  readonly #sockets: Sockets;
   readonly #prepare: boolean;
   #sql: Sql | undefined;
   #isClosed = false;
   /** The last query, if it has not ended. */
   #last: Promise<void> | undefined;
 
-  constructor(prepare: boolean) {
+  constructor(sockets: Sockets, prepare: boolean) {
+    this.#sockets = sockets;
     this.#prepare = prepare;
   }
 
@@ -100,10 +136,10 @@ class PostgresConnection implements Connection {
     return this.#isClosed;
   }
 
-  async open(sql: Sql): Promise<void> {
+  async open(sql: Sql, limitMs: number): Promise<void> {
     this.#sql = sql;
     try {
-      await sql.unsafe("SELECT 1").simple();
+      await this.#sockets.first(sql.unsafe("SELECT 1").simple(), limitMs);
     } catch (error) {
       this.destroy();
       throw error;
@@ -131,12 +167,16 @@ class PostgresConnection implements Connection {
 
   destroy(): void {
     this.#isClosed = true;
-    this.#sql?.end({ timeout: 0 }).catch(() => {});
+    void this.#end(0);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#sql?.end({ timeout: 1 }).catch(() => {});
+    await this.#end(GOODBYE_MS);
+  }
+
+  async #end(limitMs: number): Promise<void> {
+    if (this.#sql !== undefined) await end(this.#sql, this.#sockets, limitMs);
   }
 
   /** One query at a time: none may be waiting in the client when the connection is lost. */

@@ -19,6 +19,7 @@ import type { Backend } from "./backend.ts";
 import type { Driver, Row } from "./driver.ts";
 import { shownError } from "./errors.ts";
 import type { Lane } from "./lane.ts";
+import { Listener } from "./listener.ts";
 import { type Change, decodeCommits, isEmpty, shownOperation } from "./operations.ts";
 
 /** The rows of the log that one statement reads. */
@@ -49,7 +50,9 @@ export interface WatcherOptions {
 export class Watcher {
   readonly #backend: Backend;
   readonly #lane: Lane;
-  readonly #options: WatcherOptions;
+  readonly #pollMs: number;
+  /** Undefined: the log is only read from time to time. */
+  readonly #listener: Listener | undefined;
   readonly #entries = new Set<Entry>();
   /** The number of the last commit that was read. */
   #position = 0n;
@@ -57,12 +60,18 @@ export class Watcher {
   #reading: Promise<void> | undefined;
   #isDirty = false;
   #timers: ReturnType<typeof setInterval>[] = [];
-  #listener: { close(): Promise<void> } | undefined;
 
-  constructor(backend: Backend, lane: Lane, options: WatcherOptions) {
+  constructor(
+    backend: Backend,
+    lane: Lane,
+    { driver, channel, listen, pollMs }: WatcherOptions,
+  ) {
     this.#backend = backend;
     this.#lane = lane;
-    this.#options = options;
+    this.#pollMs = pollMs;
+    if (listen && driver.listen !== undefined) {
+      this.#listener = new Listener(driver, channel, () => this.#wake());
+    }
     lane.onCommit = (seq) => this.#catchUp(seq);
   }
 
@@ -102,32 +111,19 @@ export class Watcher {
     if (this.#isActive) return;
     this.#isActive = true;
     this.#position = seq;
-    const wake = (): void => void this.#read().catch(() => {});
-    const { driver, listen, pollMs } = this.#options;
     this.#timers = [
-      setInterval(wake, pollMs),
+      setInterval(() => {
+        this.#wake();
+        void this.#listener?.wake();
+      }, this.#pollMs),
       setInterval(() => void this.#renew().catch(() => {}), RENEW_MS),
     ];
-    if (!listen || driver.listen === undefined) return;
-    try {
-      await this.#listen();
-    } catch {
-      // The timer does it.
-    }
+    await this.#listener?.start();
   }
 
-  async #listen(): Promise<void> {
-    const { driver, channel } = this.#options;
-    const listener = await driver.listen!(
-      channel,
-      () => void this.#read().catch(() => {}),
-      () => {
-        if (this.#listener !== listener) return;
-        this.#listener = undefined;
-      },
-    );
-    if (this.#isActive) this.#listener = listener;
-    else await listener.close();
+  /** Something may be new. */
+  #wake(): void {
+    this.#read().catch(() => {});
   }
 
   #remove(entry: Entry): void {
@@ -139,9 +135,7 @@ export class Watcher {
     this.#isActive = false;
     for (const timer of this.#timers) clearInterval(timer);
     this.#timers = [];
-    const listener = this.#listener;
-    this.#listener = undefined;
-    await listener?.close();
+    await this.#listener?.stop();
   }
 
   /** Reads up to a commit of this handle. The commit has succeeded, whatever happens here. */
@@ -206,9 +200,7 @@ export class Watcher {
 
   async #renew(): Promise<void> {
     const { pool, statements } = this.#backend;
-    if (this.#options.listen && this.#listener === undefined) {
-      await this.#listen().catch(() => {});
-    }
+    void this.#listener?.wake();
     let row: Row | undefined;
     try {
       [row] = await pool.read("watch", statements.renew, []);

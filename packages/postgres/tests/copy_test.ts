@@ -136,3 +136,27 @@ test("A copy can be given up by a signal, and a mistaken option is refused", asy
   const report = await copyStore(from, to, { resume: true });
   assert.deepEqual([report.entries, report.written], [3000, 3000 - count]);
 });
+
+test("A copy of a range touches and compares these keys alone", async () => {
+  const from = await memory();
+  const to = await memory();
+  for (const key of ["a", "p1", "p2", "p3", "z"]) await from.put(key, key);
+  await to.put("other", 1);
+  const range = { prefix: "p" };
+  const first = await copyStore(from, to, { range });
+  assert.deepEqual([first.entries, first.written, first.removed], [3, 3, 0]);
+  assert.deepEqual(await to.keys().toArray(), ["other", "p1", "p2", "p3"]);
+  await assert.rejects(copyStore(from, to, { range }), /not empty/);
+  await to.put("p9", 1);
+  await to.delete("p1");
+  const { removed, written } = await copyStore(from, to, { range, resume: true });
+  assert.deepEqual([written, removed], [1, 1]);
+  const above = await copyStore(from, to, { range: { gt: "p3" } });
+  assert.equal(above.written, 1);
+  assert.deepEqual(await to.keys().toArray(), ["other", "p1", "p2", "p3", "z"]);
+  assert.deepEqual(await to.get("other"), 1);
+  // deno-lint-ignore no-explicit-any
+  const wrong = { limit: 1 } as any;
+  await assert.rejects(copyStore(from, to, { range: wrong }), TypeError);
+  await Promise.all([from.close(), to.close()]);
+});

@@ -11,7 +11,7 @@ import { shownAddress, writePostgres } from "../convert/postgres.ts";
 import { writeSqlite } from "../convert/sqlite.ts";
 import { EXIT, type InputError, UsageError } from "../errors.ts";
 import { writeOutput } from "../io/output_file.ts";
-import { boundOptions, boundsOf, isWholeStore } from "../range_options.ts";
+import { boundOptions, boundsOf, describeRange, isWholeStore } from "../range_options.ts";
 import type { Context } from "../context.ts";
 import type { Lease } from "../store_access.ts";
 import { escapeControls } from "../text/escape.ts";
@@ -50,8 +50,9 @@ export const exportCommand: Command = command({
 time at which an entry expires, too. Files and LevelDB
 have only bytes: text and bytes stay as they are, other values become their literals. For a backup,
 use checkpoint or dump. TARGET gets its name only when it is whole.
-PostgreSQL: makes a table of @tinykvs/postgres equal to the store, and compares the two. It asks if
-the table has entries. Broken off, the same command goes on: it writes what differs.`,
+PostgreSQL: makes a table of @tinykvs/postgres equal to the store, and compares the two; of a range,
+only these keys. It asks if the table has such entries. Broken off, the same command goes on: it
+writes what differs.`,
   examples: [
     ["./db export all.csv", "columns key, type and value"],
     [
@@ -90,10 +91,7 @@ the table has entries. Broken off, the same command goes on: it writes what diff
       return;
     }
     if (format === "postgres") {
-      if (!isWholeStore(range)) {
-        throw new UsageError("PostgreSQL gets the whole store: no range can be chosen");
-      }
-      return await exportToPostgres(context, lease, target, options.table ?? "kv");
+      return await exportToPostgres(context, lease, range, target, options.table ?? "kv");
     }
     using bar = context.progress("exporting");
     let entries = 0;
@@ -155,20 +153,26 @@ the table has entries. Broken off, the same command goes on: it writes what diff
   },
 });
 
+type Bounds = ReturnType<typeof boundsOf>;
+
 async function exportToPostgres(
   context: Context,
   lease: Lease,
+  range: Bounds,
   address: string,
   table: string,
 ): Promise<void> {
   const { output, prompt, settings, signal, terminal } = context;
   const target = `${shownAddress(address)}, table ${table}`;
-  const totalItems = lease.store.approximateSize({}).entries;
+  const totalItems = lease.store.approximateSize(range).entries;
   using bar = context.progress("exporting");
   const { entries, written, removed, digest } = await writePostgres(lease.store, address, table, {
+    range,
     replace: () =>
       prompt.confirm(
-        `The table has entries: this makes it equal to the store, and removes what the store lacks`,
+        `The table has entries: this makes ${
+          isWholeStore(range) ? "it" : `its ${describeRange(range)}`
+        } equal to the store, and removes what the store lacks`,
       ),
     onProgress: (progress) => bar.update({ doneBytes: 0, items: progress.entries, totalItems }),
     signal,

@@ -3,7 +3,7 @@
  * keep every type and the times at which entries expire.
  */
 
-import type { CopyProgress, CopyReport, PostgresStore } from "@tinykvs/postgres";
+import type { CopyProgress, CopyRange, CopyReport, PostgresStore } from "@tinykvs/postgres";
 import { CommandError, EXIT, UsageError } from "../errors.ts";
 import type { OpenStore } from "../store_access.ts";
 import type { StoredEntry } from "../values/json_form.ts";
@@ -54,15 +54,16 @@ function storedEntry(
 }
 
 /**
- * Makes a table equal to a store, as it is at this moment, and compares the two.
+ * Makes a range of a table equal to that of a store, as it is at this moment, and compares the two.
  *
- * @param replace is asked before anything is changed, if the table has entries
+ * @param replace is asked before anything is changed, if the table has entries in the range
  */
 export async function writePostgres(
   store: OpenStore,
   address: string,
   table: string,
   options: {
+    readonly range: CopyRange;
     readonly replace: () => Promise<void>;
     readonly onProgress: (progress: CopyProgress) => void;
     readonly signal: AbortSignal;
@@ -70,10 +71,10 @@ export async function writePostgres(
 ): Promise<CopyReport> {
   const { copyStore } = await packages();
   await using target = await openTable(address, table, true);
-  const isFilled = (await target.keys({ limit: 1 }).toArray()).length > 0;
+  const { range, onProgress, signal } = options;
+  const isFilled = (await target.keys({ ...range, limit: 1 }).toArray()).length > 0;
   if (isFilled) await options.replace();
-  const { onProgress, signal } = options;
-  return await copyStore(store, target, { resume: isFilled, onProgress, signal });
+  return await copyStore(store, target, { range, resume: isFilled, onProgress, signal });
 }
 
 /** Opens a table. Its name is checked before anything is sent. */
