@@ -18,6 +18,7 @@ import { IoError, LockedError, StoreError } from "../errors.ts";
 import { goStore } from "../go/go_store.ts";
 import {
   type KeyShownBy,
+  leastLargeBytes,
   type Options,
   ownFields,
   type ResolvedOptions,
@@ -413,6 +414,7 @@ function prepare(
     },
     memtableSizeBytes,
     readOnly,
+    largeValueBytes: leastLargeBytes(options),
     scheduler,
     foreign: FOREIGN_STORES,
   };

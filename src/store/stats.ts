@@ -4,6 +4,8 @@
  */
 
 import { pendingCompactionBytes } from "../compaction/picker.ts";
+import type { Levels } from "../compaction/plan.ts";
+import { valueFilesOf } from "../compaction/value_space.ts";
 import type { Background } from "./background/background.ts";
 import type { StoreState } from "./state/store_state.ts";
 
@@ -62,6 +64,15 @@ export interface Stats {
   readonly filterBytes: number;
   /** Number of table files that are open. */
   readonly openFiles: number;
+  /** Files with large values that tables refer to. */
+  readonly values: {
+    /** Number of files: value files, and logs that are kept for their values. */
+    readonly files: number;
+    /** Size of the files in bytes. */
+    readonly sizeBytes: number;
+    /** Bytes in them that tables refer to. The rest is dead. */
+    readonly usedBytes: number;
+  };
   /** The levels, from 0. */
   readonly levels: readonly LevelStats[];
   /** Bytes that have to be compacted to bring every level within its limit, as a rough guess. */
@@ -114,6 +125,7 @@ export function collectStats(state: StoreState, background: Background): Stats {
     scan: { tombstones: state.deadRanges.walked },
     ...metadataBytes(state),
     openFiles: resources.handles.openCount + (state.pins?.count ?? 0),
+    values: valueStats(tables),
     levels: tables.map((level, number) => ({
       level: number,
       tables: level.length,
@@ -131,6 +143,16 @@ export function collectStats(state: StoreState, background: Background): Stats {
       bytesWritten: compactions.writtenBytes,
     },
   };
+}
+
+function valueStats(levels: Levels): Stats["values"] {
+  let [sizeBytes, usedBytes] = [0, 0];
+  const files = valueFilesOf(levels);
+  for (const file of files.values()) {
+    sizeBytes += file.sizeBytes;
+    usedBytes += file.usedBytes;
+  }
+  return { files: files.size, sizeBytes, usedBytes };
 }
 
 function metadataBytes(state: StoreState): { indexBytes: number; filterBytes: number } {

@@ -142,15 +142,21 @@ export class Logs {
     return this.#logs.find((log) => log.writer.number > number)!.writer.number;
   }
 
+  /** Bytes in the log with this number. */
+  sizeOf(number: number): number {
+    return this.#logs.find(({ writer }) => writer.number === number)!.writer.sizeBytes;
+  }
+
   /**
    * Closes and deletes the logs below a number: their entries are in tables, and the manifest says
-   * so.
+   * so. A log that `isUsed` stays: tables refer to large values in it.
    */
-  removeBelow(number: number): void {
+  removeBelow(number: number, isUsed: (number: number) => boolean = () => false): void {
     const obsolete = this.#logs.filter((log) => log.writer.number < number);
     this.#logs = this.#logs.filter((log) => log.writer.number >= number);
     for (const log of obsolete) {
       this.#close(log);
+      if (isUsed(log.writer.number)) continue;
       try {
         this.#fileSystem.removeSync(this.#path(log.writer.number));
       } catch (error) {
