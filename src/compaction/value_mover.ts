@@ -85,11 +85,10 @@ export class ValueMover {
     const at = contentStart(valueBytes, valueStart) - valueStart;
     value.set(valueBytes.subarray(valueStart, valueStart + at));
     writeReference(value, this.#view, at, {
+      ...from,
       kind: IN_VALUE_FILE,
       number: this.#created.at(-1)!,
       offset,
-      length: from.length,
-      crc: from.crc,
     });
     const placed = this.#entry;
     placed.keyBytes = entry.keyBytes;

@@ -2,8 +2,8 @@
  * Reads large values from the logs and value files that hold them. A search or a scan that finds a
  * reference asks its driver for the value, as it asks for a block.
  *
- * Values are not cached: they would wash the blocks out, and the page cache has them. The bytes of a
- * value are checked against the CRC of its reference before anything else looks at them.
+ * Values are not cached: they would wash the blocks out, and the page cache has them. The bytes of
+ * a value are checked against the CRC of its reference before anything else looks at them.
  */
 
 import { crc32 } from "../bytes/crc32.ts";

@@ -1,6 +1,6 @@
 /**
- * Which files hold the large values of a table, and how many bytes of each it refers to. What a file
- * has beyond the sum over all tables is dead: no counter has to be kept right.
+ * Which files hold the large values of a table, and how many bytes of each it refers to. What a
+ * file has beyond the sum over all tables is dead: no counter has to be kept right.
  *
  * Encoded, for each file: u8 kind, u32 number, u64 bytes referred to, u64 entries that refer to it.
  * The manifest adds u64 size of the file: a table does not know it yet when it is written.

@@ -15,12 +15,13 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { CODEC_NONE, type Compressor } from "../compression/compressor.ts";
 import { decompressorFor } from "../compression/compressors.ts";
 import { DecodeError } from "../errors.ts";
-import { MAX_VALUE_BYTES, TYPE_MSGPACK, TYPE_PACKED, TYPE_TOMBSTONE } from "./value.ts";
+import { MAX_VALUE_BYTES, TYPE_PACKED } from "./value.ts";
+import { mayBeLarge } from "./value_reference.ts";
 
 /** Bytes in front of the compressed ones. */
 export const PACKED_HEADER_BYTES = 7;
 
-/** Pieces of a sample, and their length. A value of less than twice the sample is its own sample. */
+/** Pieces of a sample, and their length. A value of less than two samples is its own sample. */
 const SAMPLE_PIECES = 4;
 const PIECE_BYTES = 4096;
 /** A value that would save less than an eighth is stored as it is. */
@@ -37,8 +38,8 @@ export function packedType(bytes: Uint8Array, start: number): number | undefined
 }
 
 /**
- * Decompresses the packed value in `bytes[start, end)` into new memory, which has `headroom` bytes in
- * front of the value.
+ * Decompresses the packed value in `bytes[start, end)` into new memory, which has `headroom` bytes
+ * in front of the value.
  *
  * @throws {DecodeError} it is malformed
  */
@@ -59,7 +60,7 @@ export function unpackValue(
   if (decompressor === undefined) {
     throw new DecodeError(`packed value has the codec ${codec}, which can't be read here`, start);
   }
-  if (type === 0 || type === TYPE_TOMBSTONE || type > TYPE_MSGPACK) {
+  if (!mayBeLarge(type)) {
     throw new DecodeError(`packed value has the type ${type}, expected that of a value`, start + 2);
   }
   const from = start + PACKED_HEADER_BYTES;

@@ -13,7 +13,7 @@ import { DecodeError, TypeMismatchError } from "../errors.ts";
 import { EXPIRY_BYTES, isExpiring, requireExpiry } from "./expiry.ts";
 import { Extension } from "./extension.ts";
 import { copyBytes } from "./owned_bytes.ts";
-import { packedType, unpackValue } from "./packed_value.ts";
+import { unpackValue } from "./packed_value.ts";
 import { RecordDecoder, unsafeInt64 } from "./record_decoder.ts";
 import { appendRecord, isRecord } from "./record_encoder.ts";
 import { appendText, decodeText } from "./text_codec.ts";
@@ -29,6 +29,7 @@ import {
   TYPE_MSGPACK,
   TYPE_PACKED,
   TYPE_RECORD,
+  TYPE_REFERENCE,
   TYPE_STRING,
   TYPE_TOMBSTONE,
   type Value,
@@ -333,12 +334,12 @@ export function valueTypeAt(
       if (type === "tombstone") throw unknownType(bytes, content, end);
       return type;
     }
-    case TYPE_PACKED: {
-      const type = packedType(bytes, start);
-      if (type === TYPE_PACKED || type === TYPE_EXPIRING || type === TYPE_TOMBSTONE) {
-        throw unknownType(bytes, start, end);
-      }
-      return valueTypeAt(Uint8Array.of(type ?? 0), 0, 1);
+    case TYPE_PACKED:
+    case TYPE_REFERENCE: {
+      // Both have the type of the value at the same place.
+      const type = start + 2 < end ? bytes[start + 2]! : 0;
+      if (type > TYPE_MSGPACK) throw unknownType(bytes, start, end);
+      return valueTypeAt(bytes, start + 2, end);
     }
     default:
       throw unknownType(bytes, start, end);

@@ -94,8 +94,8 @@ export class JobThread {
   }
 
   /**
-   * As `flushJob`, to the file of that number; large values stay in the log. Undefined if the thread has ended before it got the
-   * job: nothing was done then.
+   * As `flushJob`, to the file of that number; large values stay in the log. Undefined if the
+   * thread has ended before it got the job: nothing was done then.
    */
   *flush(
     memtable: Memtable,

@@ -334,8 +334,8 @@ export function readManifest(
 }
 
 /**
- * @throws {CorruptionError} a table, or a file with large values of a table, is not among the names,
- *   or a table's number can't be the store's
+ * @throws {CorruptionError} a table, or a file with large values of a table, is not among the
+ *   names, or a table's number can't be the store's
  */
 export function requireTables(
   options: RecoveryOptions,
@@ -355,8 +355,8 @@ export function requireTables(
       );
     }
     for (const { kind, number } of metadata.valueUses) {
-      const name = nameOfValues(kind, number);
-      if (!present.has(name)) throw missingFile(options, name);
+      const values = nameOfValues(kind, number);
+      if (!present.has(values)) throw missingFile(options, values);
     }
   }
 }

@@ -7,9 +7,13 @@ import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { crc32 } from "../../bytes/crc32.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import { contentStart } from "../../value/expiry.ts";
-import { isPacked } from "../../value/packed_value.ts";
-import { isTombstone } from "../../value/value_codec.ts";
-import { IN_LOG, REFERENCE_BYTES, writeReference } from "../../value/value_reference.ts";
+import { isPacked, packedType } from "../../value/packed_value.ts";
+import {
+  IN_LOG,
+  mayBeLarge,
+  REFERENCE_BYTES,
+  writeReference,
+} from "../../value/value_reference.ts";
 
 /** Memory that a longer key has made larger is dropped. */
 const KEEP_BYTES = 4096;
@@ -41,8 +45,10 @@ export class LargeValues {
   ): boolean {
     const valueStart = keyEnd + 4;
     const content = contentStart(bytes, valueStart);
-    const isLarge = isPacked(bytes, content) || end - content >= this.#leastBytes;
-    if (!isLarge || isTombstone(bytes, content)) {
+    const isPlain = !isPacked(bytes, content);
+    const type = isPlain ? bytes[content] : packedType(bytes, content);
+    const isLarge = !isPlain || end - content >= this.#leastBytes;
+    if (!isLarge || !mayBeLarge(type)) {
       memtable.insert(sequence, bytes, view, start, keyEnd, end);
       return false;
     }
@@ -54,6 +60,7 @@ export class LargeValues {
     entry.reserve(REFERENCE_BYTES);
     writeReference(entry.bytes, entry.view, entry.length, {
       kind: IN_LOG,
+      type: type!,
       number: log,
       offset: position + content,
       length: end - content,

@@ -92,8 +92,8 @@ export interface CheckedTable extends TableIdentity {
 }
 
 /**
- * A task that checks a table and the large values that it refers to. It calls `onBytes` after every part, and gives good blocks to
- * `visit`. A block is valid during the call.
+ * A task that checks a table and the large values that it refers to. It calls `onBytes` after every
+ * part, and gives good blocks to `visit`. A block is valid during the call.
  */
 export function* checkTable(
   fileSystem: FileSystem,

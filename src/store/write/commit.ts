@@ -154,15 +154,18 @@ export class Commit {
     this.#keepBatchMemory(payload);
     log.beginRecord();
     if (packer === undefined) log.buffer.appendBytes(payload.bytes, 0, payload.length);
-    else {
-      try {
-        packer.append(log.buffer, payload, length);
-      } catch (error) {
-        log.cancelRecord();
-        throw error;
-      }
-    }
+    else this.#pack(log, packer, payload, length);
     return this.#commit(log, length, hasRanges, hasLarge);
+  }
+
+  /** Appends a payload to the record that was begun, with large values packed. */
+  #pack(log: LogWriter, packer: PayloadPacker, payload: ByteWriter, count: number): void {
+    try {
+      packer.append(log.buffer, payload, count);
+    } catch (error) {
+      log.cancelRecord();
+      throw error;
+    }
   }
 
   /** Freezes the memtable unless it is empty. */
