@@ -14,7 +14,6 @@ import { contentStart } from "../value/expiry.ts";
 import {
   IN_VALUE_FILE,
   isReference,
-  readReference,
   REFERENCE_BYTES,
   writeReference,
 } from "../value/value_reference.ts";
@@ -71,9 +70,9 @@ export class ValueMover {
    * @throws {CorruptionError} the value is damaged; {IoError} a file can't be read or written
    */
   place(entry: EntryView): EntryView {
-    const { valueBytes, valueView, valueStart, valueEnd } = entry;
+    const { valueBytes, valueStart } = entry;
     if (!isReference(valueBytes, valueStart)) return entry;
-    const from = readReference(valueBytes, valueView, valueStart, valueEnd);
+    const from = this.#reader.requestOf(entry);
     if (this.#moves !== "all" && !this.#moves.has(from.number)) return entry;
     const file = this.#file ??= this.#create();
     const offset = file.append(

@@ -15,6 +15,7 @@ import {
   IN_VALUE_FILE,
   readReference,
   type ValueFileKind,
+  type ValueReference,
 } from "../value/value_reference.ts";
 
 const USE_BYTES = 21;
@@ -40,13 +41,16 @@ export const NO_USES: readonly ValueUse[] = [];
 export class UseCollector {
   readonly #uses = new Map<number, ValueUse>();
 
-  /**
-   * Notes an entry whose value is a reference.
-   *
-   * @throws {DecodeError} it is malformed
-   */
+  /** Notes an entry whose value is a reference. A malformed one is left to whoever reads it. */
   add({ valueBytes, valueView, valueStart, valueEnd }: EntryView): void {
-    const { kind, number, length } = readReference(valueBytes, valueView, valueStart, valueEnd);
+    let reference: ValueReference;
+    try {
+      reference = readReference(valueBytes, valueView, valueStart, valueEnd);
+    } catch (error) {
+      if (error instanceof DecodeError) return;
+      throw error;
+    }
+    const { kind, number, length } = reference;
     const { usedBytes = 0, entryCount = 0 } = this.#uses.get(number) ?? {};
     this.#uses.set(number, {
       ...{ kind, number, sizeBytes: 0 },

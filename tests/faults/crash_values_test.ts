@@ -15,15 +15,14 @@ const workloads: readonly Workload[] = (["batch", "none"] as const).map((walSync
   peaks: { levels: 2 },
   script: async (run) => {
     await run.open();
-    for (let i = 0; i < 8; i++) {
-      await run.wait(run.batch(5, 24, 400));
-      await run.wait(run.put(24, 900));
-      if (i % 3 === 0) run.transactionSync(4, 24, 300);
-      if (i % 4 === 1) await run.wait(run.transaction(4, 24, 300));
-      if (i % 4 === 3) await run.wait(run.flush());
+    for (let i = 0; i < 5; i++) {
+      await run.wait(run.batch(5, 16, 400));
+      await run.wait(run.put(16, 900));
+      if (i === 1) await run.wait(run.transaction(3, 16, 300));
+      if (i % 2 === 1) await run.wait(run.flush());
       run.peak();
-      if (i === 6) await run.wait(run.compact());
-      if (i === 4) await run.crash("strict");
+      if (i === 3) await run.wait(run.compact());
+      if (i === 2) await run.crash("strict");
     }
     run.checkAll();
     await run.wait(run.flush());
@@ -38,4 +37,4 @@ const workloads: readonly Workload[] = (["batch", "none"] as const).map((walSync
   },
 }));
 
-crashTests("tests/faults/crash_values_test.ts", workloads, { opened: 500, nested: 500 });
+crashTests("tests/faults/crash_values_test.ts", workloads, { opened: 250, nested: 250 });

@@ -32,6 +32,18 @@ export const valueBugs: readonly Bug[] = [
     symptom: /CorruptionError|not a prefix|Cannot read the value/,
   },
   {
+    name: "log-of-values-without-sync",
+    item: "beyond the list",
+    does: "does not sync a log before a manifest names a table that refers to it",
+    edits: [{
+      file: "src/store/background/flush_queue.ts",
+      find: "      yield* logs.syncEnded(immutable.logNumber);\n",
+      replace: "",
+    }],
+    caughtBy: crashes("A store with large values, with walSync"),
+    symptom: /CorruptionError|not a prefix|Cannot read the value/,
+  },
+  {
     name: "log-removed-under-references",
     item: "beyond the list",
     does: "deletes a flushed log although tables refer to values in it",

@@ -11,7 +11,7 @@ import { isRefusal } from "../../errors.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import { ENTRIES_PER_PAUSE } from "../../platform/pacing.ts";
-import { isReference, referredLength } from "../../value/value_reference.ts";
+import { IN_LOG, isReference, referredLength } from "../../value/value_reference.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import { tableName } from "../../version/file_names.ts";
@@ -185,6 +185,9 @@ export class FlushQueue {
     // needed before the first entry came.
     if (added === undefined) yield syncDirectoryStep(fileSystem, directory);
     logs.markNamesDurable(newestLog);
+    if (added?.valueUses.some(({ kind }) => kind === IN_LOG)) {
+      yield* logs.syncEnded(immutable.logNumber);
+    }
     const nextLog = logs.numberAfter(immutable.logNumber);
     yield* versions.apply({
       lastSequence: immutable.lastSequence,

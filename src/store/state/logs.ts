@@ -9,6 +9,7 @@
 
 import { IoError } from "../../errors.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
+import { syncStep, type Task } from "../../platform/task.ts";
 import { logName } from "../../version/file_names.ts";
 import { LOG_VERSION } from "../../wal/log_format.ts";
 import { LogWriter } from "../../wal/log_writer.ts";
@@ -140,6 +141,15 @@ export class Logs {
   /** Number of the log after the given one. */
   numberAfter(number: number): number {
     return this.#logs.find((log) => log.writer.number > number)!.writer.number;
+  }
+
+  /** Makes a log durable that nothing is appended to any more: tables will refer to its values. */
+  *syncEnded(number: number): Task<void> {
+    const { writer } = this.#logs.find((log) => log.writer.number === number)!;
+    if (writer.isDurable) return;
+    const size = writer.writtenBytes;
+    yield syncStep(writer.handle);
+    writer.markDurable(size);
   }
 
   /** Bytes in the log with this number. */
