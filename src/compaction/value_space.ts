@@ -7,6 +7,8 @@
  * manifest has: at rest, at most `MAX_DEAD_PART` dead bytes for each living one.
  */
 
+import { VALUE_FILE_HEADER_BYTES } from "../sstable/value_file.ts";
+import { IN_VALUE_FILE } from "../value/value_reference.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import type { Compaction, CompactionOptions } from "./compaction.ts";
 import { totalSize } from "./compaction.ts";
@@ -38,17 +40,23 @@ export interface MemtableValues {
   readonly keyCount: number;
 }
 
-/** Sizes of all files of values, and the part of each that tables refer to. */
+/**
+ * Sizes of all files of values, and the part of each that tables refer to. The header of a value
+ * file is not counted: else a file of one short value would always look mostly dead.
+ */
 export function valueFilesOf(
   levels: Levels,
 ): ReadonlyMap<number, { readonly sizeBytes: number; readonly usedBytes: number }> {
   const files = new Map<number, { sizeBytes: number; usedBytes: number }>();
   for (const tables of levels) {
     for (const { valueUses } of tables) {
-      for (const { number, sizeBytes, usedBytes } of valueUses) {
+      for (const { kind, number, sizeBytes, usedBytes } of valueUses) {
         const file = files.get(number);
-        if (file === undefined) files.set(number, { sizeBytes, usedBytes });
-        else file.usedBytes += usedBytes;
+        if (file !== undefined) file.usedBytes += usedBytes;
+        else {
+          const headerBytes = kind === IN_VALUE_FILE ? VALUE_FILE_HEADER_BYTES : 0;
+          files.set(number, { sizeBytes: sizeBytes - headerBytes, usedBytes });
+        }
       }
     }
   }

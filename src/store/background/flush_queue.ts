@@ -7,6 +7,7 @@
  */
 
 import { flushJob } from "../../compaction/flush_job.ts";
+import { MAX_DEAD_PART } from "../../compaction/value_space.ts";
 import { isRefusal } from "../../errors.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
@@ -135,7 +136,7 @@ export class FlushQueue {
     const newTable = (): number => fileNumber;
     const log = this.#valueLogOf(immutable);
     if (log === undefined) return yield* flushJob(memtable, tableOutput, newTable);
-    const keepsLog = (yield* livingValueBytes(memtable)) * 2 >= log.sizeBytes;
+    const keepsLog = isWorthKeeping(log, yield* livingValueBytes(memtable));
     return yield* flushJob(memtable, tableOutput, newTable, {
       sizes: new Map([[log.number, log.sizeBytes]]),
       newValueFile: keepsLog ? undefined : () => versions.newFileNumber(),
@@ -163,7 +164,7 @@ export class FlushQueue {
     const log = this.#valueLogOf(immutable);
     // Values are moved here: with a memtable that is large enough for the thread they are few.
     const isForThread = log === undefined ||
-      (yield* livingValueBytes(immutable.memtable)) * 2 >= log.sizeBytes;
+      isWorthKeeping(log, yield* livingValueBytes(immutable.memtable));
     if (isForThread && jobThread?.takesFlush(immutable.memtable)) {
       try {
         const flushed = yield* jobThread.flush(immutable.memtable, threadFileNumber, log);
@@ -200,6 +201,11 @@ export class FlushQueue {
     this.count++;
     this.writtenBytes += added?.sizeBytes ?? 0;
   }
+}
+
+/** Whether a log has few enough dead bytes to be kept for its values. */
+function isWorthKeeping({ sizeBytes }: ValueLog, livingBytes: number): boolean {
+  return sizeBytes - livingBytes <= MAX_DEAD_PART * livingBytes;
 }
 
 /** Bytes of the large values of a memtable's newest entries. */
