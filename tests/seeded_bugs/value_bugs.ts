@@ -28,7 +28,7 @@ export const valueBugs: readonly Bug[] = [
       find: "    yield syncStep(this.#handle);\n",
       replace: "",
     }],
-    caughtBy: crashes("A store with large values, with walSync"),
+    caughtBy: crashes('A store with large values, with walSync "none",'),
     symptom: /CorruptionError|not a prefix|Cannot read the value/,
   },
   {
@@ -40,7 +40,7 @@ export const valueBugs: readonly Bug[] = [
       find: "      yield* logs.syncEnded(immutable.logNumber);\n",
       replace: "",
     }],
-    caughtBy: crashes("A store with large values, with walSync"),
+    caughtBy: crashes('A store with large values, with walSync "none",'),
     symptom: /CorruptionError|not a prefix|Cannot read the value/,
   },
   {
@@ -53,7 +53,7 @@ export const valueBugs: readonly Bug[] = [
       replace: "",
     }],
     caughtBy: directed(FILE, /^Large values come back by every way of reading/),
-    symptom: /ENOENT/,
+    symptom: /ENOENT|is missing/,
   },
   {
     name: "open-removes-logs-of-values",

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import {
   CorruptionError,
   type EmbeddedStore,
+  type Key,
   openSync,
   type Options,
   repairSync,
@@ -94,9 +95,9 @@ for (const compression of ["none", "zstd"] as const) {
     let store = bench.open();
     const check = async (): Promise<void> => {
       requireSame(store, model);
-      const pairs: [string, Value][] = [];
+      const pairs: [Key, Value][] = [];
       for await (const pair of store.entries()) pairs.push(pair);
-      assert.deepEqual(new Map(pairs), model);
+      assert.deepEqual(new Map(pairs), new Map<Key, Value>(model));
       assert.deepEqual(await store.values().toArray(), [...model.values()]);
       const keys = [...model.keys()];
       assert.deepEqual(await store.getMany(keys), [...model.values()]);
@@ -120,7 +121,12 @@ for (const compression of ["none", "zstd"] as const) {
       assert.deepEqual((await cursor.next()).value, ["half", model.get("half")]);
       await cursor[Symbol.asyncDispose]();
     };
-    for (const [key, value] of model) await store.put(key, value);
+    for (const [key, value] of model) {
+      const put = store.put(key, value);
+      // In the same turn, before the group of writes is handed to the system.
+      assert.deepEqual(store.getSync(key), value, key);
+      await put;
+    }
     await check();
     await store.flush();
     await check();
@@ -396,7 +402,7 @@ test("Checkpoints have all values: in the own format, and in that of the Go prog
     store.putSync(`key ${random.below(40)}`, value);
     if (i === 30) await store.flush();
   }
-  for (const [key, value] of store.entries()) model.set(key, value);
+  for (const [key, value] of store.entries()) model.set(String(key), value);
   await store.checkpoint("/copy");
   await store.checkpoint("/go", { format: "go-v0.4" });
   for (const directory of ["/copy", "/go"]) {
@@ -439,7 +445,7 @@ test("A damaged value is named by verify, does not come into a copy, and is left
   assert.equal(verifyStoreSync("/db", { fileSystem }).isSound, true);
   store = bench.open();
   assert.equal(store.countSync(), 19);
-  for (const [key, value] of store.entries()) assert.deepEqual(value, model.get(key));
+  for (const [key, value] of store.entries()) assert.deepEqual(value, model.get(String(key)));
   await store.compact();
   assert.equal(store.countSync(), 19);
   store.closeSync();
