@@ -7,7 +7,7 @@
  * needed for recovery any more (store/state/logs.ts).
  */
 
-import { ValueReader } from "../sstable/value_reader.ts";
+import type { ValueReader } from "../sstable/value_reader.ts";
 import type { ValueUse } from "../sstable/value_uses.ts";
 import { IN_LOG, type ValueFileKind } from "../value/value_reference.ts";
 import { nameOfValues } from "./file_names.ts";
