@@ -451,6 +451,60 @@ test("A damaged value is named by verify, does not come into a copy, and is left
   store.closeSync();
 });
 
+test("Damage to any byte of a file of values gives the right values or a CorruptionError", () => {
+  const random = new Random(15);
+  for (const kind of [".wal", ".val"]) {
+    const bench = new Bench(15, { largeValueBytes: 64 });
+    const model = new Map<string, Value>();
+    const store = bench.open({ flushOnClose: false });
+    for (let i = 0; i < 4; i++) {
+      const value = i % 2 === 0 ? randomBytes(80, random) : "words and words ".repeat(20 + i);
+      store.putSync(`key ${i}`, value);
+      model.set(`key ${i}`, value);
+    }
+    if (kind === ".wal") store.flushSync();
+    store.closeSync();
+    // A recovery moves the values of logs to a value file.
+    bench.open().closeSync();
+    const [name] = bench.names(kind);
+    const path = `/db/${name}`;
+    const whole = bench.fileSystem.content(path);
+    let noticed = 0;
+    for (let at = 0; at < whole.length; at++) {
+      const damaged = whole.slice();
+      damaged[at]! ^= 1 << (at % 8);
+      bench.fileSystem.setContent(path, damaged);
+      const { isSound } = verifyStoreSync("/db", { fileSystem: bench.fileSystem });
+      const reader = bench.open({ readOnly: true });
+      let isRight = true;
+      for (const [key, value] of model) {
+        try {
+          assert.deepEqual(reader.getSync(key), value);
+        } catch (error) {
+          assert.ok(error instanceof CorruptionError && error.file === path, String(error));
+          isRight = false;
+        }
+      }
+      reader.closeSync();
+      assert.equal(isSound, isRight, `byte ${at} of ${name}`);
+      if (!isRight) noticed++;
+    }
+    assert.ok(noticed > whole.length / 3, `${noticed} of ${whole.length}`);
+    for (let length = whole.length - 1; length > 0; length = Math.floor(length * 0.8)) {
+      bench.fileSystem.setContent(path, whole.slice(0, length));
+      const reader = bench.open({ readOnly: true });
+      for (const [key, value] of model) {
+        try {
+          assert.deepEqual(reader.getSync(key), value);
+        } catch (error) {
+          assert.ok(error instanceof CorruptionError && error.file === path, String(error));
+        }
+      }
+      reader.closeSync();
+    }
+  }
+});
+
 test("A missing file of values is reported by open, and nothing is changed", () => {
   const random = new Random(11);
   const bench = new Bench(11);
