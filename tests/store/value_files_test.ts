@@ -470,7 +470,9 @@ test("Damage to any byte of a file of values gives the right values or a Corrupt
     const path = `/db/${name}`;
     const whole = bench.fileSystem.content(path);
     let noticed = 0;
-    for (let at = 0; at < whole.length; at++) {
+    let tried = 0;
+    for (let at = 0; at < whole.length; at += 1 + random.below(4)) {
+      tried++;
       const damaged = whole.slice();
       damaged[at]! ^= 1 << (at % 8);
       bench.fileSystem.setContent(path, damaged);
@@ -489,7 +491,7 @@ test("Damage to any byte of a file of values gives the right values or a Corrupt
       assert.equal(isSound, isRight, `byte ${at} of ${name}`);
       if (!isRight) noticed++;
     }
-    assert.ok(noticed > whole.length / 3, `${noticed} of ${whole.length}`);
+    assert.ok(noticed > tried / 3, `${noticed} of ${tried}`);
     for (let length = whole.length - 1; length > 0; length = Math.floor(length * 0.8)) {
       bench.fileSystem.setContent(path, whole.slice(0, length));
       const reader = bench.open({ readOnly: true });
