@@ -457,7 +457,7 @@ test("Damage to any byte of a file of values gives the right values or a Corrupt
     const bench = new Bench(15, { largeValueBytes: 64 });
     const model = new Map<string, Value>();
     const store = bench.open({ flushOnClose: false });
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 6; i++) {
       const value = i % 2 === 0 ? randomBytes(80, random) : "words and words ".repeat(20 + i);
       store.putSync(`key ${i}`, value);
       model.set(`key ${i}`, value);
