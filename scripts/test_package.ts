@@ -35,8 +35,11 @@ const node = binaryOf("node");
 /** What tests/package/app prints for a working package, with the thread or without it. */
 const EXPECTED =
   /^zstd 8000 Alice (?:worker|inline), snappy 8000 Alice (?:worker|inline), none 8000 Alice (?:worker|inline), memory true$/m;
-/** `open` alone, minified and compressed by gzip, may be this large. Raise it with a reason. */
-const MAX_OPEN_GZIP_BYTES = 240_000;
+/**
+ * `open` alone, minified and compressed by gzip, may be this large. Raise it with a reason: the last
+ * one, from 240,000, was large values, in the engine and in the worker.
+ */
+const MAX_OPEN_GZIP_BYTES = 250_000;
 const TYPESCRIPTS = ["5.4", "5.7", "5.9", "6.0", "7.0"];
 const TIMEOUT_MS = 1_200_000;
 

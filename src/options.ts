@@ -119,6 +119,12 @@ export interface Options {
    */
   backgroundThread?: boolean;
   /**
+   * Values of this encoded size and more are kept apart from keys: they are written once, to the
+   * log, and memtables and tables only refer to them, so compactions do not rewrite them. From 64
+   * to 1 GiB, or false for none. Default 8 KiB (docs/decisions/0037-large-values.md).
+   */
+  largeValueBytes?: number | false;
+  /**
    * Whether `close` writes what is in memory to a table, so that the next `open` has nothing to do.
    * With false it makes the write-ahead log durable and leaves it, as a crash would: closing takes
    * one sync, and the next `open` for writing reads the log and writes the table. Default true.
@@ -148,6 +154,8 @@ export type ResolvedOptions =
   & Pick<Options, "fileMode" | "directoryMode">;
 
 const MIB = 1024 * 1024;
+/** Chosen by measurement (decision 37). */
+const DEFAULT_LARGE_VALUE_BYTES = 8 * 1024;
 
 /**
  * The default options, to spread and change.
@@ -181,6 +189,7 @@ export function defaultOptions(): Options {
     levelSizeMultiplier: 10,
     maxLevels: 7,
     backgroundThread: true,
+    largeValueBytes: DEFAULT_LARGE_VALUE_BYTES,
     flushOnClose: true,
   };
 }
@@ -270,6 +279,12 @@ function isRate(value: unknown): string | undefined {
     : "a number between 0 and 1, or false";
 }
 
+function isLargeSize(value: unknown): string | undefined {
+  if (value === false) return undefined;
+  const expected = integer(64, 1024 * MIB)(value);
+  return expected === undefined ? undefined : `${expected}, or false`;
+}
+
 const CHECKS: Readonly<Record<keyof Options, Check>> = {
   preset: oneOf("default", "low-memory", "high-performance"),
   createIfMissing: isBoolean,
@@ -295,6 +310,7 @@ const CHECKS: Readonly<Record<keyof Options, Check>> = {
   levelSizeMultiplier: integer(2, 100),
   maxLevels: integer(2, 7),
   backgroundThread: isBoolean,
+  largeValueBytes: isLargeSize,
   flushOnClose: isBoolean,
 };
 
@@ -363,6 +379,11 @@ export function resolveOptions(options: Options | undefined): ResolvedOptions {
  */
 export function ownFields<T extends object>(given: T): T {
   return Object.assign(Object.create(null) as T, given);
+}
+
+/** The encoded size from which on values are kept apart from keys; Infinity for none. */
+export function leastLargeBytes({ largeValueBytes }: Pick<Options, "largeValueBytes">): number {
+  return largeValueBytes === false ? Infinity : largeValueBytes ?? DEFAULT_LARGE_VALUE_BYTES;
 }
 
 /** The options that compaction needs. */

@@ -49,6 +49,8 @@ export interface Compaction {
   readonly deeper: readonly (readonly TableMetadata[])[];
   /** Entries that expire by this time, in milliseconds since 1970, are dropped. Default: none. */
   readonly nowMs?: number | undefined;
+  /** The files whose large values are moved to new ones. Default: none. */
+  readonly moves?: readonly number[] | undefined;
 }
 
 /** The edit that replaces a compaction's inputs by its outputs. */

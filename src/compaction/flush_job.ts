@@ -11,14 +11,27 @@ import { ENTRIES_PER_PAUSE } from "../platform/pacing.ts";
 import type { Task } from "../platform/task.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
+import { ValueMover } from "./value_mover.ts";
+
+/** What a flush does with large values, which are in logs: it leaves them there, or moves all. */
+export interface FlushedValues {
+  /** Gives the numbers of new value files, if they are moved. */
+  readonly newValueFile?: (() => number) | undefined;
+  /** The directory that they are moved from. Default: that of the table. */
+  readonly from?: string;
+  /** The sizes of the logs, if they stay there. */
+  readonly sizes?: ReadonlyMap<number, number> | undefined;
+}
 
 /** A task that writes the memtable; its result is the durable table, or undefined for no entry. */
 export function flushJob(
   memtable: Memtable,
   options: TableOutputOptions,
   newFileNumber: () => number,
+  values?: FlushedValues,
 ): Task<TableMetadata | undefined> {
-  return writeTable(memtable.wholeCursor(), memtable.deletedSpans, options, newFileNumber);
+  const { deletedSpans } = memtable;
+  return writeTable(memtable.wholeCursor(), deletedSpans, options, newFileNumber, values);
 }
 
 /**
@@ -30,20 +43,31 @@ export function* writeTable(
   deletedSpans: readonly KeySpan[],
   options: TableOutputOptions,
   newFileNumber: () => number,
+  values: FlushedValues = {},
 ): Task<TableMetadata | undefined> {
   const output = new TableOutput(options, 0, newFileNumber);
+  const { newValueFile } = values;
+  const mover = newValueFile && new ValueMover(options, "all", newValueFile, values.from);
   let isFinished = false;
   try {
     let entries = 0;
     for (let at = cursor.seekToStart(); at === AT_ENTRY; at = cursor.advance()) {
-      output.add(cursor.entry);
-      if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
+      if (mover === undefined) output.add(cursor.entry);
+      else {
+        output.add(mover.place(cursor.entry));
+        yield* mover.endFullFile();
+      }
+      if (++entries % ENTRIES_PER_PAUSE === 0 || mover !== undefined) yield undefined;
     }
-    const tables = yield* output.finish(deletedSpans);
+    if (mover !== undefined) yield* mover.finish();
+    const tables = yield* output.finish(deletedSpans, mover?.sizes ?? values.sizes);
     isFinished = true;
     return tables[0];
   } finally {
     // This runs even if the store is closed meanwhile: a cancelled generator runs nothing else.
-    if (!isFinished) output.abandon();
+    if (!isFinished) {
+      output.abandon();
+      mover?.abandon();
+    }
   }
 }

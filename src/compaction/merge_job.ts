@@ -37,6 +37,7 @@ import { firstEndingAtOrAfter, LiveTable } from "../version/version.ts";
 import { type Compaction, MAX_OVERLAP_FACTOR } from "./compaction.ts";
 import { isHidden, neededSpans, SpanCutter } from "./covered.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
+import { ValueMover } from "./value_mover.ts";
 
 /**
  * For each input. More is not faster from the page cache, and leaves more memory outside of the
@@ -64,6 +65,8 @@ export function* mergeJob(
     verifyChecksums: true,
   };
   const output = new TableOutput(options, compaction.outputLevel, newFileNumber);
+  const { moves } = compaction;
+  const mover = moves === undefined ? undefined : new ValueMover(options, moves, newFileNumber);
   let isFinished = false;
   try {
     const { cursor, spans } = openInputs(compaction, options, resources);
@@ -88,19 +91,42 @@ export function* mergeJob(
           yield* output.finishTable(cutter.takeThrough(output.lastKey));
         }
         if (!output.isOpen) below.startOutput();
-        output.add(isAlive ? entry : tombstoneOf(entry));
+        const kept = isAlive ? entry : tombstoneOf(entry);
+        if (mover === undefined) output.add(kept);
+        else {
+          output.add(mover.place(kept));
+          yield* mover.endFullFile();
+        }
       }
-      if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
+      if (++entries % ENTRIES_PER_PAUSE === 0 || mover !== undefined) yield undefined;
       at = cursor.advance();
     }
-    const tables = yield* output.finish(cutter.rest);
+    if (mover !== undefined) yield* mover.finish();
+    const tables = yield* output.finish(cutter.rest, sizesAfter(compaction, mover));
     isFinished = true;
     return tables;
   } finally {
     // This runs even if the store is closed meanwhile: a cancelled generator runs nothing else.
-    if (!isFinished) output.abandon();
+    if (!isFinished) {
+      output.abandon();
+      mover?.abandon();
+    }
     resources.handles.close();
   }
+}
+
+/** The sizes of the files that hold large values: those of the inputs, and new ones. */
+function sizesAfter(
+  { inputs }: Compaction,
+  mover: ValueMover | undefined,
+): ReadonlyMap<number, number> {
+  const sizes = new Map(mover?.sizes);
+  for (const { tables } of inputs) {
+    for (const { valueUses } of tables) {
+      for (const { number, sizeBytes } of valueUses) sizes.set(number, sizeBytes);
+    }
+  }
+  return sizes;
 }
 
 /** Opens the inputs. `spans` are the deleted spans of all of them. */

@@ -22,6 +22,7 @@ import { hasSpans, pickHidden } from "./covered.ts";
 import { groupsOfLevel0, type Levels, merge, move, overlapping, rangeOf } from "./plan.ts";
 import { pickSmallTables, smallOfLevel0 } from "./small_tables.ts";
 import { BUSY_RULE, deadCount, IDLE_RULE, pickTombstones } from "./tombstones.ts";
+import { levelToSink, pickDeadValues } from "./value_space.ts";
 
 /**
  * Compact up to this many adjacent tables at once, so that tables of the next level which they
@@ -37,7 +38,8 @@ const MAX_INPUT_FILES = 12;
 /**
  * The most urgent compaction: of tables that are hidden as a whole, which costs nothing; then for a
  * level that is beyond its limit, then for small tables, then for tombstones and entries that
- * expire by `nowMs`. Undefined if there is nothing to do.
+ * expire by `nowMs`, then for files of large values that are mostly dead. Undefined if there is
+ * nothing to do.
  */
 export function pickCompaction(
   levels: Levels,
@@ -56,7 +58,8 @@ export function pickCompaction(
     }
   }
   if (bestLevel < 0) {
-    return pickSmallTables(levels, options) ?? pickTombstones(levels, options, BUSY_RULE, nowMs);
+    return pickSmallTables(levels, options) ??
+      pickTombstones(levels, options, BUSY_RULE, nowMs) ?? pickDeadValues(levels, options);
   }
   return bestLevel === 0
     ? pickFromLevel0(levels, options)
@@ -71,8 +74,12 @@ export function pickIdleCompaction(
   options: CompactionOptions,
   nowMs = 0,
 ): Compaction | undefined {
-  return pickCompaction(levels, options, nowMs) ??
+  const compaction = pickCompaction(levels, options, nowMs) ??
     pickTombstones(levels, options, IDLE_RULE, nowMs);
+  if (compaction !== undefined) return compaction;
+  const level = levelToSink(levels, options);
+  if (level === undefined) return undefined;
+  return level === 0 ? pickFromLevel0(levels, options) : pickFromLevel(levels, level, options);
 }
 
 /**

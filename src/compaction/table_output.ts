@@ -33,6 +33,8 @@ export interface TableOutputOptions {
   readonly buffers?: TableBufferPool;
 }
 
+const NO_SIZES: ReadonlyMap<number, number> = new Map();
+
 /** Writes a series of tables for one level. */
 export class TableOutput {
   readonly #options: TableOutputOptions;
@@ -89,9 +91,12 @@ export class TableOutput {
 
   /**
    * Completes the last table, with the deleted spans that are left, and makes all names durable.
-   * Returns the tables in key order.
+   * Returns the tables in key order. `valueSizes` are the sizes of the files with large values.
    */
-  *finish(deletedSpans: readonly KeySpan[] = NO_SPANS): Task<readonly TableMetadata[]> {
+  *finish(
+    deletedSpans: readonly KeySpan[] = NO_SPANS,
+    valueSizes: ReadonlyMap<number, number> = NO_SIZES,
+  ): Task<readonly TableMetadata[]> {
     if (!this.isOpen && deletedSpans.length > 0) {
       // A table has an entry. This one says no more than the span.
       this.add(tombstoneAt(deletedSpans[0]!.lower));
@@ -100,7 +105,7 @@ export class TableOutput {
     if (this.#tables.length > 0) {
       yield syncDirectoryStep(this.#options.fileSystem, this.#options.directory);
     }
-    return this.#tables;
+    return this.#tables.map((table) => withSizes(table, valueSizes));
   }
 
   /** Closes and removes everything that was written. */
@@ -138,6 +143,16 @@ export class TableOutput {
   #path(number: number): string {
     return this.#options.fileSystem.joinPath(this.#options.directory, tableName(number));
   }
+}
+
+/** The metadata with the sizes of the files that hold large values. */
+function withSizes(table: TableMetadata, sizes: ReadonlyMap<number, number>): TableMetadata {
+  if (table.valueUses.length === 0) return table;
+  const valueUses = table.valueUses.map((use) => ({
+    ...use,
+    sizeBytes: sizes.get(use.number) ?? 0,
+  }));
+  return { ...table, valueUses };
 }
 
 /** The deletion of a key. */

@@ -99,8 +99,14 @@ export function* writeGoStore(
 /** About the size of a view: bytes of files, and entries including hidden ones. */
 function sizeOf({ memtables, version }: ReadView): { bytes: number; entries: number } {
   const parts = [
-    ...memtables.map(({ sizeBytes, entryCount }) => ({ sizeBytes, entryCount })),
-    ...version.tables.flat(),
+    ...memtables.map(({ sizeBytes, valueBytes, entryCount }) => ({
+      sizeBytes: sizeBytes + valueBytes,
+      entryCount,
+    })),
+    ...version.tables.flat().map(({ sizeBytes, valueUses, entryCount }) => ({
+      sizeBytes: valueUses.reduce((sum, { usedBytes }) => sum + usedBytes, sizeBytes),
+      entryCount,
+    })),
   ];
   return {
     bytes: parts.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),

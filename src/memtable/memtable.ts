@@ -46,6 +46,12 @@ export class Memtable implements MemtableEntries {
   expiringCount = 0;
   /** The latest time at which one of those expires. */
   latestExpiry = 0;
+  /** The log that holds its large values; undefined if it has none, or if nobody may delete it. */
+  valueLog: number | undefined;
+  /** Bytes of the large values that it refers to, every version counted. */
+  valueBytes = 0;
+  /** Number of entries that refer to large values. */
+  valueCount = 0;
   /** Number of read views that show it. Internal to them. */
   references = 0;
   /** The deleted ranges, or undefined if there are none: then nobody pays for them. */
@@ -94,6 +100,9 @@ export class Memtable implements MemtableEntries {
     this.#deletions = undefined;
     this.expiringCount = 0;
     this.latestExpiry = 0;
+    this.valueLog = undefined;
+    this.valueBytes = 0;
+    this.valueCount = 0;
   }
 
   /** Releases the memory that is not used: it will be needed again, but not soon. */

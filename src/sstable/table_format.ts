@@ -29,6 +29,8 @@
  *                      span. They ascend and do not touch. They hide entries of older tables, and none of
  *                      this one
  *     tag 8, critical  times at which entries expire (table_expiry.ts). Written if some do
+ *     tag 9, critical  the files that hold large values of the table (value_uses.ts). Written if
+ *              there are any
  *
  * A reader refuses a table with an unknown critical tag and skips other unknown ones.
  *
@@ -51,6 +53,7 @@ import {
   type TableExpiry,
   tableExpiryBytes,
 } from "./table_expiry.ts";
+import { decodeUses, encodedUseBytes, encodeUses, NO_USES, type ValueUse } from "./value_uses.ts";
 
 /** Length of the footer. */
 export const FOOTER_BYTES = 64;
@@ -72,6 +75,7 @@ const TAG_CONTENT = 4;
 const TAG_LONE_BLOCKS = 6;
 const TAG_DELETED_SPANS = 7;
 const TAG_EXPIRY = 8;
+const TAG_VALUE_USES = 9;
 const FLAG_CRITICAL = 1;
 /**
  * A metadata section has some hundred bytes, more with deleted spans; this bounds what a damaged
@@ -128,6 +132,8 @@ export interface TableExtension {
   readonly deletedSpans?: readonly KeySpan[];
   /** The times at which entries expire, if some do. */
   readonly expiry?: TableExpiry | undefined;
+  /** The files that hold large values of the table, if there are any. */
+  readonly valueUses?: readonly ValueUse[];
   /** CRC-32 over metadata and footer, which identifies the table's content. */
   readonly checksum: number;
 }
@@ -171,6 +177,11 @@ export function encodeTableTail(
   if (expiry !== undefined) {
     appendFieldHeader(writer, TAG_EXPIRY, FLAG_CRITICAL, tableExpiryBytes(expiry));
     encodeTableExpiry(writer, expiry);
+  }
+  const { valueUses = NO_USES } = extension;
+  if (valueUses.length > 0) {
+    appendFieldHeader(writer, TAG_VALUE_USES, FLAG_CRITICAL, encodedUseBytes(valueUses));
+    encodeUses(writer, valueUses);
   }
 
   const checksumAt = writer.length;
@@ -298,6 +309,7 @@ function decodeFields(
   let loneBlocks: Uint8Array | undefined;
   let deletedSpans: readonly KeySpan[] | undefined;
   let expiry: TableExpiry | undefined;
+  let valueUses: readonly ValueUse[] | undefined;
   const reader = new ByteReader(bytes, start, end);
   while (reader.remaining > 0) {
     const tag = reader.uint16();
@@ -324,6 +336,8 @@ function decodeFields(
       if (length > 0) deletedSpans = decodeSpans(field);
     } else if (tag === TAG_EXPIRY) {
       expiry = decodeTableExpiry(field);
+    } else if (tag === TAG_VALUE_USES) {
+      valueUses = decodeUses(field);
     } else if ((flags & FLAG_CRITICAL) !== 0) {
       throw new UnknownTableFeature(`a table with the critical field ${tag}`);
     }
@@ -333,6 +347,7 @@ function decodeFields(
     ...(loneBlocks === undefined ? {} : { loneBlocks }),
     ...(deletedSpans === undefined ? {} : { deletedSpans }),
     ...(expiry === undefined ? {} : { expiry }),
+    ...(valueUses === undefined ? {} : { valueUses }),
   };
 }
 

@@ -18,13 +18,16 @@ import type { FileHandle } from "../platform/file_system.ts";
 import { runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { expiryAt, isExpiring } from "../value/expiry.ts";
+import { TYPE_MSGPACK } from "../value/value.ts";
 import { isTombstone } from "../value/value_codec.ts";
+import { isReference } from "../value/value_reference.ts";
 import { type BlockBuilder, MAX_BLOCK_ENTRIES } from "./block_builder.ts";
 import type { FilterBuilder } from "./filter_builder.ts";
 import { TableBuffers, WRITE_BYTES } from "./table_buffers.ts";
 import { appendBlockFooter, encodeTableTail } from "./table_format.ts";
 import { ExpiryCollector, type TableExpiry } from "./table_expiry.ts";
 import { encodeIndexHead } from "./table_index.ts";
+import { NO_USES, UseCollector, type ValueUse } from "./value_uses.ts";
 
 /**
  * A shorter block of one entry is not marked, because reading a page takes as long as reading a
@@ -64,6 +67,8 @@ export interface TableSummary {
   readonly checksum: number;
   /** The times at which entries expire, if some do. */
   readonly expiry: TableExpiry | undefined;
+  /** The files that hold large values of the table; their sizes are not known here. */
+  readonly valueUses: readonly ValueUse[];
 }
 
 /** Writes a table front to back. */
@@ -84,6 +89,7 @@ export class TableWriter {
   readonly #loneBlocks: number[] = [];
   #isLastMortal = false;
   #expiry: ExpiryCollector | undefined;
+  #uses: UseCollector | undefined;
   #smallest: Uint8Array | undefined;
   /** The last key, in the block builder or, after a closed block, a copy. */
   #lastView: DataView;
@@ -159,6 +165,9 @@ export class TableWriter {
     this.#entryCount++;
     const { valueBytes, valueStart } = entry;
     this.#isLastMortal = true;
+    if (valueBytes[valueStart]! > TYPE_MSGPACK && isReference(valueBytes, valueStart)) {
+      (this.#uses ??= new UseCollector()).add(entry);
+    }
     if (isTombstone(valueBytes, valueStart)) this.#tombstoneCount++;
     else if (isExpiring(valueBytes, valueStart)) {
       // A time that is larger is damage, which the reader of the value reports.
@@ -203,6 +212,7 @@ export class TableWriter {
     const indexSize = output.length - indexStart;
     const indexCrc = crc32(output.bytes, output.view, indexStart, output.length);
     const expiry = this.#expiry?.finish();
+    const valueUses = this.#uses?.finish() ?? NO_USES;
     const checksum = encodeTableTail(
       output,
       {
@@ -222,6 +232,7 @@ export class TableWriter {
         loneBlocks: Uint8Array.from(this.#loneBlocks),
         deletedSpans,
         expiry,
+        valueUses,
       },
     );
     this.#writeOut();
@@ -233,6 +244,7 @@ export class TableWriter {
       deletedSpans,
       checksum,
       expiry,
+      valueUses,
     };
   }
 

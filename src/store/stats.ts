@@ -4,6 +4,8 @@
  */
 
 import { pendingCompactionBytes } from "../compaction/picker.ts";
+import type { Levels } from "../compaction/plan.ts";
+import { valueFilesOf } from "../compaction/value_space.ts";
 import type { Background } from "./background/background.ts";
 import type { StoreState } from "./state/store_state.ts";
 
@@ -73,6 +75,15 @@ export interface Stats {
   readonly filterBytes: number;
   /** Number of table files that are open. */
   readonly openFiles: number;
+  /** Files with large values that tables refer to. */
+  readonly values: {
+    /** Number of files: value files, and logs that are kept for their values. */
+    readonly files: number;
+    /** Size of the files in bytes. */
+    readonly sizeBytes: number;
+    /** Bytes in them that tables refer to. The rest is dead. */
+    readonly usedBytes: number;
+  };
   /** The levels, from 0. */
   readonly levels: readonly LevelStats[];
   /** Bytes that have to be compacted to bring every level within its limit, as a rough guess. */
@@ -139,6 +150,7 @@ export function collectStats(state: StoreState, background: Background): Stats {
     scan: { tombstones: state.deadRanges.walked },
     ...metadataBytes(state),
     openFiles: resources.handles.openCount + (state.pins?.count ?? 0),
+    values: valueStats(tables),
     levels,
     pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
     stalls: { count: background.stalls, totalMs: background.stalledMs },
@@ -154,6 +166,16 @@ export function collectStats(state: StoreState, background: Background): Stats {
 
 function sumOf<T>(items: readonly T[], count: (item: T) => number): number {
   return items.reduce((sum, item) => sum + count(item), 0);
+}
+
+function valueStats(levels: Levels): Stats["values"] {
+  let [sizeBytes, usedBytes] = [0, 0];
+  const files = valueFilesOf(levels);
+  for (const file of files.values()) {
+    sizeBytes += file.sizeBytes;
+    usedBytes += file.usedBytes;
+  }
+  return { files: files.size, sizeBytes, usedBytes };
 }
 
 function metadataBytes(state: StoreState): { indexBytes: number; filterBytes: number } {

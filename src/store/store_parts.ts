@@ -2,7 +2,7 @@
 
 import { WeightedCache } from "../cache/weighted_cache.ts";
 import { compressorFor } from "../compression/compressors.ts";
-import type { ResolvedOptions } from "../options.ts";
+import { leastLargeBytes, type ResolvedOptions } from "../options.ts";
 import type { FileLock, FileSystem } from "../platform/file_system.ts";
 import type { Scheduler } from "../platform/scheduler.ts";
 import { BlockCache } from "../sstable/block_cache.ts";
@@ -70,6 +70,7 @@ export function prepare(
     },
     memtableSizeBytes,
     readOnly,
+    largeValueBytes: leastLargeBytes(options),
     scheduler,
     foreign,
   };

@@ -17,6 +17,8 @@
  *                 else its callers stored, except a nil
  *   9 expiring    u64 milliseconds since 1970, and then one of the above except a tombstone: the key
  *                 has no value from that time on (expiry.ts). No version of Go writes this
+ *   10 packed     a large value, compressed: only in logs and value files (packed_value.ts)
+ *   11 reference  where a large value is: only in memtables and tables (value_reference.ts)
  *
  * Bytes after an encoded value inside its range are ignored, as in Go.
  */
@@ -51,3 +53,7 @@ export const TYPE_RECORD = 7;
 export const TYPE_MSGPACK = 8;
 /** Type byte of a value that expires; its time and its own type byte follow. */
 export const TYPE_EXPIRING = 9;
+/** Type byte of a large value that is compressed. */
+export const TYPE_PACKED = 10;
+/** Type byte of a reference to a large value in another file. */
+export const TYPE_REFERENCE = 11;

@@ -13,6 +13,7 @@ import { DecodeError, TypeMismatchError } from "../errors.ts";
 import { EXPIRY_BYTES, isExpiring, requireExpiry } from "./expiry.ts";
 import { Extension } from "./extension.ts";
 import { copyBytes } from "./owned_bytes.ts";
+import { unpackValue } from "./packed_value.ts";
 import { RecordDecoder, unsafeInt64 } from "./record_decoder.ts";
 import { appendRecord, isRecord } from "./record_encoder.ts";
 import { appendText, decodeText } from "./text_codec.ts";
@@ -26,7 +27,9 @@ import {
   TYPE_FLOAT64,
   TYPE_INT64,
   TYPE_MSGPACK,
+  TYPE_PACKED,
   TYPE_RECORD,
+  TYPE_REFERENCE,
   TYPE_STRING,
   TYPE_TOMBSTONE,
   type Value,
@@ -269,6 +272,10 @@ export class ValueDecoder {
         if (isExpiring(bytes, content)) throw unknownType(bytes, content, end);
         return this.decode(bytes, view, content, end);
       }
+      case TYPE_PACKED: {
+        const value = unpackValue(bytes, view, start, end);
+        return this.decode(value, new DataView(value.buffer), 0, value.length);
+      }
       default:
         throw unknownType(bytes, start, end);
     }
@@ -326,6 +333,13 @@ export function valueTypeAt(
         : "tombstone";
       if (type === "tombstone") throw unknownType(bytes, content, end);
       return type;
+    }
+    case TYPE_PACKED:
+    case TYPE_REFERENCE: {
+      // Both have the type of the value at the same place.
+      const type = start + 2 < end ? bytes[start + 2]! : 0;
+      if (type > TYPE_MSGPACK) throw unknownType(bytes, start, end);
+      return valueTypeAt(bytes, start + 2, end);
     }
     default:
       throw unknownType(bytes, start, end);

@@ -6,6 +6,7 @@
  *     MANIFEST-000007  the history of the set of tables
  *     000012.wal       a write-ahead log
  *     000013.sst       a table
+ *     000014.val       a value file: large values that were moved out of logs
  *     LOCK             held while the store is open; LOCK.holder says by whom
  *     *.tmp            an unfinished file, CURRENT.tmp
  *     *.damaged        a file that a repair has put aside, under its name before that
@@ -13,6 +14,7 @@
  */
 
 import { SYNC_NAME_START } from "../platform/restricted_file_system.ts";
+import { IN_LOG, type ValueFileKind } from "../value/value_reference.ts";
 
 /** Name of the file that names the manifest. */
 export const CURRENT_NAME = "CURRENT";
@@ -50,7 +52,7 @@ export function isSyncName(name: string): boolean {
 }
 
 /** What a numbered file is. */
-export type NumberedKind = "manifest" | "log" | "table";
+export type NumberedKind = "manifest" | "log" | "table" | "values";
 
 /** A numbered file of a store. */
 export interface NumberedFile {
@@ -70,23 +72,41 @@ export function logName(number: number): string {
   return `${padded(number)}.wal`;
 }
 
+/** Name of a value file. */
+export function valueFileName(number: number): string {
+  return `${padded(number)}.val`;
+}
+
+/** Name of the file that holds large values. */
+export function nameOfValues(kind: ValueFileKind, number: number): string {
+  return kind === IN_LOG ? logName(number) : valueFileName(number);
+}
+
 /** Name of a manifest. */
 export function manifestName(number: number): string {
   return `MANIFEST-${padded(number)}`;
 }
 
+const KINDS: Readonly<Record<string, NumberedKind>> = {
+  manifest: "manifest",
+  wal: "log",
+  sst: "table",
+  val: "values",
+};
+const NAMES: Readonly<Record<NumberedKind, (number: number) => string>> = {
+  manifest: manifestName,
+  log: logName,
+  table: tableName,
+  values: valueFileName,
+};
+
 /** The file that a name means, or undefined for any other name. */
 export function parseFileName(name: string): NumberedFile | undefined {
-  const match = /^(?:MANIFEST-(\d{6,10})|(\d{6,10})\.(wal|sst))$/.exec(name);
+  const match = /^(?:MANIFEST-(\d{6,10})|(\d{6,10})\.(wal|sst|val))$/.exec(name);
   if (match === null) return undefined;
   const number = Number(match[1] ?? match[2]);
-  const kind = match[1] !== undefined ? "manifest" : match[3] === "wal" ? "log" : "table";
-  const canonical = kind === "manifest"
-    ? manifestName(number)
-    : kind === "log"
-    ? logName(number)
-    : tableName(number);
-  if (canonical !== name || number > MAX_FILE_NUMBER) return undefined;
+  const kind = KINDS[match[3] ?? "manifest"]!;
+  if (NAMES[kind](number) !== name || number > MAX_FILE_NUMBER) return undefined;
   return { kind, number };
 }
 

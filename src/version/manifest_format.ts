@@ -4,7 +4,8 @@
  * Manifest header, 24 bytes:
  *
  *     0   8 bytes  magic "TKVSMAN" and the byte 0x01
- *     8   u32      format version, 1; 2 if a table may have deleted spans or entries that expire
+ *     8   u32      format version, 1; 2 if a table may have deleted spans or entries that expire, 3 if
+ *                  large values of a table may be in other files
  *     12  u32      number of this manifest, as in its name
  *     16  u32      id of the store, random, from CURRENT
  *     20  u32      CRC-32 of bytes 0 to 19
@@ -44,8 +45,11 @@ export const MANIFEST_HEADER_BYTES = 24;
  * library reads it.
  */
 export const MANIFEST_VERSION = 1;
-/** The version of a manifest whose tables may have them. An older library refuses it. */
-export const NEWEST_MANIFEST_VERSION = 2;
+/**
+ * The version of a manifest whose tables may have them (2), and large values in other files (3). An
+ * older library refuses what it does not know.
+ */
+export const NEWEST_MANIFEST_VERSION = 3;
 /** CURRENT is never longer than this. */
 export const MAX_CURRENT_BYTES = 128;
 

@@ -6,6 +6,7 @@
 import { compareRanges } from "../bytes/compare.ts";
 import { type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
 import type { TableExpiry } from "../sstable/table_expiry.ts";
+import { NO_USES, type ValueUse } from "../sstable/value_uses.ts";
 
 /** A table of a version. */
 export interface TableMetadata {
@@ -30,6 +31,8 @@ export interface TableMetadata {
   readonly largest: Uint8Array;
   /** The keys that the table hides of older tables. Its own entries are not hidden. */
   readonly deletedSpans: readonly KeySpan[];
+  /** The files that hold large values of the table. */
+  readonly valueUses: readonly ValueUse[];
   /** A view of `smallest`. */
   readonly smallestView: DataView;
   /** A view of `largest`. */
@@ -39,8 +42,8 @@ export interface TableMetadata {
 /** Makes metadata, adding the views. */
 export function tableMetadata(
   fields:
-    & Omit<TableMetadata, "smallestView" | "largestView" | "deletedSpans">
-    & Partial<Pick<TableMetadata, "deletedSpans">>,
+    & Omit<TableMetadata, "smallestView" | "largestView" | "deletedSpans" | "valueUses">
+    & Partial<Pick<TableMetadata, "deletedSpans" | "valueUses">>,
 ): TableMetadata {
   return {
     number: fields.number,
@@ -52,6 +55,7 @@ export function tableMetadata(
     smallest: fields.smallest,
     largest: fields.largest,
     deletedSpans: fields.deletedSpans ?? NO_SPANS,
+    valueUses: fields.valueUses ?? NO_USES,
     smallestView: viewOf(fields.smallest),
     largestView: viewOf(fields.largest),
   };

@@ -15,7 +15,9 @@
  *     6  u32 number of a table that the edit has added before, and the times
  *        at which its entries expire (sstable/table_expiry.ts)
  *     7  deleted spans of the table that was added last: u32 length and that many bytes, the spans
- *        (span_codec.ts). Only in manifests of version 2
+ *        (span_codec.ts). Only in manifests of version 2 and later
+ *     8  the files that hold large values of the table that was added last: u32 length and that many
+ *        bytes, the uses with the sizes of the files (sstable/value_uses.ts). Only in version 3
  *
  * An edit is one manifest record, so it is applied whole or not at all.
  */
@@ -26,6 +28,7 @@ import { DecodeError } from "../errors.ts";
 import type { KeySpan } from "../iterator/key_spans.ts";
 import { decodeSpans, encodedSpanBytes, encodeSpans } from "../iterator/span_codec.ts";
 import { decodeTableExpiry, encodeTableExpiry } from "../sstable/table_expiry.ts";
+import { decodeUses, encodeUses, type ValueUse } from "../sstable/value_uses.ts";
 import { MAX_FILE_NUMBER } from "./file_names.ts";
 import { compareViews, type TableMetadata, tableMetadata } from "./table_metadata.ts";
 
@@ -39,6 +42,7 @@ const TAG_REMOVED = 4;
 const TAG_ADDED = 5;
 const TAG_EXPIRY = 6;
 const TAG_DELETED_SPANS = 7;
+const TAG_VALUE_USES = 8;
 
 /** Which logs recovery needs. */
 export interface LogState {
@@ -119,12 +123,23 @@ export function encodeVersionEdit(writer: ByteWriter, edit: VersionEdit): void {
       writer.appendUint32(encodedSpanBytes(table.deletedSpans));
       encodeSpans(writer, table.deletedSpans);
     }
+    if (table.valueUses.length > 0) {
+      writer.appendUint8(TAG_VALUE_USES);
+      const lengthAt = writer.length;
+      writer.appendUint32(0);
+      encodeUses(writer, table.valueUses, true);
+      writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
+    }
   }
 }
 
-/** Whether a manifest of version 1 can't hold the edit. */
-export function needsVersion2({ added }: VersionEdit): boolean {
-  return added.some(({ table }) => table.deletedSpans.length > 0 || table.expiry !== undefined);
+/** The lowest version of a manifest that can hold the edit. */
+export function versionFor({ added }: VersionEdit): number {
+  if (added.some(({ table }) => table.valueUses.length > 0)) return 3;
+  const needs2 = added.some(({ table }) =>
+    table.deletedSpans.length > 0 || table.expiry !== undefined
+  );
+  return needs2 ? 2 : 1;
 }
 
 /**
@@ -158,6 +173,10 @@ export function decodeVersionEdit(
       const last = added.pop();
       if (last === undefined) throw new DecodeError("deleted spans come before any table", at);
       added.push({ ...last, table: { ...last.table, deletedSpans: readSpans(reader) } });
+    } else if (tag === TAG_VALUE_USES && version > 2) {
+      const last = added.pop();
+      if (last === undefined) throw new DecodeError("files of values come before any table", at);
+      added.push({ ...last, table: { ...last.table, valueUses: readUses(reader) } });
     } else throw new DecodeError(`the edit has a field with the unknown tag ${tag}`, at);
   }
   return {
@@ -203,6 +222,12 @@ function readSpans(reader: ByteReader): readonly KeySpan[] {
   const length = reader.uint32();
   const at = reader.take(length);
   return decodeSpans(new ByteReader(reader.bytes, at, at + length));
+}
+
+function readUses(reader: ByteReader): readonly ValueUse[] {
+  const length = reader.uint32();
+  const at = reader.take(length);
+  return decodeUses(new ByteReader(reader.bytes, at, at + length), true);
 }
 
 /** Adds the times to the table that was read last. */

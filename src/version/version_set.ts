@@ -17,13 +17,21 @@ import { runTaskSync, type Task } from "../platform/task.ts";
 import { writeFullySync } from "../platform/transfer.ts";
 import { isOutOfDescriptors } from "../sstable/handle_pool.ts";
 import { TableReader, type TableResources } from "../sstable/table_reader.ts";
-import { CURRENT_NAME, CURRENT_TEMPORARY_NAME, manifestName, tableName } from "./file_names.ts";
+import { ValueReader } from "../sstable/value_reader.ts";
+import {
+  CURRENT_NAME,
+  CURRENT_TEMPORARY_NAME,
+  manifestName,
+  nameOfValues,
+  tableName,
+} from "./file_names.ts";
 import { FileNumbers, sharedFileNumber } from "./file_numbers.ts";
-import { encodeCurrent, MANIFEST_VERSION, NEWEST_MANIFEST_VERSION } from "./manifest_format.ts";
+import { encodeCurrent } from "./manifest_format.ts";
 import { OpenManifest } from "./open_manifest.ts";
 import type { TableMetadata } from "./table_metadata.ts";
+import { ValueFiles } from "./value_files.ts";
 import { LiveTable, Version, VersionBuilder } from "./version.ts";
-import { type AddedTable, type LogState, needsVersion2, type VersionEdit } from "./version_edit.ts";
+import { type AddedTable, type LogState, type VersionEdit, versionFor } from "./version_edit.ts";
 
 /**
  * The newest log's number is less than this above the next one that the manifest says is free. So
@@ -109,6 +117,8 @@ export class VersionSet {
   readonly storeId: number;
   /** The numbers of its files, which jobs in another thread take from the same counter. */
   readonly fileNumbers: FileNumbers;
+  /** The files that hold large values. */
+  readonly values: ValueFiles;
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
   readonly #resources: TableResources;
@@ -116,6 +126,7 @@ export class VersionSet {
   #manifest: OpenManifest | undefined;
   #manifestNumber: number | undefined;
   #poison: unknown;
+  #isClosed = false;
   /** Edits that are in the manifest and not yet in force. */
   readonly #pendingEdits = new Set<VersionEdit>();
   /** Collects the files that become obsolete with the edit that is being put in force. */
@@ -144,6 +155,16 @@ export class VersionSet {
     this.#state = state;
     this.fileNumbers = new FileNumbers(directory, sharedFileNumber(state.nextFileNumber));
     this.#manifestNumber = manifestNumber;
+    this.values = new ValueFiles(
+      new ValueReader(
+        directory,
+        resources.handles,
+        (kind, number) => fileSystem.joinPath(directory, nameOfValues(kind, number)),
+        resources.verifyChecksums,
+      ),
+      (number) => number < this.#state.log.number,
+      (name) => this.#removeObsolete(name),
+    );
     this.#adopt(state.version);
   }
 
@@ -248,7 +269,7 @@ export class VersionSet {
     }
     // A new manifest starts with the state in force, and takes over the edits that are pending. It
     // is only started for its size while there are none.
-    const isTooOld = manifest?.version === MANIFEST_VERSION && needsVersion2(full);
+    const isTooOld = manifest !== undefined && manifest.version < versionFor(full);
     const isOvergrown = manifest?.isOvergrown === true && this.#pendingEdits.size === 0;
     if (manifest === undefined || isTooOld || isOvergrown) {
       yield* this.#rewrite(full);
@@ -279,6 +300,7 @@ export class VersionSet {
 
   /** Closes the manifest and every table's file, and forgets the tables. */
   close(): void {
+    this.#isClosed = true;
     this.#manifest?.handle.closeSync();
     this.#manifest = undefined;
     this.#resources.handles.close();
@@ -306,9 +328,7 @@ export class VersionSet {
         added: allTables(after.version),
       };
       const pending = [...this.#pendingEdits];
-      const version = [first, ...pending].some(needsVersion2)
-        ? NEWEST_MANIFEST_VERSION
-        : MANIFEST_VERSION;
+      const version = Math.max(...[first, ...pending].map(versionFor));
       const manifest = new OpenManifest(handle, this.storeId, number, version);
       manifest.appendFirst(first);
       // The log is named once more, while it is live: the first record alone would say that it was
@@ -374,12 +394,20 @@ export class VersionSet {
   /** Makes the set itself a holder of a version that comes into force. */
   #adopt(version: Version): void {
     version.references++;
-    for (const table of version.levels.flat()) table.references++;
+    for (const table of version.levels.flat()) {
+      if (table.references++ === 0) this.values.retainAll(table.metadata.valueUses);
+    }
   }
 
   #discard(table: LiveTable): void {
     table.reader.dispose();
-    const name = tableName(table.metadata.number);
+    this.#removeObsolete(tableName(table.metadata.number));
+    this.values.releaseAll(table.metadata.valueUses);
+  }
+
+  /** Removes a file, or leaves it to the edit that is being put in force. */
+  #removeObsolete(name: string): void {
+    if (this.#isClosed) return;
     if (this.#obsolete === undefined) this.#removeQuietly(name);
     else this.#obsolete.push(name);
   }

@@ -4,7 +4,8 @@
  * File header, 32 bytes:
  *
  *     0   8 bytes  magic "TKVSWAL" and the byte 0x01
- *     8   u32      format version, 1; 2 if the log may have deleted ranges or values that expire
+ *     8   u32      format version, 1; 2 if the log may have deleted ranges or values that expire, 3 if
+ *                  it may have packed values, too
  *     12  u32      number of this log, as in its name
  *     16  u64      sequence number of the first entry that this log may hold
  *     24  u32      id of the store that the log belongs to
@@ -52,7 +53,14 @@ export const LOG_VERSION = 1;
  * The version of a log that may have them. An older library refuses it: a record that it does not
  * know would look like the torn end of the log to it.
  */
-export const NEWEST_LOG_VERSION = 2;
+export const LOG_VERSION_2 = 2;
+/**
+ * The version of a log that may have packed values, too. An older library would take them for
+ * values of an unknown type.
+ */
+export const LOG_VERSION_3 = 3;
+/** The newest version that this library knows. */
+export const NEWEST_LOG_VERSION = 3;
 /** Record type: entries. */
 export const RECORD_ENTRIES = 1;
 /** Record type: the end of a log that was closed or rotated cleanly. */

@@ -58,6 +58,8 @@ export type LogEntryVisitor = (
   start: number,
   keyEnd: number,
   end: number,
+  /** Offset in the file of the first of `bytes`. */
+  position: number,
 ) => void;
 
 /** What the log holds besides the entries. */
@@ -255,13 +257,13 @@ export function visitEntries(
   record: RecordHeader,
   visit: LogEntryVisitor,
 ): void {
-  const { bytes, view } = window;
-  let at = offset + RECORD_HEADER_BYTES - window.position;
+  const { bytes, view, position } = window;
+  let at = offset + RECORD_HEADER_BYTES - position;
   for (let i = 0; i < record.entryCount; i++) {
     const start = at + 1;
     const keyEnd = start + 4 + view.getUint32(start, true);
     at = keyEnd + 4 + view.getUint32(keyEnd, true);
-    visit(record.firstSequence + i, bytes, view, start, keyEnd, at);
+    visit(record.firstSequence + i, bytes, view, start, keyEnd, at, position);
   }
 }
 

@@ -73,6 +73,8 @@ export interface PlainCompaction {
   readonly deeper: readonly (readonly PlainTable[])[];
   /** As in `Compaction`. */
   readonly nowMs: number | undefined;
+  /** As in `Compaction`. */
+  readonly moves: readonly number[] | undefined;
 }
 
 /** What the store asks for. Answers carry the same id. */
@@ -89,6 +91,8 @@ export type JobRequest =
     readonly settings: JobSettings;
     readonly entries: NewestEntries;
     readonly fileNumber: number;
+    /** Size of the log that holds large values of the entries. */
+    readonly valueLog: { readonly number: number; readonly sizeBytes: number } | undefined;
   }
   | { readonly id: number; readonly kind: "cancel" };
 
@@ -129,6 +133,7 @@ export function plainTable(table: TableMetadata): PlainTable {
     smallest: table.smallest.slice(),
     largest: table.largest.slice(),
     deletedSpans: table.deletedSpans.map(plainSpan),
+    valueUses: table.valueUses,
   };
 }
 
@@ -148,6 +153,7 @@ export function plainCompaction(compaction: Compaction): PlainCompaction {
     maxFileSizeBytes: compaction.maxFileSizeBytes,
     deeper: compaction.deeper.map((tables) => tables.map(plainTable)),
     nowMs: compaction.nowMs,
+    moves: compaction.moves,
   };
 }
 
@@ -163,6 +169,7 @@ export function compactionFrom(plain: PlainCompaction): Compaction {
     maxFileSizeBytes: plain.maxFileSizeBytes,
     deeper: plain.deeper.map((tables) => tables.map(tableFrom)),
     nowMs: plain.nowMs,
+    moves: plain.moves,
   };
 }
 

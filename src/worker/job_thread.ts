@@ -94,10 +94,14 @@ export class JobThread {
   }
 
   /**
-   * As `flushJob`, to the file of that number. Undefined if the thread has ended before it got the
-   * job: nothing was done then.
+   * As `flushJob`, to the file of that number; large values stay in the log. Undefined if the
+   * thread has ended before it got the job: nothing was done then.
    */
-  *flush(memtable: Memtable, fileNumber: number): Task<FlushedTable | undefined> {
+  *flush(
+    memtable: Memtable,
+    fileNumber: number,
+    valueLog?: { readonly number: number; readonly sizeBytes: number },
+  ): Task<FlushedTable | undefined> {
     const copy = this.#thread.takeCopy(newestBytes(memtable));
     try {
       const entries = yield* copyNewest(memtable, copy);
@@ -105,7 +109,8 @@ export class JobThread {
       if (!this.#thread.isUp) return undefined;
       const id = this.#thread.newId();
       const settings = this.#settings;
-      const tables = yield* this.#run({ id, kind: "flush", settings, entries, fileNumber });
+      const request = { id, kind: "flush", settings, entries, fileNumber, valueLog } as const;
+      const tables = yield* this.#run(request);
       return { table: tables[0] };
     } finally {
       this.#thread.giveCopy(copy);

@@ -98,13 +98,14 @@ function merge(
 }
 
 function* flush(
-  { settings, entries, fileNumber }: JobRequest & { kind: "flush" },
+  { settings, entries, fileNumber, valueLog }: JobRequest & { kind: "flush" },
 ): Task<readonly TableMetadata[]> {
   const table = yield* writeTable(
     newestSequence(entries),
     entries.spans.map(spanOf),
     optionsOf(settings),
     () => fileNumber,
+    { sizes: valueLog && new Map([[valueLog.number, valueLog.sizeBytes]]) },
   );
   return table === undefined ? [] : [table];
 }

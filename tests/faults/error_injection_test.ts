@@ -70,6 +70,35 @@ const scripts: readonly Script[] = [
       await trial.close();
     },
   },
+  {
+    name: "large values",
+    options: { walSync: "batch", blockCacheSizeBytes: 0, largeValueBytes: 64 },
+    start: () =>
+      startAfter({ walSync: "batch", largeValueBytes: 64 }, async (run) => {
+        await run.wait(run.batch(8, 12, 300));
+        await run.wait(run.flush());
+        await run.wait(run.batch(8, 12, 300));
+      }),
+    steps: async (trial) => {
+      const { run } = trial;
+      if (!await trial.open()) return;
+      await trial.read();
+      await trial.write("a large value", () => run.put(12, 900));
+      await trial.write("a batch", () => run.batch(8, 12, 400));
+      await trial.read();
+      await trial.write("a flush", () => run.flush());
+      // Most of the log is overwritten: the flush moves the rest.
+      for (let i = 0; i < 3; i++) await trial.write("a batch", () => run.batch(8, 3, 400));
+      await trial.write("a flush", () => run.flush());
+      await trial.write("a compaction", () => run.compact());
+      await trial.read();
+      await trial.write("a batch", () => run.batch(8, 12, 400));
+      await trial.write("a flush", () => run.flush());
+      await trial.write("a compaction", () => run.compact());
+      await trial.read();
+      await trial.close();
+    },
+  },
 ];
 
 for (const script of scripts) {

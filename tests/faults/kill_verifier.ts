@@ -28,15 +28,17 @@ async function checkContent(store: EmbeddedStore, expected: [string, Value][]): 
 }
 
 /** The files of a closed store: those that its version names, one manifest, CURRENT and LOCK. */
-function checkFiles(directory: string, tables: number): void {
-  const kinds = { manifest: 0, table: 0, log: 0 };
+function checkFiles(directory: string, tables: number, valueFiles: number): void {
+  const kinds = { manifest: 0, table: 0, log: 0, values: 0 };
   const others: string[] = [];
   for (const name of readdirSync(directory)) {
     const file = parseFileName(name);
     if (file === undefined) others.push(name);
     else kinds[file.kind]++;
   }
-  assert.deepEqual(kinds, { manifest: 1, table: tables, log: 0 }, "files of a closed store");
+  const { manifest, table, log, values } = kinds;
+  assert.deepEqual([manifest, table], [1, tables], "files of a closed store");
+  assert.equal(log + values, valueFiles, "files of a closed store that hold large values");
   assert.deepEqual(others.sort(), ["CURRENT", "LOCK"]);
 }
 
@@ -73,8 +75,9 @@ async function checkWrites(
   await again.compact();
   await checkContent(again, expected);
   const tables = again.stats().levels.reduce((sum, level) => sum + level.tables, 0);
+  const { files } = again.stats().values;
   again.closeSync();
-  checkFiles(path, tables);
+  checkFiles(path, tables, files);
 }
 
 for (const task of JSON.parse(process.argv[2]!) as VerifierTask[]) {

@@ -17,7 +17,8 @@ import {
   otherCurrentVersion,
 } from "../../src/version/manifest_format.ts";
 import { tableMetadata } from "../../src/version/table_metadata.ts";
-import { needsVersion2, type VersionEdit } from "../../src/version/version_edit.ts";
+import type { ValueUse } from "../../src/sstable/value_uses.ts";
+import { type VersionEdit, versionFor } from "../../src/version/version_edit.ts";
 import {
   encodeLogHeader,
   LOG_HEADER_BYTES,
@@ -195,11 +196,22 @@ function requireSame(a: Uint8Array, b: Uint8Array): void {
 
 function encodeManifest(edits: readonly VersionEdit[]): Uint8Array {
   return written((writer) => {
-    const version = edits.some(needsVersion2) ? 2 : 1;
+    const version = Math.max(...edits.map(versionFor));
     encodeManifestHeader(writer, STORE_ID, NUMBER, version);
     for (const [at, edit] of edits.entries()) {
       encodeManifestRecord(writer, STORE_ID, NUMBER, at, edit);
     }
+  });
+}
+
+function someUses(random: Random): ValueUse[] {
+  let number = 0;
+  return Array.from({ length: 1 + random.below(3) }, () => {
+    number += 1 + random.below(1000);
+    const entryCount = 1 + random.below(100);
+    const usedBytes = entryCount + random.below(10_000);
+    const kind = random.pick([0, 1] as const);
+    return { kind, number, sizeBytes: usedBytes + random.below(100), usedBytes, entryCount };
   });
 }
 
@@ -219,6 +231,7 @@ function someEdit(random: Random): VersionEdit {
           entryCount: someInteger(random),
           tombstoneCount: someInteger(random),
           checksum: random.below(3) === 0 ? undefined : random.uint32(),
+          valueUses: random.below(3) > 0 ? [] : someUses(random),
           expiry: random.below(3) > 0 ? undefined : {
             count: 1 + random.uint32(),
             times: Array.from({ length: 1 + random.below(9) }, () => someInteger(random))

@@ -72,7 +72,7 @@ function wal(): Made[] {
     ["valid-short", "a crash within the file header: torn, with nothing in it", log.slice(0, 10)],
     ["valid-closed", "records and an end record", log],
     ["valid-torn", "cut within the last record", log.slice(0, log.length - 7)],
-    ["valid-newer-version", "format version 3, which is not damage", set(8, 3)],
+    ["valid-newer-version", "format version 4, which is not damage", set(8, 4)],
     ["hostile-number", "the header names another log", set(12, 8)],
     ["hostile-store", "the header names another store", set(24, 1)],
     ["hostile-magic", "a right checksum over a wrong magic", set(0, 0)],
@@ -117,7 +117,7 @@ function manifest(): Made[] {
   return [
     ["valid-edits", "several edits with removed and added tables", file],
     ["valid-torn", "cut within the last record", file.slice(0, file.length - 3)],
-    ["valid-newer-version", "format version 3, which is not damage", change(8, 3)],
+    ["valid-newer-version", "format version 4, which is not damage", change(8, 4)],
     ["hostile-short", "cut within the header", file.slice(0, 20)],
     ["hostile-no-record", "a header with nothing after it", file.slice(0, 24)],
     ["hostile-first-torn", "cut within the first record", file.slice(0, firstEnd - 1)],

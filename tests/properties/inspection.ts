@@ -90,8 +90,12 @@ export function inspectLevels(world: World, options: { isQuiet?: boolean } = {})
     }
   }
   if (!options.isQuiet) return;
+  const used = new Set(
+    [...tables.values()].flatMap(({ table }) => table.valueUses.map(({ number }) => number)),
+  );
   const left = files.listSync(DIRECTORY).filter((name) =>
-    name.endsWith(".sst") && !tables.has(Number(name.slice(0, -4))) || name.endsWith(".tmp")
+    name.endsWith(".sst") && !tables.has(Number(name.slice(0, -4))) || name.endsWith(".tmp") ||
+    name.endsWith(".val") && !used.has(Number(name.slice(0, -4)))
   );
   assert.deepEqual(left, [], "files that nobody refers to");
 }

@@ -14,6 +14,7 @@ export const optionSets: readonly Options[] = [
     maxLevels: 2,
     l0CompactionTrigger: 2,
     walSync: "write",
+    largeValueBytes: 1000,
   },
   {
     memtableSizeBytes: 8192,
@@ -26,6 +27,7 @@ export const optionSets: readonly Options[] = [
     maxLevels: 4,
     walSync: "none",
     flushOnClose: false,
+    largeValueBytes: 100,
   },
   {
     memtableSizeBytes: 65536,
@@ -37,13 +39,20 @@ export const optionSets: readonly Options[] = [
     walSync: "interval",
     maxLevels: 3,
   },
-  { preset: "low-memory", memtableSizeBytes: 16384, l0CompactionTrigger: 2, maxLevels: 7 },
+  {
+    preset: "low-memory",
+    memtableSizeBytes: 16384,
+    l0CompactionTrigger: 2,
+    maxLevels: 7,
+    largeValueBytes: 64,
+  },
   {
     memtableSizeBytes: 4096,
     compression: "snappy",
     levelSizeMultiplier: 2,
     maxLevels: 7,
     flushOnClose: false,
+    largeValueBytes: false,
   },
   // Large enough for tables to be small neighbours.
   { memtableSizeBytes: 262_144, blockSizeBytes: 256, compression: "none", l0CompactionTrigger: 2 },

@@ -11,6 +11,7 @@ import { repairBugs } from "./repair_bugs.ts";
 import { subBugs } from "./sub_bugs.ts";
 import { tableBugs } from "./table_bugs.ts";
 import { transactionBugs } from "./transaction_bugs.ts";
+import { valueBugs } from "./value_bugs.ts";
 
 /** Every bug. */
 export const seededBugs: readonly Bug[] = [
@@ -23,6 +24,7 @@ export const seededBugs: readonly Bug[] = [
   ...subBugs,
   ...tableBugs,
   ...transactionBugs,
+  ...valueBugs,
 ];
 
 /** The bugs of the reliability list (3.9), in its words and its order. */

@@ -121,7 +121,7 @@ export const expiryBugs: readonly Bug[] = [
     does: "writes values that expire to a log that older versions take for theirs",
     edits: [{
       file: "src/store/write/commit.ts",
-      find: "    if (isVersion2) logs.version = NEWEST_LOG_VERSION;\n",
+      find: "    if (logs.version < version) logs.version = version;\n",
       replace: "",
     }],
     caughtBy: directed(FILE, /^Logs and manifests say that they need a newer reader/),

@@ -52,15 +52,16 @@ export const historyBugs: readonly Bug[] = [
     edits: [{
       file: "src/store/write/commit.ts",
       find: "    log.beginRecord();\n" +
-        "    log.buffer.appendBytes(payload.bytes, 0, payload.length);\n" +
-        "    return this.#commit(log, length, hasRanges);\n",
+        "    if (packer === undefined) log.buffer.appendBytes(payload.bytes, 0, payload.length);\n" +
+        "    else this.#pack(log, packer, payload, length);\n" +
+        "    return this.#commit(log, length, hasRanges, hasLarge);\n",
       replace: `    let bytes = 0;
     for (let at = 0; at < payload.length;) {
       const keyEnd = at + 5 + payload.view.getUint32(at + 1, true);
       const end = keyEnd + 4 + payload.view.getUint32(keyEnd, true);
       log.beginRecord();
       log.buffer.appendBytes(payload.bytes, at, end);
-      bytes += this.#commit(log, 1, hasRanges);
+      bytes += this.#commit(log, 1, hasRanges, hasLarge);
       at = end;
     }
     return bytes;

@@ -56,8 +56,9 @@ export const rangeBugs: readonly Bug[] = [
     does: "writes a memtable's entries to a table without its deleted ranges",
     edits: [{
       file: "src/compaction/flush_job.ts",
-      find: "    const tables = yield* output.finish(deletedSpans);\n",
-      replace: "    const tables = yield* output.finish(deletedSpans.slice(0, 0));\n",
+      find:
+        "    const tables = yield* output.finish(deletedSpans, mover?.sizes ?? values.sizes);\n",
+      replace: "    const tables = yield* output.finish([], mover?.sizes ?? values.sizes);\n",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,

@@ -69,6 +69,7 @@ test("TableWriter writes the golden table", () => {
     smallest: bytesOf("a"),
     largest: bytesOf("bc"),
     deletedSpans: [],
+    valueUses: [],
     checksum: new DataView(bytes.buffer).getUint32(bytes.length - 68, true),
     expiry: undefined,
   });

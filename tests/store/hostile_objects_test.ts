@@ -46,6 +46,7 @@ test("Options on Object.prototype change nothing about an open", async () => {
     walSync: "none",
     walSyncIntervalMs: 7,
     flushOnClose: false,
+    largeValueBytes: 64,
     verifyChecksums: false,
     l0CompactionTrigger: 2,
     levelSizeMultiplier: 2,

@@ -67,6 +67,8 @@ for (
       "are not compressed": { compression: "none" },
       "are compressed": { compression: "zstd" },
       "are in tables without filters": { compression: "snappy", bloomFalsePositiveRate: false },
+      "are in blocks": { compression: "none", largeValueBytes: false },
+      "are in compressed blocks": { largeValueBytes: false },
     } satisfies Record<string, Options>,
   )
 ) {
@@ -107,6 +109,7 @@ test("keys() shows the keys of all entries: large and small values, tombstones a
         memtableSizeBytes: 64 * 1024,
         blockSizeBytes: 512,
         compression: random.pick(["none", "snappy"] as const),
+        largeValueBytes: random.pick([500, 4096, false] as const),
         bloomFalsePositiveRate: random.pick([false, 0.01] as const),
       } as const;
       let store = openSync("/db", options);

@@ -42,6 +42,7 @@ const limits: { [Name in keyof Options]-?: [good: unknown[], bad: unknown[]] } =
   maxLevels: [[2, 7], [1, 8, null]],
   backgroundThread: [[true, false], [1, "worker", null]],
   flushOnClose: [[true, false], [1, "no", null]],
+  largeValueBytes: [[false, 64, 2 ** 30], [true, 0, 63, 2 ** 30 + 1, 99.5, "8192", null]],
 };
 
 /** A file system that fails on the first use of it. */

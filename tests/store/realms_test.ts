@@ -136,7 +136,7 @@ test("A batch of a version with another form of batches is a TypeError that says
   const made = { [key]: 1, length: 1, sizeBytes: 5, finish: () => assert.fail("it was used") };
   await assert.rejects(store.write(made as never), {
     name: "TypeError",
-    message: /made by another version of @tinykvs\/core, in form 1, expected form 2/,
+    message: /made by another version of @tinykvs\/core, in form 1, expected form 3/,
   });
   store.closeSync();
 });

@@ -599,7 +599,7 @@ function forge(
 test("Files of a newer format version are distinguished from damaged ones and left alone", () => {
   const manifest = makeStoreFiles({ tables: [TABLE] });
   const name = manifest.listSync(DIRECTORY).find((file) => file.startsWith("MANIFEST"))!;
-  forge(manifest, name, 8, 3, [0, 20, 20]);
+  forge(manifest, name, 8, 4, [0, 20, 20]);
   const log = makeStoreFiles({ log: { number: 9, live: true } });
   makeLog(log, 9, 1, putRecords("k", 3, true));
   forge(log, logName(9), 8, 7, [0, 28, 28]);
@@ -607,7 +607,7 @@ test("Files of a newer format version are distinguished from damaged ones and le
   const line = "tinykvs 2 STATE-000007 crc32=0c5c73a4\n";
   current.setContent(pathOf("CURRENT"), new TextEncoder().encode(line));
   const cases: [CloneableFileSystem, string, string][] = [
-    [manifest, name, "manifest version 3"],
+    [manifest, name, "manifest version 4"],
     [log, logName(9), "log version 7"],
     [current, "CURRENT", "store version 2"],
   ];

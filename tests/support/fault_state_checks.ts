@@ -5,8 +5,12 @@
  */
 
 import { readWholeFileSync } from "../../src/platform/transfer.ts";
-import { parseFileName, tableName } from "../../src/version/file_names.ts";
-import { manifestName } from "../../src/version/file_names.ts";
+import {
+  manifestName,
+  nameOfValues,
+  parseFileName,
+  tableName,
+} from "../../src/version/file_names.ts";
 import { decodeCurrent, decodeManifest } from "../../src/version/manifest_format.ts";
 import { compareViews, type TableMetadata } from "../../src/version/table_metadata.ts";
 import type { FaultFileSystem } from "./fault_file_system.ts";
@@ -49,9 +53,22 @@ export class FileChecker {
       for (const added of edit.added) live.set(added.table.number, added);
       lastSequence = Math.max(lastSequence, edit.lastSequence ?? 0);
     }
+    const values = new Map<string, number>();
+    for (const { table } of live.values()) {
+      for (const use of table.valueUses) {
+        values.set(nameOfValues(use.kind, use.number), use.sizeBytes);
+      }
+    }
     const names = new Set(fileSystem.listSync(DIRECTORY));
+    for (const [name, sizeBytes] of values) {
+      if (!names.has(name)) throw new Error(`"${name}" is missing after open`);
+      const found = fileSystem.statSync(path(name))!.sizeBytes;
+      // Zeros may follow the records of a log.
+      if (found < sizeBytes) throw new Error(`"${name}" has ${found} bytes, not ${sizeBytes}`);
+    }
     for (const name of names) {
       if (name === "CURRENT" || name === manifest || this.#mayRemain(name)) continue;
+      if (values.has(name)) continue;
       const file = parseFileName(name);
       if (file?.kind !== "table" || !live.has(file.number)) {
         throw new Error(`"${name}" is left over after open`);

@@ -19,8 +19,10 @@ import {
   isTombstone,
   ValueDecoder,
 } from "../../src/value/value_codec.ts";
+import { showLargeValue, ValueReader } from "../../src/sstable/value_reader.ts";
 import { appendExpiry } from "../../src/value/expiry.ts";
-import { tableName } from "../../src/version/file_names.ts";
+import { isReference } from "../../src/value/value_reference.ts";
+import { nameOfValues, tableName } from "../../src/version/file_names.ts";
 import { type TableMetadata, tableMetadata } from "../../src/version/table_metadata.ts";
 
 /** A key and its value, `undefined` for a tombstone. */
@@ -139,6 +141,11 @@ export function readTable(
     verifyChecksums: true,
   });
   const values = new ValueDecoder({ int64: "bigint" });
+  const reader = new ValueReader(
+    directory,
+    resources.handles,
+    (kind, number) => fileSystem.joinPath(directory, nameOfValues(kind, number)),
+  );
   const entries: TestEntry[] = [];
   let position = cursor.seekToStart();
   for (;;) {
@@ -147,8 +154,11 @@ export function readTable(
       position = cursor.resume();
     }
     if (position === AT_END) break;
-    const { keyBytes, keyStart, keyEnd, valueBytes, valueView, valueStart, valueEnd } =
-      cursor.entry;
+    const entry = { ...cursor.entry };
+    if (isReference(entry.valueBytes, entry.valueStart)) {
+      showLargeValue(entry, reader.readSync(reader.requestOf(entry)));
+    }
+    const { keyBytes, keyStart, keyEnd, valueBytes, valueView, valueStart, valueEnd } = entry;
     entries.push([
       textOf(keyBytes.subarray(keyStart, keyEnd)),
       isTombstone(valueBytes, valueStart)

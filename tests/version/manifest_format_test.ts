@@ -181,10 +181,10 @@ test("decodeManifest refuses a manifest of another store", () => {
 
 test("decodeManifest distinguishes a newer version from damage", () => {
   const { bytes } = manifestOf(edits);
-  bytes[8] = 3;
+  bytes[8] = 4;
   assert.throws(() => decodeManifest(bytes, STORE, NUMBER), DecodeError);
   reseal(bytes, 0, 20, 20);
-  assert.equal(decodeManifest(bytes, STORE, NUMBER).newerVersion, 3);
+  assert.equal(decodeManifest(bytes, STORE, NUMBER).newerVersion, 4);
   bytes[0] = 0;
   reseal(bytes, 0, 20, 20);
   assert.throws(() => decodeManifest(bytes, STORE, NUMBER), /magic/);

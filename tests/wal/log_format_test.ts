@@ -112,9 +112,9 @@ test("decodeLogHeader refuses a foreign magic and an unsafe sequence under valid
 
 test("decodeLogHeader recognises a newer version without reading fields that it can't know", () => {
   const bytes = headerBytes(7, 8).fill(0xff, 12, 28);
-  bytes[8] = 3;
+  bytes[8] = 4;
   resealHeader(bytes);
-  assert.deepEqual(decodeHeader(bytes), { version: 3, header: undefined });
+  assert.deepEqual(decodeHeader(bytes), { version: 4, header: undefined });
 });
 
 test("decodeRecordHeader reads back what sealRecord wrote", () => {

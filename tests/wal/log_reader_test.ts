@@ -326,10 +326,10 @@ test("readLog refuses an end record that holds entries or a payload", () => {
 
 test("readLog distinguishes a newer version from damage", () => {
   const { bytes } = writeLog(LOG, FIRST, small);
-  bytes[8] = 3;
+  bytes[8] = 4;
   bytes.fill(0xff, 12, 28);
   resealHeader(bytes);
-  assert.deepEqual(readAnyLog(bytes, LOG), { summary: { version: 3 }, entries: [] });
+  assert.deepEqual(readAnyLog(bytes, LOG), { summary: { version: 4 }, entries: [] });
 });
 
 /** A log with one record whose payload is given; checksums are right. */

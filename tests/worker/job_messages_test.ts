@@ -86,6 +86,7 @@ test("A merge arrives with the same tables, and without the buffers that their k
     outputLevel: 1,
     maxFileSizeBytes: 12345,
     nowMs: 67890,
+    moves: [12, 34],
     deeper: [[tableOf("2[a-b]")], []],
   };
   const plain = plainCompaction(compaction);

@@ -10,6 +10,7 @@ import { type Compaction, editOf, keptTables } from "../../compaction/compaction
 import { mergeJob } from "../../compaction/merge_job.ts";
 import { pickCompaction, pickIdleCompaction, planFullCompaction } from "../../compaction/picker.ts";
 import { planNeighbours } from "../../compaction/small_tables.ts";
+import { planMovedValues } from "../../compaction/value_space.ts";
 import { nextExpiryOf } from "../../compaction/tombstones.ts";
 import { RunningTask, type Task } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
@@ -196,6 +197,11 @@ export class CompactionQueue {
       before = this.#tableCount();
       const plans = planNeighbours(versions.current.tables, compaction, range);
       for (const plan of plans) yield* this.#compactionTask(plan);
+    }
+    for (;;) {
+      const plan = planMovedValues(versions.current.tables, compaction);
+      if (plan === undefined) return;
+      yield* this.#compactionTask(plan);
     }
   }
 

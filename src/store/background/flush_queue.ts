@@ -7,7 +7,12 @@
  */
 
 import { flushJob } from "../../compaction/flush_job.ts";
+import { MAX_DEAD_PART } from "../../compaction/value_space.ts";
 import { isRefusal } from "../../errors.ts";
+import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
+import type { Memtable } from "../../memtable/memtable.ts";
+import { ENTRIES_PER_PAUSE } from "../../platform/pacing.ts";
+import { IN_LOG, isReference, referredLength } from "../../value/value_reference.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import { tableName } from "../../version/file_names.ts";
@@ -19,6 +24,12 @@ import type { ImmutableMemtable, StoreState } from "../state/store_state.ts";
  * done.
  */
 const MAX_UNFINISHED = 2;
+
+/** A log with large values. */
+interface ValueLog {
+  readonly number: number;
+  readonly sizeBytes: number;
+}
 
 /** The writing of one memtable's table. */
 interface Flush {
@@ -116,11 +127,27 @@ export class FlushQueue {
     return new RunningTask(task, (error) => this.#state.fail("a sync", error));
   }
 
-  #writtenHere(
-    { memtable }: ImmutableMemtable,
+  *#writtenHere(
+    immutable: ImmutableMemtable,
     fileNumber: number,
   ): Task<TableMetadata | undefined> {
-    return flushJob(memtable, this.#state.tableOutput, () => fileNumber);
+    const { tableOutput, versions } = this.#state;
+    const { memtable } = immutable;
+    const newTable = (): number => fileNumber;
+    const log = this.#valueLogOf(immutable);
+    if (log === undefined) return yield* flushJob(memtable, tableOutput, newTable);
+    const keepsLog = isWorthKeeping(log, yield* livingValueBytes(memtable));
+    return yield* flushJob(memtable, tableOutput, newTable, {
+      sizes: new Map([[log.number, log.sizeBytes]]),
+      newValueFile: keepsLog ? undefined : () => versions.newFileNumber(),
+    });
+  }
+
+  /** The log of a memtable, if it holds large values. */
+  #valueLogOf({ memtable, logNumber }: ImmutableMemtable): ValueLog | undefined {
+    return memtable.valueLog === undefined
+      ? undefined
+      : { number: logNumber, sizeBytes: this.#state.logs.sizeOf(logNumber) };
   }
 
   /**
@@ -134,9 +161,13 @@ export class FlushQueue {
   ): Task<TableMetadata | undefined> {
     const { jobThread } = this.#state;
     // It may have ended since it was asked.
-    if (jobThread?.takesFlush(immutable.memtable)) {
+    const log = this.#valueLogOf(immutable);
+    // Values are moved here: with a memtable that is large enough for the thread they are few.
+    const isForThread = log === undefined ||
+      isWorthKeeping(log, yield* livingValueBytes(immutable.memtable));
+    if (isForThread && jobThread?.takesFlush(immutable.memtable)) {
       try {
-        const flushed = yield* jobThread.flush(immutable.memtable, threadFileNumber);
+        const flushed = yield* jobThread.flush(immutable.memtable, threadFileNumber, log);
         if (flushed !== undefined) return flushed.table;
       } catch (error) {
         // The store can free some of its own descriptors (descriptor_sharing.ts). What the thread
@@ -155,6 +186,9 @@ export class FlushQueue {
     // needed before the first entry came.
     if (added === undefined) yield syncDirectoryStep(fileSystem, directory);
     logs.markNamesDurable(newestLog);
+    if (added?.valueUses.some(({ kind }) => kind === IN_LOG)) {
+      yield* logs.syncEnded(immutable.logNumber);
+    }
     const nextLog = logs.numberAfter(immutable.logNumber);
     yield* versions.apply({
       lastSequence: immutable.lastSequence,
@@ -163,10 +197,33 @@ export class FlushQueue {
       added: added === undefined ? [] : [{ level: 0, table: added }],
     });
     this.#state.dropImmutable(immutable);
-    logs.removeBelow(nextLog);
+    logs.removeBelow(nextLog, (number) => versions.values.isUsed(number));
     this.count++;
     this.writtenBytes += added?.sizeBytes ?? 0;
   }
+}
+
+/** Whether a log has few enough dead bytes to be kept for its values. */
+function isWorthKeeping({ sizeBytes }: ValueLog, livingBytes: number): boolean {
+  return sizeBytes - livingBytes <= MAX_DEAD_PART * livingBytes;
+}
+
+/** Bytes of the large values of a memtable's newest entries. */
+function* livingValueBytes(memtable: Memtable): Task<number> {
+  // Nothing was written twice.
+  if (memtable.keyCount === memtable.entryCount) return memtable.valueBytes;
+  let bytes = 0;
+  let entries = 0;
+  const cursor = memtable.wholeCursor();
+  const { entry } = cursor;
+  for (let at = cursor.seekToStart(); at === AT_ENTRY; at = cursor.advance()) {
+    const { valueBytes, valueView, valueStart } = entry;
+    if (isReference(valueBytes, valueStart)) {
+      bytes += referredLength(valueBytes, valueView, valueStart);
+    }
+    if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
+  }
+  return bytes;
 }
 
 /** Removes the files of tables that were written and will not come into force. */
@@ -175,6 +232,7 @@ export function removeTables(
   tables: readonly TableMetadata[],
 ): void {
   for (const { number } of tables) {
+    // New value files of these tables, which others may not need, are left to the next open.
     try {
       fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
     } catch (error) {

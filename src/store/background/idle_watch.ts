@@ -2,12 +2,13 @@
  * Notices that nobody writes to a store any more, so that the background can slowly free the space
  * of deleted entries.
  *
- * The timer does not keep the process alive, and it runs only while there are tombstones that were
- * not looked at yet.
+ * The timer does not keep the process alive, and it runs only while there are tombstones, or large
+ * values, that were not looked at yet.
  */
 
 import { hasSpans, hiddenEntries } from "../../compaction/covered.ts";
 import { deadCount } from "../../compaction/tombstones.ts";
+import { levelToSink } from "../../compaction/value_space.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
 import { Rest } from "../state/rest.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -41,7 +42,10 @@ export class IdleWatch {
     return this.#idleSequence === this.#state.lastSequence;
   }
 
-  /** Whether the memtable deletes much of the tables' content, or is itself mostly expired. */
+  /**
+   * Whether the memtable deletes much of the tables' content, is itself mostly expired, or may hide
+   * many large values.
+   */
   get isMemtableDead(): boolean {
     const { memtable, versions, wallMs } = this.#state;
     // A deleted range is worth a table if a table has keys of it.
@@ -50,6 +54,7 @@ export class IdleWatch {
     if (tables.some((table) => hiddenEntries(table, spans) > 0)) return true;
     const expired = memtable.latestExpiry <= wallMs ? memtable.expiringCount : 0;
     const dead = memtable.tombstoneCount + expired;
+    if (this.#hidesValues) return true;
     if (dead === 0) return false;
     const isLarge = memtable.sizeBytes >= MIN_EXPIRED_BYTES;
     if (isLarge && expired * 2 >= memtable.entryCount) return true;
@@ -58,16 +63,28 @@ export class IdleWatch {
     return entries > 0 && entries <= dead * ENTRIES_PER_TOMBSTONE;
   }
 
+  get #hidesValues(): boolean {
+    const { memtable, versions, compaction, logs } = this.#state;
+    const { valueLog, valueBytes, valueCount, entryCount, keyCount } = memtable;
+    return levelToSink(versions.current.tables, compaction, {
+      logBytes: valueLog === undefined ? 0 : logs.sizeOf(valueLog),
+      usedBytes: valueBytes,
+      usedCount: valueCount,
+      entryCount,
+      keyCount,
+    }) === -1;
+  }
+
   /** Starts watching; called for every write of a tombstone or a deleted range. */
   start(): void {
     this.#rest.note();
   }
 
-  /** As `start`, if tables hold tombstones or entries that have expired. */
+  /** As `start`, if tables hold tombstones, entries that have expired, or large values. */
   startIfDead(): void {
     const { versions, wallMs } = this.#state;
     const isDead = (table: TableMetadata): boolean =>
-      deadCount(table, wallMs) > 0 || hasSpans(table);
+      deadCount(table, wallMs) > 0 || hasSpans(table) || table.valueUses.length > 0;
     if (versions.current.tables.some((tables) => tables.some(isDead))) this.start();
   }
 

@@ -1,6 +1,7 @@
 /**
- * A checkpoint in our own format: the tables of a read view are copied as they are, with their
- * numbers, and the entries of its memtables become one more level-0 table. The manifest comes last,
+ * A checkpoint in our own format: the tables of a read view, and the files with their large values,
+ * are copied as they are, with their numbers. The entries of its memtables become one more level-0
+ * table, and their large values go to a new value file. The manifest comes last,
  * and CURRENT after it.
  *
  * Every byte is checked as a reader would check it: blocks against their checksums, the rest
@@ -15,19 +16,22 @@ import { crc32 } from "../../bytes/crc32.ts";
 import { WeightedCache } from "../../cache/weighted_cache.ts";
 import { writeTable } from "../../compaction/flush_job.ts";
 import { CorruptionError, DecodeError } from "../../errors.ts";
-import type { EntryCursor } from "../../iterator/entry_cursor.ts";
+import { AT_END, type EntryCursor, NEEDS_LOAD } from "../../iterator/entry_cursor.ts";
 import { joinSpans, joinTouching, type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
 import { MaskedCursor } from "../../iterator/masked_cursor.ts";
 import { MergingCursor } from "../../iterator/merging_cursor.ts";
 import type { FileHandle } from "../../platform/file_system.ts";
 import { syncDirectoryStep, syncStep, type Task } from "../../platform/task.ts";
-import { writeFullySync } from "../../platform/transfer.ts";
+import { readFullySync, writeFullySync } from "../../platform/transfer.ts";
 import { BlockCache } from "../../sstable/block_cache.ts";
 import { HandlePool } from "../../sstable/handle_pool.ts";
 import { type BlockFooter, decodeBlockFooter } from "../../sstable/table_format.ts";
+import type { TableScanOptions } from "../../sstable/read_window.ts";
+import { TableCursor } from "../../sstable/table_cursor.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import { TableReader, type TableResources } from "../../sstable/table_reader.ts";
-import { tableName } from "../../version/file_names.ts";
+import { isReference } from "../../value/value_reference.ts";
+import { nameOfValues, tableName } from "../../version/file_names.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../version/version_set.ts";
@@ -39,6 +43,14 @@ import type { StoreState } from "../state/store_state.ts";
 const CHUNK_BYTES = 256 * 1024;
 /** Only one table is open at a time; the pool keeps no fewer. */
 const MAX_OPEN_FILES = 4;
+
+/** How the references of a table are read again. */
+const SCAN: TableScanOptions = {
+  reverse: false,
+  readaheadBytes: CHUNK_BYTES,
+  useCache: false,
+  verifyChecksums: true,
+};
 
 /** A task that makes the files of a store with the content of the lease. */
 export function* copyStore(
@@ -69,6 +81,13 @@ export function* copyStore(
         yield* copyTable(state, table, target, resources);
         added.push({ level, table });
       }
+    }
+    const uses = lease.view.version.tables.flat().flatMap(({ valueUses }) => valueUses);
+    for (const { number } of uses) versions.reserveFileNumber(number);
+    const names = new Set(uses.map(({ kind, number }) => nameOfValues(kind, number)));
+    yield* copyValueFiles(state, names, target);
+    for (const { table } of added) {
+      if (table.valueUses.length > 0) yield* checkValues(state, table, versions, resources);
     }
     const newest = yield* writeMemtables(state, lease, target, () => versions.newFileNumber());
     if (newest !== undefined) added.push({ level: 0, table: newest });
@@ -101,7 +120,69 @@ function writeMemtables(
     spans = joinSpans(spans, joinTouching(memtable.deletedRangesAt(sequence)));
   }
   const options = { ...state.tableOutput, ...target };
-  return writeTable(new MergingCursor(cursors, false), spans, options, newFileNumber);
+  return writeTable(new MergingCursor(cursors, false), spans, options, newFileNumber, {
+    newValueFile: newFileNumber,
+    from: state.directory,
+  });
+}
+
+/** Copies the files that hold large values of tables. */
+function* copyValueFiles(
+  { directory: from }: StoreState,
+  names: Iterable<string>,
+  { fileSystem, directory }: NewDirectory,
+): Task<void> {
+  const bytes = new Uint8Array(CHUNK_BYTES);
+  for (const name of names) {
+    const source = fileSystem.openReadSync(fileSystem.joinPath(from, name));
+    let copy: FileHandle | undefined;
+    try {
+      copy = fileSystem.createSync(fileSystem.joinPath(directory, name));
+      const size = source.sizeSync();
+      for (let at = 0; at < size; at += CHUNK_BYTES) {
+        const length = Math.min(CHUNK_BYTES, size - at);
+        readFullySync(source, bytes, 0, length, at);
+        writeFullySync(copy, bytes, 0, length, at);
+        yield undefined;
+      }
+      yield syncStep(copy);
+    } finally {
+      source.closeSync();
+      copy?.closeSync();
+    }
+  }
+}
+
+/** Checks the copies of the large values of a table. */
+function* checkValues(
+  state: StoreState,
+  table: TableMetadata,
+  versions: VersionSet,
+  resources: TableResources,
+): Task<void> {
+  const path = state.fileSystem.joinPath(state.directory, tableName(table.number));
+  const reader = new TableReader(path, table, resources);
+  const cursor = new TableCursor(reader, SCAN);
+  let bytes = new Uint8Array(CHUNK_BYTES);
+  try {
+    for (let at = cursor.seekToStart(); at !== AT_END; at = cursor.advance()) {
+      while (at === NEEDS_LOAD) {
+        cursor.loadSync();
+        at = cursor.resume();
+      }
+      if (at === AT_END) return;
+      const { valueBytes, valueStart } = cursor.entry;
+      if (!isReference(valueBytes, valueStart)) continue;
+      const values = versions.values.reader;
+      const request = values.requestOf(cursor.entry);
+      if (request.length > bytes.length) bytes = new Uint8Array(request.length);
+      values.readStoredSync(request, bytes, new DataView(bytes.buffer), 0);
+      yield undefined;
+    }
+  } finally {
+    cursor.release?.();
+    reader.dispose();
+  }
 }
 
 function* copyTable(

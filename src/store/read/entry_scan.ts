@@ -17,7 +17,15 @@ import {
 } from "../../iterator/entry_cursor.ts";
 import { EntryRun, type RunBound } from "../../iterator/entry_run.ts";
 import { isLive } from "../../iterator/visibility.ts";
+import {
+  type LargeValue,
+  showLargeValue,
+  type ValueReader,
+  type ValueRequest,
+} from "../../sstable/value_reader.ts";
 import { isExpiring } from "../../value/expiry.ts";
+import { TYPE_MSGPACK } from "../../value/value.ts";
+import { isReference } from "../../value/value_reference.ts";
 import type { ScanProgress } from "../../sstable/read_window.ts";
 import { type DeadRanges, type DeadWalk, keyCopy, MANY_TOMBSTONES } from "../state/dead_ranges.ts";
 import type { Lease } from "../state/read_view.ts";
@@ -45,6 +53,13 @@ export class EntryScan {
   readonly entry: EntryView = emptyEntryView();
   /** Memtables and tables, merged. */
   readonly sources: EntryCursor;
+  readonly #values: ValueReader;
+  readonly #keysOnly: boolean;
+  /** The large value that the entry refers to, while it is not read. */
+  #request: ValueRequest | undefined;
+  #value: LargeValue | undefined;
+  /** The memory of the entry, while a large value is shown in place of its reference. */
+  #replaced: Pick<EntryView, "valueBytes" | "valueView"> | undefined;
   readonly #range: ResolvedRange;
   readonly #progress: ScanProgress = { decodedBlocks: 0 };
   readonly #run = new EntryRun();
@@ -92,6 +107,8 @@ export class EntryScan {
     deadRanges?: DeadRanges,
     own?: NewestSource,
   ) {
+    this.#values = view.values;
+    this.#keysOnly = keysOnly;
     this.#sequence = sequence;
     this.#wallMs = wallMs;
     this.#deadRanges = deadRanges;
@@ -115,8 +132,12 @@ export class EntryScan {
    * between.
    */
   next(): Position {
+    if (this.#replaced !== undefined) this.#restore();
     if (this.#remaining <= 0) return AT_END;
-    if (this.#left > 0 && this.#showNext()) return AT_ENTRY;
+    if (this.#left > 0 && this.#showNext()) {
+      const { valueBytes, valueStart } = this.entry;
+      return valueBytes[valueStart]! <= TYPE_MSGPACK ? AT_ENTRY : this.#found();
+    }
     if (this.#isEnded) return AT_END;
     return this.#settle(this.#isStarted ? this.#advance() : this.#start());
   }
@@ -132,6 +153,7 @@ export class EntryScan {
     this.#left = 0;
     this.#unskipped = 0;
     this.#seekKey = key;
+    this.#forgetValue();
     this.#abandonDead();
   }
 
@@ -140,20 +162,24 @@ export class EntryScan {
     this.#isEnded = true;
     this.#left = 0;
     this.#unskipped = 0;
+    this.#forgetValue();
   }
 
   /** Loads what the last move missed, if it missed anything. */
   loadSync(): void {
-    if (!this.#isPaused) this.sources.loadSync();
+    if (this.#request !== undefined) this.#value = this.#values.readSync(this.#request);
+    else if (!this.#isPaused) this.sources.loadSync();
   }
 
   /** Loads what the last move missed, if it missed anything. */
   load(): Promise<void> {
+    if (this.#request !== undefined) return this.#loadValue(this.#request);
     return this.#isPaused ? Promise.resolve() : this.sources.load();
   }
 
   /** Continues after a load. */
   resume(): Position {
+    if (this.#request !== undefined) return this.#showValue();
     if (!this.#isPaused) return this.#settle(this.sources.resume());
     this.#isPaused = false;
     return this.#settle(this.#goOn());
@@ -162,8 +188,46 @@ export class EntryScan {
   /** Releases the memory that it holds. It must not be moved any more. */
   release(): void {
     this.#isEnded = true;
+    this.#forgetValue();
     this.#abandonDead();
     this.sources.release?.();
+  }
+
+  /** The entry is the next one; `NEEDS_LOAD` if its value is wanted and in another file. */
+  #found(): Position {
+    const { valueBytes, valueStart } = this.entry;
+    if (this.#keysOnly || !isReference(valueBytes, valueStart)) return AT_ENTRY;
+    this.#request = this.#values.requestOf(this.entry);
+    return NEEDS_LOAD;
+  }
+
+  async #loadValue(request: ValueRequest): Promise<void> {
+    const value = await this.#values.read(request);
+    // Nobody may have moved the scan meanwhile.
+    if (this.#request === request) this.#value = value;
+  }
+
+  #showValue(): Position {
+    const { valueBytes, valueView } = this.entry;
+    this.#replaced = { valueBytes, valueView };
+    showLargeValue(this.entry, this.#value!);
+    this.#request = undefined;
+    this.#value = undefined;
+    return AT_ENTRY;
+  }
+
+  /** Goes back to the memory of the run, of which only offsets change. */
+  #restore(): void {
+    const { valueBytes, valueView } = this.#replaced!;
+    this.entry.valueBytes = valueBytes;
+    this.entry.valueView = valueView;
+    this.#replaced = undefined;
+  }
+
+  #forgetValue(): void {
+    this.#request = undefined;
+    this.#value = undefined;
+    this.#replaced = undefined;
   }
 
   #start(): Position {
@@ -257,13 +321,13 @@ export class EntryScan {
       if (isLive(valueBytes, valueView, valueStart, this.#wallMs)) {
         this.#remaining--;
         this.#endDead(true);
-        return AT_ENTRY;
+        return this.#found();
       }
       this.#dead++;
       if (isExpiring(valueBytes, valueStart)) this.#hasExpired = true;
       if (this.#showNext()) {
         this.#endDead(true);
-        return AT_ENTRY;
+        return this.#found();
       }
       this.#skipped += count + SKIPS_PER_RUN;
       if (this.#skipped >= SKIPS_PER_STOP) {

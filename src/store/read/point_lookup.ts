@@ -27,6 +27,14 @@ import type { Filter } from "../../sstable/filter.ts";
 import type { LoadWaiter } from "../../sstable/load_queue.ts";
 import type { ReadPace } from "../../sstable/read_pace.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
+import {
+  type LargeValue,
+  showLargeValue,
+  type ValueReader,
+  type ValueRequest,
+} from "../../sstable/value_reader.ts";
+import { TYPE_MSGPACK } from "../../value/value.ts";
+import { isReference } from "../../value/value_reference.ts";
 import { type LiveTable, mayHold } from "../../version/version.ts";
 import type { ReadView } from "../state/read_view.ts";
 import { FilterPolicy } from "./filter_policy.ts";
@@ -34,7 +42,7 @@ import { LastHit } from "./last_hit.ts";
 
 const nothing = emptyEntryView();
 
-type Missing = "index" | "filter" | "block";
+type Missing = "index" | "filter" | "block" | "value";
 
 /** Why a load has failed. */
 export interface LoadFailure {
@@ -43,12 +51,16 @@ export interface LoadFailure {
 }
 
 /** One search at a time. */
-export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
+export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | LargeValue> {
   /** The entry that was found, after an answer of `AT_ENTRY`. */
   readonly entry: EntryView = emptyEntryView();
   /** The key to look for: all of the writer's bytes. */
   readonly key: ByteWriter;
   readonly #useFilters: boolean;
+  readonly #values: ValueReader;
+  /** The large value that the found entry refers to, and when it was read the value. */
+  #request: ValueRequest | undefined;
+  #value: LargeValue | undefined;
   #view: ReadView | undefined;
   #level = 0;
   /** Position among the tables of level 0. */
@@ -77,9 +89,10 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   #slot = -1;
 
   /** Makes a search whose key its user encodes into `key`. */
-  constructor(key: ByteWriter, useFilters: boolean) {
+  constructor(key: ByteWriter, useFilters: boolean, values: ValueReader) {
     this.key = key;
     this.#useFilters = useFilters;
+    this.#values = values;
   }
 
   /** Looks for `key` in a view, as of a sequence number. */
@@ -89,7 +102,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     for (let i = 0; i < memtables.length; i++) {
       const memtable = memtables[i]!;
       if (memtable.entryCount === 0) continue;
-      if (memtable.find(key.view, 0, key.length, sequence, this.entry)) return AT_ENTRY;
+      if (memtable.find(key.view, 0, key.length, sequence, this.entry)) return this.#found();
       if (memtable.hasDeletedRanges && memtable.hides(key.view, 0, key.length, sequence)) {
         this.#dropTable();
         return AT_END;
@@ -104,6 +117,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
 
   /** Continues after a load. */
   resume(): Position {
+    if (this.#value !== undefined) return this.#showValue();
     this.#isHashed = false;
     for (;;) {
       const table = this.#table ??= this.#nextTable();
@@ -127,6 +141,10 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
    * value; `NEEDS_LOAD` if that takes the block. The shown value may not be the stored one.
    */
   resumeWithoutValue(): Position {
+    if (this.#missing === "value") {
+      this.#request = undefined;
+      return AT_ENTRY;
+    }
     const index = this.#index!;
     if (this.#missing !== "block" || !index.isLone(this.#blockNumber)) return NEEDS_LOAD;
     const { view, length } = this.key;
@@ -145,6 +163,10 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
 
   /** Loads the missing piece. */
   loadSync(): void {
+    if (this.#missing === "value") {
+      this.#value = this.#values.readSync(this.#request!);
+      return;
+    }
     const { reader } = this.#table!;
     if (this.#missing === "index") this.#index = reader.sections.loadIndexSync();
     else if (this.#missing === "filter") this.#filter = reader.sections.loadFilterSync();
@@ -156,6 +178,10 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
    * Then the search continues in the same stretch.
    */
   loadAtOnce(pace: ReadPace): boolean {
+    if (this.#missing === "value") {
+      this.#value = this.#values.readAtOnce(this.#request!, pace);
+      return this.#value !== undefined;
+    }
     const { reader } = this.#table!;
     if (this.#missing === "index") {
       return (this.#index = reader.sections.loadIndexAtOnce(pace)) !== undefined;
@@ -173,6 +199,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   /** Loads the missing piece, and calls `onLoaded` with the error if there is one. */
   load(onLoaded: (failure: LoadFailure | undefined) => void): void {
     this.#onLoaded = onLoaded;
+    if (this.#missing === "value") return this.#values.join(this.#request!, this);
     const { reader } = this.#table!;
     if (this.#missing === "index") reader.sections.joinIndex(this);
     else if (this.#missing === "filter") reader.sections.joinFilter(this);
@@ -180,8 +207,9 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
   }
 
   /** The piece that it waits for is there. */
-  loaded(piece: TableIndex | Filter | Block): void {
-    if (this.#missing === "index") this.#index = piece as TableIndex;
+  loaded(piece: TableIndex | Filter | Block | LargeValue): void {
+    if (this.#missing === "value") this.#value = piece as LargeValue;
+    else if (this.#missing === "index") this.#index = piece as TableIndex;
     else if (this.#missing === "filter") this.#filter = piece as Filter;
     else {
       // A second block of the table, after the first.
@@ -203,6 +231,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     this.#view = undefined;
     this.#lastHit.forget();
     this.#onLoaded = undefined;
+    this.#request = undefined;
+    this.#value = undefined;
     const { entry } = this;
     entry.keyBytes = entry.valueBytes = nothing.keyBytes;
     entry.keyView = entry.valueView = nothing.keyView;
@@ -267,6 +297,29 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block> {
     const { version } = this.#view!;
     this.#lastHit.note(version, this.#level - 1, table, this.#blockNumber, slot);
     this.#policy.noteFound(this.#level === version.depth);
+    return this.#found();
+  }
+
+  /** The entry is found; `NEEDS_LOAD` if its value is in another file. */
+  #found(): Position {
+    const { entry } = this;
+    const { valueBytes, valueStart } = entry;
+    if (valueBytes[valueStart]! <= TYPE_MSGPACK || !isReference(valueBytes, valueStart)) {
+      return AT_ENTRY;
+    }
+    this.#request = this.#values.requestOf(entry);
+    // The memory of the entry may change before the value is there.
+    entry.keyBytes = this.key.bytes;
+    entry.keyView = this.key.view;
+    entry.keyStart = 0;
+    entry.keyEnd = this.key.length;
+    return this.#need("value");
+  }
+
+  #showValue(): Position {
+    showLargeValue(this.entry, this.#value!);
+    this.#value = undefined;
+    this.#request = undefined;
     return AT_ENTRY;
   }
 

@@ -246,12 +246,20 @@ export class ReadPath {
 
   /** Drops what searches have found, because it keeps memory alive that is not needed any more. */
   rest(): void {
-    this.#lookup = new PointLookup(new ByteWriter(64), this.#useFilters);
+    this.#lookup = this.#newLookup();
     this.#spare.length = 0;
   }
 
+  #newLookup(): PointLookup {
+    return new PointLookup(
+      new ByteWriter(64),
+      this.#useFilters,
+      this.#state.versions.values.reader,
+    );
+  }
+
   #takeLookup(): PointLookup {
-    return this.#spare.pop() ?? new PointLookup(new ByteWriter(64), this.#useFilters);
+    return this.#spare.pop() ?? this.#newLookup();
   }
 
   /**

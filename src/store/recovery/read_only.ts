@@ -29,6 +29,7 @@ import {
   CURRENT_NAME,
   logName,
   manifestName,
+  nameOfValues,
   namesWithinReach,
   tableName,
 } from "../../version/file_names.ts";
@@ -138,10 +139,12 @@ function* readOnce(
   const tables = state.version.levels.flat().map(({ metadata }) =>
     pathOf(tableName(metadata.number))
   );
+  const uses = state.version.tables.flat().flatMap(({ valueUses }) => valueUses);
+  const values = new Set(uses.map(({ kind, number }) => pathOf(nameOfValues(kind, number))));
   // From here to the second look nothing else of this thread may run.
-  pins.keepOnly(before?.current.storeId, new Set([...logs, ...tables]));
+  pins.keepOnly(before?.current.storeId, new Set([...logs, ...tables, ...values]));
   for (const path of logs) pins.pin(path);
-  pins.pinTables(tables);
+  pins.pinTables([...tables, ...values]);
   if (!isSame(before, look(options))) return undefined;
 
   const versions = new VersionSet(
@@ -155,7 +158,9 @@ function* readOnce(
   const replay = new Replay(options, versions, state.lastSequence);
   if (foreignLog !== undefined) yield* replay.runForeignLog(foreignLog);
   yield* replay.run(logNumbers);
-  for (const path of logs) pins.unpin(path);
+  // The memtable may refer to large values in logs.
+  const kept = new Set([...replay.valueLogs].map(logName).map(pathOf));
+  for (const path of logs) if (!kept.has(path)) pins.unpin(path);
   return {
     versions,
     lastSequence: replay.lastSequence,

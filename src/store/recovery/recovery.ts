@@ -30,6 +30,7 @@ import {
   isSyncName,
   logName,
   manifestName,
+  nameOfValues,
   namesWithinReach,
   type NumberedFile,
   parseFileName,
@@ -332,7 +333,10 @@ export function readManifest(
   }
 }
 
-/** @throws {CorruptionError} a table is not among the names, or its number can't be the store's */
+/**
+ * @throws {CorruptionError} a table, or a file with large values of a table, is not among the
+ *   names, or a table's number can't be the store's
+ */
 export function requireTables(
   options: RecoveryOptions,
   state: VersionState,
@@ -349,6 +353,10 @@ export function requireTables(
         path,
         0,
       );
+    }
+    for (const { kind, number } of metadata.valueUses) {
+      const values = nameOfValues(kind, number);
+      if (!present.has(values)) throw missingFile(options, values);
     }
   }
 }
@@ -396,12 +404,14 @@ function orphansOf(
   versions: VersionSet,
 ): string[] {
   const tables = new Set(versions.current.levels.flat().map(({ metadata }) => metadata.number));
+  const isUnused = (number: number): boolean => !versions.values.isUsed(number);
   return names.filter((name) => {
     const file = parseFileName(name);
     return name === CURRENT_TEMPORARY_NAME || isSyncName(name) ||
       options.foreign.some((store) => store.isFileOf(options, name)) ||
       (file?.kind === "table" && !tables.has(file.number)) ||
-      (file?.kind === "log" && file.number < versions.log.number) ||
+      (file?.kind === "log" && file.number < versions.log.number && isUnused(file.number)) ||
+      (file?.kind === "values" && isUnused(file.number)) ||
       (file?.kind === "manifest" && file.number !== versions.manifestNumber);
   });
 }

@@ -18,12 +18,13 @@ import {
 import { Memtable } from "../../memtable/memtable.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Task } from "../../platform/task.ts";
-import { logName, tableName } from "../../version/file_names.ts";
+import { logName, nameOfValues, tableName } from "../../version/file_names.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import type { VersionSet } from "../../version/version_set.ts";
 import { type LogHeader, NEWEST_LOG_VERSION } from "../../wal/log_format.ts";
 import { type LogSummary, readLog } from "../../wal/log_reader.ts";
-import { endOfKeys, insertOperation } from "../state/operations.ts";
+import { LargeValues } from "../state/large_values.ts";
+import { endOfKeys, insertOperation, isRange } from "../state/operations.ts";
 import type { ForeignStore } from "./foreign_store.ts";
 
 /** What a replay needs to know. */
@@ -38,6 +39,8 @@ export interface ReplayOptions {
   readonly memtableSizeBytes: number;
   /** Whether nothing on disk may be changed. */
   readonly readOnly: boolean;
+  /** Encoded values of this size and more are large. */
+  readonly largeValueBytes: number;
 }
 
 /** Replays logs into memtables, and those into tables. */
@@ -51,6 +54,9 @@ export class Replay {
   lastSequence: number;
   /** Entries that no table has yet. */
   memtable: Memtable;
+  /** Logs with large values that the memtable refers to. */
+  readonly valueLogs: Set<number> = new Set();
+  readonly #large: LargeValues;
 
   /** Starts after the entry `lastSequence`. */
   constructor(options: ReplayOptions, versions: VersionSet, lastSequence: number) {
@@ -58,6 +64,7 @@ export class Replay {
     this.#versions = versions;
     this.lastSequence = lastSequence;
     this.memtable = this.#newMemtable();
+    this.#large = new LargeValues(options.largeValueBytes);
   }
 
   /** Replays logs with ascending numbers, as far as they form one history. */
@@ -93,13 +100,19 @@ export class Replay {
     }
   }
 
-  /** Writes the rest to a table. */
+  /**
+   * Writes the rest to a table, and large values to a value file: the logs may not be durable, or
+   * have a torn end.
+   */
   *flush(): Task<void> {
+    const newFileNumber = (): number => this.#versions.newFileNumber();
     const table = yield* flushJob(
       this.memtable,
       this.#options.tableOutput,
-      () => this.#versions.newFileNumber(),
+      newFileNumber,
+      { newValueFile: this.valueLogs.size > 0 ? newFileNumber : undefined },
     );
+    this.valueLogs.clear();
     if (table !== undefined) this.#tables.push({ level: 0, table });
     this.memtable = this.#newMemtable();
   }
@@ -107,9 +120,13 @@ export class Replay {
   /** Removes the tables again: nothing refers to them yet, and every attempt would leave more. */
   abandon(): void {
     const { fileSystem, directory } = this.#options;
-    for (const { table } of this.#tables) {
+    const names = this.#tables.flatMap(({ table }) => [
+      tableName(table.number),
+      ...table.valueUses.map(({ kind, number }) => nameOfValues(kind, number)),
+    ]);
+    for (const name of new Set(names)) {
       try {
-        fileSystem.removeSync(fileSystem.joinPath(directory, tableName(table.number)));
+        fileSystem.removeSync(fileSystem.joinPath(directory, name));
       } catch (error) {
         // The caller has to hear of the failure that led here, not of this one.
         if (!isRefusal(error)) throw error;
@@ -139,17 +156,17 @@ export class Replay {
         handle,
         this.#versions.storeId,
         number,
-        (sequence, bytes, view, start, keyEnd, end) => {
+        (sequence, bytes, view, start, keyEnd, end, position) => {
           if (isFirst && sequence === expected) next = sequence;
           isFirst = false;
           if (sequence !== next) return;
           next++;
-          insertOperation(
-            this.memtable,
-            sequence,
-            ...[bytes, view, start, keyEnd, end] as const,
-            () => this.#endOfKeys(),
-          );
+          const entry = [bytes, view, start, keyEnd, end] as const;
+          if (isRange(bytes, start)) {
+            insertOperation(this.memtable, sequence, ...entry, () => this.#endOfKeys());
+          } else if (this.#large.insert(this.memtable, sequence, ...entry, number, position)) {
+            this.valueLogs.add(number);
+          }
           this.lastSequence = sequence;
         },
         (header) => this.#mayBeStale(number, header),

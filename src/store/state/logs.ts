@@ -9,6 +9,7 @@
 
 import { IoError } from "../../errors.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
+import { syncStep, type Task } from "../../platform/task.ts";
 import { logName } from "../../version/file_names.ts";
 import { LOG_VERSION } from "../../wal/log_format.ts";
 import { LogWriter } from "../../wal/log_writer.ts";
@@ -142,15 +143,30 @@ export class Logs {
     return this.#logs.find((log) => log.writer.number > number)!.writer.number;
   }
 
+  /** Makes a log durable that nothing is appended to any more: tables will refer to its values. */
+  *syncEnded(number: number): Task<void> {
+    const { writer } = this.#logs.find((log) => log.writer.number === number)!;
+    if (writer.isDurable) return;
+    const size = writer.writtenBytes;
+    yield syncStep(writer.handle);
+    writer.markDurable(size);
+  }
+
+  /** Bytes in the log with this number. */
+  sizeOf(number: number): number {
+    return this.#logs.find(({ writer }) => writer.number === number)!.writer.sizeBytes;
+  }
+
   /**
    * Closes and deletes the logs below a number: their entries are in tables, and the manifest says
-   * so.
+   * so. A log that `isUsed` stays: tables refer to large values in it.
    */
-  removeBelow(number: number): void {
+  removeBelow(number: number, isUsed: (number: number) => boolean = () => false): void {
     const obsolete = this.#logs.filter((log) => log.writer.number < number);
     this.#logs = this.#logs.filter((log) => log.writer.number >= number);
     for (const log of obsolete) {
       this.#close(log);
+      if (isUsed(log.writer.number)) continue;
       try {
         this.#fileSystem.removeSync(this.#path(log.writer.number));
       } catch (error) {

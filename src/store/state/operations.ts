@@ -24,12 +24,17 @@ export function insertOperation(
   end: number,
   endOfKeys: () => DataView,
 ): void {
-  if (bytes[start - 1] === OPERATION_DELETE_RANGE) {
+  if (isRange(bytes, start)) {
     deleteRange(memtable, sequence, view, start, keyEnd, end, endOfKeys);
     return;
   }
   if (isExpiring(bytes, keyEnd + 4)) memtable.noteExpiry(expiryAt(view, keyEnd + 4));
   memtable.insert(sequence, bytes, view, start, keyEnd, end);
+}
+
+/** Whether the operation whose fields begin at `start` deletes a range. */
+export function isRange(bytes: Uint8Array, start: number): boolean {
+  return bytes[start - 1] === OPERATION_DELETE_RANGE;
 }
 
 /**

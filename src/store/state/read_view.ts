@@ -9,6 +9,7 @@
 
 import { ClosedError } from "../../errors.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
+import type { ValueReader } from "../../sstable/value_reader.ts";
 import type { Version } from "../../version/version.ts";
 import type { VersionSet } from "../../version/version_set.ts";
 
@@ -36,6 +37,11 @@ export class ReadView {
     this.#onUnused = onUnused;
     this.version = versions.retain();
     for (const memtable of memtables) memtable.references++;
+  }
+
+  /** Reads the large values that the view refers to. */
+  get values(): ValueReader {
+    return this.#versions.values.reader;
   }
 
   /** Adds a holder. */

@@ -16,6 +16,7 @@ import type { FileSystem } from "../../platform/file_system.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
+import { IN_LOG } from "../../value/value_reference.ts";
 import type { VersionSet } from "../../version/version_set.ts";
 import type { CommitObserver } from "./commit_observer.ts";
 import { DeadRanges } from "./dead_ranges.ts";
@@ -328,7 +329,12 @@ export class StoreState {
     return new ReadView(memtables, this.versions, (memtable) => this.#keepSpare(memtable));
   }
 
+  /** Nobody sees the memtable any more. */
   #keepSpare(memtable: Memtable): void {
+    if (memtable.valueLog !== undefined) {
+      this.versions.values.release(IN_LOG, memtable.valueLog);
+      memtable.valueLog = undefined;
+    }
     // Not one that a large batch has enlarged.
     if (memtable.capacityBytes <= this.options.memtableSizeBytes) this.#spareMemtable = memtable;
   }

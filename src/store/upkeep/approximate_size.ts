@@ -9,13 +9,14 @@ import { isHidden } from "../../compaction/covered.ts";
 import { joinSpans, joinTouching, type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
+import { isReference, referredLength } from "../../value/value_reference.ts";
 import type { LiveTable } from "../../version/version.ts";
 import { type Range, type ResolvedRange, resolveRange } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
 
 /** The approximate size of a range. */
 export interface ApproximateSize {
-  /** Bytes in memory and, compressed, in tables. */
+  /** Bytes in memory and, compressed, in tables; large values are counted with their keys. */
   readonly bytes: number;
   /** The number of entries, with older versions and deletions that are not compacted yet. */
   readonly entries: number;
@@ -66,12 +67,15 @@ function sizeInMemory(
     ? cursor.seekToStart()
     : cursor.seek(lower.view, 0, lower.bytes.length);
   for (; at === AT_ENTRY; at = cursor.advance()) {
-    const { keyView, keyStart, keyEnd, valueStart, valueEnd } = entry;
+    const { keyView, keyStart, keyEnd, valueBytes, valueView, valueStart, valueEnd } = entry;
     if (
       upper !== undefined &&
       compareRanges(keyView, keyStart, keyEnd, upper.view, 0, upper.bytes.length) >= 0
     ) break;
     bytes += keyEnd - keyStart + valueEnd - valueStart;
+    if (isReference(valueBytes, valueStart)) {
+      bytes += referredLength(valueBytes, valueView, valueStart);
+    }
     entries++;
   }
   return { bytes, entries };
@@ -79,7 +83,11 @@ function sizeInMemory(
 
 function sizeInTable({ metadata, reader }: LiveTable, range: ResolvedRange): ApproximateSize {
   const { lower, upper } = range;
-  const { smallest, smallestView, largest, largestView, sizeBytes, entryCount } = metadata;
+  const { smallest, smallestView, largest, largestView, entryCount } = metadata;
+  const sizeBytes = metadata.valueUses.reduce(
+    (sum, { usedBytes }) => sum + usedBytes,
+    metadata.sizeBytes,
+  );
   const startsInside = lower === undefined ||
     compareRanges(lower.view, 0, lower.bytes.length, smallestView, 0, smallest.length) <= 0;
   const endsInside = upper === undefined ||

@@ -13,6 +13,7 @@ import {
   logName,
   manifestName,
   namesWithinReach,
+  type NumberedKind,
   parseFileName,
   tableName,
 } from "../../version/file_names.ts";
@@ -132,7 +133,7 @@ export function ownNames(names: readonly string[], known: number | undefined): s
 /** The numbers of the files of a kind, ascending. */
 export function numbersOf(
   names: readonly string[],
-  kind: "manifest" | "log" | "table",
+  kind: NumberedKind,
 ): number[] {
   return names.map(parseFileName).filter((file) => file?.kind === kind)
     .map((file) => file!.number).sort((a, b) => a - b);

@@ -20,10 +20,15 @@ import { HandlePool } from "../../sstable/handle_pool.ts";
 import type { TableExpiry } from "../../sstable/table_expiry.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import { TableReader, type TableResources } from "../../sstable/table_reader.ts";
+import { ValueReader } from "../../sstable/value_reader.ts";
+import { NO_USES, UseCollector, type ValueUse } from "../../sstable/value_uses.ts";
+import { emptyEntryView } from "../../iterator/entry_cursor.ts";
 import type { TableIdentity } from "../../sstable/table_sections.ts";
 import { expiryAt, isExpiring } from "../../value/expiry.ts";
 import { isTombstone } from "../../value/value_codec.ts";
-import { tableName } from "../../version/file_names.ts";
+import { isReference, type ValueReference } from "../../value/value_reference.ts";
+import { nameOfValues, tableName } from "../../version/file_names.ts";
+import type { TableMetadata } from "../../version/table_metadata.ts";
 import { problemOf, type VerifyProblem } from "./verify_report.ts";
 
 const CHUNK_BYTES = 256 * 1024;
@@ -57,6 +62,24 @@ export function checkResources(fileSystem: FileSystem): TableResources {
   };
 }
 
+/** A reader of the large values in a directory. */
+export function valueReaderOf(
+  fileSystem: FileSystem,
+  directory: string,
+  { handles }: Pick<TableResources, "handles">,
+): ValueReader {
+  return new ValueReader(
+    directory,
+    handles,
+    (kind, number) => fileSystem.joinPath(directory, nameOfValues(kind, number)),
+  );
+}
+
+/** Bytes that the check of a table reads: its own, and those of its large values. */
+export function checkedBytes({ sizeBytes, valueUses }: TableMetadata): number {
+  return valueUses.reduce((sum, { usedBytes }) => sum + usedBytes, sizeBytes);
+}
+
 /** What the caller knows about the table. */
 export interface CheckedTable extends TableIdentity {
   /** The number of tombstones, if it is known. */
@@ -67,11 +90,13 @@ export interface CheckedTable extends TableIdentity {
    * The times at which entries expire. Missing if they are not known; undefined if none expires.
    */
   readonly expiry?: TableExpiry | undefined;
+  /** The files that hold its large values, if they are known. */
+  readonly valueUses?: readonly ValueUse[];
 }
 
 /**
- * A task that checks a table. It calls `onBytes` after every part, and gives good blocks to
- * `visit`. A block is valid during the call.
+ * A task that checks a table and the large values that it refers to. It calls `onBytes` after every
+ * part, and gives good blocks to `visit`. A block is valid during the call.
  */
 export function* checkTable(
   fileSystem: FileSystem,
@@ -83,7 +108,8 @@ export function* checkTable(
   const path = fileSystem.joinPath(directory, tableName(table.number));
   const resources = checkResources(fileSystem);
   const reader = new TableReader(path, table, resources);
-  const check = new TableChecking(reader, table, visit);
+  const values = valueReaderOf(fileSystem, directory, resources);
+  const check = new TableChecking(reader, table, visit, values);
   try {
     yield* check.run(onBytes);
   } finally {
@@ -102,6 +128,10 @@ class TableChecking implements TableCheck {
   readonly #reader: TableReader;
   readonly #table: CheckedTable;
   readonly #visit: (block: Block) => void;
+  readonly #values: ValueReader;
+  readonly #uses = new UseCollector();
+  #value = new Uint8Array(0);
+  #valueView = new DataView(this.#value.buffer);
   #tombstones = 0;
   #expiring = 0;
   #earliest = Infinity;
@@ -109,10 +139,17 @@ class TableChecking implements TableCheck {
   #contentCrc = 0;
   #bytes = new Uint8Array(CHUNK_BYTES);
   #view = new DataView(this.#bytes.buffer);
+  readonly #entry = emptyEntryView();
   #memory: BlockMemory = { take: () => undefined, giveBack() {} };
 
-  constructor(reader: TableReader, table: CheckedTable, visit: (block: Block) => void) {
+  constructor(
+    reader: TableReader,
+    table: CheckedTable,
+    visit: (block: Block) => void,
+    values: ValueReader,
+  ) {
     this.#reader = reader;
+    this.#values = values;
     this.#table = table;
     this.#visit = visit;
   }
@@ -154,9 +191,14 @@ class TableChecking implements TableCheck {
         continue;
       }
       for (let at = first; at < block; at++) {
-        this.#checkBlock(index, at, index.blockOffset(at) - start);
+        const values = this.#checkBlock(index, at, index.blockOffset(at) - start);
         // A block takes some ten µs. The task may pause after each one.
         yield undefined;
+        for (const value of values) {
+          this.#checkValue(value);
+          yield undefined;
+          onBytes(path, value.length);
+        }
       }
       onBytes(path, length);
     }
@@ -174,7 +216,21 @@ class TableChecking implements TableCheck {
     };
   }
 
-  #checkBlock(index: TableIndex, block: number, start: number): void {
+  #checkValue(value: ValueReference): void {
+    if (value.length > this.#value.length) {
+      this.#value = new Uint8Array(Math.max(CHUNK_BYTES, value.length));
+      this.#valueView = new DataView(this.#value.buffer);
+    }
+    try {
+      this.#values.readStoredSync(value, this.#value, this.#valueView, 0);
+    } catch (error) {
+      this.#note(error);
+    }
+  }
+
+  /** Checks a block; returns the large values that it refers to. */
+  #checkBlock(index: TableIndex, block: number, start: number): readonly ValueReference[] {
+    const values: ValueReference[] = [];
     let decoded: Block;
     try {
       const [bytes, view] = [this.#bytes, this.#view];
@@ -182,7 +238,7 @@ class TableChecking implements TableCheck {
     } catch (error) {
       this.#note(error);
       this.badBlocks.add(block);
-      return;
+      return values;
     }
     this.#memory = decoded;
     this.entries += decoded.count;
@@ -190,11 +246,25 @@ class TableChecking implements TableCheck {
       const start = decoded.valueStart(slot);
       if (isTombstone(decoded.bytes, start)) this.#tombstones++;
       else if (isExpiring(decoded.bytes, start)) this.#noteTime(expiryAt(decoded.view, start));
+      if (isReference(decoded.bytes, start)) this.#noteReference(decoded, slot, values);
     }
     const end = start + index.blockSize(block);
     const payloadEnd = end - this.#footerBytes(end, index.blockSize(block));
     this.#contentCrc = crc32(this.#bytes, this.#view, payloadEnd, end, this.#contentCrc);
     this.#visit(decoded);
+    return values;
+  }
+
+  #noteReference(block: Block, slot: number, values: ValueReference[]): void {
+    const entry = this.#entry;
+    block.showBuffers(entry);
+    block.showAt(slot, entry);
+    try {
+      values.push(this.#values.requestOf(entry));
+      this.#uses.add(entry);
+    } catch (error) {
+      this.#note(error);
+    }
   }
 
   /** The length of the footer of a decoded block: 13 bytes, or 12 in tables of Go v0.3. */
@@ -214,6 +284,13 @@ class TableChecking implements TableCheck {
     const found = extension?.deletedSpans ?? NO_SPANS;
     if (!areEqual(found, this.#table.deletedSpans ?? found)) {
       this.#fail("its deleted spans are not those that the manifest names");
+    }
+    const uses = extension?.valueUses ?? NO_USES;
+    if (!areSameUses(uses, this.#table.valueUses ?? uses)) {
+      this.#fail("the files of its large values are not those that the manifest names");
+    }
+    if (!areSameUses(uses, this.#uses.finish())) {
+      this.#fail("its large values are not those that its metadata describes");
     }
     const { count = 0, times = [] } = extension?.expiry ?? {};
     this.#requireCount("entries that expire", this.#expiring, count);
@@ -269,6 +346,15 @@ function shownExpiry(expiry: TableExpiry | undefined): string {
   return expiry === undefined
     ? "none of its entries expires"
     : `${expiry.count} of its entries expire, at ${expiry.times.join(", ")}`;
+}
+
+/** Whether the uses are equal, but for the sizes of the files. */
+function areSameUses(a: readonly ValueUse[], b: readonly ValueUse[]): boolean {
+  return a.length === b.length && a.every((use, at) => {
+    const { kind, number, usedBytes, entryCount } = b[at]!;
+    return use.kind === kind && use.number === number && use.usedBytes === usedBytes &&
+      use.entryCount === entryCount;
+  });
 }
 
 function areEqual(a: readonly KeySpan[], b: readonly KeySpan[]): boolean {

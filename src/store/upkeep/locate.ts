@@ -16,6 +16,7 @@ import type { Block } from "../../sstable/block.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key, ValueTypeName } from "../../value/value.ts";
 import { valueTypeAt } from "../../value/value_codec.ts";
+import { isReference, referredLength } from "../../value/value_reference.ts";
 import { tableName } from "../../version/file_names.ts";
 import { type LiveTable, mayHold } from "../../version/version.ts";
 import { type Range, type ResolvedRange, resolveRange } from "../state/range.ts";
@@ -44,6 +45,8 @@ export interface TableInfo {
   readonly expiry: { readonly earliest: number; readonly latest: number } | undefined;
   /** Number of ranges that the table deletes from older ones. */
   readonly deletedRanges: number;
+  /** Bytes of the large values that its entries refer to, in other files. */
+  readonly valueBytes: number;
   /** The smallest key. */
   readonly smallest: Uint8Array;
   /** The largest key. */
@@ -111,6 +114,7 @@ export function listTables(state: StoreState, given: Range | undefined): TableIn
       expiry: metadata.expiry &&
         { earliest: metadata.expiry.times[0]!, latest: metadata.expiry.times.at(-1)! },
       deletedRanges: metadata.deletedSpans.length,
+      valueBytes: metadata.valueUses.reduce((sum, { usedBytes }) => sum + usedBytes, 0),
       smallest: metadata.smallest.slice(),
       largest: metadata.largest.slice(),
     }))
@@ -188,8 +192,8 @@ function placesInMemory(
     memtable.find(key.view, 0, key.length, sequence, entry);
   let last = newest;
   while (places.length < MAX_VERSIONS && last >= memtable.firstSequence && sees(last)) {
-    const { keyStart, valueStart, valueEnd } = entry;
-    const type = valueTypeAt(entry.valueBytes, valueStart, valueEnd);
+    const { keyStart } = entry;
+    const { type, valueBytes } = facts(entry);
     let low = memtable.firstSequence;
     let high = last;
     while (low < high) {
@@ -201,7 +205,7 @@ function placesInMemory(
       place: "memtable",
       isFrozen,
       type,
-      valueBytes: valueEnd - valueStart,
+      valueBytes,
       sequence: high,
     });
     last = high - 1;
@@ -263,11 +267,18 @@ function searchBlock(
   const entry: EntryView = emptyEntryView();
   block.showBuffers(entry);
   block.showAt(slot, entry);
-  const { valueBytes, valueStart, valueEnd } = entry;
+  return { answer: "found", ...facts(entry) };
+}
+
+/** The type and length of a value. A large one is not read. */
+function facts(
+  { valueBytes, valueView, valueStart, valueEnd }: EntryView,
+): { type: ValueTypeName | "tombstone"; valueBytes: number } {
   return {
-    answer: "found",
     type: valueTypeAt(valueBytes, valueStart, valueEnd),
-    valueBytes: valueEnd - valueStart,
+    valueBytes: isReference(valueBytes, valueStart)
+      ? referredLength(valueBytes, valueView, valueStart)
+      : valueEnd - valueStart,
   };
 }
 

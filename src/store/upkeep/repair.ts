@@ -15,7 +15,8 @@
 import { flushJob } from "../../compaction/flush_job.ts";
 import { TableOutput } from "../../compaction/table_output.ts";
 import { throwIfAborted } from "../../contract/abort_signal.ts";
-import { endOfKeys, insertOperation } from "../state/operations.ts";
+import { LargeValues } from "../state/large_values.ts";
+import { endOfKeys, insertOperation, isRange } from "../state/operations.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import { Memtable } from "../../memtable/memtable.ts";
 import { ownFields } from "../../options.ts";
@@ -33,7 +34,7 @@ import { salvageLog } from "../../wal/log_salvage.ts";
 import type { RecoveryOptions } from "../recovery/recovery.ts";
 import { numbersOf, ownNames } from "./base_state.ts";
 import { checkResources } from "./check_table.ts";
-import { planRepair, type RepairPlan, type TablePlan } from "./repair_plan.ts";
+import { planRepair, type RepairPlan, type TablePlan, withValueSizes } from "./repair_plan.ts";
 import type { RepairReport } from "./repair_report.ts";
 import { salvageTable } from "./salvage_table.ts";
 import { driveVerification, verifyOptions } from "./verify.ts";
@@ -158,7 +159,7 @@ function* carryOut(plan: RepairPlan, recovery: RecoveryOptions): Task<void> {
     ...[fileSystem, directory, checkResources(fileSystem), plan.storeId] as const,
     ...[emptyVersionState(), undefined] as const,
   );
-  for (const kind of ["manifest", "log", "table"] as const) {
+  for (const kind of ["manifest", "log", "table", "values"] as const) {
     for (const number of numbersOf(ownNames(names, plan.lastFileNumber), kind)) {
       versions.reserveFileNumber(number);
     }
@@ -228,7 +229,7 @@ function* makeTable(
     }
     const tables = yield* output.finish(deletedSpans);
     isFinished = true;
-    return tables.map((table) => ({ level, table }));
+    return tables.map((table) => ({ level, table: withValueSizes(recovery, table) }));
   } finally {
     if (!isFinished) output.abandon();
   }
@@ -264,15 +265,18 @@ function* copyTable(
 /** Writes what can be read of the logs to tables of level 0, in the order of the logs. */
 function* replayLogs(
   { logs, storeId, tables }: RepairPlan,
-  { fileSystem, directory, tableOutput, memtableSizeBytes }: RecoveryOptions,
+  { fileSystem, directory, tableOutput, memtableSizeBytes, largeValueBytes }: RecoveryOptions,
   versions: VersionSet,
 ): Task<AddedTable[]> {
   const added: AddedTable[] = [];
   const output = { ...tableOutput, fileSystem };
   let memtable = new Memtable(1, 2 ** 20);
   let sequence = 0;
+  const large = new LargeValues(largeValueBytes);
+  const newFileNumber = (): number => versions.newFileNumber();
   const flush = function* (): Task<void> {
-    const table = yield* flushJob(memtable, output, () => versions.newFileNumber());
+    const newValueFile = memtable.valueCount > 0 ? newFileNumber : undefined;
+    const table = yield* flushJob(memtable, output, newFileNumber, { newValueFile });
     if (table !== undefined) added.push({ level: 0, table });
     memtable = new Memtable(sequence + 1, 2 ** 20);
   };
@@ -283,13 +287,18 @@ function* replayLogs(
         handle,
         storeId,
         number,
-        (_, bytes, view, start, keyEnd, end) =>
-          insertOperation(
-            memtable,
-            ++sequence,
-            ...[bytes, view, start, keyEnd, end] as const,
-            () => endOfKeys([memtable], [...tables, ...added].map(({ table }) => table)),
-          ),
+        (_, bytes, view, start, keyEnd, end, position) => {
+          const entry = [bytes, view, start, keyEnd, end] as const;
+          sequence++;
+          if (isRange(bytes, start)) {
+            insertOperation(
+              memtable,
+              sequence,
+              ...entry,
+              () => endOfKeys([memtable], [...tables, ...added].map(({ table }) => table)),
+            );
+          } else large.insert(memtable, sequence, ...entry, number, position);
+        },
       );
       for (let step = reading.next(); !step.done; step = reading.next()) {
         if (memtable.sizeBytes >= memtableSizeBytes) yield* flush();

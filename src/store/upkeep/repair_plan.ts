@@ -7,7 +7,15 @@ import { bytesOfKey, NO_SPANS } from "../../iterator/key_spans.ts";
 import { boundsWith } from "../../sstable/span_bounds.ts";
 import type { Task } from "../../platform/task.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
-import { CURRENT_NAME, logName, manifestName, tableName } from "../../version/file_names.ts";
+import { NO_USES } from "../../sstable/value_uses.ts";
+import { IN_LOG } from "../../value/value_reference.ts";
+import {
+  CURRENT_NAME,
+  logName,
+  manifestName,
+  nameOfValues,
+  tableName,
+} from "../../version/file_names.ts";
 import { isInRange, type TableMetadata, tableMetadata } from "../../version/table_metadata.ts";
 import type { LogState } from "../../version/version_edit.ts";
 import { VersionSet } from "../../version/version_set.ts";
@@ -213,7 +221,10 @@ class Planning {
     );
     if (check.refusal !== undefined) throw check.refusal;
     if (check.problems.length === 0) {
-      const table = typeof named === "number" ? described(identity, check.index!) : named;
+      const table = withValueSizes(
+        this.#recovery,
+        typeof named === "number" ? described(identity, check.index!) : named,
+      );
       this.#note(name, "kept");
       found.push({ table, level, isSound: true });
       return;
@@ -326,8 +337,11 @@ class Planning {
     { numbers: number[]; kept: LogState | undefined; entries: number; isMissing: boolean }
   > {
     const { state } = this.#base;
-    const numbers = numbersOf(this.#names, "log")
-      .filter((number) => state === undefined || number >= state.log.number);
+    // Without a manifest: a log that tables refer to was flushed, and now only holds large values.
+    const isFlushed = state === undefined ? this.#valueLogs() : new Set<number>();
+    const numbers = numbersOf(this.#names, "log").filter((number) =>
+      state === undefined ? !isFlushed.has(number) : number >= state.log.number
+    );
     const isMissing = state?.log.live === true && numbers[0] !== state.log.number;
     if (isMissing) {
       this.#note(logName(state.log.number), "missing");
@@ -351,6 +365,19 @@ class Planning {
     let entries = 0;
     for (const number of numbers) entries += yield* this.#readLog(number);
     return { numbers, kept: undefined, entries, isMissing };
+  }
+
+  /** The logs that hold large values of tables. */
+  #valueLogs(): ReadonlySet<number> {
+    const { fileSystem, directory } = this.#recovery;
+    const logs = new Set<number>();
+    for (const number of numbersOf(this.#names, "table")) {
+      const path = fileSystem.joinPath(directory, tableName(number));
+      const { sizeBytes = 0 } = fileSystem.statSync(path) ?? {};
+      const uses = readTableTail(fileSystem, path, sizeBytes)?.valueUses ?? [];
+      for (const use of uses) if (use.kind === IN_LOG) logs.add(use.number);
+    }
+    return logs;
   }
 
   /** Whether the next open would accept the logs unchanged. */
@@ -409,6 +436,19 @@ class Planning {
   }
 }
 
+/** The metadata with the sizes that the files of large values have now. */
+export function withValueSizes(
+  { fileSystem, directory }: Pick<RecoveryOptions, "fileSystem" | "directory">,
+  table: TableMetadata,
+): TableMetadata {
+  if (table.valueUses.length === 0) return table;
+  const valueUses = table.valueUses.map((use) => {
+    const path = fileSystem.joinPath(directory, nameOfValues(use.kind, use.number));
+    return { ...use, sizeBytes: fileSystem.statSync(path)?.sizeBytes ?? 0 };
+  });
+  return { ...table, valueUses };
+}
+
 /** The properties by which the manifest identifies a table's file. */
 function identityOf(
   { number, sizeBytes, checksum, entryCount, tombstoneCount }: TableMetadata,
@@ -431,5 +471,6 @@ function described(identity: CheckedTable, index: TableIndex): TableMetadata {
       identity.deletedSpans ?? NO_SPANS,
     ),
     deletedSpans: identity.deletedSpans ?? NO_SPANS,
+    valueUses: identity.valueUses ?? NO_USES,
   });
 }

@@ -18,7 +18,8 @@ import { Block } from "../../sstable/block.ts";
 import { decodeStoredBlock } from "../../sstable/stored_block.ts";
 import { BLOCK_FOOTER_BYTES, UnknownTableFeature } from "../../sstable/table_format.ts";
 import { tableName } from "../../version/file_names.ts";
-import { type CheckedTable, checkTable } from "./check_table.ts";
+import { isReference } from "../../value/value_reference.ts";
+import { type CheckedTable, checkResources, checkTable, valueReaderOf } from "./check_table.ts";
 
 /** The largest file that is read into memory. */
 const MAX_TABLE_BYTES = 2 ** 31 - 1;
@@ -66,7 +67,7 @@ export function* salvageTable(
       from: keyAt(block),
       to: keyAt(block + 1),
     }));
-    return salvaged(blocks, lostRanges);
+    return withWholeValues(fileSystem, directory, salvaged(blocks, lostRanges));
   }
   const path = fileSystem.joinPath(directory, tableName(table.number));
   let bytes: Uint8Array;
@@ -77,7 +78,82 @@ export function* salvageTable(
     return salvaged([], [{ from: undefined, to: undefined }]);
   }
   const found = yield* findBlocks(bytes);
-  return salvaged(found, [{ from: undefined, to: undefined }]);
+  const lost = [{ from: undefined, to: undefined }];
+  return withWholeValues(fileSystem, directory, salvaged(found, lost));
+}
+
+/** Leaves out entries whose large values can't be read. */
+function withWholeValues(
+  fileSystem: FileSystem,
+  directory: string,
+  table: SalvagedTable,
+): SalvagedTable {
+  const { entries } = table;
+  if (entries === undefined) return table;
+  const resources = checkResources(fileSystem);
+  const values = valueReaderOf(fileSystem, directory, resources);
+  const lostRanges = [...table.lostRanges];
+  const damaged = new Set<number>();
+  let position = 0;
+  try {
+    for (let at = entries.seekToStart(); at === AT_ENTRY; at = entries.advance(), position++) {
+      const { keyBytes, keyStart, keyEnd, valueBytes, valueStart } = entries.entry;
+      if (!isReference(valueBytes, valueStart)) continue;
+      try {
+        values.readSync(values.requestOf(entries.entry));
+      } catch (error) {
+        if (!(error instanceof CorruptionError) && !(error instanceof IoError)) throw error;
+        damaged.add(position);
+        const from = keyBytes.slice(keyStart, keyEnd);
+        const to = new Uint8Array(from.length + 1);
+        to.set(from);
+        lostRanges.push({ from, to });
+      }
+    }
+  } finally {
+    resources.handles.close();
+  }
+  if (damaged.size === 0) return table;
+  const count = table.count - damaged.size;
+  return {
+    entries: count === 0 ? undefined : new PartialSequence(entries, damaged),
+    count,
+    lostRanges,
+  };
+}
+
+/** A sequence without the entries at some positions. */
+class PartialSequence implements EntrySequence {
+  readonly #all: EntrySequence;
+  readonly #without: ReadonlySet<number>;
+  #position = 0;
+
+  constructor(all: EntrySequence, without: ReadonlySet<number>) {
+    this.#all = all;
+    this.#without = without;
+  }
+
+  get entry(): EntryView {
+    return this.#all.entry;
+  }
+
+  seekToStart(): Position {
+    this.#position = 0;
+    return this.#skip(this.#all.seekToStart());
+  }
+
+  advance(): Position {
+    this.#position++;
+    return this.#skip(this.#all.advance());
+  }
+
+  #skip(at: Position): Position {
+    while (at === AT_ENTRY && this.#without.has(this.#position)) {
+      this.#position++;
+      at = this.#all.advance();
+    }
+    return at;
+  }
 }
 
 function salvaged(blocks: readonly Block[], lostRanges: readonly LostRange[]): SalvagedTable {

@@ -12,6 +12,7 @@ import {
 } from "../../sstable/table_format.ts";
 import type { TableExpiry } from "../../sstable/table_expiry.ts";
 import { unsupported } from "../../sstable/table_sections.ts";
+import { NO_USES, type ValueUse } from "../../sstable/value_uses.ts";
 
 /** What a table says about itself. */
 export interface TableTailFacts {
@@ -25,6 +26,8 @@ export interface TableTailFacts {
   readonly deletedSpans: readonly KeySpan[];
   /** The times at which entries expire, if some do. */
   readonly expiry: TableExpiry | undefined;
+  /** The files that hold its large values, without their sizes. */
+  readonly valueUses: readonly ValueUse[];
 }
 
 /**
@@ -48,8 +51,8 @@ export function readTableTail(
     const view = new DataView(bytes.buffer);
     const properties = decodeProperties(bytes, view, 0, footer.metadataSize);
     const { level, tombstoneCount, extension } = properties;
-    const { checksum, deletedSpans = NO_SPANS, expiry } = extension ?? {};
-    return { checksum, level, tombstoneCount, deletedSpans, expiry };
+    const { checksum, deletedSpans = NO_SPANS, expiry, valueUses = NO_USES } = extension ?? {};
+    return { checksum, level, tombstoneCount, deletedSpans, expiry, valueUses };
   } catch (error) {
     if (error instanceof DecodeError) return undefined;
     if (error instanceof UnknownTableFeature) throw unsupported(path, error);

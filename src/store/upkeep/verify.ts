@@ -19,7 +19,7 @@ import { describeValue } from "../../value/value.ts";
 import { readLog } from "../../wal/log_reader.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
-import { checkTable } from "./check_table.ts";
+import { checkedBytes, checkTable } from "./check_table.ts";
 import { Findings, type VerifyOptions, type VerifyReport } from "./verify_report.ts";
 
 /** The longest time for which the check blocks the event loop. */
@@ -108,7 +108,7 @@ export async function driveVerification<T>(
 function* verifyTask(state: StoreState, lease: Lease, findings: Findings): Task<VerifyReport> {
   const { fileSystem, directory } = state;
   const tables = lease.view.version.tables.flat();
-  findings.totalBytes = tables.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) +
+  findings.totalBytes = tables.reduce((sum, table) => sum + checkedBytes(table), 0) +
     state.logs.sizeBytes;
   // A reader shows what it pinned when it was opened. Since then the writer has changed to other
   // logs.

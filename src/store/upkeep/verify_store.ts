@@ -6,7 +6,7 @@
 import { throwIfAborted } from "../../contract/abort_signal.ts";
 import { compressorFor } from "../../compression/compressors.ts";
 import { goStore } from "../../go/go_store.ts";
-import { defaultOptions, ownFields } from "../../options.ts";
+import { defaultOptions, leastLargeBytes, ownFields } from "../../options.ts";
 import { defaultFileSystem } from "../../platform/default_file_system.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import { requireSupportedRuntime } from "../../platform/runtime.ts";
@@ -25,7 +25,7 @@ import { Replay } from "../recovery/replay.ts";
 import { isDirectory } from "../recovery/store_directory.ts";
 import { requirePath } from "../recovery/store_path.ts";
 import { type BaseState, readBase } from "./base_state.ts";
-import { checkResources, checkTable } from "./check_table.ts";
+import { checkedBytes, checkResources, checkTable } from "./check_table.ts";
 import { driveVerification, verifyOptions } from "./verify.ts";
 import { Findings, type VerifyOptions, type VerifyReport } from "./verify_report.ts";
 
@@ -116,6 +116,7 @@ export function recoveryOf(
     },
     memtableSizeBytes: memtableSizeBytes!,
     readOnly: true,
+    largeValueBytes: leastLargeBytes({}),
     foreign: [goStore],
     scheduler: systemScheduler,
   };
@@ -129,7 +130,7 @@ function* verifyFiles(recovery: RecoveryOptions, findings: Findings): Task<Verif
     findings.problems.push(...base.problems);
     if (base.state === undefined) return findings.report();
     const tables = base.state.version.tables.flat();
-    findings.totalBytes = tables.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    findings.totalBytes = tables.reduce((sum, table) => sum + checkedBytes(table), 0);
     yield* verifyLogs(recovery, base, names, findings);
     for (const table of tables) {
       if (!names.includes(tableName(table.number))) {

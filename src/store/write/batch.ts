@@ -28,7 +28,7 @@ export type { Operation, WriteOptions } from "../../contract/writer.ts";
  */
 export const BATCH_FORM: unique symbol = Symbol.for("@tinykvs/core batch form");
 /** Increases with each change of the payload of a log record, or of `finish`. */
-export const BATCH_FORM_HERE = 2;
+export const BATCH_FORM_HERE = 3;
 
 /** The memory of a batch that was written. */
 const NO_MEMORY = new ByteWriter(0);
@@ -63,6 +63,8 @@ export class EmbeddedBatch implements SyncBatch {
   #isWritten = false;
   #writtenBytes = 0;
   #mayExpire = false;
+  /** Bytes of the longest operation. */
+  #longestBytes = 0;
   /** Whether a put is half encoded: getters of its record may call the batch. */
   #isEncoding = false;
 
@@ -80,6 +82,11 @@ export class EmbeddedBatch implements SyncBatch {
   /** Size in bytes of the operations so far, as they go into the log. */
   get sizeBytes(): number {
     return this.#isWritten ? this.#writtenBytes : this.#writer.length;
+  }
+
+  /** Bytes of the longest operation, or more. @internal */
+  get longestBytes(): number {
+    return this.#longestBytes;
   }
 
   /** Whether one of the values expires. @internal */
@@ -173,6 +180,7 @@ export class EmbeddedBatch implements SyncBatch {
     this.#count = 0;
     this.#rangeBytes = 0;
     this.#mayExpire = false;
+    this.#longestBytes = 0;
     return this;
   }
 
@@ -229,14 +237,17 @@ export class EmbeddedBatch implements SyncBatch {
     batch.#count = count;
     batch.#rangeBytes = rangeBytes;
     batch.#mayExpire = mayExpire;
+    batch.#longestBytes = payload.length;
     return batch;
   }
 
   #added(start: number): this {
-    if (this.#writer.length > MAX_PAYLOAD_BYTES) {
+    const { length } = this.#writer;
+    if (length > MAX_PAYLOAD_BYTES) {
       this.#writer.length = start;
       throw new RangeError("Cannot add to the batch: it would be longer than 4 GiB");
     }
+    if (length - start > this.#longestBytes) this.#longestBytes = length - start;
     this.#count++;
     return this;
   }

@@ -13,19 +13,28 @@
 
 import { ByteWriter } from "../../bytes/byte_writer.ts";
 import { isBytes } from "../../bytes/is_bytes.ts";
+import { CODEC_NONE } from "../../compression/compressor.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { Key, Value } from "../../value/value.ts";
 import { expiryAt, isExpiring } from "../../value/expiry.ts";
-import { isTombstone } from "../../value/value_codec.ts";
+import { BYTES_HEADER_BYTES, isTombstone } from "../../value/value_codec.ts";
 import type { LogWriter } from "../../wal/log_writer.ts";
 import type { Background } from "../background/background.ts";
 import type { StoreState } from "../state/store_state.ts";
 import { EmbeddedBatch } from "./batch.ts";
 import type { Range } from "../state/range.ts";
 import { deleteRange, endOfKeys } from "../state/operations.ts";
-import { NEWEST_LOG_VERSION, OPERATION_DELETE_RANGE } from "../../wal/log_format.ts";
+import {
+  LOG_VERSION,
+  LOG_VERSION_2,
+  LOG_VERSION_3,
+  OPERATION_DELETE_RANGE,
+} from "../../wal/log_format.ts";
+import { leastLargeBytes } from "../../options.ts";
+import { LargeValues } from "../state/large_values.ts";
 import { encodeDelete, encodePut } from "./operation_encoding.ts";
+import { PayloadPacker } from "./payload_packer.ts";
 
 /** The longest batch; it has to fit into one memtable (4 GiB with its overhead). */
 const MAX_BATCH_BYTES = 2 ** 31;
@@ -41,6 +50,9 @@ const MAX_RANGE_BYTES = 8 * 1024 * 1024;
 /** The memory of a batch is kept for the next one up to this size. */
 const KEEP_BATCH_BYTES = 1024 * 1024;
 
+/** With large values, a log is ended at this size: so little is read at a recovery. */
+const MAX_LOG_BYTES = 64 * 1024 * 1024;
+
 /** Means "delete" in place of a value. */
 export const DELETE: unique symbol = Symbol("delete");
 
@@ -51,11 +63,23 @@ export class Commit {
   /** Whether the manifest says that there is a log. */
   #isFirstLogKnown = false;
   #batchMemory: ByteWriter | undefined;
+  /** Encoded values of this size and more are large. */
+  readonly #largeBytes: number;
+  readonly #large: LargeValues;
+  readonly #packer: PayloadPacker | undefined;
+  /** The log that large values have filled. */
+  #fullLog: LogWriter | undefined;
 
   /** Makes the commit of a store. */
   constructor(state: StoreState, background: Background) {
     this.#state = state;
     this.#background = background;
+    this.#largeBytes = leastLargeBytes(state.options);
+    this.#large = new LargeValues(this.#largeBytes);
+    const { compressor } = state.tableOutput;
+    if (compressor.codec !== CODEC_NONE) {
+      this.#packer = new PayloadPacker(compressor, this.#largeBytes);
+    }
   }
 
   /**
@@ -63,13 +87,13 @@ export class Commit {
    * that it takes in the log.
    */
   one(key: Key, value: Value | typeof DELETE, expiresAt?: number): number {
-    if (typeof value === "object" && !isBytes(value)) {
+    if (value !== DELETE && this.#needsBatch(value)) {
       // Encoding a record may run getters of the caller, which may write: so not into the log's
-      // buffer.
+      // buffer. A large value may be packed on its way there.
       const batch = new EmbeddedBatch(undefined, this.takeBatchMemory());
       return this.batch(batch.add(key, value, expiresAt));
     }
-    const log = this.#prepare(expiresAt !== undefined);
+    const log = this.#prepare(expiresAt === undefined ? LOG_VERSION : LOG_VERSION_2);
     log.beginRecord();
     try {
       if (value === DELETE) encodeDelete(log.buffer, key);
@@ -78,7 +102,18 @@ export class Commit {
       log.cancelRecord();
       throw error;
     }
-    return this.#commit(log, 1, false);
+    return this.#commit(log, 1, false, false);
+  }
+
+  /**
+   * Whether a value is encoded in a batch first: a record, whose getters may write, or one that may
+   * be large.
+   */
+  #needsBatch(value: Value): boolean {
+    const least = this.#largeBytes - BYTES_HEADER_BYTES;
+    if (typeof value === "object") return !isBytes(value) || value.length >= least;
+    // A character takes up to three bytes.
+    return typeof value === "string" && value.length * 3 >= least;
   }
 
   /** Commits the deletion of a range; returns the number of bytes that it takes in the log. */
@@ -107,12 +142,30 @@ export class Commit {
       return 0;
     }
     if (sizeBytes > LARGE_BATCH_BYTES) this.rotate();
-    const log = hasRanges ? this.#prepareForRanges(rangeBytes) : this.#prepare(mayExpire);
+    const hasLarge = batch.longestBytes >= this.#largeBytes;
+    const packer = hasLarge ? this.#packer : undefined;
+    const version = packer !== undefined
+      ? LOG_VERSION_3
+      : hasRanges || mayExpire
+      ? LOG_VERSION_2
+      : LOG_VERSION;
+    const log = hasRanges ? this.#prepareForRanges(rangeBytes, version) : this.#prepare(version);
     const payload = batch.finish();
     this.#keepBatchMemory(payload);
     log.beginRecord();
-    log.buffer.appendBytes(payload.bytes, 0, payload.length);
-    return this.#commit(log, length, hasRanges);
+    if (packer === undefined) log.buffer.appendBytes(payload.bytes, 0, payload.length);
+    else this.#pack(log, packer, payload, length);
+    return this.#commit(log, length, hasRanges, hasLarge);
+  }
+
+  /** Appends a payload to the record that was begun, with large values packed. */
+  #pack(log: LogWriter, packer: PayloadPacker, payload: ByteWriter, count: number): void {
+    try {
+      packer.append(log.buffer, payload, count);
+    } catch (error) {
+      log.cancelRecord();
+      throw error;
+    }
   }
 
   /** Freezes the memtable unless it is empty. */
@@ -146,26 +199,26 @@ export class Commit {
   }
 
   /**
-   * The log to write to, after making sure that there is one, and a memtable with room. If values
-   * expire or ranges are deleted, the log is of the format version that says so, as are all later
-   * ones.
+   * The log to write to, after making sure that there is one, and a memtable with room. The log is
+   * of this format version or a newer one, as are all later ones.
    */
-  #prepare(isVersion2: boolean): LogWriter {
+  #prepare(version: number): LogWriter {
     const state = this.#state;
     state.requireWritable();
     const { logs } = state;
-    if (isVersion2) logs.version = NEWEST_LOG_VERSION;
+    if (logs.version < version) logs.version = version;
     if (!this.#isFirstLogKnown || logs.active === undefined) this.#openFirstLog();
-    else if (state.memtable.sizeBytes >= state.options.memtableSizeBytes || logs.isEnded) {
-      this.#rotate();
-    }
-    if (isVersion2 && logs.active!.version !== logs.version) this.#rotate();
+    else if (
+      state.memtable.sizeBytes >= state.options.memtableSizeBytes || logs.isEnded ||
+      logs.active === this.#fullLog
+    ) this.#rotate();
+    if (logs.active!.version < version) this.#rotate();
     return state.logs.active!;
   }
 
   /** As `#prepare`, for a record with deleted ranges, which a log of version 1 can't have. */
-  #prepareForRanges(rangeBytes: number): LogWriter {
-    const log = this.#prepare(true);
+  #prepareForRanges(rangeBytes: number, version: number): LogWriter {
+    const log = this.#prepare(version);
     const { memtable, logs } = this.#state;
     const isFull = memtable.rangeKeyBytes + rangeBytes > MAX_RANGE_BYTES &&
       memtable.hasDeletedRanges;
@@ -178,12 +231,15 @@ export class Commit {
    * Seals the record that was begun, gives its entries their sequence numbers and makes them
    * visible.
    */
-  #commit(log: LogWriter, entryCount: number, hasRanges: boolean): number {
+  #commit(log: LogWriter, entryCount: number, hasRanges: boolean, hasLarge: boolean): number {
     const state = this.#state;
     const firstSequence = state.lastSequence + 1;
     log.endRecord(firstSequence, entryCount);
     const { bytes, view, length } = log.buffer;
     const payloadStart = log.recordPayloadStart;
+    const position = log.writtenBytes;
+    // A reader finds large values in the file, from the moment on that it finds their entries.
+    if (hasLarge) this.#writeOut(log);
     const { memtable, deadRanges } = state;
     const mayRevive = !deadRanges.isEmpty;
     let start = payloadStart + 1;
@@ -202,7 +258,13 @@ export class Commit {
           if (mayRevive) deadRanges.notePut(view, start + 4, keyEnd);
           if (isExpiring(bytes, keyEnd + 4)) this.#noteExpiry(memtable, expiryAt(view, keyEnd + 4));
         }
-        memtable.insert(firstSequence + i, bytes, view, start, keyEnd, end);
+        const sequence = firstSequence + i;
+        if (hasLarge) {
+          const entry = [bytes, view, start, keyEnd, end] as const;
+          if (this.#large.insert(memtable, sequence, ...entry, log.number, position)) {
+            this.#noteLargeValue(memtable, log);
+          }
+        } else memtable.insert(sequence, bytes, view, start, keyEnd, end);
         start = end + 1;
       }
     } catch (error) {
@@ -228,6 +290,23 @@ export class Commit {
     this.#background.expiry.start();
   }
 
+  #noteLargeValue(memtable: Memtable, log: LogWriter): void {
+    if (memtable.valueLog === undefined) {
+      memtable.valueLog = log.number;
+      this.#state.versions.values.retain(log.number);
+    }
+    if (log.sizeBytes >= MAX_LOG_BYTES) this.#fullLog = log;
+    this.#background.idle.start();
+  }
+
+  #writeOut(log: LogWriter): void {
+    try {
+      log.writeOutSync();
+    } catch (error) {
+      throw this.#state.fail("a write to the write-ahead log", error);
+    }
+  }
+
   #noteTombstone(memtable: Memtable): void {
     memtable.tombstoneCount++;
     this.#background.idle.start();
@@ -242,6 +321,8 @@ export class Commit {
       if (isOutOfDescriptors(error)) throw error;
       throw this.#state.fail("the start of a new write-ahead log", error);
     }
+    // Small values may hide large ones.
+    if (this.#state.versions.values.count > 0) this.#background.idle.start();
     this.#background.kick();
   }
 

@@ -1,0 +1,224 @@
+/**
+ * Reads large values from the logs and value files that hold them. A search or a scan that finds a
+ * reference asks its driver for the value, as it asks for a block.
+ *
+ * Values are not cached: they would wash the blocks out, and the page cache has them. The bytes of
+ * a value are checked against the CRC of its reference before anything else looks at them.
+ */
+
+import { crc32 } from "../bytes/crc32.ts";
+import { CorruptionError, DecodeError, IoError } from "../errors.ts";
+import type { EntryView } from "../iterator/entry_cursor.ts";
+import { readFullySync } from "../platform/transfer.ts";
+import { contentStart } from "../value/expiry.ts";
+import { isPacked, unpackValue } from "../value/packed_value.ts";
+import {
+  readReference,
+  type ValueFileKind,
+  type ValueReference,
+} from "../value/value_reference.ts";
+import { type HandlePool, PooledFile } from "./handle_pool.ts";
+import type { LoadWaiter } from "./load_queue.ts";
+import type { ReadPace } from "./read_pace.ts";
+
+/** A longer value is not read at once by an asynchronous call. */
+const MAX_AT_ONCE_BYTES = 256 * 1024;
+/** Before more is allocated, the size of the file is looked at. */
+const MAX_UNCHECKED_BYTES = 1024 * 1024;
+
+/** A value to be read. */
+export interface ValueRequest extends ValueReference {
+  /** The time in front of the reference, as it is stored; empty if there is none. */
+  readonly time: Uint8Array;
+}
+
+/** An encoded value as it would be in the entry itself, with its time. */
+export interface LargeValue {
+  /** The whole value. */
+  readonly bytes: Uint8Array;
+  /** A view of the same memory. */
+  readonly view: DataView;
+}
+
+const CUT = "the file ends before it does";
+const NO_TIME = new Uint8Array(0);
+
+/** Shows a value that was read in place of the reference. */
+export function showLargeValue(entry: EntryView, { bytes, view }: LargeValue): void {
+  entry.valueBytes = bytes;
+  entry.valueView = view;
+  entry.valueStart = 0;
+  entry.valueEnd = bytes.length;
+}
+
+/** Reads values of one store. */
+export class ValueReader {
+  readonly #directory: string;
+  readonly #handles: HandlePool;
+  readonly #pathOf: (kind: ValueFileKind, number: number) => string;
+  readonly #files = new Map<number, PooledFile>();
+  readonly #verifyChecksums: boolean;
+
+  /** Reads files of a directory, which `pathOf` names, through a pool of handles. */
+  constructor(
+    directory: string,
+    handles: HandlePool,
+    pathOf: (kind: ValueFileKind, number: number) => string,
+    verifyChecksums = true,
+  ) {
+    this.#directory = directory;
+    this.#handles = handles;
+    this.#pathOf = pathOf;
+    this.#verifyChecksums = verifyChecksums;
+  }
+
+  /**
+   * The value that an entry refers to. It does not use the entry's memory any more.
+   *
+   * @throws {CorruptionError} the reference is malformed
+   */
+  requestOf(entry: EntryView): ValueRequest {
+    const { valueBytes, valueView, valueStart, valueEnd } = entry;
+    try {
+      const reference = readReference(valueBytes, valueView, valueStart, valueEnd);
+      const content = contentStart(valueBytes, valueStart);
+      const time = content === valueStart ? NO_TIME : valueBytes.slice(valueStart, content);
+      return { ...reference, time };
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      const message = `Cannot read a value in "${this.#directory}": ${error.message}`;
+      throw new CorruptionError(message, this.#directory, error.offset, { cause: error });
+    }
+  }
+
+  /**
+   * Reads a value.
+   *
+   * @throws {CorruptionError} it is damaged; {IoError} its file can't be read
+   */
+  readSync(request: ValueRequest): LargeValue {
+    const bytes = this.#memoryFor(request);
+    const file = this.#file(request);
+    try {
+      const { offset, length, time } = request;
+      readFullySync(this.#handles.acquire(file), bytes, time.length, length, offset);
+    } catch (error) {
+      throw this.#cut(request, error);
+    }
+    return this.#accept(request, bytes);
+  }
+
+  /** As `readSync` if the value is likely to be in the page cache; undefined if not. */
+  readAtOnce(request: ValueRequest, pace: ReadPace): LargeValue | undefined {
+    if (request.length > MAX_AT_ONCE_BYTES || !pace.mayReadAtOnce()) return undefined;
+    const startedMs = pace.start();
+    const value = this.readSync(request);
+    pace.finish(startedMs);
+    return value;
+  }
+
+  /** As `readSync`. */
+  async read(request: ValueRequest): Promise<LargeValue> {
+    const { offset, length, time } = request;
+    const bytes = this.#memoryFor(request);
+    try {
+      await this.#handles.read(this.#file(request), bytes, time.length, length, offset);
+    } catch (error) {
+      throw this.#cut(request, error);
+    }
+    return this.#accept(request, bytes);
+  }
+
+  /** As `read`, for a waiter; the number of reads at a time is limited. */
+  join(request: ValueRequest, waiter: LoadWaiter<LargeValue>): void {
+    this.#handles.loads.start(() => this.read(request)).join(waiter);
+  }
+
+  /**
+   * Reads the stored bytes of a value to `into[at...]`, and checks them.
+   *
+   * @throws {CorruptionError} they are damaged; {IoError} the file can't be read
+   */
+  readStoredSync(reference: ValueReference, into: Uint8Array, view: DataView, at: number): void {
+    const { offset, length } = reference;
+    try {
+      readFullySync(this.#handles.acquire(this.#file(reference)), into, at, length, offset);
+    } catch (error) {
+      throw this.#cut(reference, error);
+    }
+    const crc = crc32(into, view, at, at + length);
+    if (crc !== reference.crc) throw this.#wrongCrc(reference, crc);
+  }
+
+  /** Closes a file that will not be read any more. */
+  forget(number: number): void {
+    const file = this.#files.get(number);
+    if (file === undefined) return;
+    this.#files.delete(number);
+    this.#handles.release(file);
+  }
+
+  #memoryFor(request: ValueRequest): Uint8Array {
+    const { time, offset, length } = request;
+    if (length > MAX_UNCHECKED_BYTES) {
+      const handle = this.#handles.acquire(this.#file(request));
+      if (handle.sizeSync() < offset + length) throw this.#damaged(request, CUT);
+    }
+    return new Uint8Array(time.length + length);
+  }
+
+  #file({ kind, number }: ValueReference): PooledFile {
+    let file = this.#files.get(number);
+    if (file === undefined) {
+      file = new PooledFile(this.#pathOf(kind, number));
+      this.#files.set(number, file);
+    }
+    return file;
+  }
+
+  #accept(request: ValueRequest, bytes: Uint8Array): LargeValue {
+    const view = new DataView(bytes.buffer);
+    const { time, crc: expected } = request;
+    if (this.#verifyChecksums) {
+      const crc = crc32(bytes, view, time.length, bytes.length);
+      if (crc !== expected) throw this.#wrongCrc(request, crc);
+    }
+    if (!isPacked(bytes, time.length)) {
+      bytes.set(time);
+      return { bytes, view };
+    }
+    try {
+      const unpacked = unpackValue(bytes, view, time.length, bytes.length, time.length);
+      unpacked.set(time);
+      return { bytes: unpacked, view: new DataView(unpacked.buffer) };
+    } catch (error) {
+      if (error instanceof DecodeError) throw this.#damaged(request, error.message, error);
+      throw error;
+    }
+  }
+
+  #wrongCrc(reference: ValueReference, crc: number): CorruptionError {
+    return this.#damaged(
+      reference,
+      `its checksum is 0x${crc.toString(16)}, expected 0x${reference.crc.toString(16)}`,
+    );
+  }
+
+  /** The file may end before the value. */
+  #cut(reference: ValueReference, cause: unknown): unknown {
+    return cause instanceof IoError && cause.osCode === "EOF"
+      ? this.#damaged(reference, CUT, cause)
+      : cause;
+  }
+
+  #damaged(reference: ValueReference, problem: string, cause?: unknown): CorruptionError {
+    const { path } = this.#file(reference);
+    const { offset, length } = reference;
+    return new CorruptionError(
+      `Cannot read the value of ${length} bytes at offset ${offset} of "${path}": ${problem}`,
+      path,
+      offset,
+      cause === undefined ? undefined : { cause },
+    );
+  }
+}

@@ -1,0 +1,118 @@
+/** Bugs in large values, which are kept apart from keys. */
+
+import type { Bug } from "./bug.ts";
+import { crashes, directed } from "./commands.ts";
+
+const FILE = "tests/store/value_files_test.ts";
+
+/** The bugs. */
+export const valueBugs: readonly Bug[] = [
+  {
+    name: "reference-before-value",
+    item: "beyond the list",
+    does: "shows a reference before the value is in the log's file",
+    edits: [{
+      file: "src/store/write/commit.ts",
+      find: "    if (hasLarge) this.#writeOut(log);\n",
+      replace: "",
+    }],
+    caughtBy: directed(FILE, /^Large values come back by every way of reading/),
+    symptom: /the file ends before it does/,
+  },
+  {
+    name: "value-file-without-sync",
+    item: "beyond the list",
+    does: "does not sync a value file before a manifest names a table that refers to it",
+    edits: [{
+      file: "src/sstable/value_file.ts",
+      find: "    yield syncStep(this.#handle);\n",
+      replace: "",
+    }],
+    caughtBy: crashes('A store with large values, with walSync "none",'),
+    symptom: /CorruptionError|not a prefix|Cannot read the value/,
+  },
+  {
+    name: "log-of-values-without-sync",
+    item: "beyond the list",
+    does: "does not sync a log before a manifest names a table that refers to it",
+    edits: [{
+      file: "src/store/background/flush_queue.ts",
+      find: "      yield* logs.syncEnded(immutable.logNumber);\n",
+      replace: "",
+    }],
+    caughtBy: crashes('A store with large values, with walSync "none",'),
+    symptom: /CorruptionError|not a prefix|Cannot read the value/,
+  },
+  {
+    name: "log-removed-under-references",
+    item: "beyond the list",
+    does: "deletes a flushed log although tables refer to values in it",
+    edits: [{
+      file: "src/store/state/logs.ts",
+      find: "      if (isUsed(log.writer.number)) continue;\n",
+      replace: "",
+    }],
+    caughtBy: directed(FILE, /^Large values come back by every way of reading/),
+    symptom: /ENOENT|is missing/,
+  },
+  {
+    name: "open-removes-logs-of-values",
+    item: "beyond the list",
+    does: "takes a log that recovery does not need for an orphan, although tables refer to it",
+    edits: [{
+      file: "src/store/recovery/recovery.ts",
+      find: "file.number < versions.log.number && isUnused(file.number)) ||\n",
+      replace: "file.number < versions.log.number) ||\n",
+    }],
+    caughtBy: directed(FILE, /^Large values come back by every way of reading/),
+    symptom: /ENOENT|is missing/,
+  },
+  {
+    name: "values-never-die",
+    item: "beyond the list",
+    does: "lets dead values take a hundred times the space of living ones",
+    edits: [{
+      file: "src/compaction/value_space.ts",
+      find: "export const MAX_DEAD_PART = 1.5;\n",
+      replace: "export const MAX_DEAD_PART = 100;\n",
+    }],
+    caughtBy: directed(FILE, /^At rest at most 1.5 bytes are dead/),
+    symptom: /bytes for \d+ living ones/,
+  },
+  {
+    name: "memtable-keeps-its-log",
+    item: "beyond the list",
+    does: "keeps the log of a memtable that nobody sees any more",
+    edits: [{
+      file: "src/store/state/store_state.ts",
+      find: "      this.versions.values.release(IN_LOG, memtable.valueLog);\n",
+      replace: "",
+    }],
+    caughtBy: directed(FILE, /^A snapshot keeps the values that it shows/),
+    symptom: /AssertionError/,
+  },
+  {
+    name: "keys-read-values",
+    item: "beyond the list",
+    does: "reads large values for walks over keys",
+    edits: [{
+      file: "src/store/read/entry_scan.ts",
+      find: "    if (this.#keysOnly || !isReference(valueBytes, valueStart)) return AT_ENTRY;\n",
+      replace: "    if (!isReference(valueBytes, valueStart)) return AT_ENTRY;\n",
+    }],
+    caughtBy: directed(FILE, /^Keys, count and has do not read the files of values/),
+    symptom: /CorruptionError|checksum/,
+  },
+  {
+    name: "copies-of-unchecked-values",
+    item: "beyond the list",
+    does: "copies and verifies values without their checksums",
+    edits: [{
+      file: "src/sstable/value_reader.ts",
+      find: "    if (crc !== reference.crc) throw this.#wrongCrc(reference, crc);\n",
+      replace: "",
+    }],
+    caughtBy: directed(FILE, /^A damaged value is named by verify/),
+    symptom: /AssertionError/,
+  },
+];
