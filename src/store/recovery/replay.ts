@@ -24,7 +24,7 @@ import type { VersionSet } from "../../version/version_set.ts";
 import { type LogHeader, NEWEST_LOG_VERSION } from "../../wal/log_format.ts";
 import { type LogSummary, readLog } from "../../wal/log_reader.ts";
 import { LargeValues } from "../state/large_values.ts";
-import { endOfKeys, insertOperation, isRange } from "../state/operations.ts";
+import { endOfKeys, insertOperation, isRange, noteExpiry } from "../state/operations.ts";
 import type { ForeignStore } from "./foreign_store.ts";
 
 /** What a replay needs to know. */
@@ -164,8 +164,11 @@ export class Replay {
           const entry = [bytes, view, start, keyEnd, end] as const;
           if (isRange(bytes, start)) {
             insertOperation(this.memtable, sequence, ...entry, () => this.#endOfKeys());
-          } else if (this.#large.insert(this.memtable, sequence, ...entry, number, position)) {
-            this.valueLogs.add(number);
+          } else {
+            noteExpiry(this.memtable, bytes, view, keyEnd);
+            if (this.#large.insert(this.memtable, sequence, ...entry, number, position)) {
+              this.valueLogs.add(number);
+            }
           }
           this.lastSequence = sequence;
         },
