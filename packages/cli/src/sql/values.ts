@@ -247,8 +247,8 @@ export function fieldOf(
 
 /**
  * Compares two values of a condition: negative, 0, positive, or undefined if they cannot be
- * compared (NULL, or values of different kinds). A text is read as a number, a truth value or a time
- * if the other side is one, because the Go shell writes `v.age = '30'`.
+ * compared (NULL, or values of different kinds). A text is read as a number, a truth value or a
+ * time if the other side is one, because the Go shell writes `v.age = '30'`.
  */
 export function compare(
   a: SqlValue | undefined,
