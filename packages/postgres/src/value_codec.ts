@@ -1,7 +1,7 @@
 /**
  * Values as bytes: one byte for the type, then the content. The types have the numbers of the
- * embedded store. Records are MessagePack: numbers are float64, bigints int64 or uint64, so that
- * each comes back as what it was.
+ * embedded store. Records are MessagePack: numbers are float64, bigints int64 or uint64, Dates
+ * timestamps of 96 bits, so that each comes back as what it was.
  */
 
 import { StoreError, type Value } from "@tinykvs/core/contract";
@@ -136,12 +136,21 @@ class Writer {
       for (const part of item) this.item(part);
       return;
     }
+    if (item instanceof Date) return this.#date(item.getTime());
     const entries = Object.entries(item as object);
     this.#head(entries.length, undefined, 0xde, 0xdf, 0x80);
     for (const [name, part] of entries) {
       this.#text(name);
       this.item(part);
     }
+  }
+
+  #date(ms: number): void {
+    const seconds = Math.floor(ms / 1000);
+    const at = this.#room(15);
+    this.#bytes.set([0xc7, 12, 0xff], at);
+    this.#view.setUint32(at + 3, (ms - seconds * 1000) * 1_000_000);
+    this.#view.setBigInt64(at + 7, BigInt(seconds));
   }
 
   #text(text: string): void {
@@ -229,6 +238,8 @@ class Reader {
         const length = this.#length(tag - 0xc4);
         return this.#bytes.slice(this.#step(length), this.at);
       }
+      case 0xc7:
+        return this.#date(at);
       case 0xd9:
       case 0xda:
       case 0xdb:
@@ -247,6 +258,17 @@ class Reader {
   #length(size: number): number {
     if (size === 0) return this.#view.getUint8(this.#step(1));
     return size === 1 ? this.#view.getUint16(this.#step(2)) : this.#view.getUint32(this.#step(4));
+  }
+
+  #date(at: number): Date {
+    this.#step(14);
+    const ms = Number(this.#view.getBigInt64(at + 7)) * 1000 +
+      this.#view.getUint32(at + 3) / 1_000_000;
+    const date = new Date(ms);
+    if (
+      this.#bytes[at + 1] === 12 && this.#bytes[at + 2] === 0xff && date.getTime() === ms
+    ) return date;
+    throw new RangeError(`the extension at ${at} is not a time in milliseconds`);
   }
 
   #text(length: number): string {

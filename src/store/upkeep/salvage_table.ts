@@ -19,12 +19,16 @@ import { decodeStoredBlock } from "../../sstable/stored_block.ts";
 import { BLOCK_FOOTER_BYTES, UnknownTableFeature } from "../../sstable/table_format.ts";
 import { tableName } from "../../version/file_names.ts";
 import { isReference } from "../../value/value_reference.ts";
-import { type CheckedTable, checkResources, checkTable, valueReaderOf } from "./check_table.ts";
+import {
+  type CheckedTable,
+  checkResources,
+  checkTable,
+  MAX_CODEC,
+  valueReaderOf,
+} from "./check_table.ts";
 
 /** The largest file that is read into memory. */
 const MAX_TABLE_BYTES = 2 ** 31 - 1;
-/** The highest codec byte that a block may have. */
-const MAX_CODEC = 3;
 
 /** The readable part of a table. */
 export interface SalvagedTable {
