@@ -1,10 +1,4 @@
-/**
- * The iterators of a Level database, which read cursors of the store in groups.
- *
- * Level's `next` returns one entry at a time, and each call costs several promises. So an iterator
- * takes entries from its cursor in groups. The first group has one entry, because many callers need
- * only one, and each group is twice as large as the one before.
- */
+/** The iterators of a Level database, which read cursors of the store in groups. */
 
 import {
   AbstractIterator,
@@ -12,123 +6,13 @@ import {
   type AbstractLevel,
   AbstractValueIterator,
 } from "abstract-level";
-import type { Cursor } from "../../contract/cursor.ts";
-import type { Range } from "../../contract/range.ts";
 import type { Reader } from "../../contract/reader.ts";
 import type { Value } from "../../value/value.ts";
-import { abortedBy } from "./level_errors.ts";
-import { type Data, type Format, keyIn, toStore, valueIn } from "./formats.ts";
-
-/** The most entries that `next` reads ahead. Entries may be large. */
-const MAX_GROUP = 64;
-
-/**
- * A range in Level's form: bounds and encodings are formats, and a `limit` of -1 means no limit.
- */
-export interface LevelRange {
-  gt?: Data;
-  gte?: Data;
-  lt?: Data;
-  lte?: Data;
-  reverse?: boolean;
-  limit?: number;
-  keyEncoding?: string;
-  valueEncoding?: string;
-  keys?: boolean;
-  values?: boolean;
-  signal?: AbortSignal | null;
-  snapshot?: unknown;
-}
+import { type Data, type Format, keyIn, valueIn } from "./formats.ts";
+import { Groups } from "./item_groups.ts";
+import { type LevelRange, storeRange } from "./level_range.ts";
 
 type Database = AbstractLevel<Data, unknown, unknown>;
-type Item = Data | [Data | undefined, Data | undefined];
-
-/** Converts a range of Level to a range of the store. */
-export function storeRange(range: LevelRange): Range {
-  const result: Range = { keyEncoding: "bytes" };
-  // As in Level, the inclusive bound takes precedence over the exclusive one.
-  if (range.gte !== undefined) result.gte = toStore(range.gte);
-  else if (range.gt !== undefined) result.gt = toStore(range.gt);
-  if (range.lte !== undefined) result.lte = toStore(range.lte);
-  else if (range.lt !== undefined) result.lt = toStore(range.lt);
-  if (range.reverse === true) result.reverse = true;
-  if (range.limit !== undefined && range.limit >= 0) result.limit = range.limit;
-  if (range.signal !== undefined && range.signal !== null) {
-    result.signal = range.signal;
-  }
-  return result;
-}
-
-/** Takes items from a cursor in groups, for one iterator of Level. */
-class Groups<T extends Item> {
-  readonly #cursor: Cursor<unknown>;
-  readonly #signal: AbortSignal | undefined;
-  readonly #convert: (item: never) => T;
-  #items: T[] = [];
-  #at = 0;
-  #nextCount = 1;
-  #isOver = false;
-
-  constructor(
-    cursor: Cursor<unknown>,
-    convert: (item: never) => T,
-    range: LevelRange,
-  ) {
-    this.#cursor = cursor;
-    this.#convert = convert;
-    this.#signal = range.signal ?? undefined;
-  }
-
-  async next(): Promise<T | undefined> {
-    if (this.#at === this.#items.length) {
-      if (this.#isOver) return undefined;
-      this.#items = await this.#take(this.#nextCount);
-      this.#at = 0;
-      this.#nextCount = Math.min(MAX_GROUP, this.#nextCount * 2);
-    }
-    return this.#items[this.#at++];
-  }
-
-  async nextv(size: number): Promise<T[]> {
-    const items = this.#items.slice(this.#at, this.#at + size);
-    this.#at += items.length;
-    if (items.length === size || this.#isOver) return items;
-    const more = await this.#take(size - items.length);
-    return items.length === 0 ? more : items.concat(more);
-  }
-
-  seek(target: Data): void {
-    this.#forget();
-    this.#nextCount = 1;
-    this.#isOver = false;
-    this.#cursor.seek(toStore(target));
-  }
-
-  async close(): Promise<void> {
-    this.#forget();
-    await this.#cursor.close();
-  }
-
-  async #take(count: number): Promise<T[]> {
-    let items: unknown[];
-    try {
-      items = await this.#cursor.nextMany(count);
-      // Entries in memory were read during the call, so the signal may have been aborted since.
-      this.#signal?.throwIfAborted();
-    } catch (error) {
-      throw abortedBy(this.#signal, error);
-    }
-    if (items.length < count) this.#isOver = true;
-    const convert = this.#convert as (item: unknown) => T;
-    for (let i = 0; i < items.length; i++) items[i] = convert(items[i]);
-    return items as T[];
-  }
-
-  #forget(): void {
-    this.#items = [];
-    this.#at = 0;
-  }
-}
 
 /** Groups of pairs, without the half that the caller does not need. */
 function pairGroups(
