@@ -11,6 +11,7 @@ import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import * as path from "node:path";
 import process from "node:process";
+import { watchCpu } from "./cpu_time.ts";
 
 /** Absolute path of the repository. */
 export const root: string = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -45,6 +46,8 @@ export interface ProcessResult {
   readonly stdout: string;
   /** Wall time from start to end, in seconds. */
   readonly seconds: number;
+  /** About how much CPU time it and its children took, in seconds; undefined if unknown. */
+  readonly cpuSeconds: number | undefined;
 }
 
 /** Options of {@linkcode runProcess}. */
@@ -101,6 +104,7 @@ export function runProcess(
   const { pid } = child;
   const grouped = pid !== undefined && options.inherit !== true;
   if (grouped) running.add(pid);
+  const cpuSeconds = watchCpu(pid);
   const output: string[] = [];
   const stdout: string[] = [];
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -127,6 +131,7 @@ export function runProcess(
         output: output.join(""),
         stdout: stdout.join(""),
         seconds,
+        cpuSeconds: cpuSeconds(),
       });
     };
     child.on("error", (error) => {

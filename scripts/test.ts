@@ -28,6 +28,7 @@ import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
+import { cpuSecondsOf } from "./cpu_time.ts";
 import { installEcosystem } from "./ecosystem.ts";
 import { Figures } from "./figures.ts";
 import { installationProblem } from "./installed.ts";
@@ -80,7 +81,8 @@ function inStartingOrder(files: readonly string[]): string[] {
 /** The line of a file on a runtime that has ended. */
 function lineOf(result: TestFileResult): string {
   const counts = `${result.passed} passed${result.failed > 0 ? `, ${result.failed} FAILED` : ""}`;
-  const seconds = `${result.seconds.toFixed(1).padStart(6)} s`;
+  const cpu = result.cpuSeconds === undefined ? "" : ` (CPU ${result.cpuSeconds.toFixed(1)} s)`;
+  const seconds = `${result.seconds.toFixed(1).padStart(6)} s${cpu}`;
   return `${seconds}  ${result.file} on ${result.runtime}: ${counts}`;
 }
 
@@ -210,12 +212,16 @@ for (const line of figures.lines()) console.log(line);
 if (isWhole && scope.faults !== undefined) {
   for (const problem of figures.problems()) fail(problem);
 }
-const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 12);
-console.log(
-  `slowest: ${
-    slowest.map((r) => `${r.file} (${r.runtime}, ${r.seconds.toFixed(1)} s)`).join(", ")
-  }`,
-);
+/** The files that took most of something. */
+function longest(of: (result: TestFileResult) => number): string {
+  return results.toSorted((a, b) => of(b) - of(a)).slice(0, 12)
+    .map((result) => `${result.file} (${result.runtime}, ${of(result).toFixed(1)} s)`).join(", ");
+}
+console.log(`slowest: ${longest((result) => result.seconds)}`);
+const cpuSeconds = cpuSecondsOf("self");
+if (cpuSeconds !== undefined) {
+  console.log(`most CPU time: ${longest((result) => result.cpuSeconds ?? 0)}`);
+}
 for (const runtime of chosen) {
   const own = results.filter((result) => result.runtime === runtime);
   const sum = (of: (result: TestFileResult) => number): number =>
@@ -228,7 +234,8 @@ for (const runtime of chosen) {
   console.log(
     `${runtime.padEnd(6)}${String(runtimePassed).padStart(5)} passed, ${runtimeFailed} failed` +
       `${skipped > 0 ? `, ${skipped} skipped` : ""}, ${own.length} files, ` +
-      `${sum((result) => result.seconds).toFixed(1)} s of processes`,
+      `${sum((result) => result.seconds).toFixed(1)} s of processes, ` +
+      `${sum((result) => result.cpuSeconds ?? 0).toFixed(1)} s of their CPU time`,
   );
   const total = runtimePassed + runtimeFailed;
   const minimum = suites.filter((suite) => scope[suite]?.includes(runtime))
@@ -237,6 +244,9 @@ for (const runtime of chosen) {
     fail(`${runtime} ran ${total} tests, expected at least ${minimum}`);
   }
 }
-console.log(`${((performance.now() - started) / 1000).toFixed(1)} s, ${jobs} processes at a time`);
+const cpuOfAll = cpuSeconds === undefined ? "" : `, ${cpuSeconds.toFixed(1)} s of CPU time`;
+console.log(
+  `${((performance.now() - started) / 1000).toFixed(1)} s, ${jobs} processes at a time${cpuOfAll}`,
+);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

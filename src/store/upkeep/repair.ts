@@ -27,7 +27,7 @@ import { readFullySync, writeFullySync } from "../../platform/transfer.ts";
 import { describeValue } from "../../value/value.ts";
 import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import { DAMAGED_SUFFIX, logName, tableName } from "../../version/file_names.ts";
-import { isInRange } from "../../version/table_metadata.ts";
+import { isInRange, tableMetadata } from "../../version/table_metadata.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../version/version_set.ts";
 import { salvageLog } from "../../wal/log_salvage.ts";
@@ -208,7 +208,7 @@ function* makeTable(
   if (action === "renumbered") {
     const number = versions.newFileNumber();
     yield* copyTable(fileSystem, directory, tableName(table.number), tableName(number));
-    return [{ level, table: { ...table, number } }];
+    return [{ level, table: tableMetadata({ ...table, number }) }];
   }
   const { entries } = yield* salvageTable(fileSystem, directory, table);
   const { deletedSpans } = table;

@@ -269,7 +269,7 @@ class Planning {
     });
     // Describe the new table by what it is made from. Read the file by the name that it has.
     found.push({
-      table: typeof named === "number" ? table : { ...table, ...identityOf(named) },
+      table: typeof named === "number" ? table : tableMetadata({ ...table, ...identityOf(named) }),
       level,
       isSound: false,
     });
@@ -446,7 +446,7 @@ export function withValueSizes(
     const path = fileSystem.joinPath(directory, nameOfValues(use.kind, use.number));
     return { ...use, sizeBytes: fileSystem.statSync(path)?.sizeBytes ?? 0 };
   });
-  return { ...table, valueUses };
+  return tableMetadata({ ...table, valueUses });
 }
 
 /** The properties by which the manifest identifies a table's file. */
