@@ -98,13 +98,11 @@ function pickMoves(
   for (const [number, { sizeBytes, usedBytes }] of files) {
     if (usedBytes < part * sizeBytes) moves.add(number);
   }
-  const movedBytes = ({ valueUses }: TableMetadata): number =>
-    valueUses.reduce((sum, { number, usedBytes }) => moves.has(number) ? sum + usedBytes : sum, 0);
   let best: { level: number; table: TableMetadata } | undefined;
   let bestBytes = 0;
   for (const [level, tables] of levels.entries()) {
     for (const table of tables) {
-      const bytes = movedBytes(table);
+      const bytes = movedBytes(table, moves);
       if (bytes > bestBytes) [best, bestBytes] = [{ level, table }, bytes];
     }
   }
@@ -116,6 +114,21 @@ function pickMoves(
   const tables = groupsOfLevel0(levels[0]!).find((group) => group.includes(table))!;
   const next = { level: 1, tables: overlapping(levels[1]!, rangeOf(tables)) };
   return { ...merge([{ level: 0, tables }, next], 1, levels, options), moves: [...moves] };
+}
+
+/** Bytes that a merge reads: tables, and the large values that it moves. */
+export function inputBytes({ inputs, moves }: Compaction): number {
+  const moved = new Set(moves);
+  const tables = inputs.flatMap((input) => input.tables);
+  return tables.reduce((sum, table) => sum + movedBytes(table, moved), totalSize(tables));
+}
+
+/** Bytes of the large values that a table has in the files `moves`. */
+function movedBytes({ valueUses }: TableMetadata, moves: ReadonlySet<number>): number {
+  return valueUses.reduce(
+    (sum, { number, usedBytes }) => moves.has(number) ? sum + usedBytes : sum,
+    0,
+  );
 }
 
 /**

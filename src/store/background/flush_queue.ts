@@ -147,7 +147,7 @@ export class FlushQueue {
   #valueLogOf({ memtable, logNumber }: ImmutableMemtable): ValueLog | undefined {
     return memtable.valueLog === undefined
       ? undefined
-      : { number: logNumber, sizeBytes: this.#state.logs.sizeOf(logNumber) };
+      : { number: logNumber, sizeBytes: this.#state.logs.fileSizeOf(logNumber) };
   }
 
   /**
