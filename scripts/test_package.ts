@@ -36,8 +36,8 @@ const node = binaryOf("node");
 const EXPECTED =
   /^zstd 8000 Alice (?:worker|inline), snappy 8000 Alice (?:worker|inline), none 8000 Alice (?:worker|inline), memory true$/m;
 /**
- * `open` alone, minified and compressed by gzip, may be this large. Raise it with a reason: the last
- * one, from 240,000, was large values, in the engine and in the worker.
+ * `open` alone, minified and compressed by gzip, may be this large. Raise it with a reason: the
+ * last one, from 240,000, was large values, in the engine and in the worker.
  */
 const MAX_OPEN_GZIP_BYTES = 250_000;
 const TYPESCRIPTS = ["5.4", "5.7", "5.9", "6.0", "7.0"];

@@ -25,7 +25,7 @@ import type { VersionSet } from "../../version/version_set.ts";
 import { type LogHeader, NEWEST_LOG_VERSION } from "../../wal/log_format.ts";
 import { type LogSummary, readLog } from "../../wal/log_reader.ts";
 import { LargeValues } from "../state/large_values.ts";
-import { endOfKeys, insertOperation, isRange } from "../state/operations.ts";
+import { endOfKeys, insertOperation, isRange, noteExpiry } from "../state/operations.ts";
 import type { ForeignStore } from "./foreign_store.ts";
 
 /** What a replay needs to know. */
@@ -175,6 +175,7 @@ export class Replay {
           if (isRange(bytes, start)) {
             insertOperation(this.memtable, sequence, ...entry, () => this.#endOfKeys());
           } else {
+            noteExpiry(this.memtable, bytes, view, keyEnd);
             const large = this.#large.insert(this.memtable, sequence, ...entry, number, position);
             if (large?.kind === IN_LOG) this.valueLogs.add(number);
             else if (large !== undefined) this.#noteFile(large);

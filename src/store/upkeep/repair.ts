@@ -16,7 +16,7 @@ import { flushJob } from "../../compaction/flush_job.ts";
 import { TableOutput } from "../../compaction/table_output.ts";
 import { throwIfAborted } from "../../contract/abort_signal.ts";
 import { LargeValues } from "../state/large_values.ts";
-import { endOfKeys, insertOperation, isRange } from "../state/operations.ts";
+import { endOfKeys, insertOperation, isRange, noteExpiry } from "../state/operations.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import { Memtable } from "../../memtable/memtable.ts";
 import { ownFields } from "../../options.ts";
@@ -305,7 +305,10 @@ function* replayLogs(
               ...entry,
               () => endOfKeys([memtable], [...tables, ...added].map(({ table }) => table)),
             );
-          } else large.insert(memtable, sequence, ...entry, number, position);
+          } else {
+            noteExpiry(memtable, bytes, view, keyEnd);
+            large.insert(memtable, sequence, ...entry, number, position);
+          }
         },
       );
       for (let step = reading.next(); !step.done; step = reading.next()) {
