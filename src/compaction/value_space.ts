@@ -28,8 +28,8 @@ const MIN_GAIN_PART = 1 / 4;
 
 /** The values of a memtable, which is newer than all tables. */
 export interface MemtableValues {
-  /** Size of the log that holds them; 0 if there are none. */
-  readonly logBytes: number;
+  /** Size of the log and the value files that hold them; 0 if there are none. */
+  readonly fileBytes: number;
   /** Bytes of values that entries refer to, every version counted. */
   readonly usedBytes: number;
   /** Number of these entries. */
@@ -142,7 +142,7 @@ export function levelToSink(
 ): number | undefined {
   const files = valueFilesOf(levels);
   if (files.size === 0 && (memtable === undefined || memtable.usedCount === 0)) return undefined;
-  let size = memtable?.logBytes ?? 0;
+  let size = memtable?.fileBytes ?? 0;
   for (const { sizeBytes } of files.values()) size += sizeBytes;
   // Each entry may hide a value of average size in the levels, and tables of level 0, below it.
   let used = memtable?.usedBytes ?? 0;

@@ -93,6 +93,10 @@ const writes: Readonly<
     },
     leaves: "by writable",
   },
+  putStream: {
+    run: (store) => store.putStream("k", new Blob([new Uint8Array(1_200_000)]).stream()),
+    leaves: new Uint8Array(1_200_000),
+  },
   putString: { run: (store) => store.putString("k", "text"), leaves: "text" },
   putInt64: { run: (store) => store.putInt64("k", 5n), leaves: 5n },
   putFloat64: { run: (store) => store.putFloat64("k", 0.5), leaves: 0.5 },
@@ -131,7 +135,7 @@ const others = [
   ...["getString", "getInt64", "getFloat64", "getBool", "getBytes", "getJson", "getMap"],
   ...["scanPrefix", "scanRange", "snapshot", "checkpoint", "watch"],
   ...["sub", "approximateSize", "verify", "verifySync", "tables", "locate", "locateSync"],
-  ...["addEventListener", "removeEventListener"],
+  ...["addEventListener", "removeEventListener", "getStream"],
 ];
 
 const options: Options = { memtableSizeBytes: 4096, blockSizeBytes: 256, compression: "none" };

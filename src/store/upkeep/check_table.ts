@@ -133,8 +133,6 @@ class TableChecking implements TableCheck {
   readonly #visit: (block: Block) => void;
   readonly #values: ValueReader;
   readonly #uses = new UseCollector();
-  #value = new Uint8Array(0);
-  #valueView = new DataView(this.#value.buffer);
   #tombstones = 0;
   #expiring = 0;
   #earliest = Infinity;
@@ -205,8 +203,7 @@ class TableChecking implements TableCheck {
         // A block takes some ten µs. The task may pause after each one.
         yield undefined;
         for (const value of values) {
-          this.#checkValue(value);
-          yield undefined;
+          yield* this.#checkValue(value);
           onBytes(path, value.length);
         }
       }
@@ -226,13 +223,9 @@ class TableChecking implements TableCheck {
     };
   }
 
-  #checkValue(value: ValueReference): void {
-    if (value.length > this.#value.length) {
-      this.#value = new Uint8Array(Math.max(CHUNK_BYTES, value.length));
-      this.#valueView = new DataView(this.#value.buffer);
-    }
+  *#checkValue(value: ValueReference): Task<void> {
     try {
-      this.#values.readStoredSync(value, this.#value, this.#valueView, 0);
+      yield* this.#values.check(value);
     } catch (error) {
       this.#note(error);
     }
