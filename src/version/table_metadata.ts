@@ -44,7 +44,7 @@ export type TableFields =
   & Omit<TableMetadata, "smallestView" | "largestView" | "deletedSpans" | "valueUses">
   & Partial<Pick<TableMetadata, "deletedSpans" | "valueUses">>;
 
-/** Makes metadata. A copy with other fields is made by this function, too: it gets its own views. */
+/** Makes metadata. A copy with other fields is made here, too, and gets its own views. */
 export function tableMetadata(fields: TableFields): TableMetadata {
   return new MetadataWithViews(fields);
 }

@@ -1,4 +1,4 @@
-// The space that large values take: dead bytes, small files, and what the end of a session may cost.
+// The space that large values take: dead bytes, small files, and the cost of ending a session.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import { type FileSystem, memoryFileSystem, open } from "../../../mod.ts";
 import byDefault, { tinykvsDriver } from "../../../unstorage.ts";
 import { Random } from "../../support/random.ts";
@@ -237,7 +238,7 @@ test("Keys of several drivers in one store do not meet, and clear leaves those o
 
 /** Lets all promises settle that wait for nothing but each other. */
 function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 test("Storages on one directory share it, and each one's watch sees the changes of all", async () => {
@@ -293,7 +294,7 @@ test("A watch goes on after more writes in one turn than it keeps, and ends with
   const seen: string[] = [];
   await driver.watch((_, key) => seen.push(key));
   for (let i = 0; i < 10_500; i++) store.putSync(`burst ${i}`, i);
-  // The watch has lagged. It notices in its next step, and starts anew.
+  // The watch has lagged. It notices in its next step, and starts again.
   await turn();
   await store.put("later", 1);
   await turn();
