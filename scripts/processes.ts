@@ -8,6 +8,7 @@
  */
 
 import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import * as path from "node:path";
 import process from "node:process";
@@ -21,6 +22,12 @@ export type Runtime = "node" | "deno" | "bun";
 
 /** All of them, in the order in which results are printed. */
 export const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
+
+/**
+ * How many test files run at the same time. One more than there are cores: with as many, a quarter
+ * of the CPU time of two cores was idle, because many files wait for children and for the disk.
+ */
+export const PROCESSES: number = Math.min(availableParallelism() + 1, 5);
 
 /** Absolute path of a runtime's pinned binary. */
 export function binaryOf(runtime: Runtime): string {

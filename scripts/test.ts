@@ -8,7 +8,7 @@
  *   npm test -- --suite all                   all of it
  *   npm test -- --runtime deno                one runtime (repeat for more), without the checks
  *   npm test -- --filter sstable/block        files of all suites whose path contains the text
- *   npm test -- --jobs 1                      processes at a time; the default is one a core, at most 4
+ *   npm test -- --jobs 1                      processes at a time; see PROCESSES in scripts/processes.ts
  *   npm run test:long                         both suites; seeded tests try ten times as much, as with
  *   TINYKVS_TEST_SCALE=10 npm test            (any positive factor; the default is 1)
  *
@@ -23,7 +23,6 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { availableParallelism } from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -32,7 +31,7 @@ import { cpuSecondsOf } from "./cpu_time.ts";
 import { installEcosystem } from "./ecosystem.ts";
 import { Figures } from "./figures.ts";
 import { installationProblem } from "./installed.ts";
-import { parseRuntime, root, runPool, type Runtime, runtimes } from "./processes.ts";
+import { parseRuntime, PROCESSES, root, runPool, type Runtime, runtimes } from "./processes.ts";
 import { Progress } from "./progress.ts";
 import { testFiles } from "./source_files.ts";
 import { runtimesIn, scopes, type Suite, suiteOf } from "./suites.ts";
@@ -116,9 +115,7 @@ for (const name of options.runtime ?? []) {
     throw new RangeError(`Cannot test on "${name}": expected one of ${runtimes.join(", ")}`);
   }
 }
-const jobs = options.jobs === undefined
-  ? Math.min(availableParallelism(), 4)
-  : Number(options.jobs);
+const jobs = options.jobs === undefined ? PROCESSES : Number(options.jobs);
 if (!Number.isSafeInteger(jobs) || jobs < 1) {
   throw new RangeError(`Cannot run "${options.jobs}" jobs: expected an integer of at least 1`);
 }
