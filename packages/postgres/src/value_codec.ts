@@ -5,6 +5,8 @@
  */
 
 import { StoreError, type Value } from "@tinykvs/core/contract";
+import { ownedBytes } from "./owned_bytes.ts";
+import { decodeText } from "./text.ts";
 
 const INT64 = 1;
 const FLOAT64 = 2;
@@ -14,7 +16,6 @@ const BYTES = 5;
 const RECORD = 8;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The bytes of a value that was checked by `copyValue`. */
 export function encodeValue(value: Value): Uint8Array {
@@ -44,22 +45,22 @@ export function encodeValue(value: Value): Uint8Array {
   }
 }
 
-/** The value of bytes. @throws {StoreError} they are damaged, or of a newer version */
-export function decodeValue(bytes: Uint8Array): Value {
+/** The value of bytes from `start` on. @throws {StoreError} they are damaged, or of a newer version */
+export function decodeValue(bytes: Uint8Array, start = 0): Value {
   try {
-    switch (bytes[0]) {
+    switch (bytes[start]) {
       case INT64:
-        return viewOf(bytes).getBigInt64(1);
+        return viewOf(bytes).getBigInt64(start + 1);
       case FLOAT64:
-        return viewOf(bytes).getFloat64(1);
+        return viewOf(bytes).getFloat64(start + 1);
       case BOOL:
-        return bytes[1] === 1;
+        return bytes[start + 1] === 1;
       case STRING:
-        return decoder.decode(bytes.subarray(1));
+        return decodeText(bytes, start + 1, bytes.length);
       case BYTES:
-        return new Uint8Array(bytes.subarray(1));
+        return ownedBytes(bytes, start + 1, bytes.length);
       case RECORD: {
-        const reader = new Reader(bytes, viewOf(bytes));
+        const reader = new Reader(bytes, viewOf(bytes), start + 1);
         const value = reader.item();
         if (reader.at !== bytes.length) {
           throw new RangeError("bytes are left over");
@@ -67,12 +68,12 @@ export function decodeValue(bytes: Uint8Array): Value {
         return value as Value;
       }
       default:
-        throw new RangeError(`the type is ${bytes[0]}`);
+        throw new RangeError(`the type is ${bytes[start]}`);
     }
   } catch (error) {
     throw new StoreError(
       "CORRUPTION",
-      `Cannot decode a value of ${bytes.length} bytes: ${(error as Error).message}`,
+      `Cannot decode a value of ${bytes.length - start} bytes: ${(error as Error).message}`,
       { cause: error },
     );
   }
@@ -206,11 +207,12 @@ class Writer {
 class Reader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  at = 1;
+  at: number;
 
-  constructor(bytes: Uint8Array, view: DataView) {
+  constructor(bytes: Uint8Array, view: DataView, at: number) {
     this.#bytes = bytes;
     this.#view = view;
+    this.at = at;
   }
 
   item(): unknown {
@@ -273,7 +275,7 @@ class Reader {
 
   #text(length: number): string {
     const at = this.#step(length);
-    return decoder.decode(this.#bytes.subarray(at, this.at));
+    return decodeText(this.#bytes, at, this.at);
   }
 
   #array(length: number): unknown[] {
