@@ -3,7 +3,8 @@
  * directory of its first argument, without a permission for anything else. The second argument may
  * ask for a part of it: "die" ends without closing the store, "recover" opens what that left,
  * "read" reads that without a permission to write, "count" counts entries read-only, "thread" says
- * who does large jobs, and so does "inline", which gives a thread less time to come. It reports by `console.log`, which needs no permission.
+ * who does large jobs, and so does "inline", which gives a thread less time to come. It reports by
+ * `console.log`, which needs no permission.
  */
 
 import { LockedError, open, openSync } from "../../mod.ts";
