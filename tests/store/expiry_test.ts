@@ -92,7 +92,8 @@ virtually(
     const store = bench.open();
     const { scheduler } = bench;
     const start = scheduler.wall;
-    const keys = ["a", "b", "c", "large"];
+    // A value of 6000 bytes has a block of its own, and one of 20,000 lies apart.
+    const keys = ["a", "b", "c", "large", "long"];
     const check = (expected: string): void => assert.equal(shown(store, keys), expected);
     for (const place of ["memtable", "level 0", "compacted"]) {
       scheduler.wall = start;
@@ -102,21 +103,22 @@ virtually(
       store.putSync("b", { n: 2 }, { expiresAt: start + 20 });
       store.putSync("c", "for ever");
       store.putSync("large", "x".repeat(20_000), { ttlMs: 15 });
+      store.putSync("long", "x".repeat(6000), { ttlMs: 15 });
       if (place !== "memtable") await bench.scheduler.drive(store.flush());
       if (place === "compacted") await bench.scheduler.drive(store.compact());
-      check("a,b,c,large");
+      check("a,b,c,large,long");
       assert.deepEqual(store.getEntrySync("b"), {
         key: "b",
         value: { n: 2 },
         expiresAt: start + 20,
       });
       scheduler.wall = start + 9;
-      check("a,b,c,large");
+      check("a,b,c,large,long");
       scheduler.wall = start + 10;
-      check("b,c,large");
+      check("b,c,large,long");
       scheduler.wall = start + 15;
       check("b,c");
-      assert.deepEqual(store.hasManySync(keys), [false, true, true, false]);
+      assert.deepEqual(store.hasManySync(keys), [false, true, true, false, false]);
       assert.equal(store.countSync(), 2);
       scheduler.wall = start + 20;
       check("c");
