@@ -14,6 +14,7 @@ import { readFullySync } from "../platform/transfer.ts";
 import { contentStart } from "../value/expiry.ts";
 import { isPacked, unpackValue } from "../value/packed_value.ts";
 import {
+  IN_LOG,
   readReference,
   type ValueFileKind,
   type ValueReference,
@@ -62,6 +63,11 @@ export class ValueReader {
   readonly #pathOf: (kind: ValueFileKind, number: number) => string;
   readonly #files = new Map<number, PooledFile>();
   readonly #verifyChecksums: boolean;
+  /**
+   * The failure of the store, if it has failed. What a log has lost in a failed sync is reported as
+   * that failure, and not as damage: nobody was promised that it is there.
+   */
+  failure: () => Error | undefined = () => undefined;
 
   /** Reads files of a directory, which `pathOf` names, through a pool of handles. */
   constructor(
@@ -239,7 +245,7 @@ export class ValueReader {
     }
   }
 
-  #wrongCrc(reference: ValueReference, crc: number): CorruptionError {
+  #wrongCrc(reference: ValueReference, crc: number): Error {
     return this.damaged(
       reference,
       `its checksum is 0x${crc.toString(16)}, expected 0x${reference.crc.toString(16)}`,
@@ -259,7 +265,9 @@ export class ValueReader {
   }
 
   /** The error for a value that can't be what it should be. */
-  damaged(reference: ValueReference, problem: string, cause?: unknown): CorruptionError {
+  damaged(reference: ValueReference, problem: string, cause?: unknown): Error {
+    const failure = reference.kind === IN_LOG ? this.failure() : undefined;
+    if (failure !== undefined) return failure;
     const { path } = this.#file(reference);
     const { offset, length } = reference;
     return new CorruptionError(

@@ -36,6 +36,9 @@ export function checkNeighbours(store: EmbeddedStore): void {
 export function throughSub(store: EmbeddedStore): EmbeddedStore {
   const sub = store.sub("m").sub("model");
   const own = {
+    // A sub has no streams.
+    putStream: undefined,
+    getStream: undefined,
     async scanPrefix(prefix: Key, visit: Visit, options = {}): Promise<void> {
       for await (const [key, value] of sub.entries({ ...options, prefix })) {
         if (visit(key, value) === false) break;

@@ -9,7 +9,7 @@ import type { Options } from "../../src/options.ts";
 import type { EmbeddedStore } from "../../src/store/store.ts";
 import { isSame } from "./fault_history.ts";
 import type { Injector, Struck } from "./fault_injector.ts";
-import { isShortage, type Run } from "./fault_workload.ts";
+import { isShortage, isWritable, type Run } from "./fault_workload.ts";
 
 /** What a store that refuses writes may grow by while a program keeps trying, in bytes. */
 const MAX_GROWTH_BYTES = 64 * 1024;
@@ -81,7 +81,7 @@ export class ErrorTrial {
       assert.equal(fatal, undefined, `${what} succeeds after ${JSON.stringify(fatal)}`);
       return;
     }
-    if (!(result.error instanceof IoError)) {
+    if (!(result.error instanceof IoError) || !isWritable(this.#store!)) {
       this.#refusal ??= result.error;
       return;
     }

@@ -161,8 +161,7 @@ export class Run {
     const ordinal = this.history.issue([{ type: "put", key, value }]);
     const call = this.store.putStream(key, chunksOf(value), sync ? { sync } : undefined)
       .catch((error: unknown) => {
-        // The store has not failed.
-        if (error instanceof IoError) this.history.withdraw(ordinal);
+        if (error instanceof IoError && isWritable(this.store)) this.history.withdraw(ordinal);
         throw error;
       });
     return this.#acknowledged(call, ordinal, sync);
@@ -437,6 +436,16 @@ export class Run {
  */
 export function isShortage(error: unknown): boolean {
   return error instanceof IoError && error.osCode === "EMFILE";
+}
+
+/** Whether the store takes writes: it has not failed. */
+export function isWritable(store: EmbeddedStore): boolean {
+  try {
+    store.writable();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function chunksOf(value: string): ReadableStream<Uint8Array> {

@@ -147,6 +147,7 @@ export class StoreState {
       );
     this.#view = this.#makeView();
     this.versions.onInstalled = () => this.publish();
+    this.versions.values.reader.failure = () => this.#failure;
     this.rest = new Rest(parts.scheduler, () => this.#countUses(), () => this.#giveBack());
     this.resources.handles.onOpened = () => this.rest.note();
     this.rest.note();
