@@ -6,6 +6,7 @@ import * as path from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { checkPublishedFiles } from "../../scripts/checks.ts";
+import { cpuSecondsIn } from "../../scripts/cpu_time.ts";
 import { Figures } from "../../scripts/figures.ts";
 import { installationProblem } from "../../scripts/installed.ts";
 import { parseJunit } from "../../scripts/junit.ts";
@@ -69,6 +70,13 @@ test("parseJunit refuses a report that was cut off or whose total is another", (
   assert.throws(() => parseJunit(bunReport.slice(0, -20)), /does not end with/);
   assert.throws(() => parseJunit(""), /does not end with/);
   assert.throws(() => parseJunit(bunReport.replace(`tests="1"`, `tests="2"`)), /states 2, found 1/);
+});
+
+test("cpuSecondsIn adds up the process and its children, whatever the program is called", () => {
+  const fields = "S 1 7 7 0 -1 4194560 900 40 0 0 125 25 300 50 20 0 11 0 9000 1024 300";
+  for (const name of ["node", "a (b) c", ") S 1 2"]) {
+    assert.equal(cpuSecondsIn(`4321 (${name}) ${fields}\n`), 5);
+  }
 });
 
 test("judge passes a clean run and counts failing tests once", () => {
