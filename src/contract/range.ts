@@ -94,6 +94,13 @@ export interface OwnRange<K = Key> {
   keyEncoding: KeyEncoding | undefined;
 }
 
+function unknownName(name: string): TypeError {
+  return new TypeError(
+    `Cannot use the range: unknown name "${name}", expected "prefix", "gte", "gt", "lte", "lt", ` +
+      '"reverse", "limit", "signal" or "keyEncoding"',
+  );
+}
+
 /**
  * The range's own fields, each read once. The bounds are not checked.
  *
@@ -110,7 +117,7 @@ export function ownRange<K = Key>(range: Range<K>): OwnRange<K> {
   }
   const names = Object.keys(range);
   for (const name of names) {
-    if (!isName(name)) throw new TypeError(`Cannot use the range: unknown name "${name}"`);
+    if (!isName(name)) throw unknownName(name);
   }
   const own: OwnRange<K> = {
     prefix: undefined,

@@ -110,7 +110,10 @@ export function transactionOptions(options?: TransactionOptions): CheckedTransac
   }
   for (const name of Object.keys(options)) {
     if (name === "retries" || name === "signal" || name === "sync") continue;
-    throw new TypeError(`Cannot use the transaction options: unknown name "${name}"`);
+    throw new TypeError(
+      `Cannot use the transaction options: unknown name "${name}", expected "retries", "signal" ` +
+        'or "sync"',
+    );
   }
   const own: TransactionOptions = { ...options };
   const { retries = DEFAULT_RETRIES, signal, sync = false } = own;

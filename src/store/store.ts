@@ -694,6 +694,16 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
    * not rewritten.
    *
    * @throws {TypeError | RangeError} the range has an unknown name, or a bound can't be a key
+   *
+   * @example
+   * ```ts
+   * import { memoryFileSystem, open } from "@tinykvs/core";
+   *
+   * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+   * await store.put("log:1", "hello");
+   * await store.compact({ prefix: "log:" });
+   * console.log(store.tables()[0]!.entries); // 1
+   * ```
    */
   async compact(range: CompactRange = {}): Promise<void> {
     if (arguments.length > 1) throw surplusArgument("compact", arguments[1], 1);

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers";
 import {
+  type CompactRange,
   type EmbeddedStore,
   type FileSystem,
   MAX_KEY_BYTES,
@@ -629,16 +630,29 @@ test("compact leaves one table per key range, without deleted or replaced entrie
 });
 
 test("compact of a range leaves the rest alone, and refuses bounds that are not keys", async () => {
-  await using store = await open("/db", { fileSystem: memoryFileSystem() });
-  for (const key of ["a", "b", "y", "z"]) {
-    await store.put(key, 1);
-    await store.flush();
-    await store.delete(key);
-    await store.flush();
-    if (key === "b") await store.compact({ end: "c" });
+  const ranges: CompactRange[] = [
+    ...[{ prefix: "m" }, { gte: "m", lt: "n" }, { gt: "l", lte: "m1" }],
+    ...[{ start: "m", end: "m1" }, { gte: "m", prefix: "m1" }],
+  ];
+  for (const range of ranges) {
+    await using store = await open("/db", {
+      fileSystem: memoryFileSystem(),
+      l0CompactionTrigger: 20,
+    });
+    for (const key of ["a1", "m1", "z1"]) {
+      await store.put(key, 1);
+      await store.flush();
+      await store.delete(key);
+      await store.flush();
+    }
+    await store.compact(range);
+    const left = store.tables().map(({ smallest }) => new TextDecoder().decode(smallest));
+    assert.deepEqual(left.sort(), ["a1", "a1", "z1", "z1"], JSON.stringify(range));
+    for (const key of ["start", "end", "prefix", "lt"]) {
+      await assert.rejects(store.compact({ [key]: 5 as never }), TypeError);
+    }
+    assert.equal(await store.count(), 0);
   }
-  await assert.rejects(store.compact({ start: 5 as never }), TypeError);
-  assert.equal(await store.count(), 0);
 });
 
 test("flush and compact that are under way when the store is closed end with it", async () => {

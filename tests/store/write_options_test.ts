@@ -136,8 +136,10 @@ test("An operation with an unknown field is written without it", async () => {
 test("compact ignores bounds with unknown names, and works on the whole store", async () => {
   await using store = await opened();
   const ranges: [unknown, RegExp][] = [
-    [{ gte: "a" }, /unknown name "gte", expected "start" or "end"/],
-    [{ start: "a", prefix: "b" }, /unknown name "prefix"/],
+    [{ from: "a" }, /unknown name "from", expected "prefix", "gte"/],
+    [{ reverse: true }, /unknown name "reverse"/],
+    [{ start: "a", prefix: "b" }, /"prefix" beside "start" or "end"/],
+    [{ gte: 5 }, /found a number/],
     [null, /found null/],
     ["a", /found a string/],
     [Uint8Array.of(1), /found an instance of Uint8Array/],
