@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { runtimeName } from "../../src/platform/natives.ts";
 import { bundle, type Bundler, type BundleRunner } from "../support/bundle.ts";
 import { runtimeCommand } from "../support/runtimes.ts";
+import { copyStaticModules } from "../support/static_modules.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const PROGRAM = "tests/store/store_program.ts";
@@ -53,4 +54,23 @@ test("A store works in one file of esbuild on Node, Deno and Bun", () => {
 
 test("A store works in one file of deno bundle on Deno, Node and Bun", () => {
   checkBundle("deno bundle", ["deno", "node", "bun"]);
+});
+
+test("A store works with what deno compile embeds: the modules of its static imports", () => {
+  if (runtimeName !== "node") return checkSource();
+  const directory = temporaryDirectory("modules");
+  try {
+    const modules = copyStaticModules(PROGRAM, directory.path);
+    assert.ok(modules.includes("wasm/generated/job_worker.ts"), "the program of the thread");
+    const { command, args } = runtimeCommand(
+      "deno",
+      path.join(directory.path, PROGRAM),
+      [],
+      OWN_DIRECTORY,
+    );
+    const result = spawnSync(command, args, { cwd: directory.path, encoding: "utf8" });
+    assert.equal(result.stdout, EXPECTED, result.stderr);
+  } finally {
+    directory.dispose();
+  }
 });

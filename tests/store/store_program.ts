@@ -46,6 +46,8 @@ async function backgroundOf(store: EmbeddedStore): Promise<string> {
   const text = "x".repeat(50_000);
   for (let i = 0; i < 2000 && store.stats().background === "inline"; i++) {
     await store.put(`key ${i % 100}`, `${text}${i}`);
+    // On a busy machine this thread could otherwise be done before the other one is up.
+    if (i > 100) await new Promise((resolve) => setTimeout(resolve, 10));
   }
   const { background } = store.stats();
   await store.compact();

@@ -35,7 +35,7 @@ export interface TinyLevelOptions<K, V> extends
   walSync?: WalSync;
   /**
    * Whether `close` writes the data in memory to a table. Default false: as in LevelDB, `close`
-   * makes the log durable, and the next `open` reads it.
+   * leaves the log to the next `open`, which reads it. It also makes the log durable.
    */
   flushOnClose?: boolean;
 }
