@@ -55,13 +55,12 @@ export async function closeStore(parts: StoreParts): Promise<void> {
       }
       writes.rotate();
       await background.flushed();
-      if (state.logs.active !== undefined) {
+      const hasLog = state.logs.active !== undefined;
+      if (hasLog) {
         await runTask(state.versions.apply(lastEdit(state)), state.scheduler, OPENING_SLICE_MS);
       }
-      state.logs.removeBelow(state.versions.log.number);
-      if (state.logs.active !== undefined) {
-        await runTask(tidyUp(state), state.scheduler, OPENING_SLICE_MS);
-      }
+      removeLogs(state);
+      if (hasLog) await runTask(tidyUp(state), state.scheduler, OPENING_SLICE_MS);
     }
   } catch (error) {
     throw state.fail("closing the store", error);
@@ -88,9 +87,10 @@ export function closeStoreSync(parts: StoreParts): void {
       }
       writes.rotate();
       background.flushedSync();
-      if (state.logs.active !== undefined) state.versions.applySync(lastEdit(state));
-      state.logs.removeBelow(state.versions.log.number);
-      if (state.logs.active !== undefined) runTaskSync(tidyUp(state));
+      const hasLog = state.logs.active !== undefined;
+      if (hasLog) state.versions.applySync(lastEdit(state));
+      removeLogs(state);
+      if (hasLog) runTaskSync(tidyUp(state));
     }
   } catch (error) {
     throw state.fail("closing the store", error);
@@ -123,6 +123,10 @@ export function settleWritesSync({ state }: StoreParts): void {
 
 function mayWrite({ options, failure }: StoreState): boolean {
   return !options.readOnly && failure === undefined;
+}
+
+function removeLogs({ logs, versions }: StoreState): void {
+  logs.removeBelow(versions.log.number, (number) => versions.values.isUsed(number));
 }
 
 /** Whether the next open is to find what is in memory in the log, as after a crash. */

@@ -43,11 +43,12 @@ async function main(): Promise<void> {
 
 /** Where large jobs run, when a thread has had time to come up. */
 async function backgroundOf(store: EmbeddedStore): Promise<string> {
-  const text = "x".repeat(50_000);
-  for (let i = 0; i < 2000 && store.stats().background === "inline"; i++) {
-    await store.put(`key ${i % 100}`, `${text}${i}`);
+  // Larger values would lie apart, and the jobs be small.
+  const text = "x".repeat(5000);
+  for (let i = 0; i < 20_000 && store.stats().background === "inline"; i++) {
+    await store.put(`key ${i % 1000}`, `${text}${i}`);
     // On a busy machine this thread could otherwise be done before the other one is up.
-    if (i > 100) await new Promise((resolve) => setTimeout(resolve, 10));
+    if (i > 1000 && i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   }
   const { background } = store.stats();
   await store.compact();

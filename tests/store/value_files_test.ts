@@ -215,7 +215,7 @@ test("A large value is written once, and compactions move only references", asyn
   assert.ok(written <= 1.3 * stored, `${written} bytes written for ${stored}`);
 });
 
-test("Keys, count and has do not read the files of values", async () => {
+test("Keys, count, has and writes that ask for presence do not read the files of values", async () => {
   const random = new Random(4);
   const bench = new Bench(4);
   await using store = bench.open();
@@ -229,6 +229,22 @@ test("Keys, count and has do not read the files of values", async () => {
   assert.equal(await store.count(), 50);
   assert.equal(await store.has("key 7"), true);
   assert.deepEqual(await store.hasMany(["key 7", "no"]), [true, false]);
+  assert.equal(await store.putIfNotExists("key 7", 1), false);
+  assert.equal(store.putIfNotExistsSync("key 7", 1), false);
+  await store.transaction(async (tx) => {
+    assert.equal(await tx.putIfNotExists("key 7", 1), false);
+    assert.equal(tx.putIfNotExistsSync("key 7", 1), false);
+    assert.equal(await tx.deleteIfExists("key 8"), true);
+    assert.equal(tx.deleteIfExistsSync("key 9"), true);
+  });
+  assert.equal(await store.deleteIfExists("key 10"), true);
+  assert.equal(store.deleteIfExistsSync("key 11"), true);
+  assert.deepEqual(await store.hasMany(["key 8", "key 9", "key 10", "key 11"]), [
+    false,
+    false,
+    false,
+    false,
+  ]);
   await assert.rejects(store.get("key 7"), CorruptionError);
   await assert.rejects(store.values().toArray(), CorruptionError);
   assert.throws(() => store.getSync("key 7"), CorruptionError);

@@ -206,14 +206,21 @@ export class ReadPath {
    * Calls `use` with the key's entry, or undefined if it has none, in a stretch of code in which
    * this is the current entry. So what `use` then writes follows on what it has read. Nobody may
    * change the key's bytes or the entry meanwhile, and `use` must have read the entry before it
-   * calls anything else.
+   * calls anything else. Without `needsValue` the entry may have another value: `use` may only ask
+   * whether there is one.
    */
-  async useCurrent<T>(key: Key, use: UseEntry<T | Promise<T>>): Promise<T> {
+  async useCurrent<T>(
+    key: Key,
+    use: UseEntry<T | Promise<T>>,
+    needsValue = true,
+  ): Promise<T> {
     const state = this.#state;
     for (let attempt = 1;; attempt++) {
       const shared = this.#lookup;
       let position = this.#find(shared, key, undefined);
       while (position === NEEDS_LOAD) {
+        if (!needsValue) position = shared.resumeWithoutValue();
+        if (position !== NEEDS_LOAD) break;
         // Somebody else writes the key again and again: no more waiting.
         if (attempt === MAX_ATTEMPTS) shared.loadSync();
         else if (state.turns.pending !== undefined || !shared.loadAtOnce(this.#pace)) break;
@@ -229,6 +236,7 @@ export class ReadPath {
           await loaded(lookup);
           lease.requireHeld("store");
           position = lookup.resume();
+          if (position === NEEDS_LOAD && !needsValue) position = lookup.resumeWithoutValue();
         } while (position === NEEDS_LOAD);
         if (!state.wasWritten(lookup.key, memtable, lease.sequence)) {
           return this.#use(position, lookup, use);
@@ -241,10 +249,12 @@ export class ReadPath {
   }
 
   /** As `useCurrent`. */
-  useCurrentSync<T>(key: Key, use: UseEntry<T>): T {
+  useCurrentSync<T>(key: Key, use: UseEntry<T>, needsValue = true): T {
     const lookup = this.#lookup;
     let position = this.#find(lookup, key, undefined);
     while (position === NEEDS_LOAD) {
+      if (!needsValue) position = lookup.resumeWithoutValue();
+      if (position !== NEEDS_LOAD) break;
       lookup.loadSync();
       position = lookup.resume();
     }

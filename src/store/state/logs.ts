@@ -166,7 +166,7 @@ export class Logs {
    * Closes and deletes the logs below a number: their entries are in tables, and the manifest says
    * so. A log that `isUsed` stays: tables refer to large values in it.
    */
-  removeBelow(number: number, isUsed: (number: number) => boolean = () => false): void {
+  removeBelow(number: number, isUsed: (number: number) => boolean): void {
     const obsolete = this.#logs.filter((log) => log.writer.number < number);
     this.#logs = this.#logs.filter((log) => log.writer.number >= number);
     for (const log of obsolete) {

@@ -322,12 +322,17 @@ export class EmbeddedTransaction<KeyOut extends Key = Key, V extends Value = Val
 
   /** Stores a value if the key has none. Returns whether it has stored the value. */
   override putIfNotExists(key: Key, value: Value, options?: PutOptions): Promise<boolean> {
-    return this.#work.apply(key, options, (key, expiresAt) => creation(key, value, expiresAt));
+    return this.#work.apply(
+      key,
+      options,
+      (key, expiresAt) => creation(key, value, expiresAt),
+      false,
+    );
   }
 
   /** As `putIfNotExists`. */
   putIfNotExistsSync(key: Key, value: Value, options?: PutOptions): boolean {
-    return this.#work.applySync(key, options, (time) => creation(key, value, time));
+    return this.#work.applySync(key, options, (time) => creation(key, value, time), false);
   }
 
   /**

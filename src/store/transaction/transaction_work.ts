@@ -15,7 +15,7 @@ import { isLive } from "../../iterator/visibility.ts";
 import type { Key, Value } from "../../value/value.ts";
 import type { EntryDecoder } from "../read/entry_decoder.ts";
 import type { OpenScan } from "../read/entry_scan.ts";
-import type { DecodeEntry, ReadPath } from "../read/read_path.ts";
+import { type DecodeEntry, isPresent, type ReadPath } from "../read/read_path.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { Range } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -35,6 +35,9 @@ import type { WriteSet } from "./write_set.ts";
 
 /** The most bytes that a transaction may write. */
 const MAX_WRITE_BYTES = 64 * 1024 * 1024;
+
+/** Stands for an entry of which only the presence counts. */
+const PRESENT: EntryView = emptyEntryView();
 
 /** Why a transaction cannot commit, and whether another run of its body may succeed. */
 export interface Conflict extends ConflictCause {
@@ -259,37 +262,41 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
   /** Removes a key if it is there. */
   async deleteIfExists(key: Key, options: WriteOptions | undefined): Promise<boolean> {
     this.#beginWrite(wantsSync(options));
-    return await this.#apply(ownKey(key), deletion(key));
+    return await this.#apply(ownKey(key), deletion(key), false);
   }
 
   /** As `deleteIfExists`. */
   deleteIfExistsSync(key: Key, options: WriteOptions | undefined): boolean {
     this.#beginWrite(wantsSync(options));
-    return this.#applySync(key, deletion(key));
+    return this.#applySync(key, deletion(key), false);
   }
 
   /**
    * A put that depends on what is there; `decideOn` gets the time that the options ask for. The key
-   * is copied before anything is awaited.
+   * is copied before anything is awaited. Without `needsValue` it only depends on whether there is
+   * a value.
    */
   async apply<T>(
     given: Key,
     options: PutOptions | undefined,
     decideOn: (key: Key, expiresAt: number | undefined) => Decide<T>,
+    needsValue = true,
   ): Promise<T> {
     const expiresAt = this.#beginPut(options);
     const key = ownKey(given);
-    return await this.#apply(key, decideOn(key, expiresAt));
+    return await this.#apply(key, decideOn(key, expiresAt), needsValue);
   }
 
-  async #apply<T>(key: Key, decide: Decide<T>): Promise<T> {
+  async #apply<T>(key: Key, decide: Decide<T>, needsValue: boolean): Promise<T> {
     let base: EntryView | undefined;
     if (this.#findOwn(key) === undefined) {
       // The transaction does not commit before this write has finished, even if its body does not
       // wait for it.
       this.#pending++;
       try {
-        base = await this.#reads.get(key, copyOf, this.lease);
+        const decode = needsValue ? copyOf : isPresent;
+        const found = await this.#reads.get<EntryView | true>(key, decode, this.lease);
+        base = found === true ? PRESENT : found;
       } finally {
         if (--this.#pending === 0) this.#onSettled?.();
       }
@@ -302,14 +309,19 @@ export class TransactionWork<KeyOut extends Key = Key, V extends Value = Value> 
     key: Key,
     options: PutOptions | undefined,
     decideOn: (expiresAt: number | undefined) => Decide<T>,
+    needsValue = true,
   ): T {
     const expiresAt = this.#beginPut(options);
-    return this.#applySync(key, decideOn(expiresAt));
+    return this.#applySync(key, decideOn(expiresAt), needsValue);
   }
 
-  #applySync<T>(key: Key, decide: Decide<T>): T {
-    const own = this.#findOwn(key);
-    const base = own === undefined ? this.#reads.getSync(key, copyOf, this.lease) : undefined;
+  #applySync<T>(key: Key, decide: Decide<T>, needsValue: boolean): T {
+    let base: EntryView | undefined;
+    if (this.#findOwn(key) === undefined) {
+      const decode = needsValue ? copyOf : isPresent;
+      const found = this.#reads.getSync<EntryView | true>(key, decode, this.lease);
+      base = found === true ? PRESENT : found;
+    }
     return this.#decide(key, base, decide);
   }
 

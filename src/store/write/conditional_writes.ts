@@ -56,12 +56,12 @@ export class ConditionalWrites<V extends Value = Value> {
 
   /** Removes a key; resolves to whether it was there. */
   async deleteIfExists(key: Key, options: WriteOptions | undefined): Promise<boolean> {
-    return await this.#apply(ownKey(key), wantsSync(options), deletion(key));
+    return await this.#apply(ownKey(key), wantsSync(options), deletion(key), false);
   }
 
   /** As `deleteIfExists`. */
   deleteIfExistsSync(key: Key, options: WriteOptions | undefined): boolean {
-    return this.#applySync(key, wantsSync(options), deletion(key));
+    return this.#applySync(key, wantsSync(options), deletion(key), false);
   }
 
   /** Stores a value if the key has none; resolves to whether it did. */
@@ -71,13 +71,13 @@ export class ConditionalWrites<V extends Value = Value> {
     options: PutOptions | undefined,
   ): Promise<boolean> {
     const { sync, expiresAt } = putOptions(options, this.#wallMs);
-    return await this.#apply(ownKey(key), sync, creation(key, value, expiresAt));
+    return await this.#apply(ownKey(key), sync, creation(key, value, expiresAt), false);
   }
 
   /** As `putIfNotExists`. */
   putIfNotExistsSync(key: Key, value: Value, options: PutOptions | undefined): boolean {
     const { sync, expiresAt } = putOptions(options, this.#wallMs);
-    return this.#applySync(key, sync, creation(key, value, expiresAt));
+    return this.#applySync(key, sync, creation(key, value, expiresAt), false);
   }
 
   /** Replaces a value that equals `expected`; resolves to whether it did. */
@@ -137,26 +137,32 @@ export class ConditionalWrites<V extends Value = Value> {
     return this.#applySync(own, sync, this.#change(own, change, expiresAt));
   }
 
-  async #apply<T>(key: Key, sync: boolean, decide: Decide<T>): Promise<T> {
+  /** Without `needsValue`, `decide` only asks whether there is an entry: no large value is read. */
+  async #apply<T>(
+    key: Key,
+    sync: boolean,
+    decide: Decide<T>,
+    needsValue = true,
+  ): Promise<T> {
     const options = sync ? SYNCED : undefined;
     this.#state.requireWritable();
     const { result, written } = await this.#reads.useCurrent(key, (entry) => {
       const { result, batch } = decide(entry);
       // In an object: a bare promise would be awaited before it is known to belong to a write.
       return { result, written: batch && this.#writes.write(batch, options) };
-    });
+    }, needsValue);
     await (written ?? this.#state.turns.due());
     return result;
   }
 
-  #applySync<T>(key: Key, sync: boolean, decide: Decide<T>): T {
+  #applySync<T>(key: Key, sync: boolean, decide: Decide<T>, needsValue = true): T {
     const options = sync ? SYNCED : undefined;
     this.#state.requireWritable();
     return this.#reads.useCurrentSync(key, (entry) => {
       const { result, batch } = decide(entry);
       if (batch !== undefined) this.#writes.writeSync(batch, options);
       return result;
-    });
+    }, needsValue);
   }
 
   #change(
