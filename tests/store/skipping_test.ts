@@ -14,7 +14,7 @@ import {
 } from "../../mod.ts";
 import type { FileSystem } from "../../src/platform/file_system.ts";
 import { steppingScheduler, useScheduler } from "../support/fault_scheduler.ts";
-import { watched } from "./file_systems.ts";
+import { crashCopy, watched } from "./file_systems.ts";
 
 const COUNT = 20_000;
 const options: Options = {
@@ -46,8 +46,10 @@ async function tombstoneTable(): Promise<FileSystem> {
   const store = await open("/db", { ...options, fileSystem });
   fill(store);
   await store.flush();
+  // A close would merge them away.
+  const copy = crashCopy(fileSystem, "/db");
   await store.close();
-  return fileSystem;
+  return copy;
 }
 
 /** A store whose tombstones are in a memtable. */
