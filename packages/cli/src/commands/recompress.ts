@@ -14,7 +14,7 @@ import type { Context } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { sample } from "../looking/sample.ts";
 import { sizeOfValue } from "../looking/sizes.ts";
-import { showPlan, showRewritten, storeTotals, tableTotals } from "../looking/totals.ts";
+import { fileBytes, showPlan, showRewritten, storeTotals } from "../looking/totals.ts";
 import type { Column } from "../output/rows.ts";
 import { wholeNumber } from "../range_options.ts";
 import type { OpenStore } from "../store_access.ts";
@@ -192,7 +192,7 @@ async function measure(
   const startedScan = performance.now();
   for await (const batch of entryBatches(store, {})) void batch.length;
   const scanSeconds = (performance.now() - startedScan) / 1000;
-  const written = tableTotals(store.stats()).bytes;
+  const written = fileBytes(store.stats());
   const { compression, compressionLevel, blockSizeBytes } = options;
   return {
     codec: compressionLevel === undefined ? compression! : `${compression} ${compressionLevel}`,
