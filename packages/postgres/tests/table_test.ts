@@ -352,6 +352,33 @@ for (const [client, connect] of Object.entries(clients)) {
     });
   });
 
+  test(`By ${client}: a scan shows keys of every length with values of every type`, async () => {
+    await using store = await openTable(newTable(), { keyEncoding: "bytes" });
+    const values = [7n, -0.5, true, "", "text", "漢字", new Uint8Array(), { a: [1, "é"] }];
+    const all = Array.from({ length: 700 }, (_, i): [Uint8Array, Value] => {
+      const key = new Uint8Array(3 + i * 2045 / 699 | 0).fill(1);
+      key.set([i >> 8, i & 255]);
+      return [key, values[i % values.length]!];
+    });
+    const batch = store.batch();
+    for (const [key, value] of all) batch.put(key, value);
+    await batch.write();
+    const found = await store.entries().toArray();
+    assert.deepEqual(found, all);
+    // What a reader gets is its own.
+    for (const [key, value] of found) {
+      (key as Uint8Array).fill(255);
+      if (value instanceof Uint8Array) value.fill(255);
+    }
+    const backwards: [Uint8Array, Value][] = [];
+    for await (const [key, value] of store.entries({ reverse: true })) {
+      backwards.push([key.slice() as Uint8Array, value]);
+      (key as Uint8Array).fill(255);
+    }
+    assert.deepEqual(backwards, all.toReversed());
+    assert.deepEqual(await store.keys().toArray(), all.map(([key]) => key));
+  });
+
   test(`By ${client}: handles of one table see each other's writes, and are woken by them`, async () => {
     const table = newTable();
     await using one = await openTable(table, { pollMs: 2 ** 31 - 1 });

@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { type CompressionName, type EmbeddedStore, open, type WalSync } from "@tinykvs/core";
 import { type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
-import { tableTotals } from "../looking/totals.ts";
+import { fileBytes } from "../looking/totals.ts";
 import type { Column } from "../output/rows.ts";
 import { wholeNumber } from "../range_options.ts";
 import { escapeControls } from "../text/escape.ts";
@@ -153,7 +153,7 @@ class Bench {
         }
       });
       await store.compact();
-      this.storeBytes = tableTotals(store.stats()).bytes;
+      this.storeBytes = fileBytes(store.stats());
       yield await this.#measure("get, random", entries, async (step) => {
         for (let i = 0; i < entries; i++) {
           store.getSync(keyOf(order[i]!));

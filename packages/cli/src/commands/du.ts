@@ -2,6 +2,7 @@
 
 import { type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
+import { type GroupSize, sizeOfPrefix, sizesOfGroups } from "../looking/group_sizes.ts";
 import { keyGroups } from "../looking/key_groups.ts";
 import { treeColumns, type TreeRow } from "../looking/tree_columns.ts";
 import { treeOptions, type TreeShape, treeShape } from "../looking/tree_options.ts";
@@ -23,7 +24,8 @@ export const duCommand: Command = command({
   details:
     `Sizes are those in the files, compressed, and come from the indexes of the tables. A prefix
 costs one seek, however many keys it has. Small prefixes are rounded to half a block. Old versions
-and deletions count until they are compacted.`,
+and deletions count until they are compacted. If there are large values, which lie apart, the first
+64 keys of each prefix tell how large they are.`,
   examples: [
     ["./db du", "the largest prefixes first"],
     ["./db du user: --depth 2", "two levels below user:"],
@@ -34,7 +36,7 @@ and deletions count until they are compacted.`,
     const prefix = args[0] === undefined ? new Uint8Array() : parseKey(args[0]);
     await using lease = await context.store.read();
     const { store } = lease;
-    const total = sizeOf(store, prefix);
+    const total = sizeOfPrefix(store, prefix);
     const sink = output.rows<TreeRow>(treeColumns(total.bytes, "entries"));
     for (
       const row of await rowsBelow(context, store, prefix, total, 1, shape)
@@ -48,22 +50,16 @@ and deletions count until they are compacted.`,
   },
 });
 
-type Size = ReturnType<OpenStore["approximateSize"]>;
-
-function sizeOf(store: OpenStore, prefix: Uint8Array): Size {
-  return prefix.length === 0 ? store.approximateSize() : store.approximateSize({ prefix });
-}
-
 /** The rows below a prefix, the largest first; each is followed by those below it. */
 async function rowsBelow(
   context: Context,
   store: OpenStore,
   prefix: Uint8Array,
-  total: Size,
+  total: GroupSize,
   depth: number,
   shape: TreeShape,
 ): Promise<TreeRow[]> {
-  const groups: (TreeRow & { key: Uint8Array })[] = [];
+  const prefixes: Uint8Array[] = [];
   let loneKeys = 0;
   let isCut = false;
   for await (
@@ -74,15 +70,18 @@ async function rowsBelow(
       context.signal,
     )
   ) {
-    if (isGroup) {
-      const { bytes, entries } = sizeOf(store, key);
-      groups.push({ key, isGroup, depth, keys: entries, bytes });
-    } else loneKeys++;
-    if (groups.length >= MAX_GROUPS || loneKeys >= MAX_LONE_KEYS) {
+    if (isGroup) prefixes.push(key);
+    else loneKeys++;
+    if (prefixes.length >= MAX_GROUPS || loneKeys >= MAX_LONE_KEYS) {
       isCut = true;
       break;
     }
   }
+  const sizes = await sizesOfGroups(store, prefixes, total);
+  const groups = prefixes.map((key, at) => {
+    const { entries, bytes } = sizes[at]!;
+    return { key, isGroup: true, depth, keys: entries, bytes };
+  });
   groups.sort((a, b) => b.bytes - a.bytes);
   const rows: TreeRow[] = [];
   for (const group of groups.slice(0, shape.limit)) {
@@ -105,6 +104,8 @@ async function rowsBelow(
       ...(hidden > 0 ? [`${countText(hidden)} smaller prefixes`] : []),
       ...(loneKeys > 0 ? ["keys without a separator"] : []),
       ...(isCut ? ["what was not looked at"] : []),
+      // Keys are counted by what they hold now.
+      ...(store.stats().values.files > 0 ? ["old versions"] : []),
     ];
     rows.push({
       key: undefined,

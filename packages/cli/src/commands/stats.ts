@@ -138,7 +138,17 @@ function levelLines(stats: Stats, output: Output): string[] {
   return [
     `${paint("bold", "Levels")}  ${paint("dim", `${totalsText(tableTotals(stats))}${waiting}`)}`,
     ...lines,
+    ...valueLines(stats, output),
   ];
+}
+
+/** A line about the files of large values, if there are some. */
+function valueLines({ values }: Stats, { paint }: Output): string[] {
+  const { files, sizeBytes, usedBytes } = values;
+  if (files === 0) return [];
+  const size = `${bytesText(sizeBytes)} in ${countOf(files, "file")}`;
+  const used = sizeBytes === 0 ? "" : `, ${percentText(usedBytes / sizeBytes)} in use`;
+  return [`  large values apart  ${size}${paint("dim", used)}`];
 }
 
 function memoryLines(stats: Stats, { paint }: Output): string[] {

@@ -18,10 +18,15 @@ export function tableTotals({ levels }: Pick<Stats, "levels">): Totals {
   };
 }
 
-/** As `tableTotals`; what only the log has counts as bytes that a flush would write. */
-export function storeTotals(stats: Pick<Stats, "levels" | "wal">): Totals {
-  const { tables, bytes } = tableTotals(stats);
-  return { tables, bytes: bytes + stats.wal.sizeBytes };
+/** The bytes of tables and of the large values that lie apart. */
+export function fileBytes(stats: Pick<Stats, "levels" | "values">): number {
+  return tableTotals(stats).bytes + stats.values.sizeBytes;
+}
+
+/** The tables, and all bytes; what only the log has counts as bytes that a flush would write. */
+export function storeTotals(stats: Pick<Stats, "levels" | "wal" | "values">): Totals {
+  const { tables } = tableTotals(stats);
+  return { tables, bytes: fileBytes(stats) + stats.wal.sizeBytes };
 }
 
 /** Totals in words: "3 tables, 1.2 MB". */

@@ -13,6 +13,8 @@ import { widthOf } from "../text/width.ts";
 import type { Output } from "./output.ts";
 
 const DUMP_WIDTH = 16;
+/** A longer dump would only push away what was on the terminal before. */
+const MAX_DUMP_BYTES = 2048;
 
 /** Writes a value in full, and its type below or beside it. */
 export async function showEntry(
@@ -51,10 +53,15 @@ interface Line {
 
 function linesOf(value: Value, paint: Paint, columns: number): Line[] {
   if (value instanceof Uint8Array && value.length > 32) {
-    return hexDump(value).map((text) => ({
+    const lines = hexDump(value.subarray(0, MAX_DUMP_BYTES)).map((text) => ({
       text: paint("bytes", text),
       width: widthOf(text),
     }));
+    if (value.length > MAX_DUMP_BYTES) {
+      const more = `… ${bytesText(value.length - MAX_DUMP_BYTES)} more; --hex and --raw show all`;
+      lines.push({ text: paint("dim", more), width: widthOf(more) });
+    }
+    return lines;
   }
   if (typeof value === "string" && value.includes("\n")) {
     // Text of several lines is for reading. The remark below says that it is a string.

@@ -1,0 +1,102 @@
+/** Large values lie apart from the tables: what the commands make of them. */
+
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { open, type Value } from "@tinykvs/core";
+import { run } from "./support/cli.ts";
+import { randomNumbers } from "./support/random.ts";
+import { temporaryFolder } from "./support/temporary.ts";
+
+const IMAGES = 30;
+const IMAGE_BYTES = 20_000;
+
+/** A store of large values and many small ones. */
+async function makeStore(path: string): Promise<void> {
+  await using store = await open(path, { walSync: "none" });
+  const next = randomNumbers(7);
+  for (let i = 0; i < IMAGES; i++) {
+    await store.put(
+      `img:${String(i).padStart(2, "0")}`,
+      Uint8Array.from({ length: IMAGE_BYTES }, () => next() * 256),
+    );
+  }
+  for (let i = 0; i < 300; i++) await store.put(`small:${i}`, i);
+  await store.put("text:1", "a line of text\n".repeat(2000));
+  await store.flush();
+}
+
+test("du, stats and info count large values where they belong", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db);
+  const du = await run([db, "du"]);
+  const rows = du.out.trim().split("\n").map((line) => JSON.parse(line));
+  const total = rows.reduce((sum, row) => sum + row.bytes, 0);
+  assert.deepEqual(rows.slice(0, 1).map(({ key, entries }) => [key, entries]), [["img:", IMAGES]]);
+  assert.ok(rows[0].bytes > 0.9 * total && rows[0].bytes <= total, du.out);
+  assert.ok(total > IMAGES * IMAGE_BYTES * 0.9 && total < IMAGES * IMAGE_BYTES * 1.2, du.out);
+
+  const stats = await run([db, "stats"], { terminal: true, environment: { NO_COLOR: "1" } });
+  assert.match(stats.out, /\n {2}large values apart {2}6\d\d KB in 1 file, (100|9\d) % in use\n/);
+  const info = await run([db, "info", "img:07"], {
+    terminal: true,
+    environment: { NO_COLOR: "1" },
+  });
+  assert.match(info.out, /│ L0 \d+\.sst │ bytes +│ 20\.0 KB │/);
+  const compact = await run([db, "compact", "--dry-run"]);
+  assert.ok(JSON.parse(compact.out).bytes > IMAGES * IMAGE_BYTES, compact.out);
+});
+
+test("A dump and a load keep large values, which lie apart again", async () => {
+  using folder = temporaryFolder();
+  const [db, copy, dump] = [folder.at("db"), folder.at("copy"), folder.at("dump.ndjson")];
+  await makeStore(db);
+  assert.equal((await run([db, "dump", dump])).code, 0);
+  assert.equal((await run([copy, "load", dump])).code, 0);
+  await using from = await open(db, { readOnly: true });
+  await using to = await open(copy, { readOnly: true });
+  const all = async (store: typeof from): Promise<[string, Value][]> =>
+    await store.entries().toArray();
+  assert.deepEqual(await all(to), await all(from));
+  assert.ok(to.stats().values.usedBytes > IMAGES * IMAGE_BYTES * 0.9);
+});
+
+test("Damage of a large value is found by verify, named by repair, and leaves the others", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db);
+  // The largest file holds the values. One bit in its middle belongs to one of them.
+  const [file] = readdirSync(db).sort((a, b) =>
+    readFileSync(join(db, b)).length - readFileSync(join(db, a)).length
+  );
+  const content = readFileSync(join(db, file!));
+  content[content.length >> 1]! ^= 1;
+  writeFileSync(join(db, file!), content);
+  const verify = await run([db, "verify"]);
+  assert.equal(verify.code, 3);
+  assert.ok(verify.out.includes(file!), verify.out);
+  const plan = await run([db, "repair", "--dry-run"]);
+  assert.equal(plan.code, 3);
+  assert.equal((await run([db, "repair", "--yes"])).code, 0);
+  assert.equal((await run([db, "verify"])).code, 0);
+  const count = await run([db, "count", "img:"]);
+  assert.equal(JSON.parse(count.out).count ?? JSON.parse(count.out), IMAGES - 1);
+});
+
+test("A terminal shows the beginning of large bytes, and --raw writes all of them", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db);
+  const shown = await run([db, "get", "img:00"], {
+    terminal: true,
+    environment: { NO_COLOR: "1" },
+  });
+  assert.match(
+    shown.out,
+    /\n000007f0 .*\n… 18\.0 KB more; --hex and --raw show all\nbytes, 20\.0 KB\n$/,
+  );
+  const raw = await run([db, "get", "img:00", "--raw"], { terminal: true });
+  assert.ok(raw.bytes.length >= IMAGE_BYTES, `${raw.bytes.length} bytes`);
+});
