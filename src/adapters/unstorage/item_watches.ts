@@ -8,7 +8,7 @@ import { decodeText } from "../../value/text_codec.ts";
 /** What unstorage wants to know of a change. */
 export type ItemCallback = (event: "update" | "remove", key: string) => unknown;
 
-/** The end of the keys in which unstorage keeps facts about an item. It reports no changes of them. */
+/** Ends the keys in which unstorage keeps facts about an item. Their changes are not reported. */
 const META = "$";
 
 /** Watches of the items whose keys begin with a base. */

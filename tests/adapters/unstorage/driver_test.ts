@@ -293,7 +293,7 @@ test("A watch goes on after more writes in one turn than it keeps, and ends with
   const seen: string[] = [];
   await driver.watch((_, key) => seen.push(key));
   for (let i = 0; i < 10_500; i++) store.putSync(`burst ${i}`, i);
-  // The watch has lagged. It notices in its next step, and starts anew.
+  // The watch has lagged. It notices in its next step, and starts again.
   await turn();
   await store.put("later", 1);
   await turn();
