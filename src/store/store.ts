@@ -857,15 +857,16 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   }
 
   /**
-   * Stores the bytes of a stream as the key's value, with bounded memory. Resolves as `put` does; the
-   * write takes effect at the end of the stream, and until then readers see the old value. A stream
-   * that fails, or is longer than a value may be, leaves nothing. `getBytes` reads the value, too.
+   * Stores the bytes of a stream as the key's value, with bounded memory. Resolves as `put` does.
+   * The write takes effect at the end of the stream, and until then readers see the old value. A
+   * stream that fails, or is longer than a value may be, leaves nothing. `getBytes` reads the value,
+   * too.
    *
    * @throws {TypeError} the key or an option is not valid, it is no stream, or it is locked, or a
    *   chunk is no Uint8Array; {RangeError} the value is longer than 1 GiB less 70 bytes
    * @throws what the stream failed with
    * @throws {ClosedError} the store was closed before the end; the stream is cancelled
-   * @throws {IoError} the value could not be written; nothing was stored
+   * @throws {IoError} the value could not be written; nothing was stored, unless the log failed
    *
    * @example
    * ```ts
@@ -889,8 +890,8 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
 
   /**
    * The bytes of a key's value as a stream, or undefined for a missing key. The stream shows the
-   * value as it is at the call, whatever is written later. Its last chunk comes only if the checksum
-   * of the whole value is right; otherwise the stream fails.
+   * value as it is at the call, whatever is written later. Its last chunk comes only if the
+   * checksum of the whole value is right; otherwise the stream fails.
    *
    * The key is searched in the call, and may take a read of a block. Read the stream to its end, or
    * cancel it: until then the value's file stays. After the store is closed the stream fails with a

@@ -69,8 +69,8 @@ export class ErrorTrial {
   }
 
   /**
-   * A put of a stream: a failure of its own file, or of the sync of its name, fails the call and not
-   * the store. Nothing else may be under way.
+   * A put of a stream: a failure of its own file, or of the sync of its name, fails the call and
+   * not the store. Nothing else may be under way.
    */
   async stream(what: string, call: () => Promise<void>): Promise<void> {
     const fatal = await this.#fatal();

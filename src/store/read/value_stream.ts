@@ -11,6 +11,7 @@
  */
 
 import { crc32 } from "../../bytes/crc32.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
 import type { EntryView } from "../../iterator/entry_cursor.ts";
 import { PART_BYTES, type ValueReader, type ValueRequest } from "../../sstable/value_reader.ts";
 import { isPacked } from "../../value/packed_value.ts";
@@ -41,7 +42,7 @@ export function getStream(
     return values.requestOf(entry);
   });
   if (found === undefined) return undefined;
-  if (found instanceof Uint8Array) return streamOf(found);
+  if (isBytes(found)) return streamOf(found);
   const lease = state.lease();
   const parts = new ValueParts(values, found, lease, state.options.verifyChecksums);
   const stream = new ReadableStream<Uint8Array>({
