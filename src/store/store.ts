@@ -869,14 +869,15 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
   /**
    * Stores the bytes of a stream as the key's value, with bounded memory. Resolves as `put` does.
    * The write takes effect at the end of the stream, and until then readers see the old value. A
-   * stream that fails, or is longer than a value may be, leaves nothing. `getBytes` reads the
+   * stream that fails, or is longer than a value may be, leaves nothing. `getBytes` reads such a
    * value, too.
    *
    * @throws {TypeError} the key or an option is not valid, it is no stream, or it is locked, or a
-   *   chunk is no Uint8Array; {RangeError} the value is longer than 1 GiB less 70 bytes
+   *   chunk is no Uint8Array
+   * @throws {RangeError} the value is longer than 1 GiB less 70 bytes
    * @throws what the stream failed with
    * @throws {ClosedError} the store was closed before the end; the stream is cancelled
-   * @throws {IoError} the value could not be written; nothing was stored
+   * @throws {IoError} the value could not be written; nothing was stored, unless the log failed
    *
    * @example
    * ```ts

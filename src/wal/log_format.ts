@@ -5,7 +5,7 @@
  *
  *     0   8 bytes  magic "TKVSWAL" and the byte 0x01
  *     8   u32      format version, 1; 2 if the log may have deleted ranges or values that expire, 3 if
- *                  it may have packed values, too
+ *                  it may have packed values, or references to value files, too
  *     12  u32      number of this log, as in its name
  *     16  u64      sequence number of the first entry that this log may hold
  *     24  u32      id of the store that the log belongs to
@@ -55,8 +55,8 @@ export const LOG_VERSION = 1;
  */
 export const LOG_VERSION_2 = 2;
 /**
- * The version of a log that may have packed values, too. An older library would take them for
- * values of an unknown type.
+ * The version of a log that may have packed values, or references to value files, too. An older
+ * library would take them for values of an unknown type.
  */
 export const LOG_VERSION_3 = 3;
 /** The newest version that this library knows. */

@@ -65,6 +65,6 @@ const streams: Workload = {
 };
 
 crashTests("tests/faults/crash_values_test.ts", [...workloads, streams], {
-  opened: 250,
-  nested: 250,
+  opened: 2000,
+  nested: 1000,
 });

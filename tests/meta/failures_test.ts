@@ -9,7 +9,7 @@ import { testFiles } from "../../scripts/source_files.ts";
 import { blankNonCode, readSource } from "./source_text.ts";
 
 /** How many rows each part of the list has, by the letter of the part. */
-const PARTS: Readonly<Record<string, number>> = { W: 17, M: 10, C: 10, R: 3, E: 20 };
+const PARTS: Readonly<Record<string, number>> = { W: 17, M: 10, C: 10, R: 3, E: 22 };
 
 interface Row {
   readonly id: string;
@@ -90,7 +90,7 @@ test("Every failure of the list names tests, and all of them are there", () => {
 test("The check of the failures finds made-up violations of every kind", () => {
   const rows = rowsOf(readSource("tests/FAILURES.md"));
   const files = testFiles();
-  assert.equal(rows.length, 60);
+  assert.equal(rows.length, 62);
   const changed = (change: (row: Row) => Row): string[] =>
     problemsOf(rows.map((row) => row.id === "W1" ? change(row) : row), files);
   const [first] = rows[0]!.files;

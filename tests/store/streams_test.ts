@@ -300,7 +300,7 @@ for (const isSync of [false, true]) {
       cancel: (given) => void (reason = given),
     });
     const put = assert.rejects(store.putStream("other", endless), ClosedError);
-    while (valueFiles(fileSystem).length < 2) await new Promise((end) => setImmediate(end));
+    while (valueFiles(fileSystem).length < 2) await new Promise((turn) => setImmediate(turn));
     if (isSync) store.closeSync();
     else await store.close();
     assert.equal(valueFiles(fileSystem).length, 1, "the file of the unfinished stream is gone");

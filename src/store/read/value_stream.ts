@@ -12,6 +12,7 @@
 
 import { isBytes } from "../../bytes/is_bytes.ts";
 import { crc32 } from "../../bytes/crc32.ts";
+import { isBytes } from "../../bytes/is_bytes.ts";
 import type { EntryView } from "../../iterator/entry_cursor.ts";
 import { PART_BYTES, type ValueReader, type ValueRequest } from "../../sstable/value_reader.ts";
 import { isPacked } from "../../value/packed_value.ts";

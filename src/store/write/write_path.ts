@@ -60,8 +60,8 @@ export class WritePath {
   }
 
   /**
-   * Stores a value that is in a value file; resolves as `put` does. What it throws was thrown
-   * before anything refers to the file, unless the store has failed.
+   * Stores a value that is in a value file; resolves as `put` does. If it throws, nothing refers to
+   * the file, unless the store has failed.
    */
   putReference(
     key: Uint8Array,
