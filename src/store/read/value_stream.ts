@@ -10,7 +10,6 @@
  * end.
  */
 
-import { isBytes } from "../../bytes/is_bytes.ts";
 import { crc32 } from "../../bytes/crc32.ts";
 import { isBytes } from "../../bytes/is_bytes.ts";
 import type { EntryView } from "../../iterator/entry_cursor.ts";
