@@ -22,7 +22,7 @@ import { hasSpans, pickHidden } from "./covered.ts";
 import { groupsOfLevel0, type Levels, merge, move, overlapping, rangeOf } from "./plan.ts";
 import { pickSmallTables, smallOfLevel0 } from "./small_tables.ts";
 import { BUSY_RULE, deadCount, IDLE_RULE, pickTombstones } from "./tombstones.ts";
-import { levelToSink, pickDeadValues } from "./value_space.ts";
+import { levelToSink, pickDeadValues, pickSmallFiles } from "./value_space.ts";
 
 /**
  * Compact up to this many adjacent tables at once, so that tables of the next level which they
@@ -38,8 +38,8 @@ const MAX_INPUT_FILES = 12;
 /**
  * The most urgent compaction: of tables that are hidden as a whole, which costs nothing; then for a
  * level that is beyond its limit, then for small tables, then for tombstones and entries that
- * expire by `nowMs`, then for files of large values that are mostly dead. Undefined if there is
- * nothing to do.
+ * expire by `nowMs`, then for files of large values that are mostly dead, or many and small.
+ * Undefined if there is nothing to do.
  */
 export function pickCompaction(
   levels: Levels,
@@ -59,7 +59,8 @@ export function pickCompaction(
   }
   if (bestLevel < 0) {
     return pickSmallTables(levels, options) ??
-      pickTombstones(levels, options, BUSY_RULE, nowMs) ?? pickDeadValues(levels, options);
+      pickTombstones(levels, options, BUSY_RULE, nowMs) ?? pickDeadValues(levels, options) ??
+      pickSmallFiles(levels, options);
   }
   return bestLevel === 0
     ? pickFromLevel0(levels, options)

@@ -20,6 +20,10 @@ export const MAX_DEAD_PART = 1.5;
 const MOSTLY_DEAD_PART = 1 / 2;
 /** As above, for a caller who asks for a compaction. */
 const ASKED_PART = 3 / 4;
+/** A smaller file of values is one of many if a program stores a little each time it runs. */
+const SMALL_FILE_BYTES = 256 * 1024;
+/** Values are moved out of small files if a table refers to at least this many. */
+const MANY_SMALL_FILES = 8;
 /**
  * Tables are merged only to find dead values if these may take at least this part of the bytes of
  * all tables.
@@ -76,34 +80,62 @@ export function pickDeadValues(
     used += usedBytes;
   }
   if (size - used <= MAX_DEAD_PART * used) return undefined;
-  return pickMoves(levels, options, files, MOSTLY_DEAD_PART);
+  return pickMoves(levels, options, mostlyDead(files, MOSTLY_DEAD_PART), movedBytes, 1);
 }
 
-/** As `pickDeadValues`, for every file that is worth it. */
+/**
+ * The merge that moves the values of many small files into one, if a table refers to many. So a
+ * program that is run again and again, and each time stores a little, does not leave more and more
+ * files. After the merge each of its tables refers to one small file at most.
+ */
+export function pickSmallFiles(
+  levels: Levels,
+  options: CompactionOptions,
+): Compaction | undefined {
+  const small = new Set<number>();
+  for (const [number, { sizeBytes }] of valueFilesOf(levels)) {
+    if (sizeBytes < SMALL_FILE_BYTES) small.add(number);
+  }
+  const count = ({ valueUses }: TableMetadata): number =>
+    valueUses.reduce((sum, { number }) => small.has(number) ? sum + 1 : sum, 0);
+  return pickMoves(levels, options, small, count, MANY_SMALL_FILES);
+}
+
+/** As `pickDeadValues` and `pickSmallFiles`, for every file that is worth it. */
 export function planMovedValues(
   levels: Levels,
   options: CompactionOptions,
 ): Compaction | undefined {
-  return pickMoves(levels, options, valueFilesOf(levels), ASKED_PART);
+  const dead = mostlyDead(valueFilesOf(levels), ASKED_PART);
+  return pickMoves(levels, options, dead, movedBytes, 1) ?? pickSmallFiles(levels, options);
 }
 
-/** The merge of the table with the most values in files of which less than a part is used. */
+/** The files of which less than a part is used. */
+function mostlyDead(files: ReturnType<typeof valueFilesOf>, part: number): ReadonlySet<number> {
+  const dead = new Set<number>();
+  for (const [number, { sizeBytes, usedBytes }] of files) {
+    if (usedBytes < part * sizeBytes) dead.add(number);
+  }
+  return dead;
+}
+
+/**
+ * The merge of the table that most needs values of the files `moves` to be moved; undefined if no
+ * table needs it by `least`.
+ */
 function pickMoves(
   levels: Levels,
   options: CompactionOptions,
-  files: ReturnType<typeof valueFilesOf>,
-  part: number,
+  moves: ReadonlySet<number>,
+  need: (table: TableMetadata, moves: ReadonlySet<number>) => number,
+  least: number,
 ): Compaction | undefined {
-  const moves = new Set<number>();
-  for (const [number, { sizeBytes, usedBytes }] of files) {
-    if (usedBytes < part * sizeBytes) moves.add(number);
-  }
   let best: { level: number; table: TableMetadata } | undefined;
-  let bestBytes = 0;
+  let bestNeed = least - 1;
   for (const [level, tables] of levels.entries()) {
     for (const table of tables) {
-      const bytes = movedBytes(table, moves);
-      if (bytes > bestBytes) [best, bestBytes] = [{ level, table }, bytes];
+      const found = need(table, moves);
+      if (found > bestNeed) [best, bestNeed] = [{ level, table }, found];
     }
   }
   if (best === undefined) return undefined;

@@ -4,6 +4,7 @@ import type { Bug } from "./bug.ts";
 import { crashes, directed } from "./commands.ts";
 
 const FILE = "tests/store/value_files_test.ts";
+const SPACE_FILE = "tests/store/value_space_test.ts";
 
 /** The bugs. */
 export const valueBugs: readonly Bug[] = [
@@ -80,6 +81,18 @@ export const valueBugs: readonly Bug[] = [
     symptom: /bytes for \d+ living ones/,
   },
   {
+    name: "small-files-pile-up",
+    item: "beyond the list",
+    does: "leaves the values of many short sessions in a file each",
+    edits: [{
+      file: "src/compaction/value_space.ts",
+      find: "const MANY_SMALL_FILES = 8;\n",
+      replace: "const MANY_SMALL_FILES = 1e9;\n",
+    }],
+    caughtBy: directed(SPACE_FILE, /^Sessions that store one large value each/),
+    symptom: /\d+ files/,
+  },
+  {
     name: "memtable-keeps-its-log",
     item: "beyond the list",
     does: "keeps the log of a memtable that nobody sees any more",
@@ -100,7 +113,7 @@ export const valueBugs: readonly Bug[] = [
       find: "    if (this.#keysOnly || !isReference(valueBytes, valueStart)) return AT_ENTRY;\n",
       replace: "    if (!isReference(valueBytes, valueStart)) return AT_ENTRY;\n",
     }],
-    caughtBy: directed(FILE, /^Keys, count and has do not read the files of values/),
+    caughtBy: directed(FILE, /^Keys, count, has and writes that ask for presence do not read/),
     symptom: /CorruptionError|checksum/,
   },
   {

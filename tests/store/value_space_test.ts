@@ -78,3 +78,21 @@ test("An open after a crash moves no more values than it may merge", async () =>
     restore();
   }
 });
+
+test("Sessions that store one large value each do not leave more and more files", async () => {
+  const random = new Random(3);
+  const fileSystem = new CloneableFileSystem();
+  const options = { fileSystem, compression: "none" } as const;
+  const values = Array.from({ length: 100 }, () => randomBytes(9000, random));
+  for (const [at, value] of values.entries()) {
+    await using store = openSync("/db", options);
+    await store.put(`key ${at}`, value);
+  }
+  assert.ok(valueFiles(fileSystem).length < 40, `${valueFiles(fileSystem).length} files`);
+  await using store = openSync("/db", options);
+  store.compactSync();
+  const found = valueFiles(fileSystem);
+  assert.ok(found.length < 10, `${found.length} files`);
+  assert.ok(sum(found) < 1.5 * 100 * 9000, `${found}`);
+  for (const [at, value] of values.entries()) assert.deepEqual(store.getSync(`key ${at}`), value);
+});
