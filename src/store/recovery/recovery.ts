@@ -298,7 +298,8 @@ function refuseLevelDb({ fileSystem, directory }: RecoveryOptions, current: Uint
     .some((name) => name === "IDENTITY" || name.startsWith("OPTIONS-"));
   const found = isRocksDb
     ? "it holds a RocksDB database; read it with RocksDB and write its entries to a new directory"
-    : "it holds a LevelDB database; docs/LEVEL.md of @tinykvs/core has the program that copies it to a store";
+    : "it holds a LevelDB database; this command copies it to a new store: " +
+      `npx @tinykvs/cli ./new-store import "${directory}"`;
   throw notAStore(directory, found);
 }
 

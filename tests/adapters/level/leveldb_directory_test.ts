@@ -66,7 +66,7 @@ test("A LevelDB database is refused, with what to do, and goes on as one", async
       await db.close();
       await requireRefused(
         directory,
-        /holds a LevelDB database; docs\/LEVEL\.md/,
+        /holds a LevelDB database; .*: npx @tinykvs\/cli \.\/new-store import "/,
       );
     }
     const db = new ClassicLevel(directory);
