@@ -9,6 +9,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseJunit, type TestReport } from "./junit.ts";
 import {
   binaryOf,
@@ -53,9 +54,8 @@ function commandLine(runtime: Runtime, file: string, report: string): string[] {
     case "node":
       return [
         QUIET_COLLECTOR,
-        "--test",
-        // The process is already the file's own.
-        "--test-isolation=none",
+        "--import",
+        pathToFileURL(path.join(root, "scripts", "untracked_tests.ts")).href,
         "--test-reporter=spec",
         "--test-reporter-destination=stdout",
         "--test-reporter=junit",
