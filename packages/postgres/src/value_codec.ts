@@ -45,7 +45,7 @@ export function encodeValue(value: Value): Uint8Array {
   }
 }
 
-/** The value of bytes from `start` on. @throws {StoreError} they are damaged, or of a newer version */
+/** The value of bytes from `start` on. @throws {StoreError} damaged, or of a newer version */
 export function decodeValue(bytes: Uint8Array, start = 0): Value {
   try {
     switch (bytes[start]) {

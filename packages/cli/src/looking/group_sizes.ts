@@ -2,7 +2,8 @@
  * The sizes of groups of keys, estimated. The store estimates a range from the indexes of tables,
  * so each range that ends inside of a block counts for half of it, and large values, which lie
  * apart, count for all entries of their table alike. Both are put right here: groups share no more
- * than there is, and if there are large values, a few keys of each group tell what its entries take.
+ * than there is, and if there are large values, a few keys of each group tell what its entries
+ * take.
  */
 
 import type { OpenStore } from "../store_access.ts";
