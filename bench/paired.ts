@@ -5,8 +5,8 @@
  *     node bench/paired.ts /path/to/old/mod.ts [/path/to/new/mod.ts] [pairs]
  *
  * The turns of a pair are neighbours, so that a busy machine slows both. The CPU time of the
- * process counts, and of all pairs the median of new to old. The first table compares the old version with
- * itself, loaded twice: what differs there is the error of the method.
+ * process counts, and of all pairs the median of new to old. The first table compares the old
+ * version with itself, loaded twice: what differs there is the error of the method.
  *
  * The stores are in memory, 10,000 entries of 16 + 100 bytes, without a thread. Each version has
  * its own functions, and so its own compiled code.
