@@ -146,7 +146,7 @@ for (const [client, driver] of Object.entries(drivers)) {
     proxy.mode = "pass";
     const store = await openPostgres(driver(urlOf(proxy.port)), {
       table: `driver_${client}`,
-      queryTimeoutMs: 2000,
+      queryTimeoutMs: 10_000,
       retryMs: 100,
     });
     await using watch = store.watch();
