@@ -84,7 +84,7 @@ export const durabilityBugs: readonly Bug[] = [
       find: "  if (!isOwn && mayBeStale(header)) {\n",
       replace: "  if (false) {\n",
     }],
-    caughtBy: crashes("A store that is closed and opened again and again"),
+    caughtBy: crashes("A store that is closed and opened again and again", 1),
     symptom: CRASH_STATE,
   },
   {
@@ -184,7 +184,7 @@ export const durabilityBugs: readonly Bug[] = [
       file: "src/store/background/flush_queue.ts",
       find: "    const nextLog = logs.numberAfter(immutable.logNumber);\n",
       replace: "    const nextLog = logs.numberAfter(immutable.logNumber);\n" +
-        "    logs.removeBelow(nextLog);\n",
+        "    logs.removeBelow(nextLog, () => false);\n",
     }],
     caughtBy: crashes("Flushes that are asked for while writes go on"),
     symptom: CRASH_STATE,
