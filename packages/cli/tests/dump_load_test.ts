@@ -185,8 +185,10 @@ test("A dump that was cut off or changed anywhere is refused, and makes no store
   const { bytes } = await run([folder.at("db"), "dump"]);
   const next = randomNumbers(SEED);
   const target = folder.at("target");
-  for (let i = 0; i < 8; i++) {
-    const at = Math.floor(next() * (bytes.length - 1));
+  const inHeader = '{"tinykvsDump":'.length;
+  const places = [inHeader, 3, ...Array.from({ length: 8 }, () => next() * (bytes.length - 1))];
+  for (const place of places) {
+    const at = Math.floor(place);
     const changed = Buffer.from(bytes);
     changed[at] = changed[at]! ^ (1 << Math.floor(next() * 7));
     for (const input of [bytes.subarray(0, at), changed]) {

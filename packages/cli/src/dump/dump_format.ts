@@ -193,12 +193,22 @@ export async function* dumpEntries(
 
 function isHeader(line: string): boolean {
   if (!line.startsWith('{"tinykvsDump":')) return false;
-  const { tinykvsDump } = JSON.parse(line);
+  const tinykvsDump = fieldsOf(line)?.["tinykvsDump"];
+  if (tinykvsDump === undefined) return false;
   if (tinykvsDump === FORMAT) return true;
   throw new InputError(
     `The dump has format ${JSON.stringify(tinykvsDump)}, this tinykvs reads ${FORMAT}`,
     "Install a newer tinykvs.",
   );
+}
+
+/** The fields of a line; undefined if it is damaged. */
+function fieldsOf(line: string): Record<string, unknown> | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What is wrong with the last line of a dump; undefined if it is right. */
@@ -230,7 +240,9 @@ function partOf(
   if (!line.includes('"more":true') && !line.startsWith('{"value":')) {
     return undefined;
   }
-  const { more, value, key, keyHex } = JSON.parse(line);
+  const fields = fieldsOf(line);
+  if (fields === undefined) return undefined;
+  const { more, value, key, keyHex } = fields;
   return {
     more: more === true,
     hasKey: key !== undefined || keyHex !== undefined,
