@@ -54,7 +54,7 @@ import { CURRENT_NAME, MAX_FILE_NUMBER, parseFileName, tableName } from "../vers
 import { compareViews, tableMetadata } from "../version/table_metadata.ts";
 import { LiveTable, Version } from "../version/version.ts";
 import type { AddedTable } from "../version/version_edit.ts";
-import { emptyVersionState, type VersionState } from "../version/version_set.ts";
+import { emptyVersionState, type VersionState } from "../version/version_state.ts";
 import { arrangeGoTables } from "./go_levels.ts";
 import { beginsAsGoLog, GO_LOG_NAME, readGoLog } from "./go_log.ts";
 import {

@@ -20,7 +20,8 @@ import { FlushQueue } from "../../src/store/background/flush_queue.ts";
 import { makeDirectory } from "../../src/store/recovery/store_directory.ts";
 import { StoreState } from "../../src/store/state/store_state.ts";
 import { WritePath } from "../../src/store/write/write_path.ts";
-import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
+import { VersionSet } from "../../src/version/version_set.ts";
+import { emptyVersionState } from "../../src/version/version_state.ts";
 
 /** A flush that the thread was given; the test decides when it runs. */
 interface Given {

@@ -9,7 +9,7 @@ import { decodeCurrent, decodeManifest } from "../../src/version/manifest_format
 import { manifestName, parseFileName, tableName } from "../../src/version/file_names.ts";
 import type { TableMetadata } from "../../src/version/table_metadata.ts";
 import { LiveTable, type Version } from "../../src/version/version.ts";
-import { applyEdit, emptyVersionState } from "../../src/version/version_set.ts";
+import { applyEdit, emptyVersionState } from "../../src/version/version_state.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { readTable, textOf } from "../support/store_tables.ts";
 import { withSeedAsync } from "../support/seeded.ts";

@@ -12,7 +12,8 @@ import {
 } from "../../src/store/write/operation_encoding.ts";
 import { logName } from "../../src/version/file_names.ts";
 import type { LogState } from "../../src/version/version_edit.ts";
-import { emptyVersionState, VersionSet } from "../../src/version/version_set.ts";
+import { VersionSet } from "../../src/version/version_set.ts";
+import { emptyVersionState } from "../../src/version/version_state.ts";
 import { NEWEST_LOG_VERSION } from "../../src/wal/log_format.ts";
 import { LogWriter } from "../../src/wal/log_writer.ts";
 import { CloneableFileSystem } from "./cloneable_file_system.ts";

@@ -6,13 +6,12 @@ import { decodeCurrent, decodeManifest } from "../../src/version/manifest_format
 import { manifestName, MAX_FILE_NUMBER, tableName } from "../../src/version/file_names.ts";
 import type { TableMetadata } from "../../src/version/table_metadata.ts";
 import type { VersionEdit } from "../../src/version/version_edit.ts";
+import { MAX_NUMBERS_AHEAD, VersionSet } from "../../src/version/version_set.ts";
 import {
   applyEdit,
   emptyVersionState,
-  MAX_NUMBERS_AHEAD,
-  VersionSet,
   type VersionState,
-} from "../../src/version/version_set.ts";
+} from "../../src/version/version_state.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
 import { TEST_STORE_ID } from "../support/logs.ts";
 import { hexOf, outputOptions, resourcesOf, tableOf, writeTable } from "../support/store_tables.ts";

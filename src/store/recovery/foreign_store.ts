@@ -11,7 +11,7 @@
 import type { FileHandle, FileSystem } from "../../platform/file_system.ts";
 import type { Task } from "../../platform/task.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
-import type { VersionState } from "../../version/version_set.ts";
+import type { VersionState } from "../../version/version_state.ts";
 
 /** Where a foreign store is. */
 export interface ForeignDirectory {

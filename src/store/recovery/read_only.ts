@@ -35,7 +35,8 @@ import {
   valueFileName,
 } from "../../version/file_names.ts";
 import type { Current } from "../../version/manifest_format.ts";
-import { VersionSet, type VersionState } from "../../version/version_set.ts";
+import { VersionSet } from "../../version/version_set.ts";
+import type { VersionState } from "../../version/version_state.ts";
 import type { PinnedFiles } from "../state/pinned_files.ts";
 import {
   foreignLogOf,

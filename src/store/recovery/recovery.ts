@@ -47,13 +47,8 @@ import {
 } from "../../version/manifest_format.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
 import { LiveTable } from "../../version/version.ts";
-import {
-  emptyVersionState,
-  MAX_NUMBERS_AHEAD,
-  stateAfter,
-  VersionSet,
-  type VersionState,
-} from "../../version/version_set.ts";
+import { MAX_NUMBERS_AHEAD, VersionSet } from "../../version/version_set.ts";
+import { emptyVersionState, stateAfter, type VersionState } from "../../version/version_state.ts";
 import { type ForeignDirectory, type ForeignStore, foreignStoreIn } from "./foreign_store.ts";
 import { Replay, type ReplayOptions } from "./replay.ts";
 

@@ -8,7 +8,8 @@ import { Memtable } from "../../memtable/memtable.ts";
 import { BlockCache } from "../../sstable/block_cache.ts";
 import { HandlePool } from "../../sstable/handle_pool.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
-import { emptyVersionState, VersionSet } from "../../version/version_set.ts";
+import { VersionSet } from "../../version/version_set.ts";
+import { emptyVersionState } from "../../version/version_state.ts";
 import { StoreState } from "./store_state.ts";
 
 /** Makes such a state, "closing" at first, for a handle on the store of `state`. */

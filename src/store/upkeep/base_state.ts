@@ -18,7 +18,7 @@ import {
   tableName,
 } from "../../version/file_names.ts";
 import { decodeManifest, MANIFEST_HEADER_BYTES } from "../../version/manifest_format.ts";
-import type { VersionState } from "../../version/version_set.ts";
+import type { VersionState } from "../../version/version_state.ts";
 import { LOG_HEADER_BYTES } from "../../wal/log_format.ts";
 import { storeOfLog } from "../../wal/log_salvage.ts";
 import { foreignStoreIn } from "../recovery/foreign_store.ts";
