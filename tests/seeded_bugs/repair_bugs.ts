@@ -42,7 +42,7 @@ export const repairBugs: readonly Bug[] = [
       file: "src/store/upkeep/repair_plan.ts",
       find: "    for (const { table } of missing) this.#noteMissing(table);\n",
       replace:
-        '    for (const { table } of missing) this.#note(tableName(table.number), "missing");\n',
+        '    for (const { table } of missing) this.#notes.note(tableName(table.number), "missing");\n',
     }],
     caughtBy: directed(FAULTS, /^A store that has lost a table has all that the others hold/),
     symptom: /have old values, and nothing is said/,

@@ -1,6 +1,5 @@
 /** Plans a repair, and only reads: every table and log of the store, as far as they can be read. */
 
-import { StoreError } from "../../errors.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import { hasSpans } from "../../compaction/covered.ts";
 import { bytesOfKey, NO_SPANS } from "../../iterator/key_spans.ts";
@@ -8,29 +7,20 @@ import { boundsWith } from "../../sstable/span_bounds.ts";
 import type { Task } from "../../platform/task.ts";
 import type { TableIndex } from "../../sstable/table_index.ts";
 import { NO_USES } from "../../sstable/value_uses.ts";
-import { IN_LOG } from "../../value/value_reference.ts";
-import {
-  CURRENT_NAME,
-  logName,
-  manifestName,
-  nameOfValues,
-  tableName,
-} from "../../version/file_names.ts";
+import { CURRENT_NAME, manifestName, nameOfValues, tableName } from "../../version/file_names.ts";
 import { isInRange, type TableMetadata, tableMetadata } from "../../version/table_metadata.ts";
 import type { LogState } from "../../version/version_edit.ts";
-import { VersionSet } from "../../version/version_set.ts";
-import { salvageLog } from "../../wal/log_salvage.ts";
 import type { RecoveryOptions } from "../recovery/recovery.ts";
-import { Replay } from "../recovery/replay.ts";
 import { type BaseState, numbersOf, ownNames, readBase } from "./base_state.ts";
-import { type CheckedTable, checkResources, checkTable, valueReaderOf } from "./check_table.ts";
-import type { RepairAction, RepairedFile } from "./repair_report.ts";
+import { type CheckedTable, checkTable } from "./check_table.ts";
+import { planLogs } from "./repair_logs.ts";
+import { RepairNotes } from "./repair_notes.ts";
+import type { RepairedFile } from "./repair_report.ts";
 import { lossOf, shown } from "./repair_texts.ts";
-import { salvageTable, streamedValue } from "./salvage_table.ts";
+import { salvageTable } from "./salvage_table.ts";
 import { readTableTail } from "./table_identity.ts";
 import { byAge, type FoundTable, placeTables } from "./table_order.ts";
-import { checkStreamed } from "./verify.ts";
-import { Findings, type VerifyProgress } from "./verify_report.ts";
+import type { VerifyProgress } from "./verify_report.ts";
 
 /** What to do with one table. */
 export interface TablePlan {
@@ -92,11 +82,7 @@ class Planning {
   readonly #names: readonly string[];
   readonly #base: BaseState;
   readonly #onProgress: ((progress: VerifyProgress) => void) | undefined;
-  readonly #files: RepairedFile[] = [];
-  readonly #unknown: string[] = [];
-  readonly #damaged: string[] = [];
-  #salvagedEntries = 0;
-  #isSound = true;
+  readonly #notes = new RepairNotes();
   #doneBytes = 0;
 
   constructor(
@@ -118,7 +104,7 @@ class Planning {
     for (const [level, tables] of (state?.version.tables ?? []).entries()) {
       for (const table of tables) named.set(table.number, { table, level });
     }
-    const logs = yield* this.#planLogs();
+    const logs = yield* planLogs(this.#recovery, this.#names, this.#base, this.#notes);
     const missing = [...named.values()].filter(({ table }) => !this.#has(table.number));
     const others = numbersOf(this.#names, "table").filter((number) => !named.has(number));
     // The manifest may not know yet the table that has the entries of a missing file.
@@ -131,7 +117,7 @@ class Planning {
     }
     if (isGuess) {
       if (state !== undefined) {
-        this.#unknown.push(
+        this.#notes.unknown.push(
           "Tables that the manifest does not name are taken in, since what is missing may be in them: keys that were " +
             "deleted may be back with old values",
         );
@@ -140,7 +126,7 @@ class Planning {
     }
     const tables = isGuess ? this.#guess(found) : this.#asNamed(found);
     return {
-      isSound: this.#isSound,
+      isSound: this.#notes.isSound,
       storeId,
       tables,
       logs: logs.numbers,
@@ -148,10 +134,10 @@ class Planning {
       isLogDurable: state?.isLogDurable ?? false,
       lastSequence: (state?.lastSequence ?? 0) + logs.entries,
       lastFileNumber: Math.max(0, (state?.nextFileNumber ?? 1) - 1),
-      damaged: this.#damaged,
-      files: this.#files,
-      unknown: this.#unknown,
-      salvagedEntries: this.#salvagedEntries,
+      damaged: this.#notes.damaged,
+      files: this.#notes.files,
+      unknown: this.#notes.unknown,
+      salvagedEntries: this.#notes.salvagedEntries,
     };
   }
 
@@ -159,28 +145,23 @@ class Planning {
     return this.#names.includes(tableName(number));
   }
 
-  #note(file: string, action: RepairAction, detail = ""): void {
-    this.#files.push({ file, action, detail });
-    if (action !== "kept") this.#isSound = false;
-  }
-
   #noteManifests(): void {
     const { isCurrent, manifestNumber, problems, damaged } = this.#base;
     if (isCurrent) {
-      this.#note(CURRENT_NAME, "kept");
-      this.#note(manifestName(manifestNumber!), "kept");
+      this.#notes.note(CURRENT_NAME, "kept");
+      this.#notes.note(manifestName(manifestNumber!), "kept");
       return;
     }
-    this.#note(CURRENT_NAME, "made", problems.map(({ message }) => message).join("; "));
+    this.#notes.note(CURRENT_NAME, "made", problems.map(({ message }) => message).join("; "));
     for (const name of damaged) {
-      this.#note(name, "lost", "it can't be read to its end");
-      this.#damaged.push(name);
+      this.#notes.note(name, "lost", "it can't be read to its end");
+      this.#notes.damaged.push(name);
     }
     if (manifestNumber !== undefined) {
-      this.#note(manifestName(manifestNumber), "replayed", "its state is in a new manifest");
+      this.#notes.note(manifestName(manifestNumber), "replayed", "its state is in a new manifest");
       return;
     }
-    this.#unknown.push(
+    this.#notes.unknown.push(
       "No manifest can be read. The tables in the directory are taken to be the store. Tables that a compaction had " +
         "replaced may be among them: keys that were deleted may be back with old values",
     );
@@ -190,8 +171,8 @@ class Planning {
     const { number, entryCount, tombstoneCount, deletedSpans, smallest, largest } = table;
     const spans = deletedSpans.length === 0 ? "" : `, and deleted ${deletedSpans.length} ranges`;
     const held = `it held ${entryCount} entries, ${tombstoneCount} of them deletions${spans}`;
-    this.#note(tableName(number), "missing", held);
-    this.#unknown.push(
+    this.#notes.note(tableName(number), "missing", held);
+    this.#notes.unknown.push(
       `${tableName(number)} is missing; ${held}, of keys from ${shown(smallest)} to ${
         shown(largest)
       }: their values are lost, and older ones may show` +
@@ -226,13 +207,13 @@ class Planning {
         this.#recovery,
         typeof named === "number" ? described(identity, check.index!) : named,
       );
-      this.#note(name, "kept");
+      this.#notes.note(name, "kept");
       found.push({ table, level, isSound: true });
       return;
     }
     const { entries, lostRanges } = yield* salvageTable(fileSystem, directory, identity);
     const [problem] = check.problems;
-    this.#damaged.push(name);
+    this.#notes.damaged.push(name);
     let count = 0;
     let first: Uint8Array | undefined;
     let last: Uint8Array | undefined;
@@ -251,17 +232,17 @@ class Planning {
       last ??= first;
     }
     if (first === undefined || last === undefined) {
-      this.#note(name, "lost", problem!.message);
-      this.#unknown.push(`${name} can't be read: ${lossOf(lostRanges, named)}`);
+      this.#notes.note(name, "lost", problem!.message);
+      this.#notes.unknown.push(`${name} can't be read: ${lossOf(lostRanges, named)}`);
       return;
     }
-    this.#note(name, "salvaged", `${count} entries; ${problem!.message}`);
+    this.#notes.note(name, "salvaged", `${count} entries; ${problem!.message}`);
     // For example, a damaged filter or index loses no entry.
     const isWhole = typeof named === "number"
       ? check.index !== undefined && check.badBlocks.size === 0
       : count === named.entryCount;
-    if (!isWhole) this.#unknown.push(`${name} is damaged: ${lossOf(lostRanges, named)}`);
-    this.#salvagedEntries += count;
+    if (!isWhole) this.#notes.unknown.push(`${name} is damaged: ${lossOf(lostRanges, named)}`);
+    this.#notes.salvagedEntries += count;
     const table = tableMetadata({
       ...{ number, sizeBytes, entryCount: count, tombstoneCount: 0 },
       checksum: identity.checksum,
@@ -307,7 +288,7 @@ class Planning {
     const placed = placeTables(byAge(found), unsound);
     return placed.map(({ table, level, isRenumbered, over }) => {
       if (over.length > 0) {
-        this.#unknown.push(
+        this.#notes.unknown.push(
           `${tableName(table.number)} is taken to be newer than ${
             over.map(tableName).join(", ")
           }, which have keys of the same range: if it is not, old values show where both have a key, and deleted ` +
@@ -325,132 +306,12 @@ class Planning {
   }
 
   #renumber({ number }: TableMetadata): void {
-    const at = this.#files.findIndex(({ file }) => file === tableName(number));
-    this.#files[at] = {
+    const at = this.#notes.files.findIndex(({ file }) => file === tableName(number));
+    this.#notes.files[at] = {
       file: tableName(number),
       action: "renumbered",
       detail: "a copy with a new number takes its place, since level 0 is ordered by numbers",
     };
-  }
-
-  /** Decides which logs to replay now, and which to leave to the next open. */
-  *#planLogs(): Task<
-    { numbers: number[]; kept: LogState | undefined; entries: number; isMissing: boolean }
-  > {
-    const { state } = this.#base;
-    // Without a manifest: a log that tables refer to was flushed, and now only holds large values.
-    const isFlushed = state === undefined ? this.#valueLogs() : new Set<number>();
-    const numbers = numbersOf(this.#names, "log").filter((number) =>
-      state === undefined ? !isFlushed.has(number) : number >= state.log.number
-    );
-    const isMissing = state?.log.live === true && numbers[0] !== state.log.number;
-    if (isMissing) {
-      this.#note(logName(state.log.number), "missing");
-      this.#unknown.push(
-        `${
-          logName(state.log.number)
-        } is missing: the writes that it held are lost, deletions too, unless a table ` +
-          "that the manifest does not name holds them",
-      );
-    } else if (state !== undefined && (yield* this.#areSound(numbers))) {
-      for (const number of numbers) this.#note(logName(number), "kept");
-      const { log } = state;
-      return { numbers: [], kept: log, entries: 0, isMissing };
-    }
-    // A log of another program is older than all logs of this one. If this program has none, the
-    // next open replays it.
-    const { foreign } = this.#recovery;
-    if (numbers.length === 0 && foreign.some(({ logName }) => this.#names.includes(logName))) {
-      return { numbers, kept: { number: 0, live: false }, entries: 0, isMissing };
-    }
-    let entries = 0;
-    for (const number of numbers) entries += yield* this.#readLog(number);
-    return { numbers, kept: undefined, entries, isMissing };
-  }
-
-  /** The logs that hold large values of tables. */
-  #valueLogs(): ReadonlySet<number> {
-    const { fileSystem, directory } = this.#recovery;
-    const logs = new Set<number>();
-    for (const number of numbersOf(this.#names, "table")) {
-      const path = fileSystem.joinPath(directory, tableName(number));
-      const { sizeBytes = 0 } = fileSystem.statSync(path) ?? {};
-      const uses = readTableTail(fileSystem, path, sizeBytes)?.valueUses ?? [];
-      for (const use of uses) if (use.kind === IN_LOG) logs.add(use.number);
-    }
-    return logs;
-  }
-
-  /** Whether the next open would accept the logs unchanged. */
-  *#areSound(numbers: readonly number[]): Task<boolean> {
-    const { fileSystem, directory } = this.#recovery;
-    const { storeId, state, manifestNumber } = this.#base;
-    const versions = new VersionSet(
-      ...[fileSystem, directory, checkResources(fileSystem), storeId, state!] as const,
-      manifestNumber,
-    );
-    try {
-      const replay = new Replay(this.#recovery, versions, state!.lastSequence);
-      yield* replay.run(numbers);
-      const findings = new Findings(undefined);
-      const { memtable, lastSequence } = replay;
-      yield* checkStreamed(memtable, lastSequence, versions.values.reader, findings);
-      return findings.problems.length === 0;
-    } catch (error) {
-      if (error instanceof StoreError && error.code === "CORRUPTION") return false;
-      throw error;
-    }
-  }
-
-  /** Counts what can be read of a log, and notes what cannot. */
-  *#readLog(number: number): Task<number> {
-    const { fileSystem, directory } = this.#recovery;
-    const name = logName(number);
-    const handle = fileSystem.openReadSync(fileSystem.joinPath(directory, name));
-    try {
-      const values = valueReaderOf(fileSystem, directory, this.#recovery.resources);
-      let lost = 0;
-      const log = yield* salvageLog(
-        ...[handle, this.#base.storeId, number] as const,
-        (_, ...[bytes, view, start, keyEnd, end]) => {
-          if (streamedValue(values, bytes, view, start, keyEnd, end) === "lost") lost++;
-        },
-      );
-      if (lost > 0) {
-        this.#unknown.push(
-          `${name} refers to value files that are missing or damaged: ${lost} writes are lost, and ` +
-            "their keys may show older values",
-        );
-      }
-      const isDamaged = log.holes.length > 0 || !log.hasHeader || log.tornOffset !== undefined;
-      if (log.entries === 0 && isDamaged) {
-        this.#note(name, "lost", "no record can be read");
-      } else {
-        this.#note(name, "replayed", `${log.entries - lost} entries`);
-      }
-      for (const { offset, end, entries } of log.holes) {
-        this.#unknown.push(
-          `${name} is damaged from offset ${offset} to ${end}: ${
-            entries > 0 ? `${entries} writes` : "the writes"
-          } between are lost, deletions too; the later ones are kept`,
-        );
-      }
-      if (log.tornOffset !== undefined || !log.hasHeader) {
-        this.#unknown.push(
-          `${name} ends at offset ${
-            log.tornOffset ?? 0
-          } in bytes that are no record: writes after that are ` +
-            "lost, deletions too, if there were any",
-        );
-      }
-      if (isDamaged) {
-        this.#damaged.push(name);
-        this.#salvagedEntries += log.entries;
-      }
-      return log.entries - lost;
-    } finally {
-      handle.closeSync();
-    }
   }
 }
 
