@@ -97,13 +97,13 @@ export class ErrorTrial {
     const store = this.#store!;
     const keys = [...this.run.history.keys];
     for (const key of keys) {
-      const found = await this.#read(`get of "${key}"`, () => store.get(key));
+      const found = await this.#read(`get of "${key}"`, [key], () => store.get(key));
       if (found.isDone) this.#requireKnown([[key, found.value]]);
     }
-    const many = await this.#read("getMany", () => store.getMany(keys));
+    const many = await this.#read("getMany", keys, () => store.getMany(keys));
     if (many.isDone) this.#requireKnown(keys.map((key, at) => [key, many.value[at]]));
     for (const reverse of [false, true]) {
-      const scan = await this.#read("a scan", () => store.entries({ reverse }).toArray());
+      const scan = await this.#read("a scan", keys, () => store.entries({ reverse }).toArray());
       if (scan.isDone) this.#requireScan(keys, scan.value as [string, string][]);
     }
   }
@@ -113,11 +113,15 @@ export class ErrorTrial {
     const store = this.#store!;
     const keys = [...this.run.history.keys];
     for (const key of keys) {
-      const found = await this.#read(`getSync of "${key}"`, () => store.getSync(key));
+      const found = await this.#read(`getSync of "${key}"`, [key], () => store.getSync(key));
       if (found.isDone) this.#requireKnown([[key, found.value]]);
     }
     for (const reverse of [false, true]) {
-      const scan = await this.#read("a synchronous scan", () => [...store.entries({ reverse })]);
+      const scan = await this.#read(
+        "a synchronous scan",
+        keys,
+        () => [...store.entries({ reverse })],
+      );
       if (scan.isDone) this.#requireScan(keys, scan.value as [string, string][]);
     }
   }
@@ -187,8 +191,33 @@ export class ErrorTrial {
     assert.ok(sizeBytes() - before < MAX_GROWTH_BYTES, `it grew by ${sizeBytes() - before} bytes`);
   }
 
-  async #read<T>(what: string, call: () => Promise<T> | T): Promise<Attempt<T>> {
-    return await this.#attempt(what, async () => await this.run.wait(started(call)));
+  /** Reads keys. It fails by itself only if a value may be lost. */
+  async #read<T>(
+    what: string,
+    keys: readonly string[],
+    call: () => Promise<T> | T,
+  ): Promise<Attempt<T>> {
+    const since = this.#mayBeLost(keys) ? -1 : this.#injector.struck.length;
+    return await this.#attempt(what, async () => await this.run.wait(started(call)), since);
+  }
+
+  /**
+   * Whether a failed sync of a log has taken back what it did not write, and one of the keys has a
+   * large value, which is only there.
+   */
+  #mayBeLost(keys: readonly string[]): boolean {
+    const hasTaken = this.#injector.struck.some(({ operation, path, fault }) =>
+      operation === "sync" && path.endsWith(".wal") &&
+      (fault.mode === "drop" || fault.mode === "revert")
+    );
+    const { largeValueBytes = Infinity } = this.#options;
+    if (!hasTaken || largeValueBytes === false) return false;
+    const { written, issued } = this.run.history.bounds;
+    for (let ordinal = written; ordinal <= issued; ordinal++) {
+      const { values } = this.run.history.state(ordinal);
+      if (keys.some((key) => String(values.get(key) ?? "").length >= largeValueBytes)) return true;
+    }
+    return false;
   }
 
   /** Makes a call; it may fail only if there are more than `since` failures by then. */
@@ -213,10 +242,7 @@ export class ErrorTrial {
     let cause: unknown = error;
     while (cause instanceof BackgroundError) cause = cause.cause;
     const { struck } = this.#injector;
-    // What a failed sync takes back of a log may be large values, which are only there.
-    const isLost = error instanceof BackgroundError &&
-      struck.some(({ operation, path }) => operation === "sync" && path.endsWith(".wal"));
-    assert.ok(struck.length > since || isLost, `${what} fails on its own: ${text(error)}`);
+    assert.ok(struck.length > since, `${what} fails on its own: ${text(error)}`);
     const isTold = cause instanceof IoError &&
       struck.some(({ operation, path, fault }) =>
         (cause as IoError).operation === operation && (cause as IoError).path === path &&
