@@ -41,7 +41,7 @@ export const NO_USES: readonly ValueUse[] = [];
 export class UseCollector {
   readonly #uses = new Map<number, ValueUse>();
 
-  /** Notes an entry whose value is a reference. A malformed one is left to whoever reads it. */
+  /** Notes an entry whose value is a reference. The reader of the value reports a malformed one. */
   add({ valueBytes, valueView, valueStart, valueEnd }: EntryView): void {
     let reference: ValueReference;
     try {

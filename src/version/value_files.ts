@@ -3,8 +3,8 @@
  *
  * A file lives as long as a table of a version in memory, or a memtable that a reader can see, has
  * a reference into it. The counts are only in memory: at the next open they follow from the tables.
- * A log is deleted by whoever comes last: this registry, or the store's logs when the log is not
- * needed for recovery any more (store/state/logs.ts).
+ * Two owners need a log: this registry for its values, and the store's logs for recovery
+ * (store/state/logs.ts). The one that needs it longer deletes it.
  */
 
 import type { ValueReader } from "../sstable/value_reader.ts";

@@ -91,9 +91,9 @@ export interface TinykvsDriver {
   /** Removes all items whose keys begin with `base`. */
   clear(base?: string): Promise<void>;
   /**
-   * Reports every change of an item soon after it, whoever makes it in this process. Resolves to a
-   * function that ends this. A deletion of a range by others does not name its items, so it is not
-   * reported.
+   * Reports each change of an item soon after any code of this process has made it. Resolves to a
+   * function that ends the reports. If other code deletes a range of the store, no report follows,
+   * because such a deletion does not name its items.
    */
   watch(
     callback: (event: "update" | "remove", key: string) => unknown,
@@ -211,7 +211,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     async clear(under = "") {
       const store = await handle.get();
       const range: Range = { prefix: whole(under), keyEncoding: "bytes" };
-      // A deleted range does not name its items, so whoever watches gets a deletion of each one.
+      // A deleted range does not name its items. So if somebody watches, each item is deleted alone.
       if (watches.isEmpty) await clearRange(store, store, range, undefined);
       else await clearKeys(store, store, range, undefined);
     },

@@ -1,6 +1,9 @@
 /**
  * A transaction of the embedded store, as its body sees it: the calls, each in two forms.
  * transaction_work.ts does what they say, and transactions.ts commits it.
+ *
+ * This file is long because it has every call of a transaction. A call only refuses surplus
+ * arguments here, and chooses a path.
  */
 
 import type { Entry, EntryOptions } from "../../contract/reader.ts";
