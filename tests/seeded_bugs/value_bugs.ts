@@ -4,6 +4,8 @@ import type { Bug } from "./bug.ts";
 import { crashes, directed } from "./commands.ts";
 
 const FILE = "tests/store/value_files_test.ts";
+const CRASH_STATE = /crash state [\w-]+:\d+:[\w-]+#\d+:\d+: /;
+const STREAM_FILE = "tests/store/streams_test.ts";
 const SPACE_FILE = "tests/store/value_space_test.ts";
 
 /** The bugs. */
@@ -127,5 +129,65 @@ export const valueBugs: readonly Bug[] = [
     }],
     caughtBy: directed(FILE, /^A damaged value is named by verify/),
     symptom: /AssertionError/,
+  },
+  {
+    name: "stream-without-sync",
+    item: "beyond the list",
+    does: "commits a reference to the file of a stream before the file is durable",
+    edits: [{
+      file: "src/store/write/stream_put.ts",
+      find: "    await runTask(this.#durable(file), this.#state.scheduler, SLICE_MS);\n",
+      replace: "",
+    }],
+    caughtBy: crashes("A store with streams that are put,"),
+    symptom: CRASH_STATE,
+  },
+  {
+    name: "stream-name-without-sync",
+    item: "beyond the list",
+    does: "commits a reference to the file of a stream before the file's name is durable",
+    edits: [{
+      file: "src/store/write/stream_put.ts",
+      find: "    yield syncDirectoryStep(fileSystem, directory);\n",
+      replace: "",
+    }],
+    caughtBy: crashes("A store with streams that are put,"),
+    symptom: /file "\d+\.val", with a value of \d+ bytes/,
+  },
+  {
+    name: "stream-that-failed-keeps-its-file",
+    item: "beyond the list",
+    does: "leaves the file of a stream that failed",
+    edits: [{
+      file: "src/store/write/stream_put.ts",
+      find: "      fileSystem.removeSync(this.#path);\n",
+      replace: "",
+    }],
+    caughtBy: directed(STREAM_FILE, /^A stream that fails, or is none, leaves the old value/),
+    symptom: /AssertionError/,
+  },
+  {
+    name: "last-part-unchecked",
+    item: "beyond the list",
+    does: "passes on the last part of a streamed value without its checksum",
+    edits: [{
+      file: "src/store/read/value_stream.ts",
+      find: "this.isAtEnd && this.#verifyChecksums",
+      replace: "false",
+    }],
+    caughtBy: directed(STREAM_FILE, /^A reader of a damaged value gets an error/),
+    symptom: /AssertionError/,
+  },
+  {
+    name: "stream-without-a-lease",
+    item: "beyond the list",
+    does: "lets the file of a value go while a stream reads it",
+    edits: [{
+      file: "src/store/read/value_stream.ts",
+      find: "  const lease = state.lease();\n",
+      replace: "  const lease = state.lease();\n  lease.release();\n",
+    }],
+    caughtBy: directed(STREAM_FILE, /^A stream that is being read keeps its value/),
+    symptom: /ClosedError|ENOENT|AssertionError/,
   },
 ];

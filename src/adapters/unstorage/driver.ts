@@ -211,7 +211,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     async clear(under = "") {
       const store = await handle.get();
       const range: Range = { prefix: whole(under), keyEncoding: "bytes" };
-      // A deleted range does not name its items. So if somebody watches, each item is deleted alone.
+      // A deleted range does not name its items. If somebody watches, each item is deleted alone.
       if (watches.isEmpty) await clearRange(store, store, range, undefined);
       else await clearKeys(store, store, range, undefined);
     },
