@@ -3,6 +3,7 @@
 import type { BillionRun, LoadLine } from "./billion_lines.ts";
 import { drawCurves, type Panel } from "./chart.ts";
 import { keyLength } from "./key_values.ts";
+import { grouped, markdownTable, SAMPLE_HEADER, sampleCells } from "./sample_table.ts";
 import { scaleValueBytes } from "./scale_data.ts";
 import { median } from "./smoke_verdict.ts";
 
@@ -196,19 +197,8 @@ export function billionChart(run: BillionRun): string {
 }
 
 /** With commas; a dash for what is not known. */
-const grouped = (count: number): string =>
-  Number.isFinite(count) ? Math.round(count).toLocaleString("en-US") : "–";
 const percent = (ratio: number): string =>
   Number.isFinite(ratio) ? `${(ratio * 100).toFixed(0)} %` : "too few samples";
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [
-    line(header),
-    line(header.map((_, i) => i === 0 ? "---" : "---:")),
-    ...rows.map(line),
-  ].join("\n");
-}
 
 /** The curve as a table of about ten rows, each of a tenth of the entries. */
 function tenths(run: BillionRun): string {
@@ -218,29 +208,13 @@ function tenths(run: BillionRun): string {
     const [from, until] = [loaded * at / 10, loaded * (at + 1) / 10];
     const last = samples.findLast(({ entries }) => entries <= until && entries > from);
     if (last === undefined) return [grouped(until), "–", "–", "–", "–", "–", "–", "–", "–"];
-    return [
-      grouped(last.entries),
-      grouped(rateBetween(run, from, until, "wallSeconds")),
-      grouped(rateBetween(run, from, until, "processorSeconds")),
-      (last.residentBytes / 1e6).toFixed(0),
-      (last.heapBytes / 1e6).toFixed(0),
-      (last.bufferBytes / 1e6).toFixed(0),
-      grouped(last.files),
-      last.tables.join("/"),
-      (last.diskBytes / 1e6).toFixed(0),
-    ];
+    return sampleCells(
+      last,
+      rateBetween(run, from, until, "wallSeconds"),
+      rateBetween(run, from, until, "processorSeconds"),
+    );
   });
-  return table([
-    "entries",
-    "entries/s",
-    "entries/CPU s",
-    "RSS MB",
-    "heap MB",
-    "buffers MB",
-    "files",
-    "tables of each level",
-    "disk MB",
-  ], rows);
+  return markdownTable(SAMPLE_HEADER, rows);
 }
 
 function partsText(run: BillionRun): string {
@@ -312,7 +286,7 @@ export function renderBillion(run: BillionRun, picture: string): string {
     `Preset "low-memory", walSync "none"; batches of 1000, each awaited, and a turn of the event ` +
     `loop after it. ${limit}`,
     "",
-    table(["", "found", "target", "verdict"], verdicts),
+    markdownTable(["", "found", "target", "verdict"], verdicts),
     "",
     `By the time spent in the store, the rate of ${byStore.words} is ` +
     `${percent(byStore.ratio)}.`,

@@ -9,18 +9,21 @@ import { appendFileSync, statfsSync } from "node:fs";
 import { loadavg } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type EmbeddedStore, lowMemoryOptions, open, type Options } from "../mod.ts";
+import { type EmbeddedStore, open } from "../mod.ts";
 import type { Line, LoadLine } from "./billion_lines.ts";
 import { SeededRandom } from "./key_values.ts";
 import { peakMemoryBytes, Stopwatch } from "./measure.ts";
 import { MemoryGroup } from "./memory_group.ts";
 import { scaleData, type ScaleOrder } from "./scale_data.ts";
 import {
+  batchLength,
   checkEntry,
   emptyOpenMs,
   filesOf,
   openAndGet,
+  opens,
   sampleOf,
+  scaleOptions,
   scanRate,
   writeEntries,
 } from "./scale_steps.ts";
@@ -47,13 +50,9 @@ const entries = Number(given.entries);
 const order = given.order as ScaleOrder;
 const data = scaleData(order, entries, Number(given.seed));
 const group = given.group === undefined ? undefined : MemoryGroup.at(given.group);
-const options: Options = { ...lowMemoryOptions(), walSync: "none" };
 
-/** Entries of a batch: what a loader would take. */
-const batchLength = 1000;
 /** A sample is taken here, too: the rate of a random load is compared with that up to here. */
 const firstSample = 1_000_000;
-const opens = 20;
 
 function add(line: Line): void {
   appendFileSync(given.results!, `${JSON.stringify(line)}\n`);
@@ -117,7 +116,7 @@ async function load(): Promise<void> {
   const stopAt = Number(given["stop-at"]);
   const leastFree = Number(given["least-free-bytes"]);
   const sampleMs = Number(given["sample-seconds"]) * 1000;
-  const store = await open(directory, options);
+  const store = await open(directory, scaleOptions);
   const found = await foundIn(store);
   add({
     kind: "part",
@@ -183,7 +182,7 @@ async function read(): Promise<void> {
   const randomIndex = (): number => data.indexAt(random.below(written));
   const peaks: { after: string; bytes: number }[] = [];
   const peak = (after: string): void => void peaks.push({ after, bytes: peakMemoryBytes() });
-  const first = await openAndGet(directory, options, data, data.indexAt(0));
+  const first = await openAndGet(directory, scaleOptions, data, data.indexAt(0));
   peak("the first opening");
   const written = await foundIn(first.store);
   await first.store.close();
@@ -193,12 +192,12 @@ async function read(): Promise<void> {
 
   const warmOpenMs: number[] = [];
   for (let i = 0; i < opens; i++) {
-    const { store, milliseconds } = await openAndGet(directory, options, data, randomIndex());
+    const { store, milliseconds } = await openAndGet(directory, scaleOptions, data, randomIndex());
     warmOpenMs.push(milliseconds);
     await store.close();
   }
   peak(`${opens} more`);
-  const store = await open(directory, options);
+  const store = await open(directory, scaleOptions);
   if (store.getSync(`${data.keyOf(0)}x`) !== undefined) {
     throw new Error("Found a key that was never written");
   }
@@ -236,7 +235,7 @@ async function read(): Promise<void> {
     limitBytes: group?.limitBytes ?? 0,
     firstOpenMs: first.milliseconds,
     warmOpenMs,
-    emptyOpenMs: await emptyOpenMs(`${directory}-empty`, options, opens),
+    emptyOpenMs: await emptyOpenMs(`${directory}-empty`, scaleOptions, opens),
     gets,
     getSeconds: stopwatch.seconds,
     getProcessorSeconds: (user + system) / 1e6,

@@ -86,16 +86,7 @@ export function drawChart(bars: readonly Bar[], title: string): string {
       }" height="15" fill="${colour}"/>` +
       `<text x="${Math.max(x(1), to) + 6}" y="${y + 14}">${ratio.toFixed(2)}x ${peer}</text>`;
   });
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
-    `viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12" fill="#808080">`,
-    `<title>${title}</title>`,
-    `<text x="10" y="20" font-size="14">${title}</text>`,
-    ...lines,
-    ...rows,
-    "</svg>",
-    "",
-  ].join("\n");
+  return picture(height, title, [...lines, ...rows]);
 }
 
 /** A line of a panel. */
@@ -154,17 +145,11 @@ export function drawCurves(panels: readonly Panel[], title: string, xTitle: stri
       shortNumber(part * most)
     }</text>`
   );
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
-    `viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12" fill="#808080">`,
-    `<title>${title}</title>`,
-    `<text x="10" y="20" font-size="14">${title}</text>`,
+  return picture(height, title, [
     ...parts,
     ...ticks,
     `<text x="${PANEL_LEFT + width / 2}" y="${height - 8}" text-anchor="middle">${xTitle}</text>`,
-    "</svg>",
-    "",
-  ].join("\n");
+  ]);
 }
 
 /** Three digits and k, M or G. */
@@ -186,4 +171,17 @@ export function updateChart(root: string): void {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   updateChart(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
+}
+
+/** An SVG with its title above the parts. */
+function picture(height: number, title: string, parts: readonly string[]): string {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
+    `viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12" fill="#808080">`,
+    `<title>${title}</title>`,
+    `<text x="10" y="20" font-size="14">${title}</text>`,
+    ...parts,
+    "</svg>",
+    "",
+  ].join("\n");
 }

@@ -2,6 +2,7 @@
  * What bench/scale.ts makes of its samples: the verdict, the curve, and the extrapolation. Pure.
  */
 
+import { grouped, markdownTable, megabytes, SAMPLE_HEADER, sampleCells } from "./sample_table.ts";
 import { median } from "./smoke_verdict.ts";
 
 /** The state of a load at one point. Times are since its beginning. */
@@ -224,19 +225,8 @@ export function sparkline(numbers: readonly number[], width: number): string {
   return text;
 }
 
-const grouped = (count: number): string => Math.round(count).toLocaleString("en-US");
-const megabytes = (bytes: number, digits = 0): string => (bytes / MB).toFixed(digits);
 const shownRows = 20;
 const chartWidth = 80;
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [
-    line(header),
-    line(header.map((_, i) => i === 0 ? "---" : "---:")),
-    ...rows.map(line),
-  ].join("\n");
-}
 
 /** The curve as a table of at most about 20 of the samples, the first and last among them. */
 function curve({ load }: ScaleResult): string {
@@ -249,30 +239,11 @@ function curve({ load }: ScaleResult): string {
     if (at !== 1 && at % step !== 0 && at !== samples.length - 1) continue;
     const sample = samples[at]!;
     rows.push([
-      grouped(sample.entries),
-      grouped(byStore[at - 1]!),
-      grouped(byProcessor[at - 1]!),
-      megabytes(sample.residentBytes),
-      megabytes(sample.heapBytes),
-      megabytes(sample.bufferBytes),
-      grouped(sample.files),
-      sample.tables.join("/"),
-      megabytes(sample.diskBytes),
+      ...sampleCells(sample, byStore[at - 1]!, byProcessor[at - 1]!),
       (sample.writtenBytes / Math.max(1, sample.tableBytes)).toFixed(2),
     ]);
   }
-  return table([
-    "entries",
-    "entries/s",
-    "entries/CPU s",
-    "RSS MB",
-    "heap MB",
-    "buffers MB",
-    "files",
-    "tables of each level",
-    "disk MB",
-    "written / live",
-  ], rows);
+  return markdownTable([...SAMPLE_HEADER, "written / live"], rows);
 }
 
 function chart({ load }: ScaleResult): string {
@@ -346,7 +317,7 @@ export function renderScale(result: ScaleResult): string {
     'Preset "low-memory", walSync "none"; batches of 1000, each awaited, and a turn of the event loop after it. ' +
     "A rate is over the time spent in the store, without the making of keys and batches.",
     "",
-    table(["", "found", "target", "verdict"], verdicts),
+    markdownTable(["", "found", "target", "verdict"], verdicts),
     "",
     `Loading took ${last.wallSeconds.toFixed(0)} s (${
       last.storeSeconds.toFixed(0)

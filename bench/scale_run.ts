@@ -7,17 +7,20 @@
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { lowMemoryOptions, open, type Options } from "../mod.ts";
+import { open } from "../mod.ts";
 import { SeededRandom } from "./key_values.ts";
 import { peakMemoryBytes, Stopwatch } from "./measure.ts";
 import { scaleData, type ScaleOrder } from "./scale_data.ts";
 import type { LoadResult, ReadResult, Sample } from "./scale_report.ts";
 import {
+  batchLength,
   checkEntry,
   emptyOpenMs,
   filesOf,
   openAndGet,
+  opens,
   sampleOf,
+  scaleOptions,
   scanRate,
   writeEntries,
 } from "./scale_steps.ts";
@@ -37,18 +40,14 @@ const { values: given } = parseArgs({
 const directory = given.directory!;
 const entries = Number(given.entries);
 const data = scaleData(given.order as ScaleOrder, entries, Number(given.seed));
-const options: Options = { ...lowMemoryOptions(), walSync: "none" };
 
-/** Entries of a batch: what a loader would take. */
-const batchLength = 1000;
 const randomGets = Math.min(20_000, entries);
 const rangeLength = Math.min(1_000_000, entries);
-const opens = 20;
 
 /** Loads everything in batches, each awaited, with a turn of the event loop after it. */
 async function load(): Promise<LoadResult> {
   const sampleEvery = Number(given.sample);
-  const store = await open(directory, options);
+  const store = await open(directory, scaleOptions);
   const stopwatch = new Stopwatch();
   const startedMs = performance.now();
   const samples: Sample[] = [sampleOf(directory, 0, store, stopwatch, startedMs)];
@@ -82,7 +81,7 @@ async function read(): Promise<ReadResult> {
   const openOnlyMs: number[] = [];
   const { store, milliseconds, openMilliseconds } = await openAndGet(
     directory,
-    options,
+    scaleOptions,
     data,
     random.below(entries),
   );
@@ -123,7 +122,7 @@ async function read(): Promise<ReadResult> {
   for (let i = 0; i < opens - 1; i++) {
     const { store, milliseconds, openMilliseconds } = await openAndGet(
       directory,
-      options,
+      scaleOptions,
       data,
       random.below(entries),
     );
@@ -137,7 +136,7 @@ async function read(): Promise<ReadResult> {
     firstOpenMs: openMs[0]!,
     openMs,
     openOnlyMs: median(openOnlyMs),
-    emptyOpenMs: await emptyOpenMs(`${directory}-empty`, options, opens),
+    emptyOpenMs: await emptyOpenMs(`${directory}-empty`, scaleOptions, opens),
     randomGets,
     getsPerSecond: randomGets / gets.seconds,
     rangeLength,

@@ -6,11 +6,18 @@
 import { readdirSync, statSync } from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
-import { type EmbeddedStore, open, type Options, type Stats } from "../mod.ts";
+import { type EmbeddedStore, lowMemoryOptions, open, type Options, type Stats } from "../mod.ts";
 import { peakMemoryBytes, residentMemoryBytes, type Stopwatch, turn } from "./measure.ts";
 import type { ScaleData } from "./scale_data.ts";
 import type { Sample } from "./scale_report.ts";
 import { median } from "./smoke_verdict.ts";
+
+/** Options of the stores that are loaded. */
+export const scaleOptions: Options = { ...lowMemoryOptions(), walSync: "none" };
+/** Entries of a batch: what a loader would take. */
+export const batchLength = 1000;
+/** How often a loaded store is opened. */
+export const opens = 20;
 
 function processorSeconds(): number {
   const { user, system } = process.cpuUsage();
