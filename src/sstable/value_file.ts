@@ -1,5 +1,6 @@
 /**
- * A value file, `NNNNNN.val`: large values that a job has moved out of logs or other value files.
+ * A value file, `NNNNNN.val`: large values that a job has moved out of logs or other value files,
+ * or the one value of a stream that was put.
  *
  *     0   8 bytes  magic "TKVSVAL" and the byte 0x01
  *     8   u32      number of this file, as in its name
@@ -7,7 +8,8 @@
  *     16  encoded values, one after another, in no particular order
  *
  * The values have no headers: the references to them have their lengths and checksums. The file is
- * written once, from front to back, and durable before an edit names a table that refers to it.
+ * written once, and durable before an edit names a table that refers to it, or before the log
+ * record of the stream.
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
