@@ -276,3 +276,34 @@ test("Damaged files are put aside under other names, and destroy removes them", 
   await destroy(DIRECTORY, { fileSystem: files });
   assert.deepEqual(files.listSync(DIRECTORY).filter((found) => !found.startsWith("LOCK")), []);
 });
+
+test("A repair keeps the bytes of a damaged large value under another name", async () => {
+  const bytes = new Uint8Array(1_200_000).map((_, i) => i * i >> 5);
+  for (const kind of ["stream", "stream in a log", "log"] as const) {
+    const { path: directory, dispose } = temporaryDirectory("repair");
+    try {
+      const store = await open(directory, { flushOnClose: kind !== "stream in a log" });
+      await store.put("small", 1);
+      if (kind === "log") await store.put("large", bytes);
+      else await store.putStream("large", new Blob([bytes]).stream());
+      await store.close();
+      const name = fs.readdirSync(directory)
+        .find((one) => one.endsWith(kind === "log" ? ".wal" : ".val"))!;
+      const content = fs.readFileSync(path.join(directory, name));
+      content[content.length - 100]! ^= 1;
+      fs.writeFileSync(path.join(directory, name), content);
+      const plan = await repair(directory, { dryRun: true });
+      assert.equal(plan.isSound, false, kind);
+      assert.deepEqual(await repair(directory), { ...plan, dryRun: false });
+      const repaired = await open(directory);
+      assert.deepEqual(await repaired.entries().toArray(), [["small", 1]], kind);
+      await repaired.close();
+      const kept = fs.readFileSync(path.join(directory, `${name}.damaged`));
+      assert.ok(kept.equals(content), kind);
+      assert.ok(!fs.existsSync(path.join(directory, name)), kind);
+      assert.equal(repairSync(directory).isSound, true);
+    } finally {
+      dispose();
+    }
+  }
+});

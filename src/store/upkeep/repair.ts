@@ -166,6 +166,7 @@ function* carryOut(plan: RepairPlan, recovery: RecoveryOptions): Task<void> {
     }
   }
   versions.reserveFileNumber(plan.lastFileNumber);
+  const aside = new Set(plan.damaged);
   try {
     const added: AddedTable[] = [];
     for (const table of plan.tables) added.push(...yield* makeTable(table, recovery, versions));
@@ -181,10 +182,14 @@ function* carryOut(plan: RepairPlan, recovery: RecoveryOptions): Task<void> {
     if (plan.log?.live && !plan.isLogDurable) {
       yield* versions.apply({ log: plan.log, removed: [], added: [] });
     }
+    // A file with other, whole values has to keep its name.
+    for (const [number, name] of plan.badValues) {
+      if (!versions.values.isUsed(number)) aside.add(name);
+    }
   } finally {
     versions.close();
   }
-  for (const name of plan.damaged) {
+  for (const name of aside) {
     const path = fileSystem.joinPath(directory, name);
     if (fileSystem.statSync(path)?.kind !== "file") continue;
     fileSystem.renameSync(path, fileSystem.joinPath(directory, freeName(names, name)));

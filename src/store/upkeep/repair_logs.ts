@@ -135,7 +135,9 @@ class LogPlanning {
       const log = yield* salvageLog(
         ...[handle, this.#base.storeId, number] as const,
         (_, ...[bytes, view, start, keyEnd, end]) => {
-          if (streamedValue(values, bytes, view, start, keyEnd, end) === "lost") lost++;
+          if (
+            streamedValue(values, bytes, view, start, keyEnd, end, this.#notes.badValues) === "lost"
+          ) lost++;
         },
       );
       if (lost > 0) {

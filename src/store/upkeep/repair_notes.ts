@@ -10,6 +10,8 @@ export class RepairNotes {
   readonly unknown: string[] = [];
   /** The names of files to set aside at the end. */
   readonly damaged: string[] = [];
+  /** The names of files in which large values are damaged, by number. */
+  readonly badValues: Map<number, string> = new Map();
   /** The number of entries that it reads from damaged files. */
   salvagedEntries = 0;
   /** Whether every file so far can stay as it is. */

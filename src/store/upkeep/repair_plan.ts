@@ -17,7 +17,7 @@ import { planLogs } from "./repair_logs.ts";
 import { RepairNotes } from "./repair_notes.ts";
 import type { RepairedFile } from "./repair_report.ts";
 import { lossOf, shown } from "./repair_texts.ts";
-import { salvageTable } from "./salvage_table.ts";
+import { type BadValueFiles, salvageTable } from "./salvage_table.ts";
 import { readTableTail } from "./table_identity.ts";
 import { byAge, type FoundTable, placeTables } from "./table_order.ts";
 import type { VerifyProgress } from "./verify_report.ts";
@@ -52,6 +52,8 @@ export interface RepairPlan {
   readonly lastFileNumber: number;
   /** The names of files to set aside at the end. */
   readonly damaged: readonly string[];
+  /** Files in which large values are damaged. Those that no table needs are set aside, too. */
+  readonly badValues: BadValueFiles;
   /** The report on each file. */
   readonly files: readonly RepairedFile[];
   /** What the repair cannot know. */
@@ -135,6 +137,7 @@ class Planning {
       lastSequence: (state?.lastSequence ?? 0) + logs.entries,
       lastFileNumber: Math.max(0, (state?.nextFileNumber ?? 1) - 1),
       damaged: this.#notes.damaged,
+      badValues: this.#notes.badValues,
       files: this.#notes.files,
       unknown: this.#notes.unknown,
       salvagedEntries: this.#notes.salvagedEntries,
@@ -211,7 +214,8 @@ class Planning {
       found.push({ table, level, isSound: true });
       return;
     }
-    const { entries, lostRanges } = yield* salvageTable(fileSystem, directory, identity);
+    const { entries, lostRanges, badValues } = yield* salvageTable(fileSystem, directory, identity);
+    for (const [file, name] of badValues) this.#notes.badValues.set(file, name);
     const [problem] = check.problems;
     this.#notes.damaged.push(name);
     let count = 0;

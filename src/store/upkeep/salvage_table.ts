@@ -17,7 +17,7 @@ import { readWholeFileSync } from "../../platform/transfer.ts";
 import { Block } from "../../sstable/block.ts";
 import { decodeStoredBlock } from "../../sstable/stored_block.ts";
 import { BLOCK_FOOTER_BYTES, UnknownTableFeature } from "../../sstable/table_format.ts";
-import { tableName } from "../../version/file_names.ts";
+import { nameOfValues, tableName } from "../../version/file_names.ts";
 import { isRange } from "../state/operations.ts";
 import { PART_BYTES, type ValueReader } from "../../sstable/value_reader.ts";
 import { isReference, readReference, type ValueReference } from "../../value/value_reference.ts";
@@ -29,6 +29,7 @@ import {
   valueReaderOf,
 } from "./check_table.ts";
 
+const NO_BAD_VALUES: BadValueFiles = new Map();
 /** The largest file that is read into memory. */
 const MAX_TABLE_BYTES = 2 ** 31 - 1;
 
@@ -42,7 +43,12 @@ export interface SalvagedTable {
    * The ranges of keys that may be lost. Each goes from a lost key up to a key that is not lost.
    */
   readonly lostRanges: readonly LostRange[];
+  /** The files in which large values of the table are damaged, by number. */
+  readonly badValues: BadValueFiles;
 }
+
+/** The names of files in which large values are damaged, by number. */
+export type BadValueFiles = ReadonlyMap<number, string>;
 
 /** The keys of a block that cannot be read. */
 export interface LostRange {
@@ -100,18 +106,24 @@ function withWholeValues(
   const values = valueReaderOf(fileSystem, directory, resources);
   const lostRanges = [...table.lostRanges];
   const damaged = new Set<number>();
+  const badValues = new Map<number, string>();
   let position = 0;
   try {
     for (let at = entries.seekToStart(); at === AT_ENTRY; at = entries.advance(), position++) {
       const { keyBytes, keyStart, keyEnd, valueBytes, valueStart } = entries.entry;
       if (!isReference(valueBytes, valueStart)) continue;
+      let value: ValueReference | undefined;
       try {
-        const value = values.requestOf(entries.entry);
-        if (value.length > PART_BYTES) runTaskSync(values.check(value));
-        else values.readSync(value);
+        const request = values.requestOf(entries.entry);
+        value = request;
+        if (request.length > PART_BYTES) runTaskSync(values.check(request));
+        else values.readSync(request);
       } catch (error) {
         if (!(error instanceof CorruptionError) && !(error instanceof IoError)) throw error;
         damaged.add(position);
+        if (value !== undefined) {
+          badValues.set(value.number, nameOfValues(value.kind, value.number));
+        }
         const from = keyBytes.slice(keyStart, keyEnd);
         const to = new Uint8Array(from.length + 1);
         to.set(from);
@@ -127,6 +139,7 @@ function withWholeValues(
     entries: count === 0 ? undefined : new PartialSequence(entries, damaged),
     count,
     lostRanges,
+    badValues,
   };
 }
 
@@ -167,7 +180,12 @@ class PartialSequence implements EntrySequence {
 function salvaged(blocks: readonly Block[], lostRanges: readonly LostRange[]): SalvagedTable {
   const sorted = ascending(blocks);
   const count = sorted.reduce((sum, block) => sum + block.count, 0);
-  return { entries: count === 0 ? undefined : new BlockSequence(sorted), count, lostRanges };
+  return {
+    entries: count === 0 ? undefined : new BlockSequence(sorted),
+    count,
+    lostRanges,
+    badValues: NO_BAD_VALUES,
+  };
 }
 
 /** The blocks in the order of their keys. Drops blocks that do not fit into the order. */
@@ -264,15 +282,20 @@ export function streamedValue(
   start: number,
   keyEnd: number,
   end: number,
+  badValues?: Map<number, string>,
 ): ValueReference | "lost" | undefined {
   if (isRange(bytes, start) || !isReference(bytes, keyEnd + 4)) return undefined;
+  let reference: ValueReference | undefined;
   try {
-    const reference = readReference(bytes, view, keyEnd + 4, end);
+    reference = readReference(bytes, view, keyEnd + 4, end);
     runTaskSync(values.check(reference));
     return reference;
   } catch (error) {
-    if (isDamage(error)) return "lost";
-    throw error;
+    if (!isDamage(error)) throw error;
+    if (reference !== undefined) {
+      badValues?.set(reference.number, nameOfValues(reference.kind, reference.number));
+    }
+    return "lost";
   }
 }
 
