@@ -368,3 +368,28 @@ for (const format of ["tinykvs", "go-v0.4"] as const) {
     }
   });
 }
+
+test("A checkpoint of a store with a damaged large value names the file of the store, not its copy", async () => {
+  const fileSystem = memoryFileSystem();
+  await using store = await open("/db", { fileSystem });
+  await store.put("large", new Uint8Array(50_000).map((_, i) => i * i >> 5));
+  await store.flush();
+  const name = fileSystem.listSync("/db").filter((one) => one.endsWith(".wal")).sort()[0]!;
+  const log = fileSystem.openReadSync(`/db/${name}`);
+  const bytes = new Uint8Array(log.sizeSync());
+  log.readSync(bytes, 0, bytes.length, 0);
+  log.closeSync();
+  bytes[1000]! ^= 1;
+  fileSystem.removeSync(`/db/${name}`);
+  const changed = fileSystem.createSync(`/db/${name}`);
+  changed.writeSync(bytes, 0, bytes.length, 0);
+  changed.closeSync();
+  for (
+    const copy of [
+      async () => await store.checkpoint("/copy"),
+      async () => await store.checkpointSync("/copy"),
+    ]
+  ) {
+    await assert.rejects(copy, { name: "CorruptionError", file: `/db/${name}` });
+  }
+});

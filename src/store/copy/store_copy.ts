@@ -174,7 +174,14 @@ function* checkValues(
       const { valueBytes, valueStart } = cursor.entry;
       if (!isReference(valueBytes, valueStart)) continue;
       const values = versions.values.reader;
-      yield* values.check(values.requestOf(cursor.entry));
+      const value = values.requestOf(cursor.entry);
+      try {
+        yield* values.check(value);
+      } catch (error) {
+        // If the store's own file is damaged, name that, and not the copy.
+        if (error instanceof CorruptionError) yield* state.versions.values.reader.check(value);
+        throw error;
+      }
     }
   } finally {
     cursor.release?.();
