@@ -91,4 +91,19 @@ export const repairBugs: readonly Bug[] = [
     ),
     symptom: /Expected values to be strictly deep-equal|Expected values to be strictly equal/,
   },
+  {
+    name: "repair-forgets-damaged-values",
+    item: "beyond the list",
+    does: "leaves a damaged file of large values under its name, so the next open deletes it",
+    edits: [{
+      file: "src/store/upkeep/repair.ts",
+      find: "      if (!versions.values.isUsed(number)) aside.add(name);\n",
+      replace: "      if (versions.values.isUsed(number)) aside.add(name);\n",
+    }],
+    caughtBy: directed(
+      "tests/store/repair_test.ts",
+      /^A repair keeps the bytes of a damaged large value under another name/,
+    ),
+    symptom: /ENOENT|no such/,
+  },
 ];
