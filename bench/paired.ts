@@ -2,35 +2,37 @@
  * Has a change made hot calls slower, by as little as a few percent? Two versions of the library
  * take turns of some milliseconds in one process:
  *
- *     node bench/paired.ts /path/to/old/mod.ts [/path/to/new/mod.ts] [pairs]
+ *     node bench/paired.ts /path/to/old/mod.ts [/path/to/new/mod.ts] [rounds] [rows]
  *
- * The turns of a pair are neighbours, so that a busy machine slows both. The CPU time of the
- * process counts, and of all pairs the median of new to old. The first table compares the old
- * version with itself, loaded twice: what differs there is the error of the method.
+ * `rows` is a regular expression for names of rows. The turns of a pair are neighbours, so that a
+ * busy machine slows both. The CPU time of the process counts, and of all pairs the median of
+ * second to first.
+ *
+ * The version that is loaded second can be 10 % slower in a row only because it is second. So each
+ * round has two processes: old before new, and new before old. The figure of a round is the
+ * geometric mean of both ratios of new to old, in which the effect of the order cancels out.
  *
  * The stores are in memory, 10,000 entries of 16 + 100 bytes, without a thread. Each version has
  * its own functions, and so its own compiled code.
  */
 
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { spawnSync } from "node:child_process";
 import * as path from "node:path";
 import process from "node:process";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type * as Library from "../mod.ts";
 import { keyOf, SeededRandom } from "./key_values.ts";
 import { median } from "./smoke_verdict.ts";
 
 const ENTRIES = 10_000;
 const CALLS = 1000;
-const WARM_UP = 15;
+/** After so many turns both versions are compiled as well as they will be. */
+const WARM_UP = 1000;
+const PAIRS = 300;
 const BATCH = 100;
 const value = new Uint8Array(100).fill(7);
 
-const [oldPath, newPath = path.join(import.meta.dirname!, "..", "mod.ts"), given] = process.argv
-  .slice(2);
-if (oldPath === undefined) throw new RangeError("Cannot compare: expected the path of a mod.ts");
-const pairs = Number(given ?? 100);
+const runtime = "Deno" in globalThis ? "Deno" : "Bun" in globalThis ? "Bun" : "Node";
 
 /** CPU time of the process in ms. */
 function cpuMs(): number {
@@ -91,13 +93,19 @@ async function storeOf(
   return store;
 }
 
-/** The median of the ratios of CPU time, second to first, and the quartiles. */
-async function compare(first: typeof Library, second: typeof Library): Promise<void> {
+/** For each row the median of the ratios of CPU time, second to first. */
+async function compare(
+  first: typeof Library,
+  second: typeof Library,
+  only: RegExp,
+): Promise<Record<string, number>> {
+  const medians: Record<string, number> = {};
   for (const [name, turn] of Object.entries(rows)) {
+    if (!only.test(name)) continue;
     const stores = [await storeOf(first), await storeOf(second)] as const;
     const random = new SeededRandom(5);
     const ratios: number[] = [];
-    for (let pair = -WARM_UP; pair < pairs; pair++) {
+    for (let pair = -WARM_UP; pair < PAIRS; pair++) {
       const keys = Array.from({ length: CALLS }, () => keyOf(random.below(ENTRIES)));
       const times = [0, 0];
       // Each is the first one in every second pair.
@@ -108,36 +116,45 @@ async function compare(first: typeof Library, second: typeof Library): Promise<v
       }
       if (pair >= 0 && times[0]! > 0) ratios.push(times[1]! / times[0]!);
     }
-    ratios.sort((a, b) => a - b);
-    const shown = [median(ratios), ratios[ratios.length >> 2]!, ratios[(ratios.length * 3) >> 2]!]
-      .map((ratio) => ratio.toFixed(3));
-    console.log(`${name.padEnd(24)} ${shown[0]}   quartiles ${shown[1]} to ${shown[2]}`);
+    medians[name] = median(ratios);
     for (const store of stores) store.closeSync();
   }
+  return medians;
 }
 
 const load = async (file: string): Promise<typeof Library> =>
   await import(pathToFileURL(path.resolve(file)).href);
 
-const folder = mkdtempSync(path.join(tmpdir(), "tinykvs-paired-"));
-try {
-  // A copy has a module of its own for each file.
-  const copy = path.join(folder, "old");
-  const root = path.dirname(path.resolve(oldPath));
-  const entries = readdirSync(root).filter((name) => name.endsWith(".ts"));
-  for (const part of [...entries, "src", "wasm", "package.json"]) {
-    cpSync(path.join(root, part), path.join(copy, part), { recursive: true });
+/** What `compare` says in a process of its own. */
+function inProcess(first: string, second: string, only: string): Record<string, number> {
+  const program = [fileURLToPath(import.meta.url), "--one", first, second, only];
+  if (runtime === "Deno") program.unshift("run", "-A", "--no-check");
+  const { stdout, stderr } = spawnSync(process.execPath, program, { encoding: "utf8" });
+  if (!stdout.startsWith("{")) throw new Error(`a comparison failed: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+const given = process.argv.slice(2);
+if (given[0] === "--one") {
+  const [first, second] = [await load(given[1]!), await load(given[2]!)];
+  console.log(JSON.stringify(await compare(first, second, new RegExp(given[3]!))));
+} else {
+  const here = path.join(import.meta.dirname!, "..", "mod.ts");
+  const [before, now = here, rounds = "3", only = ""] = given;
+  if (before === undefined) throw new RangeError("Cannot compare: expected the path of a mod.ts");
+  const figures: Record<string, number[]> = {};
+  for (let round = 0; round < Number(rounds); round++) {
+    const forward = inProcess(before, now, only);
+    const backward = inProcess(now, before, only);
+    for (const [name, ratio] of Object.entries(forward)) {
+      (figures[name] ??= []).push(Math.sqrt(ratio / backward[name]!));
+    }
   }
-  symlinkSync(path.join(root, "node_modules"), path.join(copy, "node_modules"));
-  const [before, same, now] = [
-    await load(oldPath),
-    await load(path.join(copy, "mod.ts")),
-    await load(newPath),
-  ];
-  console.log(`CPU time, old version to itself, Node ${process.version}`);
-  await compare(before, same);
-  console.log("new version to old version");
-  await compare(before, now);
-} finally {
-  rmSync(folder, { recursive: true });
+  console.log(
+    `CPU time, new to old, ${runtime}: median of ${rounds}, lowest, highest`,
+  );
+  for (const [name, ratios] of Object.entries(figures)) {
+    const shown = [median(ratios), Math.min(...ratios), Math.max(...ratios)];
+    console.log(name.padEnd(24), ...shown.map((ratio) => ratio.toFixed(3)));
+  }
 }

@@ -40,6 +40,8 @@ export class Version {
   readonly levels: readonly (readonly LiveTable[])[];
   /** Number of levels down to the lowest that has a table; 0 without tables. */
   readonly depth: number;
+  /** Whether a table deletes ranges of older ones. */
+  readonly hasDeletedSpans: boolean;
   /** How many hold it. Internal to the version set. */
   references = 0;
 
@@ -65,6 +67,9 @@ export class Version {
     this.levels = levels;
     this.#recent = levels.map(() => 0);
     this.depth = levels.findLastIndex((tables) => tables.length > 0) + 1;
+    this.hasDeletedSpans = levels.some((tables) =>
+      tables.some(({ metadata }) => metadata.deletedSpans.length > 0)
+    );
   }
 
   /** A version without tables. */

@@ -134,9 +134,9 @@ export class EntryScan {
   next(): Position {
     if (this.#replaced !== undefined) this.#restore();
     if (this.#remaining <= 0) return AT_END;
-    if (this.#left > 0 && this.#showNext()) {
-      const { valueBytes, valueStart } = this.entry;
-      return valueBytes[valueStart]! <= TYPE_MSGPACK ? AT_ENTRY : this.#found();
+    if (this.#left > 0) {
+      const position = this.#showNext();
+      if (position !== AT_END) return position;
     }
     if (this.#isEnded) return AT_END;
     return this.#settle(this.#isStarted ? this.#advance() : this.#start());
@@ -270,8 +270,8 @@ export class EntryScan {
     return this.sources.advance();
   }
 
-  /** Shows the next live entry of the run; false if there is none in it. */
-  #showNext(): boolean {
+  /** Shows the next live entry of the run; `AT_END` if there is none in it. */
+  #showNext(): Position {
     const run = this.#run;
     const { bytes, view, offsets, step } = run;
     let slot = this.#slot;
@@ -301,11 +301,11 @@ export class EntryScan {
         this.#dead += dead;
         this.#endDead(true);
       }
-      return true;
+      return bytes[valueStart]! <= TYPE_MSGPACK ? AT_ENTRY : this.#found();
     }
     this.#left = 0;
     this.#dead += dead;
-    return false;
+    return AT_END;
   }
 
   /** Takes the run that begins at the cursor; shows the first live entry from there on. */
@@ -325,9 +325,10 @@ export class EntryScan {
       }
       this.#dead++;
       if (isExpiring(valueBytes, valueStart)) this.#hasExpired = true;
-      if (this.#showNext()) {
+      const shown = this.#showNext();
+      if (shown !== AT_END) {
         this.#endDead(true);
-        return this.#found();
+        return shown;
       }
       this.#skipped += count + SKIPS_PER_RUN;
       if (this.#skipped >= SKIPS_PER_STOP) {

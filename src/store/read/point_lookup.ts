@@ -119,11 +119,12 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
   resume(): Position {
     if (this.#value !== undefined) return this.#showValue();
     this.#isHashed = false;
+    const hasSpans = this.#view!.version.hasDeletedSpans;
     for (;;) {
       const table = this.#table ??= this.#nextTable();
       if (table === undefined) return AT_END;
       const position = this.#probe(table);
-      if (position !== AT_END || this.#hides(table)) return position;
+      if (position !== AT_END || (hasSpans && this.#hides(table))) return position;
       this.#dropTable();
     }
   }

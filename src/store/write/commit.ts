@@ -218,14 +218,21 @@ export class Commit {
     const state = this.#state;
     state.requireWritable();
     const { logs } = state;
+    const { active } = logs;
+    const isReady = active !== undefined && active.version >= version && !logs.isEnded &&
+      active !== this.#fullLog && this.#isFirstLogKnown &&
+      state.memtable.sizeBytes < state.options.memtableSizeBytes;
+    return isReady ? active : this.#prepareNext(version);
+  }
+
+  /** As `#prepare`, if the active log or the memtable does not do, or there is none. */
+  #prepareNext(version: number): LogWriter {
+    const { logs } = this.#state;
     if (logs.version < version) logs.version = version;
     if (!this.#isFirstLogKnown || logs.active === undefined) this.#openFirstLog();
-    else if (
-      state.memtable.sizeBytes >= state.options.memtableSizeBytes || logs.isEnded ||
-      logs.active === this.#fullLog
-    ) this.#rotate();
+    else this.#rotate();
     if (logs.active!.version < version) this.#rotate();
-    return state.logs.active!;
+    return logs.active!;
   }
 
   /** As `#prepare`, for a record with deleted ranges, which a log of version 1 can't have. */
