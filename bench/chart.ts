@@ -1,8 +1,8 @@
 /**
- * Draws docs/benchmarks/node.svg from the table in docs/benchmarks/node.md: how many times as fast
- * as the best other store this library is, one bar a row, on a logarithmic scale. Pure but for the
- * last lines; `npm run bench:chart` runs it, and so does bench/peers/run.ts when it updates the
- * table.
+ * Draws the pictures of the benches as SVG. Bars: docs/benchmarks/node.svg from the table in
+ * docs/benchmarks/node.md, how many times as fast as the best other store this library is, one bar a
+ * row, on a logarithmic scale; `npm run bench:chart` runs it, and so does bench/peers/run.ts when it
+ * updates the table. Curves: what bench/billion.ts measured on the way. Pure but for the last lines.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
@@ -95,6 +95,83 @@ export function drawChart(bars: readonly Bar[], title: string): string {
     "</svg>",
     "",
   ].join("\n");
+}
+
+/** A line of a panel. */
+export interface Curve {
+  readonly label: string;
+  readonly colour: string;
+  /** x and y of each point, from left to right. */
+  readonly points: readonly (readonly [number, number])[];
+}
+
+/** A diagram of curves that share an axis. */
+export interface Panel {
+  /** What is shown, and in which unit. */
+  readonly title: string;
+  readonly curves: readonly Curve[];
+}
+
+const PANEL_HEIGHT = 130;
+const PANEL_LEFT = 70;
+const PANEL_RIGHT = 20;
+
+/** Panels one above the other over the same x axis, each from 0 to a little above its maximum. */
+export function drawCurves(panels: readonly Panel[], title: string, xTitle: string): string {
+  const most = Math.max(
+    ...panels.flatMap(({ curves }) => curves.flatMap(({ points }) => points.map(([x]) => x))),
+  );
+  const width = WIDTH - PANEL_LEFT - PANEL_RIGHT;
+  const x = (value: number): number => PANEL_LEFT + width * value / most;
+  const height = TOP + panels.length * PANEL_HEIGHT + 24;
+  const parts = panels.map(({ title, curves }, at) => {
+    const top = TOP + at * PANEL_HEIGHT;
+    const bottom = top + PANEL_HEIGHT - 45;
+    const largest = Math.max(
+      Number.MIN_VALUE,
+      ...curves.flatMap(({ points }) => points.map(([, y]) => y)),
+    );
+    const y = (value: number): number => bottom - (bottom - top) * value / (largest * 1.05);
+    const axis = [0, largest / 2, largest].map((value) =>
+      `<line x1="${PANEL_LEFT}" x2="${PANEL_LEFT + width}" y1="${y(value).toFixed(1)}" ` +
+      `y2="${y(value).toFixed(1)}" stroke="#888" stroke-opacity="0.3"/>` +
+      `<text x="${PANEL_LEFT - 6}" y="${(y(value) + 4).toFixed(1)}" text-anchor="end">${
+        shortNumber(value)
+      }</text>`
+    );
+    const lines = curves.map(({ colour, points }) =>
+      `<polyline fill="none" stroke="${colour}" stroke-width="1.3" points="${
+        points.map(([px, py]) => `${x(px).toFixed(1)},${y(py).toFixed(1)}`).join(" ")
+      }"/>`
+    );
+    const labels = curves.map(({ label, colour }) => `<tspan fill="${colour}">${label}</tspan>`);
+    return `<text x="${PANEL_LEFT}" y="${top - 6}">${title}: ${labels.join(", ")}</text>` +
+      axis.join("") + lines.join("");
+  });
+  const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) =>
+    `<text x="${x(part * most).toFixed(1)}" y="${height - 28}" text-anchor="middle">${
+      shortNumber(part * most)
+    }</text>`
+  );
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" ` +
+    `viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12" fill="#808080">`,
+    `<title>${title}</title>`,
+    `<text x="10" y="20" font-size="14">${title}</text>`,
+    ...parts,
+    ...ticks,
+    `<text x="${PANEL_LEFT + width / 2}" y="${height - 8}" text-anchor="middle">${xTitle}</text>`,
+    "</svg>",
+    "",
+  ].join("\n");
+}
+
+/** Three digits and k, M or G. */
+function shortNumber(value: number): string {
+  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]] as const) {
+    if (value >= size) return `${Number((value / size).toPrecision(3))}${unit}`;
+  }
+  return String(Number(value.toPrecision(3)));
 }
 
 const TITLE = "Times as fast as the best other store on Node (above 1: faster; logarithmic)";
