@@ -18,6 +18,8 @@ export interface OpenOptions {
   readonly durability: Durability;
   /** Bytes of its own cache; 0 for as little as it can do with. Not every store has one. */
   readonly cacheBytes: number;
+  /** Whether the data are larger than the memory: what a store documents for that is set. */
+  readonly isBeyondMemory?: boolean;
 }
 
 /** Takes an entry of a scan; the bytes may be gone after it returns. */

@@ -55,11 +55,15 @@ function* allIndexes(entries: number, reverse: boolean): Generator<number> {
   for (let i = 0; i < entries; i++) yield reverse ? entries - 1 - i : i;
 }
 
-/** Scans of the 100 entries that share a prefix, in the hot part; counts scans. */
-export async function prefixScans(bench: Bench, isSync: boolean): Promise<Done> {
+/** Scans of the 100 entries that share a prefix, below `limit`; counts scans. */
+export async function prefixScans(
+  bench: Bench,
+  isSync: boolean,
+  limit: number = hotEntries(bench.entries),
+): Promise<Done> {
   const { engine, entries, values } = bench;
   const random = bench.newRandom();
-  const groups = Math.floor(hotEntries(entries) / 100);
+  const groups = Math.floor(limit / 100);
   const ranges: ScanRange[] = [];
   const expected: number[] = [];
   const sums: EntrySum[] = [];

@@ -11,6 +11,8 @@
  *   with noSync, normal reads/writes/transactions involve virtually zero explicit I/O calls";
  *   `noMemInit`, "a small performance boost". Measured here, the write map makes single puts 1.5 to
  *   3 times as fast.
+ * - `noReadAhead`, "improves random-access performance when the DB is larger than memory": set where
+ *   that is so.
  * - "Overlapping Sync Options" is off in durable rows, so that a put resolves after its fsync: with
  *   it on, and `flushed` awaited, 64 in flight gave half as many puts.
  *
@@ -43,12 +45,20 @@ interface Module {
   open(options: Record<string, unknown>): Database;
 }
 
-function openEngine({ open }: Module, { directory, durability }: OpenOptions): Engine {
+function openEngine(
+  { open }: Module,
+  { directory, durability, isBeyondMemory = false }: OpenOptions,
+): Engine {
   const flags = durability === "none"
     ? { noSync: true, overlappingSync: false, useWritemap: true, noMemInit: true }
     // "Overlapping Sync Options": without it a commit, and so a put, resolves after its fsync.
     : { overlappingSync: false };
-  const db = open({ path: directory, encoding: "binary", ...flags });
+  const db = open({
+    path: directory,
+    encoding: "binary",
+    ...flags,
+    ...(isBeyondMemory ? { noReadAhead: true } : {}),
+  });
   const rangeOf = ({ prefix, end, reverse }: ScanRange): { start?: string; end?: string } => {
     if (prefix === null || end === null) return reverse ? { reverse } as object : {};
     if (reverse) throw new Error("Cannot scan a prefix in reverse");

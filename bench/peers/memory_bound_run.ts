@@ -1,0 +1,125 @@
+/**
+ * One row of bench/memory_bound.ts on one store, in this process, which is in a memory cgroup.
+ * Prints what was measured as one line of JSON.
+ */
+
+import { readFileSync } from "node:fs";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { keyOf, SeededRandom, ValuePool } from "../key_values.ts";
+import { peakMemoryBytes, Stopwatch } from "../measure.ts";
+import { boundRows, coldOpen } from "../memory_bound_rows.ts";
+import { engineKinds } from "./engines.ts";
+import type { Bench } from "./loops.ts";
+
+/** What a process prints. */
+export type BoundOutcome =
+  | { readonly kind: "unavailable" | "unsupported"; readonly reason: string }
+  | {
+    readonly kind: "measured";
+    readonly version: string;
+    readonly operations: number;
+    readonly seconds: number;
+    readonly processorSeconds: number;
+    /** Read from the disk. */
+    readonly diskBytes: number;
+    readonly peakBytes: number;
+  };
+
+const { values: given } = parseArgs({
+  options: {
+    engine: { type: "string" },
+    row: { type: "string" },
+    directory: { type: "string" },
+    entries: { type: "string" },
+    seed: { type: "string", default: "1" },
+    cache: { type: "string" },
+    warm: { type: "string" },
+    budget: { type: "string" },
+  },
+});
+
+/** Prints the result, and ends: native libraries may keep threads that would hold the process. */
+function finish(outcome: BoundOutcome): never {
+  process.stdout.write(`${JSON.stringify(outcome)}\n`);
+  process.exit(0);
+}
+
+/** Bytes that this process made the system fetch from the disk, page faults included. */
+function diskBytes(): number {
+  return Number(/^read_bytes: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))![1]);
+}
+
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+const kind = engineKinds.find(({ name }) => name === given.engine)!;
+let loaded;
+try {
+  loaded = await kind.load();
+} catch (error) {
+  finish({ kind: "unavailable", reason: (error as Error).message.split("\n")[0]! });
+}
+const { version } = loaded;
+const open = () =>
+  loaded.open({
+    directory: given.directory!,
+    durability: "none",
+    cacheBytes: Number(given.cache),
+    isBeyondMemory: true,
+  });
+const seed = Number(given.seed);
+const entries = Number(given.entries);
+const values = new ValuePool(seed);
+
+if (given.row === coldOpen.name) {
+  const index = new SeededRandom(seed).below(entries);
+  const [key, before, cpu] = [keyOf(index), diskBytes(), processorSeconds()];
+  const startedMs = performance.now();
+  const engine = await open();
+  const value = engine.getSync === undefined ? await engine.get!(key) : engine.getSync(key);
+  const seconds = (performance.now() - startedMs) / 1000;
+  if (value === undefined || value === null || value[0] !== values.valueOf(index)[0]) {
+    throw new Error(`Wrong answer for key "${key}"`);
+  }
+  finish({
+    kind: "measured",
+    version,
+    operations: 1,
+    seconds,
+    processorSeconds: processorSeconds() - cpu,
+    diskBytes: diskBytes() - before,
+    peakBytes: peakMemoryBytes(),
+  });
+}
+
+const row = boundRows.find(({ name }) => name === given.row)!;
+const engine = await open();
+if (!row.needs(engine)) finish({ kind: "unsupported", reason: "has no such operation" });
+const benchOf = (seed: number, budget: string | undefined): Bench => ({
+  engine,
+  isFloor: false,
+  entries,
+  budgetSeconds: Number(budget),
+  values,
+  newRandom: () => new SeededRandom(seed),
+  stopwatch: new Stopwatch(),
+});
+// Other keys than those that are measured, so that caches hold what they would in a long run. What
+// a mix has put would be an answer that the next run does not expect.
+if (row.store === "shared") await row.run(benchOf(seed + 1, given.warm));
+const bench = benchOf(seed, given.budget);
+const [before, cpu] = [diskBytes(), processorSeconds()];
+const done = await row.run(bench);
+done.check?.();
+finish({
+  kind: "measured",
+  version,
+  operations: done.operations,
+  seconds: bench.stopwatch.seconds,
+  processorSeconds: processorSeconds() - cpu,
+  diskBytes: diskBytes() - before,
+  peakBytes: peakMemoryBytes(),
+});
