@@ -90,7 +90,7 @@ export function judgeBillion(run: BillionRun): BillionVerdict[] {
     },
     {
       what: `rate by CPU time, ${byProcessor.words}`,
-      found: `${(byProcessor.ratio * 100).toFixed(0)} %`,
+      found: percent(byProcessor.ratio),
       bound: `at least ${leastRate * 100} %`,
       isMet: byProcessor.ratio >= leastRate,
     },
@@ -195,7 +195,11 @@ export function billionChart(run: BillionRun): string {
   );
 }
 
-const grouped = (count: number): string => Math.round(count).toLocaleString("en-US");
+/** With commas; a dash for what is not known. */
+const grouped = (count: number): string =>
+  Number.isFinite(count) ? Math.round(count).toLocaleString("en-US") : "–";
+const percent = (ratio: number): string =>
+  Number.isFinite(ratio) ? `${(ratio * 100).toFixed(0)} %` : "too few samples";
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
@@ -311,7 +315,7 @@ export function renderBillion(run: BillionRun, picture: string): string {
     table(["", "found", "target", "verdict"], verdicts),
     "",
     `By the time spent in the store, the rate of ${byStore.words} is ` +
-    `${(byStore.ratio * 100).toFixed(0)} %.`,
+    `${percent(byStore.ratio)}.`,
     "",
     partsText(run),
     "",
