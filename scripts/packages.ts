@@ -23,7 +23,6 @@
  */
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
@@ -33,6 +32,7 @@ import {
   binaryOf,
   failureOf,
   parseRuntime,
+  PROCESSES,
   root,
   runPool,
   runProcess,
@@ -97,7 +97,7 @@ const { values: options } = parseArgs({
   },
 });
 const chosenRuntimes = options.runtime?.map(required);
-const jobs = Number(options.jobs ?? Math.min(availableParallelism(), 4));
+const jobs = Number(options.jobs ?? PROCESSES);
 const problem = installationProblem();
 if (problem !== undefined) {
   console.error(`Cannot test: ${problem}`);

@@ -8,9 +8,11 @@
  */
 
 import { spawn } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import * as path from "node:path";
 import process from "node:process";
+import { watchCpu } from "./cpu_time.ts";
 
 /** Absolute path of the repository. */
 export const root: string = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -20,6 +22,12 @@ export type Runtime = "node" | "deno" | "bun";
 
 /** All of them, in the order in which results are printed. */
 export const runtimes: readonly Runtime[] = ["node", "deno", "bun"];
+
+/**
+ * How many test files run at the same time. One more than there are cores: with as many, a quarter
+ * of the CPU time of two cores was idle, because many files wait for children and for the disk.
+ */
+export const PROCESSES: number = Math.min(availableParallelism() + 1, 5);
 
 /** Absolute path of a runtime's pinned binary. */
 export function binaryOf(runtime: Runtime): string {
@@ -45,6 +53,8 @@ export interface ProcessResult {
   readonly stdout: string;
   /** Wall time from start to end, in seconds. */
   readonly seconds: number;
+  /** About how much CPU time it and its children took, in seconds; undefined if unknown. */
+  readonly cpuSeconds: number | undefined;
 }
 
 /** Options of {@linkcode runProcess}. */
@@ -101,6 +111,7 @@ export function runProcess(
   const { pid } = child;
   const grouped = pid !== undefined && options.inherit !== true;
   if (grouped) running.add(pid);
+  const cpuSeconds = watchCpu(pid);
   const output: string[] = [];
   const stdout: string[] = [];
   child.stdout?.setEncoding("utf8").on("data", (text: string) => {
@@ -127,6 +138,7 @@ export function runProcess(
         output: output.join(""),
         stdout: stdout.join(""),
         seconds,
+        cpuSeconds: cpuSeconds(),
       });
     };
     child.on("error", (error) => {

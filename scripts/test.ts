@@ -8,7 +8,7 @@
  *   npm test -- --suite all                   all of it
  *   npm test -- --runtime deno                one runtime (repeat for more), without the checks
  *   npm test -- --filter sstable/block        files of all suites whose path contains the text
- *   npm test -- --jobs 1                      processes at a time; the default is one a core, at most 4
+ *   npm test -- --jobs 1                      processes at a time; see PROCESSES in scripts/processes.ts
  *   npm run test:long                         both suites; seeded tests try ten times as much, as with
  *   TINYKVS_TEST_SCALE=10 npm test            (any positive factor; the default is 1)
  *
@@ -23,15 +23,15 @@
  */
 
 import { execFileSync } from "node:child_process";
-import { availableParallelism } from "node:os";
 import * as path from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { allChecks, runCheck } from "./checks.ts";
+import { cpuSecondsOf } from "./cpu_time.ts";
 import { installEcosystem } from "./ecosystem.ts";
 import { Figures } from "./figures.ts";
 import { installationProblem } from "./installed.ts";
-import { parseRuntime, root, runPool, type Runtime, runtimes } from "./processes.ts";
+import { parseRuntime, PROCESSES, root, runPool, type Runtime, runtimes } from "./processes.ts";
 import { Progress } from "./progress.ts";
 import { testFiles } from "./source_files.ts";
 import { runtimesIn, scopes, type Suite, suiteOf } from "./suites.ts";
@@ -80,7 +80,8 @@ function inStartingOrder(files: readonly string[]): string[] {
 /** The line of a file on a runtime that has ended. */
 function lineOf(result: TestFileResult): string {
   const counts = `${result.passed} passed${result.failed > 0 ? `, ${result.failed} FAILED` : ""}`;
-  const seconds = `${result.seconds.toFixed(1).padStart(6)} s`;
+  const cpu = result.cpuSeconds === undefined ? "" : ` (CPU ${result.cpuSeconds.toFixed(1)} s)`;
+  const seconds = `${result.seconds.toFixed(1).padStart(6)} s${cpu}`;
   return `${seconds}  ${result.file} on ${result.runtime}: ${counts}`;
 }
 
@@ -114,9 +115,7 @@ for (const name of options.runtime ?? []) {
     throw new RangeError(`Cannot test on "${name}": expected one of ${runtimes.join(", ")}`);
   }
 }
-const jobs = options.jobs === undefined
-  ? Math.min(availableParallelism(), 4)
-  : Number(options.jobs);
+const jobs = options.jobs === undefined ? PROCESSES : Number(options.jobs);
 if (!Number.isSafeInteger(jobs) || jobs < 1) {
   throw new RangeError(`Cannot run "${options.jobs}" jobs: expected an integer of at least 1`);
 }
@@ -210,12 +209,16 @@ for (const line of figures.lines()) console.log(line);
 if (isWhole && scope.faults !== undefined) {
   for (const problem of figures.problems()) fail(problem);
 }
-const slowest = results.toSorted((a, b) => b.seconds - a.seconds).slice(0, 12);
-console.log(
-  `slowest: ${
-    slowest.map((r) => `${r.file} (${r.runtime}, ${r.seconds.toFixed(1)} s)`).join(", ")
-  }`,
-);
+/** The files that took most of something. */
+function longest(of: (result: TestFileResult) => number): string {
+  return results.toSorted((a, b) => of(b) - of(a)).slice(0, 12)
+    .map((result) => `${result.file} (${result.runtime}, ${of(result).toFixed(1)} s)`).join(", ");
+}
+console.log(`slowest: ${longest((result) => result.seconds)}`);
+const cpuSeconds = cpuSecondsOf("self");
+if (cpuSeconds !== undefined) {
+  console.log(`most CPU time: ${longest((result) => result.cpuSeconds ?? 0)}`);
+}
 for (const runtime of chosen) {
   const own = results.filter((result) => result.runtime === runtime);
   const sum = (of: (result: TestFileResult) => number): number =>
@@ -228,7 +231,8 @@ for (const runtime of chosen) {
   console.log(
     `${runtime.padEnd(6)}${String(runtimePassed).padStart(5)} passed, ${runtimeFailed} failed` +
       `${skipped > 0 ? `, ${skipped} skipped` : ""}, ${own.length} files, ` +
-      `${sum((result) => result.seconds).toFixed(1)} s of processes`,
+      `${sum((result) => result.seconds).toFixed(1)} s of processes, ` +
+      `${sum((result) => result.cpuSeconds ?? 0).toFixed(1)} s of their CPU time`,
   );
   const total = runtimePassed + runtimeFailed;
   const minimum = suites.filter((suite) => scope[suite]?.includes(runtime))
@@ -237,6 +241,9 @@ for (const runtime of chosen) {
     fail(`${runtime} ran ${total} tests, expected at least ${minimum}`);
   }
 }
-console.log(`${((performance.now() - started) / 1000).toFixed(1)} s, ${jobs} processes at a time`);
+const cpuOfAll = cpuSeconds === undefined ? "" : `, ${cpuSeconds.toFixed(1)} s of CPU time`;
+console.log(
+  `${((performance.now() - started) / 1000).toFixed(1)} s, ${jobs} processes at a time${cpuOfAll}`,
+);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

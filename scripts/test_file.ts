@@ -10,7 +10,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { parseJunit, type TestReport } from "./junit.ts";
-import { binaryOf, failureOf, type ProcessResult, runProcess, type Runtime } from "./processes.ts";
+import {
+  binaryOf,
+  failureOf,
+  type ProcessResult,
+  root,
+  runProcess,
+  type Runtime,
+} from "./processes.ts";
 
 /** The outcome of one test file on one runtime. */
 export interface TestFileResult extends TestReport {
@@ -18,6 +25,8 @@ export interface TestFileResult extends TestReport {
   /** Path of the test file, relative to the repository. */
   readonly file: string;
   readonly seconds: number;
+  /** About how much CPU time it took, with its children; undefined if unknown. */
+  readonly cpuSeconds: number | undefined;
   /** What was wrong besides failing tests; it counts as one of `failed`. */
   readonly problem: string | undefined;
   /** Everything that the process wrote. */
@@ -29,6 +38,14 @@ export interface TestFileResult extends TestReport {
  * with the others.
  */
 const QUIET_COLLECTOR = "--single-threaded-gc";
+
+/**
+ * Node keeps here what it has compiled. Without it, each process strips the types of about 150
+ * modules and compiles them again, which takes longer than most of the test files.
+ */
+const environment = {
+  NODE_COMPILE_CACHE: path.join(root, "node_modules", ".cache", "tinykvs", "compiled"),
+};
 
 /** Arguments that make `runtime` run `file` and write a JUnit report to `report`. */
 function commandLine(runtime: Runtime, file: string, report: string): string[] {
@@ -107,9 +124,13 @@ export async function runTestFile(
   try {
     const reportPath = path.join(folder, "report.xml");
     const commandArguments = commandLine(runtime, file, reportPath);
-    const result = await runProcess(binaryOf(runtime), commandArguments, { timeoutMs });
+    const result = await runProcess(binaryOf(runtime), commandArguments, {
+      timeoutMs,
+      environment,
+    });
     const verdict = judge(result, readIfThere(reportPath));
-    return { ...verdict, runtime, file, seconds: result.seconds, output: result.output };
+    const { seconds, cpuSeconds, output } = result;
+    return { ...verdict, runtime, file, seconds, cpuSeconds, output };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -36,10 +36,10 @@ const node = binaryOf("node");
 const EXPECTED =
   /^zstd 8000 Alice (?:worker|inline), snappy 8000 Alice (?:worker|inline), none 8000 Alice (?:worker|inline), memory true$/m;
 /**
- * `open` alone, minified and compressed by gzip, may be this large. Raise it with a reason: the last
- * one, from 240,000, was large values, in the engine and in the worker.
+ * `open` alone, minified and compressed by gzip, may be this large. Raise it with a reason: large
+ * values and streams of them, in the engine and in the worker, raised it from 240,000.
  */
-const MAX_OPEN_GZIP_BYTES = 250_000;
+const MAX_OPEN_GZIP_BYTES = 260_000;
 const TYPESCRIPTS = ["5.4", "5.7", "5.9", "6.0", "7.0"];
 const TIMEOUT_MS = 1_200_000;
 

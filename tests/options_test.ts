@@ -42,6 +42,7 @@ test("resolveOptions fills in the defaults of the documentation", () => {
     maxLevels: 7,
     backgroundThread: true,
     flushOnClose: true,
+    largeValueBytes: 8 * 1024,
   };
   for (const given of [undefined, {}, { preset: "default" }, { ...defaultOptions() }]) {
     const resolved = resolve(given);
@@ -120,6 +121,7 @@ const accepted: Record<string, readonly unknown[]> = {
   maxLevels: [2, 7],
   backgroundThread: [true, false],
   flushOnClose: [true, false],
+  largeValueBytes: [false, 64, 1024 * MIB],
 };
 
 const refusedNumbers = [NaN, Infinity, -Infinity, -1, 1.5, "4", 4n, true, [4], 2 ** 53];
@@ -147,6 +149,7 @@ const refused: Record<string, readonly unknown[]> = {
   maxLevels: [...refusedNumbers, 0, 1, 8],
   backgroundThread: [0, 1, "worker", null],
   flushOnClose: [0, 1, "no", null],
+  largeValueBytes: [...refusedNumbers, true, 0, 63, 1024 * MIB + 1],
 };
 
 test("resolveOptions accepts both ends of every range and every word", () => {

@@ -3,12 +3,15 @@
  *
  *     node packages/postgres/bench.ts [pg|postgres] [part of a name]
  *
- * The two run in turns, each for some tens of milliseconds. The first three columns are medians;
- * "quiet" is the relation of the fastest tenths, when little else ran on the machine. Raw SQL has
- * one connection for each caller, at most 16, as a pool does. The first one is that of the store.
+ * The two run in turns, each for some tens of milliseconds. "raw" and "store" are medians of
+ * operations a second; "of raw" is the median of the relations of the turns. "by CPU" is the same
+ * from the processor time of the client and the server together, which other programs on the
+ * machine disturb less (Linux only). Raw SQL has one connection for each caller, at most 16, as a
+ * pool does. The first one is that of the store.
  */
 
 import { Buffer } from "node:buffer";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import type { Connection, Driver, Parameter, Statement } from "./mod.ts";
 import { openPostgres } from "./mod.ts";
@@ -24,7 +27,30 @@ const value = "x".repeat(100);
 
 const [onlyClient, onlyName = ""] = process.argv.slice(2);
 
-/** Operations a second: medians of rounds in turns. */
+/** Processor time of this process and of the server's, in ms; NaN if the system does not say. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  try {
+    const nanoseconds = server.processes()
+      .map((pid) => Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]));
+    return (user + system) / 1000 +
+      nanoseconds.reduce((sum, n) => sum + n, 0) / 1e6;
+  } catch {
+    return NaN;
+  }
+}
+
+/** Milliseconds of one turn. */
+interface Measured {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((x, y) => x - y)[numbers.length >> 1]!;
+}
+
+/** Measures both in turns, and prints how they compare. */
 async function compare(
   name: string,
   count: number,
@@ -32,23 +58,36 @@ async function compare(
   store: () => Promise<unknown>,
 ): Promise<void> {
   if (!name.includes(onlyName)) return;
-  const rates: number[][] = [[], []];
+  const measure = async (run: () => Promise<unknown>): Promise<Measured> => {
+    const cpu = processorMs();
+    const start = performance.now();
+    await run();
+    return { wall: performance.now() - start, cpu: processorMs() - cpu };
+  };
   await raw();
   await store();
+  const rounds: { readonly raw: Measured; readonly store: Measured }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    for (const [at, run] of [raw, store].entries()) {
-      const start = performance.now();
-      await run();
-      rates[at]!.push(count / (performance.now() - start) * 1000);
+    // Each goes first as often as the other.
+    if (round % 2 === 0) {
+      const first = await measure(raw);
+      rounds.push({ raw: first, store: await measure(store) });
+    } else {
+      const first = await measure(store);
+      rounds.push({ raw: await measure(raw), store: first });
     }
   }
-  for (const list of rates) list.sort((x, y) => x - y);
-  const at = (part: number): [number, number] =>
-    rates.map((list) => list[Math.floor(ROUNDS * part)]!) as [number, number];
-  const rate = (n: number): string => `${Math.round(n)}/s`.padStart(12);
-  const percent = ([a, b]: [number, number]): string => `${Math.round(b / a * 100)} %`.padStart(9);
-  const [a, b] = at(0.5);
-  console.log(`${name.padEnd(24)}${rate(a)}${rate(b)}${percent([a, b])}${percent(at(0.9))}`);
+  const rate = (milliseconds: number[]): string =>
+    `${Math.round(count / median(milliseconds) * 1000)}/s`.padStart(12);
+  const percent = (n: number): string => `${Math.round(n * 100)} %`.padStart(9);
+  console.log(
+    name.padEnd(24) + rate(rounds.map((round) => round.raw.wall)) +
+      rate(rounds.map((round) => round.store.wall)) +
+      percent(
+        median(rounds.map((round) => round.raw.wall / round.store.wall)),
+      ) +
+      percent(median(rounds.map((round) => round.raw.cpu / round.store.cpu))),
+  );
 }
 
 /** Runs `each` for numbers up to `count`, a number of them at a time. */
@@ -74,8 +113,13 @@ async function bench(driver: Driver): Promise<void> {
       return connection;
     },
   };
-  await using store = await openPostgres(first, { table: "bench", connections: CONNECTIONS });
-  while (connections.length < CONNECTIONS) connections.push(await driver.connect());
+  await using store = await openPostgres(first, {
+    table: "bench",
+    connections: CONNECTIONS,
+  });
+  while (connections.length < CONNECTIONS) {
+    connections.push(await driver.connect());
+  }
   await connections[0]!.run(
     "CREATE TABLE IF NOT EXISTS raw (k bytea PRIMARY KEY, v bytea NOT NULL)",
   );
@@ -118,7 +162,7 @@ async function bench(driver: Driver): Promise<void> {
   await connections[0]!.run("ANALYZE");
   console.log(
     `${driver.name.padEnd(24)}${"raw".padStart(12)}${"store".padStart(12)}${"of raw".padStart(9)}${
-      "quiet".padStart(9)
+      "by CPU".padStart(9)
     }`,
   );
   let at = 0;
@@ -162,7 +206,12 @@ async function bench(driver: Driver): Promise<void> {
     await compare(
       `put, ${width} in flight`,
       count,
-      () => many(count, width, (_, worker) => rawPut([bytes(someKey()), bytes(value)], worker)),
+      () =>
+        many(
+          count,
+          width,
+          (_, worker) => rawPut([bytes(someKey()), bytes(value)], worker),
+        ),
       () => many(count, width, () => store.put(someKey(), value)),
     );
   }
@@ -172,7 +221,9 @@ async function bench(driver: Driver): Promise<void> {
 const server = await startServer();
 try {
   for (const [name, connect] of Object.entries(clients)) {
-    if (onlyClient === undefined || onlyClient === name) await bench(connect(server.url));
+    if (onlyClient === undefined || onlyClient === name) {
+      await bench(connect(server.url));
+    }
   }
 } finally {
   await server.stop();

@@ -25,6 +25,16 @@ export async function clearRange(
   if (reader === store && (range.limit === undefined || range.limit === Infinity)) {
     return await store.deleteRange(deletedRange(range), options);
   }
+  await clearKeys(store, reader, range, options);
+}
+
+/** As `clearRange`, always by reading the keys and deleting each. */
+export async function clearKeys(
+  store: Store,
+  reader: Reader,
+  range: Range,
+  options: WriteOptions | undefined,
+): Promise<void> {
   await using keys = reader.keys(range);
   for (;;) {
     const group = await keys.nextMany(KEYS_PER_BATCH);

@@ -13,13 +13,16 @@ import type { TableMetadata } from "../version/table_metadata.ts";
 import { TableOutput, type TableOutputOptions } from "./table_output.ts";
 import { ValueMover } from "./value_mover.ts";
 
-/** What a flush does with large values, which are in logs: it leaves them there, or moves all. */
+/**
+ * What a flush does with large values in logs: it leaves them there, or moves them. Those in value
+ * files stay there.
+ */
 export interface FlushedValues {
   /** Gives the numbers of new value files, if they are moved. */
   readonly newValueFile?: (() => number) | undefined;
-  /** The directory that they are moved from. Default: that of the table. */
+  /** Another directory that all values are moved from. */
   readonly from?: string;
-  /** The sizes of the logs, if they stay there. */
+  /** The sizes of the files of values that stay where they are. */
   readonly sizes?: ReadonlyMap<number, number> | undefined;
 }
 
@@ -46,21 +49,23 @@ export function* writeTable(
   values: FlushedValues = {},
 ): Task<TableMetadata | undefined> {
   const output = new TableOutput(options, 0, newFileNumber);
-  const { newValueFile } = values;
-  const mover = newValueFile && new ValueMover(options, "all", newValueFile, values.from);
+  const { newValueFile, from } = values;
+  const moves = from === undefined ? "logs" : "all";
+  const mover = newValueFile && new ValueMover(options, moves, newValueFile, from);
   let isFinished = false;
   try {
     let entries = 0;
     for (let at = cursor.seekToStart(); at === AT_ENTRY; at = cursor.advance()) {
       if (mover === undefined) output.add(cursor.entry);
       else {
-        output.add(mover.place(cursor.entry));
+        output.add(yield* mover.place(cursor.entry));
         yield* mover.endFullFile();
       }
       if (++entries % ENTRIES_PER_PAUSE === 0 || mover !== undefined) yield undefined;
     }
     if (mover !== undefined) yield* mover.finish();
-    const tables = yield* output.finish(deletedSpans, mover?.sizes ?? values.sizes);
+    const sizes = new Map([...values.sizes ?? [], ...mover?.sizes ?? []]);
+    const tables = yield* output.finish(deletedSpans, sizes);
     isFinished = true;
     return tables[0];
   } finally {

@@ -94,7 +94,7 @@ export function* mergeJob(
         const kept = isAlive ? entry : tombstoneOf(entry);
         if (mover === undefined) output.add(kept);
         else {
-          output.add(mover.place(kept));
+          output.add(yield* mover.place(kept));
           yield* mover.endFullFile();
         }
       }

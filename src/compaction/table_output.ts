@@ -152,7 +152,7 @@ function withSizes(table: TableMetadata, sizes: ReadonlyMap<number, number>): Ta
     ...use,
     sizeBytes: sizes.get(use.number) ?? 0,
   }));
-  return { ...table, valueUses };
+  return tableMetadata({ ...table, valueUses });
 }
 
 /** The deletion of a key. */

@@ -4,24 +4,26 @@
  * reference changes. The files are durable before the job ends, and so before its edit.
  */
 
+import { crc32 } from "../bytes/crc32.ts";
 import { isRefusal } from "../errors.ts";
 import { emptyEntryView, type EntryView } from "../iterator/entry_cursor.ts";
 import type { Task } from "../platform/task.ts";
 import { HandlePool } from "../sstable/handle_pool.ts";
 import { ValueFileWriter } from "../sstable/value_file.ts";
-import { ValueReader } from "../sstable/value_reader.ts";
-import { contentStart } from "../value/expiry.ts";
+import { PART_BYTES, ValueReader } from "../sstable/value_reader.ts";
 import {
+  IN_LOG,
   IN_VALUE_FILE,
   isReference,
   REFERENCE_BYTES,
+  type ValueReference,
   writeReference,
 } from "../value/value_reference.ts";
 import { nameOfValues, valueFileName } from "../version/file_names.ts";
 import type { TableOutputOptions } from "./table_output.ts";
 
-/** The numbers of the files whose values are moved, or "all" files. */
-export type ValueMoves = "all" | readonly number[];
+/** The numbers of the files whose values are moved, or all files, or all logs. */
+export type ValueMoves = "all" | "logs" | readonly number[];
 
 const MAX_OPEN_FILES = 16;
 /** A file that has reached this size is followed by another one. */
@@ -30,7 +32,7 @@ const MAX_FILE_BYTES = 64 * 1024 * 1024;
 /** Moves values for one job. */
 export class ValueMover {
   readonly #options: TableOutputOptions;
-  readonly #moves: "all" | ReadonlySet<number>;
+  readonly #moves: "all" | "logs" | ReadonlySet<number>;
   readonly #newFileNumber: () => number;
   readonly #handles: HandlePool;
   readonly #reader: ValueReader;
@@ -53,7 +55,7 @@ export class ValueMover {
   ) {
     const { fileSystem } = options;
     this.#options = options;
-    this.#moves = moves === "all" ? moves : new Set(moves);
+    this.#moves = typeof moves === "string" ? moves : new Set(moves);
     this.#newFileNumber = newFileNumber;
     this.#handles = new HandlePool(fileSystem, MAX_OPEN_FILES);
     this.#reader = new ValueReader(
@@ -64,41 +66,62 @@ export class ValueMover {
   }
 
   /**
-   * Moves the value of an entry if it is in one of the files. Returns the entry to write, valid
-   * until the next call.
+   * A task that moves the value of an entry if it is in one of the files. Returns the entry to
+   * write, valid until the next call.
    *
    * @throws {CorruptionError} the value is damaged; {IoError} a file can't be read or written
    */
-  place(entry: EntryView): EntryView {
+  *place(entry: EntryView): Task<EntryView> {
     const { valueBytes, valueStart } = entry;
     if (!isReference(valueBytes, valueStart)) return entry;
     const from = this.#reader.requestOf(entry);
-    if (this.#moves !== "all" && !this.#moves.has(from.number)) return entry;
-    const file = this.#file ??= this.#create();
-    const offset = file.append(
-      from.length,
-      (into, view, at) => this.#reader.readStoredSync(from, into, view, at),
-    );
-    this.movedBytes += from.length;
+    if (!this.#isMoved(from)) return entry;
+    const placed = this.#entry;
+    placed.keyBytes = entry.keyBytes;
+    placed.keyView = entry.keyView;
+    placed.keyStart = entry.keyStart;
+    placed.keyEnd = entry.keyEnd;
+    // The memory of the entry may change in a pause.
+    if (from.length > PART_BYTES) ownKey(placed);
     const value = this.#value;
-    const at = contentStart(valueBytes, valueStart) - valueStart;
-    value.set(valueBytes.subarray(valueStart, valueStart + at));
+    const at = from.time.length;
+    value.set(from.time);
+    const offset = yield* this.#copy(from);
+    this.movedBytes += from.length;
     writeReference(value, this.#view, at, {
       ...from,
       kind: IN_VALUE_FILE,
       number: this.#created.at(-1)!,
       offset,
     });
-    const placed = this.#entry;
-    placed.keyBytes = entry.keyBytes;
-    placed.keyView = entry.keyView;
-    placed.keyStart = entry.keyStart;
-    placed.keyEnd = entry.keyEnd;
     placed.valueBytes = value;
     placed.valueView = this.#view;
     placed.valueStart = 0;
     placed.valueEnd = at + REFERENCE_BYTES;
     return placed;
+  }
+
+  #isMoved({ kind, number }: ValueReference): boolean {
+    const moves = this.#moves;
+    if (typeof moves !== "string") return moves.has(number);
+    return moves === "all" || kind === IN_LOG;
+  }
+
+  /** Copies a value in parts, so that one of a gigabyte takes little memory; returns its offset. */
+  *#copy(from: ValueReference): Task<number> {
+    const file = this.#file ??= this.#create();
+    const offset = file.sizeBytes;
+    let crc = 0;
+    for (let start = 0; start < from.length; start += PART_BYTES) {
+      const length = Math.min(PART_BYTES, from.length - start);
+      if (start > 0) yield undefined;
+      file.append(length, (into, view, at) => {
+        this.#reader.readPartSync(from, start, length, into, at);
+        crc = crc32(into, view, at, at + length, crc);
+      });
+    }
+    this.#reader.requireCrc(from, crc);
+    return offset;
   }
 
   /** Ends the open file if it is large enough. */
@@ -143,4 +166,13 @@ export class ValueMover {
     this.#created.push(number);
     return new ValueFileWriter(handle, number);
   }
+}
+
+/** Copies the key of an entry. */
+function ownKey(entry: EntryView): void {
+  const key = entry.keyBytes.slice(entry.keyStart, entry.keyEnd);
+  entry.keyBytes = key;
+  entry.keyView = new DataView(key.buffer);
+  entry.keyStart = 0;
+  entry.keyEnd = key.length;
 }

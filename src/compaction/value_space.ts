@@ -28,8 +28,8 @@ const MIN_GAIN_PART = 1 / 4;
 
 /** The values of a memtable, which is newer than all tables. */
 export interface MemtableValues {
-  /** Size of the log that holds them; 0 if there are none. */
-  readonly logBytes: number;
+  /** Size of the log and the value files that hold them; 0 if there are none. */
+  readonly fileBytes: number;
   /** Bytes of values that entries refer to, every version counted. */
   readonly usedBytes: number;
   /** Number of these entries. */
@@ -98,13 +98,11 @@ function pickMoves(
   for (const [number, { sizeBytes, usedBytes }] of files) {
     if (usedBytes < part * sizeBytes) moves.add(number);
   }
-  const movedBytes = ({ valueUses }: TableMetadata): number =>
-    valueUses.reduce((sum, { number, usedBytes }) => moves.has(number) ? sum + usedBytes : sum, 0);
   let best: { level: number; table: TableMetadata } | undefined;
   let bestBytes = 0;
   for (const [level, tables] of levels.entries()) {
     for (const table of tables) {
-      const bytes = movedBytes(table);
+      const bytes = movedBytes(table, moves);
       if (bytes > bestBytes) [best, bestBytes] = [{ level, table }, bytes];
     }
   }
@@ -118,6 +116,21 @@ function pickMoves(
   return { ...merge([{ level: 0, tables }, next], 1, levels, options), moves: [...moves] };
 }
 
+/** Bytes that a merge reads: tables, and the large values that it moves. */
+export function inputBytes({ inputs, moves }: Compaction): number {
+  const moved = new Set(moves);
+  const tables = inputs.flatMap((input) => input.tables);
+  return tables.reduce((sum, table) => sum + movedBytes(table, moved), totalSize(tables));
+}
+
+/** Bytes of the large values that a table has in the files `moves`. */
+function movedBytes({ valueUses }: TableMetadata, moves: ReadonlySet<number>): number {
+  return valueUses.reduce(
+    (sum, { number, usedBytes }) => moves.has(number) ? sum + usedBytes : sum,
+    0,
+  );
+}
+
 /**
  * The level whose tables should be merged into the next one, to find out which values below they
  * hide; undefined if all may stay. -1 stands for the memtable.
@@ -129,7 +142,7 @@ export function levelToSink(
 ): number | undefined {
   const files = valueFilesOf(levels);
   if (files.size === 0 && (memtable === undefined || memtable.usedCount === 0)) return undefined;
-  let size = memtable?.logBytes ?? 0;
+  let size = memtable?.fileBytes ?? 0;
   for (const { sizeBytes } of files.values()) size += sizeBytes;
   // Each entry may hide a value of average size in the levels, and tables of level 0, below it.
   let used = memtable?.usedBytes ?? 0;

@@ -8,10 +8,21 @@ export function nowMs(): number {
   return Date.now();
 }
 
-/** The milliseconds of a `Date` of any realm, or undefined for any other value. */
+/** The latest time of a `Date`, in milliseconds since 1970; the earliest is its negative. */
+export const MAX_DATE_MS = 8.64e15;
+
+/**
+ * The milliseconds of a `Date` of any realm, or undefined for any other value. NaN is the time of
+ * an invalid one.
+ */
 export function msOfDate(value: unknown): number | undefined {
-  const isDate = Object.prototype.toString.call(value) === "[object Date]";
-  return isDate ? Date.prototype.getTime.call(value) : undefined;
+  if (Object.prototype.toString.call(value) !== "[object Date]") return undefined;
+  try {
+    return Date.prototype.getTime.call(value);
+  } catch {
+    // It has only the name of one.
+    return undefined;
+  }
 }
 
 /** A `Date` at a time. */

@@ -3,7 +3,7 @@
  * without options costs one comparison.
  */
 
-import { msOfDate } from "./clock.ts";
+import { MAX_DATE_MS, msOfDate } from "./clock.ts";
 import { describeValue } from "./value.ts";
 import type { PutOptions, PutTime } from "./writer.ts";
 
@@ -14,7 +14,7 @@ import type { PutOptions, PutTime } from "./writer.ts";
 export const OVER = 0;
 
 /** The latest time that a `Date` can show: milliseconds since 1970. */
-export const MAX_EXPIRES_AT = 8.64e15;
+export const MAX_EXPIRES_AT: number = MAX_DATE_MS;
 
 /** The options of a put, checked. */
 export interface CheckedPutOptions {

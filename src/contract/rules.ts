@@ -3,6 +3,7 @@
  * embedded engine keeps the same rules in its encoders, which are faster.
  */
 
+import { dateAt, msOfDate } from "./clock.ts";
 import { type KeyEncoding, ownRange, type Range } from "./range.ts";
 import { encodeUtf8 } from "./utf8.ts";
 import {
@@ -142,6 +143,8 @@ export function isSameValue(a: RecordItem, b: RecordItem): boolean {
     return Object.is(a, b);
   }
   if (isBytes(a) || isBytes(b)) return isBytes(a) && isBytes(b) && compareKeys(a, b) === 0;
+  const [time, otherTime] = [msOfDate(a), msOfDate(b)];
+  if (time !== undefined || otherTime !== undefined) return time === otherTime;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const [left, right] = [Object.entries(a), Object.entries(b)];
   return left.length === right.length && left.every(([name, item], at) => {
@@ -172,8 +175,16 @@ function copyItem(item: RecordItem, depth: number): RecordItem {
         return new Uint8Array(item);
       }
       if (isRecord(item)) return copyRecord(item, depth + 1);
+      return copyDate(item);
   }
   throw notStorable(item);
+}
+
+function copyDate(item: RecordItem): RecordItem {
+  const ms = msOfDate(item);
+  if (ms === undefined) throw notStorable(item);
+  if (!Number.isNaN(ms)) return dateAt(ms);
+  throw new TypeError("Cannot encode the value: it holds an invalid Date");
 }
 
 function copyRecord(record: RecordValue, depth: number): RecordValue {

@@ -25,6 +25,7 @@ export type RecordItem =
   | null
   | undefined
   | Uint8Array
+  | Date
   | ExtensionItem
   | RecordValue;
 
@@ -33,8 +34,9 @@ export type RecordItem =
  *
  * An object is stored by its own enumerable string-keyed properties, in their order. A property
  * whose value is `undefined` is left out, so that it reads as `undefined` again. `undefined` in an
- * array, and a hole, is a TypeError, and so are instances of classes other than Array, Uint8Array
- * and `Extension`. `toJSON` is a property like any other. A bigint lies in -2^63 to 2^64 - 1.
+ * array, and a hole, is a TypeError, and so are an invalid `Date` and instances of classes other
+ * than Array, Uint8Array, `Date` and `Extension`. `toJSON` is a property like any other. A bigint
+ * lies in -2^63 to 2^64 - 1.
  */
 export type RecordValue = { readonly [name: string]: RecordItem } | readonly RecordItem[];
 

@@ -48,6 +48,11 @@ export class Memtable implements MemtableEntries {
   latestExpiry = 0;
   /** The log that holds its large values; undefined if it has none, or if nobody may delete it. */
   valueLog: number | undefined;
+  /**
+   * Sizes of the value files that its entries name, by number; undefined if there are none, or if
+   * nobody may delete them.
+   */
+  valueFiles: Map<number, number> | undefined;
   /** Bytes of the large values that it refers to, every version counted. */
   valueBytes = 0;
   /** Number of entries that refer to large values. */
@@ -101,6 +106,7 @@ export class Memtable implements MemtableEntries {
     this.expiringCount = 0;
     this.latestExpiry = 0;
     this.valueLog = undefined;
+    this.valueFiles = undefined;
     this.valueBytes = 0;
     this.valueCount = 0;
   }

@@ -46,25 +46,34 @@ export class ValueFileWriter {
   }
 
   /**
-   * Appends `length` bytes that `fill` writes to `into[at...]`; returns their offset in the file.
+   * Appends `length` bytes that `fill` writes to `into[at...]`.
    *
    * @throws {IoError} the file can't be written, or what `fill` throws; the file must be given up
    */
-  append(length: number, fill: (into: Uint8Array, view: DataView, at: number) => void): number {
+  append(length: number, fill: (into: Uint8Array, view: DataView, at: number) => void): void {
     const output = this.#output;
     output.reserve(length);
     const at = output.length;
     fill(output.bytes, output.view, at);
-    const offset = this.#writtenBytes + at;
     output.length = at + length;
     if (output.length >= WRITE_BYTES) this.#writeOut();
-    return offset;
+  }
+
+  /** Replaces bytes that were appended. @throws {IoError} the file can't be written */
+  replaceSync(offset: number, bytes: Uint8Array): void {
+    this.#writeOut();
+    writeFullySync(this.#handle, bytes, 0, bytes.length, offset);
+  }
+
+  /** Makes what was appended durable, and goes on. */
+  *sync(): Task<void> {
+    this.#writeOut();
+    yield syncStep(this.#handle);
   }
 
   /** Makes the content durable and closes the file. */
   *finish(): Task<void> {
-    this.#writeOut();
-    yield syncStep(this.#handle);
+    yield* this.sync();
     this.#handle.closeSync();
   }
 

@@ -9,6 +9,7 @@
 import { crc32 } from "../bytes/crc32.ts";
 import { CorruptionError, DecodeError, IoError } from "../errors.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
+import type { Task } from "../platform/task.ts";
 import { readFullySync } from "../platform/transfer.ts";
 import { contentStart } from "../value/expiry.ts";
 import { isPacked, unpackValue } from "../value/packed_value.ts";
@@ -39,6 +40,9 @@ export interface LargeValue {
   /** A view of the same memory. */
   readonly view: DataView;
 }
+
+/** Values are copied, checked and streamed in parts of this length. */
+export const PART_BYTES: number = 256 * 1024;
 
 const CUT = "the file ends before it does";
 const NO_TIME = new Uint8Array(0);
@@ -135,18 +139,56 @@ export class ValueReader {
   }
 
   /**
-   * Reads the stored bytes of a value to `into[at...]`, and checks them.
+   * Reads `length` of the stored bytes of a value, from the byte `from` on, to `into[at...]`.
    *
-   * @throws {CorruptionError} they are damaged; {IoError} the file can't be read
+   * @throws {CorruptionError} the file is cut off; {IoError} it can't be read
    */
-  readStoredSync(reference: ValueReference, into: Uint8Array, view: DataView, at: number): void {
-    const { offset, length } = reference;
+  readPartSync(
+    reference: ValueReference,
+    from: number,
+    length: number,
+    into: Uint8Array,
+    at: number,
+  ): void {
+    const { offset } = reference;
     try {
-      readFullySync(this.#handles.acquire(this.#file(reference)), into, at, length, offset);
+      readFullySync(this.#handles.acquire(this.#file(reference)), into, at, length, offset + from);
     } catch (error) {
       throw this.#cut(reference, error);
     }
-    const crc = crc32(into, view, at, at + length);
+  }
+
+  /** As `readPartSync`. */
+  async readPart(
+    reference: ValueReference,
+    from: number,
+    length: number,
+    into: Uint8Array,
+    at: number,
+  ): Promise<void> {
+    try {
+      await this.#handles.read(this.#file(reference), into, at, length, reference.offset + from);
+    } catch (error) {
+      throw this.#cut(reference, error);
+    }
+  }
+
+  /** A task that checks the stored bytes of a value. @throws as `readSync` */
+  *check(reference: ValueReference): Task<void> {
+    const bytes = new Uint8Array(Math.min(PART_BYTES, reference.length));
+    const view = new DataView(bytes.buffer);
+    let crc = 0;
+    for (let from = 0; from < reference.length; from += bytes.length) {
+      const length = Math.min(bytes.length, reference.length - from);
+      this.readPartSync(reference, from, length, bytes, 0);
+      crc = crc32(bytes, view, 0, length, crc);
+      yield undefined;
+    }
+    this.requireCrc(reference, crc);
+  }
+
+  /** @throws {CorruptionError} the stored bytes of a value have another CRC than they should */
+  requireCrc(reference: ValueReference, crc: number): void {
     if (crc !== reference.crc) throw this.#wrongCrc(reference, crc);
   }
 
@@ -162,7 +204,7 @@ export class ValueReader {
     const { time, offset, length } = request;
     if (length > MAX_UNCHECKED_BYTES) {
       const handle = this.#handles.acquire(this.#file(request));
-      if (handle.sizeSync() < offset + length) throw this.#damaged(request, CUT);
+      if (handle.sizeSync() < offset + length) throw this.damaged(request, CUT);
     }
     return new Uint8Array(time.length + length);
   }
@@ -192,13 +234,13 @@ export class ValueReader {
       unpacked.set(time);
       return { bytes: unpacked, view: new DataView(unpacked.buffer) };
     } catch (error) {
-      if (error instanceof DecodeError) throw this.#damaged(request, error.message, error);
+      if (error instanceof DecodeError) throw this.damaged(request, error.message, error);
       throw error;
     }
   }
 
   #wrongCrc(reference: ValueReference, crc: number): CorruptionError {
-    return this.#damaged(
+    return this.damaged(
       reference,
       `its checksum is 0x${crc.toString(16)}, expected 0x${reference.crc.toString(16)}`,
     );
@@ -207,11 +249,17 @@ export class ValueReader {
   /** The file may end before the value. */
   #cut(reference: ValueReference, cause: unknown): unknown {
     return cause instanceof IoError && cause.osCode === "EOF"
-      ? this.#damaged(reference, CUT, cause)
+      ? this.damaged(reference, CUT, cause)
       : cause;
   }
 
-  #damaged(reference: ValueReference, problem: string, cause?: unknown): CorruptionError {
+  /** The file of a value. */
+  pathOf(reference: ValueReference): string {
+    return this.#file(reference).path;
+  }
+
+  /** The error for a value that can't be what it should be. */
+  damaged(reference: ValueReference, problem: string, cause?: unknown): CorruptionError {
     const { path } = this.#file(reference);
     const { offset, length } = reference;
     return new CorruptionError(

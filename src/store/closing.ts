@@ -42,6 +42,7 @@ export async function closeStore(parts: StoreParts): Promise<void> {
   const { state, writes, background, lock } = parts;
   state.status = "closing";
   try {
+    state.endStreams();
     await writes.drained();
     background.stopCompaction();
     if (mayWrite(state)) {
@@ -75,6 +76,7 @@ export function closeStoreSync(parts: StoreParts): void {
   const { state, writes, background, lock } = parts;
   state.status = "closing";
   try {
+    state.endStreams();
     background.stopCompaction();
     if (mayWrite(state)) {
       lock?.verifySync();

@@ -40,6 +40,7 @@ import { areThere, type DecodeEntry, isPresent, ReadPath } from "./read/read_pat
 import type { EmbeddedReader } from "./read/reader.ts";
 import type { SharedStore } from "./shared_store.ts";
 import { EmbeddedSnapshot } from "./read/snapshot.ts";
+import { getStream } from "./read/value_stream.ts";
 import { collectStats, type Stats } from "./stats.ts";
 import type { EmbeddedSub } from "./sub/embedded_sub.ts";
 import { type EmbeddedParent, embeddedSubOf } from "./sub/embedded_sub_store.ts";
@@ -53,6 +54,7 @@ import {
   type StoreEventMap,
   type StoreListenerOptions,
 } from "./state/store_events.ts";
+import { putStream } from "./write/stream_put.ts";
 import { writableInto, type WritableOptions } from "./write/writable.ts";
 import { type ApproximateSize, approximateSize } from "./upkeep/approximate_size.ts";
 import { type KeyPlace, listTables, locate, locateSync, type TableInfo } from "./upkeep/locate.ts";
@@ -852,6 +854,56 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
     if (arguments.length > 1) throw surplusArgument("writable", arguments[1], 1);
     this.#state.requireWritable();
     return writableInto(() => this.batch(), options);
+  }
+
+  /**
+   * Stores the bytes of a stream as the key's value, with bounded memory. Resolves as `put` does.
+   * The write takes effect at the end of the stream, and until then readers see the old value. A
+   * stream that fails, or is longer than a value may be, leaves nothing. `getBytes` reads the
+   * value, too.
+   *
+   * @throws {TypeError} the key or an option is not valid, it is no stream, or it is locked, or a
+   *   chunk is no Uint8Array; {RangeError} the value is longer than 1 GiB less 70 bytes
+   * @throws what the stream failed with
+   * @throws {ClosedError} the store was closed before the end; the stream is cancelled
+   * @throws {IoError} the value could not be written; nothing was stored
+   *
+   * @example
+   * ```ts
+   * import { memoryFileSystem, open } from "@tinykvs/core";
+   *
+   * await using store = await open("/db", { fileSystem: memoryFileSystem() });
+   * const picture = new Blob(["a", "large", "picture"]);
+   * await store.putStream("picture", picture.stream());
+   * const stream = store.getStream("picture");
+   * console.log(await new Response(stream).text()); // alargepicture
+   * ```
+   */
+  putStream(
+    key: Key,
+    stream: ReadableStream<Uint8Array>,
+    options?: PutOptions,
+  ): Promise<void> {
+    if (arguments.length > 3) return Promise.reject(surplusArgument("putStream", arguments[3], 3));
+    return putStream(this.#state, this.#writes, key, stream, options);
+  }
+
+  /**
+   * The bytes of a key's value as a stream, or undefined for a missing key. The stream shows the
+   * value as it is at the call, whatever is written later. Its last chunk comes only if the
+   * checksum of the whole value is right; otherwise the stream fails.
+   *
+   * The key is searched in the call, and may take a read of a block. Read the stream to its end, or
+   * cancel it: until then the value's file stays. After the store is closed the stream fails with a
+   * ClosedError. A value that was compressed is unpacked in memory; those of `putStream` are not
+   * compressed.
+   *
+   * @throws {TypeMismatchError} the value is not bytes
+   * @throws {TypeError | RangeError} it can't be a key
+   */
+  getStream(key: Key): ReadableStream<Uint8Array> | undefined {
+    if (arguments.length > 1) throw surplusArgument("getStream", arguments[1], 1);
+    return getStream(this.#state, this.#reads, this.#decoder, key);
   }
 
   /** Statistics of the store. */

@@ -1,14 +1,13 @@
 /**
  * Items of MessagePack inside records that JavaScript has no type for. record_decoder.ts makes them
- * for what the Go TinyKVS stored, above all time.Time, and record_encoder.ts writes them back byte
- * for byte: a Date would lose the nanoseconds.
+ * for what the Go TinyKVS stored, above all time.Time with parts of a millisecond, and
+ * record_encoder.ts writes them back byte for byte: a Date would lose the nanoseconds.
  */
 
 import { isBytes } from "../bytes/is_bytes.ts";
 import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 import { markClass } from "../class_marks.ts";
-
-const TIMESTAMP = -1;
+import { TIMESTAMP_TYPE, timestampParts } from "./timestamp.ts";
 
 /** Whether `type` is a number that can be the type of an extension. */
 export function isExtensionType(type: unknown): boolean {
@@ -16,16 +15,17 @@ export function isExtensionType(type: unknown): boolean {
 }
 
 /**
- * An extension of MessagePack in a record: a type from -128 to 127 and its bytes.
+ * An extension of MessagePack in a record: a type from -128 to 127 and its bytes. One that is a
+ * timestamp of whole milliseconds, in its shortest form, is read as a `Date`.
  *
  * @example
  * ```ts
  * import { Extension, memoryFileSystem, open } from "@tinykvs/core";
  *
  * await using store = await open("/db", { fileSystem: memoryFileSystem() });
- * await store.put("event", { at: new Extension(-1, Uint8Array.of(0x65, 0x53, 0xf1, 0)) });
- * const { at } = await store.get("event") as { at: Extension };
- * console.log(new Date(at.timestampMs!).toISOString()); // 2023-11-14T22:13:20.000Z
+ * await store.put("pixel", { colour: new Extension(5, Uint8Array.of(255, 128, 0)) });
+ * const { colour } = await store.get("pixel") as { colour: Extension };
+ * console.log(colour.type, ...colour.data); // 5 255 128 0
  * ```
  */
 export class Extension {
@@ -62,26 +62,10 @@ export class Extension {
    */
   get timestampMs(): number | undefined {
     const { type, data } = this;
-    if (type !== TIMESTAMP) return undefined;
+    if (type !== TIMESTAMP_TYPE) return undefined;
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    let seconds: number;
-    let nanoseconds = 0;
-    switch (data.length) {
-      case 4:
-        seconds = view.getUint32(0);
-        break;
-      case 8:
-        nanoseconds = view.getUint32(0) >>> 2;
-        seconds = (view.getUint32(0) & 3) * 0x1_0000_0000 + view.getUint32(4);
-        break;
-      case 12:
-        nanoseconds = view.getUint32(0);
-        seconds = view.getInt32(4) * 0x1_0000_0000 + view.getUint32(8);
-        break;
-      default:
-        return undefined;
-    }
-    return nanoseconds < 1e9 ? seconds * 1000 + nanoseconds / 1e6 : undefined;
+    const parts = timestampParts(view, 0, data.length);
+    return parts && parts.seconds * 1000 + parts.nanoseconds / 1e6;
   }
 }
 

@@ -3,10 +3,11 @@
  *
  * Format: https://github.com/msgpack/msgpack/blob/master/spec.md; written from that text. The
  * stored width decides the type: integers of up to 32 bits and floats are numbers, 64-bit integers
- * are bigints. Extensions, timestamps (Go's time.Time) among them, become `Extension` objects,
- * which can be stored again unchanged. Keys of maps may be text, numbers, booleans or nil and are
- * read as text ("1", "true", "null"); of equal keys the last one counts. Keys of other types are
- * refused: JavaScript has no property names for them.
+ * are bigints. A timestamp of whole milliseconds becomes a `Date` (timestamp.ts). Other extensions,
+ * Go's time.Time with its nanoseconds among them, become `Extension` objects. Both can be stored
+ * again unchanged. Keys of maps may be text, numbers, booleans or nil and are read as text ("1",
+ * "true", "null"); of equal keys the last one counts. Keys of other types are refused: JavaScript
+ * has no property names for them.
  *
  * Input is not trusted. A claimed length is checked against the bytes that remain before anything
  * is made from it: an array item takes at least one byte, a map entry two. So memory stays within a
@@ -18,6 +19,7 @@ import { DecodeError, TypeMismatchError } from "../errors.ts";
 import { copyBytes } from "./owned_bytes.ts";
 import { decodeText } from "./text_codec.ts";
 import { Extension } from "./extension.ts";
+import { dateOfTimestamp, TIMESTAMP_TYPE } from "./timestamp.ts";
 import { MAX_RECORD_DEPTH, type RecordItem } from "./value.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -169,8 +171,15 @@ export class RecordDecoder {
     return copyBytes(this.#bytes, this.#view, start, start + length);
   }
 
-  #extension(length: number): Extension {
+  #extension(length: number): Extension | Date {
     const type = this.#view.getInt8(this.#take(1));
+    if (type === TIMESTAMP_TYPE && length <= this.#end - this.#at) {
+      const date = dateOfTimestamp(this.#view, this.#at, length);
+      if (date !== undefined) {
+        this.#at += length;
+        return date;
+      }
+    }
     return new Extension(type, this.#bin(length));
   }
 
@@ -232,6 +241,12 @@ export class RecordDecoder {
     }
     return String(this.#item(MAX_RECORD_DEPTH));
   }
+}
+
+/** How far after an item's format the type of an extension is; 0 for formats of other items. */
+export function extensionTypeAt(format: number): number {
+  if (format >= 0xd4 && format <= 0xd8) return 1;
+  return format >= 0xc7 && format <= 0xc9 ? [2, 3, 5][format - 0xc7]! : 0;
 }
 
 /**

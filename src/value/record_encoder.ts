@@ -8,6 +8,7 @@
  *            any other: float 64
  *   bigint   int 64, from 2^63 on uint 64
  *   Uint8Array, string, array, object: the shortest bin, str, array or map
+ *   Date: the shortest timestamp (timestamp.ts)
  *   Extension: the shortest ext
  *
  * docs/decisions/0003-own-messagepack.md says why `@msgpack/msgpack` can't do this.
@@ -16,9 +17,11 @@
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { isBytes } from "../bytes/is_bytes.ts";
 import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
+import { msOfDate } from "../contract/clock.ts";
 import { pathText } from "../contract/value_path.ts";
 import { Extension, isExtensionType } from "./extension.ts";
 import { appendText } from "./text_codec.ts";
+import { appendTimestamp } from "./timestamp.ts";
 import { describeValue, MAX_RECORD_DEPTH, type RecordItem, type RecordValue } from "./value.ts";
 
 /**
@@ -131,7 +134,7 @@ function appendItem(item: unknown, writer: ByteWriter, depth: number, limit: num
       else if (isBytes(item)) appendBin(item, writer, limit);
       else if (item instanceof Extension) appendExtension(item, writer, limit);
       else if (isRecord(item)) appendContainer(item, writer, depth + 1, limit);
-      else throw unstorable(item);
+      else appendDate(item, writer);
       break;
     default:
       throw unstorable(item);
@@ -139,11 +142,20 @@ function appendItem(item: unknown, writer: ByteWriter, depth: number, limit: num
   if (writer.length > limit) throw tooLong();
 }
 
+function appendDate(item: unknown, writer: ByteWriter): void {
+  const ms = msOfDate(item);
+  if (ms === undefined) throw unstorable(item);
+  if (Number.isNaN(ms)) {
+    throw new Refusal(TypeError, "is an invalid Date, expected one with a time");
+  }
+  appendTimestamp(ms, writer);
+}
+
 function unstorable(item: unknown): Refusal {
   return new Refusal(
     TypeError,
     `is ${describeValue(item)}, expected a string, number, bigint, boolean, null, Uint8Array, ` +
-      "array, plain object or Extension",
+      "Date, array, plain object or Extension",
   );
 }
 

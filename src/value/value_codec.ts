@@ -11,10 +11,9 @@ import { isBytes } from "../bytes/is_bytes.ts";
 import { isLost, LOST_BYTES } from "../bytes/lost_bytes.ts";
 import { DecodeError, TypeMismatchError } from "../errors.ts";
 import { EXPIRY_BYTES, isExpiring, requireExpiry } from "./expiry.ts";
-import { Extension } from "./extension.ts";
 import { copyBytes } from "./owned_bytes.ts";
 import { unpackValue } from "./packed_value.ts";
-import { RecordDecoder, unsafeInt64 } from "./record_decoder.ts";
+import { extensionTypeAt, RecordDecoder, unsafeInt64 } from "./record_decoder.ts";
 import { appendRecord, isRecord } from "./record_encoder.ts";
 import { appendText, decodeText } from "./text_codec.ts";
 import {
@@ -258,9 +257,11 @@ export class ValueDecoder {
         const from = start + RECORD_HEADER_BYTES;
         const item = this.#records.decode(bytes, view, from, from + length);
         if (item === null) throw new DecodeError("record is a MessagePack nil", from);
-        if (item instanceof Extension) {
+        const typeAt = extensionTypeAt(bytes[from]!);
+        if (typeAt !== 0) {
           throw new DecodeError(
-            `record is a MessagePack extension of type ${item.type}, expected one inside a record`,
+            `record is a MessagePack extension of type ${view.getInt8(from + typeAt)}, ` +
+              "expected one inside a record",
             from,
           );
         }

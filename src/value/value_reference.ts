@@ -1,6 +1,7 @@
 /**
  * A reference takes the place of a large value in memtables and tables. It says where the encoded
- * value is: in the log that has received it, or in a value file that it was moved to.
+ * value is: in the log that has received it, or in a value file that it was moved to. The log
+ * record of a put of a stream has one, too: the stream went to a value file.
  *
  *     0   u8   11
  *     1   u8   kind of the file: 0 a log, 1 a value file
@@ -64,6 +65,11 @@ export function isReference(bytes: Uint8Array, start: number): boolean {
   const type = bytes[start];
   return type === TYPE_REFERENCE ||
     (type === TYPE_EXPIRING && bytes[start + EXPIRY_BYTES] === TYPE_REFERENCE);
+}
+
+/** Whether the reference is to a value in a log. */
+export function isInLog(bytes: Uint8Array, start: number): boolean {
+  return bytes[contentStart(bytes, start) + 1] === IN_LOG;
 }
 
 /** The length of the value that is referred to. The reference is whole. */

@@ -8,7 +8,7 @@ import { type KeySpan, NO_SPANS } from "../iterator/key_spans.ts";
 import type { TableExpiry } from "../sstable/table_expiry.ts";
 import { NO_USES, type ValueUse } from "../sstable/value_uses.ts";
 
-/** A table of a version. */
+/** A table of a version, made by `tableMetadata`: a spread of another one would have no views. */
 export interface TableMetadata {
   /** Number of the table, as in its file name. */
   readonly number: number;
@@ -39,26 +39,55 @@ export interface TableMetadata {
   readonly largestView: DataView;
 }
 
-/** Makes metadata, adding the views. */
-export function tableMetadata(
-  fields:
-    & Omit<TableMetadata, "smallestView" | "largestView" | "deletedSpans" | "valueUses">
-    & Partial<Pick<TableMetadata, "deletedSpans" | "valueUses">>,
-): TableMetadata {
-  return {
-    number: fields.number,
-    sizeBytes: fields.sizeBytes,
-    entryCount: fields.entryCount,
-    tombstoneCount: fields.tombstoneCount,
-    checksum: fields.checksum,
-    expiry: fields.expiry,
-    smallest: fields.smallest,
-    largest: fields.largest,
-    deletedSpans: fields.deletedSpans ?? NO_SPANS,
-    valueUses: fields.valueUses ?? NO_USES,
-    smallestView: viewOf(fields.smallest),
-    largestView: viewOf(fields.largest),
-  };
+/** What a table's metadata is made from. Views that are given as well are not taken over. */
+export type TableFields =
+  & Omit<TableMetadata, "smallestView" | "largestView" | "deletedSpans" | "valueUses">
+  & Partial<Pick<TableMetadata, "deletedSpans" | "valueUses">>;
+
+/** Makes metadata. A copy with other fields is made here, too, and gets its own views. */
+export function tableMetadata(fields: TableFields): TableMetadata {
+  return new MetadataWithViews(fields);
+}
+
+/**
+ * Makes the views when they are first used. A view of a short array moves its bytes out of the
+ * JavaScript heap, which takes ten times as long as all else, and of the tables in a manifest most
+ * are gone by its end.
+ */
+class MetadataWithViews implements TableMetadata {
+  readonly number: number;
+  readonly sizeBytes: number;
+  readonly entryCount: number;
+  readonly tombstoneCount: number;
+  readonly checksum: number | undefined;
+  readonly expiry: TableExpiry | undefined;
+  readonly smallest: Uint8Array;
+  readonly largest: Uint8Array;
+  readonly deletedSpans: readonly KeySpan[];
+  readonly valueUses: readonly ValueUse[];
+  #smallestView: DataView | undefined;
+  #largestView: DataView | undefined;
+
+  constructor(fields: TableFields) {
+    this.number = fields.number;
+    this.sizeBytes = fields.sizeBytes;
+    this.entryCount = fields.entryCount;
+    this.tombstoneCount = fields.tombstoneCount;
+    this.checksum = fields.checksum;
+    this.expiry = fields.expiry;
+    this.smallest = fields.smallest;
+    this.largest = fields.largest;
+    this.deletedSpans = fields.deletedSpans ?? NO_SPANS;
+    this.valueUses = fields.valueUses ?? NO_USES;
+  }
+
+  get smallestView(): DataView {
+    return this.#smallestView ??= viewOf(this.smallest);
+  }
+
+  get largestView(): DataView {
+    return this.#largestView ??= viewOf(this.largest);
+  }
 }
 
 /** Order of two tables by their smallest keys. */

@@ -24,13 +24,14 @@
 
 import { ByteReader } from "../bytes/byte_reader.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { compareKeys } from "../contract/rules.ts";
 import { DecodeError } from "../errors.ts";
 import type { KeySpan } from "../iterator/key_spans.ts";
 import { decodeSpans, encodedSpanBytes, encodeSpans } from "../iterator/span_codec.ts";
 import { decodeTableExpiry, encodeTableExpiry } from "../sstable/table_expiry.ts";
 import { decodeUses, encodeUses, type ValueUse } from "../sstable/value_uses.ts";
 import { MAX_FILE_NUMBER } from "./file_names.ts";
-import { compareViews, type TableMetadata, tableMetadata } from "./table_metadata.ts";
+import { type TableMetadata, tableMetadata } from "./table_metadata.ts";
 
 /** Levels are numbered 0 to 6 unless the options allow fewer. */
 export const MAX_LEVELS = 7;
@@ -172,11 +173,13 @@ export function decodeVersionEdit(
     else if (tag === TAG_DELETED_SPANS && version > 1) {
       const last = added.pop();
       if (last === undefined) throw new DecodeError("deleted spans come before any table", at);
-      added.push({ ...last, table: { ...last.table, deletedSpans: readSpans(reader) } });
+      const table = tableMetadata({ ...last.table, deletedSpans: readSpans(reader) });
+      added.push({ ...last, table });
     } else if (tag === TAG_VALUE_USES && version > 2) {
       const last = added.pop();
       if (last === undefined) throw new DecodeError("files of values come before any table", at);
-      added.push({ ...last, table: { ...last.table, valueUses: readUses(reader) } });
+      const table = tableMetadata({ ...last.table, valueUses: readUses(reader) });
+      added.push({ ...last, table });
     } else throw new DecodeError(`the edit has a field with the unknown tag ${tag}`, at);
   }
   return {
@@ -212,7 +215,8 @@ function readAdded(reader: ByteReader): AddedTable {
     smallest,
     largest,
   });
-  if (compareViews(table.smallestView, table.largestView) > 0) {
+  // Not by the table's views: they are made when they are needed.
+  if (compareKeys(smallest, largest) > 0) {
     throw new DecodeError(`the keys of table ${number} are in the wrong order`, at);
   }
   return { level, table };
@@ -237,7 +241,8 @@ function readExpiry(reader: ByteReader, added: AddedTable[], at: number): void {
   if (last?.table.number !== number) {
     throw new DecodeError(`times of table ${number}, which the edit has not just added`, at);
   }
-  added.push({ ...last, table: { ...last.table, expiry: decodeTableExpiry(reader) } });
+  const table = tableMetadata({ ...last.table, expiry: decodeTableExpiry(reader) });
+  added.push({ ...last, table });
 }
 
 function readKey(reader: ByteReader): Uint8Array {

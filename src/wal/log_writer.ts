@@ -94,6 +94,11 @@ export class LogWriter {
     return this.#writtenBytes + this.buffer.length;
   }
 
+  /** Length of the file once the buffer is written out, with the zeros that it was extended by. */
+  get fileBytes(): number {
+    return Math.max(this.sizeBytes, this.#extendedBytes);
+  }
+
   /** Bytes that the operating system has. */
   get writtenBytes(): number {
     return this.#writtenBytes;

@@ -18,7 +18,8 @@ import type { FileSystem } from "../platform/file_system.ts";
 import type { IoStep, Task } from "../platform/task.ts";
 import { tableName } from "../version/file_names.ts";
 import type { TableMetadata } from "../version/table_metadata.ts";
-import { type Compaction, totalSize } from "../compaction/compaction.ts";
+import type { Compaction } from "../compaction/compaction.ts";
+import { inputBytes } from "../compaction/value_space.ts";
 import {
   errorFrom,
   type JobRequest,
@@ -74,7 +75,7 @@ export class JobThread {
 
   /** Whether the thread takes this merge now. */
   takesMerge(compaction: Compaction): boolean {
-    return this.#takes(compaction.inputs.reduce((sum, { tables }) => sum + totalSize(tables), 0));
+    return this.#takes(inputBytes(compaction));
   }
 
   /** Whether the thread takes the flush of this memtable now. */
@@ -124,8 +125,8 @@ export class JobThread {
     this.#isUser = false;
   }
 
-  #takes(inputBytes: number): boolean {
-    if (inputBytes < this.#minJobBytes || this.#isClosed) return false;
+  #takes(bytes: number): boolean {
+    if (bytes < this.#minJobBytes || this.#isClosed) return false;
     if (!this.#isUser) this.#thread.enter();
     this.#isUser = true;
     this.#thread.start();

@@ -8,7 +8,11 @@ import { mergeJob } from "../../src/compaction/merge_job.ts";
 import { type KeySpan, viewOfKey } from "../../src/iterator/key_spans.ts";
 import { runTaskSync } from "../../src/platform/task.ts";
 import { tableName } from "../../src/version/file_names.ts";
-import { compareViews, type TableMetadata } from "../../src/version/table_metadata.ts";
+import {
+  compareViews,
+  type TableMetadata,
+  tableMetadata,
+} from "../../src/version/table_metadata.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { Random } from "../support/random.ts";
 import {
@@ -32,7 +36,7 @@ function spansOf(...texts: readonly string[]): KeySpan[] {
 
 /** Metadata of a table that does not exist, with spans: `7[a-f]` and `b-d`. */
 function spanTable(text: string, ...spans: readonly string[]): TableMetadata {
-  return { ...tableOf(text), deletedSpans: spansOf(...spans) };
+  return tableMetadata({ ...tableOf(text), deletedSpans: spansOf(...spans) });
 }
 
 function dropped(levels: readonly (readonly TableMetadata[])[]): number[] {

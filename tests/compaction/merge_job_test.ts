@@ -5,7 +5,11 @@ import { mergeJob } from "../../src/compaction/merge_job.ts";
 import { CorruptionError, StoreError } from "../../src/errors.ts";
 import { runTaskSync } from "../../src/platform/task.ts";
 import { tableName } from "../../src/version/file_names.ts";
-import { compareViews, type TableMetadata } from "../../src/version/table_metadata.ts";
+import {
+  compareViews,
+  type TableMetadata,
+  tableMetadata,
+} from "../../src/version/table_metadata.ts";
 import { CloneableFileSystem, refused } from "../support/cloneable_file_system.ts";
 import { Random } from "../support/random.ts";
 import {
@@ -165,10 +169,11 @@ test("mergeJob closes an output at the given size", () => {
 });
 
 test("mergeJob closes an output that would overlap too much of the level below it", () => {
-  const big = (number: number, from: number, to: number): TableMetadata => ({
-    ...tableOf(`${number}[${numbered(from, from + 1)[0]![0]}-${numbered(to, to + 1)[0]![0]}]`),
-    sizeBytes: 60_000,
-  });
+  const big = (number: number, from: number, to: number): TableMetadata =>
+    tableMetadata({
+      ...tableOf(`${number}[${numbered(from, from + 1)[0]![0]}-${numbered(to, to + 1)[0]![0]}]`),
+      sizeBytes: 60_000,
+    });
   const made = setup([{ level: 1, tables: [numbered(0, 100)] }], {
     outputLevel: 2,
     maxFileSizeBytes: 1000_000,
@@ -196,12 +201,13 @@ test("mergeJob does not count what it passed before it began an output", () => {
     outputLevel: 2,
     maxFileSizeBytes: 10_000,
     deeper: [
-      Array.from({ length: 40 }, (_, index) => ({
-        ...tableOf(
-          `${index}[k${String(index).padStart(4, "0")}y-k${String(index).padStart(4, "0")}z]`,
-        ),
-        sizeBytes: 5000,
-      })),
+      Array.from({ length: 40 }, (_, index) =>
+        tableMetadata({
+          ...tableOf(
+            `${index}[k${String(index).padStart(4, "0")}y-k${String(index).padStart(4, "0")}z]`,
+          ),
+          sizeBytes: 5000,
+        })),
     ],
   });
   assert.deepEqual(merge(made).content, [numbered(60, 70)]);

@@ -94,6 +94,10 @@ const scripts: readonly Script[] = [
       await trial.read();
       await trial.write("a batch", () => run.batch(8, 12, 400));
       await trial.write("a flush", () => run.flush());
+      await trial.stream("a stream", () => run.putStream(12, 9000));
+      await trial.write("a put", () => run.put(12, 60));
+      await trial.stream("a stream", () => run.putStream(12, 9000));
+      await trial.read();
       await trial.write("a compaction", () => run.compact());
       await trial.read();
       await trial.close();

@@ -5,6 +5,9 @@ import type { Operation, Value } from "../../mod.ts";
 /** Enough for tables on three levels with the memtables of kill_child.ts. */
 const KEYS = 400;
 const PUTS = 6;
+/** One batch in this number has a value that the default `largeValueBytes` keeps apart. */
+const LARGE_EVERY = 4;
+const LARGE_LENGTH = 9000;
 /** Writes that the child has not waited for, at most. */
 export const MAX_IN_FLIGHT = 4;
 
@@ -13,14 +16,16 @@ function keyOf(n: number): string {
   return `key ${String(n % KEYS).padStart(3, "0")}`;
 }
 
-/** The operations of batch `n`: its number, six puts, one delete. */
+/** The operations of batch `n`: its number, six puts, some of large values, one delete. */
 export function batchOf(n: number): Operation[] {
   const operations: Operation[] = [{ type: "put", key: "ordinal", value: n }];
   for (let i = 0; i < PUTS; i++) {
+    const isLarge = i === 0 && n % LARGE_EVERY === 0;
+    const length = (n * 31 + i * 17) % 200 + (isLarge ? LARGE_LENGTH : 0);
     operations.push({
       type: "put",
       key: keyOf(n * 7 + i * 61),
-      value: `${n} ${"x".repeat((n * 31 + i * 17) % 200)}`,
+      value: `${n} ${"x".repeat(length)}`,
     });
   }
   operations.push({ type: "delete", key: keyOf(n * 13 + 5) });

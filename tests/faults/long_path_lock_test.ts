@@ -11,7 +11,7 @@ import { test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { openSync } from "../../mod.ts";
 import { keptOut, succeed, withChildren } from "../support/lock_children.ts";
-import { runtimeNames } from "../support/runtimes.ts";
+import { runtimeNames, thisRuntime } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 import type { LostLockAnswer } from "./lost_lock_child.ts";
 
@@ -26,7 +26,7 @@ function longPath(path: string, length: number): string {
   return made;
 }
 
-for (const holding of runtimeNames) {
+for (const holding of thisRuntime) {
   test(`A store of a ${holding} holder whose path is longer than SQLite takes does not open, or opens twice`, () =>
     withChildren([holding, holding, ...runtimeNames], async ([holder, killed, ...others], path) => {
       for (const length of [499, 600, 1000]) {

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openSync } from "../../mod.ts";
 import { fail, keptOut, succeed, withChildren } from "../support/lock_children.ts";
-import { runtimeNames } from "../support/runtimes.ts";
+import { thisRuntime } from "../support/runtimes.ts";
 import type { LostLockAnswer } from "./lost_lock_child.ts";
 
 /** Names and hashes of all files in a directory, which may be gone. */
@@ -66,7 +66,7 @@ const losses: Record<string, (store: string) => string> = {
   },
 };
 
-for (const holding of runtimeNames) {
+for (const holding of thisRuntime) {
   test(`A ${holding} holder goes on writing after its lock was lost`, () =>
     withChildren([holding], async ([holder], path) => {
       let made = 0;
@@ -102,7 +102,7 @@ for (const holding of runtimeNames) {
     }));
 }
 
-for (const holding of runtimeNames) {
+for (const holding of thisRuntime) {
   test(`A suspended ${holding} holder acknowledges after another one took over`, () =>
     withChildren([holding, "node", "deno"], async ([holder, node, deno], path) => {
       const store = join(path, "store");

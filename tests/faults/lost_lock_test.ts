@@ -1,7 +1,7 @@
 /**
  * Locks that vanish. The system drops a process's locks on LOCK when the process closes any
  * descriptor of that file, as a backup does. Then the holder continues, and others stay out until
- * it has ended. On a real disk, for every pair of runtimes; Deno may use only its directory, so
+ * it has ended. On a real disk, beside others of every runtime; Deno may use only its directory, so
  * that it can't look at processes. (lost_lock_holder_test.ts takes the lock from a holder,
  * lost_lock_states_test.ts at every step.)
  */
@@ -11,11 +11,11 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { keptOut, succeed, withChildren } from "../support/lock_children.ts";
-import { runtimeNames } from "../support/runtimes.ts";
+import { runtimeNames, thisRuntime } from "../support/runtimes.ts";
 
 const DROPS = ["copy", "read", "sqlite", "worker"];
 
-for (const holding of runtimeNames) {
+for (const holding of thisRuntime) {
   test(`A second open is let in after a reader in the ${holding} holder's process closed LOCK`, () =>
     withChildren([holding, ...runtimeNames], async ([holder, ...others], path) => {
       const store = join(path, "store");
@@ -60,7 +60,7 @@ for (const holding of runtimeNames) {
     }));
 }
 
-for (const killed of runtimeNames) {
+for (const killed of thisRuntime) {
   test(`A killed ${killed} holder keeps others out`, () =>
     withChildren([killed, killed, killed, ...runtimeNames], async (children, path) => {
       const holders = children.slice(0, runtimeNames.length);

@@ -11,7 +11,12 @@ import { repairSync } from "../../mod.ts";
 import { IoError, StoreError } from "../../src/errors.ts";
 import type { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { reportFigure } from "../support/figures.ts";
-import { checkRepair, type Repaired, repairVictim } from "../support/repair_stores.ts";
+import {
+  checkRepair,
+  type Repaired,
+  type RepairVictim,
+  repairVictim,
+} from "../support/repair_stores.ts";
 import { DIRECTORY } from "../support/store_files.ts";
 
 const victim = await repairVictim();
@@ -19,11 +24,15 @@ const scale = Number(process.env["TINYKVS_TEST_SCALE"] ?? "1");
 /** The distance between two changed bytes. */
 const stride = Math.max(1, Math.round(127 / Math.min(scale, 10)));
 
-function repaired(what: string, damage: (files: CloneableFileSystem) => void): Repaired {
-  const files = victim.fileSystem.clone();
+function repaired(
+  what: string,
+  damage: (files: CloneableFileSystem) => void,
+  of: RepairVictim = victim,
+): Repaired {
+  const files = of.fileSystem.clone();
   damage(files);
   try {
-    return checkRepair(files, victim);
+    return checkRepair(files, of);
   } catch (error) {
     if (error instanceof Error) error.message = `${what}: ${error.message}`;
     throw error;
@@ -34,16 +43,20 @@ const pathOf = (name: string): string => `${DIRECTORY}/${name}`;
 const lose = (name: string) => (files: CloneableFileSystem): void => files.removeSync(pathOf(name));
 
 /** Damages a file in place: changes a byte, writes a range of zeros, or cuts the file off. */
-function* damages(name: string): Generator<[string, (files: CloneableFileSystem) => void]> {
-  const content = victim.fileSystem.content(pathOf(name));
-  for (let at = 0; at < content.length; at += stride) {
+function* damages(
+  name: string,
+  of: RepairVictim = victim,
+  distance: number = stride,
+): Generator<[string, (files: CloneableFileSystem) => void]> {
+  const content = of.fileSystem.content(pathOf(name));
+  for (let at = 0; at < content.length; at += distance) {
     yield [`${name} with another byte at ${at}`, (files) => {
       const bytes = content.slice();
       bytes[at]! ^= 1 + (at % 255);
       files.setContent(pathOf(name), bytes);
     }];
   }
-  for (let at = 0; at < content.length; at += stride * 8) {
+  for (let at = 0; at < content.length; at += distance * 8) {
     yield [`${name} with zeros at ${at}`, (files) => {
       files.setContent(pathOf(name), content.slice().fill(0, at, at + 100));
     }];
@@ -146,6 +159,26 @@ test("Several files that are lost or damaged at once leave what the others hold"
       count += 2;
     }
   }
+  reportFigure("repaired stores", count);
+});
+
+test("Deleted ranges, values that expire and large values are repaired, and nothing is back unsaid", async () => {
+  const all = await repairVictim(true);
+  let count = 0;
+  let wrongs = 0;
+  const names = ["CURRENT", all.manifest, ...all.tables, ...all.logs];
+  for (const name of names) {
+    const isSmall = name === "CURRENT" || name === all.manifest;
+    const cases = [[`${name} lost`, lose(name)] as const, ...damages(name, all, stride * 3)];
+    for (const [what, damage] of cases) {
+      const { report, wrong } = repaired(what, damage, all);
+      if (isSmall) assert.deepEqual(wrong, [], what);
+      if (name === "CURRENT") assert.deepEqual(report.unknown, [], what);
+      count++;
+      wrongs += wrong.length;
+    }
+  }
+  assert.ok(wrongs > count, `only ${wrongs} keys have old values after ${count} repairs`);
   reportFigure("repaired stores", count);
 });
 

@@ -110,7 +110,7 @@ function someRecord(random: Random, depth: number): RecordValue {
 }
 
 function someItem(random: Random, depth: number): RecordItem {
-  switch (random.below(depth > 4 ? 6 : 8)) {
+  switch (random.below(depth > 4 ? 7 : 9)) {
     case 0:
       return random.pick([null, true, false]);
     case 1:
@@ -125,6 +125,10 @@ function someItem(random: Random, depth: number): RecordItem {
       return random.below(2) === 0
         ? randomBytes(random.below(8), random)
         : new Extension(random.below(256) - 128, randomBytes(random.below(20), random));
+    case 6:
+      return random.below(2) === 0
+        ? new Date(random.pick([0, 1, -1, 1.7e12, 2 ** 32 * 1000, 2 ** 34 * 1000, 8.64e15]))
+        : new Extension(-1, randomBytes(random.pick([4, 8, 12]), random));
     default:
       return someRecord(random, depth);
   }
@@ -133,6 +137,7 @@ function someItem(random: Random, depth: number): RecordItem {
 function countOf(value: RecordItem): number {
   if (typeof value !== "object" || value === null) return 1;
   if (value instanceof Uint8Array || value instanceof Extension) return 1;
+  if (value instanceof Date) return 1;
   let count = 1;
   for (const item of Object.values(value)) count += countOf(item);
   return count;
@@ -143,6 +148,7 @@ function bytesOf(value: RecordItem): number {
   if (typeof value === "string") return value.length * 2;
   if (value instanceof Extension) return value.data.length;
   if (value instanceof Uint8Array) return value.length;
+  if (value instanceof Date) return 8;
   if (typeof value !== "object" || value === null) return 0;
   let sum = 0;
   for (const [name, item] of Object.entries(value)) {
@@ -154,6 +160,7 @@ function bytesOf(value: RecordItem): number {
 /** A value as text that distinguishes types and signs. */
 function textOf(value: RecordItem): string {
   if (value instanceof Extension) return `extension ${value.type} ${textOf(value.data)}`;
+  if (value instanceof Date) return `Date ${value.getTime()}`;
   if (value instanceof Uint8Array) return `bytes ${Buffer.from(value).toString("base64")}`;
   if (Array.isArray(value)) return `[${value.map(textOf).join()}]`;
   if (typeof value === "object" && value !== null) {

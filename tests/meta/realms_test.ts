@@ -18,6 +18,7 @@ const marked: ReadonlySet<string> = new Set([
   "EmbeddedBatch",
   "Extension",
   "IoError",
+  "LaggedError",
   "LockLostError",
   "LockedError",
   "OperationBatch",

@@ -45,7 +45,9 @@ const rules: readonly Rule[] = [
     problem: "waits for real time: drive the injected scheduler instead",
   },
   {
-    pattern: /(?<![\w$.])(?:Date\b|performance\b|Math\s*\.\s*random\b)/g,
+    // A Date with a time of its own, and the class by itself, do not read the clock.
+    pattern:
+      /(?<![\w$.])(?<!\b(?:instanceof|extends|as) )(?:Date\b(?!\.prototype)(?!(?<=\bnew Date)\([^)])|performance\b|Math\s*\.\s*random\b)/g,
     problem: "reads the clock or unseeded randomness: inject them instead",
   },
   {
@@ -183,6 +185,11 @@ test("The check of test code finds made-up violations of every kind", () => {
     `import { setTimeout as delay } from "node:timers/promises";`,
     `import { describe } from "node:test";`,
     `const now = Date.now();`,
+    `const now = new Date();`,
+    `const now = new Date;`,
+    `const now = Date();`,
+    `const now = Date(0);`,
+    `const Clock = Date;`,
     `const seed = Math.random();`,
     `const now = performance.now();`,
     `const now = systemScheduler.nowMs();`,
@@ -196,7 +203,8 @@ test("The check of test code finds made-up violations of every kind", () => {
   assert.notDeepEqual(problemsOf("tests/made_up_test.ts", `import { test } from "node:test";`), []);
   const good =
     `${head}test("Regular expressions may test()", () => { assert.ok(/a/.test("a")); });` +
-    `spawnSync("node", [], { timeout: 600_000 });`;
+    `spawnSync("node", [], { timeout: 600_000 });` +
+    `assert.ok(new Date(0) instanceof Date && Date.prototype.getTime !== undefined);`;
   assert.deepEqual(problemsOf("tests/made_up_test.ts", good), []);
 });
 

@@ -13,7 +13,7 @@ import { Worker } from "node:worker_threads";
 import { IoError, LockedError } from "../../src/errors.ts";
 import { defaultFileSystem } from "../../src/platform/default_file_system.ts";
 import { runtimeName } from "../../src/platform/natives.ts";
-import { runtimeCommand, runtimeNames } from "../support/runtimes.ts";
+import { runtimeCommand, runtimeNames, thisRuntime } from "../support/runtimes.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
 
 const child = fileURLToPath(new URL("./platform_child.ts", import.meta.url));
@@ -65,7 +65,7 @@ async function whileHeldBy(
   }
 }
 
-for (const holding of runtimeNames) {
+for (const holding of thisRuntime) {
   for (const trying of runtimeNames) {
     test(`lock held by a ${holding} process keeps ${trying} out until the holder is killed`, () =>
       onDirectory(async (directory) => {
@@ -79,7 +79,7 @@ for (const holding of runtimeNames) {
   }
 }
 
-for (const holding of runtimeNames) {
+for (const holding of thisRuntime) {
   test(`lock of a ${holding} process is free for this one after the process ended`, () =>
     onDirectory(async (directory) => {
       await whileHeldBy(holding, directory, () => {

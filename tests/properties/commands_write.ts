@@ -80,6 +80,8 @@ export function startChange(world: World, change: Change, form: string): Promise
     ? store.delete(key, sync)
     : form === "typed"
     ? putTyped(store, key, value, time)
+    : form === "stream" && value instanceof Uint8Array
+    ? store.putStream(key, streamOf(value.slice()), time)
     : store.put(key, value, options);
   spoil(key, value);
   world.apply([mapChange(world, change)], [change.key]);
@@ -96,6 +98,28 @@ export function changeNow(world: World, change: Change): void {
   spoil(key, value);
   world.apply([mapChange(world, change)], [change.key]);
   world.acknowledgeAll();
+}
+
+/** The bytes in three chunks. */
+function streamOf(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  const length = Math.ceil(bytes.length / 3);
+  return new ReadableStream({
+    start(controller): void {
+      for (let at = 0; at < bytes.length; at += length) {
+        controller.enqueue(bytes.subarray(at, at + length));
+      }
+      controller.close();
+    },
+  });
+}
+
+/** What a stream of the key's value gives, if it is bytes. */
+async function requireStream(world: World, change: Change): Promise<void> {
+  const value = change.value === undefined ? undefined : makeValue(change.value);
+  if (!(value instanceof Uint8Array) || change.ttlMs !== undefined) return;
+  const stream = world.store.getStream(world.key(change.key));
+  const found = new Uint8Array(await new Response(stream).arrayBuffer());
+  assert.equal(textOf(found), textOf(value), "a stream of the value");
 }
 
 function putTyped(
@@ -126,7 +150,7 @@ export const change: Command = command({
   weight: 14,
   arguments: fc.record({
     change: anyChange,
-    form: fc.constantFrom("sync", "async", "later", "typed", "durable"),
+    form: fc.constantFrom("sync", "async", "later", "typed", "durable", "stream"),
   }),
   async run(world, { change, form }) {
     if (form === "sync") return changeNow(world, change);
@@ -135,6 +159,7 @@ export const change: Command = command({
     if (form === "later") return;
     await done;
     world.acknowledgeAll();
+    if (form === "stream") await requireStream(world, change);
   },
 });
 

@@ -39,7 +39,7 @@ export const valueMakers: readonly ((seed: number) => Value)[] = [
   (seed) => new Uint8Array(seed % 3 === 0 ? 0 : 1).fill(seed),
   (seed) => bytesOf(seed, seed % 400),
   (seed) => ({ id: seed, name: `n${seed}`, nested: [1, 2.5, null, { deep: true }], ["é"]: "ü" }),
-  (seed) => seed % 2 === 0 ? {} : { bytes: bytesOf(seed, 10), list: [] },
+  (seed) => seed % 2 === 0 ? {} : { bytes: bytesOf(seed, 10), list: [], at: new Date(seed * 777) },
   (seed) => seed % 2 === 0 ? [] : ["a", seed, [false]],
   (seed) => bytesOf(seed, 900 + seed),
   (seed) => "long ".repeat(250 + seed % 100),
@@ -64,12 +64,16 @@ export function textOf(value: Value | undefined): string {
     case "object":
       return value instanceof Uint8Array
         ? `bytes ${latin1(value)}`
-        : `record ${
-          JSON.stringify(value, (_, item) => item instanceof Uint8Array ? latin1(item) : item)
-        }`;
+        : `record ${JSON.stringify(value, itemText)}`;
     default:
       return `${typeof value} ${value}`;
   }
+}
+
+/** The form of an item for JSON. Dates come with their text already, so the original is asked. */
+function itemText(this: Record<string, unknown>, name: string, item: unknown): unknown {
+  if (this[name] instanceof Date) return `Date ${item}`;
+  return item instanceof Uint8Array ? latin1(item) : item;
 }
 
 /**

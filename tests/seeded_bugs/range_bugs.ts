@@ -56,9 +56,8 @@ export const rangeBugs: readonly Bug[] = [
     does: "writes a memtable's entries to a table without its deleted ranges",
     edits: [{
       file: "src/compaction/flush_job.ts",
-      find:
-        "    const tables = yield* output.finish(deletedSpans, mover?.sizes ?? values.sizes);\n",
-      replace: "    const tables = yield* output.finish([], mover?.sizes ?? values.sizes);\n",
+      find: "    const tables = yield* output.finish(deletedSpans, sizes);\n",
+      replace: "    const tables = yield* output.finish([], sizes);\n",
     }],
     caughtBy: model,
     symptom: OTHER_ANSWER,

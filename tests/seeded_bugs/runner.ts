@@ -4,12 +4,14 @@
  * the copy is mended for the next bug. The repository itself is only read.
  */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { jobWorkerModule } from "../../wasm/build_job_worker.ts";
+import { ZSTD_WASM_LENGTH } from "../../wasm/generated/zstd_wasm.ts";
 import { runtimeCommand } from "../support/runtimes.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../support/temporary.ts";
 import { applyEdit, type Bug, type Command } from "./bug.ts";
@@ -78,7 +80,8 @@ export class BrokenTree {
         if (!before.has(file)) before.set(file, source);
         writeFileSync(file, applyEdit(source, edit));
       }
-      embedJobWorker(this.#directory.path);
+      // The program of the job thread is made of the same sources.
+      writeFileSync(jobWorker, await jobWorkerModule(this.#directory.path, ZSTD_WASM_LENGTH));
       const run = await runTests(this.#directory.path, bug.caughtBy);
       return { verdict: judge(run, baseline, bug), seconds: run.seconds };
     } finally {
@@ -105,15 +108,6 @@ export class BrokenTree {
   }
 }
 
-/** Brings a bug into the program of the job thread, too, which is made of the same sources. */
-function embedJobWorker(directory: string): void {
-  const { command, args } = runtimeCommand("node", "wasm/build.ts", ["--if-stale"]);
-  const result = spawnSync(command, args, { cwd: directory, encoding: "utf8" });
-  if (result.status !== 0) {
-    throw new Error(`Cannot embed the job thread's program: ${result.stderr}`);
-  }
-}
-
 /** Runs the tests of a command in a copy; every process that they start ends with them. */
 async function runTests(directory: string, command: Command): Promise<TestRun> {
   const reporter = new URL("reporter.ts", import.meta.url).href;
@@ -130,7 +124,11 @@ async function runTests(directory: string, command: Command): Promise<TestRun> {
     // Leads its own group of processes, which can be ended as a whole.
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
-    env: environmentOf(command),
+    env: {
+      ...environmentOf(command),
+      // One bug changes a file or two. What Node compiles of the others is kept with the copy.
+      NODE_COMPILE_CACHE: path.join(directory, "compiled"),
+    },
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {

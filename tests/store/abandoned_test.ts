@@ -7,11 +7,11 @@ import { spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { memoryFileSystem, open } from "../../mod.ts";
-import { runtimeCommand, runtimeNames } from "../support/runtimes.ts";
+import { runtimeCommand, thisRuntime } from "../support/runtimes.ts";
 
 const child = fileURLToPath(new URL("abandoned_child.ts", import.meta.url));
 
-for (const name of runtimeNames) {
+for (const name of thisRuntime) {
   test(`Under ${name} a cursor or snapshot that was dropped without close gives its files back`, () => {
     for (const what of ["cursor", "iteration", "snapshot"]) {
       const { command, args } = runtimeCommand(name, child, [what], [

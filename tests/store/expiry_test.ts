@@ -514,7 +514,14 @@ virtually(
 test("The job thread merges by the same time", async () => {
   // Real time and files in memory would stay on this thread: so this only checks the message.
   const { compactionFrom, plainCompaction } = await import("../../src/worker/job_messages.ts");
-  const compaction = { inputs: [], outputLevel: 1, maxFileSizeBytes: 1, deeper: [], nowMs: 5 };
+  const compaction = {
+    inputs: [],
+    outputLevel: 1,
+    maxFileSizeBytes: 1,
+    deeper: [],
+    nowMs: 5,
+    moves: undefined,
+  };
   const sent = structuredClone(plainCompaction({ kind: "merge", ...compaction }));
   assert.deepEqual(compactionFrom(sent), { kind: "merge", ...compaction });
 });

@@ -8,7 +8,7 @@ import { type EmbeddedStore, open, type Options } from "../../mod.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { FaultScheduler, useScheduler } from "../support/fault_scheduler.ts";
 import { Random } from "../support/random.ts";
-import { runtimeCommand, runtimeNames } from "../support/runtimes.ts";
+import { runtimeCommand, thisRuntime } from "../support/runtimes.ts";
 import { randomBytes } from "../support/seeded.ts";
 import { hexOf } from "../support/store_tables.ts";
 import { temporaryDirectory } from "../support/temporary.ts";
@@ -168,7 +168,7 @@ test("A writer, a flush, a compaction and a close do not wait for the pauses of 
   }
 });
 
-for (const name of runtimeNames) {
+for (const name of thisRuntime) {
   test(`Under ${name} a process that wants to exit is not kept alive by idle work`, async () => {
     const { path, dispose } = temporaryDirectory("idle");
     try {

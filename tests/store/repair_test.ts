@@ -20,6 +20,8 @@ import {
   verifyStore,
   verifyStoreSync,
 } from "../../mod.ts";
+import type { Compressor } from "../../src/compression/compressor.ts";
+import { noneCompressor } from "../../src/compression/none.ts";
 import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { checkRepair, repairVictim, requireSame } from "../support/repair_stores.ts";
 import { contentOf, DIRECTORY, makeStoreFiles, openFiles } from "../support/store_files.ts";
@@ -136,19 +138,47 @@ test("What is no store, or one of a newer version, is refused and left as it is"
   ];
   for (const call of calls) await assert.rejects(call, { code: "NOT_A_STORE" });
   assert.deepEqual(fileSystem.listSync("/empty"), []);
-  const victim = await repairVictim();
-  const newer = victim.fileSystem.clone();
-  const [name] = victim.tables;
-  const content = newer.content(`${DIRECTORY}/${name}`);
-  // The codec of the first block. The checksum does not cover it, and no version has a codec 9.
-  const view = new DataView(content.buffer);
-  let at = 0;
-  while (view.getUint32(at + 4, true) !== at - 4 || content[at + 8]! > 3) at++;
-  content[at + 8] = 9;
-  newer.setContent(`${DIRECTORY}/${name}`, content);
+  // No version has a codec 9.
+  const compressor: Compressor = {
+    ...noneCompressor(),
+    codec: 9,
+    compress: (from, start, end, into, offset) => {
+      into.set(from.subarray(start, end - 8), offset);
+      return end - start - 8;
+    },
+  };
+  const newer = makeStoreFiles({
+    tables: [{ level: 1, number: 7, entries: [["a", "x".repeat(300)], ["b", "y"]] }],
+    lastSequence: 2,
+    table: { compressor },
+  });
   const before = newer.clone();
+  assert.match(
+    verifyStoreSync(DIRECTORY, { fileSystem: newer }).problems[0]!.message,
+    /its format is codec 9, supported is/,
+  );
   assert.throws(() => repairSync(DIRECTORY, { fileSystem: newer }), UnsupportedFormatError);
   requireSame(before, newer, "the refused repair");
+});
+
+test("A damaged codec is damage, and not a newer version, if the checksum of all footers says so", async () => {
+  const victim = await repairVictim();
+  for (const name of victim.tables) {
+    const files = victim.fileSystem.clone();
+    const content = files.content(`${DIRECTORY}/${name}`);
+    // The codec of the first block, which the checksum of the block does not cover.
+    const view = new DataView(content.buffer);
+    let at = 0;
+    while (view.getUint32(at + 4, true) !== at - 4 || content[at + 8]! > 3) at++;
+    content[at + 8] = 9;
+    files.setContent(`${DIRECTORY}/${name}`, content);
+    const { problems } = verifyStoreSync(DIRECTORY, { fileSystem: files });
+    assert.match(problems[0]!.message, /a block has codec 9, which its metadata does not describe/);
+    assert.equal(problems.length, 1);
+    const { report, wrong } = checkRepair(files, victim);
+    assert.ok(report.salvagedEntries > 0 || report.unknown.length > 0, name);
+    assert.ok(wrong.length <= 15, `${name}: ${wrong.length} keys are wrong`);
+  }
 });
 
 test("Progress is told, and a signal ends verifyStore and repair", async () => {

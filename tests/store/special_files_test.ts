@@ -9,7 +9,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { CorruptionError, IoError, open, openSync, StoreError } from "../../mod.ts";
 import { crc32 } from "../../src/bytes/crc32.ts";
-import { runtimeCommand, runtimeNames } from "../support/runtimes.ts";
+import { runtimeCommand, thisRuntime } from "../support/runtimes.ts";
 import { type TemporaryDirectory, temporaryDirectory } from "../support/temporary.ts";
 
 interface Planted {
@@ -206,7 +206,7 @@ test("CURRENT with a path in it is damage, even with a valid checksum, and leads
 
 const child = fileURLToPath(new URL("special_files_child.ts", import.meta.url));
 
-for (const name of runtimeNames) {
+for (const name of thisRuntime) {
   test(`Under ${name} no file of a store leads out of its directory by a link`, async () => {
     if (!isPlantable) return assert.ok(true, "Windows makes no such files");
     for (const pattern of [/^CURRENT$/, /^MANIFEST-/, /\.sst$/, /\.wal$/]) {

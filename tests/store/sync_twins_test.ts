@@ -22,11 +22,14 @@ type Call = (...given: unknown[]) => unknown;
 /** Calls without a synchronous form, because their result is not a promise. */
 const WITHOUT_TWIN: ReadonlySet<string> = new Set([
   ...["entries", "keys", "values", "batch", "sub", "in", "snapshot", "watch", "approximateSize"],
-  ...["tables", "stats", "addEventListener", "removeEventListener", "writable"],
+  ...["tables", "stats", "addEventListener", "removeEventListener", "writable", "getStream"],
 ]);
 
-/** Calls that only have an asynchronous form: loops over a cursor are the synchronous ones. */
-const ONLY_ASYNC: ReadonlySet<string> = new Set(["scanPrefix", "scanRange"]);
+/**
+ * Calls that only have an asynchronous form: loops over a cursor are the synchronous ones, and
+ * streams have none.
+ */
+const ONLY_ASYNC: ReadonlySet<string> = new Set(["scanPrefix", "scanRange", "putStream"]);
 
 /** Members that are not part of the API, and `close` of parts, which does no work. */
 const INTERNAL: ReadonlySet<string> = new Set([

@@ -93,6 +93,10 @@ const writes: Readonly<
     },
     leaves: "by writable",
   },
+  putStream: {
+    run: (store) => store.putStream("k", new Blob([new Uint8Array(1_200_000)]).stream()),
+    leaves: new Uint8Array(1_200_000),
+  },
   putString: { run: (store) => store.putString("k", "text"), leaves: "text" },
   putInt64: { run: (store) => store.putInt64("k", 5n), leaves: 5n },
   putFloat64: { run: (store) => store.putFloat64("k", 0.5), leaves: 0.5 },
@@ -100,12 +104,24 @@ const writes: Readonly<
   putBytes: { run: (store) => store.putBytes("k", Uint8Array.of(7)), leaves: Uint8Array.of(7) },
   putJson: { run: (store) => store.putJson("k", [1]), leaves: "[1]" },
   putMap: { run: (store) => store.putMap("k", { a: 1 }), leaves: { a: 1 } },
+  putStringSync: { run: (store) => store.putStringSync("k", "text"), leaves: "text" },
+  putInt64Sync: { run: (store) => store.putInt64Sync("k", 5n), leaves: 5n },
+  putFloat64Sync: { run: (store) => store.putFloat64Sync("k", 0.5), leaves: 0.5 },
+  putBoolSync: { run: (store) => store.putBoolSync("k", true), leaves: true },
+  putBytesSync: {
+    run: (store) => store.putBytesSync("k", Uint8Array.of(7)),
+    leaves: Uint8Array.of(7),
+  },
+  putJsonSync: { run: (store) => store.putJsonSync("k", [1]), leaves: "[1]" },
+  putMapSync: { run: (store) => store.putMapSync("k", { a: 1 }), leaves: { a: 1 } },
 };
 
 /** Methods and properties that write nothing of the user's. */
 const others = [
   ...["constructor", "path", "status", "close", "closeSync", "flush", "sync", "compact", "stats"],
-  ...["flushSync", "compactSync"],
+  ...["flushSync", "compactSync", "syncSync", "checkpointSync"],
+  ...["getStringSync", "getInt64Sync", "getFloat64Sync", "getBoolSync", "getBytesSync"],
+  ...["getJsonSync", "getMapSync"],
   ...[
     "getEntry",
     "getEntrySync",
@@ -119,7 +135,7 @@ const others = [
   ...["getString", "getInt64", "getFloat64", "getBool", "getBytes", "getJson", "getMap"],
   ...["scanPrefix", "scanRange", "snapshot", "checkpoint", "watch"],
   ...["sub", "approximateSize", "verify", "verifySync", "tables", "locate", "locateSync"],
-  ...["addEventListener", "removeEventListener"],
+  ...["addEventListener", "removeEventListener", "getStream"],
 ];
 
 const options: Options = { memtableSizeBytes: 4096, blockSizeBytes: 256, compression: "none" };

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { BackgroundError, IoError, StoreError } from "../../src/errors.ts";
 import type { Options } from "../../src/options.ts";
 import type { EmbeddedStore } from "../../src/store/store.ts";
+import { isSame } from "./fault_history.ts";
 import type { Injector, Struck } from "./fault_injector.ts";
 import { isShortage, type Run } from "./fault_workload.ts";
 
@@ -21,6 +22,8 @@ export class ErrorTrial {
   #store: EmbeddedStore | undefined;
   /** The first rejection of a write. */
   #refusal: unknown;
+  /** Failures that a stream was told of, and that the store can do without. */
+  readonly #excused = new Set<Struck>();
   /** How many calls were rejected. */
   #rejections = 0;
 
@@ -63,6 +66,30 @@ export class ErrorTrial {
     );
     const isExcused = missed === undefined || this.#injector.mayBeRetried;
     assert.ok(isExcused, `a compaction succeeds after ${JSON.stringify(missed)}`);
+  }
+
+  /**
+   * A put of a stream: a failure of its own file, or of the sync of its name, fails the call and
+   * not the store. Nothing else may be under way.
+   */
+  async stream(what: string, call: () => Promise<void>): Promise<void> {
+    const fatal = await this.#fatal();
+    const before = this.#injector.struck.length;
+    const result = await this.#attempt(what, async () => await this.run.wait(started(call)), 0);
+    if (result.isDone) {
+      assert.equal(this.#refusal, undefined, `${what} succeeds after ${text(this.#refusal)}`);
+      assert.equal(fatal, undefined, `${what} succeeds after ${JSON.stringify(fatal)}`);
+      return;
+    }
+    if (!(result.error instanceof IoError)) {
+      this.#refusal ??= result.error;
+      return;
+    }
+    for (const struck of this.#injector.struck.slice(before)) {
+      if (struck.path.endsWith(".val") || struck.operation === "sync directory") {
+        this.#excused.add(struck);
+      }
+    }
   }
 
   /** Reads every key in every way. */
@@ -111,17 +138,19 @@ export class ErrorTrial {
 
   /** Nothing that the store can't do without may have failed without anybody hearing of it. */
   requireReported(): void {
-    const fatal = this.#injector.struck.find(isFatal);
+    const fatal = this.#injector.struck.find(this.#isFatal);
     assert.ok(
       fatal === undefined || this.#rejections > 0,
       `${JSON.stringify(fatal)} was swallowed`,
     );
   }
 
+  readonly #isFatal = (struck: Struck): boolean => isFatal(struck) && !this.#excused.has(struck);
+
   #opened(result: Attempt<EmbeddedStore>): boolean {
     if (!result.isDone) return false;
     this.#store = result.value;
-    const fatal = this.#injector.struck.find(isFatal);
+    const fatal = this.#injector.struck.find(this.#isFatal);
     assert.equal(fatal, undefined, `open succeeds after ${JSON.stringify(fatal)}`);
     return true;
   }
@@ -140,9 +169,9 @@ export class ErrorTrial {
    * then.
    */
   async #fatal(): Promise<Struck | undefined> {
-    if (!this.#injector.struck.some(isFatal)) return undefined;
+    if (!this.#injector.struck.some(this.#isFatal)) return undefined;
     await this.run.scheduler.settle();
-    return this.#injector.struck.find(isFatal);
+    return this.#injector.struck.find(this.#isFatal);
   }
 
   /** A store that has failed keeps no more writes in memory, however often it is called. */
@@ -206,7 +235,7 @@ export class ErrorTrial {
     const { written, issued } = this.run.history.bounds;
     for (let ordinal = written; ordinal <= issued; ordinal++) {
       const { values } = this.run.history.state(ordinal);
-      if (found.every(([key, value]) => values.get(key) === value)) return;
+      if (found.every(([key, value]) => isSame(value, values.get(key)))) return;
     }
     const shown = found.map(([key, value]) => `${key}: ${String(value).slice(0, 12)}`).join(", ");
     assert.fail(`no state after writes ${written}-${issued} shows ${shown}`);

@@ -219,7 +219,8 @@ export class History {
 
 /** The ordinal of the write that stored a value, or undefined if none of a history did. */
 export function ordinalOf(value: unknown): number | undefined {
-  const own = typeof value === "string" ? Number(value.slice(0, value.indexOf(":"))) : NaN;
+  const text = textOf(value);
+  const own = typeof text === "string" ? Number(text.slice(0, text.indexOf(":"))) : NaN;
   return Number.isSafeInteger(own) ? own : undefined;
 }
 
@@ -230,10 +231,15 @@ function liveAt({ keys, values, times }: State, nowMs: number): State {
   return { keys: live, values: new Map(live.map((key) => [key, values.get(key)])), times };
 }
 
-function isSame(value: unknown, expected: unknown): boolean {
+/** Whether a value is the one that a history has. What was put as a stream comes as bytes. */
+export function isSame(value: unknown, expected: unknown): boolean {
   // Only what was there before the first write may be anything but a string.
-  return value === expected ||
-    (typeof expected !== "string" && isDeepStrictEqual(value, expected));
+  if (typeof expected === "string") return textOf(value) === expected;
+  return value === expected || isDeepStrictEqual(value, expected);
+}
+
+function textOf(value: unknown): unknown {
+  return value instanceof Uint8Array ? new TextDecoder().decode(value) : value;
 }
 
 function requireSame(

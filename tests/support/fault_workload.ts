@@ -17,6 +17,9 @@ import { Random } from "./random.ts";
 /** Where every workload has its store. */
 export const DIRECTORY = "/db";
 
+/** Length of a chunk of a stream. */
+const STREAM_CHUNK_BYTES = 3000;
+
 /** Limits small enough for a few writes to flush and a few dozen to reach level 2. */
 export const smallOptions: Options = {
   memtableSizeBytes: 4096,
@@ -145,6 +148,24 @@ export class Run {
       ordinal,
       sync,
     );
+  }
+
+  /**
+   * Puts a value in several chunks. No other write may be issued before it has settled: it is
+   * committed at its end.
+   */
+  putStream(keyCount: number, valueBytes: number, sync = false): Promise<void> {
+    const { random } = this;
+    const key = `k${String(random.below(keyCount)).padStart(3, "0")}${this.keySuffix}`;
+    const value = `${this.history.nextOrdinal}:${letters(random.uint32(), valueBytes)}`;
+    const ordinal = this.history.issue([{ type: "put", key, value }]);
+    const call = this.store.putStream(key, chunksOf(value), sync ? { sync } : undefined)
+      .catch((error: unknown) => {
+        // The store has not failed.
+        if (error instanceof IoError) this.history.withdraw(ordinal);
+        throw error;
+      });
+    return this.#acknowledged(call, ordinal, sync);
   }
 
   /** Issues a batch of puts and, one in `deleteOneIn`, deletes. */
@@ -416,6 +437,17 @@ export class Run {
  */
 export function isShortage(error: unknown): boolean {
   return error instanceof IoError && error.osCode === "EMFILE";
+}
+
+function chunksOf(value: string): ReadableStream<Uint8Array> {
+  const bytes = new TextEncoder().encode(value);
+  let at = 0;
+  return new ReadableStream({
+    pull(controller): void {
+      if (at < bytes.length) controller.enqueue(bytes.slice(at, at += STREAM_CHUNK_BYTES));
+      else controller.close();
+    },
+  });
 }
 
 /** The arguments of a put. */

@@ -26,19 +26,50 @@ export interface RepairVictim {
 
 const KEYS = 120;
 
-/** Makes a store with tables in level 0 and below, deletions in all of them, and a log. */
-export async function repairVictim(): Promise<RepairVictim> {
+function keyOf(number: number): string {
+  return `k${String(number).padStart(3, "0")}`;
+}
+
+/** A value and when it expires, as the history has it. */
+function textOf(value: string, expiresAt: number | undefined): string {
+  return expiresAt === undefined ? value : `${value} until ${expiresAt}`;
+}
+
+/** When the values that expire do so: never during a test. */
+const FAR_AWAY = 8e15;
+
+/**
+ * Makes a store with tables in level 0 and below, deletions in all of them, and a log. With
+ * `hasAll` it also has deleted ranges, values that expire, and large values in files of their own.
+ */
+export async function repairVictim(hasAll = false): Promise<RepairVictim> {
   const fileSystem = new CloneableFileSystem();
   fileSystem.makeDirectorySync(DIRECTORY);
   const store = openFiles(fileSystem, {
     ...{ l0CompactionTrigger: 100, backgroundThread: false, memtableSizeBytes: 65536 },
     blockSizeBytes: 512,
+    ...(hasAll ? { largeValueBytes: 200 } : {}),
   });
   const random = new Random(17_020);
   const history = new Map<string, (string | undefined)[]>();
   const change = (round: number, count: number): void => {
     for (let i = 0; i < count; i++) {
-      const key = `k${String(random.below(KEYS)).padStart(3, "0")}`;
+      const number = random.below(KEYS);
+      const key = keyOf(number);
+      if (hasAll && random.below(12) === 0) {
+        const end = Math.min(KEYS, number + random.below(10));
+        store.deleteRangeSync({ gte: key, lt: keyOf(end) });
+        for (let n = number; n < end; n++) history.get(keyOf(n))?.push(undefined);
+        continue;
+      }
+      if (hasAll && random.below(4) === 0) {
+        const value = `${round}.${i} ${"L".repeat(random.pick([20, 300]))}`;
+        const expiresAt = random.below(2) === 0 ? FAR_AWAY : undefined;
+        store.putSync(key, value, expiresAt === undefined ? {} : { expiresAt });
+        if (!history.has(key)) history.set(key, [undefined]);
+        history.get(key)!.push(textOf(value, expiresAt));
+        continue;
+      }
       const value = random.below(4) === 0 ? undefined : `${round}.${i} ${"v".repeat(20)}`;
       if (value === undefined) store.deleteSync(key);
       else store.putSync(key, value);
@@ -54,6 +85,9 @@ export async function repairVictim(): Promise<RepairVictim> {
   }
   change(5, 40);
   const files = fileSystem.clone();
+  const { levels: [newest], values } = store.stats();
+  const held = [newest!.deletedRanges, newest!.expiring, values.files];
+  for (const count of held) assert.equal(count > 1, hasAll, `the tables hold ${held.join()}`);
   await store.close();
   const names = files.listSync(DIRECTORY);
   const tables = names.filter((name) => name.endsWith(".sst"));
@@ -62,7 +96,7 @@ export async function repairVictim(): Promise<RepairVictim> {
     fileSystem: files,
     history,
     tables,
-    logs: names.filter((name) => name.endsWith(".wal")),
+    logs: names.filter((name) => /\.(?:wal|val)$/.test(name)),
     manifest: names.find((name) => name.startsWith("MANIFEST"))!,
   };
 }
@@ -111,9 +145,12 @@ export function checkRepair(
 
 function contentAfterOpen(files: CloneableFileSystem): Record<string, unknown> {
   const store = openFiles(files, { backgroundThread: false });
-  const content = contentOf(store);
+  const content = Object.keys(contentOf(store)).map((key): [string, string] => {
+    const { value, expiresAt } = store.getEntrySync(key)!;
+    return [key, textOf(String(value), expiresAt)];
+  });
   store.closeSync();
-  return content;
+  return Object.fromEntries(content);
 }
 
 function requireUnchanged(files: CloneableFileSystem, when: string): void {

@@ -4,10 +4,16 @@
  */
 
 import { fileURLToPath } from "node:url";
-import type { RuntimeName } from "../../src/platform/natives.ts";
+import { type RuntimeName, runtimeName } from "../../src/platform/natives.ts";
 
 /** Every supported runtime. */
 export const runtimeNames: readonly Exclude<RuntimeName, "other">[] = ["node", "deno", "bun"];
+
+/**
+ * The one that runs this test. A test that is about a child of some runtime starts one of this
+ * runtime: the tests run on all three, and so each of them is tried, once.
+ */
+export const thisRuntime: typeof runtimeNames = runtimeNames.filter((name) => name === runtimeName);
 
 /**
  * The command that runs `script` (a path) under a runtime. Deno gets `denoPermissions`, all by

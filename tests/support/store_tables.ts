@@ -4,6 +4,7 @@ import { ByteWriter } from "../../src/bytes/byte_writer.ts";
 import { WeightedCache } from "../../src/cache/weighted_cache.ts";
 import { TableOutput, type TableOutputOptions } from "../../src/compaction/table_output.ts";
 import type { CompressionName } from "../../src/compression/compressor.ts";
+import type { Compressor } from "../../src/compression/compressor.ts";
 import { compressorFor } from "../../src/compression/compressors.ts";
 import { AT_END, type EntryView, NEEDS_LOAD } from "../../src/iterator/entry_cursor.ts";
 import type { KeySpan } from "../../src/iterator/key_spans.ts";
@@ -89,12 +90,18 @@ export function entryOf([key, value, expiresAt]: TestEntry): EntryView {
 export function outputOptions(
   fileSystem: FileSystem,
   directory: string,
-  options: { compression?: CompressionName; blockSizeBytes?: number; filter?: boolean } = {},
+  options: {
+    compression?: CompressionName;
+    /** Instead of `compression`. */
+    compressor?: Compressor;
+    blockSizeBytes?: number;
+    filter?: boolean;
+  } = {},
 ): TableOutputOptions {
   return {
     fileSystem,
     directory,
-    compressor: compressorFor(options.compression ?? "none", 1),
+    compressor: options.compressor ?? compressorFor(options.compression ?? "none", 1),
     blockSizeBytes: options.blockSizeBytes ?? 256,
     bloomFalsePositiveRate: options.filter ? 0.01 : false,
   };

@@ -107,12 +107,13 @@ test("ValueDecoder reads keys of Go's maps of any key type that has a text form 
 
 /** A time as Go writes it, and its milliseconds. */
 const times: readonly (readonly [hex: string, ms: number | undefined])[] = [
-  ["d6ff 6553f100", 1_700_000_000_000],
-  ["d6ff ffffffff", 4_294_967_295_000],
+  ["d7ff 00000004 6553f100", 1_700_000_000_000 + 1e-6],
+  // 0 in a longer form than Go and this library write.
+  ["c70cff 00000000 0000000000000000", 0],
   // 999,999,999 ns << 2 | bit 32 of the seconds.
   ["d7ff ee6b27fd 00000000", 4_294_967_296_000 + 999.999999],
-  // time.Time{}: -62,135,596,800 s.
-  ["c70cff 00000000 fffffff1886e0900", -62_135_596_800_000],
+  // A microsecond after time.Time{}: -62,135,596,800 s.
+  ["c70cff 000003e8 fffffff1886e0900", -62_135_596_800_000 + 1e-3],
   ["c70cff 3b9aca00 0000000000000000", undefined],
   ["c705ff 0000000000", undefined],
   ["d401 07", undefined],
@@ -130,9 +131,25 @@ test("Extension keeps what Go stored as one, recognises times, and is stored aga
   }
 });
 
+test("Times of Go that are whole milliseconds are read as Dates, and stored again byte for byte", () => {
+  const dates: readonly (readonly [hex: string, ms: number])[] = [
+    ["d6ff 6553f100", 1_700_000_000_000],
+    ["d6ff ffffffff", 4_294_967_295_000],
+    ["d7ff ee2e1f00 00000000", 999],
+    // time.Time{}
+    ["c70cff 00000000 fffffff1886e0900", -62_135_596_800_000],
+  ];
+  for (const [text, ms] of dates) {
+    const hex = text.replaceAll(" ", "");
+    const record = decoded(RECORD, `81a174${hex}`);
+    assert.deepEqual(record, { t: new Date(ms) }, hex);
+    assert.equal(encoded(record).slice(10), `81a174${hex}`);
+  }
+});
+
 test("Extension of every length comes back from a record", () => {
   for (const length of [0, 1, 2, 3, 4, 5, 8, 9, 16, 17, 255, 256, 65_535, 65_536]) {
-    for (const type of [-128, -1, 0, 127]) {
+    for (const type of [-128, -2, 0, 127]) {
       const item = new Extension(type, new Uint8Array(length).fill(length));
       const hex = encoded([item]).slice(10);
       assert.deepEqual(decoded(MSGPACK, hex), [item], `${length} bytes of type ${type}`);

@@ -103,7 +103,10 @@ test("A merge arrives with the same tables, and without the buffers that their k
   assert.deepEqual(compactionFrom(sent(plain)), {
     ...compaction,
     inputs: [
-      { level: 0, tables: [{ ...tableOf("7[d-k]"), deletedSpans }, tableOf("6[a-z]!g")] },
+      {
+        level: 0,
+        tables: [tableMetadata({ ...tableOf("7[d-k]"), deletedSpans }), tableOf("6[a-z]!g")],
+      },
       compaction.inputs[1],
     ],
   });

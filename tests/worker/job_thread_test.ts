@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import * as path from "node:path";
 import { test } from "node:test";
 import { ByteWriter } from "../../src/bytes/byte_writer.ts";
-import type { Compaction } from "../../src/compaction/compaction.ts";
+import type { Compaction, CompactionInput } from "../../src/compaction/compaction.ts";
 import { flushJob } from "../../src/compaction/flush_job.ts";
 import { JobThread } from "../../src/worker/job_thread.ts";
 import { mergeJob } from "../../src/compaction/merge_job.ts";
@@ -364,6 +364,18 @@ test("Small jobs start no thread", async () => {
     await systemScheduler.yield();
   }
   assert.equal(all.thread.isInUse, false);
+});
+
+test("A merge of small tables that moves many large values is a job for the thread", async () => {
+  using all = setup({ minJobBytes: 1 << 20 });
+  const compaction = someMerge(all, 10);
+  const [{ level, tables }] = compaction.inputs as [CompactionInput];
+  const valueUses = [7, 8].map((number) => ({
+    ...{ kind: 1, number, sizeBytes: 4 << 20, usedBytes: 1 << 20, entryCount: 10 } as const,
+  }));
+  const inputs = [{ level, tables: tables.map((table) => ({ ...table, valueUses })) }];
+  assert.equal(all.thread.takesMerge({ ...compaction, inputs, moves: [9] }), false);
+  await comeUp(all.thread, { ...compaction, inputs, moves: [7] });
 });
 
 test("Stores share one thread: it works for each of them as for one, and ends with the last one", async () => {

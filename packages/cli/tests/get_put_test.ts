@@ -19,6 +19,7 @@ test("A literal is stored as its type, and shown as the same literal on a termin
     `"with \\"quotes\\""`,
     "x'00ff'",
     `{"a": [1, 2n, x'00', null, ext(5, x'01')], "b": {}}`,
+    `{"at": date(2026-11-30T20:40:00.123Z)}`,
   ];
   for (const [index, literal] of literals.entries()) {
     const put = await run([db, "put", `k${index}`, literal, "--create"]);

@@ -131,6 +131,25 @@ test("WHERE finds by key and by value, with the kinds of SQL", async () => {
   }
 });
 
+test("Dates in records are compared with texts of ISO 8601, and sorted", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db, [
+    ["a", { at: new Date("2026-11-30T20:40:00.123Z") }],
+    ["b", { at: new Date(-5) }],
+    ["c", { at: "2026" }],
+  ]);
+  assert.deepEqual(await keys(db, "v.at > '2026-11-30'"), ["a"]);
+  assert.deepEqual(await keys(db, "v.at < '2026-11-30 21:40:00+01:00'"), ["b", "c"]);
+  assert.deepEqual(await keys(db, "v.at = '2026-11-30T20:40:00.123Z'"), ["a"]);
+  assert.deepEqual(await keys(db, "v.at >= 'no time'"), []);
+  assert.deepEqual(await rows(db, "SELECT k, v.at FROM kv ORDER BY v.at"), [
+    { k: "c", at: "2026" },
+    { k: "b", at: { $date: "1969-12-31T23:59:59.995Z" } },
+    { k: "a", at: { $date: "2026-11-30T20:40:00.123Z" } },
+  ]);
+});
+
 test("ORDER BY, LIMIT, OFFSET and aggregates", async () => {
   using folder = temporaryFolder();
   const db = folder.at("db");

@@ -11,6 +11,8 @@ import {
   StoreError,
   type Value,
 } from "@tinykvs/core/contract";
+import { ownedBytes } from "./owned_bytes.ts";
+import { decodeText } from "./text.ts";
 import { decodeValue, encodeValue } from "./value_codec.ts";
 
 /** The longest key in bytes: an entry of PostgreSQL's index has at most 2704 bytes. */
@@ -156,18 +158,24 @@ export function isEmpty(
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** A key as reads show it. @throws {StoreError} it is not UTF-8, and shall be text */
+/**
+ * A key as reads show it; it may be a part of the bytes.
+ *
+ * @throws {StoreError} it is not UTF-8, and shall be text
+ */
 export function shownKey(
-  key: Uint8Array,
+  bytes: Uint8Array,
   encoding: KeyEncoding,
+  start = 0,
+  end: number = bytes.length,
 ): string | Uint8Array {
-  if (encoding === "bytes") return new Uint8Array(key);
+  if (encoding === "bytes") return ownedBytes(bytes, start, end);
   try {
-    return decoder.decode(key);
+    return decodeText(bytes, start, end);
   } catch (cause) {
     throw new StoreError(
       "KEY_ENCODING",
-      `Cannot show a key of ${key.length} bytes as text: it is not UTF-8; read it with ` +
+      `Cannot show a key of ${end - start} bytes as text: it is not UTF-8; read it with ` +
         'keyEncoding "bytes"',
       { cause },
     );

@@ -6,6 +6,7 @@
 import { StoreError } from "@tinykvs/core/contract";
 import type { Parameter, Row, Statement } from "./driver.ts";
 import { compare, isEmpty, keyAfter } from "./operations.ts";
+import { keyOf, rowLength, valueLength } from "./page_row.ts";
 import { pageIndex, SMALL_VALUE_BYTES, type Statements } from "./statements.ts";
 
 /** The bytes after which a page ends. One entry may be larger. */
@@ -46,7 +47,7 @@ interface Page {
   readonly isLast: boolean;
 }
 
-/** The rows of a range: key, value, version, time of expiry. */
+/** The rows of a range: key, value, version, time of expiry. See page_row.ts. */
 export class PageSource {
   readonly #reader: PageReader;
   readonly #reverse: boolean;
@@ -230,15 +231,15 @@ export class PageSource {
       isSmall,
     );
     const all = await this.#reader.read(statement, parameters);
-    const large = isSmall && this.#withValues ? all.findIndex((row) => row[1] === null) : -1;
+    const large = isSmall && this.#withValues ? all.findIndex((row) => valueLength(row) === 0) : -1;
     // The next page begins with the large value, and has bounded bytes.
     const rows = large < 0 ? all : all.slice(0, large);
     const isFull = all.length >= limit || (!isSmall && bytesOf(rows) >= PAGE_BYTES);
     if (rows.length > 0) {
-      const last = rows.at(-1)![0] as Uint8Array;
+      const last = keyOf(rows.at(-1)!);
       // Bounds that were changed meanwhile belong to another scan.
       if (this.#lower === lower && this.#upper === upper) {
-        if (this.#reverse) this.#upper = last;
+        if (this.#reverse) this.#upper = last.slice();
         else this.#lower = keyAfter(last);
       }
       this.#expect(rows, this.#pageRows * 4);
@@ -252,9 +253,8 @@ export class PageSource {
     let bytes = 0;
     let largest = 0;
     for (const row of rows) {
-      const length = (row[1] as Uint8Array | null)?.length ?? 0;
-      bytes += (row[0] as Uint8Array).length + length;
-      if (length > largest) largest = length;
+      bytes += rowLength(row);
+      largest = Math.max(largest, valueLength(row));
     }
     const fitting = Math.ceil(PAGE_BYTES / Math.max(1, bytes / rows.length));
     this.#pageRows = Math.max(16, Math.min(MAX_ROWS, most, fitting));
@@ -264,8 +264,6 @@ export class PageSource {
 
 function bytesOf(rows: readonly Row[]): number {
   let bytes = 0;
-  for (const row of rows) {
-    bytes += (row[0] as Uint8Array).length + ((row[1] as Uint8Array | null)?.length ?? 0);
-  }
+  for (const row of rows) bytes += rowLength(row);
   return bytes;
 }

@@ -70,7 +70,7 @@ export function postgresDriver(
       max: 1,
       max_lifetime: null,
       idle_timeout: 0,
-      // The limit of the client begins anew with each attempt.
+      // The limit of the client begins again with each attempt.
       connect_timeout: 0,
       socket: sockets.make,
       fetch_types: false,

@@ -22,6 +22,7 @@ import type { Row } from "./driver.ts";
 import type { Stored } from "./lane.ts";
 import type { Moment } from "./moment.ts";
 import { checkedKey, idOf, isEmpty, shownKey } from "./operations.ts";
+import { shownKeyOf, shownValueOf } from "./page_row.ts";
 import { decodeValue } from "./value_codec.ts";
 import { keyParameters } from "./write_request.ts";
 
@@ -230,8 +231,8 @@ export function cursorAt(
   const bounds = boundsOf(range);
   const shown = bounds.keyEncoding ?? encoding;
   return scanAt(backend, moment, time, bounds, true, requireOpen, (row) => [
-    shownKey(row[0] as Uint8Array, shown),
-    decodeValue(row[1] as Uint8Array),
+    shownKeyOf(row, shown),
+    shownValueOf(row),
   ]);
 }
 
@@ -253,7 +254,7 @@ export function keysAt(
     bounds,
     false,
     requireOpen,
-    (row) => shownKey(row[0] as Uint8Array, shown),
+    (row) => shownKeyOf(row, shown),
   );
 }
 

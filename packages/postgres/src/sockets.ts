@@ -1,7 +1,8 @@
 /**
  * The sockets of one object of postgres.js. The client connects again by itself, also after its
  * end, and its end leaves a socket open that the server does not close. So this package makes the
- * sockets: each host is tried once, there is no second connection, and each socket can be destroyed.
+ * sockets: each host is tried once, there is no second connection, and each socket can be
+ * destroyed.
  */
 
 import { Socket } from "node:net";

@@ -2,6 +2,7 @@
 
 import type { Statement } from "./driver.ts";
 import type { Names } from "./names.ts";
+import { packedColumn } from "./page_row.ts";
 
 /** Statements by what they do. */
 export interface Statements {
@@ -44,7 +45,7 @@ export const SMALL_VALUE_BYTES = 2048;
 /**
  * Which page statement. A plain one has neither versions nor times of expiry. One of small values
  * is bounded by its rows alone: to sum the bytes of each row before it costs the server more than
- * to find the rows.
+ * to find the rows. A plain one of small values has packed rows.
  */
 export function pageIndex(
   reverse: boolean,
@@ -73,11 +74,13 @@ export function statementsOf(names: Names): Statements {
     const rest = index & 8 ? "" : ", ver, exp";
     const where = `WHERE k >= $1::bytea ${upper} AND ${alive}`;
     if (index & 16) {
-      const small = `CASE WHEN length(v) <= ${SMALL_VALUE_BYTES} THEN v END AS v`;
+      const small = `CASE WHEN length(v) <= ${SMALL_VALUE_BYTES} THEN v END`;
+      const columns = index & 8
+        ? packedColumn(index & 1 ? small : undefined)
+        : `k, ${index & 1 ? `${small} AS v` : value}${rest}`;
       return statement(
         `page_${index}`,
-        `SELECT k, ${index & 1 ? small : value}${rest} FROM ${table}
-         ${where} ${order} LIMIT $4::bigint`,
+        `SELECT ${columns} FROM ${table} ${where} ${order} LIMIT $4::bigint`,
       );
     }
     return statement(

@@ -1,10 +1,12 @@
 /**
  * Values as bytes: one byte for the type, then the content. The types have the numbers of the
- * embedded store. Records are MessagePack: numbers are float64, bigints int64 or uint64, so that
- * each comes back as what it was.
+ * embedded store. Records are MessagePack: numbers are float64, bigints int64 or uint64, Dates
+ * timestamps of 96 bits, so that each comes back as what it was.
  */
 
 import { StoreError, type Value } from "@tinykvs/core/contract";
+import { ownedBytes } from "./owned_bytes.ts";
+import { decodeText } from "./text.ts";
 
 const INT64 = 1;
 const FLOAT64 = 2;
@@ -14,7 +16,6 @@ const BYTES = 5;
 const RECORD = 8;
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The bytes of a value that was checked by `copyValue`. */
 export function encodeValue(value: Value): Uint8Array {
@@ -44,22 +45,22 @@ export function encodeValue(value: Value): Uint8Array {
   }
 }
 
-/** The value of bytes. @throws {StoreError} they are damaged, or of a newer version */
-export function decodeValue(bytes: Uint8Array): Value {
+/** The value of bytes from `start` on. @throws {StoreError} they are damaged, or of a newer version */
+export function decodeValue(bytes: Uint8Array, start = 0): Value {
   try {
-    switch (bytes[0]) {
+    switch (bytes[start]) {
       case INT64:
-        return viewOf(bytes).getBigInt64(1);
+        return viewOf(bytes).getBigInt64(start + 1);
       case FLOAT64:
-        return viewOf(bytes).getFloat64(1);
+        return viewOf(bytes).getFloat64(start + 1);
       case BOOL:
-        return bytes[1] === 1;
+        return bytes[start + 1] === 1;
       case STRING:
-        return decoder.decode(bytes.subarray(1));
+        return decodeText(bytes, start + 1, bytes.length);
       case BYTES:
-        return new Uint8Array(bytes.subarray(1));
+        return ownedBytes(bytes, start + 1, bytes.length);
       case RECORD: {
-        const reader = new Reader(bytes, viewOf(bytes));
+        const reader = new Reader(bytes, viewOf(bytes), start + 1);
         const value = reader.item();
         if (reader.at !== bytes.length) {
           throw new RangeError("bytes are left over");
@@ -67,12 +68,12 @@ export function decodeValue(bytes: Uint8Array): Value {
         return value as Value;
       }
       default:
-        throw new RangeError(`the type is ${bytes[0]}`);
+        throw new RangeError(`the type is ${bytes[start]}`);
     }
   } catch (error) {
     throw new StoreError(
       "CORRUPTION",
-      `Cannot decode a value of ${bytes.length} bytes: ${(error as Error).message}`,
+      `Cannot decode a value of ${bytes.length - start} bytes: ${(error as Error).message}`,
       { cause: error },
     );
   }
@@ -136,12 +137,21 @@ class Writer {
       for (const part of item) this.item(part);
       return;
     }
+    if (item instanceof Date) return this.#date(item.getTime());
     const entries = Object.entries(item as object);
     this.#head(entries.length, undefined, 0xde, 0xdf, 0x80);
     for (const [name, part] of entries) {
       this.#text(name);
       this.item(part);
     }
+  }
+
+  #date(ms: number): void {
+    const seconds = Math.floor(ms / 1000);
+    const at = this.#room(15);
+    this.#bytes.set([0xc7, 12, 0xff], at);
+    this.#view.setUint32(at + 3, (ms - seconds * 1000) * 1_000_000);
+    this.#view.setBigInt64(at + 7, BigInt(seconds));
   }
 
   #text(text: string): void {
@@ -197,11 +207,12 @@ class Writer {
 class Reader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
-  at = 1;
+  at: number;
 
-  constructor(bytes: Uint8Array, view: DataView) {
+  constructor(bytes: Uint8Array, view: DataView, at: number) {
     this.#bytes = bytes;
     this.#view = view;
+    this.at = at;
   }
 
   item(): unknown {
@@ -229,6 +240,8 @@ class Reader {
         const length = this.#length(tag - 0xc4);
         return this.#bytes.slice(this.#step(length), this.at);
       }
+      case 0xc7:
+        return this.#date(at);
       case 0xd9:
       case 0xda:
       case 0xdb:
@@ -249,9 +262,20 @@ class Reader {
     return size === 1 ? this.#view.getUint16(this.#step(2)) : this.#view.getUint32(this.#step(4));
   }
 
+  #date(at: number): Date {
+    this.#step(14);
+    const ms = Number(this.#view.getBigInt64(at + 7)) * 1000 +
+      this.#view.getUint32(at + 3) / 1_000_000;
+    const date = new Date(ms);
+    if (
+      this.#bytes[at + 1] === 12 && this.#bytes[at + 2] === 0xff && date.getTime() === ms
+    ) return date;
+    throw new RangeError(`the extension at ${at} is not a time in milliseconds`);
+  }
+
   #text(length: number): string {
     const at = this.#step(length);
-    return decoder.decode(this.#bytes.subarray(at, this.at));
+    return decodeText(this.#bytes, at, this.at);
   }
 
   #array(length: number): unknown[] {

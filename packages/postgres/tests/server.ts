@@ -22,6 +22,8 @@ export interface Server {
   kill(): Promise<void>;
   /** The number of clients that are connected. */
   clients(): number;
+  /** The numbers of all its processes. */
+  processes(): number[];
   /** Kills the backend of one client by SIGKILL. False if there is no client. */
   killBackend(): boolean;
   /** Starts it again on the same port. */
@@ -218,6 +220,7 @@ export async function startServer(
     start,
     kill: () => end("SIGKILL"),
     clients: () => backends().length,
+    processes: () => [Number(status()[0]), ...childrenOf(status()[0]!)],
     killBackend: () => {
       const [pid] = backends();
       return pid !== undefined && killNow(pid);

@@ -1,9 +1,9 @@
 /**
  * The iterators of a Level database, which read cursors of the store in groups.
  *
- * Level's `next` returns one entry at a time, and each call costs several promises. So an iterator
- * takes entries from its cursor in groups. The first group has one entry, because many callers need
- * only one, and each group is twice as large as the one before.
+ * Each call of Level's own `next` waits for several promises. So `next` here returns an item that
+ * is in memory by itself, and leaves all else to Level: reading the next group, the end, and every
+ * error.
  */
 
 import {
@@ -12,122 +12,25 @@ import {
   type AbstractLevel,
   AbstractValueIterator,
 } from "abstract-level";
-import type { Cursor } from "../../contract/cursor.ts";
-import type { Range } from "../../contract/range.ts";
 import type { Reader } from "../../contract/reader.ts";
 import type { Value } from "../../value/value.ts";
-import { abortedBy } from "./level_errors.ts";
-import { type Data, type Format, keyIn, toStore, valueIn } from "./formats.ts";
-
-/** The most entries that `next` reads ahead. Entries may be large. */
-const MAX_GROUP = 64;
-
-/**
- * A range in Level's form: bounds and encodings are formats, and a `limit` of -1 means no limit.
- */
-export interface LevelRange {
-  gt?: Data;
-  gte?: Data;
-  lt?: Data;
-  lte?: Data;
-  reverse?: boolean;
-  limit?: number;
-  keyEncoding?: string;
-  valueEncoding?: string;
-  keys?: boolean;
-  values?: boolean;
-  signal?: AbortSignal | null;
-  snapshot?: unknown;
-}
+import { type Data, type Format, keyIn, valueIn } from "./formats.ts";
+import { Groups } from "./item_groups.ts";
+import type { LevelRange } from "./level_range.ts";
 
 type Database = AbstractLevel<Data, unknown, unknown>;
-type Item = Data | [Data | undefined, Data | undefined];
+type Decode = (data: Data) => unknown;
 
-/** Converts a range of Level to a range of the store. */
-export function storeRange(range: LevelRange): Range {
-  const result: Range = { keyEncoding: "bytes" };
-  // As in Level, the inclusive bound takes precedence over the exclusive one.
-  if (range.gte !== undefined) result.gte = toStore(range.gte);
-  else if (range.gt !== undefined) result.gt = toStore(range.gt);
-  if (range.lte !== undefined) result.lte = toStore(range.lte);
-  else if (range.lt !== undefined) result.lt = toStore(range.lt);
-  if (range.reverse === true) result.reverse = true;
-  if (range.limit !== undefined && range.limit >= 0) result.limit = range.limit;
-  if (range.signal !== undefined && range.signal !== null) {
-    result.signal = range.signal;
-  }
-  return result;
-}
+/** The symbols under which Level passes the encodings of an iterator. Its types lack them. */
+const symbols = AbstractIterator as unknown as {
+  readonly keyEncoding: symbol;
+  readonly valueEncoding: symbol;
+};
 
-/** Takes items from a cursor in groups, for one iterator of Level. */
-class Groups<T extends Item> {
-  readonly #cursor: Cursor<unknown>;
-  readonly #signal: AbortSignal | undefined;
-  readonly #convert: (item: never) => T;
-  #items: T[] = [];
-  #at = 0;
-  #nextCount = 1;
-  #isOver = false;
-
-  constructor(
-    cursor: Cursor<unknown>,
-    convert: (item: never) => T,
-    range: LevelRange,
-  ) {
-    this.#cursor = cursor;
-    this.#convert = convert;
-    this.#signal = range.signal ?? undefined;
-  }
-
-  async next(): Promise<T | undefined> {
-    if (this.#at === this.#items.length) {
-      if (this.#isOver) return undefined;
-      this.#items = await this.#take(this.#nextCount);
-      this.#at = 0;
-      this.#nextCount = Math.min(MAX_GROUP, this.#nextCount * 2);
-    }
-    return this.#items[this.#at++];
-  }
-
-  async nextv(size: number): Promise<T[]> {
-    const items = this.#items.slice(this.#at, this.#at + size);
-    this.#at += items.length;
-    if (items.length === size || this.#isOver) return items;
-    const more = await this.#take(size - items.length);
-    return items.length === 0 ? more : items.concat(more);
-  }
-
-  seek(target: Data): void {
-    this.#forget();
-    this.#nextCount = 1;
-    this.#isOver = false;
-    this.#cursor.seek(toStore(target));
-  }
-
-  async close(): Promise<void> {
-    this.#forget();
-    await this.#cursor.close();
-  }
-
-  async #take(count: number): Promise<T[]> {
-    let items: unknown[];
-    try {
-      items = await this.#cursor.nextMany(count);
-      // Entries in memory were read during the call, so the signal may have been aborted since.
-      this.#signal?.throwIfAborted();
-    } catch (error) {
-      throw abortedBy(this.#signal, error);
-    }
-    if (items.length < count) this.#isOver = true;
-    const convert = this.#convert as (item: unknown) => T;
-    for (let i = 0; i < items.length; i++) items[i] = convert(items[i]);
-    return items as T[];
-  }
-
-  #forget(): void {
-    this.#items = [];
-    this.#at = 0;
-  }
+/** The function that makes what the user sees from what is stored. */
+function decoderOf(range: LevelRange, symbol: symbol): Decode {
+  const encoding = (range as Record<symbol, { decode: Decode }>)[symbol]!;
+  return (data) => encoding.decode(data);
 }
 
 /** Groups of pairs, without the half that the caller does not need. */
@@ -141,13 +44,13 @@ function pairGroups(
     const convert = (
       key: Data,
     ): [Data, undefined] => [keyIn(keys, key), undefined];
-    return new Groups(reader.keys(storeRange(range)), convert, range);
+    return new Groups((range) => reader.keys(range), convert, range);
   }
   if (range.keys === false) {
     const convert = (
       value: Value,
     ): [undefined, Data] => [undefined, valueIn(values, value)];
-    return new Groups(reader.values(storeRange(range)), convert, range);
+    return new Groups((range) => reader.values(range), convert, range);
   }
   // The pair is new, and nobody else uses it.
   const convert = (pair: [Data, Value]): [Data, Data] => {
@@ -155,12 +58,16 @@ function pairGroups(
     pair[1] = valueIn(values, pair[1]);
     return pair as [Data, Data];
   };
-  return new Groups(reader.entries(storeRange(range)), convert, range);
+  return new Groups((range) => reader.entries(range), convert, range);
 }
 
 /** The result of `db.iterator()`. */
 export class LevelIterator extends AbstractIterator<Database, unknown, unknown> {
   readonly #groups: Groups<[Data | undefined, Data | undefined]>;
+  readonly #decodeKey: Decode;
+  readonly #decodeValue: Decode;
+  /** The number of items that Level has not seen. */
+  #shown = 0;
 
   /** Opens a cursor on the reader's present state. */
   constructor(db: Database, reader: Reader, range: LevelRange) {
@@ -168,6 +75,31 @@ export class LevelIterator extends AbstractIterator<Database, unknown, unknown> 
     const groups = pairGroups(reader, range);
     super(db, range as never);
     this.#groups = groups;
+    this.#decodeKey = decoderOf(range, symbols.keyEncoding);
+    this.#decodeValue = decoderOf(range, symbols.valueEncoding);
+  }
+
+  /** The number of entries that were shown. */
+  override get count(): number {
+    return super.count + this.#shown;
+  }
+
+  /** The next entry, or undefined at the end. */
+  override next(): Promise<[unknown, unknown] | undefined> {
+    const pair = this.#groups.peek();
+    if (pair === undefined) return super.next();
+    const [key, value] = pair;
+    const result = pair as [unknown, unknown];
+    try {
+      const shown = key === undefined ? undefined : this.#decodeKey(key);
+      if (value !== undefined) result[1] = this.#decodeValue(value);
+      result[0] = shown;
+    } catch {
+      return super.next();
+    }
+    this.#groups.skip();
+    this.#shown++;
+    return Promise.resolve(result);
   }
 
   /** The next entry, for Level. */
@@ -194,18 +126,42 @@ export class LevelIterator extends AbstractIterator<Database, unknown, unknown> 
 /** The result of `db.keys()`. */
 export class LevelKeyIterator extends AbstractKeyIterator<Database, unknown> {
   readonly #groups: Groups<Data>;
+  readonly #decode: Decode;
+  /** The number of items that Level has not seen. */
+  #shown = 0;
 
   /** Opens a cursor on the reader's present state. */
   constructor(db: Database, reader: Reader, range: LevelRange) {
     const format = range.keyEncoding as Format;
     const convert = (key: Data): Data => keyIn(format, key);
     const groups = new Groups<Data>(
-      reader.keys(storeRange(range)),
+      (range) => reader.keys(range),
       convert,
       range,
     );
     super(db, range as never);
     this.#groups = groups;
+    this.#decode = decoderOf(range, symbols.keyEncoding);
+  }
+
+  /** The number of keys that were shown. */
+  override get count(): number {
+    return super.count + this.#shown;
+  }
+
+  /** The next key, or undefined at the end. */
+  override next(): Promise<unknown> {
+    const data = this.#groups.peek();
+    if (data === undefined) return super.next();
+    let result: unknown;
+    try {
+      result = this.#decode(data);
+    } catch {
+      return super.next();
+    }
+    this.#groups.skip();
+    this.#shown++;
+    return Promise.resolve(result);
   }
 
   /** The next key, for Level. */
@@ -232,18 +188,42 @@ export class LevelKeyIterator extends AbstractKeyIterator<Database, unknown> {
 /** The result of `db.values()`. */
 export class LevelValueIterator extends AbstractValueIterator<Database, unknown, unknown> {
   readonly #groups: Groups<Data>;
+  readonly #decode: Decode;
+  /** The number of items that Level has not seen. */
+  #shown = 0;
 
   /** Opens a cursor on the reader's present state. */
   constructor(db: Database, reader: Reader, range: LevelRange) {
     const format = range.valueEncoding as Format;
     const convert = (value: Value): Data => valueIn(format, value);
     const groups = new Groups<Data>(
-      reader.values(storeRange(range)),
+      (range) => reader.values(range),
       convert,
       range,
     );
     super(db, range as never);
     this.#groups = groups;
+    this.#decode = decoderOf(range, symbols.valueEncoding);
+  }
+
+  /** The number of values that were shown. */
+  override get count(): number {
+    return super.count + this.#shown;
+  }
+
+  /** The next value, or undefined at the end. */
+  override next(): Promise<unknown> {
+    const data = this.#groups.peek();
+    if (data === undefined) return super.next();
+    let result: unknown;
+    try {
+      result = this.#decode(data);
+    } catch {
+      return super.next();
+    }
+    this.#groups.skip();
+    this.#shown++;
+    return Promise.resolve(result);
   }
 
   /** The next value, for Level. */

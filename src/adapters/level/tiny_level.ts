@@ -24,13 +24,8 @@ import { clearRange } from "../clear_range.ts";
 import { type Data, type Format, toStore, valueIn } from "./formats.ts";
 import { deleteData, LevelBatch, putData, writeOptions } from "./level_batch.ts";
 import { LevelError, notOpen } from "./level_errors.ts";
-import {
-  LevelIterator,
-  LevelKeyIterator,
-  type LevelRange,
-  LevelValueIterator,
-  storeRange,
-} from "./level_iterators.ts";
+import { LevelIterator, LevelKeyIterator, LevelValueIterator } from "./level_iterators.ts";
+import { type LevelRange, storeRange } from "./level_range.ts";
 import { addAll, isQuick, type QuickDatabase } from "./quick_batch.ts";
 import { requireLocation, splitOptions, type TinyLevelOptions } from "./level_options.ts";
 import { LevelSnapshot } from "./level_snapshot.ts";

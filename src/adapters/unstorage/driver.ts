@@ -9,8 +9,9 @@ import type { PutTime } from "../../contract/writer.ts";
 import { isBytes } from "../../bytes/is_bytes.ts";
 import { wallClockMs } from "../../platform/wall_clock.ts";
 import { unwrap, wrap } from "../any_value.ts";
-import { clearRange } from "../clear_range.ts";
+import { clearKeys, clearRange } from "../clear_range.ts";
 import { type HandleOptions, StoreHandle } from "../store_handle.ts";
+import { ItemWatches } from "./item_watches.ts";
 
 /** Options of {@linkcode tinykvsDriver}: the store's, and the driver's own. */
 export interface TinykvsDriverOptions extends HandleOptions {
@@ -89,6 +90,14 @@ export interface TinykvsDriver {
   getKeys(base?: string): Promise<string[]>;
   /** Removes all items whose keys begin with `base`. */
   clear(base?: string): Promise<void>;
+  /**
+   * Reports every change of an item soon after it, whoever makes it in this process. Resolves to a
+   * function that ends this. A deletion of a range by others does not name its items, so it is not
+   * reported.
+   */
+  watch(
+    callback: (event: "update" | "remove", key: string) => unknown,
+  ): Promise<() => Promise<void>>;
   /** Closes the store if nobody else shares it. */
   dispose(): Promise<void>;
 }
@@ -99,8 +108,8 @@ const GROUP = 64;
 /**
  * Makes a driver on a store for `createStorage` of unstorage and Nitro.
  *
- * Items expire in the store, which also frees their space. `watch` sees changes made through the
- * storage. It does not see changes that others make in the store.
+ * Items expire in the store, which also frees their space. `watch` sees changes of items by anybody
+ * who has the store in this process. It does not see that an item expires.
  *
  * @throws {TypeError} neither a path nor a store is given, or both
  *
@@ -125,6 +134,7 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     );
   }
   const handle = new StoreHandle(place, rest, "unstorage driver");
+  const watches = new ItemWatches(base);
   const whole = (key: string): string => base + key;
   const timeOf = (
     own?: TinykvsItemOptions,
@@ -200,12 +210,18 @@ export function tinykvsDriver(options: TinykvsDriverOptions): TinykvsDriver {
     },
     async clear(under = "") {
       const store = await handle.get();
-      await clearRange(store, store, {
-        prefix: whole(under),
-        keyEncoding: "bytes",
-      }, undefined);
+      const range: Range = { prefix: whole(under), keyEncoding: "bytes" };
+      // A deleted range does not name its items, so whoever watches gets a deletion of each one.
+      if (watches.isEmpty) await clearRange(store, store, range, undefined);
+      else await clearKeys(store, store, range, undefined);
     },
-    dispose: () => handle.close(),
+    async watch(callback) {
+      return watches.start(await handle.get(), callback);
+    },
+    async dispose() {
+      await watches.endAll();
+      await handle.close();
+    },
   };
 }
 

@@ -1,5 +1,7 @@
 /** The few assertions that the suite needs, on every runtime. */
 
+import { msOfDate } from "../clock.ts";
+
 /** Throws unless the two are equal, type for type: NaN equals NaN, 0 does not equal -0. */
 export function equal(found: unknown, expected: unknown, what = "the result"): void {
   if (isAlike(found, expected)) return;
@@ -40,6 +42,8 @@ function isAlike(a: unknown, b: unknown): boolean {
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
   if (ArrayBuffer.isView(a) !== ArrayBuffer.isView(b)) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const [time, otherTime] = [msOfDate(a), msOfDate(b)];
+  if (time !== undefined || otherTime !== undefined) return time === otherTime;
   const names = Object.keys(a);
   if (names.length !== Object.keys(b).length) return false;
   return names.every((name) =>
@@ -56,6 +60,7 @@ function show(value: unknown): string {
       return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}...` : value);
     case "object": {
       if (value === null) return "null";
+      if (msOfDate(value) !== undefined) return `the Date ${msOfDate(value)}`;
       const items = Array.isArray(value) || ArrayBuffer.isView(value)
         ? Array.from(value as ArrayLike<unknown>).slice(0, 30).map(show)
         : Object.entries(value).slice(0, 30).map(([name, item]) => `${name}: ${show(item)}`);

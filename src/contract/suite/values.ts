@@ -1,5 +1,6 @@
 /** Keys and values come back as they were stored, in the order of bytes, and within the limits. */
 
+import { dateAt } from "../clock.ts";
 import { compareKeys, keyBytes } from "../rules.ts";
 import {
   type Key,
@@ -18,6 +19,7 @@ const VALUES: readonly Value[] = [
   ...["", "text", "zero \0 inside", "\ufffd \u{1f600} \u00e9", "x".repeat(20_000)],
   ...[new Uint8Array(0), Uint8Array.of(0, 255, 128), new Uint8Array(20_000).fill(7)],
   ...[{}, [], { a: { b: [1, 2n, null, true, "x", { c: Uint8Array.of(1) }] } }, [[[]], {}]],
+  ...[-8.64e15, -1, 0, 1, 1_700_000_000_000, 8.64e15].map((ms) => ({ at: [dateAt(ms)] })),
   ...[{ "": 1, constructor: 2, ["__proto__"]: { polluted: true }, toJSON: 3 }],
 ];
 
@@ -36,6 +38,9 @@ const NO_VALUES: readonly [value: unknown, error: "TypeError" | "RangeError"][] 
   [2n ** 63n, "RangeError"],
   [-(2n ** 63n) - 1n, "RangeError"],
   [new Map(), "TypeError"],
+  [dateAt(0), "TypeError"],
+  [{ a: dateAt(NaN) }, "TypeError"],
+  [{ a: new Set() }, "TypeError"],
   [new (class Point {})(), "TypeError"],
   [new Uint16Array(1), "TypeError"],
   [[undefined], "TypeError"],
@@ -79,6 +84,18 @@ export function valueTests(test: StoreTest, maxKeyBytes: number = MAX_KEY_BYTES)
   test("A property that is undefined is left out of a record", async (store) => {
     await store.put("k", { a: undefined, b: 1 });
     equal(await store.get("k"), { b: 1 });
+  });
+
+  test("Dates with different times are different values", async (store) => {
+    await store.put("k", { at: dateAt(5) });
+    equal(await store.putIfEquals("k", 1, { at: dateAt(6) }), false, "whether 6 equals 5");
+    equal(await store.putIfEquals("k", 1, { at: {} }), false, "whether an object equals a Date");
+    equal(await store.putIfEquals("k", { at: {} }, { at: dateAt(5) }), true, "whether 5 equals 5");
+    equal(
+      await store.putIfEquals("k", 1, { at: dateAt(5) }),
+      false,
+      "whether a Date equals an object",
+    );
   });
 
   test("A record may be nested as deep as the limit says", async (store) => {

@@ -12,7 +12,7 @@ import { isRefusal } from "../../errors.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import type { Memtable } from "../../memtable/memtable.ts";
 import { ENTRIES_PER_PAUSE } from "../../platform/pacing.ts";
-import { IN_LOG, isReference, referredLength } from "../../value/value_reference.ts";
+import { IN_LOG, isInLog, isReference, referredLength } from "../../value/value_reference.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import { tableName } from "../../version/file_names.ts";
@@ -135,10 +135,12 @@ export class FlushQueue {
     const { memtable } = immutable;
     const newTable = (): number => fileNumber;
     const log = this.#valueLogOf(immutable);
-    if (log === undefined) return yield* flushJob(memtable, tableOutput, newTable);
-    const keepsLog = isWorthKeeping(log, yield* livingValueBytes(memtable));
+    const sizes = new Map(memtable.valueFiles);
+    if (log !== undefined) sizes.set(log.number, log.sizeBytes);
+    if (sizes.size === 0) return yield* flushJob(memtable, tableOutput, newTable);
+    const keepsLog = log === undefined || isWorthKeeping(log, yield* livingValueBytes(memtable));
     return yield* flushJob(memtable, tableOutput, newTable, {
-      sizes: new Map([[log.number, log.sizeBytes]]),
+      sizes,
       newValueFile: keepsLog ? undefined : () => versions.newFileNumber(),
     });
   }
@@ -147,7 +149,7 @@ export class FlushQueue {
   #valueLogOf({ memtable, logNumber }: ImmutableMemtable): ValueLog | undefined {
     return memtable.valueLog === undefined
       ? undefined
-      : { number: logNumber, sizeBytes: this.#state.logs.sizeOf(logNumber) };
+      : { number: logNumber, sizeBytes: this.#state.logs.fileSizeOf(logNumber) };
   }
 
   /**
@@ -162,12 +164,14 @@ export class FlushQueue {
     const { jobThread } = this.#state;
     // It may have ended since it was asked.
     const log = this.#valueLogOf(immutable);
-    // Values are moved here: with a memtable that is large enough for the thread they are few.
-    const isForThread = log === undefined ||
-      isWorthKeeping(log, yield* livingValueBytes(immutable.memtable));
-    if (isForThread && jobThread?.takesFlush(immutable.memtable)) {
+    // Values are moved here: with a memtable that is large enough for the thread they are few. The
+    // thread does not know the sizes of other files than the log.
+    const { memtable } = immutable;
+    const isForThread = memtable.valueFiles === undefined &&
+      (log === undefined || isWorthKeeping(log, yield* livingValueBytes(memtable)));
+    if (isForThread && jobThread?.takesFlush(memtable)) {
       try {
-        const flushed = yield* jobThread.flush(immutable.memtable, threadFileNumber, log);
+        const flushed = yield* jobThread.flush(memtable, threadFileNumber, log);
         if (flushed !== undefined) return flushed.table;
       } catch (error) {
         // The store can free some of its own descriptors (descriptor_sharing.ts). What the thread
@@ -208,17 +212,18 @@ function isWorthKeeping({ sizeBytes }: ValueLog, livingBytes: number): boolean {
   return sizeBytes - livingBytes <= MAX_DEAD_PART * livingBytes;
 }
 
-/** Bytes of the large values of a memtable's newest entries. */
+/** Bytes that a memtable's newest entries refer to in its log. */
 function* livingValueBytes(memtable: Memtable): Task<number> {
   // Nothing was written twice.
-  if (memtable.keyCount === memtable.entryCount) return memtable.valueBytes;
+  const isSimple = memtable.valueFiles === undefined;
+  if (isSimple && memtable.keyCount === memtable.entryCount) return memtable.valueBytes;
   let bytes = 0;
   let entries = 0;
   const cursor = memtable.wholeCursor();
   const { entry } = cursor;
   for (let at = cursor.seekToStart(); at === AT_ENTRY; at = cursor.advance()) {
     const { valueBytes, valueView, valueStart } = entry;
-    if (isReference(valueBytes, valueStart)) {
+    if (isReference(valueBytes, valueStart) && isInLog(valueBytes, valueStart)) {
       bytes += referredLength(valueBytes, valueView, valueStart);
     }
     if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;

@@ -65,9 +65,11 @@ export class IdleWatch {
 
   get #hidesValues(): boolean {
     const { memtable, versions, compaction, logs } = this.#state;
-    const { valueLog, valueBytes, valueCount, entryCount, keyCount } = memtable;
+    const { valueLog, valueFiles, valueBytes, valueCount, entryCount, keyCount } = memtable;
+    let fileBytes = valueLog === undefined ? 0 : logs.sizeOf(valueLog);
+    for (const sizeBytes of valueFiles?.values() ?? []) fileBytes += sizeBytes;
     return levelToSink(versions.current.tables, compaction, {
-      logBytes: valueLog === undefined ? 0 : logs.sizeOf(valueLog),
+      fileBytes,
       usedBytes: valueBytes,
       usedCount: valueCount,
       entryCount,

@@ -4,9 +4,10 @@
  * these compactions each run would leave one more table.
  */
 
-import { type Compaction, editOf, keptTables, totalSize } from "../../compaction/compaction.ts";
+import { editOf, keptTables } from "../../compaction/compaction.ts";
 import { mergeJob } from "../../compaction/merge_job.ts";
 import { pickCompaction } from "../../compaction/picker.ts";
+import { inputBytes } from "../../compaction/value_space.ts";
 import type { Task } from "../../platform/task.ts";
 import type { StoreState } from "../state/store_state.ts";
 
@@ -35,8 +36,4 @@ export function* tidyUp(state: StoreState): Task<void> {
       throw error;
     }
   }
-}
-
-function inputBytes({ inputs }: Compaction): number {
-  return inputs.reduce((sum, { tables }) => sum + totalSize(tables), 0);
 }

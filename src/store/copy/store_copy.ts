@@ -163,7 +163,6 @@ function* checkValues(
   const path = state.fileSystem.joinPath(state.directory, tableName(table.number));
   const reader = new TableReader(path, table, resources);
   const cursor = new TableCursor(reader, SCAN);
-  let bytes = new Uint8Array(CHUNK_BYTES);
   try {
     for (let at = cursor.seekToStart(); at !== AT_END; at = cursor.advance()) {
       while (at === NEEDS_LOAD) {
@@ -174,10 +173,7 @@ function* checkValues(
       const { valueBytes, valueStart } = cursor.entry;
       if (!isReference(valueBytes, valueStart)) continue;
       const values = versions.values.reader;
-      const request = values.requestOf(cursor.entry);
-      if (request.length > bytes.length) bytes = new Uint8Array(request.length);
-      values.readStoredSync(request, bytes, new DataView(bytes.buffer), 0);
-      yield undefined;
+      yield* values.check(values.requestOf(cursor.entry));
     }
   } finally {
     cursor.release?.();

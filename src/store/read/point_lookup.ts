@@ -163,6 +163,11 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
     return position === NEEDS_LOAD ? this.resumeWithoutValue() : position;
   }
 
+  /** Whether a large value is missing, and `resumeWithoutValue` shows the reference to it. */
+  get needsValue(): boolean {
+    return this.#missing === "value";
+  }
+
   /** Loads the missing piece. */
   loadSync(): void {
     if (this.#missing === "value") {

@@ -77,6 +77,20 @@ export class ReadPath {
     return this.#result(position, lookup, decode, snapshot ?? this.#state);
   }
 
+  /** As `getSync`, for a `decode` that takes a reference in place of a large value. */
+  getReferenceSync<T>(key: Key, decode: DecodeEntry<T>): T | undefined {
+    const lookup = this.#lookup;
+    let position = this.#find(lookup, key, undefined);
+    while (position === NEEDS_LOAD) {
+      if (lookup.needsValue) position = lookup.resumeWithoutValue();
+      else {
+        lookup.loadSync();
+        position = lookup.resume();
+      }
+    }
+    return this.#result(position, lookup, decode, this.#state);
+  }
+
   /**
    * As `getSync`. A block that is not in memory is read at once if the page cache is likely to have
    * it (read_pace.ts) and the calling stretch of code has not used up its turn of the event loop.

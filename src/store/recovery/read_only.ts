@@ -32,6 +32,7 @@ import {
   nameOfValues,
   namesWithinReach,
   tableName,
+  valueFileName,
 } from "../../version/file_names.ts";
 import type { Current } from "../../version/manifest_format.ts";
 import { VersionSet, type VersionState } from "../../version/version_set.ts";
@@ -160,6 +161,8 @@ function* readOnce(
   yield* replay.run(logNumbers);
   // The memtable may refer to large values in logs.
   const kept = new Set([...replay.valueLogs].map(logName).map(pathOf));
+  // A file that is missing by now was there when its log was: the next try finds another log.
+  pins.pinTables([...replay.valueFiles.keys()].map(valueFileName).map(pathOf));
   for (const path of logs) if (!kept.has(path)) pins.unpin(path);
   return {
     versions,

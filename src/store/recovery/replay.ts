@@ -18,13 +18,14 @@ import {
 import { Memtable } from "../../memtable/memtable.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
 import type { Task } from "../../platform/task.ts";
-import { logName, nameOfValues, tableName } from "../../version/file_names.ts";
+import { IN_LOG, type ValueReference } from "../../value/value_reference.ts";
+import { logName, nameOfValues, tableName, valueFileName } from "../../version/file_names.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import type { VersionSet } from "../../version/version_set.ts";
 import { type LogHeader, NEWEST_LOG_VERSION } from "../../wal/log_format.ts";
 import { type LogSummary, readLog } from "../../wal/log_reader.ts";
 import { LargeValues } from "../state/large_values.ts";
-import { endOfKeys, insertOperation, isRange } from "../state/operations.ts";
+import { endOfKeys, insertOperation, isRange, noteExpiry } from "../state/operations.ts";
 import type { ForeignStore } from "./foreign_store.ts";
 
 /** What a replay needs to know. */
@@ -56,6 +57,8 @@ export class Replay {
   memtable: Memtable;
   /** Logs with large values that the memtable refers to. */
   readonly valueLogs: Set<number> = new Set();
+  /** Sizes of the value files that the logs name, by number. */
+  readonly valueFiles: Map<number, number> = new Map();
   readonly #large: LargeValues;
 
   /** Starts after the entry `lastSequence`. */
@@ -110,19 +113,26 @@ export class Replay {
       this.memtable,
       this.#options.tableOutput,
       newFileNumber,
-      { newValueFile: this.valueLogs.size > 0 ? newFileNumber : undefined },
+      {
+        newValueFile: this.valueLogs.size > 0 ? newFileNumber : undefined,
+        sizes: this.valueFiles,
+      },
     );
     this.valueLogs.clear();
     if (table !== undefined) this.#tables.push({ level: 0, table });
     this.memtable = this.#newMemtable();
   }
 
-  /** Removes the tables again: nothing refers to them yet, and every attempt would leave more. */
+  /**
+   * Removes the tables again, with the value files that were made for them: nothing refers to them
+   * yet, and every attempt would leave more. The next one needs the files that the logs name.
+   */
   abandon(): void {
     const { fileSystem, directory } = this.#options;
     const names = this.#tables.flatMap(({ table }) => [
       tableName(table.number),
-      ...table.valueUses.map(({ kind, number }) => nameOfValues(kind, number)),
+      ...table.valueUses.filter(({ number }) => !this.valueFiles.has(number))
+        .map(({ kind, number }) => nameOfValues(kind, number)),
     ]);
     for (const name of new Set(names)) {
       try {
@@ -164,8 +174,11 @@ export class Replay {
           const entry = [bytes, view, start, keyEnd, end] as const;
           if (isRange(bytes, start)) {
             insertOperation(this.memtable, sequence, ...entry, () => this.#endOfKeys());
-          } else if (this.#large.insert(this.memtable, sequence, ...entry, number, position)) {
-            this.valueLogs.add(number);
+          } else {
+            noteExpiry(this.memtable, bytes, view, keyEnd);
+            const large = this.#large.insert(this.memtable, sequence, ...entry, number, position);
+            if (large?.kind === IN_LOG) this.valueLogs.add(number);
+            else if (large !== undefined) this.#noteFile(large);
           }
           this.lastSequence = sequence;
         },
@@ -188,6 +201,25 @@ export class Replay {
     } finally {
       handle.closeSync();
     }
+  }
+
+  /** Notes a value file. It was durable before the record that names it. */
+  #noteFile({ number, offset, length }: ValueReference): void {
+    if (this.valueFiles.has(number)) return;
+    const { fileSystem, directory } = this.#options;
+    const name = valueFileName(number);
+    const path = fileSystem.joinPath(directory, name);
+    const status = fileSystem.statSync(path);
+    if (status?.kind !== "file" || status.sizeBytes < offset + length) {
+      const found = status === undefined ? "missing" : `of ${status.sizeBytes} bytes`;
+      throw new CorruptionError(
+        `Cannot open "${directory}": file "${name}", with a value of ${length} bytes at offset ` +
+          `${offset}, is ${found}`,
+        path,
+        0,
+      );
+    }
+    this.valueFiles.set(number, offset + length);
   }
 
   /**

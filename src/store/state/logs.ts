@@ -145,7 +145,7 @@ export class Logs {
 
   /** Makes a log durable that nothing is appended to any more: tables will refer to its values. */
   *syncEnded(number: number): Task<void> {
-    const { writer } = this.#logs.find((log) => log.writer.number === number)!;
+    const writer = this.#writerOf(number);
     if (writer.isDurable) return;
     const size = writer.writtenBytes;
     yield syncStep(writer.handle);
@@ -154,7 +154,12 @@ export class Logs {
 
   /** Bytes in the log with this number. */
   sizeOf(number: number): number {
-    return this.#logs.find(({ writer }) => writer.number === number)!.writer.sizeBytes;
+    return this.#writerOf(number).sizeBytes;
+  }
+
+  /** As `sizeOf`, with the zeros at the end of the file, which stay if the log is kept. */
+  fileSizeOf(number: number): number {
+    return this.#writerOf(number).fileBytes;
   }
 
   /**
@@ -190,6 +195,10 @@ export class Logs {
     for (const log of this.#logs) this.#close(log);
     this.#logs = [];
     this.#active = undefined;
+  }
+
+  #writerOf(number: number): LogWriter {
+    return this.#logs.find(({ writer }) => writer.number === number)!.writer;
   }
 
   #syncNamesSync(): void {

@@ -28,8 +28,18 @@ export function insertOperation(
     deleteRange(memtable, sequence, view, start, keyEnd, end, endOfKeys);
     return;
   }
-  if (isExpiring(bytes, keyEnd + 4)) memtable.noteExpiry(expiryAt(view, keyEnd + 4));
+  noteExpiry(memtable, bytes, view, keyEnd);
   memtable.insert(sequence, bytes, view, start, keyEnd, end);
+}
+
+/** Notes the time at which an entry expires, if it does. Its key ends at `keyEnd`. */
+export function noteExpiry(
+  memtable: Memtable,
+  bytes: Uint8Array,
+  view: DataView,
+  keyEnd: number,
+): void {
+  if (isExpiring(bytes, keyEnd + 4)) memtable.noteExpiry(expiryAt(view, keyEnd + 4));
 }
 
 /** Whether the operation whose fields begin at `start` deletes a range. */

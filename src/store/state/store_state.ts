@@ -16,7 +16,7 @@ import type { FileSystem } from "../../platform/file_system.ts";
 import type { Scheduler } from "../../platform/scheduler.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { TableResources } from "../../sstable/table_reader.ts";
-import { IN_LOG } from "../../value/value_reference.ts";
+import { IN_LOG, IN_VALUE_FILE } from "../../value/value_reference.ts";
 import type { VersionSet } from "../../version/version_set.ts";
 import type { CommitObserver } from "./commit_observer.ts";
 import { DeadRanges } from "./dead_ranges.ts";
@@ -79,6 +79,8 @@ export class StoreState {
   observer: CommitObserver | undefined;
   /** Leases that are not released. */
   readonly leases: Set<Lease> = new Set();
+  /** End the streams that are being put: the store is being closed. */
+  readonly streamEnds: Set<() => void> = new Set();
   /** The memtable that is written to. */
   memtable: Memtable;
   /** Whether values that expire were written, or may be in tables. It stays true. */
@@ -284,6 +286,11 @@ export class StoreState {
     this.#spareMemtable = undefined;
   }
 
+  /** Stops calls that wait for their callers' streams. */
+  endStreams(): void {
+    for (const end of [...this.streamEnds]) end();
+  }
+
   /** @throws {ClosedError} the store is closing or closed */
   requireOpen(): void {
     if (this.status !== "open") throw new ClosedError("store");
@@ -335,6 +342,10 @@ export class StoreState {
       this.versions.values.release(IN_LOG, memtable.valueLog);
       memtable.valueLog = undefined;
     }
+    for (const number of memtable.valueFiles?.keys() ?? []) {
+      this.versions.values.release(IN_VALUE_FILE, number);
+    }
+    memtable.valueFiles = undefined;
     // Not one that a large batch has enlarged.
     if (memtable.capacityBytes <= this.options.memtableSizeBytes) this.#spareMemtable = memtable;
   }

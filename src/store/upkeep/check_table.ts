@@ -10,6 +10,7 @@
 
 import { crc32 } from "../../bytes/crc32.ts";
 import { WeightedCache } from "../../cache/weighted_cache.ts";
+import { CODEC_MINLZ } from "../../compression/compressor.ts";
 import { CorruptionError, IoError, type StoreError, UnsupportedFormatError } from "../../errors.ts";
 import { compareKeys, type KeySpan, NO_SPANS } from "../../iterator/key_spans.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
@@ -32,6 +33,8 @@ import type { TableMetadata } from "../../version/table_metadata.ts";
 import { problemOf, type VerifyProblem } from "./verify_report.ts";
 
 const CHUNK_BYTES = 256 * 1024;
+/** The highest byte of a codec that this version knows. */
+export const MAX_CODEC: number = CODEC_MINLZ;
 /** A check opens one table at a time. This is the smallest size of a pool. */
 const MAX_OPEN_FILES = 4;
 
@@ -130,13 +133,16 @@ class TableChecking implements TableCheck {
   readonly #visit: (block: Block) => void;
   readonly #values: ValueReader;
   readonly #uses = new UseCollector();
-  #value = new Uint8Array(0);
-  #valueView = new DataView(this.#value.buffer);
   #tombstones = 0;
   #expiring = 0;
   #earliest = Infinity;
   #latest = 0;
+  /** Of the footers of all blocks up to now. */
   #contentCrc = 0;
+  /** Whether some footers could not be read. */
+  #lacksFooters = false;
+  /** The blocks whose codec this version does not know. */
+  readonly #unknown: UnsupportedFormatError[] = [];
   #bytes = new Uint8Array(CHUNK_BYTES);
   #view = new DataView(this.#bytes.buffer);
   readonly #entry = emptyEntryView();
@@ -169,6 +175,7 @@ class TableChecking implements TableCheck {
       index = this.index;
     }
     yield* this.#checkBlocks(index, onBytes);
+    this.#judgeUnknown();
     const dataBytes = sections.tail!.footer.filterOffset;
     onBytes(path, this.#table.sizeBytes - dataBytes);
     if (this.problems.length === 0) this.#checkCounts();
@@ -187,6 +194,7 @@ class TableChecking implements TableCheck {
         yield* this.#read(start, length);
       } catch (error) {
         this.#note(error);
+        this.#lacksFooters = true;
         for (let at = first; at < block; at++) this.badBlocks.add(at);
         continue;
       }
@@ -195,8 +203,7 @@ class TableChecking implements TableCheck {
         // A block takes some ten µs. The task may pause after each one.
         yield undefined;
         for (const value of values) {
-          this.#checkValue(value);
-          yield undefined;
+          yield* this.#checkValue(value);
           onBytes(path, value.length);
         }
       }
@@ -216,13 +223,9 @@ class TableChecking implements TableCheck {
     };
   }
 
-  #checkValue(value: ValueReference): void {
-    if (value.length > this.#value.length) {
-      this.#value = new Uint8Array(Math.max(CHUNK_BYTES, value.length));
-      this.#valueView = new DataView(this.#value.buffer);
-    }
+  *#checkValue(value: ValueReference): Task<void> {
     try {
-      this.#values.readStoredSync(value, this.#value, this.#valueView, 0);
+      yield* this.#values.check(value);
     } catch (error) {
       this.#note(error);
     }
@@ -231,12 +234,18 @@ class TableChecking implements TableCheck {
   /** Checks a block; returns the large values that it refers to. */
   #checkBlock(index: TableIndex, block: number, start: number): readonly ValueReference[] {
     const values: ValueReference[] = [];
+    const end = start + index.blockSize(block);
+    const footerAt = end - this.#footerBytes(end, index.blockSize(block));
+    this.#contentCrc = crc32(this.#bytes, this.#view, footerAt, end, this.#contentCrc);
     let decoded: Block;
     try {
       const [bytes, view] = [this.#bytes, this.#view];
       decoded = this.#reader.decodeBlock(index, block, bytes, view, start, true, this.#memory);
     } catch (error) {
-      this.#note(error);
+      const isUnknown = error instanceof UnsupportedFormatError &&
+        this.#bytes[end - 1]! > MAX_CODEC;
+      if (isUnknown) this.#unknown.push(error);
+      else this.#note(error);
       this.badBlocks.add(block);
       return values;
     }
@@ -248,9 +257,6 @@ class TableChecking implements TableCheck {
       else if (isExpiring(decoded.bytes, start)) this.#noteTime(expiryAt(decoded.view, start));
       if (isReference(decoded.bytes, start)) this.#noteReference(decoded, slot, values);
     }
-    const end = start + index.blockSize(block);
-    const payloadEnd = end - this.#footerBytes(end, index.blockSize(block));
-    this.#contentCrc = crc32(this.#bytes, this.#view, payloadEnd, end, this.#contentCrc);
     this.#visit(decoded);
     return values;
   }
@@ -267,7 +273,21 @@ class TableChecking implements TableCheck {
     }
   }
 
-  /** The length of the footer of a decoded block: 13 bytes, or 12 in tables of Go v0.3. */
+  /**
+   * A codec that nobody knows is that of a newer version, or a damaged byte, which the checksum of
+   * the block does not cover. The metadata has a checksum of all footers, which settles it.
+   */
+  #judgeUnknown(): void {
+    const described = this.#reader.sections.tail!.properties.extension?.contentCrc;
+    const isDamage = !this.#lacksFooters && described !== undefined &&
+      described !== this.#contentCrc;
+    for (const error of this.#unknown) {
+      if (isDamage) this.#fail(`a block has ${error.found}, which its metadata does not describe`);
+      else this.#note(error);
+    }
+  }
+
+  /** The length of the footer of a block: 13 bytes, or 12 in tables of Go v0.3. */
   #footerBytes(end: number, size: number): number {
     return this.#view.getUint32(end - 5, true) === size - 13 ? 13 : 12;
   }

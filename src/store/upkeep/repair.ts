@@ -16,7 +16,7 @@ import { flushJob } from "../../compaction/flush_job.ts";
 import { TableOutput } from "../../compaction/table_output.ts";
 import { throwIfAborted } from "../../contract/abort_signal.ts";
 import { LargeValues } from "../state/large_values.ts";
-import { endOfKeys, insertOperation, isRange } from "../state/operations.ts";
+import { endOfKeys, insertOperation, isRange, noteExpiry } from "../state/operations.ts";
 import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
 import { Memtable } from "../../memtable/memtable.ts";
 import { ownFields } from "../../options.ts";
@@ -27,16 +27,16 @@ import { readFullySync, writeFullySync } from "../../platform/transfer.ts";
 import { describeValue } from "../../value/value.ts";
 import { fencedFileSystem } from "../../version/fenced_file_system.ts";
 import { DAMAGED_SUFFIX, logName, tableName } from "../../version/file_names.ts";
-import { isInRange } from "../../version/table_metadata.ts";
+import { isInRange, tableMetadata } from "../../version/table_metadata.ts";
 import type { AddedTable } from "../../version/version_edit.ts";
 import { emptyVersionState, VersionSet } from "../../version/version_set.ts";
 import { salvageLog } from "../../wal/log_salvage.ts";
 import type { RecoveryOptions } from "../recovery/recovery.ts";
 import { numbersOf, ownNames } from "./base_state.ts";
-import { checkResources } from "./check_table.ts";
+import { checkResources, valueReaderOf } from "./check_table.ts";
 import { planRepair, type RepairPlan, type TablePlan, withValueSizes } from "./repair_plan.ts";
 import type { RepairReport } from "./repair_report.ts";
-import { salvageTable } from "./salvage_table.ts";
+import { salvageTable, streamedValue } from "./salvage_table.ts";
 import { driveVerification, verifyOptions } from "./verify.ts";
 import type { VerifyOptions } from "./verify_report.ts";
 import { recoveryOf } from "./verify_store.ts";
@@ -208,7 +208,7 @@ function* makeTable(
   if (action === "renumbered") {
     const number = versions.newFileNumber();
     yield* copyTable(fileSystem, directory, tableName(table.number), tableName(number));
-    return [{ level, table: { ...table, number } }];
+    return [{ level, table: tableMetadata({ ...table, number }) }];
   }
   const { entries } = yield* salvageTable(fileSystem, directory, table);
   const { deletedSpans } = table;
@@ -265,18 +265,21 @@ function* copyTable(
 /** Writes what can be read of the logs to tables of level 0, in the order of the logs. */
 function* replayLogs(
   { logs, storeId, tables }: RepairPlan,
-  { fileSystem, directory, tableOutput, memtableSizeBytes, largeValueBytes }: RecoveryOptions,
+  recovery: RecoveryOptions,
   versions: VersionSet,
 ): Task<AddedTable[]> {
+  const { fileSystem, directory, resources, tableOutput, memtableSizeBytes } = recovery;
   const added: AddedTable[] = [];
   const output = { ...tableOutput, fileSystem };
   let memtable = new Memtable(1, 2 ** 20);
   let sequence = 0;
-  const large = new LargeValues(largeValueBytes);
+  const large = new LargeValues(recovery.largeValueBytes);
+  const sizes = new Map<number, number>();
+  const values = valueReaderOf(fileSystem, directory, resources);
   const newFileNumber = (): number => versions.newFileNumber();
   const flush = function* (): Task<void> {
     const newValueFile = memtable.valueCount > 0 ? newFileNumber : undefined;
-    const table = yield* flushJob(memtable, output, newFileNumber, { newValueFile });
+    const table = yield* flushJob(memtable, output, newFileNumber, { newValueFile, sizes });
     if (table !== undefined) added.push({ level: 0, table });
     memtable = new Memtable(sequence + 1, 2 ** 20);
   };
@@ -289,6 +292,11 @@ function* replayLogs(
         number,
         (_, bytes, view, start, keyEnd, end, position) => {
           const entry = [bytes, view, start, keyEnd, end] as const;
+          const streamed = streamedValue(values, ...entry);
+          if (streamed === "lost") return;
+          if (streamed !== undefined) {
+            sizes.set(streamed.number, streamed.offset + streamed.length);
+          }
           sequence++;
           if (isRange(bytes, start)) {
             insertOperation(
@@ -297,7 +305,10 @@ function* replayLogs(
               ...entry,
               () => endOfKeys([memtable], [...tables, ...added].map(({ table }) => table)),
             );
-          } else large.insert(memtable, sequence, ...entry, number, position);
+          } else {
+            noteExpiry(memtable, bytes, view, keyEnd);
+            large.insert(memtable, sequence, ...entry, number, position);
+          }
         },
       );
       for (let step = reading.next(); !step.done; step = reading.next()) {

@@ -23,13 +23,14 @@ import { salvageLog } from "../../wal/log_salvage.ts";
 import type { RecoveryOptions } from "../recovery/recovery.ts";
 import { Replay } from "../recovery/replay.ts";
 import { type BaseState, numbersOf, ownNames, readBase } from "./base_state.ts";
-import { type CheckedTable, checkResources, checkTable } from "./check_table.ts";
+import { type CheckedTable, checkResources, checkTable, valueReaderOf } from "./check_table.ts";
 import type { RepairAction, RepairedFile } from "./repair_report.ts";
 import { lossOf, shown } from "./repair_texts.ts";
-import { salvageTable } from "./salvage_table.ts";
+import { salvageTable, streamedValue } from "./salvage_table.ts";
 import { readTableTail } from "./table_identity.ts";
 import { byAge, type FoundTable, placeTables } from "./table_order.ts";
-import type { VerifyProgress } from "./verify_report.ts";
+import { checkStreamed } from "./verify.ts";
+import { Findings, type VerifyProgress } from "./verify_report.ts";
 
 /** What to do with one table. */
 export interface TablePlan {
@@ -269,7 +270,7 @@ class Planning {
     });
     // Describe the new table by what it is made from. Read the file by the name that it has.
     found.push({
-      table: typeof named === "number" ? table : { ...table, ...identityOf(named) },
+      table: typeof named === "number" ? table : tableMetadata({ ...table, ...identityOf(named) }),
       level,
       isSound: false,
     });
@@ -389,8 +390,12 @@ class Planning {
       manifestNumber,
     );
     try {
-      yield* new Replay(this.#recovery, versions, state!.lastSequence).run(numbers);
-      return true;
+      const replay = new Replay(this.#recovery, versions, state!.lastSequence);
+      yield* replay.run(numbers);
+      const findings = new Findings(undefined);
+      const { memtable, lastSequence } = replay;
+      yield* checkStreamed(memtable, lastSequence, versions.values.reader, findings);
+      return findings.problems.length === 0;
     } catch (error) {
       if (error instanceof StoreError && error.code === "CORRUPTION") return false;
       throw error;
@@ -403,12 +408,25 @@ class Planning {
     const name = logName(number);
     const handle = fileSystem.openReadSync(fileSystem.joinPath(directory, name));
     try {
-      const log = yield* salvageLog(handle, this.#base.storeId, number, () => {});
+      const values = valueReaderOf(fileSystem, directory, this.#recovery.resources);
+      let lost = 0;
+      const log = yield* salvageLog(
+        ...[handle, this.#base.storeId, number] as const,
+        (_, ...[bytes, view, start, keyEnd, end]) => {
+          if (streamedValue(values, bytes, view, start, keyEnd, end) === "lost") lost++;
+        },
+      );
+      if (lost > 0) {
+        this.#unknown.push(
+          `${name} refers to value files that are missing or damaged: ${lost} writes are lost, and ` +
+            "their keys may show older values",
+        );
+      }
       const isDamaged = log.holes.length > 0 || !log.hasHeader || log.tornOffset !== undefined;
       if (log.entries === 0 && isDamaged) {
         this.#note(name, "lost", "no record can be read");
       } else {
-        this.#note(name, "replayed", `${log.entries} entries`);
+        this.#note(name, "replayed", `${log.entries - lost} entries`);
       }
       for (const { offset, end, entries } of log.holes) {
         this.#unknown.push(
@@ -429,7 +447,7 @@ class Planning {
         this.#damaged.push(name);
         this.#salvagedEntries += log.entries;
       }
-      return log.entries;
+      return log.entries - lost;
     } finally {
       handle.closeSync();
     }
@@ -446,7 +464,7 @@ export function withValueSizes(
     const path = fileSystem.joinPath(directory, nameOfValues(use.kind, use.number));
     return { ...use, sizeBytes: fileSystem.statSync(path)?.sizeBytes ?? 0 };
   });
-  return { ...table, valueUses };
+  return tableMetadata({ ...table, valueUses });
 }
 
 /** The properties by which the manifest identifies a table's file. */

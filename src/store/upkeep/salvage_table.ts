@@ -12,19 +12,25 @@ import { AT_END, AT_ENTRY, emptyEntryView } from "../../iterator/entry_cursor.ts
 import type { EntrySequence, EntryView, Position } from "../../iterator/entry_cursor.ts";
 import { compareRanges } from "../../bytes/compare.ts";
 import type { FileSystem } from "../../platform/file_system.ts";
-import type { Task } from "../../platform/task.ts";
+import { runTaskSync, type Task } from "../../platform/task.ts";
 import { readWholeFileSync } from "../../platform/transfer.ts";
 import { Block } from "../../sstable/block.ts";
 import { decodeStoredBlock } from "../../sstable/stored_block.ts";
 import { BLOCK_FOOTER_BYTES, UnknownTableFeature } from "../../sstable/table_format.ts";
 import { tableName } from "../../version/file_names.ts";
-import { isReference } from "../../value/value_reference.ts";
-import { type CheckedTable, checkResources, checkTable, valueReaderOf } from "./check_table.ts";
+import { isRange } from "../state/operations.ts";
+import { PART_BYTES, type ValueReader } from "../../sstable/value_reader.ts";
+import { isReference, readReference, type ValueReference } from "../../value/value_reference.ts";
+import {
+  type CheckedTable,
+  checkResources,
+  checkTable,
+  MAX_CODEC,
+  valueReaderOf,
+} from "./check_table.ts";
 
 /** The largest file that is read into memory. */
 const MAX_TABLE_BYTES = 2 ** 31 - 1;
-/** The highest codec byte that a block may have. */
-const MAX_CODEC = 3;
 
 /** The readable part of a table. */
 export interface SalvagedTable {
@@ -100,7 +106,9 @@ function withWholeValues(
       const { keyBytes, keyStart, keyEnd, valueBytes, valueStart } = entries.entry;
       if (!isReference(valueBytes, valueStart)) continue;
       try {
-        values.readSync(values.requestOf(entries.entry));
+        const value = values.requestOf(entries.entry);
+        if (value.length > PART_BYTES) runTaskSync(values.check(value));
+        else values.readSync(value);
       } catch (error) {
         if (!(error instanceof CorruptionError) && !(error instanceof IoError)) throw error;
         damaged.add(position);
@@ -243,4 +251,32 @@ function blockIn(bytes: Uint8Array, view: DataView, start: number, end: number):
     if (isExpected) return undefined;
     throw error;
   }
+}
+
+/**
+ * The value in a value file that an operation of a log puts, "lost" if it can't be read, or
+ * undefined if the log itself has the value.
+ */
+export function streamedValue(
+  values: ValueReader,
+  bytes: Uint8Array,
+  view: DataView,
+  start: number,
+  keyEnd: number,
+  end: number,
+): ValueReference | "lost" | undefined {
+  if (isRange(bytes, start) || !isReference(bytes, keyEnd + 4)) return undefined;
+  try {
+    const reference = readReference(bytes, view, keyEnd + 4, end);
+    runTaskSync(values.check(reference));
+    return reference;
+  } catch (error) {
+    if (isDamage(error)) return "lost";
+    throw error;
+  }
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof DecodeError || error instanceof CorruptionError ||
+    (error instanceof IoError && (error.osCode === "ENOENT" || error.osCode === "EIO"));
 }

@@ -10,12 +10,17 @@
 
 import { checkSignal, throwIfAborted } from "../../contract/abort_signal.ts";
 import { corruptionFrom } from "../../errors.ts";
+import { AT_ENTRY } from "../../iterator/entry_cursor.ts";
+import type { Memtable } from "../../memtable/memtable.ts";
 import { ownFields } from "../../options.ts";
+import { ENTRIES_PER_PAUSE } from "../../platform/pacing.ts";
 import { RunningTask, runTaskSync, type Task } from "../../platform/task.ts";
 import { readWholeFileSync } from "../../platform/transfer.ts";
+import type { ValueReader } from "../../sstable/value_reader.ts";
 import { CURRENT_NAME, logName, manifestName, parseFileName } from "../../version/file_names.ts";
 import { decodeCurrent, decodeManifest, MAX_CURRENT_BYTES } from "../../version/manifest_format.ts";
 import { describeValue } from "../../value/value.ts";
+import { isInLog, isReference } from "../../value/value_reference.ts";
 import { readLog } from "../../wal/log_reader.ts";
 import type { Lease } from "../state/read_view.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -106,7 +111,7 @@ export async function driveVerification<T>(
 }
 
 function* verifyTask(state: StoreState, lease: Lease, findings: Findings): Task<VerifyReport> {
-  const { fileSystem, directory } = state;
+  const { fileSystem, directory, versions } = state;
   const tables = lease.view.version.tables.flat();
   findings.totalBytes = tables.reduce((sum, table) => sum + checkedBytes(table), 0) +
     state.logs.sizeBytes;
@@ -116,6 +121,10 @@ function* verifyTask(state: StoreState, lease: Lease, findings: Findings): Task<
     checkManifest(state, findings);
     yield undefined;
     yield* checkLogs(state, findings);
+  }
+  const values = versions.values.reader;
+  for (const memtable of lease.view.memtables) {
+    yield* checkStreamed(memtable, lease.sequence, values, findings);
   }
   for (const table of tables) {
     const check = yield* checkTable(
@@ -129,6 +138,31 @@ function* verifyTask(state: StoreState, lease: Lease, findings: Findings): Task<
     findings.entries += check.entries;
   }
   return findings.report();
+}
+
+/** Checks the values of a memtable that no log holds: streams that were put to value files. */
+export function* checkStreamed(
+  memtable: Memtable,
+  sequence: number,
+  values: ValueReader,
+  findings: Findings,
+): Task<void> {
+  const cursor = memtable.cursor(sequence, false);
+  let entries = 0;
+  for (let at = cursor.seekToStart(); at === AT_ENTRY; at = cursor.advance()) {
+    if (++entries % ENTRIES_PER_PAUSE === 0) yield undefined;
+    const { valueBytes, valueStart } = cursor.entry;
+    if (!isReference(valueBytes, valueStart) || isInLog(valueBytes, valueStart)) continue;
+    const value = values.requestOf(cursor.entry);
+    const path = values.pathOf(value);
+    try {
+      yield* values.check(value);
+    } catch (error) {
+      findings.note(error, path);
+    }
+    findings.totalBytes += value.length;
+    findings.checked(path, value.length);
+  }
 }
 
 function checkManifest({ fileSystem, directory, versions }: StoreState, findings: Findings): void {

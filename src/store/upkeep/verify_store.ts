@@ -26,7 +26,7 @@ import { isDirectory } from "../recovery/store_directory.ts";
 import { requirePath } from "../recovery/store_path.ts";
 import { type BaseState, readBase } from "./base_state.ts";
 import { checkedBytes, checkResources, checkTable } from "./check_table.ts";
-import { driveVerification, verifyOptions } from "./verify.ts";
+import { checkStreamed, driveVerification, verifyOptions } from "./verify.ts";
 import { Findings, type VerifyOptions, type VerifyReport } from "./verify_report.ts";
 
 /** Options of `verifyStore`. */
@@ -172,7 +172,9 @@ function* verifyLogs(
     const foreignLog = foreignLogOf(recovery, state!, names);
     if (foreignLog !== undefined) yield* replay.runForeignLog(foreignLog);
     yield* replay.run(numbers);
-    findings.entries += replay.memtable.entryCount;
+    const { memtable, lastSequence } = replay;
+    findings.entries += memtable.entryCount;
+    yield* checkStreamed(memtable, lastSequence, versions.values.reader, findings);
   } catch (error) {
     findings.note(error, directory);
   }

@@ -21,7 +21,9 @@ import { decodeText } from "../../value/text_codec.ts";
 import type { Beginning } from "../../contract/range.ts";
 import { emptyEntryView } from "../../iterator/entry_cursor.ts";
 import type { Key, Value } from "../../value/value.ts";
+import type { ValueReader } from "../../sstable/value_reader.ts";
 import { isTombstone } from "../../value/value_codec.ts";
+import { isReference } from "../../value/value_reference.ts";
 import { type EntryDecoder, expiryOf } from "../read/entry_decoder.ts";
 import type { CommitObserver } from "../state/commit_observer.ts";
 import { type ResolvedRange, resolveRange } from "../state/range.ts";
@@ -92,6 +94,13 @@ export class WatchHub implements CommitObserver {
     if (watches.length === 0) return;
     const copy = bytes.slice(start, end);
     const payload = { bytes: copy, view: new DataView(copy.buffer) };
+    try {
+      inlineValue(payload, this.#state.versions.values.reader);
+    } catch (error) {
+      // The commit stands. Its watches can't show it.
+      for (const watch of watches) watch.fail(error as Error);
+      return;
+    }
     this.#pending.push({ lastSequence, payload, watches });
   }
 
@@ -118,6 +127,29 @@ export class WatchHub implements CommitObserver {
     this.#pending = [];
     if (this.#state.observer === this) this.#state.observer = undefined;
   }
+}
+
+/**
+ * Puts the value of a stream in place of the reference to it. The value is read at once: its file
+ * may be gone when a watch shows the commit. The put of a stream is a commit of its own.
+ */
+function inlineValue(payload: { -readonly [P in keyof Payload]: Payload[P] }, values: ValueReader) {
+  const { bytes, view } = payload;
+  const keyEnd = 5 + view.getUint32(1, true);
+  const valueStart = keyEnd + 4;
+  if (bytes[0] === OPERATION_DELETE_RANGE || !isReference(bytes, valueStart)) return;
+  const entry = emptyEntryView();
+  entry.valueBytes = bytes;
+  entry.valueView = view;
+  entry.valueStart = valueStart;
+  entry.valueEnd = bytes.length;
+  const value = values.readSync(values.requestOf(entry)).bytes;
+  const whole = new Uint8Array(valueStart + value.length);
+  whole.set(bytes.subarray(0, valueStart));
+  whole.set(value, valueStart);
+  payload.bytes = whole;
+  payload.view = new DataView(whole.buffer);
+  payload.view.setUint32(keyEnd, value.length, true);
 }
 
 /** One hub for all handles of a store. */

@@ -19,6 +19,7 @@ import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { Key, Value } from "../../value/value.ts";
 import { expiryAt, isExpiring } from "../../value/expiry.ts";
 import { BYTES_HEADER_BYTES, isTombstone } from "../../value/value_codec.ts";
+import { IN_LOG, type ValueReference } from "../../value/value_reference.ts";
 import type { LogWriter } from "../../wal/log_writer.ts";
 import type { Background } from "../background/background.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -33,7 +34,7 @@ import {
 } from "../../wal/log_format.ts";
 import { leastLargeBytes } from "../../options.ts";
 import { LargeValues } from "../state/large_values.ts";
-import { encodeDelete, encodePut } from "./operation_encoding.ts";
+import { encodeDelete, encodePut, encodeReference } from "./operation_encoding.ts";
 import { PayloadPacker } from "./payload_packer.ts";
 
 /** The longest batch; it has to fit into one memtable (4 GiB with its overhead). */
@@ -103,6 +104,17 @@ export class Commit {
       throw error;
     }
     return this.#commit(log, 1, false, false);
+  }
+
+  /**
+   * Commits a put of a value in a value file that is durable, with its name, and that nothing else
+   * refers to.
+   */
+  reference(key: Uint8Array, value: ValueReference, expiresAt?: number): void {
+    const log = this.#prepare(LOG_VERSION_3);
+    log.beginRecord();
+    encodeReference(log.buffer, key, value, expiresAt);
+    this.#commit(log, 1, false, true);
   }
 
   /**
@@ -261,9 +273,8 @@ export class Commit {
         const sequence = firstSequence + i;
         if (hasLarge) {
           const entry = [bytes, view, start, keyEnd, end] as const;
-          if (this.#large.insert(memtable, sequence, ...entry, log.number, position)) {
-            this.#noteLargeValue(memtable, log);
-          }
+          const large = this.#large.insert(memtable, sequence, ...entry, log.number, position);
+          if (large !== undefined) this.#noteLargeValue(memtable, log, large);
         } else memtable.insert(sequence, bytes, view, start, keyEnd, end);
         start = end + 1;
       }
@@ -290,10 +301,14 @@ export class Commit {
     this.#background.expiry.start();
   }
 
-  #noteLargeValue(memtable: Memtable, log: LogWriter): void {
-    if (memtable.valueLog === undefined) {
+  #noteLargeValue(memtable: Memtable, log: LogWriter, value: ValueReference): void {
+    const { values } = this.#state.versions;
+    if (value.kind !== IN_LOG) {
+      values.retain(value.number);
+      (memtable.valueFiles ??= new Map()).set(value.number, value.offset + value.length);
+    } else if (memtable.valueLog === undefined) {
       memtable.valueLog = log.number;
-      this.#state.versions.values.retain(log.number);
+      values.retain(log.number);
     }
     if (log.sizeBytes >= MAX_LOG_BYTES) this.#fullLog = log;
     this.#background.idle.start();

@@ -6,7 +6,7 @@
 
 import type { ByteWriter } from "../../bytes/byte_writer.ts";
 import { OVER } from "../../contract/put_options.ts";
-import { appendExpiry } from "../../value/expiry.ts";
+import { appendExpiry, EXPIRY_BYTES } from "../../value/expiry.ts";
 import { encodeKey } from "../../value/key_codec.ts";
 import type { Key, Value } from "../../value/value.ts";
 import {
@@ -15,6 +15,11 @@ import {
   encodeValue,
   writeBytesValue,
 } from "../../value/value_codec.ts";
+import {
+  REFERENCE_BYTES,
+  type ValueReference,
+  writeReference,
+} from "../../value/value_reference.ts";
 import { OPERATION_PUT } from "../../wal/log_format.ts";
 import { encodeRangeOperation } from "../../wal/range_operation.ts";
 import { compareBounds, type Range, resolveDeletedRange } from "../state/range.ts";
@@ -53,6 +58,23 @@ function encodeTimedPut(writer: ByteWriter, key: Key, value: Value, expiresAt: n
     encodeTombstone(writer);
   }
   writer.view.setUint32(lengthAt, writer.length - lengthAt - 4, true);
+}
+
+/** Appends a put of a value that is in a value file, under an encoded key. */
+export function encodeReference(
+  writer: ByteWriter,
+  key: Uint8Array,
+  value: ValueReference,
+  expiresAt: number | undefined,
+): void {
+  writer.appendUint8(OPERATION_PUT);
+  writer.appendUint32(key.length);
+  writer.appendBytes(key, 0, key.length);
+  writer.appendUint32((expiresAt === undefined ? 0 : EXPIRY_BYTES) + REFERENCE_BYTES);
+  if (expiresAt !== undefined) appendExpiry(writer, expiresAt);
+  writer.reserve(REFERENCE_BYTES);
+  writeReference(writer.bytes, writer.view, writer.length, value);
+  writer.length += REFERENCE_BYTES;
 }
 
 /** Appends a delete; after any error the writer must be truncated. */

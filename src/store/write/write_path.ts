@@ -8,6 +8,7 @@ import { finiteTime, putOptions } from "../../contract/put_options.ts";
 import { wantsSync } from "../../contract/write_options.ts";
 import type { PutOptions, WriteOptions } from "../../contract/writer.ts";
 import type { Key, Value } from "../../value/value.ts";
+import type { ValueReference } from "../../value/value_reference.ts";
 import type { Background } from "../background/background.ts";
 import type { Range } from "../state/range.ts";
 import type { StoreState } from "../state/store_state.ts";
@@ -56,6 +57,20 @@ export class WritePath {
     const { sync, expiresAt } = putOptions(options, this.#wallMs);
     const bytes = this.#commit.one(key, value, finiteTime(expiresAt));
     this.#acknowledgement.now(bytes, sync || this.#isSynced);
+  }
+
+  /**
+   * Stores a value that is in a value file; resolves as `put` does. What it throws was thrown
+   * before anything refers to the file, unless the store has failed.
+   */
+  putReference(
+    key: Uint8Array,
+    value: ValueReference,
+    expiresAt: number | undefined,
+    sync: boolean,
+  ): Promise<void> {
+    this.#commit.reference(key, value, expiresAt);
+    return this.#acknowledgement.wait(sync || this.#isSynced);
   }
 
   /** Removes a key; resolves as `put` does. */

@@ -344,6 +344,96 @@ test("An iterator reads few entries ahead of its caller, and may be mixed from a
   ]]);
 });
 
+/** The calls of all three iterators. */
+interface Iterated extends AsyncIterable<unknown> {
+  readonly count: number;
+  next(): Promise<unknown>;
+  nextv(size: number): Promise<unknown[]>;
+  all(): Promise<unknown[]>;
+  seek(target: string): void;
+  close(): Promise<void>;
+}
+
+/** Opens an iterator of a kind. */
+function iterate(db: TinyLevel, mode: "iterator" | "keys" | "values", options = {}): Iterated {
+  return (db[mode] as (options: unknown) => Iterated).call(db, options);
+}
+
+/** A database with ten keys. */
+async function tenKeys(valueEncoding = "utf8"): Promise<TinyLevel> {
+  const db = await database({ valueEncoding });
+  for (let i = 0; i < 10; i++) await db.put(`k${i}`, `${i}`);
+  return db;
+}
+
+test("A limit counts what was shown, and not what was read ahead of a seek", async () => {
+  await using db = await tenKeys();
+  for (const mode of ["iterator", "keys", "values"] as const) {
+    const iterator = iterate(db, mode, { limit: 7 });
+    for (let i = 0; i < 4; i++) await iterator.next();
+    assert.equal(iterator.count, 4);
+    iterator.seek("k2");
+    assert.equal((await iterator.nextv(1)).length, 1);
+    assert.equal((await iterator.all()).length, 2, mode);
+    assert.equal(iterator.count, 7);
+  }
+  const iterator = db.keys({ limit: 3 });
+  for (let i = 0; i < 3; i++) await iterator.next();
+  iterator.seek("k0");
+  assert.equal(await iterator.next(), undefined);
+  assert.deepEqual(await iterator.nextv(5), []);
+  await iterator.close();
+});
+
+test("An item that cannot be decoded fails in its turn, whether it was read ahead or not", async () => {
+  for (const bad of [0, 1, 2, 5]) {
+    await using db = await tenKeys("json");
+    await db.put(`k${bad}`, "{", { valueEncoding: "utf8" });
+    for (const mode of ["iterator", "values"] as const) {
+      const iterator = iterate(db, mode);
+      for (let i = 0; i < bad; i++) assert.notEqual(await iterator.next(), undefined);
+      await assert.rejects(iterator.next(), { code: "LEVEL_DECODE_ERROR" });
+      assert.equal(iterator.count, bad, mode);
+      await iterator.close();
+    }
+  }
+});
+
+test("What ends an iterator also hides the items that it has read ahead", async () => {
+  await using db = await tenKeys();
+  /** How to end it, after two entries, and the code of the next step's error. */
+  const snapshot = db.snapshot();
+  const abort = new AbortController();
+  const ends: [object, (iterator: { close(): Promise<void> }) => unknown, string][] = [
+    [{}, (iterator) => iterator.close(), "LEVEL_ITERATOR_NOT_OPEN"],
+    [{ signal: abort.signal }, () => abort.abort(), "LEVEL_ABORTED"],
+    [{ snapshot }, () => snapshot.close(), "LEVEL_SNAPSHOT_NOT_OPEN"],
+  ];
+  for (const [options, end, code] of ends) {
+    for (const mode of ["iterator", "keys", "values"] as const) {
+      if (mode !== "iterator" && options === ends[2]![0]) continue;
+      const iterator = iterate(db, mode, options);
+      let error: unknown;
+      let count = 0;
+      try {
+        for await (const _ of iterator) {
+          if (++count === 2) await end(iterator);
+        }
+      } catch (found) {
+        error = found;
+      }
+      assert.equal((error as { code?: string }).code, code, mode);
+      assert.ok(count <= 2);
+      await iterator.close();
+    }
+  }
+  const iterator = db.iterator();
+  for await (const [key] of iterator) {
+    if (key === "k5") break;
+  }
+  await assert.rejects(iterator.next(), { code: "LEVEL_ITERATOR_NOT_OPEN" });
+});
+
 test("compactRange compacts a range, whatever the encoding of its keys", async () => {
   const fileSystem: FileSystem = memoryFileSystem();
   const store: EmbeddedStore = await open("/db", { fileSystem });

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setImmediate } from "node:timers";
 import { type FileSystem, memoryFileSystem, open } from "../../../mod.ts";
 import byDefault, { tinykvsDriver } from "../../../unstorage.ts";
 import { Random } from "../../support/random.ts";
@@ -235,23 +236,72 @@ test("Keys of several drivers in one store do not meet, and clear leaves those o
   assert.equal(store.status, "open");
 });
 
-test("watch sees what the storage does; drivers on one directory share it", async () => {
+/** Lets all promises settle that wait for nothing but each other. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+test("Storages on one directory share it, and each one's watch sees the changes of all", async () => {
   const fileSystem = memoryFileSystem();
   const make = (): Storage => createStorage({ driver: byDefault({ path: "/db", fileSystem }) });
   const [one, other] = [make(), make()];
   const seen: string[] = [];
   const unwatch = await one.watch((event, key) => seen.push(`${event} ${key}`));
   await one.setItem("a", 1);
-  await one.removeItem("a");
+  await other.setItems([{ key: "b", value: 2 }, { key: "c:d", value: 3 }]);
+  await one.setMeta("a", { note: "x" });
+  await other.removeItem("a");
+  await turn();
+  assert.deepEqual(seen.splice(0), [
+    "update a",
+    "update b",
+    "update c:d",
+    "remove a",
+  ]);
+  await one.clear();
+  await turn();
+  assert.deepEqual(seen.splice(0), ["remove b", "remove c:d"]);
   await unwatch();
   await one.setItem("b", 2);
-  assert.deepEqual(seen, ["update a", "remove a"]);
+  assert.deepEqual(seen, []);
   assert.equal(await other.getItem("b"), 2);
   await one.dispose();
   assert.equal(await other.getItem("b"), 2);
   await other.dispose();
   await using store = await open("/db", { fileSystem });
   assert.equal(await store.get("b"), "2");
+});
+
+test("watch sees what anybody does to items of its base in the store, and nothing else", async () => {
+  await using store = await open("/db", { fileSystem: memoryFileSystem() });
+  const driver = tinykvsDriver({ store, base: "x" });
+  const seen: string[] = [];
+  const unwatch = await driver.watch((event, key) => seen.push(`${event} ${key}`));
+  await store.put("y:a", 1);
+  await store.put("x:a", 1);
+  await store.put(Uint8Array.of(0x78, 0x3a, 0xff), "not text");
+  await store.batch().put("x:b", 1).put("other", 1).delete("x:a").write();
+  await store.deletePrefix("x:");
+  await unwatch();
+  await unwatch();
+  await store.put("x:c", 1);
+  assert.deepEqual(seen, ["update a", "update b", "remove a"]);
+});
+
+test("A watch goes on after more writes in one turn than it keeps, and ends with its driver", async () => {
+  await using store = await open("/db", { fileSystem: memoryFileSystem() });
+  const driver = tinykvsDriver({ store });
+  const seen: string[] = [];
+  await driver.watch((_, key) => seen.push(key));
+  for (let i = 0; i < 10_500; i++) store.putSync(`burst ${i}`, i);
+  // The watch has lagged. It notices in its next step, and starts again.
+  await turn();
+  await store.put("later", 1);
+  await turn();
+  assert.equal(seen.at(-1), "later");
+  await driver.dispose();
+  await store.put("after", 1);
+  assert.equal(seen.at(-1), "later");
 });
 
 test("Raw items keep their type: bytes, an ArrayBuffer as bytes, records, numbers", async () => {

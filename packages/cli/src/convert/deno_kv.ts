@@ -95,6 +95,10 @@ function item(value: unknown, depth: number): RecordItem {
       return undefined;
   }
   if (value === null || value instanceof Uint8Array) return value;
+  if (value instanceof Date && depth > 0) {
+    if (!Number.isNaN(value.getTime())) return value;
+    throw new InputError("the value has an invalid Date");
+  }
   const name = Object.getPrototypeOf(value)?.constructor?.name;
   if (name === "KvU64") return (value as { readonly value: bigint }).value;
   if (Array.isArray(value)) return value.map((one) => item(one, depth + 1));

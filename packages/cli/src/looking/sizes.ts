@@ -18,6 +18,7 @@ export function sizeOfValue(value: RecordItem): number {
   }
   if (value === null) return 1;
   if (value instanceof Uint8Array) return value.length;
+  if (value instanceof Date) return 8;
   if (value instanceof Extension) return value.data.length;
   return isContainer(value) ? recordSize(value) : 8;
 }

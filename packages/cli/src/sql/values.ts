@@ -7,6 +7,7 @@ import { UsageError } from "../errors.ts";
 import { fromHex, toUtf8 } from "../values/bytes.ts";
 import { isContainer } from "../values/kinds.ts";
 import { parseLiteral } from "../values/literal_parser.ts";
+import { parseDate } from "../values/times.ts";
 import { POSSIBLE, unsupported } from "./sql_error.ts";
 
 /** A value in a row: of the store, or NULL. */
@@ -206,8 +207,11 @@ export function storedValueOf(expr: Expr): Value {
     const record = recordOf(value);
     if (record !== undefined) return record;
   }
-  if (value === null || value === undefined || value instanceof Extension) {
-    throw new UsageError("NULL cannot be stored", POSSIBLE.values);
+  if (
+    value === null || value === undefined || value instanceof Extension || value instanceof Date
+  ) {
+    const what = value instanceof Date ? "A date by itself" : "NULL";
+    throw new UsageError(`${what} cannot be stored`, POSSIBLE.values);
   }
   if (typeof value === "bigint" && BigInt.asIntN(64, value) !== value) {
     throw new UsageError(`${value} does not fit into an int64`);
@@ -243,8 +247,8 @@ export function fieldOf(
 
 /**
  * Compares two values of a condition: negative, 0, positive, or undefined if they cannot be
- * compared (NULL, or values of different kinds). A text is read as a number or a truth value if the
- * other side is one, because the Go shell writes `v.age = '30'`.
+ * compared (NULL, or values of different kinds). A text is read as a number, a truth value or a
+ * time if the other side is one, because the Go shell writes `v.age = '30'`.
  */
 export function compare(
   a: SqlValue | undefined,
@@ -270,6 +274,7 @@ export function compare(
   if (a instanceof Uint8Array && b instanceof Uint8Array) {
     return Buffer.compare(a, b);
   }
+  if (a instanceof Date && b instanceof Date) return a.getTime() - b.getTime();
   return undefined;
 }
 
@@ -287,6 +292,7 @@ function compareText(text: string, other: SqlValue): number | undefined {
     return text === "true" || text === "false" ? compare(text === "true", other) : undefined;
   }
   if (other instanceof Uint8Array) return Buffer.compare(toUtf8(text), other);
+  if (other instanceof Date) return compare(parseDate(text), other);
   return undefined;
 }
 
@@ -313,5 +319,6 @@ function rankOf(value: SqlValue | undefined): number {
   if (typeof value === "boolean") return 1;
   if (isNumber(value)) return 2;
   if (typeof value === "string") return 3;
-  return value instanceof Uint8Array ? 4 : 5;
+  if (value instanceof Uint8Array) return 4;
+  return value instanceof Date ? 5 : 6;
 }

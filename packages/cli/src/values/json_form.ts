@@ -7,14 +7,14 @@
  *
  * A key that is not UTF-8 is `keyHex`. An int64 beyond 2^53 is a string of digits, and so is a
  * float64 that JSON lacks ("NaN", "-0"). Bytes are hexadecimal. In a record, what JSON lacks is an
- * object of one name that begins with "$": `$int`, `$float`, `$bytes`, `$ext`. An object of the
- * store that looks like one has one "$" more. `expiresAt` is in milliseconds since 1970.
+ * object of one name that begins with "$": `$int`, `$float`, `$bytes`, `$date`, `$ext`. An object
+ * of the store that looks like one has one "$" more. `expiresAt` is in milliseconds since 1970.
  */
 
 import { Extension, type RecordItem, type RecordValue, type Value } from "@tinykvs/core";
 import { fromHex, toHex, toText, toUtf8 } from "./bytes.ts";
 import { isContainer, typeOf } from "./kinds.ts";
-import { isTime } from "./times.ts";
+import { isTime, parseDate } from "./times.ts";
 
 /** An entry of a store. */
 export interface StoredEntry {
@@ -64,6 +64,7 @@ function itemJson(item: RecordItem): string {
     return isPlainNumber(item) ? JSON.stringify(item) : `{"$float":"${floatText(item)}"}`;
   }
   if (item instanceof Uint8Array) return `{"$bytes":"${toHex(item)}"}`;
+  if (item instanceof Date) return `{"$date":"${item.toISOString()}"}`;
   if (item instanceof Extension) {
     return `{"$ext":[${item.type},"${toHex(item.data)}"]}`;
   }
@@ -193,6 +194,7 @@ function untagged(name: string, content: unknown): RecordItem {
     return /^-?\d+$/.test(content) ? BigInt(content) : undefined;
   }
   if (name === "$float") return parseFloatText(content);
+  if (name === "$date") return parseDate(content);
   return name === "$bytes" ? fromHex(content) : undefined;
 }
 

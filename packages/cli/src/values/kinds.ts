@@ -45,5 +45,6 @@ export function isContainer(
 ): item is { readonly [name: string]: RecordItem } | readonly RecordItem[] {
   return typeof item === "object" && item !== null &&
     !(item instanceof Uint8Array) &&
+    !(item instanceof Date) &&
     !(item instanceof Extension);
 }

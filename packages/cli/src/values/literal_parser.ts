@@ -6,6 +6,7 @@ import { UsageError } from "../errors.ts";
 import { escapeControls } from "../text/escape.ts";
 import { fromHex, toUtf8 } from "./bytes.ts";
 import { isContainer } from "./kinds.ts";
+import { parseDate } from "./times.ts";
 
 const INT = /^[+-]?\d+n$/;
 const FLOAT = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?Infinity|NaN)$/;
@@ -77,9 +78,9 @@ export function parseValue(text: string, type: TypeChoice = "auto"): Value {
     case "auto":
       if (looksLikeLiteral(trimmed)) {
         const value = parseLiteral(text, "value");
-        return value === null || value instanceof Extension ||
+        return value === null || value instanceof Extension || value instanceof Date ||
             value === undefined
-          ? fail(text, "a value: null and extensions exist only in records")
+          ? fail(text, "a value: null, dates and extensions exist only in records")
           : value as Value;
       }
       return requireWellFormed(text, "value");
@@ -171,6 +172,7 @@ class Parser {
     if (next === "[") return this.#array(depth);
     if (this.#text.startsWith("x'", this.#at)) return this.#bytes();
     if (this.#text.startsWith("ext(", this.#at)) return this.#extension();
+    if (this.#text.startsWith("date(", this.#at)) return this.#date();
     const word = /[^\s,\]})]*/y;
     word.lastIndex = this.#at;
     const found = word.exec(this.#text)![0];
@@ -233,6 +235,16 @@ class Parser {
     const data = this.#bytes();
     this.#expect(")");
     return new Extension(type, data);
+  }
+
+  #date(): Date {
+    const pattern = /date\(([^)]*)\)/y;
+    pattern.lastIndex = this.#at;
+    const found = pattern.exec(this.#text);
+    const date = found === null ? undefined : parseDate(found[1]!.trim());
+    if (date === undefined) return this.#fail("a date such as date(2026-11-30T20:40:00Z)");
+    this.#at = pattern.lastIndex;
+    return date;
   }
 
   #array(depth: number): RecordItem[] {

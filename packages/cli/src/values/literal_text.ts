@@ -4,7 +4,7 @@
  *     30n             int64             x'00ff'           bytes
  *     2.5  -0  NaN    float64           {"a": [1, 2n]}    record: JSON with all literals here
  *     true            bool              ext(5, x'00ff')   MessagePack extension in a record
- *     "text"          string
+ *     "text"          string            date(2026-11-30T20:40:00.000Z)   Date in a record
  */
 
 import { Extension, type RecordItem, type Value } from "@tinykvs/core";
@@ -39,6 +39,7 @@ export function keyText(key: Uint8Array, limit: number = Infinity): string {
 export function plainText(item: RecordItem): string {
   if (typeof item === "string") return item;
   if (typeof item === "bigint") return String(item);
+  if (item instanceof Date) return item.toISOString();
   return item instanceof Uint8Array ? toHex(item) : literalOf(item);
 }
 
@@ -60,6 +61,7 @@ function append(value: RecordItem, parts: string[], budget: Budget): void {
   else if (typeof value === "number") {
     add(Object.is(value, -0) ? "-0" : String(value));
   } else if (value instanceof Uint8Array) add(hexLiteral(value, budget.left));
+  else if (value instanceof Date) add(`date(${value.toISOString()})`);
   else if (value instanceof Extension) {
     add(`ext(${value.type}, ${hexLiteral(value.data, budget.left)})`);
   } else if (!isContainer(value)) add(String(value));

@@ -26,6 +26,13 @@ export function isTime(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && Math.abs(value) <= MAX_TIME;
 }
 
+/** The `Date` of an ISO 8601 time with its zone, or of a day in UTC; undefined if it is not one. */
+export function parseDate(text: string): Date | undefined {
+  const isClear = ISO.test(text) && (!text.includes(":") || /(?:Z|[+-]\d\d:\d\d)$/.test(text));
+  const date = new Date(isClear ? text.replace(" ", "T") : NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
 /**
  * The time that `--ttl` and `--expires-at` mean, in milliseconds since 1970; undefined without
  * both.

@@ -80,6 +80,9 @@ export function randomItem(next: () => number, depth: number): RecordItem {
     case 5:
       return randomBytes(next, 40);
     case 6:
+      if (next() < 0.5) {
+        return new Date(Math.round((next() - 0.5) * pick(next, [1e13, 1e14, 1.7e16])));
+      }
       return new Extension(
         Math.floor(next() * 256) - 128,
         randomBytes(next, 20),
@@ -106,7 +109,7 @@ export function randomValue(next: () => number): Value {
       ? BigInt.asIntN(64, BigInt(Math.floor(next() * 2 ** 53)) << 11n)
       : randomItem(next, 3);
     const isUnfit = item === null || item === undefined ||
-      item instanceof Extension ||
+      item instanceof Extension || item instanceof Date ||
       (typeof item === "bigint" && BigInt.asIntN(64, item) !== item);
     if (!isUnfit) return item as Value;
   }
