@@ -1,6 +1,6 @@
 /**
- * `npm run bench:billion`: loads a billion entries in 1 GB of memory, page cache included, samples on
- * the way, then opens and reads them.
+ * `npm run bench:billion`: loads a billion entries in 1 GB of memory, page cache included, samples
+ * on the way, then opens and reads them.
  *
  *   npm run bench:billion                                    1,000,000,000 in key order, on Node
  *   npm run bench:billion -- --order random                  100,000,000 in random order
@@ -9,9 +9,9 @@
  *   npm run bench:billion -- --results r.jsonl --report --update-docs
  *
  * Samples are added to a results file every 5 seconds, and the store stays until the end. So the
- * same command goes on after a kill, and the report says so. Exits with 3 if it was stopped, and with
- * 1 if a target is missed or an answer was wrong. Without a memory cgroup (Linux, as root) it runs
- * without a limit, and says so.
+ * same command goes on after a kill, and the report says so. Exits with 3 if it was stopped, and
+ * with 1 if a target is missed or an answer was wrong. Without a memory cgroup (Linux, as root) it
+ * runs without a limit, and says so.
  */
 
 import {

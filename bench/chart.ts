@@ -1,8 +1,9 @@
 /**
  * Draws the pictures of the benches as SVG. Bars: docs/benchmarks/node.svg from the table in
- * docs/benchmarks/node.md, how many times as fast as the best other store this library is, one bar a
- * row, on a logarithmic scale; `npm run bench:chart` runs it, and so does bench/peers/run.ts when it
- * updates the table. Curves: what bench/billion.ts measured on the way. Pure but for the last lines.
+ * docs/benchmarks/node.md, how many times as fast as the best other store this library is, one bar
+ * a row, on a logarithmic scale; `npm run bench:chart` runs it, and so does bench/peers/run.ts when
+ * it updates the table. Curves: what bench/billion.ts measured on the way. Pure but for the last
+ * lines.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:memory`: reads of stores that are larger than the memory, beside other stores, each
- * row in a process of its own in a memory cgroup that counts the page cache.
+ * `npm run bench:memory`: reads of stores that are larger than the memory, beside other stores,
+ * each row in a process of its own in a memory cgroup that counts the page cache.
  *
  *   npm run bench:memory                                          10,000,000 entries in 256 MB, then 512 MB
  *   npm run bench:memory -- --entries 2000000 --memory-mb 128 --only skewed --engines tinykvs,lmdb

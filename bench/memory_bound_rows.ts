@@ -5,8 +5,8 @@ import { atRandom, type Bench, type Done, get, getMany, mixed, type Order } from
 import { prefixScans } from "./peers/scan_loops.ts";
 
 /**
- * Nine of ten gets are of one entry in a hundred. These lie as far apart as they can: in a hundredth
- * of the entries, but in up to a third of the blocks.
+ * Nine of ten gets are of one entry in a hundred. These lie as far apart as they can: in a
+ * hundredth of the entries, but in most of the blocks.
  */
 export const skewed: Order = (_position, random, entries) => {
   const drawn = random.below(entries * 10);

@@ -1,6 +1,6 @@
 /**
- * The steps of which bench/scale_run.ts and bench/billion_run.ts are made: writing a batch, taking a
- * sample, opening, scanning. Every answer is checked.
+ * The steps of which bench/scale_run.ts and bench/billion_run.ts are made: writing a batch, taking
+ * a sample, opening, scanning. Every answer is checked.
  */
 
 import { readdirSync, statSync } from "node:fs";
@@ -113,8 +113,8 @@ export async function openAndGet(
 }
 
 /**
- * A scan of the `length` entries from `start`; returns entries a second. It checks all keys, and one
- * value in `valueEvery` byte by byte. With `isDense` every entry of the range must be there.
+ * A scan of the `length` entries from `start`; returns entries a second. It checks all keys, and
+ * one value in `valueEvery` byte by byte. With `isDense` every entry of the range must be there.
  */
 export function scanRate(
   store: EmbeddedStore,

@@ -2,14 +2,15 @@
  * Copies of single entries that were read from blocks which did not stay in the block cache.
  *
  * If the data do not fit, entries that are read often may lie scattered over blocks that are read
- * seldom. A cache of blocks holds dozens of unwanted entries for each wanted one there; this one holds the
- * wanted ones (decision 45). An entry is kept by its table and key. Tables never change, so nothing
- * has to be invalidated: entries of a deleted table are not asked for any more, and drop out.
+ * seldom. A cache of blocks holds dozens of unwanted entries for each wanted one there; this one
+ * holds the wanted ones (decision 45). An entry is kept by its table and key. Tables never change,
+ * so nothing has to be invalidated: entries of a deleted table are not asked for any more, and drop
+ * out.
  *
  * Entries lie in segments, one after the other, without an object each. A hash table of words says
  * where. If all segments are full, the oldest one is swept: entries that were used since the last
- * sweep move together, the others are dropped (a FIFO queue with second chances). Each bucket of the
- * hash table has four places; an entry that finds none takes another one's, which is lost.
+ * sweep move together, the others are dropped (a FIFO queue with second chances). Each bucket of
+ * the hash table has four places; an entry that finds none takes another one's, which is lost.
  */
 
 import { compareRanges } from "../bytes/compare.ts";

@@ -72,7 +72,9 @@ export class BlockCache implements BlockMemory {
     return this.#pool.spareBytes;
   }
 
-  /** Lookups that were answered, by a block or a kept entry, or joined a load that was under way. */
+  /**
+   * Lookups that were answered, by a block or a kept entry, or joined a load that was under way.
+   */
   get hits(): number {
     return this.#cache.hits;
   }
