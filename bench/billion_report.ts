@@ -6,7 +6,7 @@ import { keyLength } from "./key_values.ts";
 import { scaleValueBytes } from "./scale_data.ts";
 import { median } from "./smoke_verdict.ts";
 
-/** What issue 18 asks for. */
+/** What such a load has to reach. */
 export const billionTargets = {
   /** Least part of the rate at the start that the rate at the end must be, by order. */
   rateAtEnd: { seq: 0.9, random: 0.6 },
