@@ -77,7 +77,10 @@ export interface Options {
    * fewer, larger tables and less compaction, more memory and a longer recovery. Default 4 MiB.
    */
   memtableSizeBytes?: number;
-  /** Size in bytes of the cache of decoded blocks, from 0 for none. Default 64 MiB. */
+  /**
+   * Size in bytes of the cache of decoded blocks, from 0 for none. If blocks do not fit, a quarter
+   * of it keeps single entries. Default 64 MiB.
+   */
   blockCacheSizeBytes?: number;
   /**
    * Uncompressed size in bytes at which a data block is closed, from 256 to 64 MiB. Larger blocks

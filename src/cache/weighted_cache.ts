@@ -107,8 +107,9 @@ class Fifo<T> {
 
 /** A byte-bounded cache of `T`. */
 export class WeightedCache<T> {
-  /** The most bytes that its entries may count for together. */
-  readonly capacityBytes: number;
+  #capacityBytes: number;
+  /** Whether an entry ever had to leave to make room. */
+  wasFull = false;
   /** Lookups that were answered. Counted by the owner's lookup through `hit`. */
   hits = 0;
   /** Lookups that had to load. */
@@ -119,15 +120,27 @@ export class WeightedCache<T> {
   /** Entries that were recently dropped from the small queue. */
   readonly #ghosts = new GhostTable();
   readonly #onDropped: ((value: T) => void) | undefined;
+  readonly #borrow: ((bytes: number) => number) | undefined;
   #isClosed = false;
 
   /**
    * Makes an empty cache; a capacity of 0 keeps nothing. `onDropped` gets each value that leaves
-   * the cache, by eviction or removal, after its owner was told.
+   * the cache, by eviction or removal, after its owner was told. `borrow` is asked for capacity
+   * before something has to leave, and returns how much of it there is.
    */
-  constructor(capacityBytes: number, onDropped?: (value: T) => void) {
-    this.capacityBytes = capacityBytes;
+  constructor(
+    capacityBytes: number,
+    onDropped?: (value: T) => void,
+    borrow?: (bytes: number) => number,
+  ) {
+    this.#capacityBytes = capacityBytes;
     this.#onDropped = onDropped;
+    this.#borrow = borrow;
+  }
+
+  /** The most bytes that its entries may count for together. */
+  get capacityBytes(): number {
+    return this.#capacityBytes;
   }
 
   /** Bytes that the present entries count for. */
@@ -156,7 +169,7 @@ export class WeightedCache<T> {
     value: T,
     chargeBytes: number,
   ): CacheEntry<T> | undefined {
-    if (chargeBytes > this.capacityBytes || this.#isClosed) return undefined;
+    if (chargeBytes > this.#capacityBytes || this.#isClosed) return undefined;
     const entry = new CacheEntry(value, chargeBytes, owner, slot);
     if (this.#ghosts.delete(owner.cacheId, slot)) {
       this.#pushMain(entry);
@@ -165,8 +178,14 @@ export class WeightedCache<T> {
       this.#small.sizeBytes += chargeBytes;
     }
     this.#sizeBytes += chargeBytes;
-    while (this.#sizeBytes > this.capacityBytes) this.#evictOne();
+    this.#makeRoom();
     return entry.owner === undefined ? undefined : entry;
+  }
+
+  /** Changes the capacity, and drops the entries that do not fit any more. */
+  resize(capacityBytes: number): void {
+    this.#capacityBytes = capacityBytes;
+    this.#makeRoom();
   }
 
   /** Removes an entry, for example when its table is deleted. The owner is not told. */
@@ -202,8 +221,19 @@ export class WeightedCache<T> {
     this.#ghosts.clear();
   }
 
+  #makeRoom(): void {
+    if (this.#sizeBytes > this.#capacityBytes && this.#borrow !== undefined) {
+      this.#capacityBytes += this.#borrow(this.#sizeBytes - this.#capacityBytes);
+    }
+    while (this.#sizeBytes > this.#capacityBytes) {
+      this.wasFull = true;
+      this.#evictOne();
+    }
+  }
+
   #evictOne(): void {
-    const fromSmall = this.#small.sizeBytes > this.capacityBytes / 10 || this.#main.sizeBytes === 0;
+    const fromSmall = this.#small.sizeBytes > this.#capacityBytes / 10 ||
+      this.#main.sizeBytes === 0;
     if (fromSmall) this.#evictFromSmall();
     else this.#evictFromMain();
   }

@@ -19,7 +19,9 @@
  * dropped, and its cached blocks with it.
  */
 
+import { EntryCache } from "../cache/entry_cache.ts";
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
+import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { Block, BlockMemory } from "./block.ts";
 import type { BlockSlab } from "./block_frame.ts";
 import { BlockPool } from "./block_pool.ts";
@@ -33,14 +35,26 @@ const RESERVE_BYTES = 1280 * 1024;
 /** A larger block goes to the garbage collector: its cost is mostly that of its bytes. */
 const MAX_SPARE_BYTES = 1024 * 1024;
 
+/** The part of the capacity that single entries may take. */
+const ENTRY_PART = 1 / 4;
+/** The part that may be lent to indexes and filters. */
+const LENT_PART = 1 / 2;
+
 /** A cache of decoded blocks that recycles their memory. */
 export class BlockCache implements BlockMemory {
+  /** The most bytes that its blocks and entries may take together. */
+  readonly capacityBytes: number;
   readonly #cache: WeightedCache<Block>;
+  /** Made when blocks have to leave: if all of them fit, it would keep what they have. */
+  #entries: EntryCache | undefined;
+  #owners = 0;
+  #lentBytes = 0;
   /** Blocks to decode into. */
   readonly #pool = new BlockPool();
 
   /** Makes an empty cache; a capacity of 0 keeps nothing. */
   constructor(capacityBytes: number) {
+    this.capacityBytes = capacityBytes;
     this.#cache = new WeightedCache(capacityBytes, (block) => {
       block.isCached = false;
       block.entry = undefined;
@@ -48,14 +62,9 @@ export class BlockCache implements BlockMemory {
     });
   }
 
-  /** The most bytes that its blocks may take together. */
-  get capacityBytes(): number {
-    return this.#cache.capacityBytes;
-  }
-
-  /** Bytes that the present blocks take, not counting spare memory. */
+  /** Bytes that the present blocks and entries take, not counting spare memory. */
   get sizeBytes(): number {
-    return this.#cache.sizeBytes;
+    return this.#cache.sizeBytes + (this.#entries?.memoryBytes ?? 0);
   }
 
   /** Bytes of spare memory. */
@@ -63,7 +72,9 @@ export class BlockCache implements BlockMemory {
     return this.#pool.spareBytes;
   }
 
-  /** Lookups that were answered, or joined a load that was under way. */
+  /**
+   * Lookups that were answered, by a block or a kept entry, or joined a load that was under way.
+   */
   get hits(): number {
     return this.#cache.hits;
   }
@@ -104,6 +115,51 @@ export class BlockCache implements BlockMemory {
     }
     this.#trim(block.slab);
     return entry;
+  }
+
+  /** A number for a table that keeps single entries here; no other one gets it. */
+  newOwner(): number {
+    return ++this.#owners;
+  }
+
+  /**
+   * Makes `into` show the entry with a key, if it is kept apart from its block, which was just
+   * missed. Valid until the next entry is kept.
+   */
+  showEntry(owner: number, key: DataView, length: number, into: EntryView): boolean {
+    if (this.#entries === undefined || !this.#entries.find(owner, key, length, into)) return false;
+    this.#cache.misses--;
+    this.#cache.hits++;
+    return true;
+  }
+
+  /** Keeps an entry apart from its block, which had to be loaded for it. */
+  keepEntry(owner: number, entry: EntryView): void {
+    if (this.#entries !== undefined) this.#entries.add(owner, entry);
+    else if (this.#cache.wasFull) this.#makeEntries();
+  }
+
+  /**
+   * Gives up capacity for indexes and filters, and returns how much: if one of them is missing, a
+   * get reads tens of KiB before it can read its block. It does not come back.
+   */
+  lend(bytes: number): number {
+    const lent = Math.min(bytes, Math.floor(this.capacityBytes * LENT_PART) - this.#lentBytes);
+    if (lent <= 0) return 0;
+    this.#lentBytes += lent;
+    this.#resize();
+    return lent;
+  }
+
+  #resize(): void {
+    const entryBytes = this.#entries?.memoryBytes ?? 0;
+    this.#cache.resize(this.capacityBytes - this.#lentBytes - entryBytes);
+    this.#trim(undefined);
+  }
+
+  #makeEntries(): void {
+    // Blocks leave the room that entries take, a segment at a time.
+    this.#entries = new EntryCache(this.capacityBytes * ENTRY_PART, () => this.#resize());
   }
 
   /** Removes an entry, for example when its table is deleted. */
@@ -147,6 +203,7 @@ export class BlockCache implements BlockMemory {
    * the next collection: a program that opens one store after another may never let one happen.
    */
   close(): void {
+    this.#entries?.close();
     this.#cache.close();
     this.#pool.close();
   }

@@ -15,6 +15,7 @@
 
 import type { CacheEntry, CacheOwner } from "../cache/weighted_cache.ts";
 import { CorruptionError, DecodeError } from "../errors.ts";
+import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { FileHandle } from "../platform/file_system.ts";
 import { readFullySync } from "../platform/transfer.ts";
 import type { Block, BlockMemory } from "./block.ts";
@@ -50,6 +51,8 @@ export class TableReader implements CacheOwner {
   readonly sections: TableSections;
   readonly #resources: TableResources;
   #blocks: (CacheEntry<Block> | undefined)[] = [];
+  /** By which it keeps single entries. Numbers of tables need not be unique for ever. */
+  readonly #entryOwner: number;
   readonly #loading = new Map<number, SharedLoad<Block>>();
 
   /** Names a table; nothing is read yet. */
@@ -57,6 +60,7 @@ export class TableReader implements CacheOwner {
     this.file = new PooledFile(path);
     this.cacheId = identity.number;
     this.#resources = resources;
+    this.#entryOwner = resources.blocks.newOwner();
     this.sections = new TableSections(this.file, identity, resources);
   }
 
@@ -69,6 +73,19 @@ export class TableReader implements CacheOwner {
     }
     this.#resources.blocks.hit(entry);
     return entry.value;
+  }
+
+  /**
+   * Makes `into` show the entry with a key if it is in memory without its block, which
+   * `cachedBlock` has just missed. Valid within the stretch of code.
+   */
+  showEntry(key: DataView, length: number, into: EntryView): boolean {
+    return this.#resources.blocks.showEntry(this.#entryOwner, key, length, into);
+  }
+
+  /** Keeps an entry for `showEntry`, because its block had to be loaded. */
+  keepEntry(entry: EntryView): void {
+    this.#resources.blocks.keepEntry(this.#entryOwner, entry);
   }
 
   /**

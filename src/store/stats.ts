@@ -53,15 +53,15 @@ export interface Stats {
      */
     readonly sizeBytes: number;
   };
-  /** The cache of data blocks. */
+  /** The cache of data blocks, and of single entries if blocks do not fit. */
   readonly cache: {
-    /** Lookups that found their block. */
+    /** Lookups that found their block, or their entry without it. */
     readonly hits: number;
     /** Lookups that had to read it. */
     readonly misses: number;
-    /** Bytes that its blocks count for. */
+    /** Bytes that its blocks and entries count for. */
     readonly sizeBytes: number;
-    /** The most bytes that its blocks may count for. */
+    /** The most bytes that its blocks and entries may count for. */
     readonly capacityBytes: number;
   };
   /** Scans: cursors, `count`, `scanPrefix` and `scanRange`. */

@@ -47,11 +47,14 @@ export function prepare(
   const fileSystem = lock === undefined ? sharing : fencedFileSystem(sharing, directory, lock);
   const options = { ...given, fileSystem };
   const { readOnly, memtableSizeBytes } = options;
+  const blocks = new BlockCache(options.blockCacheSizeBytes);
   const resources: TableResources = {
     handles,
-    blocks: new BlockCache(options.blockCacheSizeBytes),
+    blocks,
     metadata: new WeightedCache(
       Math.max(MIN_METADATA_CACHE_BYTES, options.blockCacheSizeBytes / 4),
+      undefined,
+      (bytes) => blocks.lend(bytes),
     ),
     verifyChecksums: options.verifyChecksums,
   };

@@ -216,3 +216,20 @@ test("WeightedCache keeps the order of its queues when it forgets removed entrie
   for (let slot = 1000; owner.evictions.length < 30; slot++) owner.put(slot, 10);
   assert.deepEqual(owner.evictions, Array.from({ length: 30 }, (_, i) => i * 10));
 });
+
+test("WeightedCache borrows capacity before something leaves, as far as it gets it", () => {
+  let left = 25;
+  const cache = new WeightedCache<string>(100, undefined, (bytes) => {
+    const given = Math.min(bytes, left);
+    left -= given;
+    return given;
+  });
+  const slots = new Slots(cache, 1);
+  for (let slot = 0; slot < 12; slot++) slots.put(slot, 10);
+  assert.deepEqual(slots.evictions, []);
+  assert.equal(cache.capacityBytes, 120);
+  slots.put(12, 10);
+  assert.equal(cache.capacityBytes, 125);
+  assert.equal(slots.evictions.length, 1);
+  assert.ok(cache.wasFull);
+});

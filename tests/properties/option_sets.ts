@@ -20,7 +20,8 @@ export const optionSets: readonly Options[] = [
     memtableSizeBytes: 8192,
     blockSizeBytes: 512,
     compression: "snappy",
-    blockCacheSizeBytes: 3000,
+    // Enough for some entries without their blocks.
+    blockCacheSizeBytes: 6000,
     bloomFalsePositiveRate: false,
     l0CompactionTrigger: 3,
     levelSizeMultiplier: 2,

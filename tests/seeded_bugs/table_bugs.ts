@@ -355,4 +355,23 @@ export const tableBugs: readonly Bug[] = [
     caughtBy: lostLocks("A store that is new and written to asynchronously", "after"),
     symptom: /remove \/db\//,
   },
+  {
+    name: "answer-for-another-table",
+    item: "beyond the list",
+    does: "takes an entry that it kept without its block for that of every table",
+    edits: [{
+      file: "src/cache/entry_cache.ts",
+      find: "  let hash = Math.imul(owner, 0x9e3779b1) ^ (end - start);\n",
+      replace: "  let hash = Math.imul(Math.sign(owner), 0x9e3779b1) ^ (end - start);\n",
+    }, {
+      file: "src/cache/entry_cache.ts",
+      find: " || words[word + 1] !== owner",
+      replace: "",
+    }],
+    caughtBy: directed(
+      "tests/store/kept_entries_test.ts",
+      /^A store with kept entries gives the answers of its history/,
+    ),
+    symptom: /AssertionError/,
+  },
 ];

@@ -143,3 +143,14 @@ test("blockCapacity is large enough, wastes at most a sixteenth, and grows in st
     assert.equal(capacity, rounded);
   }
 });
+
+test("BlockCache lends at most half of its capacity, and its blocks leave for it", () => {
+  const cache = new BlockCache(40_000);
+  let slot = 0;
+  for (; slot < 6; slot++) cache.insert(owner, slot, blockIn(cache, 9000));
+  const before = cache.sizeBytes;
+  assert.equal(cache.lend(5000), 5000);
+  assert.equal(cache.lend(1_000_000), 15_000);
+  assert.equal(cache.lend(1), 0);
+  assert.ok(before > 20_000 && cache.sizeBytes <= 20_000, `${before}, then ${cache.sizeBytes}`);
+});

@@ -83,6 +83,8 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
    * one stretch.
    */
   #isPinned = false;
+  /** Whether `#block` was loaded for this search, so that the found entry is kept apart. */
+  #isFresh = false;
   /** Whether the kernel holds the hash of this key: true only within one synchronous stretch. */
   #isHashed = false;
   /** The slot of the key in `#block`, if it is known without a search; -1 otherwise. */
@@ -176,7 +178,10 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
     const { reader } = this.#table!;
     if (this.#missing === "index") this.#index = reader.sections.loadIndexSync();
     else if (this.#missing === "filter") this.#filter = reader.sections.loadFilterSync();
-    else this.#block = reader.loadBlockSync(this.#index!, this.#blockNumber);
+    else {
+      this.#block = reader.loadBlockSync(this.#index!, this.#blockNumber);
+      this.#isFresh = true;
+    }
   }
 
   /**
@@ -199,6 +204,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
     if (block === undefined) return false;
     this.#unpin();
     this.#block = block;
+    this.#isFresh = true;
     return true;
   }
 
@@ -222,6 +228,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
       this.#unpin();
       this.#block = piece as Block;
       this.#isPinned = true;
+      this.#isFresh = true;
     }
     this.#onLoaded!(undefined);
   }
@@ -256,6 +263,7 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
     this.#index = undefined;
     this.#filter = undefined;
     this.#block = undefined;
+    this.#isFresh = false;
     this.#slot = -1;
   }
 
@@ -295,11 +303,17 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
       const position = this.#findBlock(table);
       if (position !== AT_ENTRY) return position;
     }
-    const block = this.#block!;
+    const block = this.#block;
+    if (block === undefined) {
+      // The entry is in memory without its block.
+      this.#policy.noteFound(this.#level === this.#view!.version.depth);
+      return this.#found();
+    }
     const slot = this.#slot < 0 ? block.find(this.key.view, 0, this.key.length) : this.#slot;
     if (slot < 0) return this.#notInBlock(table);
     block.showBuffers(this.entry);
     block.showAt(slot, this.entry);
+    if (this.#isFresh) table.reader.keepEntry(this.entry);
     const { version } = this.#view!;
     this.#lastHit.note(version, this.#level - 1, table, this.#blockNumber, slot);
     this.#policy.noteFound(this.#level === version.depth);
@@ -329,7 +343,10 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
     return AT_ENTRY;
   }
 
-  /** Finds the only block that can hold the key; `AT_ENTRY` if there is one and it is in memory. */
+  /**
+   * Finds the only block that can hold the key. `AT_ENTRY` if there is one and it is in memory, or
+   * without a block if the entry is.
+   */
   #findBlock(table: LiveTable): Position {
     const { key } = this;
     const { reader } = table;
@@ -360,7 +377,10 @@ export class PointLookup implements LoadWaiter<TableIndex | Filter | Block | Lar
       this.#block = reader.cachedBlock(number);
     }
     this.#blockNumber = number;
-    return this.#block === undefined ? this.#need("block") : AT_ENTRY;
+    if (this.#block !== undefined || reader.showEntry(key.view, key.length, this.entry)) {
+      return AT_ENTRY;
+    }
+    return this.#need("block");
   }
 
   /**
