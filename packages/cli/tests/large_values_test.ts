@@ -49,6 +49,31 @@ test("du, stats and info count large values where they belong", async () => {
   assert.ok(JSON.parse(compact.out).bytes > IMAGES * IMAGE_BYTES, compact.out);
 });
 
+test("explain counts the large values that a scan reads, and none for keys", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db);
+  const read = async (...words: string[]): Promise<[number, number]> => {
+    const { largeValues, largeValueBytes } = JSON.parse((await run([db, "explain", ...words])).out);
+    return [largeValues, largeValueBytes];
+  };
+  const [values, bytes] = await read("img:");
+  assert.equal(values, IMAGES);
+  assert.ok(bytes >= IMAGES * IMAGE_BYTES && bytes < IMAGES * (IMAGE_BYTES + 100), `${bytes}`);
+  assert.deepEqual(await read("img:", "--limit", "2"), [2, bytes / IMAGES * 2]);
+  assert.deepEqual(await read("img:", "--keys-only"), [0, 0]);
+  assert.deepEqual(await read("small:"), [0, 0]);
+  const terminal = { terminal: true, environment: { NO_COLOR: "1" } };
+  assert.match(
+    (await run([db, "explain", "img:"], terminal)).out,
+    /read 30 keys, \d+ blocks?, 30 large values of 600 KB, /,
+  );
+  assert.match(
+    (await run([db, "sql", "EXPLAIN SELECT v FROM kv WHERE k = 'img:07'"], terminal)).out,
+    /1 large value of 20\.0 KB/,
+  );
+});
+
 test("A dump and a load keep large values, which lie apart again", async () => {
   using folder = temporaryFolder();
   const [db, copy, dump] = [folder.at("db"), folder.at("copy"), folder.at("dump.ndjson")];
