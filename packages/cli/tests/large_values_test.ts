@@ -74,6 +74,20 @@ test("explain counts the large values that a scan reads, and none for keys", asy
   );
 });
 
+test("verify counts the large values of a log that is kept for them", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db);
+  const { tables, logs, largeValues, bytes } = JSON.parse((await run([db, "verify"])).out);
+  assert.deepEqual([tables, logs, largeValues], [1, 0, IMAGES + 1]);
+  assert.ok(bytes > IMAGES * IMAGE_BYTES, `${bytes}`);
+  const shown = await run([db, "verify"], { terminal: true, environment: { NO_COLOR: "1" } });
+  assert.match(
+    shown.out,
+    /^sound: 1 table, 0 logs, 331 entries, 31 large values, 6\d\d KB checked$/m,
+  );
+});
+
 test("A dump and a load keep large values, which lie apart again", async () => {
   using folder = temporaryFolder();
   const [db, copy, dump] = [folder.at("db"), folder.at("copy"), folder.at("dump.ndjson")];
