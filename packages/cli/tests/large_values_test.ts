@@ -49,6 +49,30 @@ test("du, stats and info count large values where they belong", async () => {
   assert.ok(JSON.parse(compact.out).bytes > IMAGES * IMAGE_BYTES, compact.out);
 });
 
+test("du shows large values that none of the keys it looks at has, and those at the end of a prefix", async () => {
+  using folder = temporaryFolder();
+  const random = randomNumbers(7);
+  const image = Uint8Array.from({ length: 200_000 }, () => random() * 256);
+  for (
+    const [name, row] of [["zz", "a:"], ["5", "(large values of other keys and of old versions)"]]
+  ) {
+    const db = folder.at(name!);
+    {
+      await using store = await open(db, { walSync: "none" });
+      for (let i = 0; i < 2000; i++) store.putSync(`a:${String(i).padStart(4, "0")}`, i);
+      for (let i = 0; i < 2000; i++) store.putSync(`b:${i}`, i);
+      for (let i = 0; i < 10; i++) store.putSync(`a:1${name}${i}`, image);
+      await store.compact();
+    }
+    const rows: { key?: string; rest?: string; bytes: number }[] = JSON.parse(
+      (await run([db, "du", "--json"])).out,
+    );
+    const [largest] = rows.sort((a, b) => b.bytes - a.bytes);
+    assert.equal(largest!.key ?? largest!.rest, row);
+    assert.ok(largest!.bytes > 9 * image.length, JSON.stringify(rows));
+  }
+});
+
 test("explain counts the large values that a scan reads, and none for keys", async () => {
   using folder = temporaryFolder();
   const db = folder.at("db");
