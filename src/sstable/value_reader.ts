@@ -68,6 +68,10 @@ export class ValueReader {
    * that failure, and not as damage: nobody was promised that it is there.
    */
   failure: () => Error | undefined = () => undefined;
+  /** Number of values that gets, scans, streams and watches have read. */
+  reads = 0;
+  /** Bytes of them, as they are stored. */
+  readBytes = 0;
 
   /** Reads files of a directory, which `pathOf` names, through a pool of handles. */
   constructor(
@@ -179,6 +183,12 @@ export class ValueReader {
     }
   }
 
+  /** Counts a part that a stream shows to its reader; the first one counts the value. */
+  countPart(from: number, length: number): void {
+    if (from === 0) this.reads++;
+    this.readBytes += length;
+  }
+
   /** A task that checks the stored bytes of a value. @throws as `readSync` */
   *check(reference: ValueReference): Task<void> {
     const bytes = new Uint8Array(Math.min(PART_BYTES, reference.length));
@@ -226,7 +236,9 @@ export class ValueReader {
 
   #accept(request: ValueRequest, bytes: Uint8Array): LargeValue {
     const view = new DataView(bytes.buffer);
-    const { time, crc: expected } = request;
+    const { time, length, crc: expected } = request;
+    this.reads++;
+    this.readBytes += length;
     if (this.#verifyChecksums) {
       const crc = crc32(bytes, view, time.length, bytes.length);
       if (crc !== expected) throw this.#wrongCrc(request, crc);

@@ -75,7 +75,7 @@ export interface Stats {
   readonly filterBytes: number;
   /** Number of table files that are open. */
   readonly openFiles: number;
-  /** Files with large values that tables refer to. */
+  /** Large values: the files with those that tables refer to, and the reads of any of them. */
   readonly values: {
     /** Number of files: value files, and logs that are kept for their values. */
     readonly files: number;
@@ -83,6 +83,13 @@ export interface Stats {
     readonly sizeBytes: number;
     /** Bytes in them that tables refer to. The rest is dead. */
     readonly usedBytes: number;
+    /**
+     * Values that gets, scans, streams and watches have read. Reads of flushes, compactions,
+     * checkpoints and verifications do not count.
+     */
+    readonly reads: number;
+    /** Bytes that these reads took from the files: of packed values, the packed bytes. */
+    readonly readBytes: number;
   };
   /** The levels, from 0. */
   readonly levels: readonly LevelStats[];
@@ -124,6 +131,7 @@ export function collectStats(state: StoreState, background: Background): Stats {
   const { flushes, compactions } = background;
   const { tables } = versions.current;
   const { memtables } = state.view;
+  const values = versions.values.reader;
   const levels = tables.map((level, number) => ({
     level: number,
     tables: level.length,
@@ -150,7 +158,7 @@ export function collectStats(state: StoreState, background: Background): Stats {
     scan: { tombstones: state.deadRanges.walked },
     ...metadataBytes(state),
     openFiles: resources.handles.openCount + (state.pins?.count ?? 0),
-    values: valueStats(tables),
+    values: { ...valueStats(tables), reads: values.reads, readBytes: values.readBytes },
     levels,
     pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
     stalls: { count: background.stalls, totalMs: background.stalledMs },
@@ -168,7 +176,9 @@ function sumOf<T>(items: readonly T[], count: (item: T) => number): number {
   return items.reduce((sum, item) => sum + count(item), 0);
 }
 
-function valueStats(levels: Levels): Stats["values"] {
+function valueStats(
+  levels: Levels,
+): Pick<Stats["values"], "files" | "sizeBytes" | "usedBytes"> {
   let [sizeBytes, usedBytes] = [0, 0];
   const files = valueFilesOf(levels);
   for (const file of files.values()) {

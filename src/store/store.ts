@@ -747,6 +747,9 @@ export class EmbeddedStore<KeyOut extends Key = Key, V extends Value = Value>
    * limit and direction do not matter. What is overwritten or deleted counts until a compaction has
    * dropped it.
    *
+   * Large values are spread evenly over the entries of their table. So the bytes of a range that
+   * begins or ends inside of a table may be off by all large values of this table.
+   *
    * @throws {TypeError | RangeError} it is no range
    */
   approximateSize(range?: Range): ApproximateSize {

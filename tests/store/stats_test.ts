@@ -21,6 +21,10 @@ test("The statistics of a new store are zero", async () => {
     assert.deepEqual([level, tables, entries, tombstones, sizeBytes], [at, 0, 0, 0, 0]);
   }
   assert.equal(stats.pendingCompactionBytes, 0);
+  assert.deepEqual(stats.values, {
+    ...{ files: 0, sizeBytes: 0, usedBytes: 0 },
+    ...{ reads: 0, readBytes: 0 },
+  });
   assert.deepEqual(stats.stalls, { count: 0, totalMs: 0 });
   assert.deepEqual(stats.flush, { count: 0, bytesWritten: 0 });
   assert.deepEqual(stats.compaction, { count: 0, bytesRead: 0, bytesWritten: 0 });
@@ -121,4 +125,55 @@ test("Expiring entries and deleted ranges are counted, wherever they are", async
   assert.deepEqual(counts(store), { expiring: 0, deletedRanges: 0, level0: [0, 0] });
   assert.ok(store.tables().every(({ expiry }) => expiry === undefined));
   await store.close();
+});
+
+test("Each large value that a get, a scan or a stream reads is counted, and no other", async () => {
+  const fileSystem = memoryFileSystem();
+  const large: Options = { ...options, fileSystem, largeValueBytes: 1000 };
+  await using store = await open("/db", large);
+  const bytes = new Uint8Array(300_000).map((_, index) => index % 251);
+  await store.put("a", bytes);
+  await store.put("b", "small");
+  await store.put("c", bytes);
+  const reads = async (read: () => unknown): Promise<[reads: number, readBytes: number]> => {
+    const before = store.stats().values;
+    await read();
+    const { reads, readBytes } = store.stats().values;
+    return [reads - before.reads, readBytes - before.readBytes];
+  };
+  const [, stored] = await reads(() => store.get("a"));
+  // A stored value begins with its type and its length.
+  assert.ok(stored > bytes.length && stored < bytes.length + 16, `${stored}`);
+  for (const isFlushed of [false, true]) {
+    if (isFlushed) assert.deepEqual(await reads(() => store.compact()), [0, 0]);
+    assert.deepEqual(await reads(() => store.get("a")), [1, stored]);
+    assert.deepEqual(await reads(() => store.getSync("a")), [1, stored]);
+    assert.deepEqual(await reads(() => store.getMany(["a", "b", "c", "d"])), [2, 2 * stored]);
+    assert.deepEqual(await reads(() => store.entries().toArray()), [2, 2 * stored]);
+    assert.deepEqual(await reads(() => [...store.entries({ limit: 1 })]), [1, stored]);
+    assert.deepEqual(await reads(() => [...store.keys()]), [0, 0]);
+    assert.deepEqual(await reads(() => store.has("a")), [0, 0]);
+    assert.deepEqual(await reads(() => store.get("b")), [0, 0]);
+    assert.deepEqual(await reads(() => store.verify()), [0, 0]);
+    const stream = async (): Promise<void> => {
+      let length = 0;
+      for await (const part of store.getStream("a")!) length += part.length;
+      assert.equal(length, bytes.length);
+    };
+    assert.deepEqual(await reads(stream), [1, stored]);
+  }
+  assert.deepEqual(await reads(() => store.put("e", bytes)), [0, 0]);
+});
+
+test("A packed large value counts once, with its packed bytes, also if it is streamed", async () => {
+  const fileSystem = memoryFileSystem();
+  await using store = await open("/db", { ...options, compression: "snappy", fileSystem });
+  await store.put("a", new Uint8Array(1_000_000));
+  await store.flush();
+  const { usedBytes } = store.stats().values;
+  assert.ok(usedBytes < 100_000, `${usedBytes} bytes`);
+  await store.get("a");
+  await new Response(store.getStream("a")).arrayBuffer();
+  const { reads, readBytes } = store.stats().values;
+  assert.deepEqual([reads, readBytes], [2, 2 * usedBytes]);
 });

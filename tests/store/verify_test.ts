@@ -252,3 +252,36 @@ test("verify of a read-only store checks the tables that it shows", async () => 
   assert.deepEqual(report.problems, []);
   assert.ok(report.tables > 0 && report.logs === 0);
 });
+
+test("verify counts the large values that it checks outside of the logs that an open replays", async () => {
+  const fileSystem = new CloneableFileSystem();
+  const large: Options = { ...small, fileSystem, largeValueBytes: 1000, compression: "none" };
+  const put = (store: EmbeddedStore): void => {
+    for (let i = 0; i < 10; i++) store.putSync(`large ${i}`, new Uint8Array(5000).fill(i));
+    for (let i = 0; i < 10; i++) store.putSync(`small ${i}`, i);
+  };
+  {
+    await using store = await open("/db", { ...large, flushOnClose: false });
+    put(store);
+    const report = await store.verify();
+    // Each is in a record of the log.
+    assert.deepEqual([report.logs, report.entries, report.largeValues], [1, 20, 0]);
+    await store.flush();
+    const flushed = await store.verify();
+    assert.deepEqual([flushed.entries, flushed.largeValues], [20, 10]);
+    assert.ok(flushed.bytes > 10 * 5000, `${flushed.bytes} bytes`);
+  }
+  const report = verifyStoreSync("/db", { fileSystem });
+  assert.deepEqual([report.tables, report.logs], [1, 0]);
+  assert.deepEqual([report.entries, report.largeValues], [20, 10]);
+  assert.ok(report.bytes > 10 * 5000, `${report.bytes} bytes`);
+  // The log stays for its values, and a byte of any of them is checked.
+  const [log] = fileSystem.listSync("/db").filter((name) => name.endsWith(".wal"));
+  const content = fileSystem.content(`/db/${log}`).slice();
+  const at = content.findIndex((byte, index) => byte === 7 && content[index + 1] === 7);
+  content[at]! ^= 1;
+  fileSystem.setContent(`/db/${log}`, content);
+  const damaged = verifyStoreSync("/db", { fileSystem });
+  assert.equal(damaged.problems.length, 1);
+  assert.equal(damaged.problems[0]!.file, `/db/${log}`);
+});

@@ -49,6 +49,69 @@ test("du, stats and info count large values where they belong", async () => {
   assert.ok(JSON.parse(compact.out).bytes > IMAGES * IMAGE_BYTES, compact.out);
 });
 
+test("du shows large values that none of the keys it looks at has, and those at the end of a prefix", async () => {
+  using folder = temporaryFolder();
+  const random = randomNumbers(7);
+  const image = Uint8Array.from({ length: 200_000 }, () => random() * 256);
+  for (
+    const [name, row] of [["zz", "a:"], ["5", "(large values of other keys and of old versions)"]]
+  ) {
+    const db = folder.at(name!);
+    {
+      await using store = await open(db, { walSync: "none" });
+      for (let i = 0; i < 2000; i++) store.putSync(`a:${String(i).padStart(4, "0")}`, i);
+      for (let i = 0; i < 2000; i++) store.putSync(`b:${i}`, i);
+      for (let i = 0; i < 10; i++) store.putSync(`a:1${name}${i}`, image);
+      await store.compact();
+    }
+    const rows: { key?: string; rest?: string; bytes: number }[] = JSON.parse(
+      (await run([db, "du", "--json"])).out,
+    );
+    const [largest] = rows.sort((a, b) => b.bytes - a.bytes);
+    assert.equal(largest!.key ?? largest!.rest, row);
+    assert.ok(largest!.bytes > 9 * image.length, JSON.stringify(rows));
+  }
+});
+
+test("explain counts the large values that a scan reads, and none for keys", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db);
+  const read = async (...words: string[]): Promise<[number, number]> => {
+    const { largeValues, largeValueBytes } = JSON.parse((await run([db, "explain", ...words])).out);
+    return [largeValues, largeValueBytes];
+  };
+  const [values, bytes] = await read("img:");
+  assert.equal(values, IMAGES);
+  assert.ok(bytes >= IMAGES * IMAGE_BYTES && bytes < IMAGES * (IMAGE_BYTES + 100), `${bytes}`);
+  assert.deepEqual(await read("img:", "--limit", "2"), [2, bytes / IMAGES * 2]);
+  assert.deepEqual(await read("img:", "--keys-only"), [0, 0]);
+  assert.deepEqual(await read("small:"), [0, 0]);
+  const terminal = { terminal: true, environment: { NO_COLOR: "1" } };
+  assert.match(
+    (await run([db, "explain", "img:"], terminal)).out,
+    /read 30 keys, \d+ blocks?, 30 large values of 600 KB, /,
+  );
+  assert.match(
+    (await run([db, "sql", "EXPLAIN SELECT v FROM kv WHERE k = 'img:07'"], terminal)).out,
+    /1 large value of 20\.0 KB/,
+  );
+});
+
+test("verify counts the large values of a log that is kept for them", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db);
+  const { tables, logs, largeValues, bytes } = JSON.parse((await run([db, "verify"])).out);
+  assert.deepEqual([tables, logs, largeValues], [1, 0, IMAGES + 1]);
+  assert.ok(bytes > IMAGES * IMAGE_BYTES, `${bytes}`);
+  const shown = await run([db, "verify"], { terminal: true, environment: { NO_COLOR: "1" } });
+  assert.match(
+    shown.out,
+    /^sound: 1 table, 0 logs, 331 entries, 31 large values, 6\d\d KB checked$/m,
+  );
+});
+
 test("A dump and a load keep large values, which lie apart again", async () => {
   using folder = temporaryFolder();
   const [db, copy, dump] = [folder.at("db"), folder.at("copy"), folder.at("dump.ndjson")];

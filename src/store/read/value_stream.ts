@@ -114,6 +114,7 @@ class ValueParts {
       const start = request.time.length;
       return this.#content(whole.bytes, whole.view, start, whole.bytes.length - start);
     }
+    this.#values.countPart(from, length);
     this.#position += length;
     this.#crc = crc32(bytes, view, 0, length, this.#crc);
     if (this.isAtEnd && this.#verifyChecksums) this.#values.requireCrc(request, this.#crc);

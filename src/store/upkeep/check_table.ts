@@ -48,6 +48,8 @@ export interface TableCheck {
   readonly badBlocks: ReadonlySet<number>;
   /** The number of entries that were read. */
   readonly entries: number;
+  /** The number of large values that were checked. */
+  readonly largeValues: number;
   /**
    * A failure that does not mean damage: a newer version wrote the table, or the system failed.
    * Nobody may treat it as damage.
@@ -127,6 +129,7 @@ class TableChecking implements TableCheck {
   readonly badBlocks = new Set<number>();
   index: TableIndex | undefined;
   entries = 0;
+  largeValues = 0;
   refusal: StoreError | undefined;
   readonly #reader: TableReader;
   readonly #table: CheckedTable;
@@ -224,6 +227,7 @@ class TableChecking implements TableCheck {
   }
 
   *#checkValue(value: ValueReference): Task<void> {
+    this.largeValues++;
     try {
       yield* this.#values.check(value);
     } catch (error) {

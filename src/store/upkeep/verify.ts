@@ -136,6 +136,7 @@ function* verifyTask(state: StoreState, lease: Lease, findings: Findings): Task<
     findings.problems.push(...check.problems);
     findings.tables++;
     findings.entries += check.entries;
+    findings.largeValues += check.largeValues;
   }
   return findings.report();
 }
@@ -160,6 +161,7 @@ export function* checkStreamed(
     } catch (error) {
       findings.note(error, path);
     }
+    findings.largeValues++;
     findings.totalBytes += value.length;
     findings.checked(path, value.length);
   }

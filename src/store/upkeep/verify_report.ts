@@ -41,10 +41,18 @@ export interface VerifyReport {
   readonly problems: readonly VerifyProblem[];
   /** The number of tables that were checked. */
   readonly tables: number;
-  /** The number of write-ahead logs that were checked. */
+  /**
+   * The number of write-ahead logs whose records were checked: those that an open replays. Logs
+   * that are kept for their large values only are not among them.
+   */
   readonly logs: number;
   /** The number of entries in them, with older versions and deletions. */
   readonly entries: number;
+  /**
+   * The number of large values outside of these logs that were checked: all that tables refer to,
+   * in value files and in logs that are kept for them. Nothing else of such a log is ever read.
+   */
+  readonly largeValues: number;
   /** The number of bytes that were checked. */
   readonly bytes: number;
 }
@@ -55,6 +63,7 @@ export class Findings {
   tables = 0;
   logs = 0;
   entries = 0;
+  largeValues = 0;
   bytes = 0;
   totalBytes = 0;
   readonly #onProgress: ((progress: VerifyProgress) => void) | undefined;
@@ -81,8 +90,8 @@ export class Findings {
 
   /** The report. */
   report(): VerifyReport {
-    const { problems, tables, logs, entries, bytes } = this;
-    return { isSound: problems.length === 0, problems, tables, logs, entries, bytes };
+    const { problems, tables, logs, entries, largeValues, bytes } = this;
+    return { isSound: problems.length === 0, problems, tables, logs, entries, largeValues, bytes };
   }
 }
 

@@ -146,6 +146,7 @@ function* verifyFiles(recovery: RecoveryOptions, findings: Findings): Task<Verif
       findings.problems.push(...check.problems);
       findings.tables++;
       findings.entries += check.entries;
+      findings.largeValues += check.largeValues;
     }
     return findings.report();
   } finally {

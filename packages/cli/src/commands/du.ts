@@ -14,6 +14,8 @@ import { parseKey } from "../values/literal_parser.ts";
 const MAX_GROUPS = 10_000;
 /** So many keys in a row that belong to no prefix, and the rest is not looked at. */
 const MAX_LONE_KEYS = 10_000;
+/** A smaller part of all bytes that no prefix has gets no row. */
+const UNPLACED_PART = 1 / 100;
 
 export const duCommand: Command = command({
   name: "du",
@@ -24,8 +26,9 @@ export const duCommand: Command = command({
   details:
     `Sizes are those in the files, compressed, and come from the indexes of the tables. A prefix
 costs one seek, however many keys it has. Small prefixes are rounded to half a block. Old versions
-and deletions count until they are compacted. If there are large values, which lie apart, the first
-64 keys of each prefix tell how large they are.`,
+and deletions count until they are compacted. If there are large values, which lie apart, up to 64
+keys of each prefix tell how large they are: its first and last ones. Large values of other keys
+have no prefix then, but a row of their own at the end; ls finds them.`,
   examples: [
     ["./db du", "the largest prefixes first"],
     ["./db du user: --depth 2", "two levels below user:"],
@@ -99,13 +102,14 @@ async function rowsBelow(
     bytes: Math.max(0, total.bytes - sum(shown, ({ bytes }) => bytes)),
   };
   const hidden = groups.length - shown.length;
-  if (hidden > 0 || loneKeys > 0 || isCut) {
+  // Large values may belong to keys that nobody looked at, and to versions of keys that are gone.
+  const isUnplaced = store.stats().values.files > 0 && rest.bytes > UNPLACED_PART * total.bytes;
+  if (hidden > 0 || loneKeys > 0 || isCut || isUnplaced) {
     const parts = [
       ...(hidden > 0 ? [`${countText(hidden)} smaller prefixes`] : []),
       ...(loneKeys > 0 ? ["keys without a separator"] : []),
       ...(isCut ? ["what was not looked at"] : []),
-      // Keys are counted by what they hold now.
-      ...(store.stats().values.files > 0 ? ["old versions"] : []),
+      ...(isUnplaced ? ["large values of other keys and of old versions"] : []),
     ];
     rows.push({
       key: undefined,

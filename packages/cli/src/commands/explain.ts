@@ -13,7 +13,7 @@ const BAR_COLUMNS = 24;
 
 export const explainCommand: Command = command({
   name: "explain",
-  summary: "Reads a range, and tells what that took: entries, blocks, cache, tables.",
+  summary: "Reads a range, and tells what that took: entries, blocks, large values, tables.",
   usage: "[PREFIX]",
   arity: [0, 1],
   options: {
@@ -43,13 +43,10 @@ export const explainCommand: Command = command({
     const used = uses.reduce((sum, use) => sum + use.used, 0);
     const skipped = uses.reduce((sum, use) => sum + use.skipped, 0);
     const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
-    const { entries, blocksRead, cacheHits, tombstones, seconds } = reading;
+    const { seconds, ...counts } = reading;
     await output.result(
       {
-        entries,
-        blocksRead,
-        cacheHits,
-        tombstones,
+        ...counts,
         tablesUsed: used,
         tablesSkipped: skipped,
         levels: uses,

@@ -30,7 +30,8 @@ export const verifyCommand: Command = command({
   usage: "",
   arity: [0, 0],
   options: {},
-  details: `Writes nothing, and works on a store that does not open, and beside a writer. Exits with
+  details:
+    `A log that is kept only for large values counts by its values. Writes nothing, and works on a store that does not open, and beside a writer. Exits with
 3 if there is damage.`,
   examples: [
     ["./db verify", "is everything as it was written?"],
@@ -39,12 +40,13 @@ export const verifyCommand: Command = command({
   async run(context) {
     const { output } = context;
     const report = await verified(context);
-    const { isSound, problems, tables, logs, entries, bytes } = report;
+    const { isSound, problems, tables, logs, entries, largeValues, bytes } = report;
+    const values = largeValues === 0 ? "" : `${countOf(largeValues, "large value")}, `;
     const checked = `${countOf(tables, "table")}, ${countOf(logs, "log")}, ` +
-      `${countOf(entries, "entry", "entries")}, ${bytesText(bytes)}`;
+      `${countOf(entries, "entry", "entries")}, ${values}${bytesText(bytes)}`;
     if (isSound) {
       await output.result(
-        { isSound, tables, logs, entries, bytes },
+        { isSound, tables, logs, entries, largeValues, bytes },
         `sound: ${checked} checked`,
       );
       return EXIT.ok;

@@ -2,7 +2,9 @@
  * The sizes of groups of keys, estimated. The store estimates a range from the indexes of tables,
  * so each range that ends inside of a block counts for half of it, and large values, which lie
  * apart, count for all entries of their table alike. Both are put right here: groups share no more
- * than there is. If there are large values, a few keys of each group tell what its entries take.
+ * than there is. If there are large values, a few keys of each group, its first and last ones, tell
+ * what its entries take. A few large values among many small entries in between are not seen: the
+ * caller shows what no group has.
  */
 
 import type { OpenStore } from "../store_access.ts";
@@ -46,8 +48,7 @@ async function weigh(
   { entries }: GroupSize,
   lookups: number,
 ): Promise<GroupSize> {
-  await using cursor = store.keys({ prefix, limit: COUNTED_KEYS });
-  const keys = await cursor.toArray();
+  const keys = await someKeys(store, prefix);
   let bytes = 0;
   const step = Math.max(1, keys.length / lookups);
   let seen = 0;
@@ -60,6 +61,15 @@ async function weigh(
   }
   const count = keys.length < COUNTED_KEYS ? keys.length : Math.max(entries, COUNTED_KEYS);
   return { entries: count, bytes: seen === 0 ? 0 : bytes / seen * count };
+}
+
+/** All keys of a group, or its first and its last ones. */
+async function someKeys(store: OpenStore, prefix: Uint8Array): Promise<Uint8Array[]> {
+  const first = await store.keys({ prefix, limit: COUNTED_KEYS }).toArray();
+  if (first.length < COUNTED_KEYS) return first;
+  const last = await store.keys({ prefix, limit: COUNTED_KEYS / 2, reverse: true }).toArray();
+  // Fewer than twice as many keys would come twice: it is an estimate.
+  return [...first.slice(0, COUNTED_KEYS / 2), ...last];
 }
 
 /** Sizes in proportion, which are not more than the total. */

@@ -2,7 +2,7 @@
 
 import type { Range } from "@tinykvs/core";
 import type { OpenStore } from "../store_access.ts";
-import { countOf, countText, durationText } from "../text/numbers.ts";
+import { bytesText, countOf, countText, durationText } from "../text/numbers.ts";
 
 /** What a read has cost. */
 export interface Reading {
@@ -12,6 +12,10 @@ export interface Reading {
   readonly blocksRead: number;
   /** Blocks that were in the cache. */
   readonly cacheHits: number;
+  /** Large values that were read from files of their own. */
+  readonly largeValues: number;
+  /** Bytes of these, as they are stored. */
+  readonly largeValueBytes: number;
   /** Deletions that the scan walked over. */
   readonly tombstones: number;
   readonly seconds: number;
@@ -34,12 +38,14 @@ export class ReadMeter {
   /** What was read until now. */
   end(): Reading {
     const seconds = (performance.now() - this.#started) / 1000;
-    const { cache, scan } = this.#store.stats();
+    const { cache, scan, values } = this.#store.stats();
     const before = this.#before;
     return {
       entries: this.entries,
       blocksRead: cache.misses - before.cache.misses,
       cacheHits: cache.hits - before.cache.hits,
+      largeValues: values.reads - before.values.reads,
+      largeValueBytes: values.readBytes - before.values.readBytes,
       tombstones: scan.tombstones - before.scan.tombstones,
       seconds,
     };
@@ -48,12 +54,15 @@ export class ReadMeter {
 
 /** A reading in one line: "read 2 keys, 1 block (1 from the cache), 0.3 ms". */
 export function readingText(reading: Reading): string {
-  const { entries, blocksRead, cacheHits, tombstones, seconds } = reading;
+  const { entries, blocksRead, cacheHits, largeValues, tombstones, seconds } = reading;
   const blocks = blocksRead + cacheHits;
   const cached = cacheHits === 0 ? "" : ` (${countText(cacheHits)} from the cache)`;
   return [
     `read ${countOf(entries, "key")}`,
     `${countOf(blocks, "block")}${cached}`,
+    ...(largeValues > 0
+      ? [`${countOf(largeValues, "large value")} of ${bytesText(reading.largeValueBytes)}`]
+      : []),
     ...(tombstones > 0 ? [countOf(tombstones, "deletion")] : []),
     durationText(seconds),
   ].join(", ");

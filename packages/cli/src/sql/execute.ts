@@ -246,6 +246,8 @@ async function explain(context: Context, plan: SelectPlan): Promise<void> {
       entries: reading.entries,
       blocksRead: reading.blocksRead,
       cacheHits: reading.cacheHits,
+      largeValues: reading.largeValues,
+      largeValueBytes: reading.largeValueBytes,
       tombstones: reading.tombstones,
       tablesUsed: used,
       tablesSkipped: skipped,
