@@ -341,6 +341,75 @@ async function checkCommand(tarball: string): Promise<void> {
   }
 }
 
+/**
+ * A program in TypeScript that uses the adapters. It is no file of the repository: its imports can
+ * be resolved only after their installation.
+ */
+const ADAPTER_TYPES = `import { TinyKeyv } from "@tinykvs/core/keyv";
+import { TinyLevel } from "@tinykvs/core/level";
+import { tinykvsDriver } from "@tinykvs/core/unstorage";
+import Keyv from "keyv";
+import { createStorage, type Driver } from "unstorage";
+
+const level = new TinyLevel<string, string>("./level");
+const driver: Driver = tinykvsDriver({ path: "./unstorage" });
+const keyv = new Keyv<number>({ store: new TinyKeyv("./keyv") });
+const storage = createStorage<string>({ driver });
+
+export const texts: Promise<string[]> = level.keys().all();
+export const count: Promise<number | undefined> = keyv.get("count");
+export const item: Promise<string | null> = storage.getItem("item");
+`;
+
+/** The adapters, installed beside the libraries that they plug into, as their users do. */
+async function checkAdapters(tarball: string): Promise<void> {
+  const folder = path.join(work, "adapters");
+  cpSync(appFolder, folder, { recursive: true });
+  writeFileSync(path.join(folder, "package.json"), '{ "name": "adapters", "type": "module" }');
+  const { dependencies } = JSON.parse(
+    readFileSync(path.join(root, "tests", "adapters", "package.json"), "utf8"),
+  );
+  const { version } = JSON.parse(
+    readFileSync(path.join(root, "node_modules", "abstract-level", "package.json"), "utf8"),
+  );
+  await execute("npm", [
+    "install",
+    tarball,
+    `abstract-level@${version}`,
+    `keyv@${dependencies.keyv6.split("@").at(-1)}`,
+    `keyv5@npm:keyv@${dependencies.keyv}`,
+    `unstorage@${dependencies.unstorage}`,
+    "--no-audit",
+    "--no-fund",
+  ], folder);
+  for (const runtime of runtimes) {
+    rmSync(path.join(folder, "stores"), { recursive: true, force: true });
+    const start = runtime === "deno" ? ["run", "--no-prompt", "-A"] : [];
+    const output = await execute(binaryOf(runtime), [...start, "adapters.mjs"], folder);
+    if (output !== "level a,b, keyv html,html, unstorage 30\n") {
+      throw new Error(`unexpected output on ${runtime}:\n${output}`);
+    }
+  }
+  const settings = {
+    compilerOptions: {
+      strict: true,
+      noEmit: true,
+      // The libraries' own declarations are theirs to check.
+      skipLibCheck: true,
+      target: "es2022",
+      lib: ["es2023", "dom"],
+      module: "nodenext",
+      moduleResolution: "nodenext",
+      types: [],
+    },
+    files: ["adapter_types.ts"],
+  };
+  writeFileSync(path.join(folder, "adapter_types.ts"), ADAPTER_TYPES);
+  writeFileSync(path.join(folder, "tsconfig.json"), JSON.stringify(settings));
+  const compiler = path.join(toolsFolder, "node_modules", "typescript-5.9", "bin", "tsc");
+  await execute(node, [compiler, "-p", "."], folder);
+}
+
 /** CPU time of processes that import, and that open, get one key and exit, beside node:sqlite. */
 async function measureStart(): Promise<string> {
   const folder = newApp("start");
@@ -407,6 +476,7 @@ try {
     ...bundlerTrials(),
     ...testRunnerTrials(),
     { name: "@tinykvs/cli from its tarball", run: () => checkCommand(tarball) },
+    { name: "adapters from the tarball", run: () => checkAdapters(tarball) },
     { name: "start", run: measureStart },
   ].filter(({ name }) => given.filter === undefined || name.includes(given.filter));
   let failed = 0;

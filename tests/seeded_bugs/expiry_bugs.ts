@@ -1,6 +1,6 @@
 /**
  * Bugs in values that expire: by whose time they are judged, what they hide, what a change does to
- * their time, and what readers of an older format are told.
+ * their time, and what readers of an older format are told. And in the times of records, `Date`s.
  */
 
 import type { Bug } from "./bug.ts";
@@ -125,6 +125,30 @@ export const expiryBugs: readonly Bug[] = [
       replace: "",
     }],
     caughtBy: directed(FILE, /^Logs and manifests say that they need a newer reader/),
+    symptom: /AssertionError/,
+  },
+  {
+    name: "date-of-1901",
+    item: "beyond the list",
+    does: "reads the seconds of a Date after January 2038 as a negative number",
+    edits: [{
+      file: "src/value/timestamp.ts",
+      find: "      seconds = view.getUint32(start);\n",
+      replace: "      seconds = view.getInt32(start);\n",
+    }],
+    caughtBy: directed("tests/value/timestamp_test.ts", /^A Date is stored as the shortest/),
+    symptom: /AssertionError/,
+  },
+  {
+    name: "date-without-nanoseconds",
+    item: "beyond the list",
+    does: "reads a time with nanoseconds as a Date, which loses them",
+    edits: [{
+      file: "src/value/timestamp.ts",
+      find: "  const isStoredSo = nanoseconds % NANOSECONDS_PER_MS === 0 &&\n    timestampBytes",
+      replace: "  const isStoredSo = timestampBytes",
+    }],
+    caughtBy: directed("tests/value/timestamp_test.ts", /^A timestamp that no Date has/),
     symptom: /AssertionError/,
   },
 ];

@@ -39,13 +39,16 @@ export interface TinykvsItemOptions {
   ttl?: number | undefined;
 }
 
-/** Facts about an item. */
-export interface TinykvsItemMeta {
+/**
+ * Facts about an item. A type and not an interface: an interface can't be assigned to unstorage's
+ * `StorageMeta`, which has other names as well.
+ */
+export type TinykvsItemMeta = {
   /** The length of its text or of its bytes. */
   size?: number;
   /** The number of seconds until the item expires, if it does. */
   ttl?: number;
-}
+};
 
 /** A driver for unstorage. */
 export interface TinykvsDriver {

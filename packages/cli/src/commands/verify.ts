@@ -31,8 +31,8 @@ export const verifyCommand: Command = command({
   arity: [0, 0],
   options: {},
   details:
-    `A log that is kept only for large values counts by its values. Writes nothing, and works on a store that does not open, and beside a writer. Exits with
-3 if there is damage.`,
+    `A log that is kept only for large values counts by its values. Writes nothing, and works on a
+store that does not open, and beside a writer. Exits with 3 if there is damage.`,
   examples: [
     ["./db verify", "is everything as it was written?"],
     ["./db verify --jsonl", "the damage, one problem a line"],
