@@ -15,6 +15,7 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { CODEC_NONE, type Compressor } from "../compression/compressor.ts";
 import { decompressorFor } from "../compression/compressors.ts";
 import { DecodeError } from "../errors.ts";
+import { uninitializedBytes } from "../platform/natives.ts";
 import { MAX_VALUE_BYTES, TYPE_PACKED } from "./value.ts";
 import { mayBeLarge } from "./value_reference.ts";
 
@@ -70,7 +71,7 @@ export function unpackValue(
   ) {
     throw new DecodeError(`packed value claims ${length} bytes`, start + 3);
   }
-  const value = new Uint8Array(headroom + length);
+  const value = uninitializedBytes(headroom + length);
   decompressor.decompress(bytes, from, end, value, headroom, length);
   if (value[headroom] !== type) {
     throw new DecodeError(
