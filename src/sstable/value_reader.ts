@@ -83,6 +83,10 @@ export class ValueReader {
   readonly #pathOf: (kind: ValueFileKind, number: number) => string;
   readonly #files = new Map<number, PooledFile>();
   readonly #verifyChecksums: boolean;
+  /** Reads of values, for gets, scans, watches and streams. */
+  reads = 0;
+  /** Bytes of them. */
+  readBytes = 0;
   /**
    * The failure of the store, if it has failed. What a log has lost in a failed sync is reported as
    * that failure, and not as damage: nobody was promised that it is there.
@@ -185,7 +189,7 @@ export class ValueReader {
     }
   }
 
-  /** As `readPartSync`. */
+  /** As `readPartSync`, for a stream. */
   async readPart(
     reference: ValueReference,
     from: number,
@@ -195,6 +199,8 @@ export class ValueReader {
   ): Promise<void> {
     try {
       await this.#handles.read(this.#file(reference), into, at, length, reference.offset + from);
+      if (from === 0) this.reads++;
+      this.readBytes += length;
     } catch (error) {
       throw this.#cut(reference, error);
     }
@@ -249,6 +255,8 @@ export class ValueReader {
     const view = new DataView(bytes.buffer);
     const { time, length, crc: expected } = request;
     const at = bytes.length - length;
+    this.reads++;
+    this.readBytes += length;
     if (this.#verifyChecksums) {
       const crc = crc32(bytes, view, at, bytes.length);
       if (crc !== expected) throw this.#wrongCrc(request, crc);

@@ -83,6 +83,10 @@ export interface Stats {
     readonly sizeBytes: number;
     /** Bytes in them that tables refer to. The rest is dead. */
     readonly usedBytes: number;
+    /** Reads of values, for gets, scans, watches and streams. */
+    readonly reads: number;
+    /** Bytes that were read. */
+    readonly bytesRead: number;
   };
   /** The levels, from 0. */
   readonly levels: readonly LevelStats[];
@@ -104,16 +108,16 @@ export interface Stats {
   readonly flush: {
     /** How many. */
     readonly count: number;
-    /** Bytes of the tables that they wrote. */
+    /** Bytes of the tables that they wrote, and of large values that they moved. */
     readonly bytesWritten: number;
   };
   /** Finished compactions. */
   readonly compaction: {
     /** How many, including moves of a table to another level. */
     readonly count: number;
-    /** Bytes of the tables that were read. */
+    /** Bytes of the tables that were read, and of large values that were moved. */
     readonly bytesRead: number;
-    /** Bytes of the tables that were written. */
+    /** Bytes of the tables that were written, and of large values that were moved. */
     readonly bytesWritten: number;
   };
 }
@@ -150,7 +154,11 @@ export function collectStats(state: StoreState, background: Background): Stats {
     scan: { tombstones: state.deadRanges.walked },
     ...metadataBytes(state),
     openFiles: resources.handles.openCount + (state.pins?.count ?? 0),
-    values: valueStats(tables),
+    values: {
+      ...valueStats(tables),
+      reads: versions.values.reader.reads,
+      bytesRead: versions.values.reader.readBytes,
+    },
     levels,
     pendingCompactionBytes: pendingCompactionBytes(tables, compaction),
     stalls: { count: background.stalls, totalMs: background.stalledMs },
@@ -168,7 +176,9 @@ function sumOf<T>(items: readonly T[], count: (item: T) => number): number {
   return items.reduce((sum, item) => sum + count(item), 0);
 }
 
-function valueStats(levels: Levels): Stats["values"] {
+function valueStats(
+  levels: Levels,
+): Pick<Stats["values"], "files" | "sizeBytes" | "usedBytes"> {
   let [sizeBytes, usedBytes] = [0, 0];
   const files = valueFilesOf(levels);
   for (const file of files.values()) {

@@ -29,6 +29,8 @@ async function* results(store: EmbeddedStore, key: string): AsyncGenerator<[stri
   const found: unknown[] = [];
   await store.scanPrefix(key, (_key, value) => void found.push(value));
   yield ["scanPrefix", found[0]];
+  const stream = await store.getStream(key);
+  yield ["getStream", new Uint8Array(await new Response(stream).arrayBuffer())];
   using snapshot = store.snapshot();
   yield ["snapshot", snapshot.getSync(key)];
   yield ["transaction", store.transactionSync((tx) => tx.getSync(key))];
