@@ -6,6 +6,8 @@ import { crashes, directed } from "./commands.ts";
 const FILE = "tests/store/value_files_test.ts";
 const CRASH_STATE = /crash state [\w-]+:\d+:[\w-]+#\d+:\d+: /;
 const STREAM_FILE = "tests/store/streams_test.ts";
+const SPACE_OF_FILES = "tests/store/value_files_space_test.ts";
+const DAMAGE_FILE = "tests/store/value_files_damage_test.ts";
 const SPACE_FILE = "tests/store/value_space_test.ts";
 
 /** The bugs. */
@@ -28,7 +30,7 @@ export const valueBugs: readonly Bug[] = [
     does: "does not sync a value file before a manifest names a table that refers to it",
     edits: [{
       file: "src/sstable/value_file.ts",
-      find: "    yield syncStep(this.#handle);\n",
+      find: "    yield syncStep(this.#handle, this.#writtenBytes);\n",
       replace: "",
     }],
     caughtBy: crashes('A store with large values, with walSync "none",'),
@@ -79,7 +81,7 @@ export const valueBugs: readonly Bug[] = [
       find: "export const MAX_DEAD_PART = 1.5;\n",
       replace: "export const MAX_DEAD_PART = 100;\n",
     }],
-    caughtBy: directed(FILE, /^At rest at most 1.5 bytes are dead/),
+    caughtBy: directed(SPACE_OF_FILES, /^At rest at most 1.5 bytes are dead/),
     symptom: /bytes for \d+ living ones/,
   },
   {
@@ -103,7 +105,7 @@ export const valueBugs: readonly Bug[] = [
       find: "      this.versions.values.release(IN_LOG, memtable.valueLog);\n",
       replace: "",
     }],
-    caughtBy: directed(FILE, /^A snapshot keeps the values that it shows/),
+    caughtBy: directed(SPACE_OF_FILES, /^A snapshot keeps the values that it shows/),
     symptom: /AssertionError/,
   },
   {
@@ -127,7 +129,7 @@ export const valueBugs: readonly Bug[] = [
       find: "    if (crc !== reference.crc) throw this.#wrongCrc(reference, crc);\n",
       replace: "",
     }],
-    caughtBy: directed(FILE, /^A damaged value is named by verify/),
+    caughtBy: directed(DAMAGE_FILE, /^A damaged value is named by verify/),
     symptom: /AssertionError/,
   },
   {

@@ -12,6 +12,8 @@ export interface Reading {
   readonly blocksRead: number;
   /** Blocks that were in the cache. */
   readonly cacheHits: number;
+  /** Large values that were read from their files. */
+  readonly valuesRead: number;
   /** Deletions that the scan walked over. */
   readonly tombstones: number;
   readonly seconds: number;
@@ -34,12 +36,13 @@ export class ReadMeter {
   /** What was read until now. */
   end(): Reading {
     const seconds = (performance.now() - this.#started) / 1000;
-    const { cache, scan } = this.#store.stats();
+    const { cache, scan, values } = this.#store.stats();
     const before = this.#before;
     return {
       entries: this.entries,
       blocksRead: cache.misses - before.cache.misses,
       cacheHits: cache.hits - before.cache.hits,
+      valuesRead: values.reads - before.values.reads,
       tombstones: scan.tombstones - before.scan.tombstones,
       seconds,
     };
@@ -48,12 +51,16 @@ export class ReadMeter {
 
 /** A reading in one line: "read 2 keys, 1 block (1 from the cache), 0.3 ms". */
 export function readingText(reading: Reading): string {
-  const { entries, blocksRead, cacheHits, tombstones, seconds } = reading;
+  const { entries, blocksRead, cacheHits, valuesRead, tombstones, seconds } =
+    reading;
   const blocks = blocksRead + cacheHits;
-  const cached = cacheHits === 0 ? "" : ` (${countText(cacheHits)} from the cache)`;
+  const cached = cacheHits === 0
+    ? ""
+    : ` (${countText(cacheHits)} from the cache)`;
   return [
     `read ${countOf(entries, "key")}`,
     `${countOf(blocks, "block")}${cached}`,
+    ...(valuesRead > 0 ? [countOf(valuesRead, "large value")] : []),
     ...(tombstones > 0 ? [countOf(tombstones, "deletion")] : []),
     durationText(seconds),
   ].join(", ");
