@@ -192,4 +192,28 @@ export const valueBugs: readonly Bug[] = [
     caughtBy: directed(STREAM_FILE, /^A stream that is being read keeps its value/),
     symptom: /ClosedError|ENOENT|AssertionError/,
   },
+  {
+    name: "stream-of-packed-value-starts-early",
+    item: "beyond the list",
+    does: "takes the bytes before an unpacked value, which align it, for its start",
+    edits: [{
+      file: "src/store/read/value_stream.ts",
+      find: "      const start = whole.start + request.time.length;\n",
+      replace: "      const start = request.time.length;\n",
+    }],
+    caughtBy: directed("tests/store/large_value_memory_test.ts", /^A large value belongs to/),
+    symptom: /it does not start as bytes of this length do/,
+  },
+  {
+    name: "synchronous-writer-waits-for-long-syncs",
+    item: "beyond the list",
+    does: "lets a synchronous writer do the sync of a log of large values in its own thread",
+    edits: [{
+      file: "src/platform/task.ts",
+      find: "    isLong: bytes > LONG_SYNC_BYTES,\n",
+      replace: "    isLong: bytes > 1e12,\n",
+    }],
+    caughtBy: directed("tests/store/long_syncs_test.ts", /^A synchronous writer leaves the sync/),
+    symptom: /strictly equal/,
+  },
 ];

@@ -2,6 +2,11 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { removeTables } from "../../src/store/background/flush_queue.ts";
+import type { StoreState } from "../../src/store/state/store_state.ts";
+import { IN_LOG, IN_VALUE_FILE } from "../../src/value/value_reference.ts";
+import type { TableMetadata } from "../../src/version/table_metadata.ts";
+import { CloneableFileSystem } from "../support/cloneable_file_system.ts";
 import { openSync, type Value, verifyStoreSync } from "../../mod.ts";
 import { useScheduler } from "../support/fault_scheduler.ts";
 import { Random } from "../support/random.ts";
@@ -132,4 +137,51 @@ test("A reader beside a writer keeps the values that it shows", async () => {
   await store.compact();
   requireSame(reader, model);
   reader.closeSync();
+});
+
+test("Statistics count large values that are read, and the bytes that compactions move", async () => {
+  const random = new Random(7);
+  const bench = new ValueBench(7, { compression: "none" });
+  await using store = bench.open();
+  const putAll = (count: number): void => {
+    for (let i = 0; i < count; i++) store.putSync(`key ${i}`, randomBytes(3000, random));
+  };
+  putAll(40);
+  await store.flush();
+  putAll(30);
+  await store.flush();
+  assert.equal(store.stats().values.reads, 0);
+  store.getSync("key 1");
+  await store.getMany(["key 2", "key 39"]);
+  await store.count();
+  const { reads, bytesRead } = store.stats().values;
+  assert.equal(reads, 3);
+  assert.ok(bytesRead >= 9000 && bytesRead < 9100, `${bytesRead}`);
+  await store.compact();
+  const movedBytes = bench.names(".val")
+    .reduce((sum, name) => sum + bench.fileSystem.statSync(`/db/${name}`)!.sizeBytes, 0);
+  assert.ok(movedBytes > 10 * 3000, `${movedBytes}`);
+  const { compaction } = store.stats();
+  assert.ok(compaction.bytesWritten > movedBytes && compaction.bytesRead > movedBytes);
+  assert.equal(store.stats().values.reads, 3);
+});
+
+test("Tables that do not come into force take new files of values with them, and no others", () => {
+  const fileSystem = new CloneableFileSystem();
+  fileSystem.makeDirectorySync("/db");
+  const names = ["000004.wal", "000005.val", "000006.val", "000007.sst"];
+  for (const name of names) fileSystem.createSync(`/db/${name}`).closeSync();
+  const use = { sizeBytes: 100, usedBytes: 50, entryCount: 1 };
+  const table = {
+    number: 7,
+    valueUses: [
+      { ...use, kind: IN_LOG, number: 4 },
+      { ...use, kind: IN_VALUE_FILE, number: 5 },
+      { ...use, kind: IN_VALUE_FILE, number: 6 },
+    ],
+  } as unknown as TableMetadata;
+  const versions = { values: { isUsed: (number: number) => number === 5 } };
+  const state = { fileSystem, directory: "/db", versions } as unknown as StoreState;
+  removeTables(state, [table]);
+  assert.deepEqual(fileSystem.listSync("/db").sort(), ["000004.wal", "000005.val"]);
 });
