@@ -102,12 +102,17 @@ export class LargeFigures {
     return this.#highest(largeRows[name], engine, bytes, largeRows[name].figure);
   }
 
+  /** As `find`, for each second of processor time. */
+  perProcessor(name: LargeRowName, engine: string, bytes: number): number | undefined {
+    const { beside } = largeRows[name];
+    return beside && this.#highest(largeRows[name], engine, bytes, beside);
+  }
+
   /** What is shown of a row. */
   cell(name: LargeRowName, engine: string, bytes: number): string {
     const figure = this.find(name, engine, bytes);
     if (figure === undefined) return "–";
-    const { beside } = largeRows[name];
-    const more = beside && this.#highest(largeRows[name], engine, bytes, beside);
+    const more = this.perProcessor(name, engine, bytes);
     return shortNumber(figure) + (more === undefined ? "" : ` (${shortNumber(more)})`);
   }
 
@@ -153,9 +158,16 @@ export function judgeLarge(figures: LargeFigures, own: string): LargeVerdict[] {
     if (figure === undefined || bound === undefined) return;
     verdicts.push({ words, figure, bound, isMet: isLess ? figure <= bound : figure >= bound });
   };
-  const best = (names: readonly LargeRowName[], engine: string, bytes: number) => {
-    const all = names.map((name) => figures.find(name, engine, bytes)).filter((one) => one);
-    return all.length === 0 ? undefined : Math.max(...all as number[]);
+  const best = (
+    names: readonly LargeRowName[],
+    engine: string,
+    bytes: number,
+    ofProcessor: boolean,
+  ): number | undefined => {
+    const all = names.map((name) =>
+      ofProcessor ? figures.perProcessor(name, engine, bytes) : figures.find(name, engine, bytes)
+    ).filter((one) => one !== undefined);
+    return all.length === 0 ? undefined : Math.max(...all);
   };
   const times = (number: number | undefined, factor: number) =>
     number === undefined ? undefined : number * factor;
@@ -163,13 +175,21 @@ export function judgeLarge(figures: LargeFigures, own: string): LargeVerdict[] {
   const ofGet = ["getSync", "getSyncAgain", "getAwait", "getAwaitAgain"] as const;
   for (const bytes of figures.sizes) {
     const size = `${bytes / 1000} KB`;
-    const rate = (words: string, names: readonly LargeRowName[], peer: string, factor: number) =>
-      judge(
-        `${size}: ${words}, MB/s`,
-        best(names, own, bytes),
-        times(best(names, peer, bytes), factor),
-        false,
-      );
+    const rate = (
+      words: string,
+      names: readonly LargeRowName[],
+      peer: string,
+      factor: number,
+    ): void => {
+      for (const ofProcessor of [false, true]) {
+        judge(
+          `${size}: ${words}, MB/s${ofProcessor ? " of processor time" : ""}`,
+          best(names, own, bytes, ofProcessor),
+          times(best(names, peer, bytes, ofProcessor), factor),
+          false,
+        );
+      }
+    };
     if (bytes >= 100_000) {
       rate("put, 2 times node:sqlite", ofPut, "node:sqlite", 2);
       rate("put, lmdb", ofPut, "lmdb", 1);
