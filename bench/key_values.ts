@@ -45,6 +45,27 @@ export function missingKeyOf(index: number): string {
   return `${keyOf(index).slice(0, keyLength - 1)}x`;
 }
 
+/** Values of any length, made of those of a `ValuePool`, one after another. */
+export class LargeValuePool {
+  readonly #bytes: Uint8Array;
+  readonly #length: number;
+
+  /** Makes the values of a seed. */
+  constructor(seed: number, length: number) {
+    const pool = new ValuePool(seed);
+    const count = valueCount + Math.ceil(length / valueLength);
+    this.#bytes = new Uint8Array(count * valueLength);
+    for (let i = 0; i < count; i++) this.#bytes.set(pool.valueOf(i), i * valueLength);
+    this.#length = length;
+  }
+
+  /** The value of entry `index` after it was overwritten `generation` times. Do not modify. */
+  valueOf(index: number, generation = 0): Uint8Array {
+    const start = (index * 7 + generation * 1009) % valueCount * valueLength;
+    return this.#bytes.subarray(start, start + this.#length);
+  }
+}
+
 /** The values, made once. */
 export class ValuePool {
   readonly #values: Uint8Array[] = [];

@@ -26,7 +26,7 @@ import { median } from "./smoke_verdict.ts";
 
 const ENTRIES = 10_000;
 const CALLS = 1000;
-/** After so many turns both versions are compiled as well as they will be. */
+/** After this number of turns both versions are compiled as well as they will be. */
 const WARM_UP = 1000;
 const PAIRS = 300;
 const BATCH = 100;

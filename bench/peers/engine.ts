@@ -59,6 +59,8 @@ export interface Engine {
   scanForAwait?(range: ScanRange, see: See): Promise<void>;
   /** The fastest way to see many entries: a callback, pages, or whatever the store calls it. */
   scanBulk?(range: ScanRange, see: See): Promise<void> | void;
+  /** Every key in order, without the values. */
+  listKeys?(see: (key: string) => void): Promise<void> | void;
   /**
    * Bytes written to files by `puts` single puts into a new store, logs included, after background
    * work has come to rest. For the write amplification of stores that count them.

@@ -60,6 +60,16 @@ export function sharedMemory(byteLength: number): ArrayBufferLike {
     : new ArrayBuffer(byteLength);
 }
 
+/**
+ * Memory of its own, of which the content is undefined: it must be overwritten as a whole before
+ * anybody else sees it.
+ */
+export function uninitializedBytes(length: number): Uint8Array<ArrayBuffer> {
+  if (NodeBuffer === undefined) return new Uint8Array(length);
+  const { buffer, byteOffset } = NodeBuffer.allocUnsafeSlow(length);
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+}
+
 /** Slices of Node's buffers, which work on every Uint8Array. */
 interface Slices {
   latin1Slice(this: Uint8Array, start: number, end: number): string;

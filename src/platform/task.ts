@@ -18,6 +18,8 @@ export interface IoStep {
   runSync(): void;
   /** Does it while other work goes on. */
   run(): Promise<void>;
+  /** Whether a synchronous caller that can go on without it leaves it to `run`. */
+  readonly isLong?: boolean;
   /**
    * If it is being done in another thread anyway: waits for that for about `budgetMs`, 0 for a
    * check only, and returns whether it is done. `runSync` then returns at once.
@@ -28,9 +30,13 @@ export interface IoStep {
 /** Pausable work with a result. */
 export type Task<T> = Generator<IoStep | undefined, T, undefined>;
 
-/** The step of making a file's content durable. */
-export function syncStep(handle: FileHandle): IoStep {
+/** A sync of more than this is not done for a caller that can go on without it. */
+const LONG_SYNC_BYTES = 4 * 1024 * 1024;
+
+/** The step of making a file's content durable, of which about `bytes` are not yet. */
+export function syncStep(handle: FileHandle, bytes = 0): IoStep {
   return {
+    isLong: bytes > LONG_SYNC_BYTES,
     runSync: () => handle.syncSync(),
     run: async () => handle.sync === undefined ? handle.syncSync() : await handle.sync(),
   };
@@ -122,9 +128,10 @@ export class RunningTask<T> {
     return this.#step !== undefined;
   }
 
-  /** Whether a step is under way in another thread; a synchronous driver could only wait for it. */
+  /** Whether a step is under way that a synchronous driver could only wait for. */
   get isElsewhere(): boolean {
-    return this.#step?.waitSync !== undefined && !this.#step.waitSync(0);
+    const step = this.#step;
+    return step?.isLong === true || (step?.waitSync !== undefined && !step.waitSync(0));
   }
 
   /** Resolves when the step under way has ended; never rejects. */
@@ -155,16 +162,19 @@ export class RunningTask<T> {
   /**
    * Works for about `budgetMs` and does slow steps at once, even one that is under way. If another
    * thread is doing a step, it waits for that, and leaves it to the thread when the time is over.
+   * Unless it `mayWait`, it starts a long step and returns.
    */
-  driveSync(scheduler: Scheduler, budgetMs: number): void {
+  driveSync(scheduler: Scheduler, budgetMs: number, mayWait = true): void {
     const startMs = scheduler.nowMs();
     while (this.#state === "running") {
+      if (!mayWait && this.#step?.isLong === true) return;
       const leftMs = budgetMs - (scheduler.nowMs() - startMs);
       if (this.#step?.waitSync?.(Math.max(0, leftMs)) === false) return;
       const step = this.#takeStep();
       this.#accept(
         () => step === undefined ? this.#task.next() : runStepSync(this.#task, step),
         true,
+        mayWait,
       );
       // A step that the task has just asked for is not left: nobody would start it.
       if (
@@ -190,7 +200,11 @@ export class RunningTask<T> {
     return step;
   }
 
-  #accept(advance: () => IteratorResult<IoStep | undefined, T>, isSync = false): void {
+  #accept(
+    advance: () => IteratorResult<IoStep | undefined, T>,
+    isSync = false,
+    mayWait = true,
+  ): void {
     try {
       const { done, value } = advance();
       if (done) {
@@ -199,7 +213,7 @@ export class RunningTask<T> {
       } else if (value !== undefined) {
         this.#step = value;
         // A synchronous driver leaves a step of another thread, for the loop to wait for.
-        if (!isSync || value.waitSync !== undefined) {
+        if (!isSync || value.waitSync !== undefined || (!mayWait && value.isLong === true)) {
           this.#wake = this.#await(value, this.#stepNumber);
         }
       }

@@ -19,7 +19,7 @@
  * dropped, and its cached blocks with it.
  */
 
-import { EntryCache } from "../cache/entry_cache.ts";
+import { EntryCache } from "./entry_cache.ts";
 import { type CacheEntry, type CacheOwner, WeightedCache } from "../cache/weighted_cache.ts";
 import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { Block, BlockMemory } from "./block.ts";

@@ -70,7 +70,7 @@ export class ValueFileWriter {
   /** Makes what was appended durable, and goes on. */
   *sync(): Task<void> {
     this.#writeOut();
-    yield syncStep(this.#handle);
+    yield syncStep(this.#handle, this.#writtenBytes);
   }
 
   /** Makes the content durable and closes the file. */

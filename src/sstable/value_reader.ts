@@ -12,13 +12,17 @@ import type { EntryView } from "../iterator/entry_cursor.ts";
 import type { Task } from "../platform/task.ts";
 import { readFullySync } from "../platform/transfer.ts";
 import { contentStart } from "../value/expiry.ts";
+import { offerBytes } from "../value/owned_bytes.ts";
 import { isPacked, unpackValue } from "../value/packed_value.ts";
+import { TYPE_BYTES } from "../value/value.ts";
+import { BYTES_HEADER_BYTES } from "../value/value_codec.ts";
 import {
   IN_LOG,
   readReference,
   type ValueFileKind,
   type ValueReference,
 } from "../value/value_reference.ts";
+import { uninitializedBytes } from "../platform/natives.ts";
 import { type HandlePool, PooledFile } from "./handle_pool.ts";
 import type { LoadWaiter } from "./load_queue.ts";
 import type { ReadPace } from "./read_pace.ts";
@@ -36,8 +40,10 @@ export interface ValueRequest extends ValueReference {
 
 /** An encoded value as it would be in the entry itself, with its time. */
 export interface LargeValue {
-  /** The whole value. */
+  /** The whole value, to the end. */
   readonly bytes: Uint8Array;
+  /** Where it starts. */
+  readonly start: number;
   /** A view of the same memory. */
   readonly view: DataView;
 }
@@ -48,12 +54,26 @@ export const PART_BYTES: number = 256 * 1024;
 const CUT = "the file ends before it does";
 const NO_TIME = new Uint8Array(0);
 
+/** Where a value with a time is put, so that the content of bytes is at a multiple of 8. */
+function startFor(time: Uint8Array): number {
+  return -(time.length + BYTES_HEADER_BYTES) & 7;
+}
+
 /** Shows a value that was read in place of the reference. */
-export function showLargeValue(entry: EntryView, { bytes, view }: LargeValue): void {
+export function showLargeValue(entry: EntryView, { bytes, view, start }: LargeValue): void {
   entry.valueBytes = bytes;
   entry.valueView = view;
-  entry.valueStart = 0;
+  entry.valueStart = start;
   entry.valueEnd = bytes.length;
+}
+
+/** A value that starts, after its time, at `at` in memory that nobody else has. */
+function forOne(bytes: Uint8Array, view: DataView, at: number, time: Uint8Array): LargeValue {
+  if (bytes[at] === TYPE_BYTES) offerBytes(bytes);
+  const start = at - time.length;
+  bytes.fill(0, 0, start);
+  bytes.set(time, start);
+  return { bytes, view, start };
 }
 
 /** Reads values of one store. */
@@ -114,8 +134,8 @@ export class ValueReader {
     const bytes = this.#memoryFor(request);
     const file = this.#file(request);
     try {
-      const { offset, length, time } = request;
-      readFullySync(this.#handles.acquire(file), bytes, time.length, length, offset);
+      const { offset, length } = request;
+      readFullySync(this.#handles.acquire(file), bytes, bytes.length - length, length, offset);
     } catch (error) {
       throw this.#cut(request, error);
     }
@@ -133,10 +153,11 @@ export class ValueReader {
 
   /** As `readSync`. */
   async read(request: ValueRequest): Promise<LargeValue> {
-    const { offset, length, time } = request;
+    const { offset, length } = request;
     const bytes = this.#memoryFor(request);
     try {
-      await this.#handles.read(this.#file(request), bytes, time.length, length, offset);
+      const at = bytes.length - length;
+      await this.#handles.read(this.#file(request), bytes, at, length, offset);
     } catch (error) {
       throw this.#cut(request, error);
     }
@@ -168,7 +189,7 @@ export class ValueReader {
     }
   }
 
-  /** As `readPartSync`. */
+  /** As `readPartSync`, for a stream. */
   async readPart(
     reference: ValueReference,
     from: number,
@@ -222,7 +243,7 @@ export class ValueReader {
       const handle = this.#handles.acquire(this.#file(request));
       if (handle.sizeSync() < offset + length) throw this.damaged(request, CUT);
     }
-    return new Uint8Array(time.length + length);
+    return uninitializedBytes(startFor(time) + time.length + length);
   }
 
   #file({ kind, number }: ValueReference): PooledFile {
@@ -237,20 +258,17 @@ export class ValueReader {
   #accept(request: ValueRequest, bytes: Uint8Array): LargeValue {
     const view = new DataView(bytes.buffer);
     const { time, length, crc: expected } = request;
+    const at = bytes.length - length;
     this.reads++;
     this.readBytes += length;
     if (this.#verifyChecksums) {
-      const crc = crc32(bytes, view, time.length, bytes.length);
+      const crc = crc32(bytes, view, at, bytes.length);
       if (crc !== expected) throw this.#wrongCrc(request, crc);
     }
-    if (!isPacked(bytes, time.length)) {
-      bytes.set(time);
-      return { bytes, view };
-    }
+    if (!isPacked(bytes, at)) return forOne(bytes, view, at, time);
     try {
-      const unpacked = unpackValue(bytes, view, time.length, bytes.length, time.length);
-      unpacked.set(time);
-      return { bytes: unpacked, view: new DataView(unpacked.buffer) };
+      const unpacked = unpackValue(bytes, view, at, bytes.length, at);
+      return forOne(unpacked, new DataView(unpacked.buffer), at, time);
     } catch (error) {
       if (error instanceof DecodeError) throw this.damaged(request, error.message, error);
       throw error;

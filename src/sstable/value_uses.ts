@@ -37,6 +37,20 @@ export interface ValueUse {
 /** The uses of a table without large values. */
 export const NO_USES: readonly ValueUse[] = [];
 
+/** The value files that tables use, without those that `isOld`, and their sizes. */
+export function newValueFiles(
+  tables: readonly { readonly valueUses: readonly ValueUse[] }[],
+  isOld: (number: number) => boolean,
+): ReadonlyMap<number, number> {
+  const sizes = new Map<number, number>();
+  for (const { valueUses } of tables) {
+    for (const { kind, number, sizeBytes } of valueUses) {
+      if (kind === IN_VALUE_FILE && !isOld(number)) sizes.set(number, sizeBytes);
+    }
+  }
+  return sizes;
+}
+
 /** Collects the uses of a table that is being written. */
 export class UseCollector {
   readonly #uses = new Map<number, ValueUse>();

@@ -111,16 +111,16 @@ export interface Stats {
   readonly flush: {
     /** How many. */
     readonly count: number;
-    /** Bytes of the tables that they wrote. */
+    /** Bytes of the tables that they wrote, and of large values that they moved. */
     readonly bytesWritten: number;
   };
   /** Finished compactions. */
   readonly compaction: {
     /** How many, including moves of a table to another level. */
     readonly count: number;
-    /** Bytes of the tables that were read. */
+    /** Bytes of the tables that were read, and of large values that were moved. */
     readonly bytesRead: number;
-    /** Bytes of the tables that were written. */
+    /** Bytes of the tables that were written, and of large values that were moved. */
     readonly bytesWritten: number;
   };
 }

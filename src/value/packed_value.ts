@@ -8,24 +8,29 @@
  *     7        the encoded value, compressed
  *
  * A value is first tried on a sample, so that what does not shrink (pictures, archives, encrypted
- * data) costs next to nothing and is stored as it is.
+ * data) costs next to nothing and is stored as it is. While all values shrink, there is no sample.
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { CODEC_NONE, type Compressor } from "../compression/compressor.ts";
 import { decompressorFor } from "../compression/compressors.ts";
 import { DecodeError } from "../errors.ts";
+import { uninitializedBytes } from "../platform/natives.ts";
 import { MAX_VALUE_BYTES, TYPE_PACKED } from "./value.ts";
 import { mayBeLarge } from "./value_reference.ts";
 
 /** Bytes in front of the compressed ones. */
 export const PACKED_HEADER_BYTES = 7;
 
-/** Pieces of a sample, and their length. A value of less than two samples is its own sample. */
+/** Pieces of a sample, and their length. */
 const SAMPLE_PIECES = 4;
 const PIECE_BYTES = 4096;
+/** A value of less than two samples is its own sample. */
+const SAMPLED_MIN = 2 * SAMPLE_PIECES * PIECE_BYTES;
 /** A value that would save less than an eighth is stored as it is. */
 const WORTH = 7 / 8;
+/** After as many values in a row that were packed, the next ones are tried without a sample. */
+const CONFIDENT_AFTER = 8;
 
 /** Whether the value that starts at `start` is packed. */
 export function isPacked(bytes: Uint8Array, start: number): boolean {
@@ -70,7 +75,7 @@ export function unpackValue(
   ) {
     throw new DecodeError(`packed value claims ${length} bytes`, start + 3);
   }
-  const value = new Uint8Array(headroom + length);
+  const value = uninitializedBytes(headroom + length);
   decompressor.decompress(bytes, from, end, value, headroom, length);
   if (value[headroom] !== type) {
     throw new DecodeError(
@@ -86,6 +91,8 @@ export class ValuePacker {
   readonly #compressor: Compressor;
   #sample: Uint8Array | undefined;
   #packedSample: Uint8Array | undefined;
+  /** Long values in a row that were packed. */
+  #packedInRow = 0;
 
   /** Packs with this codec, which is not "none". */
   constructor(compressor: Compressor) {
@@ -97,8 +104,16 @@ export class ValuePacker {
    * false if that saves too little.
    */
   append(writer: ByteWriter, from: Uint8Array, start: number, end: number): boolean {
+    if (end - start < SAMPLED_MIN) return this.#pack(writer, from, start, end);
+    const isPacked =
+      (this.#packedInRow >= CONFIDENT_AFTER || this.#isPromising(from, start, end)) &&
+      this.#pack(writer, from, start, end);
+    this.#packedInRow = isPacked ? this.#packedInRow + 1 : 0;
+    return isPacked;
+  }
+
+  #pack(writer: ByteWriter, from: Uint8Array, start: number, end: number): boolean {
     const length = end - start;
-    if (!this.#isPromising(from, start, end)) return false;
     const compressor = this.#compressor;
     const at = writer.length;
     writer.reserve(PACKED_HEADER_BYTES + compressor.maxCompressedLength(length));
@@ -116,7 +131,6 @@ export class ValuePacker {
   #isPromising(from: Uint8Array, start: number, end: number): boolean {
     const length = end - start;
     const sampleBytes = SAMPLE_PIECES * PIECE_BYTES;
-    if (length < 2 * sampleBytes) return true;
     const compressor = this.#compressor;
     const sample = this.#sample ??= new Uint8Array(sampleBytes);
     const packed = this.#packedSample ??= new Uint8Array(

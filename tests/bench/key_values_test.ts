@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import {
   keyLength,
   keyOf,
+  LargeValuePool,
   missingKeyOf,
   SeededRandom,
   valueLength,
@@ -40,5 +42,18 @@ test("Values have their length, repeat by seed and change with each overwrite", 
     assert.equal(value.length, valueLength);
     assert.deepEqual(same.valueOf(index), value);
     assert.notDeepEqual(values.valueOf(index, 1), value);
+  }
+});
+
+test("Large values have their length, repeat by seed and change with each overwrite", () => {
+  for (const length of [1000, 10_001, 1_000_000]) {
+    const values = new LargeValuePool(3, length);
+    const same = new LargeValuePool(3, length);
+    for (const index of [0, 1, 99, 10_006, 123_456]) {
+      const value = values.valueOf(index);
+      assert.equal(value.length, length);
+      assert.equal(Buffer.compare(same.valueOf(index), value), 0);
+      assert.notEqual(Buffer.compare(values.valueOf(index, 1), value), 0);
+    }
   }
 });

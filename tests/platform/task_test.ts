@@ -44,6 +44,7 @@ class TickingScheduler implements Scheduler {
 
 /** A step that a test ends by hand, and that counts how it was done. */
 class ManualStep implements IoStep {
+  isLong = false;
   started = 0;
   doneSync = 0;
   failSync: Error | undefined;
@@ -295,6 +296,35 @@ test("RunningTask lets a synchronous caller take over a step that is under way",
   step.succeed();
   await turns();
   assert.deepEqual(log, ["before", "after", "finally"]);
+});
+
+test("RunningTask starts a long step for a synchronous caller who may not wait, and leaves it", async () => {
+  const step = new ManualStep();
+  step.isLong = true;
+  const log: string[] = [];
+  const task = new RunningTask(around(step, log), never);
+  const scheduler = new TickingScheduler();
+  task.driveSync(scheduler, 100, false);
+  assert.deepEqual([step.started, step.doneSync], [1, 0]);
+  assert.equal(task.isElsewhere, true);
+  task.driveSync(scheduler, 100, false);
+  assert.deepEqual([step.started, step.doneSync], [1, 0]);
+  step.succeed();
+  await task.wake;
+  assert.equal(task.isElsewhere, false);
+  task.driveSync(scheduler, 100, false);
+  assert.equal(task.result, "result");
+});
+
+test("RunningTask does a long step at once for a synchronous caller who waits", () => {
+  const step = new ManualStep();
+  step.isLong = true;
+  const task = new RunningTask(around(step, []), never);
+  const scheduler = new TickingScheduler();
+  task.driveSync(scheduler, 100, false);
+  task.driveSync(scheduler, Infinity);
+  assert.equal(step.doneSync, 1);
+  assert.equal(task.result, "result");
 });
 
 test("RunningTask does not confuse the end of a step that was taken over with the end of the next one", async () => {

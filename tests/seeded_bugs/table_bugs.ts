@@ -360,11 +360,11 @@ export const tableBugs: readonly Bug[] = [
     item: "beyond the list",
     does: "takes an entry that it kept without its block for that of every table",
     edits: [{
-      file: "src/cache/entry_cache.ts",
+      file: "src/sstable/entry_cache.ts",
       find: "  let hash = Math.imul(owner, 0x9e3779b1) ^ (end - start);\n",
       replace: "  let hash = Math.imul(Math.sign(owner), 0x9e3779b1) ^ (end - start);\n",
     }, {
-      file: "src/cache/entry_cache.ts",
+      file: "src/sstable/entry_cache.ts",
       find: " || words[word + 1] !== owner",
       replace: "",
     }],

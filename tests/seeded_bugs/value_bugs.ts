@@ -6,6 +6,8 @@ import { crashes, directed } from "./commands.ts";
 const FILE = "tests/store/value_files_test.ts";
 const CRASH_STATE = /crash state [\w-]+:\d+:[\w-]+#\d+:\d+: /;
 const STREAM_FILE = "tests/store/streams_test.ts";
+const SPACE_OF_FILES = "tests/store/value_files_space_test.ts";
+const DAMAGE_FILE = "tests/store/value_files_damage_test.ts";
 const SPACE_FILE = "tests/store/value_space_test.ts";
 
 /** The bugs. */
@@ -28,7 +30,7 @@ export const valueBugs: readonly Bug[] = [
     does: "does not sync a value file before a manifest names a table that refers to it",
     edits: [{
       file: "src/sstable/value_file.ts",
-      find: "    yield syncStep(this.#handle);\n",
+      find: "    yield syncStep(this.#handle, this.#writtenBytes);\n",
       replace: "",
     }],
     caughtBy: crashes('A store with large values, with walSync "none",'),
@@ -79,7 +81,7 @@ export const valueBugs: readonly Bug[] = [
       find: "export const MAX_DEAD_PART = 1.5;\n",
       replace: "export const MAX_DEAD_PART = 100;\n",
     }],
-    caughtBy: directed(FILE, /^At rest at most 1.5 bytes are dead/),
+    caughtBy: directed(SPACE_OF_FILES, /^At rest at most 1.5 bytes are dead/),
     symptom: /bytes for \d+ living ones/,
   },
   {
@@ -103,7 +105,7 @@ export const valueBugs: readonly Bug[] = [
       find: "      this.versions.values.release(IN_LOG, memtable.valueLog);\n",
       replace: "",
     }],
-    caughtBy: directed(FILE, /^A snapshot keeps the values that it shows/),
+    caughtBy: directed(SPACE_OF_FILES, /^A snapshot keeps the values that it shows/),
     symptom: /AssertionError/,
   },
   {
@@ -127,7 +129,7 @@ export const valueBugs: readonly Bug[] = [
       find: "    if (crc !== reference.crc) throw this.#wrongCrc(reference, crc);\n",
       replace: "",
     }],
-    caughtBy: directed(FILE, /^A damaged value is named by verify/),
+    caughtBy: directed(DAMAGE_FILE, /^A damaged value is named by verify/),
     symptom: /AssertionError/,
   },
   {
@@ -189,5 +191,29 @@ export const valueBugs: readonly Bug[] = [
     }],
     caughtBy: directed(STREAM_FILE, /^A stream that is being read keeps its value/),
     symptom: /ClosedError|ENOENT|AssertionError/,
+  },
+  {
+    name: "stream-of-packed-value-starts-early",
+    item: "beyond the list",
+    does: "takes the bytes before an unpacked value, which align it, for its start",
+    edits: [{
+      file: "src/store/read/value_stream.ts",
+      find: "      const start = whole.start + request.time.length;\n",
+      replace: "      const start = request.time.length;\n",
+    }],
+    caughtBy: directed("tests/store/large_value_memory_test.ts", /^A large value belongs to/),
+    symptom: /it does not start as bytes of this length do/,
+  },
+  {
+    name: "synchronous-writer-waits-for-long-syncs",
+    item: "beyond the list",
+    does: "lets a synchronous writer do the sync of a log of large values in its own thread",
+    edits: [{
+      file: "src/platform/task.ts",
+      find: "    isLong: bytes > LONG_SYNC_BYTES,\n",
+      replace: "    isLong: bytes > 1e12,\n",
+    }],
+    caughtBy: directed("tests/store/long_syncs_test.ts", /^A synchronous writer leaves the sync/),
+    symptom: /strictly equal/,
   },
 ];

@@ -101,6 +101,39 @@ test("Values that shrink are packed and come back; others are left as they are",
   });
 });
 
+test("Samples are left out while long values shrink, and taken again after one that does not", () => {
+  withSeed(4, (random) => {
+    const inner = compressorFor("zstd", -1);
+    let calls = 0;
+    const packer = new ValuePacker(
+      {
+        ...inner,
+        codec: inner.codec,
+        maxCompressedLength: (length) => inner.maxCompressedLength(length),
+        compress: (from, start, end, into, offset) => {
+          calls++;
+          return inner.compress(from, start, end, into, offset);
+        },
+      } as typeof inner,
+    );
+    const shrinking = new ByteWriter(64);
+    encodeValue("many words ".repeat(5000), shrinking);
+    const random40 = new ByteWriter(64);
+    encodeValue(randomBytes(40_000, random), random40);
+    const callsFor = (value: ByteWriter, shrinks: boolean): number => {
+      const before = calls;
+      const { bytes, length } = value;
+      assert.equal(packer.append(new ByteWriter(64), bytes, 0, length), shrinks);
+      return calls - before;
+    };
+    const first = Array.from({ length: 20 }, () => callsFor(shrinking, true));
+    assert.deepEqual([first[0], first.at(-1)], [2, 1]);
+    // One value is tried as a whole and does not shrink, the next one by its sample.
+    assert.deepEqual([callsFor(random40, false), callsFor(random40, false)], [1, 1]);
+    assert.equal(callsFor(shrinking, true), 2);
+  });
+});
+
 test("unpackValue gives a value or a DecodeError for any bytes, and allocates in proportion", () => {
   withSeed(4, (random) => {
     const packer = new ValuePacker(compressorFor("snappy", -1));

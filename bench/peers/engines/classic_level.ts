@@ -25,6 +25,11 @@ interface Iterator extends AsyncIterable<Entry> {
   close(): Promise<void>;
 }
 
+interface KeyIterator {
+  nextv(size: number): Promise<string[]>;
+  close(): Promise<void>;
+}
+
 interface Database {
   open(): Promise<void>;
   put(key: string, value: Uint8Array, options: object): Promise<void>;
@@ -33,6 +38,7 @@ interface Database {
   getSync(key: string): Uint8Array | undefined;
   getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]>;
   iterator(options: object): Iterator;
+  keys(options: object): KeyIterator;
   compactRange(start: string, end: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -73,6 +79,15 @@ async function openEngine({ ClassicLevel }: Module, options: OpenOptions): Promi
         const page = await pages.nextv(pageLength);
         if (page.length === 0) break;
         for (let i = 0; i < page.length; i++) see(page[i]![0], page[i]![1]);
+      }
+      await pages.close();
+    },
+    listKeys: async (see) => {
+      const pages = db.keys({ highWaterMarkBytes: pageLength * 128 });
+      for (;;) {
+        const page = await pages.nextv(pageLength);
+        if (page.length === 0) break;
+        for (const key of page) see(key);
       }
       await pages.close();
     },

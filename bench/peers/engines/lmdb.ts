@@ -38,6 +38,7 @@ interface Database {
   getRange(options: { start?: string; end?: string; reverse?: boolean }): Iterable<
     { key: string; value: Uint8Array }
   >;
+  getKeys(): Iterable<string>;
   close(): Promise<void>;
 }
 
@@ -81,6 +82,9 @@ function openEngine(
     getMany: (keys) => db.getMany(keys),
     scanForOf: (range, see) => {
       for (const { key, value } of db.getRange(rangeOf(range))) see(key, value);
+    },
+    listKeys: (see) => {
+      for (const key of db.getKeys()) see(key);
     },
     close: () => db.close(),
   };

@@ -63,6 +63,7 @@ function openEngine(driver: Driver, { durability, cacheBytes }: OpenOptions): En
   const backward = driver.prepare("SELECT k, v FROM kv ORDER BY k DESC");
   const between = driver.prepare("SELECT k, v FROM kv WHERE k >= ? AND k < ? ORDER BY k");
   const after = driver.prepare(`SELECT k, v FROM kv WHERE k > ? ORDER BY k LIMIT ${pageLength}`);
+  const keys = driver.prepare("SELECT k FROM kv ORDER BY k");
   const own = {
     get: (key: string) => select.value(key) as Uint8Array | undefined,
     put: (key: string, value: Uint8Array) => void insert.run(key, value),
@@ -96,6 +97,9 @@ function openEngine(driver: Driver, { durability, cacheBytes }: OpenOptions): En
         if (page.length < pageLength) return;
         last = page[page.length - 1]![0];
       }
+    },
+    listKeys: (see) => {
+      for (const [key] of keys.iterate()) see(key);
     },
     compact: () => {
       driver.exec("VACUUM");

@@ -103,6 +103,9 @@ async function openEngine(
         (key, value) => see(key as string, value as Uint8Array),
       );
     },
+    listKeys: (see) => {
+      for (const key of store.keys()) see(key as string);
+    },
     writtenBytes: (puts) => writtenBytes(store, puts),
     compact: () => store.compact(),
     close: () => store.close(),

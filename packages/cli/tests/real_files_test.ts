@@ -1,5 +1,5 @@
 /**
- * Imports of files that no one of this project wrote: `tests/fixtures/README.md` lists them. What
+ * Imports of files that no one of this project wrote: `fixtures/README.md` lists them. What
  * the store then has is compared with the original, which is read by something else.
  */
 

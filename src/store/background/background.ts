@@ -273,7 +273,7 @@ export class Background {
 
   /**
    * Works synchronously for about `budgetMs`, on flushes first. If the job thread does all the
-   * work, waits for that if it `mayWait`.
+   * work, or all of it is long syncs, waits for that if it `mayWait`.
    */
   #driveSync(budgetMs: number, mayWait: boolean): void {
     const { scheduler } = this.#state;
@@ -281,7 +281,7 @@ export class Background {
     do {
       const task = this.#nextHere() ?? (mayWait ? this.#tasks()[0] : undefined);
       if (task === undefined) return;
-      task.driveSync(scheduler, budgetMs - (scheduler.nowMs() - startMs));
+      task.driveSync(scheduler, budgetMs - (scheduler.nowMs() - startMs), mayWait);
       this.#settle();
     } while (!isOver(scheduler, startMs, budgetMs) && this.#fillSlots());
   }
@@ -313,7 +313,7 @@ export class Background {
    */
   #acceptElsewhere(): void {
     for (const task of this.#tasks()) {
-      if (task.isWaiting && !task.isElsewhere) task.driveSync(this.#state.scheduler, 0);
+      if (task.isWaiting && !task.isElsewhere) task.driveSync(this.#state.scheduler, 0, false);
     }
     this.#settle();
   }

@@ -17,6 +17,7 @@ import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
 import type { Version } from "../../version/version.ts";
 import type { StoreState } from "../state/store_state.ts";
+import { newValueFiles } from "../../sstable/value_uses.ts";
 import { removeTables } from "./flush_queue.ts";
 
 /** Key range of a manual compaction. */
@@ -168,6 +169,7 @@ export class CompactionQueue {
     const tables = compaction.kind === "merge"
       ? yield* this.#merged(compaction)
       : keptTables(compaction);
+    const moved = newValueFiles(tables, (number) => state.versions.values.isUsed(number));
     this.#isInstalling = true;
     try {
       yield* state.versions.apply(editOf(compaction, tables));
@@ -184,6 +186,11 @@ export class CompactionQueue {
       for (const table of input.tables) this.readBytes += table.sizeBytes;
     }
     for (const table of tables) this.writtenBytes += table.sizeBytes;
+    // A value is moved as it is.
+    for (const bytes of moved.values()) {
+      this.readBytes += bytes;
+      this.writtenBytes += bytes;
+    }
   }
 
   *#fullCompactionTask({ range }: CompactionRequest): Task<void> {

@@ -15,7 +15,8 @@ import { ENTRIES_PER_PAUSE } from "../../platform/pacing.ts";
 import { IN_LOG, isInLog, isReference, referredLength } from "../../value/value_reference.ts";
 import { RunningTask, syncDirectoryStep, type Task } from "../../platform/task.ts";
 import { isOutOfDescriptors } from "../../sstable/handle_pool.ts";
-import { tableName } from "../../version/file_names.ts";
+import { newValueFiles } from "../../sstable/value_uses.ts";
+import { tableName, valueFileName } from "../../version/file_names.ts";
 import type { TableMetadata } from "../../version/table_metadata.ts";
 import type { ImmutableMemtable, StoreState } from "../state/store_state.ts";
 
@@ -43,7 +44,7 @@ interface Flush {
 export class FlushQueue {
   /** Finished flushes. */
   count = 0;
-  /** Bytes of tables written by them. */
+  /** Bytes of tables and value files written by them. */
   writtenBytes = 0;
   readonly #state: StoreState;
   /** Begun and not in force yet, oldest first. */
@@ -193,6 +194,10 @@ export class FlushQueue {
     if (added?.valueUses.some(({ kind }) => kind === IN_LOG)) {
       yield* logs.syncEnded(immutable.logNumber);
     }
+    const moved = newValueFiles(
+      added === undefined ? [] : [added],
+      (number) => versions.values.isUsed(number),
+    );
     const nextLog = logs.numberAfter(immutable.logNumber);
     yield* versions.apply({
       lastSequence: immutable.lastSequence,
@@ -204,6 +209,7 @@ export class FlushQueue {
     logs.removeBelow(nextLog, (number) => versions.values.isUsed(number));
     this.count++;
     this.writtenBytes += added?.sizeBytes ?? 0;
+    for (const bytes of moved.values()) this.writtenBytes += bytes;
   }
 }
 
@@ -233,13 +239,17 @@ function* livingValueBytes(memtable: Memtable): Task<number> {
 
 /** Removes the files of tables that were written and will not come into force. */
 export function removeTables(
-  { fileSystem, directory }: Pick<StoreState, "fileSystem" | "directory">,
+  { fileSystem, directory, versions }: Pick<StoreState, "fileSystem" | "directory" | "versions">,
   tables: readonly TableMetadata[],
 ): void {
-  for (const { number } of tables) {
-    // New value files of these tables, which others may not need, are left to the next open.
+  const moved = newValueFiles(tables, (number) => versions.values.isUsed(number));
+  const names = [
+    ...tables.map(({ number }) => tableName(number)),
+    ...[...moved.keys()].map(valueFileName),
+  ];
+  for (const name of names) {
     try {
-      fileSystem.removeSync(fileSystem.joinPath(directory, tableName(number)));
+      fileSystem.removeSync(fileSystem.joinPath(directory, name));
     } catch (error) {
       // The file does no harm; the next open removes it.
       if (!isRefusal(error)) throw error;

@@ -111,7 +111,7 @@ class ValueParts {
     if (from === 0 && isPacked(bytes, 0)) {
       this.#position = request.length;
       const whole = await this.#values.read(request);
-      const start = request.time.length;
+      const start = whole.start + request.time.length;
       return this.#content(whole.bytes, whole.view, start, whole.bytes.length - start);
     }
     this.#values.countPart(from, length);

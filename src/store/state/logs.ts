@@ -148,7 +148,7 @@ export class Logs {
     const writer = this.#writerOf(number);
     if (writer.isDurable) return;
     const size = writer.writtenBytes;
-    yield syncStep(writer.handle);
+    yield syncStep(writer.handle, size);
     writer.markDurable(size);
   }
 

@@ -143,7 +143,8 @@ function inlineValue(payload: { -readonly [P in keyof Payload]: Payload[P] }, va
   entry.valueView = view;
   entry.valueStart = valueStart;
   entry.valueEnd = bytes.length;
-  const value = values.readSync(values.requestOf(entry)).bytes;
+  const { bytes: read, start } = values.readSync(values.requestOf(entry));
+  const value = read.subarray(start);
   const whole = new Uint8Array(valueStart + value.length);
   whole.set(bytes.subarray(0, valueStart));
   whole.set(value, valueStart);

@@ -103,7 +103,8 @@ export class Commit {
       log.cancelRecord();
       throw error;
     }
-    return this.#commit(log, 1, false, false);
+    const mayBeLarge = log.buffer.length - log.recordPayloadStart >= this.#largeBytes;
+    return this.#commit(log, 1, false, mayBeLarge);
   }
 
   /**
@@ -119,11 +120,13 @@ export class Commit {
 
   /**
    * Whether a value is encoded in a batch first: a record, whose getters may write, or one that may
-   * be large.
+   * be large and packed.
    */
   #needsBatch(value: Value): boolean {
     const least = this.#largeBytes - BYTES_HEADER_BYTES;
-    if (typeof value === "object") return !isBytes(value) || value.length >= least;
+    if (typeof value === "object") {
+      return !isBytes(value) || (value.length >= least && this.#packer !== undefined);
+    }
     // A character takes up to three bytes.
     return typeof value === "string" && value.length * 3 >= least;
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EntryCache } from "../../src/cache/entry_cache.ts";
+import { EntryCache } from "../../src/sstable/entry_cache.ts";
 import { emptyEntryView, type EntryView } from "../../src/iterator/entry_cursor.ts";
 import { withSeed } from "../support/seeded.ts";
 
