@@ -1,5 +1,5 @@
 /**
- * Imports of files that no one of this project wrote: `tests/fixtures/README.md` lists them. What
+ * Imports of files that no one of this project wrote: `fixtures/README.md` beside this file lists them. What
  * the store then has is compared with the original, which is read by something else.
  */
 
@@ -31,9 +31,7 @@ const DENO = process.versions["deno"] === undefined
   : process.execPath;
 
 function stations(): Record<string, unknown>[] {
-  return readFileSync(STATIONS, "utf8").trim().split("\n").map((line) =>
-    JSON.parse(line)
-  );
+  return readFileSync(STATIONS, "utf8").trim().split("\n").map((line) => JSON.parse(line));
 }
 
 async function imported(words: readonly string[]): Promise<number> {
@@ -68,9 +66,7 @@ test("The stations of Deutsche Bahn come in as JSON lines, and go out as they we
   );
   assert.deepEqual(await contentOf(folder.at("again")), content);
   // The same numbers by SQL as by the lines themselves.
-  const berlin = expected.filter(({ name }) =>
-    (name as string).startsWith("Berlin")
-  );
+  const berlin = expected.filter(({ name }) => (name as string).startsWith("Berlin"));
   const counted = await run([
     ...[db, "sql"],
     "SELECT count() AS n, max(v.weight) AS most FROM kv WHERE v.name LIKE 'Berlin%'",
