@@ -45,7 +45,7 @@ export function describeFailure(thrown: unknown): Failure | undefined {
   const { message } = error;
   // A failure of the background has the reason as its cause.
   const cause = (error as StoreError).code === "BACKGROUND" ? error.cause : undefined;
-  if (cause instanceof IoError) return describeFailure(cause);
+  if (cause instanceof IoError || cause instanceof CorruptionError) return describeFailure(cause);
   if (error instanceof CorruptionError) {
     const advice = "Restore a backup, or see what can be saved: tinykvs STORE repair --dry-run";
     return { exitCode: EXIT.damage, message, advice };

@@ -1,8 +1,11 @@
 /** `dump` and `load`: nothing is lost, damage is noticed, and a kill in the middle does no harm. */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { Buffer } from "node:buffer";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import process from "node:process";
 import { test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { open } from "@tinykvs/core";
@@ -322,3 +325,32 @@ test("A dump to a file leaves no file if it fails, and asks before it replaces o
   assert.deepEqual(readdirSync(folder.path).sort(), ["d", "db"]);
   assert.equal((await run([folder.at("db"), "dump", file, "--yes"])).code, 0);
 });
+
+test(
+  "A dump is written to a named pipe, which stays one, and never takes the place of a directory",
+  {
+    skip: process.platform === "win32" ? "no named pipes" : false,
+  },
+  async () => {
+    using folder = temporaryFolder();
+    const [db, pipe] = [folder.at("db"), folder.at("pipe")];
+    await run([db, "put", "a", "1", "--create"]);
+    execFileSync("mkfifo", [pipe]);
+    for (const words of [["dump", pipe], ["export", pipe, "--format", "ndjson"]]) {
+      const reading = readFile(pipe, "utf8");
+      const ran = await run([db, ...words]);
+      assert.equal(ran.code, 0, ran.err);
+      assert.match(await reading, /\{"key":"a","type":"float64","value":1\}\n/);
+      assert.ok(statSync(pipe).isFIFO());
+    }
+    for (
+      const words of [["dump", db], ["export", db, "-f", "csv"], ["export", db, "-f", "sqlite"]]
+    ) {
+      const ran = await run([db, ...words, "--yes"]);
+      assert.equal(ran.code, 2, ran.err);
+      assert.match(ran.err, /is a directory/);
+    }
+    assert.equal((await run([db, "export", pipe, "-f", "sqlite", "--yes"])).code, 2);
+    assert.equal((await run([db, "get", "a"])).code, 0);
+  },
+);

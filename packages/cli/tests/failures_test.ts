@@ -17,6 +17,22 @@ async function filled(db: string): Promise<void> {
   await store.flush();
 }
 
+test("A compaction that meets damage exits with 3, too", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await filled(db);
+  await filled(db);
+  const table = readdirSync(db).find((name) => name.endsWith(".sst"))!;
+  const bytes = readFileSync(path.join(db, table));
+  bytes[100] = bytes[100]! ^ 255;
+  writeFileSync(path.join(db, table), bytes);
+  for (const words of [["compact"], ["recompress", "--compression", "none"]]) {
+    const { code, err } = await run([db, ...words, "--yes"]);
+    assert.equal(code, 3, `${words[0]}: ${err}`);
+    assert.match(err, /^tinykvs: Cannot read .*\n {2}Restore a backup, or see what can be saved/);
+  }
+});
+
 test("A directory that is no store, a file and nothing at all are wrong usage", async () => {
   using folder = temporaryFolder();
   mkdirSync(folder.at("empty"));

@@ -197,6 +197,16 @@ test("JSON lines of anybody are records by a field of theirs", async () => {
   assert.equal(ran.code, 0, ran.err);
   assert.deepEqual(await valueOf(db, "7"), { name: "A", tags: ["x", null] });
   assert.deepEqual(await valueOf(db, "b"), { $ref: 1 });
+  const long = '{"id":1234567890123456789,"ref":9007199254740993}\n';
+  const wide = await run([db, "import", "-", "-f", "ndjson", "--key", "id", "--yes"], {
+    input: long,
+  });
+  assert.equal(wide.code, 0, wide.err);
+  assert.deepEqual(await valueOf(db, "1234567890123456789"), { ref: 9007199254740993n });
+  const unsigned = await run([db, "import", "-", "-f", "ndjson", "--yes"], {
+    input: '{"key":"a","value":18446744073709551615}\n',
+  });
+  assert.match(unsigned.err, /Line 1: .*does not fit into an int64/);
   const bad = await run([db, "import", "-", "-f", "ndjson", "--yes"], {
     input,
   });

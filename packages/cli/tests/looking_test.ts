@@ -273,3 +273,25 @@ test("A histogram has powers of two, and a bar has eighths", () => {
     "███",
   ]);
 });
+
+test("What looks into a store fits a terminal of 40 columns", async () => {
+  using folder = temporaryFolder();
+  const db = folder.at("db");
+  await makeStore(db, [...entries(), [
+    "日本語:1",
+    "wide 文字 in a value that does not fit".repeat(3),
+  ]]);
+  for (const words of [["ls"], ["du"], ["stats"], ["explain"], ["scan"]]) {
+    const { code, out } = await run([db, ...words], {
+      terminal: true,
+      columns: 40,
+      environment: { NO_COLOR: "1" },
+    });
+    assert.equal(code, 0);
+    // A line of prose may wrap; a picture may not.
+    for (const line of out.split("\n").filter((line) => /[│┌├└█▏░]/.test(line))) {
+      const shown = line.slice(line.lastIndexOf("\r") + 1);
+      assert.ok(widthOf(shown) <= 40, `${words[0]}: ${shown}`);
+    }
+  }
+});

@@ -1,6 +1,6 @@
 /**
- * Imports of files that no one of this project wrote: `fixtures/README.md` lists them. What
- * the store then has is compared with the original, which is read by something else.
+ * Imports of files that no one of this project wrote: packages/cli/tests/fixtures/README.md lists
+ * them. What the store then has is compared with the original, which is read by something else.
  */
 
 import assert from "node:assert/strict";

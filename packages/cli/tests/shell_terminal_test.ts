@@ -95,6 +95,21 @@ test("The shell completes, takes a paste, stops a scan by Ctrl-C, asks, and keep
     "the scan came to its end",
   );
   await shell.shows("tinykvs> ");
+  // It stops the rest of a paste, too.
+  shell.type("scan log: --all\nput pasted 1\nget pasted\r");
+  await shell.shows("log:000200");
+  shell.type("\x03");
+  await shell.shows("2 lines of the paste left out");
+  await shell.shows("tinykvs> ");
+  shell.type("get pasted\r");
+  await shell.shows("Not found: pasted");
+  await shell.shows("tinykvs> ");
+  // A paste that ends in the middle of a line is not done before that line is.
+  shell.type("SELECT k FROM kv\nWHERE k = 'user:1'");
+  await shell.shows("...> WHERE k = 'user:1'");
+  shell.type("\r");
+  await shell.shows("(1 row)");
+  await shell.shows("tinykvs> ");
   // Ctrl-C takes back a line.
   shell.type("delete user:1\x03");
   await shell.shows("^C");

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { UsageError } from "../src/errors.ts";
 import { escapeControls, isPlain } from "../src/text/escape.ts";
 import { entryJson, parseEntryJson } from "../src/values/json_form.ts";
+import { losesDigits, parseJson } from "../src/values/json_numbers.ts";
 import { parseKey, parseLiteral, parseValue } from "../src/values/literal_parser.ts";
 import { keyText, literalOf } from "../src/values/literal_text.ts";
 import { randomKey, randomNumbers, randomValue } from "./support/random.ts";
@@ -119,4 +120,46 @@ test("Every character that a terminal obeys is escaped, and letters and emoji ar
   for (const text of ["日本語", "é", "👩‍👩‍👧", "❤️", "العربية"]) {
     assert.equal(escapeControls(text), text);
   }
+});
+
+test("An integer that a float64 does not hold is refused, and never rounded in silence", () => {
+  for (const text of ["9007199254740993", "-9007199254740993", '{"id": 9007199254740993}']) {
+    assert.throws(() => parseValue(text), (error) => {
+      assert.ok(error instanceof UsageError);
+      assert.match(error.message, /9007199254740993, which a float64 does not hold/);
+      assert.match(error.advice!, /9007199254740993n/);
+      return true;
+    });
+  }
+  assert.equal(parseValue("9007199254740993n"), 9007199254740993n);
+  assert.equal(parseValue("9007199254740993", "float"), 9007199254740992);
+  assert.equal(parseValue("9007199254740993", "int"), 9007199254740993n);
+  // What a float64 shows of itself stays one.
+  for (const number of [2 ** 53, 2 ** 60, 1e20, 123456789012345680000, -(2 ** 70)]) {
+    assert.equal(parseValue(String(number)), number);
+    assert.equal(losesDigits(String(number)), false);
+  }
+});
+
+test("A date outside of a record is refused, as null and extensions are, and not stored as text", () => {
+  assert.throws(() => parseValue("date(2026-11-30T20:40:00Z)"), /exist only in records/);
+  assert.throws(() => parseValue("date(2026-13-45)"), UsageError);
+  assert.equal(parseValue("date(2026-13-45)", "string"), "date(2026-13-45)");
+});
+
+test("JSON of others keeps all digits of integers of 64 bits", () => {
+  const text = `{"id": 1234567890123456789, "max": 18446744073709551615, "low": -9007199254740993,
+    "more": 123456789012345678901234567890, "small": 30, "half": 0.12345678901234567, "big": 1e25,
+    "text": "1234567890123456789", "all": [9007199254740993, {"a": 9007199254740991}]}`;
+  assert.deepEqual(parseJson(text), {
+    id: 1234567890123456789n,
+    max: 18446744073709551615n,
+    low: -9007199254740993n,
+    more: 1.2345678901234568e29,
+    small: 30,
+    half: 0.12345678901234567,
+    big: 1e25,
+    text: "1234567890123456789",
+    all: [9007199254740993n, { a: 9007199254740991 }],
+  });
 });

@@ -8,8 +8,12 @@ import { describeRange, rangeOf, rangeOptions } from "../range_options.ts";
 import { bar } from "../text/bars.ts";
 import { countOf, countText, timeText } from "../text/numbers.ts";
 import { escapeControls } from "../text/escape.ts";
+import type { Paint } from "../text/style.ts";
 
-const BAR_COLUMNS = 24;
+const MOST_BAR_COLUMNS = 24;
+const LEAST_BAR_COLUMNS = 4;
+/** The columns beside a bar: "  L0  " and "  10 tables in the range, 1,000 skipped". */
+const BESIDES = 44;
 
 export const explainCommand: Command = command({
   name: "explain",
@@ -67,22 +71,22 @@ export const explainCommand: Command = command({
   },
 });
 
-function levelLines(uses: readonly TableUse[], { paint }: Output): string[] {
+function levelLines(uses: readonly TableUse[], { paint, stream }: Output): string[] {
+  const columns = Math.min(MOST_BAR_COLUMNS, stream.columns - BESIDES);
+  // A narrow terminal has no place for a bar.
+  const hasBars = columns >= LEAST_BAR_COLUMNS;
   const most = Math.max(1, ...uses.map(({ used, skipped }) => used + skipped));
   return uses.map(({ level, used, skipped }) => {
-    const usedColumns = Math.min(
-      BAR_COLUMNS,
-      Math.ceil(used / most * BAR_COLUMNS),
-    );
-    const skippedColumns = Math.min(
-      BAR_COLUMNS - usedColumns,
-      Math.ceil(skipped / most * BAR_COLUMNS),
-    );
-    const drawn = paint("good", bar(1, usedColumns)) +
-      paint("dim", "░".repeat(skippedColumns)) +
-      " ".repeat(BAR_COLUMNS - usedColumns - skippedColumns);
-    return `  L${level}  ${drawn}  ${countOf(used, "table")} in the range, ${
+    const picture = hasBars ? `${barOf(used / most, skipped / most, columns, paint)}  ` : "";
+    return `  L${level}  ${picture}${countOf(used, "table")} in the range, ${
       countText(skipped)
     } skipped`;
   });
+}
+
+function barOf(used: number, skipped: number, columns: number, paint: Paint): string {
+  const usedColumns = Math.min(columns, Math.ceil(used * columns));
+  const skippedColumns = Math.min(columns - usedColumns, Math.ceil(skipped * columns));
+  return paint("good", bar(1, usedColumns)) + paint("dim", "░".repeat(skippedColumns)) +
+    " ".repeat(columns - usedColumns - skippedColumns);
 }

@@ -129,6 +129,9 @@ writes what differs.`,
       if (status?.isDirectory() === true) {
         throw new UsageError(`"${target}" is a directory that exists already`);
       }
+      if (status?.isFile() === false) {
+        throw new UsageError(`"${target}" is no regular file, which ${format} needs`);
+      }
       if (status !== undefined) {
         await prompt.confirm(`This replaces the file "${target}"`);
       }

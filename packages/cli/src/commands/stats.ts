@@ -18,6 +18,7 @@ import { styleOfType, typeNames, typeOf } from "../values/kinds.ts";
 /** Entries of the histograms. */
 const SAMPLE = 10_000;
 const MOST_BAR_COLUMNS = 60;
+const LEAST_BAR_COLUMNS = 8;
 
 export const statsCommand: Command = command({
   name: "stats",
@@ -112,9 +113,10 @@ async function look(
   return { keys, values, types };
 }
 
-/** The columns of a bar beside this number of columns of text. */
+/** The columns of a bar beside this number of columns of text; 0 if there is no place for one. */
 function barColumns({ stream }: Output, besides: number): number {
-  return Math.max(8, Math.min(MOST_BAR_COLUMNS, stream.columns - besides));
+  const columns = Math.min(MOST_BAR_COLUMNS, stream.columns - besides);
+  return columns < LEAST_BAR_COLUMNS ? 0 : columns;
 }
 
 /** A line a level: a bar of its size, and what is in it. */

@@ -30,9 +30,8 @@ export const verifyCommand: Command = command({
   usage: "",
   arity: [0, 0],
   options: {},
-  details:
-    `A log that is kept only for large values counts by its values. Writes nothing, and works on a
-store that does not open, and beside a writer. Exits with 3 if there is damage.`,
+  details: `Writes nothing, and works on a store that does not open, and beside a writer. Of a log
+that is kept only for large values it checks these values. Exits with 3 if there is damage.`,
   examples: [
     ["./db verify", "is everything as it was written?"],
     ["./db verify --jsonl", "the damage, one problem a line"],

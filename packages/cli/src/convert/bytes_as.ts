@@ -3,6 +3,7 @@
 import type { RecordItem, Value } from "@tinykvs/core";
 import { InputError } from "../errors.ts";
 import { toText } from "../values/bytes.ts";
+import { parseJson } from "../values/json_numbers.ts";
 import { itemInRecord, valueOfItem } from "./cells.ts";
 
 /** The choices of `--values`. */
@@ -26,7 +27,7 @@ export function valueOfBytes(bytes: Uint8Array, as: BytesAs): Value {
   if (as === "text") return text;
   let item: RecordItem;
   try {
-    item = JSON.parse(text);
+    item = parseJson(text);
   } catch {
     throw new InputError("the value is not JSON");
   }

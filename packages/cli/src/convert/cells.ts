@@ -5,6 +5,7 @@ import type { RecordItem, Value } from "@tinykvs/core";
 import { InputError } from "../errors.ts";
 import { escapeControls } from "../text/escape.ts";
 import { fromHex } from "../values/bytes.ts";
+import { parseJson } from "../values/json_numbers.ts";
 import { isContainer } from "../values/kinds.ts";
 
 /** What a header may say about its column: `name:int`. */
@@ -62,15 +63,22 @@ export function itemOfCell(cell: string, hint: Hint): RecordItem {
         : wrong(cell, "base64");
     case "json":
       try {
-        return JSON.parse(cell);
+        return parseJson(cell);
       } catch {
         return wrong(cell, "JSON");
       }
   }
 }
 
-/** An item as a value by itself: an integer is an int64. @throws {InputError} it is null */
+/**
+ * An item as a value by itself: an integer is an int64.
+ *
+ * @throws {InputError} it is null, or an integer that only a record may hold
+ */
 export function valueOfItem(item: RecordItem): Value {
+  if (typeof item === "bigint" && BigInt.asIntN(64, item) !== item) {
+    throw new InputError(`the value ${item} does not fit into an int64`);
+  }
   if (
     typeof item === "string" || typeof item === "boolean" ||
     typeof item === "bigint"

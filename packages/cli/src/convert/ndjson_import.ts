@@ -8,6 +8,7 @@ import { InputError } from "../errors.ts";
 import { lineGroups } from "../io/lines.ts";
 import { toText, toUtf8 } from "../values/bytes.ts";
 import { parseEntryJson, type StoredEntry } from "../values/json_form.ts";
+import { parseJson } from "../values/json_numbers.ts";
 import { typeNames } from "../values/kinds.ts";
 import { valueOfItem } from "./cells.ts";
 
@@ -43,7 +44,7 @@ function entryOf(
   text: string,
   keyField: string | undefined,
 ): StoredEntry | undefined {
-  const object: unknown = JSON.parse(text);
+  const object: unknown = parseJson(text);
   if (typeof object !== "object" || object === null || Array.isArray(object)) {
     throw new InputError("it is not an object");
   }
@@ -77,7 +78,7 @@ function entryOf(
 
 function keyOf(key: RecordItem, field: string): Uint8Array {
   if (typeof key === "string") return toUtf8(key);
-  if (typeof key === "number" && Number.isSafeInteger(key)) {
+  if (typeof key === "bigint" || (typeof key === "number" && Number.isSafeInteger(key))) {
     return toUtf8(String(key));
   }
   throw new InputError(`its field "${field}" is not text or an integer`);

@@ -19,6 +19,8 @@ import type { OutputStream } from "./stream.ts";
 const MEASURED_ROWS = 200;
 /** A flexible column gets no narrower than this. */
 const LEAST_COLUMNS = 8;
+/** If one would be narrower than this, columns that only decorate are left out. */
+const READABLE_COLUMNS = 16;
 
 /** A table in a box. */
 export function boxRows<R>(
@@ -53,11 +55,16 @@ export function boxRows<R>(
     columns = columns.filter((column) =>
       column.hidesIfEmpty !== true || rows.some((row) => column.text(row, limit) !== "")
     );
-    widths = columnWidths(
-      columns,
-      rows.map((row) => columns.map((c) => cell(row, c))),
-      limit,
-    );
+    const cells = rows.map((row) => columns.map((column) => cell(row, column)));
+    widths = columnWidths(columns, cells, limit);
+    if (isTooNarrow(columns, cells, widths, limit)) {
+      columns = columns.filter(({ isDecoration }) => isDecoration !== true);
+      widths = columnWidths(
+        columns,
+        rows.map((row) => columns.map((column) => cell(row, column))),
+        limit,
+      );
+    }
     const bar = paint("dim", "│");
     const names = columns.map(({ name, align }, index) => {
       const text = pad(cut(name, widths[index]!), widths[index]!, align);
@@ -86,6 +93,21 @@ export function boxRows<R>(
       }
     },
   };
+}
+
+/** Whether what people must read is cut to little, or the table does not fit. */
+function isTooNarrow<R>(
+  columns: readonly Column<R>[],
+  cells: readonly (readonly string[])[],
+  widths: readonly number[],
+  available: number,
+): boolean {
+  const isCut = columns.some(({ flexible }, index) =>
+    flexible === true && widths[index]! < READABLE_COLUMNS &&
+    cells.some((row) => widthOf(row[index]!) > widths[index]!)
+  );
+  const total = widths.reduce((sum, width) => sum + width + 3, 1);
+  return isCut || total > available;
 }
 
 /** The widths of the columns, so that the table fits into `available` columns if it can. */

@@ -25,7 +25,7 @@ export interface Column<R> {
   bytes?(row: R, mode: "raw" | "hex"): Uint8Array;
   /** Whether a box leaves it out if none of the rows that it measures has text there. */
   readonly hidesIfEmpty?: boolean;
-  /** Whether `--raw`, `--hex` leave it out. */
+  /** Whether `--raw`, `--hex` and a box on a narrow terminal leave it out. */
   readonly isDecoration?: boolean;
 }
 

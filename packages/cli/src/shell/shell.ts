@@ -218,17 +218,31 @@ class LineShell {
       await new Promise((resolve) => setTimeout(resolve, PASTE_MS));
     }
     const lines = this.#lines.splice(0);
-    for (const line of lines) {
-      for (const entry of this.#reader.push(line)) await this.#run(entry);
-      if (this.#session.isOver) return;
+    for (const [at, line] of lines.entries()) {
+      for (const entry of this.#reader.push(line)) {
+        const isStopped = await this.#run(entry);
+        if (this.#session.isOver) return;
+        if (isStopped) return await this.#dropPaste(lines.length - at - 1);
+      }
     }
     const { pending } = this.#reader;
-    if (pending !== "" && await isWhole(pending)) {
+    // A paste may end in the middle of a line, which is part of the statement then.
+    if (pending !== "" && this.#editor.line.trim() === "" && await isWhole(pending)) {
       await this.#run(this.#reader.flush()!);
     }
   }
 
-  async #run(entry: string): Promise<void> {
+  /** Whoever stops an entry stops the rest of the paste, too. */
+  async #dropPaste(lines: number): Promise<void> {
+    const hasPending = this.#reader.flush() !== undefined;
+    const left = lines + (hasPending ? 1 : 0);
+    if (left === 0) return;
+    const text = `${countOf(left, "line")} of the paste left out`;
+    await this.#terminal.out.write(`${this.#paint("dim", text)}\n`);
+  }
+
+  /** Does an entry; returns whether Ctrl-C has stopped it. */
+  async #run(entry: string): Promise<boolean> {
     this.#history.add(entry);
     const running = new AbortController();
     this.#running = running;
@@ -237,6 +251,7 @@ class LineShell {
     } finally {
       this.#running = undefined;
     }
+    return running.signal.aborted;
   }
 
   /** Ctrl-C: stops what runs; else it takes back what was typed. */

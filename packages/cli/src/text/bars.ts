@@ -4,6 +4,7 @@ const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /** A bar of `share` (0 to 1) of `columns`. What is more than nothing shows at least an eighth. */
 export function bar(share: number, columns: number): string {
+  if (columns === 0) return "";
   const eighths = Math.round(Math.min(1, Math.max(0, share)) * columns * 8);
   const shown = share > 0 ? Math.max(1, eighths) : 0;
   return "█".repeat(Math.floor(shown / 8)) + EIGHTHS[shown % 8];

@@ -5,6 +5,7 @@ import { Buffer } from "node:buffer";
 import { UsageError } from "../errors.ts";
 import { escapeControls } from "../text/escape.ts";
 import { fromHex, toUtf8 } from "./bytes.ts";
+import { losesDigits } from "./json_numbers.ts";
 import { isContainer } from "./kinds.ts";
 import { parseDate } from "./times.ts";
 
@@ -89,7 +90,7 @@ export function parseValue(text: string, type: TypeChoice = "auto"): Value {
 
 /** Whether a text is read as a literal, and not as a plain string. */
 export function looksLikeLiteral(text: string): boolean {
-  return /^(?:["{[]|x'|ext\()/.test(text) || INT.test(text) ||
+  return /^(?:["{[]|x'|ext\(|date\()/.test(text) || INT.test(text) ||
     FLOAT.test(text) ||
     text === "true" || text === "false";
 }
@@ -194,8 +195,12 @@ class Parser {
       // A record may hold what only an unsigned integer of 64 bits can.
       return depth === 0 ? toInt64(word) : BigInt(word.slice(0, -1).replace(/^\+/, ""));
     }
-    if (FLOAT.test(word)) return Number(word);
-    return this.#fail("a literal");
+    if (!FLOAT.test(word)) return this.#fail("a literal");
+    if (!losesDigits(word)) return Number(word);
+    throw new UsageError(
+      `The ${this.#what} has ${word}, which a float64 does not hold: it would be ${Number(word)}`,
+      `Write ${word}n for an integer of 64 bits.`,
+    );
   }
 
   #string(): string {
