@@ -29,3 +29,23 @@ export function ownedBytes(
   used += length;
   return copy;
 }
+
+/** One byte, then ASCII text. Undefined if the text is long, or is not ASCII. */
+export function ownedAscii(first: number, text: string): Uint8Array | undefined {
+  const length = text.length + 1;
+  if (length > LARGEST_SHARED) return undefined;
+  if (used + length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    used = 0;
+  }
+  const bytes = slab.subarray(used, used + length);
+  bytes[0] = first;
+  for (let at = 1; at < length; at++) {
+    const code = text.charCodeAt(at - 1);
+    // What was written is not in use, so the next caller gets this memory.
+    if (code >= 0x80) return undefined;
+    bytes[at] = code;
+  }
+  used += length;
+  return bytes;
+}

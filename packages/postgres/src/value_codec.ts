@@ -5,7 +5,7 @@
  */
 
 import { StoreError, type Value } from "@tinykvs/core/contract";
-import { ownedBytes } from "./owned_bytes.ts";
+import { ownedAscii, ownedBytes } from "./owned_bytes.ts";
 import { decodeText } from "./text.ts";
 
 const INT64 = 1;
@@ -31,10 +31,8 @@ export function encodeValue(value: Value): Uint8Array {
     }
     case "boolean":
       return Uint8Array.of(BOOL, value ? 1 : 0);
-    case "string": {
-      const text = encoder.encode(value);
-      return tagged(STRING, text);
-    }
+    case "string":
+      return ownedAscii(STRING, value) ?? tagged(STRING, encoder.encode(value));
     default: {
       if (ArrayBuffer.isView(value)) return tagged(BYTES, value as Uint8Array);
       const writer = new Writer();
