@@ -2,8 +2,8 @@
  * Rows of pages: key, value, and perhaps version and time of expiry. Those of plain pages of small
  * values are packed into one column: the length of the key in two bytes, the key, the value. A
  * client spends most of a scan on the columns that it decodes, so one is cheaper than two. A value
- * that is too large for such a page is missing: stored values have at least their type. If most rows are
- * ASCII, the column is text: see escaped_row.ts.
+ * that is too large for such a page is missing: stored values have at least their type. If most
+ * rows are ASCII, the column is text: see escaped_row.ts.
  */
 
 import type { KeyEncoding, Value } from "@tinykvs/core/contract";

@@ -56,8 +56,8 @@ export function pageIndex(
   isSmall: boolean,
   isText: boolean,
 ): number {
-  return (isText && isPlain && isSmall ? 32 : 0) + (isSmall ? 16 : 0) + (isPlain ? 8 : 0) + (reverse ? 4 : 0) + (hasUpper ? 2 : 0) +
-    (withValues ? 1 : 0);
+  return (isText && isPlain && isSmall ? 32 : 0) + (isSmall ? 16 : 0) + (isPlain ? 8 : 0) +
+    (reverse ? 4 : 0) + (hasUpper ? 2 : 0) + (withValues ? 1 : 0);
 }
 
 /** Makes the statements for a store. */
