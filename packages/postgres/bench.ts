@@ -24,6 +24,7 @@ const CONNECTIONS = 16;
 const key = (i: number): string => `key:${String(i % KEYS).padStart(8, "0")}`;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const value = "x".repeat(100);
+const decoder = new TextDecoder();
 
 const [onlyClient, onlyName = ""] = process.argv.slice(2);
 
@@ -180,25 +181,34 @@ async function bench(driver: Driver): Promise<void> {
       () => many(count, width, () => store.get(someKey())),
     );
   }
-  const scanRaw = async (): Promise<void> => {
+  const scanRaw = async (each?: (value: Uint8Array) => unknown): Promise<void> => {
     let last = new Uint8Array();
     for (;;) {
       const rows = await rawPage([last]);
       if (rows.length === 0) return;
+      if (each !== undefined) {
+        for (const row of rows) each(row[1] as Uint8Array);
+      }
       last = rows.at(-1)![0] as typeof last;
     }
   };
-  await compare("scan, one by one", KEYS, scanRaw, async () => {
+  const scanOneByOne = async (): Promise<void> => {
     for await (const _ of store.entries({ keyEncoding: "bytes" })) {
       /* read */
     }
-  });
-  await compare("scan, 1000 at a time", KEYS, scanRaw, async () => {
+  };
+  const scanMany = async (): Promise<void> => {
     await using cursor = store.entries({ keyEncoding: "bytes" });
     while ((await cursor.nextMany(1000)).length > 0) {
       /* read */
     }
-  });
+  };
+  await compare("scan, one by one", KEYS, () => scanRaw(), scanOneByOne);
+  await compare("scan, 1000 at a time", KEYS, () => scanRaw(), scanMany);
+  // What a program does that wants the same strings as the store shows.
+  const decoded = (): Promise<void> => scanRaw((value) => decoder.decode(value));
+  await compare("scan one, raw decodes", KEYS, decoded, scanOneByOne);
+  await compare("scan 1000, raw decodes", KEYS, decoded, scanMany);
   await compare(
     "batches of 1000",
     1000,

@@ -46,10 +46,14 @@ export type Change = KeyChange | RangeChange;
 
 /** The key as text of one character a byte. */
 export function idOf(key: Uint8Array): string {
+  const { length } = key;
   let id = "";
-  for (let at = 0; at < key.length; at += 4096) {
-    id += String.fromCharCode(...key.subarray(at, at + 4096));
+  let at = 0;
+  // Four at a time: a spread would make an iterator, which takes three times as long.
+  for (; at + 4 <= length; at += 4) {
+    id += String.fromCharCode(key[at]!, key[at + 1]!, key[at + 2]!, key[at + 3]!);
   }
+  for (; at < length; at++) id += String.fromCharCode(key[at]!);
   return id;
 }
 

@@ -29,3 +29,32 @@ export function ownedBytes(
   used += length;
   return copy;
 }
+
+/**
+ * A part of a text as bytes, after `first` if it is given. Undefined if they are many, or the text
+ * is not ASCII.
+ */
+export function ownedAscii(
+  text: string,
+  start: number,
+  end: number,
+  first?: number,
+): Uint8Array | undefined {
+  const head = first === undefined ? 0 : 1;
+  const length = head + end - start;
+  if (length > LARGEST_SHARED) return undefined;
+  if (used + length > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    used = 0;
+  }
+  const bytes = slab.subarray(used, used + length);
+  if (first !== undefined) bytes[0] = first;
+  for (let at = start, to = head; at < end; at++, to++) {
+    const code = text.charCodeAt(at);
+    // What was written is not in use, so the next caller gets this memory.
+    if (code >= 0x80) return undefined;
+    bytes[to] = code;
+  }
+  used += length;
+  return bytes;
+}

@@ -6,7 +6,7 @@
 import { StoreError } from "@tinykvs/core/contract";
 import type { Parameter, Row, Statement } from "./driver.ts";
 import { compare, isEmpty, keyAfter } from "./operations.ts";
-import { keyOf, rowLength, valueLength } from "./page_row.ts";
+import { isPlainRow, keyOf, rowLength, valueLength } from "./page_row.ts";
 import { pageIndex, SMALL_VALUE_BYTES, type Statements } from "./statements.ts";
 
 /** The bytes after which a page ends. One entry may be larger. */
@@ -14,6 +14,8 @@ const PAGE_BYTES = 1024 * 1024;
 const FIRST_ROWS = 512;
 /** The rows of a page after which the scan is expected to go on. */
 const SECOND_ROWS = 2048;
+/** The most rows of a page that are looked at to guess what those of the next one are like. */
+const SAMPLED_ROWS = 64;
 /** The rows of a first page without a moment: it is read again if it is not the last. */
 const DIRECT_ROWS = 128;
 const MAX_ROWS = 8192;
@@ -61,6 +63,8 @@ export class PageSource {
   #pageRows = FIRST_ROWS;
   /** Whether all values of the last page were small, so that those of the next one may be, too. */
   #isSmall: boolean;
+  /** Whether most rows of the last page were ASCII, so that those of the next one may be, too. */
+  #isText = false;
   /** The rows that are still wanted. */
   #wanted: number;
   #isFirst = true;
@@ -210,6 +214,7 @@ export class PageSource {
       this.#withValues,
       isPlain,
       isSmall,
+      this.#isText,
     );
     const parameters = [lower, upper ?? null, String(time), String(limit)];
     if (!isSmall) parameters.push(String(PAGE_BYTES));
@@ -259,6 +264,7 @@ export class PageSource {
     const fitting = Math.ceil(PAGE_BYTES / Math.max(1, bytes / rows.length));
     this.#pageRows = Math.max(16, Math.min(MAX_ROWS, most, fitting));
     this.#isSmall = largest <= SMALL_VALUE_BYTES;
+    this.#isText = this.#reader.isPlain === true && this.#isSmall && areMostlyPlain(rows);
   }
 }
 
@@ -266,4 +272,16 @@ function bytesOf(rows: readonly Row[]): number {
   let bytes = 0;
   for (const row of rows) bytes += rowLength(row);
   return bytes;
+}
+
+/** Whether at least seven of eight rows are plain, by a sample. */
+function areMostlyPlain(rows: readonly Row[]): boolean {
+  const step = Math.ceil(rows.length / SAMPLED_ROWS);
+  let count = 0;
+  let plain = 0;
+  for (let at = 0; at < rows.length; at += step) {
+    count++;
+    if (isPlainRow(rows[at]!)) plain++;
+  }
+  return plain * 8 >= count * 7;
 }

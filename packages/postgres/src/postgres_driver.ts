@@ -1,5 +1,7 @@
 /** The driver for the client `postgres` (postgres.js). */
 
+import { Buffer } from "node:buffer";
+import { byteaText } from "./bytea_text.ts";
 import {
   type Connection,
   type Driver,
@@ -31,6 +33,17 @@ export interface Sql {
   ): Promise<{ unlisten(): Promise<void> }>;
   end(options?: { timeout?: number }): Promise<void>;
 }
+
+/** The number of PostgreSQL's type of bytes. */
+const BYTEA_TYPE = 17;
+
+/** How bytes are sent and read. The client sends all parameters as text. */
+const BYTEA = {
+  to: BYTEA_TYPE,
+  from: [BYTEA_TYPE],
+  serialize: byteaText,
+  parse: (text: string): Uint8Array => Buffer.from(text.slice(2), "hex"),
+};
 
 /** The default export of the module `postgres`. */
 // deno-lint-ignore no-explicit-any
@@ -74,6 +87,7 @@ export function postgresDriver(
       connect_timeout: 0,
       socket: sockets.make,
       fetch_types: false,
+      types: { ...given["types"] as object, bytea: BYTEA },
       prepare,
       onclose,
     });

@@ -2,6 +2,7 @@
 
 import type { Statement } from "./driver.ts";
 import type { Names } from "./names.ts";
+import { escapedColumn } from "./escaped_row.ts";
 import { packedColumn } from "./page_row.ts";
 
 /** Statements by what they do. */
@@ -45,7 +46,7 @@ export const SMALL_VALUE_BYTES = 2048;
 /**
  * Which page statement. A plain one has neither versions nor times of expiry. One of small values
  * is bounded by its rows alone: to sum the bytes of each row before it costs the server more than
- * to find the rows. A plain one of small values has packed rows.
+ * to find the rows. A plain one of small values has packed rows, as bytes or as text.
  */
 export function pageIndex(
   reverse: boolean,
@@ -53,9 +54,10 @@ export function pageIndex(
   withValues: boolean,
   isPlain: boolean,
   isSmall: boolean,
+  isText: boolean,
 ): number {
-  return (isSmall ? 16 : 0) + (isPlain ? 8 : 0) + (reverse ? 4 : 0) + (hasUpper ? 2 : 0) +
-    (withValues ? 1 : 0);
+  return (isText && isPlain && isSmall ? 32 : 0) + (isSmall ? 16 : 0) + (isPlain ? 8 : 0) +
+    (reverse ? 4 : 0) + (hasUpper ? 2 : 0) + (withValues ? 1 : 0);
 }
 
 /** Makes the statements for a store. */
@@ -75,8 +77,9 @@ export function statementsOf(names: Names): Statements {
     const where = `WHERE k >= $1::bytea ${upper} AND ${alive}`;
     if (index & 16) {
       const small = `CASE WHEN length(v) <= ${SMALL_VALUE_BYTES} THEN v END`;
+      const column = index & 32 ? escapedColumn : packedColumn;
       const columns = index & 8
-        ? packedColumn(index & 1 ? small : undefined)
+        ? column(index & 1 ? small : undefined)
         : `k, ${index & 1 ? `${small} AS v` : value}${rest}`;
       return statement(
         `page_${index}`,
@@ -128,7 +131,7 @@ export function statementsOf(names: Names): Statements {
          coalesce(string_agg(ver || ',', '' ORDER BY k), ''), 'UTF8')), 'hex')
        FROM ${table} WHERE ${within} AND ${alive}`,
     ),
-    pages: Array.from({ length: 32 }, (_, index) => page(index)),
+    pages: Array.from({ length: 64 }, (_, index) => page(index)),
     write: statement(
       "write",
       `SELECT status, seq, watched FROM ${write}(

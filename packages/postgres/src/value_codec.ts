@@ -5,7 +5,8 @@
  */
 
 import { StoreError, type Value } from "@tinykvs/core/contract";
-import { ownedBytes } from "./owned_bytes.ts";
+import { plainBytes, plainText } from "./escaped_row.ts";
+import { ownedAscii, ownedBytes } from "./owned_bytes.ts";
 import { decodeText } from "./text.ts";
 
 const INT64 = 1;
@@ -31,10 +32,8 @@ export function encodeValue(value: Value): Uint8Array {
     }
     case "boolean":
       return Uint8Array.of(BOOL, value ? 1 : 0);
-    case "string": {
-      const text = encoder.encode(value);
-      return tagged(STRING, text);
-    }
+    case "string":
+      return ownedAscii(value, 0, value.length, STRING) ?? tagged(STRING, encoder.encode(value));
     default: {
       if (ArrayBuffer.isView(value)) return tagged(BYTES, value as Uint8Array);
       const writer = new Writer();
@@ -80,6 +79,21 @@ export function decodeValue(bytes: Uint8Array, start = 0): Value {
       `Cannot decode a value of ${bytes.length - start} bytes: ${(error as Error).message}`,
       { cause: error },
     );
+  }
+}
+
+/**
+ * The value of ASCII bytes that are given as text: its type is at `start`. Undefined if it is
+ * neither a text nor bytes; then `decodeValue` decodes it.
+ */
+export function decodePlain(row: string, start: number): Value | undefined {
+  switch (row.charCodeAt(start)) {
+    case STRING:
+      return plainText(row, start + 1, row.length);
+    case BYTES:
+      return plainBytes(row, start + 1, row.length);
+    default:
+      return undefined;
   }
 }
 
@@ -242,7 +256,9 @@ class Reader {
       case 0xc5:
       case 0xc6: {
         const length = this.#length(tag - 0xc4);
-        return this.#bytes.slice(this.#step(length), this.at);
+        const start = this.#step(length);
+        // Not `slice`: that of a client's buffer shows the buffer's memory, and makes a Buffer.
+        return ownedBytes(this.#bytes, start, this.at);
       }
       case 0xc7:
         return this.#date(at);

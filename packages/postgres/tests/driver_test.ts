@@ -1,6 +1,7 @@
 /** Both drivers: what they leave open, and what they wait for, when a server does not behave. */
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, existsSync, readFileSync, statSync } from "node:fs";
 import { createServer, type Server as TcpServer, type Socket } from "node:net";
@@ -9,6 +10,7 @@ import { after, before, test } from "node:test";
 import pg from "pg";
 import postgres from "postgres";
 import { type Connection, type Driver, openPostgres, pgDriver, postgresDriver } from "../mod.ts";
+import { clients } from "./clients.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import { type Server, startServer } from "./server.ts";
 
@@ -226,6 +228,50 @@ async function assertWorks(driver: Driver, condition: string): Promise<void> {
   await notified;
   await listener.close();
   await connection.close();
+}
+
+/** Bytes whose text may be mistaken for something else, and every byte alone. */
+function trickyBytes(): Uint8Array[] {
+  const texts = [
+    "",
+    "\\x41",
+    "x41",
+    "\\101",
+    "\\\\",
+    "a\\",
+    "'\"{},",
+    "NULL",
+    "a".repeat(5000),
+  ];
+  return [
+    ...texts.map((text) => new TextEncoder().encode(text)),
+    new TextEncoder().encode(`${"a".repeat(5000)}\0`),
+    new TextEncoder().encode("a\u20ac"),
+    ...Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte)),
+    Uint8Array.from({ length: 1024 }, (_, at) => at % 256),
+  ];
+}
+
+for (const prepare of [true, false]) {
+  for (const [client, connect] of Object.entries(clients)) {
+    test(`By ${client}, ${prepare ? "" : "not "}prepared: bytes arrive as they are, and come back`, async () => {
+      const connection = await connect(server.url, { prepare }).connect();
+      try {
+        const echo = {
+          text: "SELECT $1::bytea, encode($1::bytea, 'hex')",
+          name: "echo",
+        };
+        for (const bytes of trickyBytes()) {
+          const [row] = await connection.query(echo, [bytes]);
+          const hex = Buffer.from(bytes).toString("hex");
+          assert.equal(row![1], hex);
+          assert.equal(Buffer.from(row![0] as Uint8Array).toString("hex"), hex);
+        }
+      } finally {
+        await connection.close();
+      }
+    });
+  }
 }
 
 test("By postgres: of several hosts, those that refuse are passed over, and all may refuse", async () => {
