@@ -121,9 +121,7 @@ export function nearest(
   let best: string | undefined;
   let bestDistance = Math.min(3, Math.ceil(typed.length / 2)) + 0.5;
   for (const name of names) {
-    const distance = name.startsWith(typed) && typed.length > 1
-      ? 1
-      : distanceOf(typed, name);
+    const distance = name.startsWith(typed) && typed.length > 1 ? 1 : distanceOf(typed, name);
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }
   return best;

@@ -27,42 +27,39 @@ import { verifyCommand } from "./commands/verify.ts";
 import { watchCommand } from "./commands/watch.ts";
 
 /** The groups of the help, with their commands. */
-export const commandGroups:
-  readonly (readonly [title: string, commands: readonly Command[]])[] = [
-    ["Read and write", [
-      getCommand,
-      putCommand,
-      deleteCommand,
-      deleteRangeCommand,
-      scanCommand,
-      keysCommand,
-      countCommand,
-      watchCommand,
-      sqlCommand,
-    ]],
-    ["Look into a store", [
-      lsCommand,
-      duCommand,
-      infoCommand,
-      statsCommand,
-      explainCommand,
-      recompressCommand,
-    ]],
-    ["Move data", [dumpCommand, loadCommand, importCommand, exportCommand]],
-    ["Upkeep", [
-      compactCommand,
-      verifyCommand,
-      repairCommand,
-      checkpointCommand,
-      destroyCommand,
-      benchCommand,
-    ]],
-  ];
+export const commandGroups: readonly (readonly [title: string, commands: readonly Command[]])[] = [
+  ["Read and write", [
+    getCommand,
+    putCommand,
+    deleteCommand,
+    deleteRangeCommand,
+    scanCommand,
+    keysCommand,
+    countCommand,
+    watchCommand,
+    sqlCommand,
+  ]],
+  ["Look into a store", [
+    lsCommand,
+    duCommand,
+    infoCommand,
+    statsCommand,
+    explainCommand,
+    recompressCommand,
+  ]],
+  ["Move data", [dumpCommand, loadCommand, importCommand, exportCommand]],
+  ["Upkeep", [
+    compactCommand,
+    verifyCommand,
+    repairCommand,
+    checkpointCommand,
+    destroyCommand,
+    benchCommand,
+  ]],
+];
 
 /** All commands. */
-export const commands: readonly Command[] = commandGroups.flatMap(([, group]) =>
-  group
-);
+export const commands: readonly Command[] = commandGroups.flatMap(([, group]) => group);
 
 /** The command of a name. */
 export function commandOf(name: string): Command | undefined {

@@ -44,18 +44,14 @@ export function describeFailure(thrown: unknown): Failure | undefined {
   if (!(error instanceof Error)) return undefined;
   const { message } = error;
   // A failure of the background has the reason as its cause.
-  const cause = (error as StoreError).code === "BACKGROUND"
-    ? error.cause
-    : undefined;
+  const cause = (error as StoreError).code === "BACKGROUND" ? error.cause : undefined;
   if (cause instanceof IoError) return describeFailure(cause);
   if (error instanceof CorruptionError) {
-    const advice =
-      "Restore a backup, or see what can be saved: tinykvs STORE repair --dry-run";
+    const advice = "Restore a backup, or see what can be saved: tinykvs STORE repair --dry-run";
     return { exitCode: EXIT.damage, message, advice };
   }
   if (error instanceof LockedError || error instanceof LockLostError) {
-    const advice =
-      "Reading works beside a writer. To change the store, close it there first.";
+    const advice = "Reading works beside a writer. To change the store, close it there first.";
     return { exitCode: EXIT.locked, message, advice };
   }
   if (error instanceof UnsupportedFormatError) {
@@ -102,9 +98,7 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
 function systemMessage(error: NodeJS.ErrnoException): string {
   const reason = SYSTEM_WORDS[error.code!] ?? error.message;
   const verb = error.syscall === "open" ? "open" : "use";
-  return error.path === undefined
-    ? error.message
-    : `Cannot ${verb} "${error.path}": ${reason}`;
+  return error.path === undefined ? error.message : `Cannot ${verb} "${error.path}": ${reason}`;
 }
 
 function ioAdvice(code: string | undefined): string | undefined {

@@ -90,9 +90,7 @@ async function followFiles(
         // Usually nothing was written, and the names and counts say so without a scan.
         const print = fingerprint(now, names);
         if (print !== oldPrint) {
-          for await (
-            const change of changesBetween(before, now, { ...range, signal })
-          ) {
+          for await (const change of changesBetween(before, now, { ...range, signal })) {
             await shown.write(change, now.asOf);
           }
           await output.stream.flush();
@@ -124,9 +122,7 @@ async function followOpenStore(
           await shown.write({ range: operation.range }, terminal.now());
           continue;
         }
-        const key = typeof operation.key === "string"
-          ? toUtf8(operation.key)
-          : operation.key;
+        const key = typeof operation.key === "string" ? toUtf8(operation.key) : operation.key;
         const value = operation.type === "put" ? operation.value : undefined;
         await shown.write({ key, value }, terminal.now());
       }
@@ -150,11 +146,7 @@ export async function* changesBetween(
     let was = await old.next();
     let is = await now.next();
     while (was !== undefined || is !== undefined) {
-      const order = was === undefined
-        ? 1
-        : is === undefined
-        ? -1
-        : Buffer.compare(was[0], is[0]);
+      const order = was === undefined ? 1 : is === undefined ? -1 : Buffer.compare(was[0], is[0]);
       if (order < 0) yield { key: was![0], value: undefined };
       else if (order > 0 || literalOf(was![1]) !== literalOf(is![1])) {
         yield { key: is![0], value: is![1] };

@@ -9,9 +9,7 @@ import type { Paint } from "./text/style.ts";
 export function programHelp(paint: Paint): string {
   const groups = commandGroups.map(([title, group]) =>
     `${paint("bold", title)}\n${
-      group.map(({ name, summary }) =>
-        `  ${paint("key", name.padEnd(14))}${summary}`
-      ).join("\n")
+      group.map(({ name, summary }) => `  ${paint("key", name.padEnd(14))}${summary}`).join("\n")
     }`
   );
   return [
@@ -23,9 +21,7 @@ export function programHelp(paint: Paint): string {
 
 STORE is a directory. The variable TINYKVS_STORE, or --store, may stand in for it.`,
     ...groups,
-    `${paint("bold", "Options of all commands")}\n${
-      optionLines(globalOptions, paint)
-    }`,
+    `${paint("bold", "Options of all commands")}\n${optionLines(globalOptions, paint)}`,
     `${paint("bold", "Exit codes")}
   0 done   1 not found   2 wrong usage   3 damage   4 locked   5 the system refused`,
   ].join("\n\n") + "\n";
@@ -33,8 +29,7 @@ STORE is a directory. The variable TINYKVS_STORE, or --store, may stand in for i
 
 /** The help of a command. */
 export function commandHelp(command: Command, paint: Paint): string {
-  const { name, summary, usage, options, details, examples, needsStore } =
-    command;
+  const { name, summary, usage, options, details, examples, needsStore } = command;
   const store = needsStore === false ? "" : " STORE";
   const parts = [
     summary,
@@ -46,9 +41,7 @@ export function commandHelp(command: Command, paint: Paint): string {
   }
   parts.push(
     `${paint("bold", "Examples")}\n${
-      examples.map(([line, effect]) =>
-        `  tinykvs ${line}\n      ${paint("dim", effect)}`
-      )
+      examples.map(([line, effect]) => `  tinykvs ${line}\n      ${paint("dim", effect)}`)
         .join("\n")
     }`,
     paint(
@@ -63,13 +56,9 @@ function optionLines(options: OptionSpecs, paint: Paint): string {
   return Object.entries(options).map(
     ([name, { short, value, help, choices }]) => {
       const letter = short === undefined ? "    " : `-${short}, `;
-      const head = `${letter}--${name}${
-        value === undefined ? "" : ` ${value}`
-      }`;
+      const head = `${letter}--${name}${value === undefined ? "" : ` ${value}`}`;
       const list = choices === undefined ? "" : `: ${choices.join(", ")}`;
-      const space = head.length < 22
-        ? head.padEnd(22)
-        : `${head}\n${" ".repeat(24)}`;
+      const space = head.length < 22 ? head.padEnd(22) : `${head}\n${" ".repeat(24)}`;
       return `  ${paint("key", space)}${help}${list}`;
     },
   ).join("\n");

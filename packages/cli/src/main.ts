@@ -1,11 +1,6 @@
 /** One run of the command line, from its arguments to the exit code. */
 
-import {
-  globalOptions,
-  nearest,
-  parseLine,
-  requireArity,
-} from "./arguments.ts";
+import { globalOptions, nearest, parseLine, requireArity } from "./arguments.ts";
 import type { Command, OptionSpecs, OptionValues } from "./command.ts";
 import { commandOf, commands } from "./commands.ts";
 import type { Context, Settings } from "./context.ts";
@@ -154,9 +149,7 @@ export async function reportFailure(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const error = firstError(thrown);
-  const paint = wantsColours(terminal, {}) && terminal.err.isTerminal
-    ? colourful
-    : colourless;
+  const paint = wantsColours(terminal, {}) && terminal.err.isTerminal ? colourful : colourless;
   if (signal.aborted && !(error instanceof CommandError)) {
     await terminal.err.write("tinykvs: interrupted\n");
     return EXIT.interrupted;
@@ -168,9 +161,7 @@ export async function reportFailure(
     await terminal.err.write(
       `${paint("bad", "tinykvs:")} ${escapeControls(text)}\n`,
     );
-    return error instanceof RangeError || error instanceof TypeError
-      ? EXIT.usage
-      : EXIT.refused;
+    return error instanceof RangeError || error instanceof TypeError ? EXIT.usage : EXIT.refused;
   }
   await terminal.err.write(
     `${paint("bad", "tinykvs:")} ${escapeControls(failure.message)}\n`,
@@ -227,9 +218,7 @@ function requireCommand(name: string, path?: string): Command {
   const store = path === undefined ? "" : `${path} `;
   throw new UsageError(
     `There is no command "${name}"`,
-    near === undefined
-      ? "tinykvs help lists them."
-      : `Did you mean: tinykvs ${store}${near}?`,
+    near === undefined ? "tinykvs help lists them." : `Did you mean: tinykvs ${store}${near}?`,
   );
 }
 

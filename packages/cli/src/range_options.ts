@@ -32,9 +32,7 @@ export function rangeOf(options: OptionValues<typeof rangeOptions>): Range {
   return {
     ...boundsOf(options),
     ...(options.reverse === true ? { reverse: true } : {}),
-    ...(options.limit === undefined
-      ? {}
-      : { limit: wholeNumber(options.limit, "--limit") }),
+    ...(options.limit === undefined ? {} : { limit: wholeNumber(options.limit, "--limit") }),
   };
 }
 

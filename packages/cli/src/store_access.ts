@@ -53,9 +53,7 @@ export class DirectoryAccess implements StoreAccess {
   /** `path` is undefined if the command line names no store. */
   constructor(path: string | undefined, now: () => number) {
     // The core takes such an address, too, but files beside the store need the path.
-    this.#path = path?.startsWith("file://") === true
-      ? fileURLToPath(path)
-      : path;
+    this.#path = path?.startsWith("file://") === true ? fileURLToPath(path) : path;
     this.#now = now;
   }
 

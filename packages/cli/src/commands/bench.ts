@@ -3,12 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import {
-  type CompressionName,
-  type EmbeddedStore,
-  open,
-  type WalSync,
-} from "@tinykvs/core";
+import { type CompressionName, type EmbeddedStore, open, type WalSync } from "@tinykvs/core";
 import { type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { fileBytes } from "../looking/totals.ts";
@@ -53,8 +48,7 @@ const columns: readonly Column<Result>[] = [
 
 export const benchCommand: Command = command({
   name: "bench",
-  summary:
-    "Measures writes, reads and scans on this machine, with a store of its own.",
+  summary: "Measures writes, reads and scans on this machine, with a store of its own.",
   usage: "",
   arity: [0, 0],
   needsStore: false,
@@ -71,8 +65,7 @@ export const benchCommand: Command = command({
       help: "where to make the store (default: the temporary folder)",
     },
   },
-  details:
-    "Makes a new folder for its store, and removes it. It touches no other store.",
+  details: "Makes a new folder for its store, and removes it. It touches no other store.",
   examples: [
     ["bench", "100,000 entries in the temporary folder"],
     [
@@ -102,11 +95,9 @@ export const benchCommand: Command = command({
       );
       for await (const result of bench.run()) await sink.write(result);
       await sink.end(
-        `${countText(entries)} entries of ${
-          bytesText(valueBytes)
-        }, ${compression}, in ${escapeControls(parent)}; ${
-          bytesText(bench.storeBytes)
-        } on disk`,
+        `${countText(entries)} entries of ${bytesText(valueBytes)}, ${compression}, in ${
+          escapeControls(parent)
+        }; ${bytesText(bench.storeBytes)} on disk`,
       );
     } finally {
       await rm(directory, { recursive: true, force: true });

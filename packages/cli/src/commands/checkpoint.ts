@@ -19,8 +19,7 @@ export const checkpointCommand: Command = command({
       help: "who will open it (default tinykvs)",
     },
   },
-  details:
-    `The copy is the store as it is at one moment, with every write that was durable then. If
+  details: `The copy is the store as it is at one moment, with every write that was durable then. If
 the command fails or is interrupted, it leaves no directory that opens as a store.`,
   examples: [
     ["./db checkpoint ./backup", "a backup beside a running writer"],
@@ -32,9 +31,7 @@ the command fails or is interrupted, it leaves no directory that opens as a stor
     const freshness = timeText(lease.asOf ?? terminal.now());
     if (settings.dryRun) {
       const { bytes } = lease.store.approximateSize();
-      const text = `would copy about ${bytesText(bytes)} to ${
-        escapeControls(directory)
-      }`;
+      const text = `would copy about ${bytesText(bytes)} to ${escapeControls(directory)}`;
       await output.result({ bytes, directory }, text);
       return;
     }
@@ -45,9 +42,7 @@ the command fails or is interrupted, it leaves no directory that opens as a stor
     const seconds = (terminal.now() - startedMs) / 1000;
     await output.result(
       { directory, files, bytes, seconds },
-      `copied ${countOf(files, "file")}, ${bytesText(bytes)} to ${
-        escapeControls(directory)
-      }` +
+      `copied ${countOf(files, "file")}, ${bytesText(bytes)} to ${escapeControls(directory)}` +
         output.paint("dim", `  as of ${freshness}, ${durationText(seconds)}`),
     );
   },

@@ -6,8 +6,7 @@ import { parseKey } from "../values/literal_parser.ts";
 
 export const compactCommand: Command = command({
   name: "compact",
-  summary:
-    "Merges tables, and gives back the space of old versions and deletions.",
+  summary: "Merges tables, and gives back the space of old versions and deletions.",
   usage: "",
   arity: [0, 0],
   options: {
@@ -18,21 +17,14 @@ export const compactCommand: Command = command({
     ["./db compact", "the whole store"],
     ["./db compact --from log: --to log:~", "a part of it"],
   ],
-  async run(
-    { store, output, settings, terminal, progress, signal },
-    { options },
-  ) {
+  async run({ store, output, settings, terminal, progress, signal }, { options }) {
     const range = {
       ...(options.from === undefined ? {} : { start: parseKey(options.from) }),
       ...(options.to === undefined ? {} : { end: parseKey(options.to) }),
     };
     if (settings.dryRun) {
       await using lease = await store.read();
-      return await showPlan(
-        output,
-        "compact",
-        storeTotals(lease.store.stats()),
-      );
+      return await showPlan(output, "compact", storeTotals(lease.store.stats()));
     }
     await using lease = await store.write();
     const before = storeTotals(lease.store.stats());
@@ -52,20 +44,12 @@ export const compactCommand: Command = command({
       }
     }
     const after = storeTotals(lease.store.stats());
-    await showRewritten(
-      output,
-      before,
-      after,
-      (terminal.now() - startedMs) / 1000,
-    );
+    await showRewritten(output, before, after, (terminal.now() - startedMs) / 1000);
   },
 });
 
 /** The result of some work, or a rejection as soon as the signal is aborted. */
-async function untilAborted<T>(
-  work: Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const abort = (): void => reject(signal.reason);
   signal.addEventListener("abort", abort);

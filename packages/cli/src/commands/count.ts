@@ -14,8 +14,7 @@ export const countCommand: Command = command({
     ...boundOptions,
     estimate: { help: "from the indexes, without reading the entries" },
   },
-  details:
-    `--estimate is quick for any size. It counts old versions and deletions, too, until they
+  details: `--estimate is quick for any size. It counts old versions and deletions, too, until they
 are compacted.`,
   examples: [
     ["./db count", "all keys"],
@@ -28,15 +27,11 @@ are compacted.`,
       ...(args[0] === undefined ? {} : { prefix: args[0] }),
     });
     await using lease = await store.read();
-    const freshness = lease.asOf === undefined
-      ? ""
-      : `, as of ${timeText(lease.asOf)}`;
+    const freshness = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
     const where = escapeControls(describeRange(range));
     if (options.estimate === true) {
       const { entries, bytes } = lease.store.approximateSize(range);
-      const text = `about ${countOf(entries, "entry", "entries")}, ${
-        bytesText(bytes)
-      }`;
+      const text = `about ${countOf(entries, "entry", "entries")}, ${bytesText(bytes)}`;
       await output.result(
         { entries, bytes, isEstimate: true },
         output.isForPeople

@@ -13,17 +13,14 @@ export const deleteCommand: Command = command({
   usage: "KEY...",
   arity: [1, Infinity],
   options: {},
-  details:
-    "Several keys are removed together, or not at all. Exits with 1 if one was not there.",
+  details: "Several keys are removed together, or not at all. Exits with 1 if one was not there.",
   examples: [
     ["./db delete user:1", "one key"],
     ["./db delete a b c --dry-run", "which of these keys are there?"],
   ],
   async run({ store, output, settings }, { args }) {
     const keys = args.map(parseKey);
-    await using lease = settings.dryRun
-      ? await store.read()
-      : await store.write(SMALL_WRITE);
+    await using lease = settings.dryRun ? await store.read() : await store.write(SMALL_WRITE);
     const present = await lease.store.hasMany(keys);
     const found = keys.filter((_, index) => present[index]);
     if (!settings.dryRun && found.length > 0) {

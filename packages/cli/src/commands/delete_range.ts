@@ -3,12 +3,7 @@
 import type { Range } from "@tinykvs/core";
 import { type Command, command } from "../command.ts";
 import { UsageError } from "../errors.ts";
-import {
-  boundOptions,
-  boundsOf,
-  describeRange,
-  isWholeStore,
-} from "../range_options.ts";
+import { boundOptions, boundsOf, describeRange, isWholeStore } from "../range_options.ts";
 import { type Lease, SMALL_WRITE } from "../store_access.ts";
 import { countOf } from "../text/numbers.ts";
 
@@ -34,9 +29,7 @@ back with compactions. Until then, versions that know no deleted ranges refuse t
     });
     if (isWholeStore(range) !== (options.all === true)) {
       throw new UsageError(
-        options.all === true
-          ? "--all and a range are given"
-          : "No range is given",
+        options.all === true ? "--all and a range are given" : "No range is given",
         "Give a prefix or bounds, or --all for the whole store.",
       );
     }

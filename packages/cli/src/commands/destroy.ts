@@ -15,8 +15,7 @@ export const destroyCommand: Command = command({
   arity: [0, 0],
   options: {},
   needsClosedStore: true,
-  details:
-    `Removes the files of the store and no others. The directory stays, with the files of its
+  details: `Removes the files of the store and no others. The directory stays, with the files of its
 lock. Refuses while somebody has the store open.`,
   examples: [
     ["./db destroy --dry-run", "what would be lost"],
@@ -28,9 +27,7 @@ lock. Refuses while somebody has the store open.`,
       ? bytesText(bytes)
       : `about ${countOf(entries, "entry", "entries")}, ${bytesText(bytes)}`;
     if (settings.dryRun) {
-      const text = `would remove the store ${
-        escapeControls(store.path)
-      }: ${content}`;
+      const text = `would remove the store ${escapeControls(store.path)}: ${content}`;
       await output.result({
         wouldRemove: store.path,
         entries: entries ?? null,

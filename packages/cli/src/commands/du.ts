@@ -2,18 +2,10 @@
 
 import { type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
-import {
-  type GroupSize,
-  sizeOfPrefix,
-  sizesOfGroups,
-} from "../looking/group_sizes.ts";
+import { type GroupSize, sizeOfPrefix, sizesOfGroups } from "../looking/group_sizes.ts";
 import { keyGroups } from "../looking/key_groups.ts";
 import { treeColumns, type TreeRow } from "../looking/tree_columns.ts";
-import {
-  treeOptions,
-  type TreeShape,
-  treeShape,
-} from "../looking/tree_options.ts";
+import { treeOptions, type TreeShape, treeShape } from "../looking/tree_options.ts";
 import type { OpenStore } from "../store_access.ts";
 import { bytesText, countOf, countText, timeText } from "../text/numbers.ts";
 import { parseKey } from "../values/literal_parser.ts";
@@ -25,8 +17,7 @@ const MAX_LONE_KEYS = 10_000;
 
 export const duCommand: Command = command({
   name: "du",
-  summary:
-    "Estimates what takes the space, by prefixes of keys, without reading all entries.",
+  summary: "Estimates what takes the space, by prefixes of keys, without reading all entries.",
   usage: "[PREFIX]",
   arity: [0, 1],
   options: treeOptions,
@@ -52,13 +43,9 @@ and deletions count until they are compacted. If there are large values, which l
     ) {
       await sink.write(row);
     }
-    const asOf = lease.asOf === undefined
-      ? ""
-      : `, as of ${timeText(lease.asOf)}`;
+    const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
     await sink.end(
-      `about ${countOf(total.entries, "entry", "entries")}, ${
-        bytesText(total.bytes)
-      }${asOf}`,
+      `about ${countOf(total.entries, "entry", "entries")}, ${bytesText(total.bytes)}${asOf}`,
     );
   },
 });

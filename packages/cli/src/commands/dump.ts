@@ -10,16 +10,14 @@ import { escapeControls } from "../text/escape.ts";
 
 export const dumpCommand: Command = command({
   name: "dump",
-  summary:
-    "Writes all entries as lines of JSON, without loss. `load` reads them.",
+  summary: "Writes all entries as lines of JSON, without loss. `load` reads them.",
   usage: "[FILE]",
   arity: [0, 1],
   options: {
     ...boundOptions,
     gzip: { short: "z", help: "packed; so is a FILE that ends with .gz" },
   },
-  details:
-    `Shows the store as it is at one moment, beside a running writer. The last line has a
+  details: `Shows the store as it is at one moment, beside a running writer. The last line has a
 checksum, so a dump that was cut off is noticed. FILE gets its name only when it is whole.`,
   examples: [
     ["./db dump backup.ndjson.gz", "a packed file"],
@@ -36,9 +34,7 @@ checksum, so a dump that was cut off is noticed. FILE gets its name only when it
     const size = lease.store.approximateSize(range);
     const file = args[0];
     if (settings.dryRun) {
-      const text = `would write about ${
-        countOf(size.entries, "entry", "entries")
-      }`;
+      const text = `would write about ${countOf(size.entries, "entry", "entries")}`;
       await output.result({ entries: size.entries }, text);
       return;
     }
@@ -66,11 +62,9 @@ checksum, so a dump that was cut off is noticed. FILE gets its name only when it
     const asOf = timeText(lease.asOf ?? terminal.now());
     await output.result(
       { file, entries, bytes },
-      `wrote ${countOf(entries, "entry", "entries")}, ${
-        bytesText(bytes)
-      } of text to ${escapeControls(file)}${
-        output.paint("dim", `  as of ${asOf}`)
-      }`,
+      `wrote ${countOf(entries, "entry", "entries")}, ${bytesText(bytes)} of text to ${
+        escapeControls(file)
+      }${output.paint("dim", `  as of ${asOf}`)}`,
     );
   },
 });

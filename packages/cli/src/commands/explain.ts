@@ -2,12 +2,7 @@
 
 import { entryBatches, keyBatches } from "../batches.ts";
 import { type Command, command } from "../command.ts";
-import {
-  readingText,
-  ReadMeter,
-  tablesUsed,
-  type TableUse,
-} from "../looking/reading.ts";
+import { readingText, ReadMeter, tablesUsed, type TableUse } from "../looking/reading.ts";
 import type { Output } from "../output/output.ts";
 import { describeRange, rangeOf, rangeOptions } from "../range_options.ts";
 import { bar } from "../text/bars.ts";
@@ -18,16 +13,14 @@ const BAR_COLUMNS = 24;
 
 export const explainCommand: Command = command({
   name: "explain",
-  summary:
-    "Reads a range, and tells what that took: entries, blocks, cache, tables.",
+  summary: "Reads a range, and tells what that took: entries, blocks, cache, tables.",
   usage: "[PREFIX]",
   arity: [0, 1],
   options: {
     ...rangeOptions,
     "keys-only": { help: "read keys, and no values" },
   },
-  details:
-    `A second run in the shell shows what the cache keeps. For SQL write EXPLAIN SELECT ...`,
+  details: `A second run in the shell shows what the cache keeps. For SQL write EXPLAIN SELECT ...`,
   examples: [
     ["./db explain user:", "what does a scan of user: read?"],
     ["./db explain --gte a --limit 10 --reverse", "any range"],
@@ -49,11 +42,8 @@ export const explainCommand: Command = command({
     const reading = meter.end();
     const used = uses.reduce((sum, use) => sum + use.used, 0);
     const skipped = uses.reduce((sum, use) => sum + use.skipped, 0);
-    const asOf = lease.asOf === undefined
-      ? ""
-      : `, as of ${timeText(lease.asOf)}`;
-    const { entries, blocksRead, cacheHits, valuesRead, tombstones, seconds } =
-      reading;
+    const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
+    const { entries, blocksRead, cacheHits, valuesRead, tombstones, seconds } = reading;
     await output.result(
       {
         entries,
@@ -72,9 +62,7 @@ export const explainCommand: Command = command({
         ...levelLines(uses, output),
         ...(entryCount > 0
           ? [
-            `  memory   ${
-              countOf(entryCount, "entry", "entries")
-            } in the memtable`,
+            `  memory   ${countOf(entryCount, "entry", "entries")} in the memtable`,
           ]
           : []),
         readingText(reading),

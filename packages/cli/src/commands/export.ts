@@ -11,12 +11,7 @@ import { shownAddress, writePostgres } from "../convert/postgres.ts";
 import { writeSqlite } from "../convert/sqlite.ts";
 import { EXIT, type InputError, UsageError } from "../errors.ts";
 import { writeOutput } from "../io/output_file.ts";
-import {
-  boundOptions,
-  boundsOf,
-  describeRange,
-  isWholeStore,
-} from "../range_options.ts";
+import { boundOptions, boundsOf, describeRange, isWholeStore } from "../range_options.ts";
 import type { Context } from "../context.ts";
 import type { Lease } from "../store_access.ts";
 import { escapeControls } from "../text/escape.ts";
@@ -35,8 +30,7 @@ const choices = [
 
 export const exportCommand: Command = command({
   name: "export",
-  summary:
-    "Writes entries as CSV, JSON lines, files, SQLite, LevelDB, or to PostgreSQL.",
+  summary: "Writes entries as CSV, JSON lines, files, SQLite, LevelDB, or to PostgreSQL.",
   usage: "TARGET",
   arity: [1, 1],
   options: {
@@ -68,10 +62,7 @@ writes what differs.`,
     ["./db export data.sqlite", "a table kv(k, type, v)"],
     ["./db export ./tree/ --prefix notes/", "a file for each key"],
     ["./db export - --format csv | head", "standard output"],
-    [
-      "./db export postgres://me@host/app --table kv",
-      "a table of @tinykvs/postgres",
-    ],
+    ["./db export postgres://me@host/app --table kv", "a table of @tinykvs/postgres"],
   ],
   async run(context, { args, options }) {
     const { store, output, prompt, settings, signal, terminal } = context;
@@ -95,20 +86,12 @@ writes what differs.`,
     await using lease = await store.read();
     const size = lease.store.approximateSize(range);
     if (settings.dryRun) {
-      const text = `would write about ${
-        countOf(size.entries, "entry", "entries")
-      } as ${format}`;
+      const text = `would write about ${countOf(size.entries, "entry", "entries")} as ${format}`;
       await output.result({ entries: size.entries, format }, text);
       return;
     }
     if (format === "postgres") {
-      return await exportToPostgres(
-        context,
-        lease,
-        range,
-        target,
-        options.table ?? "kv",
-      );
+      return await exportToPostgres(context, lease, range, target, options.table ?? "kv");
     }
     using bar = context.progress("exporting");
     let entries = 0;
@@ -162,9 +145,7 @@ writes what differs.`,
     const asOf = timeText(lease.asOf ?? terminal.now());
     await output.result(
       { target, format, entries, problems },
-      `wrote ${countOf(entries, "entry", "entries")} to ${
-        escapeControls(target)
-      }` +
+      `wrote ${countOf(entries, "entry", "entries")} to ${escapeControls(target)}` +
         `${problems === 0 ? "" : `, left out ${countOf(problems, "key")}`}` +
         output.paint("dim", `  as of ${asOf}`),
     );
@@ -185,23 +166,17 @@ async function exportToPostgres(
   const target = `${shownAddress(address)}, table ${table}`;
   const totalItems = lease.store.approximateSize(range).entries;
   using bar = context.progress("exporting");
-  const { entries, written, removed, digest } = await writePostgres(
-    lease.store,
-    address,
-    table,
-    {
-      range,
-      replace: () =>
-        prompt.confirm(
-          `The table has entries: this makes ${
-            isWholeStore(range) ? "it" : `its ${describeRange(range)}`
-          } equal to the store, and removes what the store lacks`,
-        ),
-      onProgress: (progress) =>
-        bar.update({ doneBytes: 0, items: progress.entries, totalItems }),
-      signal,
-    },
-  );
+  const { entries, written, removed, digest } = await writePostgres(lease.store, address, table, {
+    range,
+    replace: () =>
+      prompt.confirm(
+        `The table has entries: this makes ${
+          isWholeStore(range) ? "it" : `its ${describeRange(range)}`
+        } equal to the store, and removes what the store lacks`,
+      ),
+    onProgress: (progress) => bar.update({ doneBytes: 0, items: progress.entries, totalItems }),
+    signal,
+  });
   bar[Symbol.dispose]();
   if (settings.quiet) return;
   const changed = written === entries && removed === 0
@@ -209,9 +184,7 @@ async function exportToPostgres(
     : `: wrote ${countText(written)}, removed ${countText(removed)}`;
   await output.result(
     { target, format: "postgres", entries, written, removed, digest },
-    `${countOf(entries, "entry", "entries")} are in ${
-      escapeControls(target)
-    }${changed}` +
+    `${countOf(entries, "entry", "entries")} are in ${escapeControls(target)}${changed}` +
       output.paint("dim", `  as of ${timeText(lease.asOf ?? terminal.now())}`),
   );
 }

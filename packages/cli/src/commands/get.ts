@@ -14,8 +14,7 @@ export const getCommand: Command = command({
   usage: "KEY...",
   arity: [1, Infinity],
   options: {},
-  details:
-    "Exits with 1 if a key is not there. --raw writes nothing but the bytes of the value.",
+  details: "Exits with 1 if a key is not there. --raw writes nothing but the bytes of the value.",
   examples: [
     ["./db get user:1", "the value, with its type"],
     ["./db get user:1 --raw > file", "its bytes alone"],
@@ -26,9 +25,7 @@ export const getCommand: Command = command({
     await using lease = await store.read();
     // All keys as of one moment.
     using snapshot = lease.store.snapshot();
-    const entries = await Promise.all(
-      keys.map((key) => snapshot.getEntry(key)),
-    );
+    const entries = await Promise.all(keys.map((key) => snapshot.getEntry(key)));
     const found: StoredEntry[] = entries.filter((entry) => entry !== undefined);
     const only = found[0];
     if (keys.length === 1 && only !== undefined) {

@@ -12,8 +12,7 @@ import { keyText, literalOf } from "../values/literal_text.ts";
 
 export const infoCommand: Command = command({
   name: "info",
-  summary:
-    "Shows which memtable, table and block hold a key, and its versions.",
+  summary: "Shows which memtable, table and block hold a key, and its versions.",
   usage: "KEY",
   arity: [1, 1],
   options: {},
@@ -33,8 +32,7 @@ shown, too: whether their filter knew that, or a block had to be read.`,
     const { value, expiresAt } = entry ?? {};
     const newest = places.find(({ type }) => type !== undefined);
     // A locate shows what is stored. Neither a time nor a deleted range changes that.
-    const isHidden = value === undefined && newest !== undefined &&
-      newest.type !== "tombstone";
+    const isHidden = value === undefined && newest !== undefined && newest.type !== "tombstone";
     const versions = places.filter((place) => place.type !== undefined).length;
     if (output.isForPeople) {
       const shown = value !== undefined
@@ -53,14 +51,10 @@ shown, too: whether their filter knew that, or a block had to be read.`,
     }
     const sink = output.rows(columns);
     for (const place of places) {
-      const time = place === newest && expiresAt !== undefined
-        ? { expiresAt }
-        : {};
+      const time = place === newest && expiresAt !== undefined ? { expiresAt } : {};
       await sink.write({ ...place, ...time });
     }
-    const asOf = lease.asOf === undefined
-      ? ""
-      : `, as of ${timeText(lease.asOf)}`;
+    const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
     const tables = places.filter(({ place }) => place === "table").length;
     await sink.end(
       `${countOf(versions, "version")}; searched ${
@@ -92,17 +86,14 @@ const columns: readonly Column<KeyPlace>[] = [
         ? "not there: filter"
         : "not there: block";
     },
-    style: ({ type }) =>
-      type === undefined ? "dim" : type === "tombstone" ? "warning" : "good",
+    style: ({ type }) => type === undefined ? "dim" : type === "tombstone" ? "warning" : "good",
     jsonMembers: () => "",
   },
   {
     name: "value",
     align: "right",
     text: ({ type, valueBytes }) =>
-      type === undefined || type === "tombstone"
-        ? ""
-        : bytesText(valueBytes ?? 0),
+      type === undefined || type === "tombstone" ? "" : bytesText(valueBytes ?? 0),
     jsonMembers: () => "",
   },
   {
@@ -112,9 +103,9 @@ const columns: readonly Column<KeyPlace>[] = [
         ? `write ${place.sequence}`
         : place.block === undefined
         ? ""
-        : `${place.block + 1} of ${place.blocks}, ${
-          bytesText(place.blockBytes!)
-        }${place.wasCached ? ", cached" : ""}`,
+        : `${place.block + 1} of ${place.blocks}, ${bytesText(place.blockBytes!)}${
+          place.wasCached ? ", cached" : ""
+        }`,
     style: () => "dim",
     flexible: true,
     jsonMembers: () => "",

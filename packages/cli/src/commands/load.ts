@@ -10,8 +10,7 @@ import type { LoadMark } from "../load/marker.ts";
 
 export const loadCommand: Command = command({
   name: "load",
-  summary:
-    "Puts the entries of a dump into a store, and makes the store if there is none.",
+  summary: "Puts the entries of a dump into a store, and makes the store if there is none.",
   usage: "FILE",
   arity: [1, 1],
   options: {

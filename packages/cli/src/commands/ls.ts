@@ -46,9 +46,7 @@ It reads all entries of the prefix. For large stores see du, which only estimate
     }
     const sink = output.rows<TreeRow>(treeColumns(tree.root.bytes, "keys"));
     for (const node of nodesOf(tree.finish())) await sink.write(rowOf(node));
-    const asOf = lease.asOf === undefined
-      ? ""
-      : `, as of ${timeText(lease.asOf)}`;
+    const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
     await sink.end(
       `${countOf(tree.root.keys, "key")}, ${bytesText(tree.root.bytes)}${asOf}`,
     );
@@ -56,7 +54,5 @@ It reads all entries of the prefix. For large stores see du, which only estimate
 });
 
 function rowOf(node: TreeNode): TreeRow {
-  return node.key === undefined
-    ? { ...node, label: `... ${countText(node.keys)} more` }
-    : node;
+  return node.key === undefined ? { ...node, label: `... ${countText(node.keys)} more` } : node;
 }

@@ -6,12 +6,7 @@ import { type Command, command } from "../command.ts";
 import { UsageError } from "../errors.ts";
 import type { Input } from "../terminal.ts";
 import { toText } from "../values/bytes.ts";
-import {
-  parseKey,
-  parseValue,
-  type TypeChoice,
-  typeChoices,
-} from "../values/literal_parser.ts";
+import { parseKey, parseValue, type TypeChoice, typeChoices } from "../values/literal_parser.ts";
 import { keyText, literalOf } from "../values/literal_text.ts";
 import { typeOf } from "../values/kinds.ts";
 import { expiryOf, expiryText } from "../values/times.ts";
@@ -29,18 +24,11 @@ export const putCommand: Command = command({
       choices: typeChoices,
       help: "what VALUE is",
     },
-    ttl: {
-      value: "TIME",
-      help: "how long it lasts: 10m, 500ms, or milliseconds",
-    },
-    "expires-at": {
-      value: "TIME",
-      help: "until when it lasts: ISO 8601, or ms since 1970",
-    },
+    ttl: { value: "TIME", help: "how long it lasts: 10m, 500ms, or milliseconds" },
+    "expires-at": { value: "TIME", help: "until when it lasts: ISO 8601, or ms since 1970" },
     create: { help: "make the store if there is none" },
   },
-  details:
-    `A VALUE that looks like a literal is one: 30n is an int64, 2.5 a float64, true a bool,
+  details: `A VALUE that looks like a literal is one: 30n is an int64, 2.5 a float64, true a bool,
 "text" a string, x'00ff' bytes, {"a": [1, 2n]} a record. Other text is a string. Write "-" to read
 the value from standard input: as bytes, or as text of the --type that you give.
 A value with --ttl (units: ms, s, m, h, d) or --expires-at is gone from that time on. A put without
@@ -79,11 +67,7 @@ zone in that of this machine. Older programs cannot read a store while it has va
       createIfMissing: options.create === true,
       ...SMALL_WRITE,
     });
-    await lease.store.put(
-      key,
-      value,
-      expiresAt === undefined ? {} : { expiresAt },
-    );
+    await lease.store.put(key, value, expiresAt === undefined ? {} : { expiresAt });
   },
 });
 

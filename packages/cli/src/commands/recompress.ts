@@ -14,12 +14,7 @@ import type { Context } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { sample } from "../looking/sample.ts";
 import { sizeOfValue } from "../looking/sizes.ts";
-import {
-  fileBytes,
-  showPlan,
-  showRewritten,
-  storeTotals,
-} from "../looking/totals.ts";
+import { fileBytes, showPlan, showRewritten, storeTotals } from "../looking/totals.ts";
 import type { Column } from "../output/rows.ts";
 import { wholeNumber } from "../range_options.ts";
 import type { OpenStore } from "../store_access.ts";
@@ -31,21 +26,19 @@ const SAMPLE = 20_000;
 /** A sample is in memory, once as it is and once for each store that is made of it. */
 const MAX_SAMPLE_BYTES = 64e6;
 const BLOCK_SIZES = [4, 16, 64] as const;
-const CODECS:
-  readonly (readonly [CompressionName, CompressionLevel | undefined])[] = [
-    ["none", undefined],
-    ["snappy", undefined],
-    ["zstd", -1],
-    ["zstd", 1],
-    ["zstd", 2],
-    ["zstd", 3],
-    ["zstd", 4],
-  ];
+const CODECS: readonly (readonly [CompressionName, CompressionLevel | undefined])[] = [
+  ["none", undefined],
+  ["snappy", undefined],
+  ["zstd", -1],
+  ["zstd", 1],
+  ["zstd", 2],
+  ["zstd", 3],
+  ["zstd", 4],
+];
 
 export const recompressCommand: Command = command({
   name: "recompress",
-  summary:
-    "Compares codecs, levels and block sizes on your data, or rewrites the store with one.",
+  summary: "Compares codecs, levels and block sizes on your data, or rewrites the store with one.",
   usage: "",
   arity: [0, 0],
   options: {
@@ -107,12 +100,8 @@ new tables with those.`,
       );
     }
     await rewrite(context, {
-      ...(compression === undefined
-        ? {}
-        : { compression: compression as CompressionName }),
-      ...(level === undefined
-        ? {}
-        : { compressionLevel: Number(level) as CompressionLevel }),
+      ...(compression === undefined ? {} : { compression: compression as CompressionName }),
+      ...(level === undefined ? {} : { compressionLevel: Number(level) as CompressionLevel }),
       ...(blockSize === undefined
         ? {}
         : { blockSizeBytes: wholeNumber(blockSize, "--block-size", 256) }),
@@ -171,9 +160,7 @@ async function compareCodecs(context: Context, count: number): Promise<void> {
   const sink = output.rows(columnsOf(least, most));
   for (const row of rows) await sink.write(row);
   await sink.end(
-    `${countOf(entries.length, "entry", "entries")}, ${
-      bytesText(bytes)
-    } of keys and values`,
+    `${countOf(entries.length, "entry", "entries")}, ${bytesText(bytes)} of keys and values`,
   );
 }
 
@@ -209,9 +196,7 @@ async function measure(
   const written = fileBytes(store.stats());
   const { compression, compressionLevel, blockSizeBytes } = options;
   return {
-    codec: compressionLevel === undefined
-      ? compression!
-      : `${compression} ${compressionLevel}`,
+    codec: compressionLevel === undefined ? compression! : `${compression} ${compressionLevel}`,
     blockSizeBytes: blockSizeBytes!,
     bytes: written,
     ratio: bytes === 0 ? 1 : written / bytes,
@@ -272,12 +257,7 @@ async function rewrite(context: Context, options: TableOptions): Promise<void> {
   await touchAll(lease.store);
   await lease.store.compact();
   const after = storeTotals(lease.store.stats());
-  await showRewritten(
-    output,
-    before,
-    after,
-    (terminal.now() - startedMs) / 1000,
-  );
+  await showRewritten(output, before, after, (terminal.now() - startedMs) / 1000);
 }
 
 /**

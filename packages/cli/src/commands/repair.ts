@@ -26,8 +26,7 @@ export const repairCommand: Command = command({
   arity: [0, 0],
   options: {},
   needsClosedStore: true,
-  details:
-    `Looks first, shows for each file what it would do, and asks. It deletes no damaged file,
+  details: `Looks first, shows for each file what it would do, and asks. It deletes no damaged file,
 but renames it to a name that ends with ".damaged". Copy the directory before you repair it.`,
   examples: [
     [
@@ -48,9 +47,7 @@ but renames it to a name that ends with ".damaged". Copy the directory before yo
     await prompt.confirm(`This repairs ${store.path} as shown`);
     const report = await repaired(context, false);
     if (output.isForPeople) {
-      const text = `repaired: ${
-        countOf(report.salvagedEntries, "entry", "entries")
-      } salvaged`;
+      const text = `repaired: ${countOf(report.salvagedEntries, "entry", "entries")} salvaged`;
       await output.stream.write(`${output.paint("good", text)}\n`);
     } else await show(context, report);
   },
@@ -64,8 +61,7 @@ async function repaired(
   return await repair(context.store.path, {
     dryRun,
     signal: context.signal,
-    onProgress: ({ doneBytes, totalBytes }) =>
-      bar.update({ doneBytes, totalBytes }),
+    onProgress: ({ doneBytes, totalBytes }) => bar.update({ doneBytes, totalBytes }),
   });
 }
 
@@ -81,9 +77,7 @@ async function show({ output }: Context, report: RepairReport): Promise<void> {
   for (const { file, action, detail } of report.files) {
     if (action === "kept" || detail === "") continue;
     await output.stream.write(
-      `${output.paint("bold", escapeControls(file))}: ${
-        escapeControls(detail)
-      }\n`,
+      `${output.paint("bold", escapeControls(file))}: ${escapeControls(detail)}\n`,
     );
   }
   if (report.unknown.length === 0) {

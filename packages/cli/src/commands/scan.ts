@@ -81,8 +81,7 @@ export const keysCommand: Command = command({
       "key",
       "keys",
       sink,
-      (limited) =>
-        mapBatches(keyBatches(lease.store, limited), (key) => ({ key })),
+      (limited) => mapBatches(keyBatches(lease.store, limited), (key) => ({ key })),
     );
   },
 });
@@ -127,17 +126,13 @@ async function show<R>(
     if (!signal.aborted) throw error;
     isInterrupted = true;
   }
-  const asOf = lease.asOf === undefined
-    ? ""
-    : `, as of ${timeText(lease.asOf)}`;
+  const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
   const total = hasMore ? lease.store.approximateSize(range).entries : 0;
   await sink.end(
     isInterrupted
       ? `interrupted after ${countOf(count, one, many)}`
       : hasMore
-      ? `the first ${count} of about ${
-        countText(Math.max(total, count))
-      } ${many}${asOf}; ` +
+      ? `the first ${count} of about ${countText(Math.max(total, count))} ${many}${asOf}; ` +
         `more: --limit N, --all`
       : `${countOf(count, one, many)}${asOf}`,
   );

@@ -7,13 +7,11 @@ import { parseSql } from "../sql/statement.ts";
 
 export const sqlCommand: Command = command({
   name: "sql",
-  summary:
-    "Runs SQL over the table kv(k, v): SELECT, INSERT, UPDATE, DELETE, EXPLAIN.",
+  summary: "Runs SQL over the table kv(k, v): SELECT, INSERT, UPDATE, DELETE, EXPLAIN.",
   usage: "STATEMENT",
   arity: [1, 1],
   options: {},
-  details:
-    `A subset: one table, no joins, no groups. Each statement is one atomic batch.
+  details: `A subset: one table, no joins, no groups. Each statement is one atomic batch.
 Columns are k, v and fields of records (v.name, v.address.city). WHERE knows =, !=, <, <=, >, >=,
 LIKE 'p%', STARTS WITH, BETWEEN, IN, IS NULL, AND, OR, NOT. Aggregates are count, sum, avg, min, max.
 Conditions on k read only the keys that they allow; others look at every entry.`,

@@ -21,8 +21,7 @@ const MOST_BAR_COLUMNS = 60;
 
 export const statsCommand: Command = command({
   name: "stats",
-  summary:
-    "Draws the levels, and the sizes and types of a sample of keys and values.",
+  summary: "Draws the levels, and the sizes and types of a sample of keys and values.",
   usage: "",
   arity: [0, 0],
   options: {
@@ -46,9 +45,7 @@ export const statsCommand: Command = command({
       : wholeNumber(options.sample, "--sample");
     await using lease = await context.store.read();
     const stats = lease.store.stats();
-    const sizes = count === 0
-      ? undefined
-      : await look(context, lease.store, count);
+    const sizes = count === 0 ? undefined : await look(context, lease.store, count);
     const result = {
       ...stats,
       ...(sizes === undefined ? {} : {
@@ -58,9 +55,7 @@ export const statsCommand: Command = command({
         types: Object.fromEntries(sizes.types),
       }),
     };
-    const asOf = lease.asOf === undefined
-      ? ""
-      : `, as of ${timeText(lease.asOf)}`;
+    const asOf = lease.asOf === undefined ? "" : `, as of ${timeText(lease.asOf)}`;
     const title = output.paint("bold", escapeControls(context.store.path)) +
       output.paint("dim", asOf);
     const parts = [
@@ -86,9 +81,7 @@ export const statsCommand: Command = command({
         typeLines(sizes.types, output),
       );
     }
-    const text = parts.filter((lines) => lines.length > 0).map((lines) =>
-      lines.join("\n")
-    )
+    const text = parts.filter((lines) => lines.length > 0).map((lines) => lines.join("\n"))
       .join("\n\n");
     await output.result(result, text);
   },
@@ -134,22 +127,16 @@ function levelLines(stats: Stats, output: Output): string[] {
   const last = filled.at(-1)?.level ?? -1;
   const lines = levels.filter(({ level }) => level <= last).map((level) => {
     const drawn = bar(level.sizeBytes / most, columns);
-    const dead = level.tombstones === 0
-      ? ""
-      : `, ${countText(level.tombstones)} deletions`;
-    return `  L${level.level} ${paint("good", drawn)}${
-      " ".repeat(columns - drawn.length)
-    } ${bytesText(level.sizeBytes).padStart(8)}  ${
-      countOf(level.tables, "table")
-    }, ${countOf(level.entries, "entry", "entries")}${dead}`;
+    const dead = level.tombstones === 0 ? "" : `, ${countText(level.tombstones)} deletions`;
+    return `  L${level.level} ${paint("good", drawn)}${" ".repeat(columns - drawn.length)} ${
+      bytesText(level.sizeBytes).padStart(8)
+    }  ${countOf(level.tables, "table")}, ${countOf(level.entries, "entry", "entries")}${dead}`;
   });
   const waiting = pendingCompactionBytes > 0
     ? `, ${bytesText(pendingCompactionBytes)} to compact`
     : "";
   return [
-    `${paint("bold", "Levels")}  ${
-      paint("dim", `${totalsText(tableTotals(stats))}${waiting}`)
-    }`,
+    `${paint("bold", "Levels")}  ${paint("dim", `${totalsText(tableTotals(stats))}${waiting}`)}`,
     ...lines,
     ...valueLines(stats, output),
   ];
@@ -160,28 +147,20 @@ function valueLines({ values }: Stats, { paint }: Output): string[] {
   const { files, sizeBytes, usedBytes } = values;
   if (files === 0) return [];
   const size = `${bytesText(sizeBytes)} in ${countOf(files, "file")}`;
-  const used = sizeBytes === 0
-    ? ""
-    : `, ${percentText(usedBytes / sizeBytes)} in use`;
+  const used = sizeBytes === 0 ? "" : `, ${percentText(usedBytes / sizeBytes)} in use`;
   return [`  large values apart  ${size}${paint("dim", used)}`];
 }
 
 function memoryLines(stats: Stats, { paint }: Output): string[] {
-  const { memtable, wal, cache, indexBytes, filterBytes, immutableMemtables } =
-    stats;
-  const line = (name: string, text: string): string =>
-    `  ${name.padEnd(10)}${text}`;
+  const { memtable, wal, cache, indexBytes, filterBytes, immutableMemtables } = stats;
+  const line = (name: string, text: string): string => `  ${name.padEnd(10)}${text}`;
   const reads = cache.hits + cache.misses;
   return [
     paint("bold", "Memory"),
     line(
       "memtable",
-      `${bytesText(memtable.sizeBytes)}, ${
-        countOf(memtable.entryCount, "entry", "entries")
-      }${
-        immutableMemtables > 0
-          ? `, ${immutableMemtables} waiting for a flush`
-          : ""
+      `${bytesText(memtable.sizeBytes)}, ${countOf(memtable.entryCount, "entry", "entries")}${
+        immutableMemtables > 0 ? `, ${immutableMemtables} waiting for a flush` : ""
       }`,
     ),
     line("log", bytesText(wal.sizeBytes)),
@@ -216,9 +195,7 @@ function histogramLines(
   return [
     `${paint("bold", title)}  ${paint("dim", remark)}`,
     ...classes.map(({ from, to, count }) => {
-      const name = from === to
-        ? bytesText(from)
-        : `${bytesText(from)} to ${bytesText(to)}`;
+      const name = from === to ? bytesText(from) : `${bytesText(from)} to ${bytesText(to)}`;
       const drawn = bar(count / most, columns);
       return `  ${name.padStart(18)} ${paint(style, drawn)} ${
         paint("dim", percentText(count / histogram.count))
@@ -239,9 +216,9 @@ function typeLines(
     paint("bold", "Types"),
     ...typeNames.filter((name) => types.has(name)).map((name) => {
       const share = types.get(name)! / all;
-      return `  ${name.padStart(18)} ${
-        paint(styleOfType[name], bar(share, columns))
-      } ${paint("dim", percentText(share))}`;
+      return `  ${name.padStart(18)} ${paint(styleOfType[name], bar(share, columns))} ${
+        paint("dim", percentText(share))
+      }`;
     }),
   ];
 }

@@ -1,11 +1,6 @@
 /** `verify`: checks every byte of a store. */
 
-import {
-  LockedError,
-  type VerifyOptions,
-  type VerifyReport,
-  verifyStore,
-} from "@tinykvs/core";
+import { LockedError, type VerifyOptions, type VerifyReport, verifyStore } from "@tinykvs/core";
 import { type Command, command } from "../command.ts";
 import type { Context } from "../context.ts";
 import { EXIT } from "../errors.ts";
@@ -35,8 +30,7 @@ export const verifyCommand: Command = command({
   usage: "",
   arity: [0, 0],
   options: {},
-  details:
-    `Writes nothing, and works on a store that does not open, and beside a writer. Exits with
+  details: `Writes nothing, and works on a store that does not open, and beside a writer. Exits with
 3 if there is damage.`,
   examples: [
     ["./db verify", "is everything as it was written?"],
@@ -79,9 +73,7 @@ function problemText(
   message: string,
 ): string {
   const where = `${file}, offset ${countText(offset)}`;
-  return `${output.paint("bad", "damaged")} ${
-    output.paint("bold", escapeControls(where))
-  }\n` +
+  return `${output.paint("bad", "damaged")} ${output.paint("bold", escapeControls(where))}\n` +
     `        ${escapeControls(message)}\n`;
 }
 
@@ -92,8 +84,7 @@ async function verified(
   using bar = progress("verifying");
   const options: VerifyOptions = {
     signal,
-    onProgress: ({ doneBytes, totalBytes }) =>
-      bar.update({ doneBytes, totalBytes }),
+    onProgress: ({ doneBytes, totalBytes }) => bar.update({ doneBytes, totalBytes }),
   };
   try {
     return await verifyStore(store.path, options);

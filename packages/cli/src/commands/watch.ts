@@ -10,8 +10,7 @@ export const watchCommand: Command = command({
   usage: "[PREFIX]",
   arity: [0, 1],
   options: { ...boundOptions, interval: followOptions.interval },
-  details:
-    `Looks at the store every second, beside a running writer. If a key changes twice between
+  details: `Looks at the store every second, beside a running writer. If a key changes twice between
 two looks, only its last value shows. A shell that has the store open for writing shows every change.`,
   examples: [
     ["./db watch", "every key"],

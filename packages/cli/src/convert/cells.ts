@@ -44,17 +44,14 @@ export function itemOfCell(cell: string, hint: Hint): RecordItem {
       return toInt(cell.trim()) ?? wrong(cell, "an integer of 64 bits");
     case "float": {
       const text = cell.trim();
-      const isNumber =
-        /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$|^[+-]?Infinity$|^NaN$/
-          .test(text);
+      const isNumber = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$|^[+-]?Infinity$|^NaN$/
+        .test(text);
       return isNumber ? Number(text) : wrong(cell, "a number");
     }
     case "bool": {
       const text = cell.trim().toLowerCase();
       if (["true", "t", "yes", "1"].includes(text)) return true;
-      return ["false", "f", "no", "0"].includes(text)
-        ? false
-        : wrong(cell, "true or false");
+      return ["false", "f", "no", "0"].includes(text) ? false : wrong(cell, "true or false");
     }
     case "hex":
       return fromHex(cell.trim()) ?? wrong(cell, "hexadecimal digits");

@@ -12,15 +12,11 @@ export async function* csvPieces(
   batches: AsyncIterable<readonly StoredEntry[]>,
   fields: readonly string[] | undefined,
 ): AsyncGenerator<Uint8Array> {
-  const header = fields === undefined
-    ? ["key", "type", "value"]
-    : ["key", ...fields];
+  const header = fields === undefined ? ["key", "type", "value"] : ["key", ...fields];
   yield toUtf8(`${header.map((cell) => csvCell(cell)).join()}\n`);
   for await (const batch of batches) {
     const lines = batch.map((entry) => {
-      const cells = fields === undefined
-        ? typedCells(entry)
-        : fieldCells(entry, fields);
+      const cells = fields === undefined ? typedCells(entry) : fieldCells(entry, fields);
       return `${cells.map((cell) => csvCell(cell)).join()}\n`;
     });
     yield toUtf8(lines.join(""));

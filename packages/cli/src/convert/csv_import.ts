@@ -14,19 +14,8 @@ import { escapeControls } from "../text/escape.ts";
 import { toUtf8 } from "../values/bytes.ts";
 import type { StoredEntry } from "../values/json_form.ts";
 import { typeNames } from "../values/kinds.ts";
-import {
-  parseKey,
-  parseValue,
-  typeChoiceOf,
-} from "../values/literal_parser.ts";
-import {
-  type Hint,
-  hints,
-  isHint,
-  itemInRecord,
-  itemOfCell,
-  valueOfItem,
-} from "./cells.ts";
+import { parseKey, parseValue, typeChoiceOf } from "../values/literal_parser.ts";
+import { type Hint, hints, isHint, itemInRecord, itemOfCell, valueOfItem } from "./cells.ts";
 
 /** How to read CSV. */
 export interface CsvOptions {
@@ -70,9 +59,7 @@ export async function* csvEntries(
       const { record, info } of source.pipe(parser) as AsyncIterable<Row>
     ) {
       if (toEntry === undefined) {
-        const names = options.hasNoHeader
-          ? record.map((_, index) => `c${index + 1}`)
-          : record;
+        const names = options.hasNoHeader ? record.map((_, index) => `c${index + 1}`) : record;
         toEntry = converter(names, options);
         if (!options.hasNoHeader) continue;
       }
@@ -160,9 +147,7 @@ function converter(
       "The input has one column, expected at least a key and a value",
     );
   }
-  const others = columns.flatMap((plan, index) =>
-    index === keyIndex ? [] : [{ ...plan, index }]
-  );
+  const others = columns.flatMap((plan, index) => index === keyIndex ? [] : [{ ...plan, index }]);
   return (cells) => {
     requireCells(cells);
     const key = keyOfCell(cells[keyIndex] ?? "", columns[keyIndex]!.hint);
@@ -202,9 +187,7 @@ function planOf(text: string): ColumnPlan {
   if (at === -1) return { name: text.trim(), hint: "auto" };
   if (isHint(hint)) return { name: text.slice(0, at).trim(), hint };
   throw new InputError(
-    `The column "${escapeControls(text)}" asks for the type "${
-      escapeControls(hint)
-    }"`,
+    `The column "${escapeControls(text)}" asks for the type "${escapeControls(hint)}"`,
     `The types are: ${hints.join(", ")}`,
   );
 }

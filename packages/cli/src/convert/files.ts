@@ -109,8 +109,7 @@ function nameOfPart(part: string): string {
   const escaped = part.replace(
     // deno-lint-ignore no-control-regex
     isText ? /[\x00-\x1f%\\:*?"<>|\x7f]/g : /[\x00-\x1f%\\:*?"<>|\x7f-\xff]/g,
-    (unit) =>
-      `%${unit.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+    (unit) => `%${unit.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
   );
   return isText ? decodeUtf8(escaped) : escaped;
 }
@@ -142,8 +141,7 @@ export function keyOfPath(name: string): Uint8Array {
   const parts = units.split("/").map((part) =>
     part === "%"
       ? ""
-      : part.replace(/%([0-9A-F]{2})/g, (_, digits) =>
-        String.fromCharCode(parseInt(digits, 16)))
+      : part.replace(/%([0-9A-F]{2})/g, (_, digits) => String.fromCharCode(parseInt(digits, 16)))
   );
   return bytesOf(parts.join("/"));
 }

@@ -113,9 +113,7 @@ async function openLevel(
   } catch (error) {
     const cause = (error as Error).cause as Error | undefined;
     throw new InputError(
-      `Cannot open "${shown}" as LevelDB: ${
-        cause?.message ?? (error as Error).message
-      }`,
+      `Cannot open "${shown}" as LevelDB: ${cause?.message ?? (error as Error).message}`,
     );
   }
   return level;

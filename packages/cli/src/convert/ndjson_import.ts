@@ -31,9 +31,7 @@ export async function* ndjsonEntries(
           error instanceof TypeError ||
           error instanceof SyntaxError;
         if (!isExpected) throw error;
-        const why = error instanceof SyntaxError
-          ? "it is not JSON"
-          : error.message;
+        const why = error instanceof SyntaxError ? "it is not JSON" : error.message;
         onBad(new InputError(`Line ${number}: ${why}`));
       }
     }

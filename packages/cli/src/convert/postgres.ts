@@ -3,12 +3,7 @@
  * keep every type and the times at which entries expire.
  */
 
-import type {
-  CopyProgress,
-  CopyRange,
-  CopyReport,
-  PostgresStore,
-} from "@tinykvs/postgres";
+import type { CopyProgress, CopyRange, CopyReport, PostgresStore } from "@tinykvs/postgres";
 import { CommandError, EXIT, UsageError } from "../errors.ts";
 import type { OpenStore } from "../store_access.ts";
 import type { StoredEntry } from "../values/json_form.ts";
@@ -52,9 +47,7 @@ export async function* postgresEntries(
 }
 
 function storedEntry(
-  { key, value, expiresAt }:
-    & Awaited<ReturnType<PostgresStore["getEntry"]>>
-    & object,
+  { key, value, expiresAt }: Awaited<ReturnType<PostgresStore["getEntry"]>> & object,
 ): StoredEntry {
   const entry = { key: key as Uint8Array, value };
   return expiresAt === undefined ? entry : { ...entry, expiresAt };
@@ -79,15 +72,9 @@ export async function writePostgres(
   const { copyStore } = await packages();
   await using target = await openTable(address, table, true);
   const { range, onProgress, signal } = options;
-  const isFilled =
-    (await target.keys({ ...range, limit: 1 }).toArray()).length > 0;
+  const isFilled = (await target.keys({ ...range, limit: 1 }).toArray()).length > 0;
   if (isFilled) await options.replace();
-  return await copyStore(store, target, {
-    range,
-    resume: isFilled,
-    onProgress,
-    signal,
-  });
+  return await copyStore(store, target, { range, resume: isFilled, onProgress, signal });
 }
 
 /** Opens a table. Its name is checked before anything is sent. */
@@ -115,9 +102,7 @@ async function openTable(
 }
 
 async function packages(): Promise<
-  typeof import("@tinykvs/postgres") & {
-    readonly pg: typeof import("pg").default;
-  }
+  typeof import("@tinykvs/postgres") & { readonly pg: typeof import("pg").default }
 > {
   try {
     const [own, { default: pg }] = await Promise.all([

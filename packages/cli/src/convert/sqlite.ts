@@ -15,12 +15,7 @@ import { isContainer, typeOf } from "../values/kinds.ts";
 import { parseLiteral } from "../values/literal_parser.ts";
 import { literalOf } from "../values/literal_text.ts";
 import { itemInRecord, valueOfItem } from "./cells.ts";
-import {
-  openSqlite,
-  type SqliteFile,
-  type SqliteRow,
-  type SqliteValue,
-} from "./sqlite_file.ts";
+import { openSqlite, type SqliteFile, type SqliteRow, type SqliteValue } from "./sqlite_file.ts";
 
 const GROUP = 256;
 
@@ -139,11 +134,9 @@ function rowEntry(row: SqliteRow, key: string | undefined): StoredEntry {
   const [only] = others;
   return {
     key: keyOf(row[name]!, name),
-    value: others.length === 1 && only !== undefined
-      ? valueOfItem(only[1])
-      : Object.fromEntries(
-        others.map(([column, item]) => [column, itemInRecord(item)]),
-      ),
+    value: others.length === 1 && only !== undefined ? valueOfItem(only[1]) : Object.fromEntries(
+      others.map(([column, item]) => [column, itemInRecord(item)]),
+    ),
   };
 }
 
@@ -230,9 +223,7 @@ function columnOf(value: Value): SqliteValue {
     case "boolean":
       return value ? 1n : 0n;
     case "number":
-      return Number.isNaN(value) || Object.is(value, -0)
-        ? literalOf(value)
-        : value;
+      return Number.isNaN(value) || Object.is(value, -0) ? literalOf(value) : value;
     case "bigint":
       return value;
     case "string":

@@ -77,9 +77,7 @@ async function openWithBun(
   // The other runtimes have no such module, and their bundlers must not look for it.
   const name = "bun:sqlite";
   const { Database } = await import(name) as BunSqlite;
-  const options = readOnly
-    ? { readonly: true }
-    : { create: true, readwrite: true };
+  const options = readOnly ? { readonly: true } : { create: true, readwrite: true };
   const database = new Database(file, { ...options, safeIntegers: true });
   return {
     rows: (sql, ...parameters) => database.query(sql).iterate(...parameters),

@@ -17,12 +17,7 @@ import { createHash } from "node:crypto";
 import { InputError } from "../errors.ts";
 import { quote } from "../text/escape.ts";
 import { toHex, toText, toUtf8 } from "../values/bytes.ts";
-import {
-  entryJson,
-  keyJson,
-  parseEntryJson,
-  type StoredEntry,
-} from "../values/json_form.ts";
+import { entryJson, keyJson, parseEntryJson, type StoredEntry } from "../values/json_form.ts";
 import { lineGroups } from "../io/lines.ts";
 
 const FORMAT = 1;
@@ -67,19 +62,13 @@ export function* entryLines(
 ): Generator<string> {
   const { key, value, expiresAt } = entry;
   const isBytes = value instanceof Uint8Array;
-  const length = isBytes
-    ? value.length * 2
-    : typeof value === "string"
-    ? value.length
-    : 0;
+  const length = isBytes ? value.length * 2 : typeof value === "string" ? value.length : 0;
   if (length <= partLength || (!isBytes && typeof value !== "string")) {
     yield entryJson(entry);
     return;
   }
   const expiry = expiresAt === undefined ? "" : `"expiresAt":${expiresAt},`;
-  let head = `${keyJson(key)},"type":"${
-    isBytes ? "bytes" : "string"
-  }",${expiry}`;
+  let head = `${keyJson(key)},"type":"${isBytes ? "bytes" : "string"}",${expiry}`;
   for (let at = 0; at < length;) {
     let end = Math.min(length, at + partLength);
     // No part may end in the middle of a character.
@@ -195,9 +184,7 @@ export async function* dumpEntries(
   if (isWholeRequired && state !== "end") {
     onBadLine(
       new InputError(
-        state === "start"
-          ? "The input is empty"
-          : `The dump ends early, after ${entries} entries`,
+        state === "start" ? "The input is empty" : `The dump ends early, after ${entries} entries`,
         "It was cut off. What is there can be loaded with --keep-going.",
       ),
     );
@@ -210,9 +197,7 @@ function isHeader(line: string): boolean {
   if (tinykvsDump === undefined) return false;
   if (tinykvsDump === FORMAT) return true;
   throw new InputError(
-    `The dump has format ${
-      JSON.stringify(tinykvsDump)
-    }, this tinykvs reads ${FORMAT}`,
+    `The dump has format ${JSON.stringify(tinykvsDump)}, this tinykvs reads ${FORMAT}`,
     "Install a newer tinykvs.",
   );
 }
@@ -276,8 +261,6 @@ function joined(
 
 function joinBytes(parts: readonly (string | Uint8Array)[]): Uint8Array {
   return Buffer.concat(
-    parts.map((part) =>
-      typeof part === "string" ? Buffer.from(part, "hex") : part
-    ),
+    parts.map((part) => typeof part === "string" ? Buffer.from(part, "hex") : part),
   );
 }

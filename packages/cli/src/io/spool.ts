@@ -23,8 +23,7 @@ export async function spooled(
     };
   }
   const folder = await mkdtemp(path.join(tmpdir(), "tinykvs-import-"));
-  const remove = (): Promise<void> =>
-    rm(folder, { recursive: true, force: true });
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
   const file = path.join(folder, "input");
   try {
     const input = Readable.from(source.read(() => {}), { objectMode: false });

@@ -13,23 +13,12 @@ import { existsSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { destroy, type EmbeddedBatch, StoreError } from "@tinykvs/core";
 import type { Context } from "../context.ts";
-import {
-  CommandError,
-  EXIT,
-  type ExitCode,
-  type InputError,
-} from "../errors.ts";
+import { CommandError, EXIT, type ExitCode, type InputError } from "../errors.ts";
 import { describeFailure } from "../failures.ts";
 import { escapeControls } from "../text/escape.ts";
 import { countOf, countText, durationText } from "../text/numbers.ts";
 import type { StoredEntry } from "../values/json_form.ts";
-import {
-  isSameMark,
-  type LoadMark,
-  readMark,
-  removeMark,
-  writeMark,
-} from "./marker.ts";
+import { isSameMark, type LoadMark, readMark, removeMark, writeMark } from "./marker.ts";
 
 const BATCH_BYTES = 1024 * 1024;
 /** Bad lines that are shown one by one. */
@@ -98,26 +87,18 @@ export async function load(context: Context, job: LoadJob): Promise<ExitCode> {
     content,
   );
   const seconds = (context.terminal.now() - startedMs) / 1000;
-  const continued = skipped === 0
-    ? ""
-    : `, ${countText(skipped)} were there already`;
+  const continued = skipped === 0 ? "" : `, ${countText(skipped)} were there already`;
   await output.result(
     { loaded, skipped, expired, problems, seconds },
-    `loaded ${countOf(loaded, "entry", "entries")}${continued}${
-      leftOutText(expired, problems)
-    }` +
+    `loaded ${countOf(loaded, "entry", "entries")}${continued}${leftOutText(expired, problems)}` +
       output.paint("dim", `  ${durationText(seconds)}`),
   );
   return problems > 0 ? EXIT.damage : EXIT.ok;
 }
 
 function leftOutText(expired: number, problems: number): string {
-  const over = expired === 0
-    ? ""
-    : `, left out ${countText(expired)} that expired`;
-  return problems === 0
-    ? over
-    : `${over}, left out ${countOf(problems, "bad line")}`;
+  const over = expired === 0 ? "" : `, left out ${countText(expired)} that expired`;
+  return problems === 0 ? over : `${over}, left out ${countOf(problems, "bad line")}`;
 }
 
 /** What is known about the store before the load. */
@@ -134,8 +115,7 @@ async function look({ store }: Context, job: LoadJob): Promise<Target> {
   const hasDirectory = existsSync(store.path);
   try {
     await using lease = await store.read();
-    const isFilled =
-      (await lease.store.keys({ limit: 1 }).toArray()).length > 0;
+    const isFilled = (await lease.store.keys({ limit: 1 }).toArray()).length > 0;
     const isContinued = isFilled &&
       isSameMark(await readMark(store.path), job.mark);
     return { hasDirectory, isStore: true, isFilled, isContinued };
@@ -158,9 +138,7 @@ async function fill(
   job: LoadJob,
   target: Target,
   content: Content | undefined,
-): Promise<
-  { loaded: number; skipped: number; expired: number; problems: number }
-> {
+): Promise<{ loaded: number; skipped: number; expired: number; problems: number }> {
   const { store, signal, terminal } = context;
   let loaded = 0;
   let skipped = 0;
@@ -290,12 +268,7 @@ async function read(
 ): Promise<Content> {
   const { signal, terminal } = context;
   using bar = context.progress(title);
-  const content: Content = {
-    entries: 0,
-    expired: 0,
-    problems: 0,
-    isSorted: true,
-  };
+  const content: Content = { entries: 0, expired: 0, problems: 0, isSorted: true };
   let doneBytes = 0;
   let last: Uint8Array | undefined;
   const onBad = (error: InputError): void => {

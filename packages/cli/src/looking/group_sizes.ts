@@ -20,9 +20,7 @@ export interface GroupSize {
 
 /** What the store estimates for a prefix. */
 export function sizeOfPrefix(store: OpenStore, prefix: Uint8Array): GroupSize {
-  return prefix.length === 0
-    ? store.approximateSize()
-    : store.approximateSize({ prefix });
+  return prefix.length === 0 ? store.approximateSize() : store.approximateSize({ prefix });
 }
 
 /** The sizes of groups that are parts of `total` and do not overlap. */
@@ -33,10 +31,7 @@ export async function sizesOfGroups(
 ): Promise<GroupSize[]> {
   const estimates = prefixes.map((prefix) => sizeOfPrefix(store, prefix));
   if (store.stats().values.files === 0) return shares(estimates, total);
-  const lookups = Math.max(
-    1,
-    Math.floor(MAX_LOOKUPS / Math.max(1, prefixes.length)),
-  );
+  const lookups = Math.max(1, Math.floor(MAX_LOOKUPS / Math.max(1, prefixes.length)));
   const weighed: GroupSize[] = [];
   for (const [at, prefix] of prefixes.entries()) {
     weighed.push(await weigh(store, prefix, estimates[at]!, lookups));
@@ -63,9 +58,7 @@ async function weigh(
     // Of every version: older ones take their space until they are compacted.
     for (const place of await store.locate(key)) bytes += place.valueBytes ?? 0;
   }
-  const count = keys.length < COUNTED_KEYS
-    ? keys.length
-    : Math.max(entries, COUNTED_KEYS);
+  const count = keys.length < COUNTED_KEYS ? keys.length : Math.max(entries, COUNTED_KEYS);
   return { entries: count, bytes: seen === 0 ? 0 : bytes / seen * count };
 }
 

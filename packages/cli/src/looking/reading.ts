@@ -51,12 +51,9 @@ export class ReadMeter {
 
 /** A reading in one line: "read 2 keys, 1 block (1 from the cache), 0.3 ms". */
 export function readingText(reading: Reading): string {
-  const { entries, blocksRead, cacheHits, valuesRead, tombstones, seconds } =
-    reading;
+  const { entries, blocksRead, cacheHits, valuesRead, tombstones, seconds } = reading;
   const blocks = blocksRead + cacheHits;
-  const cached = cacheHits === 0
-    ? ""
-    : ` (${countText(cacheHits)} from the cache)`;
+  const cached = cacheHits === 0 ? "" : ` (${countText(cacheHits)} from the cache)`;
   return [
     `read ${countOf(entries, "key")}`,
     `${countOf(blocks, "block")}${cached}`,

@@ -17,9 +17,7 @@ export async function* sample(
   count: number,
   signal: AbortSignal,
 ): AsyncGenerator<StoredEntry> {
-  const places = store.approximateSize().entries <= count
-    ? [undefined]
-    : placesOf(store);
+  const places = store.approximateSize().entries <= count ? [undefined] : placesOf(store);
   const each = places.length === 1 ? count : Math.ceil(count / places.length);
   let left = count;
   for (const [at, place] of places.entries()) {
@@ -42,9 +40,7 @@ function placesOf(store: OpenStore): (Uint8Array | undefined)[] {
   const keys = store.tables().map(({ smallest }) => smallest).sort(
     Buffer.compare,
   );
-  const apart = keys.filter((key, at) =>
-    at === 0 || Buffer.compare(key, keys[at - 1]!) !== 0
-  );
+  const apart = keys.filter((key, at) => at === 0 || Buffer.compare(key, keys[at - 1]!) !== 0);
   const step = Math.max(1, apart.length / MAX_PLACES);
   const chosen: Uint8Array[] = [];
   for (let at = step; at < apart.length; at += step) {

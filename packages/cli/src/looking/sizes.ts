@@ -29,20 +29,12 @@ function recordSize(item: RecordItem): number {
   }
   if (typeof item === "number" && Number.isInteger(item)) {
     const magnitude = Math.abs(item);
-    return magnitude < 128
-      ? 1
-      : magnitude < 65536
-      ? 3
-      : magnitude < 2 ** 32
-      ? 5
-      : 9;
+    return magnitude < 128 ? 1 : magnitude < 65536 ? 3 : magnitude < 2 ** 32 ? 5 : 9;
   }
   if (isContainer(item)) {
     const parts = Array.isArray(item)
       ? item.map((member) => recordSize(member))
-      : Object.entries(item).map(([name, member]) =>
-        recordSize(name) + recordSize(member)
-      );
+      : Object.entries(item).map(([name, member]) => recordSize(name) + recordSize(member));
     return parts.reduce((sum, part) => sum + part, parts.length < 16 ? 1 : 3);
   }
   const bytes = sizeOfValue(item);

@@ -24,9 +24,7 @@ export function fileBytes(stats: Pick<Stats, "levels" | "values">): number {
 }
 
 /** The tables, and all bytes; what only the log has counts as bytes that a flush would write. */
-export function storeTotals(
-  stats: Pick<Stats, "levels" | "wal" | "values">,
-): Totals {
+export function storeTotals(stats: Pick<Stats, "levels" | "wal" | "values">): Totals {
   const { tables } = tableTotals(stats);
   return { tables, bytes: fileBytes(stats) + stats.wal.sizeBytes };
 }
@@ -37,11 +35,7 @@ export function totalsText({ tables, bytes }: Totals): string {
 }
 
 /** Shows what a command would rewrite. */
-export async function showPlan(
-  output: Output,
-  verb: string,
-  totals: Totals,
-): Promise<void> {
+export async function showPlan(output: Output, verb: string, totals: Totals): Promise<void> {
   await output.result({ ...totals }, `would ${verb} ${totalsText(totals)}`);
 }
 

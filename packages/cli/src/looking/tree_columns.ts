@@ -26,8 +26,7 @@ export function treeColumns(
   totalBytes: number,
   keysName: string,
 ): readonly Column<TreeRow>[] {
-  const shareOf = ({ bytes }: TreeRow): number =>
-    totalBytes === 0 ? 0 : bytes / totalBytes;
+  const shareOf = ({ bytes }: TreeRow): number => totalBytes === 0 ? 0 : bytes / totalBytes;
   return [
     {
       name: "key",
@@ -35,8 +34,7 @@ export function treeColumns(
       text: ({ key, label, depth }, limit) =>
         "  ".repeat(depth - 1) +
         (key === undefined ? label ?? "" : keyText(key, limit)),
-      style: ({ key, isGroup }) =>
-        key === undefined ? "dim" : isGroup ? "bold" : "key",
+      style: ({ key, isGroup }) => key === undefined ? "dim" : isGroup ? "bold" : "key",
       jsonMembers: ({ key, label, isGroup, depth }) =>
         [
           key === undefined ? `"rest":${JSON.stringify(label)}` : keyJson(key),
@@ -44,20 +42,13 @@ export function treeColumns(
           `"depth":${depth}`,
         ].join(),
       bytes: ({ key, label }, mode) =>
-        key === undefined
-          ? toUtf8(label ?? "")
-          : mode === "hex"
-          ? toUtf8(toHex(key))
-          : key,
+        key === undefined ? toUtf8(label ?? "") : mode === "hex" ? toUtf8(toHex(key)) : key,
     },
     number(keysName, ({ keys }) => keys, countText),
     number("bytes", ({ bytes }) => bytes, bytesText),
     {
       name: "share",
-      text: (row) =>
-        `${percentText(shareOf(row)).padStart(6)} ${
-          bar(shareOf(row), BAR_COLUMNS)
-        }`,
+      text: (row) => `${percentText(shareOf(row)).padStart(6)} ${bar(shareOf(row), BAR_COLUMNS)}`,
       style: () => "dim",
       jsonMembers: () => "",
       isDecoration: true,

@@ -32,8 +32,7 @@ export function boxRows<R>(
   let measured: R[] | undefined = [];
   let widths: number[] = [];
 
-  const cell = (row: R, column: Column<R>): string =>
-    escapeControls(column.text(row, limit + 1));
+  const cell = (row: R, column: Column<R>): string => escapeControls(column.text(row, limit + 1));
   const rule = (left: string, middle: string, right: string): string =>
     paint(
       "dim",
@@ -52,8 +51,7 @@ export function boxRows<R>(
     const rows = measured!;
     measured = undefined;
     columns = columns.filter((column) =>
-      column.hidesIfEmpty !== true ||
-      rows.some((row) => column.text(row, limit) !== "")
+      column.hidesIfEmpty !== true || rows.some((row) => column.text(row, limit) !== "")
     );
     widths = columnWidths(
       columns,

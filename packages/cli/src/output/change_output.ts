@@ -38,26 +38,19 @@ const columns: readonly Column<Change>[] = [
   {
     name: "key",
     text: (change, limit) =>
-      "range" in change
-        ? describeRange(change.range)
-        : keyText(change.key, limit),
+      "range" in change ? describeRange(change.range) : keyText(change.key, limit),
   },
   {
     name: "value",
     text: (change) =>
-      "range" in change || change.value === undefined
-        ? ""
-        : literalOf(change.value),
+      "range" in change || change.value === undefined ? "" : literalOf(change.value),
   },
 ];
 
 /** In the modes of bytes, a key a line; a range has none, so it is described. */
 const byteColumns: readonly Column<Change>[] = [{
   name: "key",
-  text: (change) =>
-    "range" in change
-      ? describeRange(change.range)
-      : keyText(change.key, Infinity),
+  text: (change) => "range" in change ? describeRange(change.range) : keyText(change.key, Infinity),
   bytes: (change, mode) =>
     "range" in change
       ? toUtf8(escapeControls(describeRange(change.range)))
@@ -78,9 +71,8 @@ export class ChangeOutput {
   async write(change: Change, at: number | undefined): Promise<void> {
     const { mode, stream } = this.#output;
     if (mode === "box") await stream.write(`${this.#line(change, at)}\n`);
-    else if (mode === "json" || mode === "jsonl") {
-      await stream.write(`${json(change)}\n`);
-    } else {
+    else if (mode === "json" || mode === "jsonl") await stream.write(`${json(change)}\n`);
+    else {
       this.#rows ??= this.#output.rows(mode === "csv" ? columns : byteColumns);
       await this.#rows.write(change);
     }
@@ -90,13 +82,9 @@ export class ChangeOutput {
     const { stream, paint } = this.#output;
     const time = at === undefined ? "" : `${timeText(at)}  `;
     const isPut = nameOf(change) === "put";
-    const head = `${paint("dim", time)}${
-      paint(isPut ? "good" : "bad", isPut ? "+" : "-")
-    } `;
+    const head = `${paint("dim", time)}${paint(isPut ? "good" : "bad", isPut ? "+" : "-")} `;
     const room = stream.columns - time.length - 5;
-    if ("range" in change) {
-      return head + cut(escapeControls(describeRange(change.range)), room + 2);
-    }
+    if ("range" in change) return head + cut(escapeControls(describeRange(change.range)), room + 2);
     const { key, value } = change;
     const name = cut(
       escapeControls(keyText(key, room)),
@@ -104,13 +92,8 @@ export class ChangeOutput {
     );
     if (value === undefined) return head + paint("key", name);
     const rest = room - name.length;
-    const shown = cut(
-      escapeControls(literalOf(value, rest)),
-      Math.max(8, rest),
-    );
-    return `${head}${paint("key", name)} = ${
-      paint(styleOfType[typeOf(value)], shown)
-    }`;
+    const shown = cut(escapeControls(literalOf(value, rest)), Math.max(8, rest));
+    return `${head}${paint("key", name)} = ${paint(styleOfType[typeOf(value)], shown)}`;
   }
 }
 
@@ -123,8 +106,6 @@ function json(change: Change): string {
     return `{"change":"${name}","range":{${bounds.join()}}}`;
   }
   const { key, value } = change;
-  const members = value === undefined
-    ? keyJson(key)
-    : entryJson({ key, value }).slice(1, -1);
+  const members = value === undefined ? keyJson(key) : entryJson({ key, value }).slice(1, -1);
   return `{"change":"${name}",${members}}`;
 }

@@ -45,8 +45,7 @@ export function entryColumns(
     ...(showsExpiry
       ? [{
         name: "expires",
-        text: ({ expiresAt }: StoredEntry) =>
-          expiresAt === undefined ? "" : expiryText(expiresAt),
+        text: ({ expiresAt }: StoredEntry) => expiresAt === undefined ? "" : expiryText(expiresAt),
         style: () => "dim" as const,
         hidesIfEmpty: true,
         jsonMembers: () => "",

@@ -31,9 +31,7 @@ export async function showEntry(
   if (value instanceof Uint8Array) {
     facts.push(bytesText(value.length) as typeof type);
   }
-  const expiry = expiresAt === undefined
-    ? ""
-    : `, expires ${expiryText(expiresAt)}`;
+  const expiry = expiresAt === undefined ? "" : `, expires ${expiryText(expiresAt)}`;
   const remark = paint("dim", facts.join(", ") + expiry);
   const lines = linesOf(value, paint, stream.columns);
   const first = lines[0]!;
@@ -60,9 +58,7 @@ function linesOf(value: Value, paint: Paint, columns: number): Line[] {
       width: widthOf(text),
     }));
     if (value.length > MAX_DUMP_BYTES) {
-      const more = `… ${
-        bytesText(value.length - MAX_DUMP_BYTES)
-      } more; --hex and --raw show all`;
+      const more = `… ${bytesText(value.length - MAX_DUMP_BYTES)} more; --hex and --raw show all`;
       lines.push({ text: paint("dim", more), width: widthOf(more) });
     }
     return lines;

@@ -76,9 +76,7 @@ export class Output {
           name,
           text: (row) => {
             const cell = row[name];
-            return typeof cell === "string"
-              ? cell
-              : JSON.stringify(cell, bigints) ?? "";
+            return typeof cell === "string" ? cell : JSON.stringify(cell, bigints) ?? "";
           },
         }));
         const sink = this.rows(columns);

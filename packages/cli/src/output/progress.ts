@@ -1,12 +1,7 @@
 /** One line on the terminal that shows how far a long task is. */
 
 import { escapeControls } from "../text/escape.ts";
-import {
-  bytesText,
-  countOf,
-  countText,
-  durationText,
-} from "../text/numbers.ts";
+import { bytesText, countOf, countText, durationText } from "../text/numbers.ts";
 import type { OutputStream } from "./stream.ts";
 
 /** Milliseconds between two drawings. */
@@ -62,12 +57,7 @@ export class ProgressBar implements Progress {
     this.#drawnMs = now;
     this.#isShown = true;
     const seconds = (now - this.#startedMs) / 1000;
-    const line = progressLine(
-      this.#title,
-      state,
-      seconds,
-      this.#stream.columns - 1,
-    );
+    const line = progressLine(this.#title, state, seconds, this.#stream.columns - 1);
     void this.#stream.write(`\r\x1b[K${line}`);
   }
 
@@ -85,9 +75,7 @@ export function progressLine(
   columns: number,
 ): string {
   const { doneBytes, totalBytes = 0, items = 0, totalItems = 0, unit } = state;
-  const [done, total] = totalBytes > 0
-    ? [doneBytes, totalBytes]
-    : [items, totalItems];
+  const [done, total] = totalBytes > 0 ? [doneBytes, totalBytes] : [items, totalItems];
   const share = total > 0 ? Math.min(1, done / total) : 0;
   const parts: string[] = [];
   if (total > 0) {
@@ -97,9 +85,7 @@ export function progressLine(
   }
   if (doneBytes > 0) {
     parts.push(
-      totalBytes > 0
-        ? `${bytesText(doneBytes)} of ${bytesText(totalBytes)}`
-        : bytesText(doneBytes),
+      totalBytes > 0 ? `${bytesText(doneBytes)} of ${bytesText(totalBytes)}` : bytesText(doneBytes),
       `${bytesText(seconds > 0 ? doneBytes / seconds : 0)}/s`,
     );
   }
@@ -109,14 +95,10 @@ export function progressLine(
   }
   if (items > 0) {
     parts.push(
-      unit === undefined
-        ? countOf(items, "entry", "entries")
-        : `${countText(items)} ${unit}`,
+      unit === undefined ? countOf(items, "entry", "entries") : `${countText(items)} ${unit}`,
     );
   }
-  if (items > 0 && doneBytes === 0 && seconds > 0) {
-    parts.push(`${countText(items / seconds)}/s`);
-  }
+  if (items > 0 && doneBytes === 0 && seconds > 0) parts.push(`${countText(items / seconds)}/s`);
   let line = escapeControls(title);
   for (const part of parts) {
     if (line.length + 2 + part.length > columns) break;

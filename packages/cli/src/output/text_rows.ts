@@ -1,11 +1,7 @@
 /** Tables for other programs: JSON, CSV, bytes. */
 
 import { Buffer } from "node:buffer";
-import {
-  escapeControls,
-  escapeControlsInLines,
-  quote,
-} from "../text/escape.ts";
+import { escapeControls, escapeControlsInLines, quote } from "../text/escape.ts";
 import { toUtf8 } from "../values/bytes.ts";
 import type { Column, RowSink } from "./rows.ts";
 import type { OutputStream } from "./stream.ts";
@@ -24,9 +20,7 @@ export function jsonRows<R>(
     write: (row) => {
       const members = columns.map((column) =>
         column.jsonMembers?.(row) ??
-          `${quote(column.name)}:${
-            column.json?.(row) ?? quote(column.text(row, Infinity))
-          }`
+          `${quote(column.name)}:${column.json?.(row) ?? quote(column.text(row, Infinity))}`
       ).filter((member) => member !== "");
       const before = !inArray ? "" : count === 0 ? "[\n" : ",\n";
       count++;
@@ -67,17 +61,13 @@ export function csvRows<R>(
 /** The text of a cell for programs: numbers without separators and units. */
 function plainCell<R>(column: Column<R>, row: R): string {
   const json = column.json?.(row);
-  return json !== undefined && /^-?\d/.test(json)
-    ? json
-    : column.text(row, Infinity);
+  return json !== undefined && /^-?\d/.test(json) ? json : column.text(row, Infinity);
 }
 
 /** A cell of CSV. */
 export function csvCell(text: string, isForTerminal: boolean = false): string {
   const safe = isForTerminal ? escapeControls(text) : text;
-  return /[",\r\n]|^\s|\s$/.test(safe)
-    ? `"${safe.replaceAll('"', '""')}"`
-    : safe;
+  return /[",\r\n]|^\s|\s$/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 /** The cells of a row between tabs. */

@@ -52,9 +52,7 @@ export async function complete(
   if (isSql(line)) return await completeSql(line, store, signal);
   const start = lastWordStart(line);
   const word = line.slice(start);
-  const words = line.slice(0, start).trim().split(/\s+/).filter((one) =>
-    one !== ""
-  );
+  const words = line.slice(0, start).trim().split(/\s+/).filter((one) => one !== "");
   const [name] = words;
   if (name === undefined) {
     const names = [
@@ -113,13 +111,9 @@ async function completeSql(
   const word = /[\w(]*$/.exec(line)![0];
   if (word === "") return [[], word];
   const isUpper = word === word.toUpperCase();
-  const words = SQL_WORDS.map((one) =>
-    isUpper || /[a-z]/.test(one) ? one : one.toLowerCase()
-  );
+  const words = SQL_WORDS.map((one) => isUpper || /[a-z]/.test(one) ? one : one.toLowerCase());
   return [
-    matchingWords(words, word).map((one) =>
-      one.endsWith("(") ? one : `${one} `
-    ),
+    matchingWords(words, word).map((one) => one.endsWith("(") ? one : `${one} `),
     word,
   ];
 }
@@ -137,8 +131,7 @@ function lastWordStart(line: string): number {
 /** How a key is written as a word: as text, or as a literal if the word began as one. */
 function wordForm(word: string): (key: string) => string | undefined {
   if (word.startsWith('"')) return (key) => quote(key).slice(0, -1);
-  return (key) =>
-    /[\s'{[]/.test(key) || keyText(toUtf8(key)) !== key ? undefined : key;
+  return (key) => /[\s'{[]/.test(key) || keyText(toUtf8(key)) !== key ? undefined : key;
 }
 
 /** Keys that begin with what was typed, up to the next separator: as folders and files. */

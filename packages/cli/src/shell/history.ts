@@ -3,13 +3,7 @@
  * line that begins with a space is not kept. Shells that run at the same time all add to it.
  */
 
-import {
-  appendFileSync,
-  chmodSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import * as path from "node:path";
 
@@ -52,9 +46,7 @@ export class History {
     this.#try((file) => {
       // Its mode may be that of another program, or of an older version.
       chmodSync(file, 0o600);
-      lines = readFileSync(file, "utf8").split("\n").filter((line) =>
-        line !== ""
-      );
+      lines = readFileSync(file, "utf8").split("\n").filter((line) => line !== "");
       if (lines.length <= 2 * KEPT_ENTRIES) return;
       lines = lines.slice(-KEPT_ENTRIES);
       writeFileSync(`${file}.new`, `${lines.join("\n")}\n`, { mode: 0o600 });

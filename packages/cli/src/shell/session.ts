@@ -196,8 +196,7 @@ export class Session {
 
 /** The help of the shell. */
 function shellHelp(paint: Paint): string {
-  const row = (name: string, help: string): string =>
-    `  ${paint("key", name.padEnd(22))}${help}`;
+  const row = (name: string, help: string): string => `  ${paint("key", name.padEnd(22))}${help}`;
   const own = Object.entries(dotCommands).map(([name, { usage, help }]) =>
     row(`${name} ${usage}`, help)
   );
@@ -206,9 +205,7 @@ function shellHelp(paint: Paint): string {
   return [
     "Write a command as on the command line, without the store, or SQL over kv(k, v).",
     `${paint("bold", "Commands of the shell")}\n${own.join("\n")}`,
-    `${paint("bold", "Commands")} (--help after one: options and examples)\n${
-      others.join("\n")
-    }`,
+    `${paint("bold", "Commands")} (--help after one: options and examples)\n${others.join("\n")}`,
     `${paint("bold", "SQL")}
   SELECT * FROM kv WHERE k LIKE 'user:%' LIMIT 10
   SELECT v.name, v.address.city FROM kv WHERE v.age > 30 ORDER BY v.age DESC

@@ -63,14 +63,10 @@ export async function runShell(
 async function bannerOf(store: ShellStore, paint: Paint): Promise<string> {
   await using lease = await store.read();
   const { bytes, entries } = lease.store.approximateSize();
-  const size = `about ${countOf(entries, "entry", "entries")}, ${
-    bytesText(bytes)
-  }`;
-  return `${paint("bold", `tinykvs ${VERSION}`)}  ${
-    escapeControls(store.path)
-  }  ${paint("dim", size)}\n${
-    paint("dim", ".help lists the commands, TAB completes, Ctrl-D leaves")
-  }\n`;
+  const size = `about ${countOf(entries, "entry", "entries")}, ${bytesText(bytes)}`;
+  return `${paint("bold", `tinykvs ${VERSION}`)}  ${escapeControls(store.path)}  ${
+    paint("dim", size)
+  }\n${paint("dim", ".help lists the commands, TAB completes, Ctrl-D leaves")}\n`;
 }
 
 function isCommand(word: string): boolean {
@@ -265,9 +261,7 @@ class LineShell {
     // To the end of the line, and all before it: the editor has no call to clear its line.
     this.#editor.write(null, { ctrl: true, name: "e" });
     this.#editor.write(null, { ctrl: true, name: "u" });
-    const hint = isEmpty
-      ? this.#paint("dim", " Ctrl-D or .quit leaves the shell")
-      : "";
+    const hint = isEmpty ? this.#paint("dim", " Ctrl-D or .quit leaves the shell") : "";
     void this.#terminal.out.write(`^C${hint}\n`);
     this.#prompt();
   }

@@ -9,12 +9,7 @@
 import { readdirSync, statSync } from "node:fs";
 import * as path from "node:path";
 import { open } from "@tinykvs/core";
-import type {
-  Lease,
-  OpenStore,
-  StoreAccess,
-  WriteOptions,
-} from "../store_access.ts";
+import type { Lease, OpenStore, StoreAccess, WriteOptions } from "../store_access.ts";
 
 /** The clock of file systems is coarser than ours: files as young as this may change unseen. */
 const CLOCK_MS = 100;
@@ -61,8 +56,7 @@ export class ShellStore implements StoreAccess {
   async write(options: WriteOptions = {}): Promise<Lease> {
     const opened = this.#opened;
     // How a command closes its store has no meaning here.
-    const { flushOnClose: _, createIfMissing, errorIfExists, ...lasting } =
-      options;
+    const { flushOnClose: _, createIfMissing, errorIfExists, ...lasting } = options;
     const wanted = JSON.stringify(lasting);
     if (opened !== undefined) {
       const fits = opened.asOf === undefined &&

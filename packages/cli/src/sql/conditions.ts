@@ -8,14 +8,7 @@ import { fromHex, toUtf8 } from "../values/bytes.ts";
 import type { StoredEntry } from "../values/json_form.ts";
 import { literalOf } from "../values/literal_text.ts";
 import { POSSIBLE, unsupported } from "./sql_error.ts";
-import {
-  compare,
-  constantOf,
-  describe,
-  fieldOf,
-  keyBytesOf,
-  type SqlValue,
-} from "./values.ts";
+import { compare, constantOf, describe, fieldOf, keyBytesOf, type SqlValue } from "./values.ts";
 
 /** What a condition or a column is about: the key, or the value or a field of it. */
 export type Operand =
@@ -218,9 +211,7 @@ function patternOf(expr: Expr): { text: Uint8Array; isPrefix: boolean } {
     );
   }
   // As in the Go shell.
-  const hex = isPrefix && /^0x/i.test(text)
-    ? fromHex(text.slice(2))
-    : undefined;
+  const hex = isPrefix && /^0x/i.test(text) ? fromHex(text.slice(2)) : undefined;
   return { text: hex ?? toUtf8(text), isPrefix };
 }
 
@@ -239,15 +230,11 @@ function conditionOf(expr: Expr): Condition {
   }
   if (expr.type === "ternary") {
     const operand = requireOperand(expr.value);
-    const [low, high] = [expr.lo, expr.hi].map((bound) =>
-      constantFor(operand, bound)
-    );
+    const [low, high] = [expr.lo, expr.hi].map((bound) => constantFor(operand, bound));
     const between: Condition = (entry) => {
       const value = valueOf(operand, entry);
       const [toLow, toHigh] = [compare(value, low), compare(value, high)];
-      return toLow === undefined || toHigh === undefined
-        ? undefined
-        : toLow >= 0 && toHigh <= 0;
+      return toLow === undefined || toHigh === undefined ? undefined : toLow >= 0 && toHigh <= 0;
     };
     return expr.op === "BETWEEN" ? between : not(between);
   }
@@ -298,9 +285,7 @@ function binaryOf(expr: Binary): Condition {
     return op === "IN" ? isIn : not(isIn);
   }
   const other = isOperand(right) ? requireOperand(right) : undefined;
-  const constant = other === undefined
-    ? constantFor(operand, right)
-    : undefined;
+  const constant = other === undefined ? constantFor(operand, right) : undefined;
   const test = COMPARISONS[op];
   if (test === undefined) {
     throw unsupported(`operator ${op}`, POSSIBLE.conditions);
@@ -338,9 +323,7 @@ function constantFor(operand: Operand, expr: Expr): SqlValue {
 
 /** A constant as it is compared with an operand: with keys as bytes. */
 function forOperand(operand: Operand, constant: SqlValue): SqlValue {
-  return operand.of === "key" && constant !== null
-    ? keyBytesOf(constant)
-    : constant;
+  return operand.of === "key" && constant !== null ? keyBytesOf(constant) : constant;
 }
 
 /** What LIKE looks at: text, and other values as their literal. */
@@ -406,7 +389,5 @@ function mentionsValue(expr: Expr): boolean {
 
 function unique(keys: readonly Uint8Array[]): Uint8Array[] {
   const sorted = [...keys].sort(Buffer.compare);
-  return sorted.filter((key, at) =>
-    at === 0 || Buffer.compare(key, sorted[at - 1]!) !== 0
-  );
+  return sorted.filter((key, at) => at === 0 || Buffer.compare(key, sorted[at - 1]!) !== 0);
 }

@@ -15,21 +15,8 @@ import { toHex, toText, toUtf8 } from "../values/bytes.ts";
 import { type StoredEntry, valueJson } from "../values/json_form.ts";
 import { styleOfType, typeOf } from "../values/kinds.ts";
 import { keyText, literalOf } from "../values/literal_text.ts";
-import {
-  type Bounds,
-  type KeySet,
-  type Operand,
-  rangeOfBounds,
-  valueOf,
-} from "./conditions.ts";
-import {
-  Accumulator,
-  keyOrderOf,
-  matching,
-  needsValues,
-  operandText,
-  Sorter,
-} from "./rows.ts";
+import { type Bounds, type KeySet, type Operand, rangeOfBounds, valueOf } from "./conditions.ts";
+import { Accumulator, keyOrderOf, matching, needsValues, operandText, Sorter } from "./rows.ts";
 import type { Aggregate, Plan, SelectPlan } from "./statement.ts";
 import type { SqlValue } from "./values.ts";
 
@@ -67,9 +54,7 @@ function cellColumn<R>(
     flexible: true,
     text: (row, limit) => {
       const value = cell(row);
-      return value === undefined || value === null
-        ? "NULL"
-        : literalOf(value, limit);
+      return value === undefined || value === null ? "NULL" : literalOf(value, limit);
     },
     style: (row) => styleOf(cell(row)),
     json: (row) => {
@@ -238,9 +223,7 @@ async function explain(context: Context, plan: SelectPlan): Promise<void> {
   const uses = tablesUsed(store, rangesOf(plan.where.keySet));
   const steps = [
     keySetText(plan.where.keySet, keyOrder === "reverse"),
-    ...(plan.where.filter === undefined
-      ? []
-      : ["check the rest of WHERE for each of them"]),
+    ...(plan.where.filter === undefined ? [] : ["check the rest of WHERE for each of them"]),
     ...(plan.aggregates.length > 0
       ? [`sum up ${plan.aggregates.map(({ name }) => name).join(", ")}`]
       : keyOrder !== undefined
@@ -405,9 +388,7 @@ async function keysOf(
     keys.push(key);
     if (keys.length > MAX_CHANGED) {
       throw new UsageError(
-        `The statement would change more than ${
-          countText(MAX_CHANGED)
-        } rows at once`,
+        `The statement would change more than ${countText(MAX_CHANGED)} rows at once`,
         "Narrow it by WHERE, or use the command delete-range.",
       );
     }

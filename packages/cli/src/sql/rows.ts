@@ -7,12 +7,7 @@ import { UsageError } from "../errors.ts";
 import type { ReadMeter } from "../looking/reading.ts";
 import type { OpenStore } from "../store_access.ts";
 import type { StoredEntry } from "../values/json_form.ts";
-import {
-  type KeySet,
-  type Operand,
-  valueOf,
-  type Where,
-} from "./conditions.ts";
+import { type KeySet, type Operand, valueOf, type Where } from "./conditions.ts";
 import type { Aggregate, OrderTerm, SelectPlan } from "./statement.ts";
 import { compare, isNumber, order, type SqlValue } from "./values.ts";
 

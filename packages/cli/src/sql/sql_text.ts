@@ -34,9 +34,7 @@ export function tokensOf(sql: string): Token[] {
   const tokens: Token[] = [];
   TOKEN.lastIndex = 0;
   for (let match; (match = TOKEN.exec(sql)) !== null;) {
-    const kind = Object.entries(match.groups!).find(([, text]) =>
-      text !== undefined
-    )![0];
+    const kind = Object.entries(match.groups!).find(([, text]) => text !== undefined)![0];
     tokens.push({
       kind: kind as Token["kind"],
       text: match[0],

@@ -136,9 +136,7 @@ function syntaxError(
   const rest = sql.slice(offset).split("\n")[0]!.trim();
   const near = rest.length > 30 ? `${rest.slice(0, 30)}...` : rest;
   return new UsageError(
-    `The statement is wrong at ${
-      near === "" ? "its end" : `"${near}"`
-    }, character ${offset + 1}`,
+    `The statement is wrong at ${near === "" ? "its end" : `"${near}"`}, character ${offset + 1}`,
     POSSIBLE.statements,
   );
 }
@@ -147,9 +145,7 @@ function syntaxError(
 function lexerOffset(message: string): number | undefined {
   const found = /at line (\d+) col (\d+):\s*\n\n([^]*?)\n *\^/.exec(message);
   if (found === null) return undefined;
-  const lines = found[3]!.split("\n").map((line) =>
-    line.replace(/^\d+ {1,2}/, "")
-  );
+  const lines = found[3]!.split("\n").map((line) => line.replace(/^\d+ {1,2}/, ""));
   const before = lines.slice(0, Number(found[1]) - 1);
   return before.reduce((sum, line) => sum + line.length + 1, 0) +
     Number(found[2]) - 1;
@@ -201,17 +197,13 @@ function selectOf(statement: SelectFromStatement): SelectPlan {
   }
   if (aggregates.length > 0 && columns.length > 0) {
     throw new UsageError(
-      `${columns[0]!.name} stands beside ${
-        aggregates[0]!.name
-      }, which is over all rows`,
+      `${columns[0]!.name} stands beside ${aggregates[0]!.name}, which is over all rows`,
       "There is no GROUP BY here: select either columns or aggregates.",
     );
   }
   // As in the Go shell, fields come with their key.
   const isFieldsOnly = columns.length > 0 &&
-    columns.every(({ operand }) =>
-      operand.of === "value" && operand.path.length > 0
-    );
+    columns.every(({ operand }) => operand.of === "value" && operand.path.length > 0);
   if (isFieldsOnly) columns.unshift({ name: "k", operand: { of: "key" } });
   const { limit } = statement;
   return {
@@ -251,9 +243,7 @@ function nameOf(operand: Operand): string {
 function aggregateOf({ expr, alias }: SelectedColumn): Aggregate | undefined {
   if (expr.type !== "call") return undefined;
   const { name } = expr.function;
-  const call = (["count", "sum", "avg", "min", "max"] as const).find((one) =>
-    one === name
-  );
+  const call = (["count", "sum", "avg", "min", "max"] as const).find((one) => one === name);
   if (call === undefined) {
     throw unsupported(`function ${name} as a column`, POSSIBLE.columns);
   }
@@ -340,9 +330,7 @@ function insertOf(statement: InsertStatement): Plan {
         key.type === "default" || value.type === "default"
       ) {
         throw new UsageError(
-          `Row ${
-            index + 1
-          } has ${row.length} values, expected a key and a value`,
+          `Row ${index + 1} has ${row.length} values, expected a key and a value`,
           "Write INSERT INTO kv VALUES ('a', 1), ('b', 2).",
         );
       }
@@ -357,9 +345,7 @@ function updateOf(statement: UpdateStatement): Plan {
   const [set, ...more] = statement.sets;
   if (set!.column.name !== "v" || more.length > 0) {
     throw new UsageError(
-      `UPDATE sets ${
-        statement.sets.map(({ column }) => column.name).join(", ")
-      }`,
+      `UPDATE sets ${statement.sets.map(({ column }) => column.name).join(", ")}`,
       "It sets whole values: UPDATE kv SET v = 'new' WHERE k = 'a'.",
     );
   }

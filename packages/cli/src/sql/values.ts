@@ -30,9 +30,7 @@ export function constantOf(expr: Expr): SqlValue {
     case "null":
       return null;
     case "unary": {
-      const value = expr.op === "-" || expr.op === "+"
-        ? constantOf(expr.operand)
-        : undefined;
+      const value = expr.op === "-" || expr.op === "+" ? constantOf(expr.operand) : undefined;
       if (typeof value === "bigint" || typeof value === "number") {
         return expr.op === "-" ? -value : value;
       }
@@ -48,9 +46,7 @@ export function constantOf(expr: Expr): SqlValue {
       }
       break;
     case "ref": {
-      const name = expr.table === undefined
-        ? expr.name
-        : `${expr.table.name}.${expr.name}`;
+      const name = expr.table === undefined ? expr.name : `${expr.table.name}.${expr.name}`;
       throw new UsageError(
         `A constant is expected, and ${name} is a name`,
         "Text stands in single quotes: 'Alice'.",
@@ -81,9 +77,7 @@ export function describe(expr: Expr): string {
 function castOf(operand: Expr, type: string): SqlValue {
   const value = constantOf(operand);
   if (type === "x") {
-    const bytes = typeof value === "string"
-      ? fromHex(value.replaceAll(" ", ""))
-      : undefined;
+    const bytes = typeof value === "string" ? fromHex(value.replaceAll(" ", "")) : undefined;
     if (bytes !== undefined) return bytes;
     throw new UsageError(
       `x'${String(value)}' is not a pair of hexadecimal digits for each byte`,
@@ -214,8 +208,7 @@ export function storedValueOf(expr: Expr): Value {
     if (record !== undefined) return record;
   }
   if (
-    value === null || value === undefined || value instanceof Extension ||
-    value instanceof Date
+    value === null || value === undefined || value instanceof Extension || value instanceof Date
   ) {
     const what = value instanceof Date ? "A date by itself" : "NULL";
     throw new UsageError(`${what} cannot be stored`, POSSIBLE.values);
@@ -296,9 +289,7 @@ function compareText(text: string, other: SqlValue): number | undefined {
     );
   }
   if (typeof other === "boolean") {
-    return text === "true" || text === "false"
-      ? compare(text === "true", other)
-      : undefined;
+    return text === "true" || text === "false" ? compare(text === "true", other) : undefined;
   }
   if (other instanceof Uint8Array) return Buffer.compare(toUtf8(text), other);
   if (other instanceof Date) return compare(parseDate(text), other);

@@ -12,7 +12,5 @@ export function bar(share: number, columns: number): string {
 /** A share as a percentage: "12 %", "0.3 %". */
 export function percentText(share: number): string {
   const percent = share * 100;
-  return `${
-    percent > 0 && percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)
-  } %`;
+  return `${percent > 0 && percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }

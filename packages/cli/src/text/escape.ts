@@ -23,8 +23,7 @@ const SHORT: Readonly<Record<string, string>> = {
 export function escapeControls(text: string): string {
   return text.replace(
     OBEYED,
-    (found) =>
-      SHORT[found] ?? found.replace(/[^]/g, (unit) => unicodeEscape(unit)),
+    (found) => SHORT[found] ?? found.replace(/[^]/g, (unit) => unicodeEscape(unit)),
   );
 }
 

@@ -36,9 +36,7 @@ export type Paint = (style: Style, text: string) => string;
 /** Adds styles as escape sequences. */
 export const colourful: Paint = (style, text) => {
   const codes = CODES[style];
-  return codes === undefined || text === ""
-    ? text
-    : `\x1b[${codes[0]}m${text}\x1b[${codes[1]}m`;
+  return codes === undefined || text === "" ? text : `\x1b[${codes[0]}m${text}\x1b[${codes[1]}m`;
 };
 
 /** Adds no styles. */

@@ -11,12 +11,7 @@
  * of the store that looks like one has one "$" more. `expiresAt` is in milliseconds since 1970.
  */
 
-import {
-  Extension,
-  type RecordItem,
-  type RecordValue,
-  type Value,
-} from "@tinykvs/core";
+import { Extension, type RecordItem, type RecordValue, type Value } from "@tinykvs/core";
 import { fromHex, toHex, toText, toUtf8 } from "./bytes.ts";
 import { isContainer, typeOf } from "./kinds.ts";
 import { isTime, parseDate } from "./times.ts";
@@ -36,17 +31,13 @@ import { quote } from "../text/escape.ts";
 /** The entry as one line of JSON, without the line feed. */
 export function entryJson({ key, value, expiresAt }: StoredEntry): string {
   const expiry = expiresAt === undefined ? "" : `,"expiresAt":${expiresAt}`;
-  return `{${keyJson(key)},"type":"${typeOf(value)}","value":${
-    valueJson(value)
-  }${expiry}}`;
+  return `{${keyJson(key)},"type":"${typeOf(value)}","value":${valueJson(value)}${expiry}}`;
 }
 
 /** The member of a JSON object for a key. */
 export function keyJson(key: Uint8Array): string {
   const text = toText(key);
-  return text === undefined
-    ? `"keyHex":"${toHex(key)}"`
-    : `"key":${quote(text)}`;
+  return text === undefined ? `"keyHex":"${toHex(key)}"` : `"key":${quote(text)}`;
 }
 
 /** The JSON of a value whose type is written beside it. */
@@ -55,17 +46,13 @@ export function valueJson(value: Value): string {
     case "bigint":
       return isSafe(value) ? String(value) : `"${value}"`;
     case "number":
-      return isPlainNumber(value)
-        ? JSON.stringify(value)
-        : `"${floatText(value)}"`;
+      return isPlainNumber(value) ? JSON.stringify(value) : `"${floatText(value)}"`;
     case "boolean":
       return String(value);
     case "string":
       return quote(value);
     default:
-      return value instanceof Uint8Array
-        ? `"${toHex(value)}"`
-        : itemJson(value);
+      return value instanceof Uint8Array ? `"${toHex(value)}"` : itemJson(value);
   }
 }
 
@@ -74,9 +61,7 @@ function itemJson(item: RecordItem): string {
   if (typeof item === "string") return quote(item);
   if (typeof item === "bigint") return `{"$int":"${item}"}`;
   if (typeof item === "number") {
-    return isPlainNumber(item)
-      ? JSON.stringify(item)
-      : `{"$float":"${floatText(item)}"}`;
+    return isPlainNumber(item) ? JSON.stringify(item) : `{"$float":"${floatText(item)}"}`;
   }
   if (item instanceof Uint8Array) return `{"$bytes":"${toHex(item)}"}`;
   if (item instanceof Date) return `{"$date":"${item.toISOString()}"}`;
@@ -128,9 +113,7 @@ function parseJsonKey(key: unknown, keyHex: unknown): Uint8Array {
   if (typeof key === "string" && key.isWellFormed() && keyHex === undefined) {
     return toUtf8(key);
   }
-  const bytes = key === undefined && typeof keyHex === "string"
-    ? fromHex(keyHex)
-    : undefined;
+  const bytes = key === undefined && typeof keyHex === "string" ? fromHex(keyHex) : undefined;
   if (bytes === undefined) {
     throw new TypeError('it has no "key" of text or "keyHex" of digits');
   }
@@ -141,9 +124,7 @@ function parseJsonValue(type: unknown, value: unknown): Value {
   switch (type) {
     case "int64": {
       const isDigits = typeof value === "string" && /^-?\d+$/.test(value);
-      const number = Number.isSafeInteger(value) || isDigits
-        ? BigInt(value as string)
-        : undefined;
+      const number = Number.isSafeInteger(value) || isDigits ? BigInt(value as string) : undefined;
       if (number !== undefined && BigInt.asIntN(64, number) === number) {
         return number;
       }
@@ -182,9 +163,7 @@ function parseJsonValue(type: unknown, value: unknown): Value {
 function parseTime(value: unknown): number {
   const time = typeof value === "string" ? Date.parse(value) : value;
   if (isTime(time)) return time;
-  throw new TypeError(
-    "its expiresAt is neither milliseconds since 1970 nor a time of ISO 8601",
-  );
+  throw new TypeError("its expiresAt is neither milliseconds since 1970 nor a time of ISO 8601");
 }
 
 /** Turns a tagged object of JSON into the item that it stands for. */

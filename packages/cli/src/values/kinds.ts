@@ -1,11 +1,6 @@
 /** The types of values, as people see them. */
 
-import {
-  Extension,
-  type RecordItem,
-  type Value,
-  type ValueTypeName,
-} from "@tinykvs/core";
+import { Extension, type RecordItem, type Value, type ValueTypeName } from "@tinykvs/core";
 import type { Style } from "../text/style.ts";
 
 /** All type names. */

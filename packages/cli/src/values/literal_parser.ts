@@ -1,11 +1,6 @@
 /** Reads the literals of literal_text.ts, and keys and values of the command line. */
 
-import {
-  Extension,
-  type RecordItem,
-  type Value,
-  type ValueTypeName,
-} from "@tinykvs/core";
+import { Extension, type RecordItem, type Value, type ValueTypeName } from "@tinykvs/core";
 import { Buffer } from "node:buffer";
 import { UsageError } from "../errors.ts";
 import { escapeControls } from "../text/escape.ts";
@@ -14,8 +9,7 @@ import { isContainer } from "./kinds.ts";
 import { parseDate } from "./times.ts";
 
 const INT = /^[+-]?\d+n$/;
-const FLOAT =
-  /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?Infinity|NaN)$/;
+const FLOAT = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]?Infinity|NaN)$/;
 const MIN_INT64 = -(2n ** 63n);
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -79,20 +73,14 @@ export function parseValue(text: string, type: TypeChoice = "auto"): Value {
         : fail(text, "base64");
     case "record": {
       const value = parseLiteral(text, "value");
-      return isContainer(value)
-        ? value
-        : fail(text, 'a record such as {"a": 1}');
+      return isContainer(value) ? value : fail(text, 'a record such as {"a": 1}');
     }
     case "auto":
       if (looksLikeLiteral(trimmed)) {
         const value = parseLiteral(text, "value");
-        return value === null || value instanceof Extension ||
-            value instanceof Date ||
+        return value === null || value instanceof Extension || value instanceof Date ||
             value === undefined
-          ? fail(
-            text,
-            "a value: null, dates and extensions exist only in records",
-          )
+          ? fail(text, "a value: null, dates and extensions exist only in records")
           : value as Value;
       }
       return requireWellFormed(text, "value");
@@ -204,9 +192,7 @@ class Parser {
     if (word === "null") return null;
     if (INT.test(word)) {
       // A record may hold what only an unsigned integer of 64 bits can.
-      return depth === 0
-        ? toInt64(word)
-        : BigInt(word.slice(0, -1).replace(/^\+/, ""));
+      return depth === 0 ? toInt64(word) : BigInt(word.slice(0, -1).replace(/^\+/, ""));
     }
     if (FLOAT.test(word)) return Number(word);
     return this.#fail("a literal");
@@ -256,9 +242,7 @@ class Parser {
     pattern.lastIndex = this.#at;
     const found = pattern.exec(this.#text);
     const date = found === null ? undefined : parseDate(found[1]!.trim());
-    if (date === undefined) {
-      return this.#fail("a date such as date(2026-11-30T20:40:00Z)");
-    }
+    if (date === undefined) return this.#fail("a date such as date(2026-11-30T20:40:00Z)");
     this.#at = pattern.lastIndex;
     return date;
   }
@@ -314,9 +298,7 @@ class Parser {
     const rest = this.#text.slice(this.#at, this.#at + 24);
     const found = rest === "" ? "the end" : `"${escapeControls(rest)}"`;
     throw new UsageError(
-      `The ${this.#what} has ${found} at character ${
-        this.#at + 1
-      }, where ${expected} was expected`,
+      `The ${this.#what} has ${found} at character ${this.#at + 1}, where ${expected} was expected`,
       "Text that is no literal: --type string.",
     );
   }

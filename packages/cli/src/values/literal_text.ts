@@ -88,7 +88,5 @@ function append(value: RecordItem, parts: string[], budget: Budget): void {
 }
 
 function hexLiteral(bytes: Uint8Array, limit: number): string {
-  return `x'${
-    toHex(bytes.length * 2 > limit ? bytes.subarray(0, limit / 2) : bytes)
-  }'`;
+  return `x'${toHex(bytes.length * 2 > limit ? bytes.subarray(0, limit / 2) : bytes)}'`;
 }

@@ -14,27 +14,21 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 
 /** An ISO 8601 date, with or without a time of day and its zone. */
-const ISO =
-  /^[+-]?\d{4,6}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
+const ISO = /^[+-]?\d{4,6}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)?)?$/;
 
 /** A time for people, in UTC: "2027-01-15 08:00:00Z". */
 export function expiryText(expiresAt: number): string {
-  return new Date(expiresAt).toISOString().replace("T", " ").replace(
-    /\.\d+Z$/,
-    "Z",
-  );
+  return new Date(expiresAt).toISOString().replace("T", " ").replace(/\.\d+Z$/, "Z");
 }
 
 /** Whether a number can be a time at which a value expires. */
 export function isTime(value: unknown): value is number {
-  return typeof value === "number" && Number.isInteger(value) &&
-    Math.abs(value) <= MAX_TIME;
+  return typeof value === "number" && Number.isInteger(value) && Math.abs(value) <= MAX_TIME;
 }
 
 /** The `Date` of an ISO 8601 time with its zone, or of a day in UTC; undefined if it is not one. */
 export function parseDate(text: string): Date | undefined {
-  const isClear = ISO.test(text) &&
-    (!text.includes(":") || /(?:Z|[+-]\d\d:\d\d)$/.test(text));
+  const isClear = ISO.test(text) && (!text.includes(":") || /(?:Z|[+-]\d\d:\d\d)$/.test(text));
   const date = new Date(isClear ? text.replace(" ", "T") : NaN);
   return Number.isNaN(date.getTime()) ? undefined : date;
 }
@@ -59,16 +53,10 @@ export function expiryOf(
   if (ttl !== undefined) {
     const time = Math.ceil(now + durationOf(ttl));
     if (isTime(time)) return time;
-    throw new UsageError(
-      `--ttl is "${ttl}", expected a time before the year 275760`,
-    );
+    throw new UsageError(`--ttl is "${ttl}", expected a time before the year 275760`);
   }
   if (at === undefined) return undefined;
-  const time = /^\d+$/.test(at)
-    ? Number(at)
-    : ISO.test(at)
-    ? Date.parse(at)
-    : NaN;
+  const time = /^\d+$/.test(at) ? Number(at) : ISO.test(at) ? Date.parse(at) : NaN;
   if (!isTime(time)) {
     throw new UsageError(
       `--expires-at is "${at}", expected milliseconds since 1970 or a time such as ` +
@@ -83,8 +71,7 @@ export function expiryOf(
 }
 
 function durationOf(text: string): number {
-  const [, digits, unit = "ms"] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ??
-    [];
+  const [, digits, unit = "ms"] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text) ?? [];
   const duration = Number(digits ?? NaN) * UNIT_MS[unit]!;
   if (duration > 0) return duration;
   throw new UsageError(
