@@ -1,6 +1,7 @@
 /**
  * What a dump or an export writes: a file or standard output. A file gets its name only when it is
- * whole: until then it is NAME.partial, and a failure removes that. A pipe or a device is written to.
+ * whole: until then it is NAME.partial, and a failure removes that. A pipe or a device is written
+ * to.
  */
 
 import { createWriteStream } from "node:fs";
