@@ -4,8 +4,8 @@
  *   npm run bench:large                                     values of 1 KB, 10 KB, 100 KB and 1 MB
  *   npm run bench:large -- --sizes 100000 --engines "tinykvs none,lmdb" --rounds 3 --scale 0.25
  *
- * Steps take turns: all stores one after another, then the next step, then the next round.
- * Packages: cd bench/peers && npm ci.
+ * Steps take turns: all stores one after another, then the next step, then the next round. It needs
+ * the packages of the peers: cd bench/peers && npm ci.
  */
 
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
