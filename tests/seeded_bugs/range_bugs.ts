@@ -68,7 +68,7 @@ export const rangeBugs: readonly Bug[] = [
     does: "goes on with older tables after a table whose span holds the key",
     edits: [{
       file: "src/store/read/point_lookup.ts",
-      find: "      if (position !== AT_END || this.#hides(table)) return position;\n",
+      find: "      if (position !== AT_END || (hasSpans && this.#hides(table))) return position;\n",
       replace: "      if (position !== AT_END) return position;\n",
     }],
     caughtBy: model,
