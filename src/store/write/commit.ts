@@ -103,7 +103,8 @@ export class Commit {
       log.cancelRecord();
       throw error;
     }
-    const mayBeLarge = log.buffer.length - log.recordPayloadStart >= this.#largeBytes;
+    const mayBeLarge = this.#packer === undefined &&
+      log.buffer.length - log.recordPayloadStart >= this.#largeBytes;
     return this.#commit(log, 1, false, mayBeLarge);
   }
 
