@@ -1,5 +1,7 @@
 /** What bench/large_values.ts starts processes for, and what they print. */
 
+import type { Missing } from "./peers/child.ts";
+
 /** What is done in a process. */
 export const largeSteps = ["put-sync", "put-await", "get-sync", "get-await", "keys"] as const;
 
@@ -16,7 +18,7 @@ export interface Taken {
 
 /** What a process prints. */
 export type LargeOutcome =
-  | { readonly kind: "unavailable" | "unsupported"; readonly reason: string }
+  | Missing
   | {
     readonly kind: "measured";
     readonly version: string;

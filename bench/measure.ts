@@ -53,6 +53,12 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** Processor time of all threads of this process, in seconds. */
+export function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
 /** The most memory that this process ever had resident, in bytes. */
 export function peakMemoryBytes(): number {
   if (process.platform === "linux") {

@@ -7,7 +7,13 @@ import { readdirSync, statSync } from "node:fs";
 import * as path from "node:path";
 import process from "node:process";
 import { type EmbeddedStore, lowMemoryOptions, open, type Options, type Stats } from "../mod.ts";
-import { peakMemoryBytes, residentMemoryBytes, type Stopwatch, turn } from "./measure.ts";
+import {
+  peakMemoryBytes,
+  processorSeconds,
+  residentMemoryBytes,
+  type Stopwatch,
+  turn,
+} from "./measure.ts";
 import type { ScaleData } from "./scale_data.ts";
 import type { Sample } from "./scale_report.ts";
 import { median } from "./smoke_verdict.ts";
@@ -18,11 +24,6 @@ export const scaleOptions: Options = { ...lowMemoryOptions(), walSync: "none" };
 export const batchLength = 1000;
 /** How often a loaded store is opened. */
 export const opens = 20;
-
-function processorSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
 
 /** Number and size of the files of a store, and the size of the manifest among them. */
 export function filesOf(

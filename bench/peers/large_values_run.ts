@@ -7,12 +7,11 @@
  * work gets its time, and counts.
  */
 
-import { readFileSync } from "node:fs";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { keyOf, LargeValuePool } from "../key_values.ts";
 import type { LargeOutcome, LargeStep, Taken } from "../large_values_steps.ts";
-import { peakMemoryBytes, StallMeter, turn } from "../measure.ts";
+import { peakMemoryBytes, processorSeconds, StallMeter, turn } from "../measure.ts";
+import { finish, finishWithoutOperation, ioBytes, loadEngine } from "./child.ts";
 import type { Engine } from "./engine.ts";
 import { engineKinds } from "./engines.ts";
 import { median } from "./results.ts";
@@ -34,22 +33,6 @@ const count = Number(given.count);
 const groupLength = Math.min(64, Math.max(1, Math.floor(256_000 / length)));
 const listings = 9;
 
-/** Prints the result, and ends: native libraries may keep threads that would hold the process. */
-function finish(outcome: LargeOutcome): never {
-  process.stdout.write(`${JSON.stringify(outcome)}\n`);
-  process.exit(0);
-}
-
-function processorSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
-
-function writtenBytes(): number | null {
-  if (process.platform !== "linux") return null;
-  return Number(/^write_bytes: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))![1]);
-}
-
 /** Visits every entry, in an order that has nothing to do with that of the keys. */
 function scattered(position: number): number {
   return position * stride % count;
@@ -66,12 +49,7 @@ function strideFor(count: number): number {
 const stride = strideFor(count);
 const kind = engineKinds.find(({ name }) => name === given.engine)!;
 const isFloor = kind.isFloor === true;
-let loaded;
-try {
-  loaded = await kind.load();
-} catch (error) {
-  finish({ kind: "unavailable", reason: (error as Error).message.split("\n")[0]! });
-}
+const loaded = await loadEngine(kind);
 const { version } = loaded;
 const values = new LargeValuePool(Number(given.seed), length);
 
@@ -151,11 +129,9 @@ const operations: Readonly<Record<LargeStep, keyof Engine>> = {
   keys: "listKeys",
 };
 const isPut = step.startsWith("put");
-const before = writtenBytes();
+const before = ioBytes("write_bytes");
 const engine = await loaded.open({ directory: given.directory!, durability: "none", cacheBytes });
-if (engine[operations[step]] === undefined) {
-  finish({ kind: "unsupported", reason: "has no such operation" });
-}
+if (engine[operations[step]] === undefined) finishWithoutOperation();
 const taken: Taken[] = [];
 const keysMs: number[] = [];
 const stalls = new StallMeter();
@@ -180,8 +156,8 @@ if (step === "keys") {
 const stallMs = stalls.stop();
 const cpu = processorSeconds();
 await engine.close();
-const after = writtenBytes();
-finish({
+const after = ioBytes("write_bytes");
+finish<LargeOutcome>({
   kind: "measured",
   version,
   taken: isPut

@@ -3,18 +3,17 @@
  * Prints what was measured as one line of JSON.
  */
 
-import { readFileSync } from "node:fs";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { keyOf, SeededRandom, ValuePool } from "../key_values.ts";
-import { peakMemoryBytes, Stopwatch } from "../measure.ts";
+import { peakMemoryBytes, processorSeconds, Stopwatch } from "../measure.ts";
 import { boundRows, coldOpen } from "../memory_bound_rows.ts";
+import { finish, finishWithoutOperation, ioBytes, loadEngine, type Missing } from "./child.ts";
 import { engineKinds } from "./engines.ts";
 import type { Bench } from "./loops.ts";
 
 /** What a process prints. */
 export type BoundOutcome =
-  | { readonly kind: "unavailable" | "unsupported"; readonly reason: string }
+  | Missing
   | {
     readonly kind: "measured";
     readonly version: string;
@@ -39,29 +38,11 @@ const { values: given } = parseArgs({
   },
 });
 
-/** Prints the result, and ends: native libraries may keep threads that would hold the process. */
-function finish(outcome: BoundOutcome): never {
-  process.stdout.write(`${JSON.stringify(outcome)}\n`);
-  process.exit(0);
-}
-
 /** Bytes that this process made the system fetch from the disk, page faults included. */
-function diskBytes(): number {
-  return Number(/^read_bytes: (\d+)$/m.exec(readFileSync("/proc/self/io", "utf8"))![1]);
-}
-
-function processorSeconds(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1e6;
-}
+const diskBytes = (): number => ioBytes("read_bytes")!;
 
 const kind = engineKinds.find(({ name }) => name === given.engine)!;
-let loaded;
-try {
-  loaded = await kind.load();
-} catch (error) {
-  finish({ kind: "unavailable", reason: (error as Error).message.split("\n")[0]! });
-}
+const loaded = await loadEngine(kind);
 const { version } = loaded;
 const open = () =>
   loaded.open({
@@ -84,7 +65,7 @@ if (given.row === coldOpen.name) {
   if (value === undefined || value === null || value[0] !== values.valueOf(index)[0]) {
     throw new Error(`Wrong answer for key "${key}"`);
   }
-  finish({
+  finish<BoundOutcome>({
     kind: "measured",
     version,
     operations: 1,
@@ -97,7 +78,7 @@ if (given.row === coldOpen.name) {
 
 const row = boundRows.find(({ name }) => name === given.row)!;
 const engine = await open();
-if (!row.needs(engine)) finish({ kind: "unsupported", reason: "has no such operation" });
+if (!row.needs(engine)) finishWithoutOperation();
 const benchOf = (seed: number, budget: string | undefined): Bench => ({
   engine,
   isFloor: false,
@@ -114,7 +95,7 @@ const bench = benchOf(seed, given.budget);
 const [before, cpu] = [diskBytes(), processorSeconds()];
 const done = await row.run(bench);
 done.check?.();
-finish({
+finish<BoundOutcome>({
   kind: "measured",
   version,
   operations: done.operations,

@@ -3,6 +3,8 @@
  * turns it into text.
  */
 
+import type { Missing } from "./child.ts";
+
 /** What run_one.ts prints where it measured. */
 export interface Measured {
   readonly kind: "measured";
@@ -29,8 +31,7 @@ export interface Measured {
 /** What run_one.ts prints, or run.ts makes of a process that did not end well. */
 export type Outcome =
   | Measured
-  | { readonly kind: "unavailable"; readonly reason: string }
-  | { readonly kind: "unsupported"; readonly reason: string }
+  | Missing
   | { readonly kind: "failed"; readonly reason: string };
 
 /** One process: which store and row, in which round, and what came of it. */

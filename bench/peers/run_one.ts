@@ -14,15 +14,14 @@
 
 import { readdirSync, statSync } from "node:fs";
 import * as path from "node:path";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { keyLength, SeededRandom, valueLength, ValuePool } from "../key_values.ts";
 import { peakMemoryBytes, StallMeter, Stopwatch } from "../measure.ts";
-import type { LoadedEngine } from "./engine.ts";
+import { finish, finishWithoutOperation, loadEngine } from "./child.ts";
 import { engineKinds } from "./engines.ts";
 import type { Bench } from "./loops.ts";
 import { dropFromPageCache } from "./page_cache.ts";
-import type { Measured, Outcome } from "./results.ts";
+import type { Measured } from "./results.ts";
 import { prepareWorkload, probeWorkload, verify, workloads } from "./workloads.ts";
 
 const { values: given } = parseArgs({
@@ -49,12 +48,6 @@ if (kind === undefined || workload === undefined || directory === undefined) {
   );
 }
 
-/** Prints the result, and ends: native libraries may keep threads that would hold the process. */
-function finish(outcome: Outcome): never {
-  process.stdout.write(`${JSON.stringify(outcome)}\n`);
-  process.exit(0);
-}
-
 /** Bytes that the files of a directory take on disk; files may have holes. */
 function allocatedBytes(folder: string): number {
   let total = 0;
@@ -66,12 +59,7 @@ function allocatedBytes(folder: string): number {
   return total;
 }
 
-let loaded: LoadedEngine;
-try {
-  loaded = await kind.load();
-} catch (error) {
-  finish({ kind: "unavailable", reason: (error as Error).message.split("\n")[0]! });
-}
+const loaded = await loadEngine(kind);
 const { durability, cacheBytes } = workload;
 const open = () => loaded.open({ directory, durability, cacheBytes });
 let engine;
@@ -82,7 +70,7 @@ try {
   if (/^Cannot open durably/.test(message)) finish({ kind: "unsupported", reason: message });
   throw error;
 }
-if (!workload.needs(engine)) finish({ kind: "unsupported", reason: "has no such operation" });
+if (!workload.needs(engine)) finishWithoutOperation();
 
 const seed = Number(given.seed);
 const bench: Bench = {

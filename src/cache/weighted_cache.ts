@@ -108,8 +108,7 @@ class Fifo<T> {
 /** A byte-bounded cache of `T`. */
 export class WeightedCache<T> {
   #capacityBytes: number;
-  /** Whether an entry ever had to leave to make room. */
-  wasFull = false;
+  #wasFull = false;
   /** Lookups that were answered. Counted by the owner's lookup through `hit`. */
   hits = 0;
   /** Lookups that had to load. */
@@ -141,6 +140,11 @@ export class WeightedCache<T> {
   /** The most bytes that its entries may count for together. */
   get capacityBytes(): number {
     return this.#capacityBytes;
+  }
+
+  /** Whether an entry ever had to leave to make room. */
+  get wasFull(): boolean {
+    return this.#wasFull;
   }
 
   /** Bytes that the present entries count for. */
@@ -226,7 +230,7 @@ export class WeightedCache<T> {
       this.#capacityBytes += this.#borrow(this.#sizeBytes - this.#capacityBytes);
     }
     while (this.#sizeBytes > this.#capacityBytes) {
-      this.wasFull = true;
+      this.#wasFull = true;
       this.#evictOne();
     }
   }

@@ -67,7 +67,9 @@ export function sharedMemory(byteLength: number): ArrayBufferLike {
 export function uninitializedBytes(length: number): Uint8Array<ArrayBuffer> {
   if (NodeBuffer === undefined) return new Uint8Array(length);
   const { buffer, byteOffset } = NodeBuffer.allocUnsafeSlow(length);
-  return new Uint8Array(buffer as ArrayBuffer, byteOffset, length);
+  // Its users make views of the whole buffer.
+  if (byteOffset !== 0 || buffer.byteLength !== length) return new Uint8Array(length);
+  return new Uint8Array(buffer as ArrayBuffer);
 }
 
 /** Slices of Node's buffers, which work on every Uint8Array. */

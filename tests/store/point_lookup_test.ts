@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
 import { type EmbeddedStore, memoryFileSystem, openSync } from "../../mod.ts";
+import { LookupHistory } from "../support/lookup_history.ts";
 import { withSeed, withSeedAsync } from "../support/seeded.ts";
 
 const COUNT = 600;
@@ -75,52 +76,33 @@ test("PointLookup does not load a block of the last level for a key that its fil
 test("PointLookup finds keys that are read in order while the store changes", async () => {
   for (let seed = 1; seed <= 20 * SCALE; seed++) {
     await withSeedAsync(seed, async (random) => {
-      const store = openSync("/db", {
-        fileSystem: memoryFileSystem(),
-        blockSizeBytes: 256,
+      const changes = { deletesOneIn: 3, keyOf, value: () => random.below(1000) };
+      const history = new LookupHistory(random, COUNT, changes, {
         // In some seeds a block has often left the cache when its next key is searched.
         blockCacheSizeBytes: [0, 2048, 1 << 20][seed % 3]!,
-        memtableSizeBytes: 64 * 1024,
-        walSync: "none",
       });
-      const now = new Map<string, number>();
-      const change = (index: number): void => {
-        const key = keyOf(index);
-        if (random.below(3) === 0) {
-          now.delete(key);
-          store.deleteSync(key);
-        } else {
-          const value = random.below(1000);
-          now.set(key, value);
-          store.putSync(key, value);
-        }
-      };
-      for (let i = 0; i < COUNT; i++) change(i);
+      const { store, now } = history;
       await store.compact();
-      let then = new Map(now);
-      let snapshot = store.snapshot();
+      history.renewSnapshot();
       let at = 0;
       for (let step = 0; step < 1500; step++) {
         const key = keyOf(at);
         // One search object answers both: what it noted of one view must not serve the other.
         if (random.below(2) === 0) assert.equal(store.getSync(key), now.get(key), key);
-        if (random.below(2) === 0) assert.equal(snapshot.getSync(key), then.get(key), key);
+        if (random.below(2) === 0) {
+          assert.equal(history.snapshot.getSync(key), history.then.get(key), key);
+        }
         at = random.below(40) === 0 ? random.below(COUNT) : (at + 1) % COUNT;
         // The key that is searched next, as often as not.
-        if (random.below(8) === 0) change(random.below(2) === 0 ? at : random.below(COUNT));
+        if (random.below(8) === 0) history.change(random.below(2) === 0 ? at : random.below(COUNT));
         if (random.below(60) === 0) await store.flush();
         if (random.below(120) === 0) {
-          for (let i = 0; i < COUNT; i += 2) change(i);
+          for (let i = 0; i < COUNT; i += 2) history.change(i);
           await store.compact();
         }
-        if (random.below(200) === 0) {
-          snapshot.close();
-          snapshot = store.snapshot();
-          then = new Map(now);
-        }
+        if (random.below(200) === 0) history.renewSnapshot();
       }
-      snapshot.close();
-      await store.close();
+      await history.close();
     });
   }
 });

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { CorruptionError, repairSync, type Value, verifyStoreSync } from "../../mod.ts";
 import { Random } from "../support/random.ts";
 import { randomBytes } from "../support/seeded.ts";
-import { requireSame, ValueBench } from "../support/value_bench.ts";
+import { putBoth, requireSame, ValueBench } from "../support/value_bench.ts";
 
 test("A damaged value is named by verify, does not come into a copy, and is left out by repair", async () => {
   const random = new Random(10);
@@ -48,8 +48,7 @@ test("Damage to any byte of a file of values gives the right values or a Corrupt
     const store = bench.open({ flushOnClose: false });
     for (let i = 0; i < 6; i++) {
       const value = i % 2 === 0 ? randomBytes(80, random) : "words and words ".repeat(20 + i);
-      store.putSync(`key ${i}`, value);
-      model.set(`key ${i}`, value);
+      putBoth(store, model, `key ${i}`, value);
     }
     if (kind === ".wal") store.flushSync();
     store.closeSync();
@@ -117,15 +116,10 @@ test("A repair without a manifest takes logs that tables refer to for files of v
   const store = bench.open();
   const model = new Map<string, Value>();
   for (let round = 0; round < 3; round++) {
-    for (let i = 0; i < 20; i++) {
-      const value = randomBytes(3000, random);
-      store.putSync(`key ${i}`, value);
-      model.set(`key ${i}`, value);
-    }
+    for (let i = 0; i < 20; i++) putBoth(store, model, `key ${i}`, randomBytes(3000, random));
     await store.flush();
   }
-  store.putSync("key 3", 3);
-  model.set("key 3", 3);
+  putBoth(store, model, "key 3", 3);
   await store.close();
   const { fileSystem } = bench;
   for (const name of bench.names()) {

@@ -11,7 +11,7 @@ import { openSync, type Value, verifyStoreSync } from "../../mod.ts";
 import { useScheduler } from "../support/fault_scheduler.ts";
 import { Random } from "../support/random.ts";
 import { randomBytes, withSeedAsync } from "../support/seeded.ts";
-import { halfRandom, LARGE, requireSame, ValueBench } from "../support/value_bench.ts";
+import { halfRandom, LARGE, putBoth, requireSame, ValueBench } from "../support/value_bench.ts";
 
 test("At rest at most 1.5 bytes are dead for each living one, after many overwrites", async () => {
   for (let seed = 1; seed <= 4; seed++) {
@@ -28,8 +28,7 @@ test("At rest at most 1.5 bytes are dead for each living one, after many overwri
             const value: Value = random.below(4) === 0
               ? random.below(1000)
               : randomBytes(LARGE + random.below(4000), random);
-            store.putSync(key, value);
-            model.set(key, value);
+            putBoth(store, model, key, value);
           }
           if (random.below(2) === 0) store.flushSync();
           await bench.idle();
@@ -127,11 +126,7 @@ test("A reader beside a writer keeps the values that it shows", async () => {
   const bench = new ValueBench(8, { compression: "none" });
   await using store = bench.open();
   const model = new Map<string, Value>();
-  for (let i = 0; i < 80; i++) {
-    const value = randomBytes(2000, random);
-    store.putSync(`key ${i}`, value);
-    model.set(`key ${i}`, value);
-  }
+  for (let i = 0; i < 80; i++) putBoth(store, model, `key ${i}`, randomBytes(2000, random));
   const reader = bench.open({ readOnly: true });
   for (const key of model.keys()) store.putSync(key, 1);
   await store.compact();

@@ -63,6 +63,17 @@ export class ValueBench {
   }
 }
 
+/** Puts a value, and notes it. */
+export function putBoth(
+  store: Pick<EmbeddedStore, "putSync">,
+  model: Map<string, Value>,
+  key: string,
+  value: Value,
+): void {
+  store.putSync(key, value);
+  model.set(key, value);
+}
+
 /** Checks what scans of both directions show. */
 export function requireSame(
   store: Pick<EmbeddedStore, "entries">,

@@ -34,24 +34,21 @@ test("The shell completes, takes a paste, stops a scan by Ctrl-C, asks, and keep
   const environment = { TINYKVS_HISTORY: history, NO_COLOR: "1" };
   await using shell = new PseudoTerminal([db], environment);
   await shell.shows("tinykvs> ");
+  /** Types, and waits until each of the texts was shown, in this order. */
+  const answers = async (typed: string, ...texts: string[]): Promise<void> => {
+    shell.type(typed);
+    for (const text of texts) await shell.shows(text);
+  };
 
   // Commands, keys and options.
-  shell.type("ge\t");
-  await shell.shows("get ");
-  shell.type("us\t");
-  await shell.shows("user:");
-  shell.type("1 --js\t");
-  await shell.shows("--json");
-  shell.type("\x15get user:1\r");
-  await shell.shows(`{"name": "Alice", "age": 30}`);
-  await shell.shows("tinykvs> ");
+  await answers("ge\t", "get ");
+  await answers("us\t", "user:");
+  await answers("1 --js\t", "--json");
+  await answers("\x15get user:1\r", `{"name": "Alice", "age": 30}`, "tinykvs> ");
 
   // The history of earlier shells, and of this one.
-  shell.type("\x1b[A\x1b[A");
-  await shell.shows("get user:2");
-  shell.type("\r");
-  await shell.shows(`"Bob"`);
-  await shell.shows("tinykvs> ");
+  await answers("\x1b[A\x1b[A", "get user:2");
+  await answers("\r", `"Bob"`, "tinykvs> ");
 
   // A stored value cannot do anything to the terminal.
   shell.type("get evil\r");
@@ -60,35 +57,24 @@ test("The shell completes, takes a paste, stops a scan by Ctrl-C, asks, and keep
   assert.ok(!shown.includes("\x1b]0;title"));
 
   // A paste: SQL over several lines, without a semicolon, then with one, and a command.
-  shell.type(
+  await answers(
     "SELECT v.name\nFROM kv\nWHERE k = 'user:2'\nSELECT count()\n  FROM kv;\nget user:1 --jsonl\r",
+    "(1 row) read 1 key",
+    String(ENTRIES + 3),
+    `"type":"record","value":{"name":"Alice","age":30}}`,
   );
-  await shell.shows("(1 row) read 1 key");
-  await shell.shows(String(ENTRIES + 3));
-  await shell.shows(`"type":"record","value":{"name":"Alice","age":30}}`);
 
   // What is not finished goes on in the next line.
-  shell.type("SELECT v.age FROM kv WHERE\r");
-  await shell.shows("...> ");
-  shell.type("k = 'user:1';\r");
-  await shell.shows("30");
-  await shell.shows("(1 row)");
-  await shell.shows("tinykvs> ");
+  await answers("SELECT v.age FROM kv WHERE\r", "...> ");
+  await answers("k = 'user:1';\r", "30", "(1 row)", "tinykvs> ");
 
-  shell.type(".timer on\r");
-  await shell.shows("tinykvs> ");
-  shell.type(".mode csv\r");
-  await shell.shows("mode csv");
-  shell.type("get user:1\r");
-  await shell.shows("user:1,");
-  await shell.shows(" ms");
-  shell.type(".mode box\r");
-  await shell.shows("mode box");
-  await shell.shows("tinykvs> ");
+  await answers(".timer on\r", "tinykvs> ");
+  await answers(".mode csv\r", "mode csv");
+  await answers("get user:1\r", "user:1,", " ms");
+  await answers(".mode box\r", "mode box", "tinykvs> ");
 
   // Ctrl-C stops the scan, and the shell goes on.
-  shell.type("scan log: --all\r");
-  await shell.shows("log:000200");
+  await answers("scan log: --all\r", "log:000200");
   shell.type("\x03");
   const scanned = await shell.shows("interrupted after");
   assert.ok(
@@ -97,40 +83,22 @@ test("The shell completes, takes a paste, stops a scan by Ctrl-C, asks, and keep
   );
   await shell.shows("tinykvs> ");
   // It stops the rest of a paste, too.
-  shell.type("scan log: --all\nput pasted 1\nget pasted\r");
-  await shell.shows("log:000200");
-  shell.type("\x03");
-  await shell.shows("2 lines of the paste left out");
-  await shell.shows("tinykvs> ");
-  shell.type("get pasted\r");
-  await shell.shows("Not found: pasted");
-  await shell.shows("tinykvs> ");
+  await answers("scan log: --all\nput pasted 1\nget pasted\r", "log:000200");
+  await answers("\x03", "2 lines of the paste left out", "tinykvs> ");
+  await answers("get pasted\r", "Not found: pasted", "tinykvs> ");
   // A paste that ends in the middle of a line is not done before that line is.
-  shell.type("SELECT k FROM kv\nWHERE k = 'user:1'");
-  await shell.shows("...> WHERE k = 'user:1'");
-  shell.type("\r");
-  await shell.shows("(1 row)");
-  await shell.shows("tinykvs> ");
+  await answers("SELECT k FROM kv\nWHERE k = 'user:1'", "...> WHERE k = 'user:1'");
+  await answers("\r", "(1 row)", "tinykvs> ");
   // Ctrl-C takes back a line.
-  shell.type("delete user:1\x03");
-  await shell.shows("^C");
-  shell.type("get user:1\r");
-  await shell.shows("Alice");
-  await shell.shows("tinykvs> ");
+  await answers("delete user:1\x03", "^C");
+  await answers("get user:1\r", "Alice", "tinykvs> ");
 
   // It asks before it deletes much.
-  shell.type("DELETE FROM kv WHERE k LIKE 'user:%';\r");
-  await shell.shows("Go on? [y/N] ");
-  shell.type("n\r");
-  await shell.shows("Nothing was changed");
-  shell.type("DELETE FROM kv WHERE k LIKE 'user:%';\r");
-  await shell.shows("Go on? [y/N] ");
-  shell.type("y\r");
-  await shell.shows("DELETE 2");
-  await shell.shows("tinykvs> ");
-  shell.type("get user:1\r");
-  await shell.shows("Not found");
-  await shell.shows("tinykvs> ");
+  await answers("DELETE FROM kv WHERE k LIKE 'user:%';\r", "Go on? [y/N] ");
+  await answers("n\r", "Nothing was changed");
+  await answers("DELETE FROM kv WHERE k LIKE 'user:%';\r", "Go on? [y/N] ");
+  await answers("y\r", "DELETE 2", "tinykvs> ");
+  await answers("get user:1\r", "Not found", "tinykvs> ");
 
   shell.type("\x04");
   assert.equal(await shell.exitCode(), 0);

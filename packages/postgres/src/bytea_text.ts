@@ -21,13 +21,14 @@ export function byteaText(bytes: Uint8Array): string {
     bytes.byteOffset,
     bytes.byteLength,
   ) as unknown as Slices;
-  return isPlain(bytes)
+  return isPlainAscii(bytes, 0)
     ? buffer.latin1Slice(0, bytes.length)
     : `\\x${buffer.hexSlice(0, bytes.length)}`;
 }
 
-function isPlain(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at++) {
+/** Whether bytes from `start` on are ASCII without zero bytes and backslashes. */
+export function isPlainAscii(bytes: Uint8Array, start: number): boolean {
+  for (let at = start; at < bytes.length; at++) {
     const byte = bytes[at]!;
     if (byte === 0 || byte >= 0x80 || byte === BACKSLASH) return false;
   }

@@ -8,6 +8,7 @@
 
 import type { KeyEncoding, Value } from "@tinykvs/core/contract";
 import type { Row } from "./driver.ts";
+import { isPlainAscii } from "./bytea_text.ts";
 import {
   escapedKeyEnd,
   escapedValueStart,
@@ -69,16 +70,9 @@ export function isPlainRow(row: Row): boolean {
     const end = escapedKeyEnd(first);
     return isPlain(first, 0, end) && isPlain(first, escapedValueStart(first), first.length);
   }
-  if (isPacked(row)) return arePlain(first as Uint8Array, KEY_START);
-  return arePlain(first as Uint8Array, 0) && (row[1] === null || arePlain(row[1] as Uint8Array, 0));
-}
-
-function arePlain(bytes: Uint8Array, start: number): boolean {
-  for (let at = start; at < bytes.length; at++) {
-    const byte = bytes[at]!;
-    if (byte === 0 || byte >= 0x80 || byte === 0x5c) return false;
-  }
-  return true;
+  if (isPacked(row)) return isPlainAscii(first as Uint8Array, KEY_START);
+  return isPlainAscii(first as Uint8Array, 0) &&
+    (row[1] === null || isPlainAscii(row[1] as Uint8Array, 0));
 }
 
 /** The key as reads show it. */

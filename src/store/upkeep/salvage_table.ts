@@ -30,6 +30,7 @@ import {
 } from "./check_table.ts";
 
 const NO_BAD_VALUES: BadValueFiles = new Map();
+
 /** The largest file that is read into memory. */
 const MAX_TABLE_BYTES = 2 ** 31 - 1;
 
