@@ -3,7 +3,9 @@
  * else is in the folders beside it.
  *
  * This file is long because it is the one place with every call of the store and the text that
- * users read about it. A call only refuses surplus arguments here, and chooses a path.
+ * users read about it. A call only refuses surplus arguments here, and chooses a path. All calls
+ * share the private parts that `close` replaces, so files by kinds of calls would need a chain of
+ * classes with these parts open to each other.
  */
 
 import type { Entry, EntryOptions } from "../contract/reader.ts";
